@@ -1,0 +1,43 @@
+/**
+ * Structured logs: one line a record on standard error, logfmt or JSON, each a constant sentence plus fields.
+ *
+ * @module
+ */
+
+import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger, type Logger } from "@logtape/logtape";
+
+export type { Logger } from "@logtape/logtape";
+
+/** How a record is written: logfmt text, or one JSON object a line. */
+export type LogFormat = "text" | "json";
+
+/** The least severe level that is written. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** The formats of `--log-format`. */
+export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
+
+/** The levels of `--log-level`. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+const encoder = new TextEncoder();
+
+/**
+ * Sends the process's logs to standard error and returns the program's logger. Fields go beside the sentence
+ * (`log.info("Stored the push", { cluster, series })`); control characters in them are escaped by both formats.
+ */
+export async function openLog(
+  program: string,
+  { format, level }: { format: LogFormat; level: LogLevel },
+): Promise<Logger> {
+  const formatter = format === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
+  await configure({
+    reset: true,
+    sinks: { stderr: (record) => void Deno.stderr.writeSync(encoder.encode(formatter(record))) },
+    loggers: [
+      { category: program, lowestLevel: level === "warn" ? "warning" : level, sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
+    ],
+  });
+  return getLogger(program);
+}

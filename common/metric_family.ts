@@ -1,0 +1,50 @@
+/**
+ * The metric families of the Prometheus data model, as `io.prometheus.client.MetricFamily` carries them.
+ *
+ * @module
+ */
+// The object model, used where a rule needs strings: the client's transforms, the text format, tests. The server's push
+// path works on the encoded bytes and never builds these.
+
+/** The types of a family that Telemeter carries, by their number in `io.prometheus.client.MetricType`. */
+export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogram"] as const;
+
+/** The type of a family. */
+export type MetricType = (typeof METRIC_TYPES)[number];
+
+/** One label; names are unique within a sample. */
+export interface Label {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The value of a summary. `quantiles` ascend. */
+export interface SummaryValue {
+  readonly count: number;
+  readonly sum: number;
+  readonly quantiles: readonly { readonly quantile: number; readonly value: number }[];
+}
+
+/** The value of a histogram. Counts are cumulative and bounds ascend; the `+Inf` bucket may be absent. */
+export interface HistogramValue {
+  readonly count: number;
+  readonly sum: number;
+  readonly buckets: readonly { readonly upperBound: number; readonly count: number }[];
+}
+
+/** One sample of a family; `value` is a number for a counter, gauge or untyped family. */
+export interface Metric {
+  readonly labels: readonly Label[];
+  readonly value: number | SummaryValue | HistogramValue;
+  /** Milliseconds since the epoch. */
+  readonly timestampMs?: number;
+}
+
+/** A family: all samples of one name. `type` is undefined where the wire carries a type that we do not. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly help?: string;
+  readonly type: MetricType | undefined;
+  readonly unit?: string;
+  readonly metrics: readonly Metric[];
+}

@@ -1,0 +1,243 @@
+/**
+ * Option tables: one table a program feeds the parser, the defaults, `--help` and the README.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import { parseDuration } from "./duration.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
+
+/** How the text of one option is read; `placeholder` is what `--help` shows for its value, empty for a switch. */
+export interface Kind<T> {
+  readonly placeholder: string;
+  /** Turns everything given for the option, in order, into its value; throws `SyntaxError` on text it cannot read. */
+  readonly read: (texts: readonly string[]) => T;
+  /** What stands without a default when the option is absent: an empty list, a switch that is off. */
+  readonly absent?: T;
+}
+
+/** One row of an option table. The flag is the row's key in kebab case: `limitBytes` is `--limit-bytes`. */
+export interface OptionRow<T = unknown> {
+  readonly kind: Kind<T>;
+  /** One sentence for `--help` and the README. */
+  readonly help: string;
+  /** What stands when the flag is absent, written as a user would write it. */
+  readonly default?: string;
+  /** A one-letter form. */
+  readonly short?: string;
+  readonly required?: true;
+}
+
+/** An option table, by camel-case name. */
+export type OptionTable = Readonly<Record<string, OptionRow>>;
+
+/** The values that a table yields: undefined only where a row has neither a default, nor is required, nor is a list. */
+export type OptionValues<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends OptionRow<infer T>
+    ? Table[Name] extends { default: string } | { required: true } ? T
+    : T extends boolean | readonly unknown[] | ReadonlyMap<unknown, unknown> ? T
+    : T | undefined
+    : never;
+};
+
+/** What `--help` and the README say of a program besides its options. */
+export interface Program<Table extends OptionTable> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: Table;
+  /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
+  readonly arguments?: Readonly<Record<string, string>>;
+}
+
+/** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */
+export class UsageError extends Error {
+  /** Stable, for callers that map errors to exit codes. */
+  readonly code = "usage";
+  override readonly name = "UsageError";
+}
+
+const last = <T>(placeholder: string, read: (text: string) => T): Kind<T> => ({
+  placeholder,
+  read: (texts) => read(texts[texts.length - 1]),
+});
+
+/** Any text; the last one given stands. */
+export const text: Kind<string> = last("TEXT", (value) => value);
+
+/** The path of a file. */
+export const file: Kind<string> = last("FILE", (value) => {
+  if (value === "") throw new SyntaxError("Cannot use an empty path: name a file");
+  return value;
+});
+
+/** The path of a directory. */
+export const directory: Kind<string> = { ...file, placeholder: "DIR" };
+
+/** A duration in Go's notation; the value is in milliseconds. */
+export const duration: Kind<number> = last("DURATION", parseDuration);
+
+/** A whole number from 0 up. */
+export const count: Kind<number> = last("N", (value) => {
+  if (!/^\d{1,15}$/.test(value)) {
+    throw new SyntaxError(`Cannot read '${value}' as a count: write a whole number from 0 up`);
+  }
+  return Number(value);
+});
+
+/** A size in bytes, from 0 up. */
+export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
+
+/** An `http:` or `https:` URL. */
+export const url: Kind<URL> = last("URL", (value) => {
+  const parsed = URL.parse(value);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new SyntaxError(
+      `Cannot read '${value.replace(/\/\/[^@/]*@/, "//…@")}' as a URL: write http://HOST:PORT or https://HOST:PORT`,
+    );
+  }
+  return parsed;
+});
+
+/** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT`, `:PORT` (every address) or `[IPV6]:PORT`. */
+export const address: Kind<Address> = last("HOST:PORT", (value) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(value);
+  if (match === null || Number(match[3]) > 65_535) {
+    throw new SyntaxError(`Cannot read '${value}' as an address: write HOST:PORT, as in localhost:9003`);
+  }
+  return { hostname: match[1] ?? match[2], port: Number(match[3]) };
+});
+
+/** A switch, off unless given. */
+export const flag: Kind<boolean> = { placeholder: "", read: () => true, absent: false };
+
+/** One of several words. */
+export function choice<const T extends string>(words: readonly T[]): Kind<T> {
+  return last(words.join("|"), (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined) throw new SyntaxError(`Cannot use '${value}': choose one of ${words.join(", ")}`);
+    return word;
+  });
+}
+
+/** A repeatable option: the values in the order given. */
+export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return { placeholder: kind.placeholder, read: (texts) => texts.map((value) => kind.read([value])), absent: [] };
+}
+
+/** Names, repeatable and comma-separated; an empty text adds none. */
+export const names: Kind<readonly string[]> = {
+  placeholder: "NAME[,NAME]",
+  read: (texts) => texts.flatMap((value) => value.split(",")).map((name) => name.trim()).filter((name) => name !== ""),
+  absent: [],
+};
+
+/** `K=V` pairs, repeatable and comma-separated, the last of one key standing; an empty text adds none. */
+export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
+  return {
+    placeholder,
+    absent: new Map(),
+    read: (texts) => {
+      const map = new Map<string, string>();
+      for (const pair of texts.flatMap((value) => value === "" ? [] : value.split(","))) {
+        const at = pair.indexOf("=");
+        if (at <= 0) throw new SyntaxError(`Cannot read '${pair}' as a pair: write ${placeholder}`);
+        map.set(pair.slice(0, at).trim(), pair.slice(at + 1));
+      }
+      return map;
+    },
+  };
+}
+
+/** The rows that every long-running program has. */
+export const LOG_OPTIONS = {
+  logLevel: { kind: choice(LOG_LEVELS), default: "info", help: "The least severe level that is logged" },
+  logFormat: { kind: choice(LOG_FORMATS), default: "text", help: "How log lines are written: logfmt text, or JSON" },
+  verbose: { kind: flag, short: "-v", help: "Log at level debug, whatever --log-level says" },
+} as const satisfies OptionTable;
+
+/** The flag of a row: `limitBytes` is `--limit-bytes`. */
+export function flagOf(name: string): string {
+  return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
+}
+
+/** The flag with its short form and the placeholder of its value, as `--help` and the README show it. */
+export function usageOf(name: string, row: OptionRow): string {
+  return (row.short ? `${row.short}, ` : "") + flagOf(name) +
+    (row.kind.placeholder ? ` <${row.kind.placeholder}>` : "");
+}
+
+/** The outcome of reading a command line: values to run with, or a text that the user asked for. */
+export type Parsed<Table extends OptionTable> =
+  | { readonly values: OptionValues<Table>; readonly arguments: readonly string[] }
+  | { readonly help: string };
+
+/**
+ * Reads a command line by a program's table.
+ *
+ * @throws {UsageError} on an unknown flag, a missing or unreadable value or argument, or a required flag that is absent.
+ */
+export function parseOptions<Table extends OptionTable>(
+  program: Program<Table>,
+  args: readonly string[],
+): Parsed<Table> {
+  const given = new Map<string, string[]>();
+  let help = "";
+  const command = new Command(program.name)
+    .description(program.summary)
+    .exitOverride()
+    .configureHelp({ helpWidth: 100 })
+    .configureOutput({
+      writeOut: (out) => void (help += out),
+      writeErr: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .helpOption("-h, --help", "Show this help and exit");
+  for (const [name, row] of Object.entries(program.options)) {
+    const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
+    const option = new Option(usageOf(name, row), row.help + details);
+    const texts: string[] = [];
+    const seen = (value: string) => {
+      texts.push(value);
+      given.set(name, texts);
+    };
+    command.addOption(row.kind.placeholder ? option.argParser(seen) : option);
+    if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(""));
+  }
+  for (const [name, sentence] of Object.entries(program.arguments ?? {})) {
+    command.argument(name.endsWith("?") ? `[${name.slice(0, -1)}]` : `<${name}>`, sentence);
+  }
+  try {
+    command.parse([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { help };
+    throw new UsageError(sentenceOf(error.message) + `; ${program.name} --help lists the options`);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(program.options)) {
+    const texts = given.get(name) ?? (row.default === undefined ? undefined : [row.default]);
+    if (texts === undefined && row.required) {
+      throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
+    }
+    try {
+      values[name] = texts === undefined ? row.kind.absent : row.kind.read(texts);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new UsageError(`Bad ${flagOf(name)}: ${error.message}`, { cause: error });
+    }
+  }
+  return { values: values as OptionValues<Table>, arguments: command.args };
+}
+
+function sentenceOf(message: string): string {
+  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
