@@ -48,3 +48,19 @@ export interface MetricFamily {
   readonly unit?: string;
   readonly metrics: readonly Metric[];
 }
+
+/** How much a decoder may take in before it refuses the input; it counts before it allocates. */
+export interface ParseLimits {
+  readonly maxFamilies: number;
+  /** Samples over all families. */
+  readonly maxSeries: number;
+  /** Labels of one sample. */
+  readonly maxLabels: number;
+}
+
+/** Input that is well-formed so far but passes a limit. The message names the limit and its value. */
+export class LimitError extends RangeError {
+  /** Stable, for the place that maps errors to HTTP statuses. */
+  readonly code = "limit";
+  override readonly name = "LimitError";
+}
