@@ -10,7 +10,7 @@
 import { formatDuration } from "../common/duration.ts";
 import { LimitError, METRIC_TYPES, type MetricType, type ParseLimits } from "../common/metric_family.ts";
 import { type AllowList, allows, equals, type FamilyVerdict } from "./allow_list.ts";
-import { InvalidPushError } from "./invalid_push.ts";
+import { invalid } from "./invalid_push.ts";
 import { type LabelRules, type LabelShape, LabelShapes } from "./label_shape.ts";
 import { LineWriter } from "./line_writer.ts";
 import { PushReader } from "./push_reader.ts";
@@ -101,6 +101,7 @@ export class Ingester {
   // The push at hand.
   #shapes!: LabelShapes;
   #identity: readonly Uint8Array[] = [];
+  #nowMs = 0;
   #oldestMs = 0;
   #newestMs = 0;
   #received = 0;
@@ -116,19 +117,20 @@ export class Ingester {
    * Ingests delimited families. `identity` holds the labels of the token, which every series must carry; `nowMs` is the
    * clock by which timestamps are judged.
    *
-   * @throws {InvalidPushError} if the push must be refused.
+   * @throws {import("./invalid_push.ts").InvalidPushError} if the push must be refused.
    * @throws {LimitError} if it passes a limit.
    */
   ingest(
     bytes: Uint8Array,
     { identity, nowMs }: { identity: ReadonlyMap<string, string>; nowMs: number },
   ): IngestedPush {
-    if (bytes.length === 0) throw new InvalidPushError("empty", "it holds no family", 0);
+    if (bytes.length === 0) throw invalid("empty", "it holds no family", 0);
     const { limits, maxAgeMs, maxAheadMs } = this.#rules;
     const reader = this.#reader;
     reader.open(bytes);
     this.#shapes = this.#shapesOf(identity);
     this.#identity = Array.from(identity.values(), (value) => encoder.encode(value));
+    this.#nowMs = nowMs;
     this.#oldestMs = Math.floor(nowMs - maxAgeMs);
     this.#newestMs = nowMs + maxAheadMs;
     this.#out.length =
@@ -189,7 +191,7 @@ export class Ingester {
     const name = this.#familyName(nameStart, nameEnd);
     const type = METRIC_TYPES[typeNumber];
     if (type === undefined) {
-      throw new InvalidPushError("family_type", `a family has the type number ${typeNumber}`, start);
+      throw invalid("family_type", `a family has the type number ${typeNumber}`, start);
     }
     if (firstMetric < 0) return { name, type };
     const family: Family = {
@@ -214,11 +216,11 @@ export class Ingester {
   #familyName(start: number, end: number): string {
     const { maxNameBytes } = this.#rules;
     if (end - start > maxNameBytes) {
-      throw new InvalidPushError("family_name", `a family name is longer than ${maxNameBytes} bytes`, start);
+      throw invalid("family_name", `a family name is longer than ${maxNameBytes} bytes`, start);
     }
     const name = decoder.decode(this.#reader.bytes.subarray(start, end));
     if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
-      throw new InvalidPushError("family_name", "a family has no name, or one outside [a-zA-Z_:][a-zA-Z0-9_:]*", start);
+      throw invalid("family_name", "a family has no name, or one outside [a-zA-Z_:][a-zA-Z0-9_:]*", start);
     }
     return name;
   }
@@ -231,7 +233,7 @@ export class Ingester {
     reader.sample(end, family.type);
     this.#checkTime(start, family);
     if (!reader.hasValue) {
-      throw new InvalidPushError("value", `a sample has no value of its family's type, ${family.type}`, start);
+      throw invalid("value", `a sample has no value of its family's type, ${family.type}`, start);
     }
     const shape = this.#checkLabels(start);
     // Labels are written, and with that checked, before the allow-list has its say: what is dropped must be valid too.
@@ -267,7 +269,7 @@ export class Ingester {
       return;
     }
     const { maxAgeMs, maxAheadMs } = this.#rules;
-    throw new InvalidPushError(
+    throw invalid(
       "timestamp",
       Number.isNaN(timestampMs)
         ? "a sample has no timestamp"
@@ -286,16 +288,16 @@ export class Ingester {
     for (let i = 0; i < 4 * labelCount; i += 2) {
       if (spans[i + 1] - spans[i] > maxLabelBytes) {
         const [reason, what] = i % 4 === 0 ? ["label_name", "name"] as const : ["label_value", "value"] as const;
-        throw new InvalidPushError(reason, `a label ${what} is longer than ${maxLabelBytes} bytes`, spans[i]);
+        throw invalid(reason, `a label ${what} is longer than ${maxLabelBytes} bytes`, spans[i]);
       }
     }
     const shape = this.#shapes.of(bytes, spans, labelCount);
-    if (shape.fault !== undefined) throw new InvalidPushError(shape.fault.reason, shape.fault.what, at);
+    if (shape.fault !== undefined) throw invalid(shape.fault.reason, shape.fault.what, at);
     const { identity } = shape;
     for (let i = 0; i < identity.length; i++) {
       const label = 4 * identity[i];
       if (!equals(bytes, spans[label + 2], spans[label + 3], this.#identity[i])) {
-        throw new InvalidPushError("identity", "a label of the token has another value on a series", at);
+        throw invalid("identity", "a label of the token has another value on a series", at);
       }
     }
     return shape;
@@ -315,7 +317,7 @@ export class Ingester {
       if (start === end) continue;
       out.raw(head);
       const fault = out.labelValue(bytes, start, end);
-      if (fault >= 0) throw new InvalidPushError("label_value", "a label value is not UTF-8", fault);
+      if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
       out.byte(QUOTE);
       out.byte(COMMA);
     }
@@ -329,7 +331,7 @@ export class Ingester {
       const before = this.#labels.length;
       this.#labels.reserve(2 * this.#rules.maxLabelBytes);
       const fault = this.#labels.labelValue(bytes, spans[4 * source + 2], spans[4 * source + 3]);
-      if (fault >= 0) throw new InvalidPushError("label_value", "a label value is not UTF-8", fault);
+      if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
       this.#labels.length = before;
     }
   }
@@ -338,11 +340,11 @@ export class Ingester {
     const { keys, pointCount } = this.#reader;
     const { label } = PARTS[type];
     if (shape.indexOf.has(label)) {
-      throw new InvalidPushError("label_name", `a series of a ${type} has a label ${label}`, at);
+      throw invalid("label_name", `a series of a ${type} has a label ${label}`, at);
     }
     for (let i = 0; i < pointCount; i++) {
       if (Number.isNaN(keys[i]) || (i > 0 && keys[i] <= keys[i - 1])) {
-        throw new InvalidPushError("value", `the ${label} values of a ${type} repeat or do not ascend`, at);
+        throw invalid("value", `the ${label} values of a ${type} repeat or do not ascend`, at);
       }
     }
   }
@@ -401,7 +403,8 @@ export class Ingester {
     if (out.length > this.#rules.maxTextBytes) this.#tooLong();
     this.#lines += lines;
     if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
-    const age = this.#reader.timestampMs - this.#oldestMs;
+    // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
+    const age = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
     this.#samples.add(out.bytes, { keyStart, keyEnd, end: out.length, age, lines });
   }
 
@@ -462,7 +465,7 @@ function claim(claims: Map<string, string>, { name, type, at }: { name: string; 
     const wanted = each === name ? kind : `part of ${name}`;
     const other = claims.get(each);
     if (other !== undefined && other !== wanted) {
-      throw new InvalidPushError(
+      throw invalid(
         "family_collision",
         `families take the name ${each} twice, as ${other} and as ${wanted}`,
         at,

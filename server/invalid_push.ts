@@ -25,9 +25,13 @@ export class InvalidPushError extends Error {
   override readonly name = "InvalidPushError";
   readonly reason: InvalidReason;
 
-  /** `at` is the offset into the uncompressed protobuf. */
-  constructor(reason: InvalidReason, what: string, at: number) {
-    super(`Cannot accept the push: ${what}, at offset ${at}`);
+  constructor(reason: InvalidReason, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.reason = reason;
   }
+}
+
+/** A push refused for what stands at an offset into its uncompressed protobuf. */
+export function invalid(reason: InvalidReason, what: string, at: number): InvalidPushError {
+  return new InvalidPushError(reason, `Cannot accept the push: ${what}, at offset ${at}`);
 }

@@ -7,7 +7,7 @@
  */
 
 import { LimitError, type MetricType, type ParseLimits } from "../common/metric_family.ts";
-import { InvalidPushError } from "./invalid_push.ts";
+import { invalid, type InvalidPushError } from "./invalid_push.ts";
 import type { LabelSpans } from "./label_shape.ts";
 
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
@@ -219,5 +219,5 @@ export class PushReader {
 }
 
 function malformed(what: string, at: number): InvalidPushError {
-  return new InvalidPushError("malformed", what, at);
+  return invalid("malformed", what, at);
 }
