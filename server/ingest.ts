@@ -283,7 +283,7 @@ export class Ingester {
   }
 
   #checkLabels(at: number): LabelShape {
-    const { bytes, spans, labelCount } = this.#reader;
+    const { bytes, view, spans, labelCount } = this.#reader;
     const { maxLabelBytes } = this.#rules;
     for (let i = 0; i < 4 * labelCount; i += 2) {
       if (spans[i + 1] - spans[i] > maxLabelBytes) {
@@ -291,7 +291,7 @@ export class Ingester {
         throw invalid(reason, `a label ${what} is longer than ${maxLabelBytes} bytes`, spans[i]);
       }
     }
-    const shape = this.#shapes.of(bytes, spans, labelCount);
+    const shape = this.#shapes.of(view, spans, labelCount);
     if (shape.fault !== undefined) throw invalid(shape.fault.reason, shape.fault.what, at);
     const { identity } = shape;
     for (let i = 0; i < identity.length; i++) {
@@ -405,7 +405,7 @@ export class Ingester {
     if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
     // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
     const age = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
-    this.#samples.add(out.bytes, { keyStart, keyEnd, end: out.length, age, lines });
+    this.#samples.add(out.view, { keyStart, keyEnd, end: out.length, age, lines });
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */

@@ -23,7 +23,7 @@ export interface LabelShape {
   /** How many labels the sample has. */
   readonly size: number;
   /** The names one after the other, and where each ends. */
-  readonly nameBytes: Uint8Array;
+  readonly names: DataView;
   readonly nameEnds: Int32Array;
   /** Labels of the output, sorted by name, so that a series is written the same way whatever order it came in. */
   readonly segments: readonly ShapeSegment[];
@@ -68,7 +68,7 @@ export class LabelShapes {
   }
 
   /** The shape of the `size` labels in `spans`. Its `fault` says whether the names are acceptable. */
-  of(bytes: Uint8Array, spans: LabelSpans, size: number): LabelShape {
+  of(bytes: DataView, spans: LabelSpans, size: number): LabelShape {
     const latest = this.#latest;
     if (latest !== undefined && hasNames(latest, bytes, spans, size)) return latest;
     const key = hashNames(bytes, spans, size);
@@ -86,13 +86,13 @@ export class LabelShapes {
     return shape;
   }
 
-  #build(bytes: Uint8Array, spans: LabelSpans, size: number): LabelShape {
+  #build(bytes: DataView, spans: LabelSpans, size: number): LabelShape {
     const indexOf = new Map<string, number>();
     const nameEnds = new Int32Array(size);
     const parts: number[] = [];
     let fault: LabelShape["fault"];
     for (let i = 0; i < size; i++) {
-      const raw = bytes.subarray(spans[4 * i], spans[4 * i + 1]);
+      const raw = new Uint8Array(bytes.buffer, bytes.byteOffset + spans[4 * i], spans[4 * i + 1] - spans[4 * i]);
       parts.push(...raw);
       nameEnds[i] = parts.length;
       const name = decoder.decode(raw);
@@ -115,7 +115,7 @@ export class LabelShapes {
     });
     return {
       size,
-      nameBytes: new Uint8Array(parts),
+      names: new DataView(new Uint8Array(parts).buffer),
       nameEnds,
       segments,
       constantBytes: segments.reduce((sum, { head, source }) => sum + (source < 0 ? head.length : 0), 0),
@@ -132,25 +132,28 @@ export function escapeLabelValue(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-function hasNames(shape: LabelShape, bytes: Uint8Array, spans: LabelSpans, size: number): boolean {
+function hasNames(shape: LabelShape, bytes: DataView, spans: LabelSpans, size: number): boolean {
   if (shape.size !== size) return false;
-  const { nameBytes, nameEnds } = shape;
+  const { names, nameEnds } = shape;
   let at = 0;
   for (let i = 0; i < size; i++) {
-    const start = spans[4 * i];
+    let start = spans[4 * i];
     const end = nameEnds[i];
     if (spans[4 * i + 1] - start !== end - at) return false;
-    for (let j = start; at < end; j++, at++) {
-      if (bytes[j] !== nameBytes[at]) return false;
+    for (; at + 4 <= end; at += 4, start += 4) {
+      if (bytes.getInt32(start, true) !== names.getInt32(at, true)) return false;
+    }
+    for (; at < end; at++, start++) {
+      if (bytes.getUint8(start) !== names.getUint8(at)) return false;
     }
   }
   return true;
 }
 
-function hashNames(bytes: Uint8Array, spans: LabelSpans, size: number): number {
+function hashNames(bytes: DataView, spans: LabelSpans, size: number): number {
   let hash = size;
   for (let i = 0; i < size; i++) {
-    for (let j = spans[4 * i]; j < spans[4 * i + 1]; j++) hash = Math.imul(hash ^ bytes[j], 0x01000193);
+    for (let j = spans[4 * i]; j < spans[4 * i + 1]; j++) hash = Math.imul(hash ^ bytes.getUint8(j), 0x01000193);
     hash = Math.imul(hash ^ 0x100, 0x01000193);
   }
   return hash;

@@ -14,7 +14,9 @@ const SPECIAL = (() => {
 /** The buffer and where writing stands. Callers reserve room before they write. */
 export class LineWriter {
   /** The buffer; replaced when it grows. */
-  bytes = new Uint8Array(1 << 18);
+  bytes: Uint8Array = new Uint8Array(1 << 18);
+  /** A view of the buffer. */
+  view = new DataView(this.bytes.buffer);
   /** How much of it is written. */
   length = 0;
 
@@ -24,6 +26,7 @@ export class LineWriter {
     const grown = new Uint8Array(Math.max(this.length + more, 2 * this.bytes.length));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   /** Appends bytes as they are. */

@@ -24,6 +24,8 @@ const VALUE_TAG: Readonly<Record<MetricType, number>> = {
 /** A cursor over one push at a time. Every read is bounded by the `end` of the message it stands in. */
 export class PushReader {
   bytes: Uint8Array = new Uint8Array(0);
+  /** The same bytes, to be read in words. */
+  view = new DataView(this.bytes.buffer);
   at = 0;
 
   /** Labels of the sample at hand, and how many. */
@@ -44,7 +46,6 @@ export class PushReader {
   pointCount = 0;
 
   readonly #limits: ParseLimits;
-  #view = new DataView(this.bytes.buffer);
 
   constructor(limits: ParseLimits) {
     this.#limits = limits;
@@ -54,7 +55,7 @@ export class PushReader {
   /** Starts on another push. */
   open(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = 0;
   }
 
@@ -107,7 +108,7 @@ export class PushReader {
   double(end: number): number {
     if (this.at + 8 > end) throw malformed("a double is cut short", this.at);
     this.at += 8;
-    return this.#view.getFloat64(this.at - 8, true);
+    return this.view.getFloat64(this.at - 8, true);
   }
 
   /** Skips a field that is not ours, or refuses one that is but has another wire type. */
@@ -153,6 +154,21 @@ export class PushReader {
   #label(end: number) {
     const { maxLabels } = this.#limits;
     if (this.labelCount === maxLabels) throw new LimitError(`Cannot take a series of more than ${maxLabels} labels`);
+    const { bytes, spans } = this;
+    const row = 4 * this.labelCount++;
+    // Nearly every label is a short name and then a short value: that form is read without a loop.
+    const name = this.at + 2;
+    const value = name + bytes[this.at + 1] + 2;
+    if (
+      bytes[this.at] === 0x0a && value <= end && bytes[value - 2] === 0x12 && bytes[value - 1] === end - value &&
+      end - value < 0x80 && bytes[this.at + 1] < 0x80
+    ) {
+      spans[row] = name;
+      spans[row + 1] = value - 2;
+      spans[row + 2] = value;
+      spans[row + 3] = this.at = end;
+      return;
+    }
     let nameStart = end, nameEnd = end, valueStart = end, valueEnd = end;
     while (this.at < end) {
       const tag = this.tag(end);
@@ -166,11 +182,10 @@ export class PushReader {
         this.at = valueEnd;
       } else this.skip(tag, { end, known: 2 });
     }
-    const at = 4 * this.labelCount++;
-    this.spans[at] = nameStart;
-    this.spans[at + 1] = nameEnd;
-    this.spans[at + 2] = valueStart;
-    this.spans[at + 3] = valueEnd;
+    spans[row] = nameStart;
+    spans[row + 1] = nameEnd;
+    spans[row + 2] = valueStart;
+    spans[row + 3] = valueEnd;
   }
 
   #scalar(end: number) {

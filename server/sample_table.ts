@@ -5,6 +5,11 @@
  * @module
  */
 
+import { LimitError } from "../common/metric_family.ts";
+
+/** Slots tried for one series. The table is at most a quarter full, where a run of this length does not come by chance. */
+const MAX_PROBES = 256;
+
 /** Columns, one row a sample, in the order in which their lines were written; used again for every push. */
 export class SampleTable {
   /** How many samples there are. */
@@ -24,7 +29,7 @@ export class SampleTable {
   #slots = new Int32Array(4_096);
   #stamps = new Int32Array(4_096);
   #stamp = 0;
-  // Unknown to clients, so that none can make its series collide.
+  // Not known to clients, to make collisions hard to find; what holds against those that are found is MAX_PROBES.
   readonly #seed = crypto.getRandomValues(new Int32Array(1))[0];
 
   /** Forgets all samples. */
@@ -40,9 +45,11 @@ export class SampleTable {
   /**
    * Adds the sample whose lines end at `end`. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
    * for the same series. A sample that came before for the same series is marked as replaced.
+   *
+   * @throws {LimitError} if the hashes of too many series collide, which they do only by intent.
    */
   add(
-    text: Uint8Array,
+    text: DataView,
     { keyStart, keyEnd, end, age, lines }: {
       keyStart: number;
       keyEnd: number;
@@ -61,7 +68,8 @@ export class SampleTable {
     const hash = this.#hash(text, keyStart, keyEnd);
     this.#hashes[row] = hash;
     const mask = this.#slots.length - 1;
-    for (let slot = hash & mask;; slot = (slot + 1) & mask) {
+    for (let slot = hash & mask, probes = 0;; slot = (slot + 1) & mask, probes++) {
+      if (probes > MAX_PROBES) throw new LimitError("Cannot tell the series of the push apart: their hashes collide");
       if (this.#stamps[slot] !== this.#stamp) {
         this.#stamps[slot] = this.#stamp;
         this.#slots[slot] = row;
@@ -77,27 +85,22 @@ export class SampleTable {
     }
   }
 
-  #sameKey(text: Uint8Array, one: number, other: number): boolean {
+  #sameKey(text: DataView, one: number, other: number): boolean {
     const length = this.#keyEnds[one] - this.#keyStarts[one];
     if (this.#keyEnds[other] - this.#keyStarts[other] !== length) return false;
     for (let i = 0, a = this.#keyStarts[one], b = this.#keyStarts[other]; i < length; i++, a++, b++) {
-      if (text[a] !== text[b]) return false;
+      if (text.getUint8(a) !== text.getUint8(b)) return false;
     }
     return true;
   }
 
-  /** Murmur3's mixing over words of four bytes, seeded. */
-  #hash(text: Uint8Array, start: number, end: number): number {
+  #hash(text: DataView, start: number, end: number): number {
     let hash = this.#seed ^ (end - start);
     let at = start;
     for (; at + 4 <= end; at += 4) {
-      let word = text[at] | text[at + 1] << 8 | text[at + 2] << 16 | text[at + 3] << 24;
-      word = Math.imul(word, 0xcc9e2d51);
-      word = Math.imul((word << 15) | (word >>> 17), 0x1b873593);
-      hash ^= word;
-      hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64 | 0;
+      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ text.getInt32(at, true), 0x9e3779b1);
     }
-    for (; at < end; at++) hash = Math.imul(hash ^ text[at], 0x01000193);
+    for (; at < end; at++) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ text.getUint8(at), 0x9e3779b1);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     return hash ^ (hash >>> 16);
