@@ -6,6 +6,9 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import type { Logger } from "../common/log.ts";
+import { UsageError } from "../common/options.ts";
+import { warnIfExposed } from "../common/watched_file.ts";
 
 /** The signature algorithms of tokens (RFC 7518 section 3). */
 export type Algorithm = "ES256" | "ES384" | "ES512" | "RS256";
@@ -66,6 +69,48 @@ export async function readVerifyingKey(pem: string): Promise<VerifyingKey> {
 export async function generateSigningKey(): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair("ES256");
   return { id: await calculateJwkThumbprint(await exportJWK(publicKey)), algorithm: "ES256", publicKey, privateKey };
+}
+
+/** Where {@linkcode openTokenKeys} finds the keys. */
+export interface TokenKeyFiles {
+  /** The file of `--shared-key`. */
+  readonly sharedKey?: string;
+  /** The files of `--verify-key`. */
+  readonly verifyKeys: readonly string[];
+  /** Told of what an operator should know about the keys. */
+  readonly log: Logger;
+}
+
+/**
+ * Reads the keys that the command line names. To change the signing key, first give every server the new one as
+ * `--verify-key`, then make it the `--shared-key` with the old one as `--verify-key` until the last old token has expired.
+ *
+ * @throws {UsageError} if a file cannot be read or holds no usable key.
+ */
+export async function openTokenKeys(
+  { sharedKey, verifyKeys, log }: TokenKeyFiles,
+): Promise<{ signing: SigningKey; verifying: readonly VerifyingKey[] }> {
+  if (sharedKey === undefined) {
+    log.warn("Signs tokens with a key of its own, as --shared-key is not set: they end with this process", {});
+  } else {
+    await warnIfExposed(sharedKey, { option: "--shared-key", log });
+  }
+  const signing = sharedKey === undefined
+    ? await generateSigningKey()
+    : await readKeyFile(sharedKey, { option: "--shared-key", read: readSigningKey });
+  const others = verifyKeys.map((path) => readKeyFile(path, { option: "--verify-key", read: readVerifyingKey }));
+  return { signing, verifying: [signing, ...await Promise.all(others)] };
+}
+
+async function readKeyFile<Key>(
+  path: string,
+  { option, read }: { option: string; read: (pem: string) => Promise<Key> },
+): Promise<Key> {
+  try {
+    return await read(await Deno.readTextFile(path));
+  } catch (cause) {
+    throw new UsageError(`Bad ${option} '${path}': ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** The first block whose label matches: `openssl ecparam -genkey` puts its parameters before the key. */

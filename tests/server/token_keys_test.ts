@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import "reflect-metadata";
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { X509CertificateGenerator } from "@peculiar/x509";
-import { generateSigningKey, readSigningKey, readVerifyingKey } from "../../server/token_keys.ts";
+import { UsageError } from "../../common/options.ts";
+import { generateSigningKey, openTokenKeys, readSigningKey, readVerifyingKey } from "../../server/token_keys.ts";
+
+import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -93,4 +96,65 @@ Deno.test("generateSigningKey() makes another key each time", async () => {
   const [a, b] = [await generateSigningKey(), await generateSigningKey()];
   assert.notEqual(a.id, b.id);
   assert.equal(a.algorithm, "ES256");
+});
+
+Deno.test("openTokenKeys() signs with --shared-key and verifies with that and each --verify-key", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [shared, ...others] = [curve("P-256"), curve("P-256"), curve("P-384")];
+    await Deno.writeTextFile(`${folder}/key.pem`, privatePem(shared.privateKey, "sec1"), { mode: 0o600 });
+    const verifyKeys = [];
+    for (const [i, { publicKey }] of others.entries()) {
+      verifyKeys.push(`${folder}/${i}.pem`);
+      await Deno.writeTextFile(`${folder}/${i}.pem`, publicKey.export({ type: "spki", format: "pem" }).toString());
+    }
+    const { log, records } = recordingLog();
+    const { signing, verifying } = await openTokenKeys({ sharedKey: `${folder}/key.pem`, verifyKeys, log });
+    assert.equal(signing.id, thumbprint(shared.publicKey));
+    assert.deepEqual(verifying.map(({ id }) => id), [shared, ...others].map(({ publicKey }) => thumbprint(publicKey)));
+    assert.deepEqual(records, []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("openTokenKeys() makes a key without --shared-key, and says what that means", async () => {
+  const { log, records } = recordingLog();
+  const { signing, verifying } = await openTokenKeys({ verifyKeys: [], log });
+  assert.deepEqual(verifying, [signing]);
+  assert.equal(records[0].level, "warn");
+  assert.match(records[0].sentence, /end with this process/);
+});
+
+Deno.test("openTokenKeys() warns of a key that others may read", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, privatePem(curve("P-256").privateKey, "pkcs8"));
+    await Deno.chmod(path, 0o644);
+    const { log, records } = recordingLog();
+    await openTokenKeys({ sharedKey: path, verifyKeys: [], log });
+    assert.deepEqual(records.map(({ level, fields }) => [level, fields.option]), [["warn", "--shared-key"]]);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("openTokenKeys() names the flag and the file that are bad", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const { log } = recordingLog();
+    for (const bad of [path, `${path}.missing`]) {
+      for (
+        const [flag, files] of [["--shared-key", { sharedKey: bad, verifyKeys: [] }], ["--verify-key", {
+          verifyKeys: [bad],
+        }]] as const
+      ) {
+        await assert.rejects(openTokenKeys({ ...files, log }), (error) => {
+          return error instanceof UsageError && error.message.startsWith(`Bad ${flag} '${bad}': `);
+        });
+      }
+    }
+  } finally {
+    await Deno.remove(path);
+  }
 });
