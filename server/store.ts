@@ -15,6 +15,11 @@ import { StoreMetrics, type StoreSizes } from "./store/metrics.ts";
 import { readEntries, type ReadEntry, readGenerations, readHeadOf, strayChunks } from "./store/read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./store/unavailable.ts";
 
+export type { StoreHealth } from "./store/commit_queue.ts";
+export type { PushVersion, StoredPush } from "./store/layout.ts";
+export type { StoreSizes } from "./store/metrics.ts";
+export { StoreUnavailableError } from "./store/unavailable.ts";
+
 /** Options of {@linkcode PushStore.open}. */
 export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedBytes" | "stallMs" | "retryAfterMs"> {
   /** A directory for this server alone, or a KV Connect URL. */
@@ -25,7 +30,9 @@ export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedByt
   readonly ttlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Gets a line when the store fails, when it works again, and for what was garbled. */
   readonly log: Logger;
+  /** Gets the metrics named `telemeter_store_…`. */
   readonly registry: Registry;
 }
 
@@ -137,7 +144,8 @@ export class PushStore implements AsyncDisposable {
    * Holds a push in place of what its cluster had. Resolves when it is durable.
    *
    * @throws {StoreUnavailableError} if it cannot be written now; what the cluster had stays.
-   * @throws {TypeError} if the id is not Unicode of 1 to 255 bytes, RangeError if the push is too large for the store.
+   * @throws {TypeError} if the id is not Unicode of 1 to 255 bytes.
+   * @throws {LimitError} if the push is larger than the store takes, which is 32 MiB.
    */
   async put(push: StoredPush): Promise<void> {
     this.#mustBeLoaded();

@@ -27,10 +27,13 @@ export interface Job {
 export interface CommitQueueOptions {
   /** Names the store in errors. */
   readonly location: string;
+  /** Counts commits and failures. */
   readonly metrics: StoreMetrics;
+  /** Gets a line when writes fail and when they work again. */
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** @default {67_108_864} */
+  /** How many bytes may wait for their commit; more are refused. @default {67_108_864} */
   readonly maxQueuedBytes?: number;
   /** How long a write may take before those who wait for it are refused. @default {10_000} */
   readonly stallMs?: number;
@@ -76,6 +79,7 @@ export class CommitQueue implements AsyncDisposable {
   #stalled = false;
   #closed = false;
 
+  /** Writes to the given Deno KV, which nobody else may write to. */
   constructor(kv: Deno.Kv, options: CommitQueueOptions) {
     const { maxQueuedBytes = 67_108_864, stallMs = 10_000, retryAfterMs = RETRY_AFTER_MS } = options;
     this.#kv = kv;

@@ -6,6 +6,7 @@
 
 /** What is remembered of one push. */
 export interface Holding {
+  /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** Of its body. */
   readonly bytes: number;

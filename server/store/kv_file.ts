@@ -16,6 +16,7 @@ import { type FailureReason, reasonOf } from "./unavailable.ts";
 
 /** An open Deno KV and what must happen when it is no longer needed. */
 export interface OpenKv extends Disposable {
+  /** Closed by disposing of this. */
   readonly kv: Deno.Kv;
   /** Names it in errors. */
   readonly location: string;
@@ -25,7 +26,9 @@ export interface OpenKv extends Disposable {
 
 /** Options of {@linkcode openKvFile}. */
 export interface KvFileOptions {
+  /** Gets a line for a garbled or empty file. */
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told of each file that was garbled. */
   readonly onSetAside: () => void;

@@ -15,6 +15,8 @@
  */
 
 import { crc32 } from "node:zlib";
+import { LimitError } from "../../common/metric_family.ts";
+import type { PushContentEncoding, PushContentType } from "../push.ts";
 
 /** Orders the pushes of one cluster. The ring's; the store keeps it and does not look inside. */
 export interface PushVersion {
@@ -22,6 +24,7 @@ export interface PushVersion {
   readonly ms: number;
   /** The member through which it entered. */
   readonly ingress: string;
+  /** Counts the pushes of that member. */
   readonly sequence: number;
 }
 
@@ -31,26 +34,37 @@ export interface StoredPush {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
-  readonly contentType: "protobuf" | "text";
-  readonly contentEncoding: "snappy" | "gzip" | "identity";
+  /** What the body is once uncompressed. */
+  readonly contentType: PushContentType;
+  /** How the body is compressed. */
+  readonly contentEncoding: PushContentEncoding;
   /** The labels of the token that the push came with. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The ring's version of it, if there is a ring. */
   readonly version?: PushVersion;
+  /** What this server was for the cluster, if there is a ring. */
   readonly role?: "owner" | "standby";
+  /** As received. Whoever puts a push leaves these bytes alone until that has ended. */
   readonly body: Uint8Array;
 }
 
 /** Where the chunks of a body lie, and what they must add up to. */
 export interface Chunked {
+  /** A number that no other push of the cluster has in the store. */
   readonly generation: number;
+  /** How many chunks there are. */
   readonly count: number;
+  /** The length of the body. */
   readonly bytes: number;
+  /** Its CRC-32. */
   readonly crc: number;
 }
 
 /** A key with the value to set, or without one to delete. */
 export interface Mutation {
+  /** The key to set or delete. */
   readonly key: Deno.KvKey;
+  /** The value to set; none deletes. */
   readonly value?: Uint8Array | string;
 }
 
@@ -72,6 +86,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export class Keys {
   readonly #namespace: string;
 
+  /** Prepares the keys of the namespace. */
   constructor(namespace: string) {
     this.#namespace = namespace;
   }
@@ -117,7 +132,7 @@ export class Keys {
  * first, under a generation that nothing else has, the head last. A body that fits into the head has no chunks.
  *
  * @throws {TypeError} if the id is not well-formed Unicode of 1 to 255 bytes.
- * @throws {RangeError} if the body or the header is larger than the store takes.
+ * @throws {LimitError} if the body or the header is larger than the store takes.
  */
 export function layPush(push: StoredPush, { keys, generation }: { keys: Keys; generation: number }): Mutation[] {
   const { id, body } = push;
@@ -126,7 +141,7 @@ export function layPush(push: StoredPush, { keys, generation }: { keys: Keys; ge
     throw new TypeError(`Cannot store a push as its id must be Unicode of 1 to ${MAX_ID_BYTES} bytes`);
   }
   if (body.length > MAX_BODY_BYTES) {
-    throw new RangeError(`Cannot store a push of ${body.length} bytes: the limit is ${MAX_BODY_BYTES}`);
+    throw new LimitError(`Cannot store a push of ${body.length} bytes: the limit is ${MAX_BODY_BYTES}`);
   }
   const inline = headerOf(push);
   if (FIXED_BYTES + inline.length + body.length <= VALUE_BYTES) {
@@ -138,14 +153,16 @@ export function layPush(push: StoredPush, { keys, generation }: { keys: Keys; ge
   }
   const header = headerOf(push, { generation, count: pieces.length, bytes: body.length, crc: crc32(body) });
   if (FIXED_BYTES + header.length > VALUE_BYTES) {
-    throw new RangeError(`Cannot store a push whose labels and version take ${header.length} bytes`);
+    throw new LimitError(`Cannot store a push whose labels and version take ${header.length} bytes`);
   }
   return [...pieces, { key: keys.head(id), value: headOf(idBytes, header, new Uint8Array()) }];
 }
 
-/** What a head says: the push, complete with its body unless that lies in chunks. */
+/** What a head says. */
 export interface Head {
+  /** The push; its body is empty if it lies in chunks. */
   readonly push: StoredPush;
+  /** Where the body lies if not in the head. */
   readonly chunked?: Chunked;
 }
 

@@ -6,9 +6,11 @@
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
-/** Sizes that the store knows when it is scraped, in bytes but for `entries`. */
+/** What a store holds. */
 export interface StoreSizes {
+  /** Pushes, one a cluster. */
   readonly entries: number;
+  /** Of their bodies. */
   readonly bytes: number;
   /** Of the store's files; undefined where it has none. */
   readonly fileBytes?: number;
@@ -16,16 +18,23 @@ export interface StoreSizes {
 
 /** The store's metrics, registered when constructed. */
 export class StoreMetrics {
+  /** Durable commits. */
   readonly commits: Counter;
+  /** How long they take. */
   readonly commitSeconds: Histogram;
+  /** Writes refused or failed. */
   readonly failures: Counter<"reason">;
+  /** Entries that did not check out. */
   readonly entriesSetAside: Counter;
+  /** Files that were garbled. */
   readonly filesSetAside: Counter;
+  /** Pushes removed by age. */
   readonly expired: Counter;
 
   /** Asked at each scrape; set once the store is open. */
   sizes: () => StoreSizes = () => ({ entries: 0, bytes: 0 });
 
+  /** Registers them. */
   constructor(registry: Registry) {
     const registers = [registry];
     this.commits = new Counter({

@@ -8,8 +8,11 @@ import { type Head, joinChunks, type Keys, type Mutation, readHead, type StoredP
 
 /** One entry under the pushes' prefix. */
 export interface ReadEntry {
+  /** The cluster id. */
   readonly id: string;
+  /** Where it lies. */
   readonly key: Deno.KvKey;
+  /** Its head, as it lies there. */
   readonly value: unknown;
   /** What it holds: a push, and where its body lay in chunks their generation, or why it does not check out. */
   readonly found: { readonly push: StoredPush; readonly generation?: number } | { readonly fault: string };

@@ -59,12 +59,14 @@ const FAILURES: readonly Failure[] = [
 export class StoreUnavailableError extends Error {
   /** Stable, for the place that maps errors to HTTP statuses. */
   readonly code = "store_unavailable";
+  /** The name that stack traces show. */
   override readonly name = "StoreUnavailableError";
   /** A label for counters. */
   readonly reason: FailureReason;
   /** How long a client should wait, before jitter. */
   readonly retryAfterMs: number;
 
+  /** Says what happened to the store at a place, and what to do. */
   constructor(reason: FailureReason, options: { location: string; retryAfterMs: number; cause?: unknown }) {
     const { location, retryAfterMs, cause } = options;
     const { sentence } = FAILURES.find((failure) => failure.reason === reason)!;
