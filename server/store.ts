@@ -64,6 +64,7 @@ export class PushStore implements AsyncDisposable {
   #generation = crypto.getRandomValues(new Uint32Array(1))[0] * 2 ** 20;
   #loaded = false;
   #sweeping: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(open: OpenKv, options: PushStoreOptions, metrics: StoreMetrics) {
@@ -126,7 +127,7 @@ export class PushStore implements AsyncDisposable {
         if (now() - receivedAtMs < ttlMs) yield { ...push, receivedAtMs };
       }
       for await (const { id, generation } of readGenerations(this.#kv, this.#keys)) {
-        if (generations.get(id) !== generation) this.#holdings.doubt(id);
+        if (generation === undefined || generations.get(id) !== generation) this.#holdings.doubt(id);
       }
       if (faults.length > 0) await this.#trimAside();
     } catch (error) {
@@ -212,7 +213,12 @@ export class PushStore implements AsyncDisposable {
   }
 
   /** Writes what was taken, and closes. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#sweeping;
     await this.#queue[Symbol.asyncDispose]();

@@ -50,7 +50,9 @@ export async function strayChunks(
   { keys, id, keep }: { keys: Keys; id: string; keep: number | undefined },
 ): Promise<Mutation[]> {
   const deletions: Mutation[] = [];
-  for await (const { key } of kv.list({ prefix: keys.chunks(id) })) if (key[3] !== keep) deletions.push({ key });
+  for await (const { key } of kv.list({ prefix: keys.chunks(id) })) {
+    if (keep === undefined || key[3] !== keep) deletions.push({ key });
+  }
   return deletions;
 }
 
@@ -60,13 +62,14 @@ export async function* readGenerations(
   keys: Keys,
 ): AsyncGenerator<{ id: string; generation: unknown }, void, void> {
   const prefix = keys.all("chunk");
+  // A true comes last among the keys that share what is before it.
+  const end = [...prefix, true];
   let start: Deno.KvKey = prefix;
   while (true) {
-    const { value: entry } = await kv.list({ prefix, start }, { limit: 1 }).next();
+    const { value: entry } = await kv.list({ start, end }, { limit: 1 }).next();
     if (entry === undefined) return;
     const [id, generation] = entry.key.slice(prefix.length);
     yield { id: String(id), generation };
-    // Booleans sort after the numbers of the chunks.
     start = [...entry.key.slice(0, prefix.length + 2), true];
   }
 }
