@@ -60,6 +60,7 @@ export const CLASS_LIMITS: Readonly<
 
 /** A message as it travels. */
 export interface MeshMessage {
+  /** What it is. */
   readonly type: MessageType;
   /** Pairs an answer with what it answers: the asker's number, unsigned 32 bits, 0 where nothing is answered. */
   readonly request: number;
@@ -100,12 +101,15 @@ export type RefusalCode =
 
 /** A refusal: a stable code, and a sentence for the log. */
 export interface Refusal {
+  /** Stable, for counters and decisions. */
   readonly code: RefusalCode;
+  /** For a person. */
   readonly message: string;
 }
 
 /** An open link. There is at most one to each name; if two meet, the one that the lower name dialled stays. */
 export interface MeshLink {
+  /** Who is at the other end, as it said when the link came up. */
   readonly peer: Hello;
   /** The address that we dialled for it, exactly as {@linkcode Mesh.dial} got it; absent if the peer dialled. */
   readonly dialled?: string;
