@@ -35,7 +35,8 @@ export interface HistogramValue {
 /** One sample of a family; `value` is a number for a counter, gauge or untyped family. */
 export interface Metric {
   readonly labels: readonly Label[];
-  readonly value: number | SummaryValue | HistogramValue;
+  /** Undefined where the sample carries no value of its family's type. */
+  readonly value: number | SummaryValue | HistogramValue | undefined;
   /** Milliseconds since the epoch. */
   readonly timestampMs?: number;
 }
