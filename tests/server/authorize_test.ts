@@ -21,7 +21,7 @@ function setUp(options: Partial<AuthorizeOptions> = {}) {
   const { log, records } = recordingLog();
   const clock = { elapsed: 0 };
   const handler = authorizeHandler({
-    authorizer: new OpenAuthorizer(recordingLog().log),
+    authorizer: new OpenAuthorizer(),
     signer,
     partitionLabel: "_id",
     requiredLabels: new Map([["kind", "test"]]),
