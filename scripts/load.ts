@@ -4,8 +4,8 @@
  *
  * @module
  */
-// Every push is encoded anew, as every client has its own labels and the present as its timestamp: that takes 4 ms for 521
-// series, so that one process makes up to 250 such pushes a second. Near that its latencies are its own; start several then.
+// Every push is encoded anew, as every client has its own labels and the present as its timestamp: that takes 1.6 ms for 521
+// series, so that one process makes up to 600 such pushes a second. Near that its latencies are its own; start several then.
 
 import { setTimeout } from "node:timers/promises";
 import { Counter, type Registry, Summary } from "prom-client";
