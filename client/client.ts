@@ -4,10 +4,10 @@
  * @module
  */
 
-import { collectDefaultMetrics, Registry } from "prom-client";
 import { listen } from "../common/http.ts";
 import type { Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
+import { createRegistry } from "../common/metrics.ts";
 import { Forwarder } from "./forwarder.ts";
 import { clientHandler } from "./handlers.ts";
 import { clientMetrics } from "./metrics.ts";
@@ -19,8 +19,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
   const load = () => loadSettings(values, { log, now: Date.now });
   const settings = await load();
   await using stack = new AsyncDisposableStack();
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry();
   const metrics = clientMetrics(registry);
   const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
   const stop = new AbortController();

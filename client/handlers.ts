@@ -5,6 +5,7 @@
  */
 
 import type { Registry } from "prom-client";
+import { metricsHandler } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { formatText } from "../common/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -40,11 +41,7 @@ export function clientHandler(options: HandlerOptions): (request: Request) => Re
     },
     "/healthz": { method: "GET", respond: () => plain("ok") },
     "/healthz/ready": { method: "GET", respond: () => readiness(forwarder, signal) },
-    "/metrics": {
-      method: "GET",
-      respond: async () =>
-        new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } }),
-    },
+    "/metrics": { method: "GET", respond: metricsHandler(registry) },
     "/-/reload": { method: "POST", respond: () => reloaded(reload) },
   };
   return (request) => {

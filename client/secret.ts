@@ -6,7 +6,7 @@
 
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
-import { WatchedFile } from "../common/watched_file.ts";
+import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
 
 /** Where a secret comes from. */
 export interface SecretOptions {
@@ -53,7 +53,7 @@ export class Secret {
     }
     if (path === undefined) {
       log.warn("A secret on the command line shows in the list of processes; give it in a file", { instead: fileFlag });
-    } else await warnIfReadable({ log, name: `${name}File`, path });
+    } else await warnIfExposed(path, { option: fileFlag, log });
     return secret;
   }
 
@@ -92,17 +92,6 @@ export function isToken(text: string): boolean {
 /** What is wrong with a text as a bearer token, for {@linkcode SecretOptions.faultOf}. */
 export function tokenFault(text: string): string | undefined {
   return isToken(text) ? undefined : "holds spaces, line breaks or characters that a token does not have";
-}
-
-/** Warns of a file with a secret that every user of the machine can read. `name` is that of its option. */
-export async function warnIfReadable(
-  { log, name, path }: { log: Logger; name: string; path: string },
-): Promise<void> {
-  const { mode } = await Deno.stat(path);
-  // Platforms without such modes have none to show.
-  if (mode === null || (mode & 0o004) === 0) return;
-  const fields = { flag: flagOf(name), file: path };
-  log.warn("Every user of this machine can read the file of a secret; take that away with chmod o-r", fields);
 }
 
 function sentenceOf(error: unknown): string {

@@ -15,11 +15,11 @@ import { pipeline, type Transform } from "../common/transforms/pipeline.ts";
 import { rename } from "../common/transforms/rename.ts";
 import { setLabels } from "../common/transforms/set_labels.ts";
 import { sortByTimestamp } from "../common/transforms/sort_by_timestamp.ts";
-import { WatchedFile } from "../common/watched_file.ts";
+import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
 import { HttpClients } from "./http_client.ts";
 import type { ClientValues } from "./options.ts";
-import { Secret, tokenFault, warnIfReadable } from "./secret.ts";
+import { Secret, tokenFault } from "./secret.ts";
 
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
@@ -172,7 +172,7 @@ async function openClients(name: "fromCaFile" | "toCaFile", values: ClientValues
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
-  if (log && keyPath !== undefined) await warnIfReadable({ log, name: "tlsPrivateKeyFile", path: keyPath });
+  if (log && keyPath !== undefined) await warnIfExposed(keyPath, { option: "--tls-private-key-file", log });
   return clients;
 }
 

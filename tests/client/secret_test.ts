@@ -31,7 +31,7 @@ Deno.test("Secret.open() takes a text and warns of the list of processes, withou
   const secret = await Secret.open({ name: "toToken", text: " t0ken\n", log });
   assert.equal(await secret?.value(), "t0ken");
   const line = await lines.take();
-  assert.equal(line.level, "warning");
+  assert.equal(line.level, "warn");
   assert.deepEqual(line.fields, { instead: "--to-token-file" });
 });
 
@@ -43,12 +43,12 @@ Deno.test("Secret.open() reads a file without the white space around, and says n
   assert.equal(lines.size, 0);
 });
 
-Deno.test("Secret.open() warns of a file that everybody can read", async () => {
+Deno.test("Secret.open() warns of a file that others can read", async () => {
   const { log, lines } = openTestLog();
   await using file = await secretFile("t0ken");
   await Deno.chmod(file.path, 0o644);
   await Secret.open({ name: "toToken", path: file.path, log });
-  assert.deepEqual((await lines.take()).fields, { flag: "--to-token-file", file: file.path });
+  assert.deepEqual((await lines.take()).fields, { option: "--to-token-file", file: file.path, mode: "0644" });
 });
 
 const bad: [what: string, text: string, message: RegExp][] = [

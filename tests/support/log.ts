@@ -4,31 +4,23 @@
  * @module
  */
 
-import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import type { Logger } from "../../common/log.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** One line of a log. */
 export interface Line {
   /** The severity. */
-  readonly level: string;
+  readonly level: keyof Logger;
   /** The constant sentence. */
   readonly sentence: string;
   /** The fields beside it. */
   readonly fields: Record<string, unknown>;
 }
 
-/** Opens a logger. The library knows one configuration at a time, so that the last logger opened is the one that works. */
+/** Opens a logger and the mailbox that it writes to. */
 export function openTestLog(): { log: Logger; lines: Mailbox<Line> } {
   const lines = new Mailbox<Line>();
-  const sink = ({ level, rawMessage, properties }: LogRecord) =>
-    lines.put({ level, sentence: String(rawMessage), fields: properties });
-  configureSync({
-    reset: true,
-    sinks: { sink },
-    loggers: [
-      { category: "test", lowestLevel: "debug", sinks: ["sink"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["sink"] },
-    ],
-  });
-  return { log: getLogger("test"), lines };
+  const at = (level: keyof Logger) => (sentence: string, fields: Record<string, unknown> = {}) =>
+    lines.put({ level, sentence, fields });
+  return { log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") }, lines };
 }
