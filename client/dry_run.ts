@@ -16,7 +16,7 @@ const UNITS: Readonly<Record<Effect, string>> = {
   labelled: "samples",
   renamed: "samples",
   dropped: "samples",
-  truncated: "labels removed",
+  truncated: "labels",
   anonymized: "values",
 };
 
