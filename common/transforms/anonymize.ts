@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { BoundedMap } from "../bounded_map.ts";
 import type { Label } from "../metric_family.ts";
 import type { Transform } from "./pipeline.ts";
 
@@ -18,7 +19,7 @@ export interface AnonymizeOptions {
   /** Secret; the same salt gives the same hashes, so that series last across scrapes. */
   readonly salt: string;
   /**
-   * The hashes that are remembered between scrapes; the oldest goes first.
+   * The most hashes that are remembered between scrapes.
    *
    * @default {10_000}
    */
@@ -31,15 +32,11 @@ export interface AnonymizeOptions {
  */
 export function anonymize({ labels, salt, cacheSize = 10_000 }: AnonymizeOptions): Transform {
   const names = new Set(labels);
-  const cache = new Map<string, string>();
+  const cache = new BoundedMap<string, string>(cacheSize);
   const hashOf = (value: string): string => {
     const known = cache.get(value);
     if (known !== undefined) return known;
     const hash = createHash("sha256").update(salt + value).digest().subarray(0, KEPT_BYTES).toString("base64url");
-    if (cache.size >= cacheSize) {
-      const [oldest] = cache.keys();
-      cache.delete(oldest);
-    }
     cache.set(value, hash);
     return hash;
   };

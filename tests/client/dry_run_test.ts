@@ -3,7 +3,7 @@ import { dryRun } from "../../client/dry_run.ts";
 import { PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { parseOptions } from "../../common/options.ts";
-import { openTestLog } from "../support/log.ts";
+import { recordingLog } from "../support/recording_log.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
 
@@ -30,7 +30,7 @@ Deno.test("dryRun() shows what would leave and what each rule did, and sends not
     ...["--label", "zone=a", "--anonymize-labels", "pod", "--anonymize-salt", "salt", "--dry-run"],
   ]);
   assert.ok("values" in parsed);
-  const settings = await loadSettings(parsed.values, { log: openTestLog().log, now: () => NOW });
+  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   const page = await dryRun(settings, { signal: new AbortController().signal });
   assert.equal(
     page,

@@ -95,6 +95,11 @@ async function network() {
 const bad: [args: string[], sentence: string][] = [
   [[], "client: Cannot start without --from; client --help lists the options\n"],
   [["--form", "http://h"], "client: Unknown option '--form' (Did you mean --from?); client --help lists the options\n"],
+  [
+    ["--to-tokn=s3cret"],
+    "client: Unknown option '--to-tokn'; client --help lists the options\n",
+  ],
+  [["s3cret"], "client: Too many arguments. Expected 0 arguments but got 1; client --help lists the options\n"],
   [["--from", "h"], "client: Bad --from: Cannot read 'h' as a URL: write http://HOST:PORT or https://HOST:PORT\n"],
   [
     ["--from", "http://h"],

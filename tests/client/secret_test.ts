@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Secret, tokenFault } from "../../client/secret.ts";
-import { openTestLog } from "../support/log.ts";
+import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -21,34 +21,34 @@ async function secretFile(text: string) {
 }
 
 Deno.test("Secret.open() takes nothing for nothing", async () => {
-  const { log } = openTestLog();
+  const { log } = recordingLog();
   assert.equal(await Secret.open({ name: "toToken", log }), undefined);
   assert.equal(await Secret.open({ name: "toToken", text: "  ", log }), undefined);
 });
 
 Deno.test("Secret.open() takes a text and warns of the list of processes, without quoting it", async () => {
-  const { log, lines } = openTestLog();
+  const { log, records } = recordingLog();
   const secret = await Secret.open({ name: "toToken", text: " t0ken\n", log });
   assert.equal(await secret?.value(), "t0ken");
-  const line = await lines.take();
+  const line = records[0];
   assert.equal(line.level, "warn");
   assert.deepEqual(line.fields, { instead: "--to-token-file" });
 });
 
 Deno.test("Secret.open() reads a file without the white space around, and says nothing of one that is well kept", async () => {
-  const { log, lines } = openTestLog();
+  const { log, records } = recordingLog();
   await using file = await secretFile("\n t0ken \r\n");
   const secret = await Secret.open({ name: "toToken", path: file.path, log });
   assert.equal(await secret?.value(), "t0ken");
-  assert.equal(lines.size, 0);
+  assert.equal(records.length, 0);
 });
 
 Deno.test("Secret.open() warns of a file that others can read", async () => {
-  const { log, lines } = openTestLog();
+  const { log, records } = recordingLog();
   await using file = await secretFile("t0ken");
   await Deno.chmod(file.path, 0o644);
   await Secret.open({ name: "toToken", path: file.path, log });
-  assert.deepEqual((await lines.take()).fields, { option: "--to-token-file", file: file.path, mode: "0644" });
+  assert.deepEqual(records[0].fields, { option: "--to-token-file", file: file.path, mode: "0644" });
 });
 
 const bad: [what: string, text: string, message: RegExp][] = [
@@ -58,7 +58,7 @@ const bad: [what: string, text: string, message: RegExp][] = [
 
 for (const [what, text, message] of bad) {
   Deno.test(`Secret.open() refuses ${what}`, async () => {
-    const { log } = openTestLog();
+    const { log } = recordingLog();
     await using file = await secretFile(text);
     const open = Secret.open({ name: "toToken", path: file.path, faultOf: tokenFault, log });
     await assert.rejects(open, { name: "UsageError", message });
@@ -66,7 +66,7 @@ for (const [what, text, message] of bad) {
 }
 
 Deno.test("Secret.open() refuses a bad text without quoting it", async () => {
-  const { log } = openTestLog();
+  const { log } = recordingLog();
   await assert.rejects(Secret.open({ name: "toToken", text: "to ken", faultOf: tokenFault, log }), {
     name: "UsageError",
     message:
@@ -75,7 +75,7 @@ Deno.test("Secret.open() refuses a bad text without quoting it", async () => {
 });
 
 Deno.test("Secret.open() refuses a missing file, and a text beside a file", async () => {
-  const { log } = openTestLog();
+  const { log } = recordingLog();
   await using file = await secretFile("t0ken");
   await assert.rejects(Secret.open({ name: "toToken", path: `${file.path}.gone`, log }), {
     name: "UsageError",
@@ -88,7 +88,7 @@ Deno.test("Secret.open() refuses a missing file, and a text beside a file", asyn
 });
 
 Deno.test("Secret.value() takes up a file that changed", async () => {
-  const { log } = openTestLog();
+  const { log } = recordingLog();
   await using file = await secretFile("first");
   const secret = await Secret.open({ name: "toToken", path: file.path, log });
   await file.replace("second");
@@ -96,20 +96,20 @@ Deno.test("Secret.value() takes up a file that changed", async () => {
 });
 
 Deno.test("Secret.value() keeps the last good one while the file is bad, and warns once", async () => {
-  const { log, lines } = openTestLog();
+  const { log, records } = recordingLog();
   await using file = await secretFile("first");
   const secret = await Secret.open({ name: "toToken", path: file.path, faultOf: tokenFault, log });
   await file.replace("not a token");
   assert.equal(await secret?.value(), "first");
   assert.equal(await secret?.value(), "first");
-  const { sentence, fields } = await lines.take();
+  const { sentence, fields } = records[0];
   assert.equal(sentence, "Cannot use the changed file of a secret and goes on with what it held before");
   assert.equal(fields.flag, "--to-token-file");
   assert.doesNotMatch(JSON.stringify(fields), /not a token/);
-  assert.equal(lines.size, 0);
+  assert.equal(records.length, 1);
   await Deno.remove(file.path);
   assert.equal(await secret?.value(), "first");
-  assert.equal(lines.size, 1);
+  assert.equal(records.length, 2);
   await file.replace("second");
   assert.equal(await secret?.value(), "second");
 });

@@ -3,7 +3,7 @@ import { PROGRAM } from "../../client/options.ts";
 import { loadSettings, type Settings } from "../../client/settings.ts";
 import { parseOptions, UsageError } from "../../common/options.ts";
 import { Account } from "../../common/transforms/pipeline.ts";
-import { openTestLog } from "../support/log.ts";
+import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -18,7 +18,7 @@ async function load(args: string[], files: Record<string, string> = {}): Promise
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
     const parsed = parseOptions(PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
     assert.ok("values" in parsed);
-    return await loadSettings(parsed.values, { log: openTestLog().log, now: () => NOW });
+    return await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -171,7 +171,7 @@ Deno.test("Settings.rules() take up a salt that changed", async () => {
     await Deno.writeTextFile(path, "salt\n");
     const parsed = parseOptions(PROGRAM, [...TO, "--anonymize-labels", "pod", "--anonymize-salt-file", path]);
     assert.ok("values" in parsed);
-    const { rules } = await loadSettings(parsed.values, { log: openTestLog().log, now: () => NOW });
+    const { rules } = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
     const hashOf = async (value: string) => {
       const metrics = [{ labels: [{ name: "pod", value }], value: 1, timestampMs: NOW }];
       return (await rules())([{ name: "up", type: "gauge", metrics }], new Account())[0].metrics[0].labels[0].value;
