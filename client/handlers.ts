@@ -5,9 +5,11 @@
  */
 
 import type { Registry } from "prom-client";
+import { type Handler, HttpError } from "../common/http.ts";
+import { route } from "../common/http_route.ts";
 import { metricsHandler } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
-import { formatText } from "../common/text_format.ts";
+import { formatText, TEXT_CONTENT_TYPE } from "../common/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
 
 /** What the handlers show and do. */
@@ -22,37 +24,22 @@ export interface HandlerOptions {
   readonly signal: AbortSignal;
 }
 
-interface Route {
-  readonly method: "GET" | "POST";
-  readonly respond: () => Response | Promise<Response>;
+/** Makes the client's handler. */
+export function clientHandler({ forwarder, registry, reload, signal }: HandlerOptions): Handler {
+  const page = (name: string, handler: Handler) => ({ name, methods: ["GET"], handler });
+  const pages = {
+    "/federate": page("federate", () => federated(forwarder)),
+    "/healthz": page("healthz", () => plain("ok")),
+    "/healthz/ready": page("ready", () => readiness(forwarder, signal)),
+    "/metrics": page("metrics", metricsHandler(registry)),
+    "/-/reload": { name: "reload", methods: ["POST"], handler: () => reloaded(reload) },
+  };
+  return route({ "/": page("root", () => Response.json({ paths: Object.keys(pages) })), ...pages });
 }
 
-/** Makes the client's handler. */
-export function clientHandler(options: HandlerOptions): (request: Request) => Response | Promise<Response> {
-  const { forwarder, registry, reload, signal } = options;
-  const routes: Readonly<Record<string, Route>> = {
-    "/": { method: "GET", respond: () => Response.json({ paths: Object.keys(routes) }) },
-    "/federate": {
-      method: "GET",
-      respond: () =>
-        new Response(new Uint8Array(formatText(forwarder.lastPush, { timestamps: true })), {
-          headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-        }),
-    },
-    "/healthz": { method: "GET", respond: () => plain("ok") },
-    "/healthz/ready": { method: "GET", respond: () => readiness(forwarder, signal) },
-    "/metrics": { method: "GET", respond: metricsHandler(registry) },
-    "/-/reload": { method: "POST", respond: () => reloaded(reload) },
-  };
-  return (request) => {
-    const { pathname } = new URL(request.url);
-    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
-    if (route === undefined) return plain("There is no such page; / lists those that there are", { status: 404 });
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    if (method === route.method) return route.respond();
-    const allow = route.method === "GET" ? "GET, HEAD" : route.method;
-    return plain(`Cannot ${request.method} this page: it takes ${allow}`, { status: 405, headers: { allow } });
-  };
+function federated({ lastPush }: Pick<Forwarder, "lastPush">): Response {
+  const text = formatText(lastPush, { timestamps: true });
+  return new Response(new Uint8Array(text), { headers: { "content-type": TEXT_CONTENT_TYPE } });
 }
 
 /** Ready means: the configuration is loaded and the loop runs. How the loop fares is told beside it. */
@@ -70,13 +57,13 @@ function readiness({ state }: Pick<Forwarder, "state">, signal: AbortSignal): Re
 async function reloaded(reload: () => Promise<void>): Promise<Response> {
   try {
     await reload();
-    return plain("Reloaded");
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return plain(`Keeps the running configuration: ${error.message}`, { status: 500 });
+    throw new HttpError(500, `Keeps the running configuration: ${error.message}`, { reason: "usage", cause: error });
   }
+  return plain("Reloaded");
 }
 
-function plain(text: string, init?: ResponseInit): Response {
-  return new Response(`${text}\n`, init);
+function plain(text: string): Response {
+  return new Response(`${text}\n`);
 }

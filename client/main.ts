@@ -4,22 +4,23 @@
  * @module
  */
 
-import { run } from "../common/lifecycle.ts";
+import { type Launch, run, type Running } from "../common/lifecycle.ts";
 import { startClient } from "./client.ts";
 import { dryRun } from "./dry_run.ts";
-import { PROGRAM } from "./options.ts";
+import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
 import { loadSettings } from "./settings.ts";
 
-await run(PROGRAM, async ({ values, log, signal }) => {
+async function start({ values, log, signal }: Launch<typeof CLIENT_OPTIONS>): Promise<Running> {
   if (!values.dryRun) return await startClient(values, { log });
   const settings = await loadSettings(values, { log, now: Date.now });
   try {
-    const page = await dryRun(settings, { signal });
-    const bytes = new TextEncoder().encode(page);
-    for (let written = 0; written < bytes.length;) written += await Deno.stdout.write(bytes.subarray(written));
+    const page = new TextEncoder().encode(await dryRun(settings, { signal }));
+    for (let written = 0; written < page.length;) written += await Deno.stdout.write(page.subarray(written));
   } catch (error) {
     Deno.stderr.writeSync(new TextEncoder().encode(`client: ${error instanceof Error ? error.message : error}\n`));
     Deno.exit(1);
   }
   Deno.exit(0);
-});
+}
+
+if (import.meta.main) await run(CLIENT_PROGRAM, start);

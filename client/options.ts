@@ -30,7 +30,7 @@ const selectors: Kind<readonly Selector[]> = {
 };
 
 /** The client's options. */
-export const OPTIONS = {
+export const CLIENT_OPTIONS = {
   listen: {
     kind: address,
     default: "localhost:9002",
@@ -78,11 +78,11 @@ export const OPTIONS = {
 } as const satisfies OptionTable;
 
 /** The values of the client's options. */
-export type ClientValues = OptionValues<typeof OPTIONS>;
+export type ClientValues = OptionValues<typeof CLIENT_OPTIONS>;
 
 /** The client, as its `--help` shows it. */
-export const PROGRAM: Program<typeof OPTIONS> = {
+export const CLIENT_PROGRAM: Program<typeof CLIENT_OPTIONS> = {
   name: "client",
   summary: "Reads series from a Prometheus, cleans them, and pushes them to a Telemeter server.",
-  options: OPTIONS,
+  options: CLIENT_OPTIONS,
 };

@@ -7,7 +7,7 @@
 import { formatDuration } from "../common/duration.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
-import { parseSelector } from "../common/selector.ts";
+import { readSelectorFile } from "../common/selector.ts";
 import { anonymize } from "../common/transforms/anonymize.ts";
 import { dropEmpty } from "../common/transforms/drop_empty.ts";
 import { dropInvalid, isFamilyName, isLabelName, isTooLong } from "../common/transforms/drop_invalid.ts";
@@ -97,31 +97,20 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
 }
 
 async function readMatches({ match, matchFile }: ClientValues): Promise<string[]> {
-  const matches = match.map(({ text }) => text);
+  const selectors = [...match];
   if (matchFile !== undefined) {
-    const lines = (await readFile("matchFile", matchFile)).split("\n").map((line) => line.trim());
-    lines.forEach((line, i) => {
-      if (line === "" || line.startsWith("#")) return;
-      try {
-        matches.push(parseSelector(line).text);
-      } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new UsageError(`Bad --match-file: line ${i + 1} of '${matchFile}': ${reason}`, { cause });
-      }
-    });
+    try {
+      selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const place = cause instanceof SyntaxError ? ` '${matchFile}'` : "";
+      throw new UsageError(`Bad --match-file${place}: ${reason}`, { cause });
+    }
   }
-  if (matches.length === 0) {
+  if (selectors.length === 0) {
     throw new UsageError("Cannot read anything without a selector: give --match or --match-file");
   }
-  return matches;
-}
-
-async function readFile(name: string, path: string): Promise<string> {
-  try {
-    return await new WatchedFile(path).text();
-  } catch (cause) {
-    throw new UsageError(`Bad ${flagOf(name)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
+  return selectors.map(({ text }) => text);
 }
 
 function fromUrl(from: URL): URL {

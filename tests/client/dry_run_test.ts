@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dryRun } from "../../client/dry_run.ts";
-import { PROGRAM } from "../../client/options.ts";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { parseOptions } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -25,7 +25,7 @@ Deno.test("dryRun() shows what would leave and what each rule did, and sends not
       { labels: labels("kube-system"), value: 4 },
     ],
   });
-  const parsed = parseOptions(PROGRAM, [
+  const parsed = parseOptions(CLIENT_PROGRAM, [
     ...["--from", `${prometheus.url}?secret=query`, "--to", server.url, "--id", "me", "--to-token", "initial"],
     ...["--label", "zone=a", "--anonymize-labels", "pod", "--anonymize-salt", "salt", "--dry-run"],
   ]);

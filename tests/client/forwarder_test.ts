@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { Forwarder } from "../../client/forwarder.ts";
 import { clientMetrics } from "../../client/metrics.ts";
-import { PROGRAM } from "../../client/options.ts";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import type { MetricFamily } from "../../common/metric_family.ts";
 import { parseOptions } from "../../common/options.ts";
@@ -41,7 +41,7 @@ async function network(args: string[] = []) {
   const now = () => clock.nowMs;
   const load = (more: string[] = []) => {
     const to = ["--from", prometheus.url, "--to", server.url, "--id", "me", "--to-token", "initial"];
-    const parsed = parseOptions(PROGRAM, [...to, ...args, ...more]);
+    const parsed = parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
     assert.ok("values" in parsed);
     return loadSettings(parsed.values, { log, now });
   };

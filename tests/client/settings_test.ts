@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PROGRAM } from "../../client/options.ts";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings, type Settings } from "../../client/settings.ts";
 import { parseOptions, UsageError } from "../../common/options.ts";
 import { Account } from "../../common/transforms/pipeline.ts";
@@ -16,7 +16,7 @@ async function load(args: string[], files: Record<string, string> = {}): Promise
   const directory = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
-    const parsed = parseOptions(PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    const parsed = parseOptions(CLIENT_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
     assert.ok("values" in parsed);
     return await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   } finally {
@@ -102,7 +102,7 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
   [[...TO, "--limit-bytes", "0"], /^Bad --limit-bytes: Cannot take 0 bytes/],
   [[...TO, "--match", "a{"], /^Bad --match: /],
   [[...TO, "--match="], /^Cannot read anything without a selector: give --match or --match-file$/],
-  [[...TO, "--match-file", "{m}"], /^Bad --match-file: line 3 of '\S+\/m': /, { m: "a\n\na{\n" }],
+  [[...TO, "--match-file", "{m}"], /^Bad --match-file '\S+\/m': Line 3: Cannot read 'a\{' /, { m: "a\n\na{\n" }],
   [[...TO, "--match-file", "{none}"], /^Bad --match-file: .*none/],
   [[...TO, "--label", "a-b=c"], /^Bad --label: Cannot set 'a-b' as it is no name of a label$/],
   [[...TO, "--label", "__name__=c"], /^Bad --label: Cannot set '__name__'/],
@@ -169,7 +169,7 @@ Deno.test("Settings.rules() take up a salt that changed", async () => {
   try {
     const path = `${directory}/salt`;
     await Deno.writeTextFile(path, "salt\n");
-    const parsed = parseOptions(PROGRAM, [...TO, "--anonymize-labels", "pod", "--anonymize-salt-file", path]);
+    const parsed = parseOptions(CLIENT_PROGRAM, [...TO, "--anonymize-labels", "pod", "--anonymize-salt-file", path]);
     assert.ok("values" in parsed);
     const { rules } = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
     const hashOf = async (value: string) => {

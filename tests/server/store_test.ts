@@ -109,7 +109,10 @@ Deno.test("PushStore.load() removes what a crash left half-written and serves wh
     assert.equal(await test.metric("telemeter_store_set_aside_total"), 0);
   }
   const left = await rawKeys(scratch.dir);
-  assert.deepEqual(left.map(([, kind, id]) => `${String(kind)} ${String(id)}`), [...Array(5).fill("chunk a"), "push a"]);
+  assert.deepEqual(left.map(([, kind, id]) => `${String(kind)} ${String(id)}`), [
+    ...Array(5).fill("chunk a"),
+    "push a",
+  ]);
 });
 
 Deno.test("PushStore.load() sets aside what does not check out, counts it and serves the rest", async () => {
