@@ -17,7 +17,9 @@ async function start({ values, log, signal }: Launch<typeof CLIENT_OPTIONS>): Pr
     const page = new TextEncoder().encode(await dryRun(settings, { signal }));
     for (let written = 0; written < page.length;) written += await Deno.stdout.write(page.subarray(written));
   } catch (error) {
-    Deno.stderr.writeSync(new TextEncoder().encode(`client: ${error instanceof Error ? error.message : error}\n`));
+    Deno.stderr.writeSync(
+      new TextEncoder().encode(`${CLIENT_PROGRAM.name}: ${error instanceof Error ? error.message : error}\n`),
+    );
     Deno.exit(1);
   }
   Deno.exit(0);

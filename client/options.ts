@@ -82,7 +82,7 @@ export type ClientValues = OptionValues<typeof CLIENT_OPTIONS>;
 
 /** The client, as its `--help` shows it. */
 export const CLIENT_PROGRAM: Program<typeof CLIENT_OPTIONS> = {
-  name: "client",
+  name: "telemeter-client",
   summary: "Reads series from a Prometheus, cleans them, and pushes them to a Telemeter server.",
   options: CLIENT_OPTIONS,
 };

@@ -94,21 +94,30 @@ async function network() {
 }
 
 const bad: [args: string[], sentence: string][] = [
-  [[], "client: Cannot start without --from; client --help lists the options\n"],
-  [["--form", "http://h"], "client: Unknown option '--form' (Did you mean --from?); client --help lists the options\n"],
+  [[], "telemeter-client: Cannot start without --from; telemeter-client --help lists the options\n"],
+  [
+    ["--form", "http://h"],
+    "telemeter-client: Unknown option '--form' (Did you mean --from?); telemeter-client --help lists the options\n",
+  ],
   [
     ["--to-tokn=s3cret"],
-    "client: Unknown option '--to-tokn'; client --help lists the options\n",
+    "telemeter-client: Unknown option '--to-tokn'; telemeter-client --help lists the options\n",
   ],
-  [["s3cret"], "client: Too many arguments. Expected 0 arguments but got 1; client --help lists the options\n"],
-  [["--from", "h"], "client: Bad --from: Cannot read 'h' as a URL: write http://HOST:PORT or https://HOST:PORT\n"],
+  [
+    ["s3cret"],
+    "telemeter-client: Too many arguments. Expected 0 arguments but got 1; telemeter-client --help lists the options\n",
+  ],
+  [
+    ["--from", "h"],
+    "telemeter-client: Bad --from: Cannot read 'h' as a URL: write http://HOST:PORT or https://HOST:PORT\n",
+  ],
   [
     ["--from", "http://h"],
-    "client: Cannot start without a place to push to: give --to, or --to-upload and --to-auth\n",
+    "telemeter-client: Cannot start without a place to push to: give --to, or --to-upload and --to-auth\n",
   ],
   [
     ["--from", "http://h", "--to", "http://h", "--id", "me", "--to-token-file", "/none/token"],
-    "client: Bad --to-token-file: Cannot read '/none/token': there is no such file\n",
+    "telemeter-client: Bad --to-token-file: Cannot read '/none/token': there is no such file\n",
   ],
 ];
 
@@ -143,7 +152,7 @@ Deno.test("client --dry-run ends with one sentence when there is nothing to read
   assert.deepEqual(await outcome([...n.args, "--dry-run"]), {
     code: 1,
     stdout: "",
-    stderr: `client: Cannot scrape ${n.prometheus.url}/federate: it answered 500; it says: out of order\n`,
+    stderr: `telemeter-client: Cannot scrape ${n.prometheus.url}/federate: it answered 500; it says: out of order\n`,
   });
 });
 
@@ -211,5 +220,5 @@ Deno.test("client ends with one sentence and exit code 2 when its address is tak
   await using n = await network();
   const { code, stderr } = await outcome([...n.args, "--listen", new URL(n.server.url).host]);
   assert.equal(code, 2);
-  assert.match(stderr, /^client: .*127\.0\.0\.1:\d+.*\n$/);
+  assert.match(stderr, /^telemeter-client: .*127\.0\.0\.1:\d+.*\n$/);
 });
