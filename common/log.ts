@@ -4,9 +4,19 @@
  * @module
  */
 
-import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger, type Logger } from "@logtape/logtape";
+import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger } from "@logtape/logtape";
 
-export type { Logger } from "@logtape/logtape";
+/** Takes records: a constant sentence each, and fields beside it. Their level says who must act. */
+export interface Logger {
+  /** What only one who looks for a fault reads. */
+  debug(sentence: string, fields?: Record<string, unknown>): void;
+  /** What an operator may want to know. */
+  info(sentence: string, fields?: Record<string, unknown>): void;
+  /** What an operator should look into. */
+  warn(sentence: string, fields?: Record<string, unknown>): void;
+  /** What does not work and needs someone now. */
+  error(sentence: string, fields?: Record<string, unknown>): void;
+}
 
 /** How a record is written: logfmt text, or one JSON object a line. */
 export type LogFormat = "text" | "json";

@@ -8,6 +8,7 @@
  */
 
 import type { Gauge } from "prom-client";
+import { gzip } from "../common/gzip.ts";
 import { HttpError } from "../common/http.ts";
 import { preferredType } from "../common/negotiate.ts";
 import type { MetricFamily, ParseLimits } from "../common/metric_family.ts";
@@ -57,14 +58,13 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
       "content-type": protobuf ? PROTOBUF_CONTENT_TYPE : TEXT_CONTENT_TYPE,
       "vary": "accept, accept-encoding",
     });
-    const body = streamOf(chunks);
     if (!acceptsGzip(request.headers.get("accept-encoding"))) {
       // Told to leave it alone, as the listener would compress it otherwise.
       headers.set("cache-control", "no-transform");
-      return new Response(body, { headers });
+      return new Response(streamOf(chunks), { headers });
     }
     headers.set("content-encoding", "gzip");
-    return new Response(body.pipeThrough(new CompressionStream("gzip")), { headers });
+    return new Response(streamOf(gzip(chunks)), { headers });
   };
 }
 

@@ -1,0 +1,129 @@
+/**
+ * Files that may change while a program runs: certificates, keys, tokens, lists.
+ *
+ * @module
+ */
+
+import type { Logger } from "./log.ts";
+
+/** How a {@linkcode WatchedFile} behaves. */
+export interface WatchedFileOptions {
+  /**
+   * Gets the error when a file that was readable before is not any more; the last good content then stands. Without it
+   * such an error is thrown to the reader, as that of a first reading always is.
+   */
+  readonly onError?: (error: Error) => void;
+  /**
+   * The largest file that is read.
+   *
+   * @default {16_777_216}
+   */
+  readonly limitBytes?: number;
+}
+
+/** What of a file's state tells that its content may have changed. */
+interface Stamp {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly ino: number | null;
+  readonly dev: number;
+}
+
+/**
+ * How old a file's last change must be for its time stamp to vouch for the content: two writes within the grain of a
+ * file system's clock (some ms on Linux, more on network mounts) leave the same stamp.
+ */
+const GRAIN_MS = 2_000;
+
+/** A file that is read again only when it changed. Nothing is read before the first call, and no timer runs. */
+export class WatchedFile {
+  /** The path. */
+  readonly path: string;
+  readonly #limitBytes: number;
+  readonly #onError: ((error: Error) => void) | undefined;
+  #stamp: Stamp | undefined;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #text: string | undefined;
+  #reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
+
+  /** Watches the file at `path`, which need not exist yet. */
+  constructor(path: string, { onError, limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
+    this.path = path;
+    this.#onError = onError;
+    this.#limitBytes = limitBytes;
+  }
+
+  /**
+   * The content now. The same array is returned, not to be written to, until the file changes.
+   *
+   * @throws {Error} if the file cannot be read, with a sentence that names it (see {@linkcode WatchedFileOptions.onError}).
+   */
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    // One reading at a time, so that an older one never overwrites a newer one.
+    this.#reading ??= this.#refresh().finally(() => this.#reading = undefined);
+    return this.#reading;
+  }
+
+  /**
+   * The content now, as UTF-8 text without a byte order mark; bytes that are not UTF-8 become U+FFFD.
+   *
+   * @throws {Error} as {@linkcode WatchedFile.bytes} does.
+   */
+  async text(): Promise<string> {
+    const bytes = await this.bytes();
+    return this.#text ??= new TextDecoder().decode(bytes);
+  }
+
+  async #refresh(): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      // The state is taken before the content: a change in between shows at the next call.
+      const stamp = await this.#look();
+      if (this.#bytes !== undefined && this.#stamp !== undefined && same(stamp, this.#stamp)) return this.#bytes;
+      const bytes = await Deno.readFile(this.path);
+      this.#stamp = Math.abs(Date.now() - stamp.mtimeMs) < GRAIN_MS ? undefined : stamp;
+      if (this.#bytes !== undefined && equal(bytes, this.#bytes)) return this.#bytes;
+      this.#text = undefined;
+      return this.#bytes = bytes;
+    } catch (cause) {
+      const error = new Error(`Cannot read '${this.path}': ${reasonOf(cause)}`, { cause });
+      if (this.#bytes === undefined || this.#onError === undefined) throw error;
+      this.#onError(error);
+      return this.#bytes;
+    }
+  }
+
+  async #look(): Promise<Stamp> {
+    const { mtime, size, ino, dev } = await Deno.stat(this.path);
+    if (size > this.#limitBytes) throw new RangeError(`it is longer than ${this.#limitBytes} bytes`);
+    return { mtimeMs: mtime?.getTime() ?? Date.now(), size, ino, dev };
+  }
+}
+
+/**
+ * Warns of a file with a secret (a token, a private key, a salt) that its group or every user of the machine may read.
+ * `option` is the flag that named it. Says nothing where the file cannot be looked at or the system has no such modes.
+ */
+export async function warnIfExposed(path: string, { option, log }: { option: string; log: Logger }): Promise<void> {
+  const mode = await Deno.stat(path).then((info) => info.mode, () => null);
+  if (mode === null || (mode & 0o077) === 0) return;
+  log.warn("Other users of this machine can read the file of a secret; take that away with chmod go=", {
+    option,
+    file: path,
+    mode: (mode & 0o777).toString(8).padStart(4, "0"),
+  });
+}
+
+function same(a: Stamp, b: Stamp): boolean {
+  return a.mtimeMs === b.mtimeMs && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+}
+
+/** What the system says, without the operation and the path that Deno adds. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(/ \(os error \d+\)/, "").replace(/: (stat|open|readfile) '.*'$/s, "");
+}
