@@ -10,6 +10,7 @@ export interface ChildCommand {
   readonly name: string;
   /** The executable. */
   readonly path: string;
+  /** What goes behind it. */
   readonly args: readonly string[];
   /** Where it runs. @default here */
   readonly cwd?: string | URL;
@@ -29,7 +30,9 @@ interface Watch {
 
 /** A running child. Disposing of it asks it to stop and waits until it is gone. */
 export class Child implements AsyncDisposable {
+  /** What people call it. */
   readonly name: string;
+  /** Its process id. */
   readonly pid: number;
   /** Settles when the child is gone and all that it wrote is in {@linkcode lines}. */
   readonly exited: Promise<Deno.CommandStatus>;
@@ -159,7 +162,9 @@ export class Child implements AsyncDisposable {
 
 /** How a command went that was run to its end. */
 export interface Outcome {
+  /** Whether the exit code was 0. */
   readonly success: boolean;
+  /** What it wrote to standard output. */
   readonly stdout: string;
   /** Standard output and standard error, as a text to show. */
   readonly output: string;

@@ -9,6 +9,7 @@ import { runToEnd } from "./child.ts";
 
 /** A package to unpack. */
 export interface DebianPackage {
+  /** Debian's name for it. */
   readonly name: string;
   /** Which of the packages that it depends on are unpacked beside it, where they can be had. */
   readonly beside: RegExp;
@@ -24,12 +25,9 @@ export async function unpackDebianPackage({ name, beside }: DebianPackage, folde
   // Beside its final place, so that the rename at the end stays within one file system.
   const work = await Deno.makeTempDir({ dir: join(folder, ".."), prefix: "unpacking-" });
   try {
-    const apt = await download(name, work, []) === undefined ? [] : await ownLists(work);
-    const problem = apt.length === 0 ? undefined : await download(name, work, apt);
-    if (problem !== undefined) throw new Error(problem);
-    for (const dependency of await dependencies(name, apt)) {
-      if (beside.test(dependency)) await download(dependency, work, apt);
-    }
+    const apt = await download([name], work, []) ? [] : await ownLists(work);
+    if (apt.length > 0) await must("apt-get", [...apt, "download", name], { cwd: work });
+    await download((await dependencies(name, apt)).filter((name) => beside.test(name)), work, apt);
     const root = join(work, "root");
     for await (const { name: file } of Deno.readDir(work)) {
       if (file.endsWith(".deb")) await must("dpkg", ["-x", join(work, file), root]);
@@ -40,11 +38,10 @@ export async function unpackDebianPackage({ name, beside }: DebianPackage, folde
   }
 }
 
-/** Returns what went wrong, if anything. */
-async function download(name: string, cwd: string, apt: readonly string[]): Promise<string | undefined> {
-  const outcome = await runToEnd("apt-get", [...apt, "download", name], { cwd });
-  if (outcome === undefined) return "there is no apt-get on this machine";
-  return outcome.success ? undefined : `apt-get download ${name} failed: ${outcome.output.trim()}`;
+async function download(names: readonly string[], cwd: string, apt: readonly string[]): Promise<boolean> {
+  const outcome = await runToEnd("apt-get", [...apt, "download", ...names], { cwd });
+  if (outcome === undefined) throw new Error("there is no apt-get on this machine");
+  return outcome.success;
 }
 
 /** Fetches lists of packages of our own, as those of the system may be absent and only root may fetch them. */
@@ -70,8 +67,8 @@ async function dependencies(name: string, apt: readonly string[]): Promise<strin
   return (outcome?.stdout ?? "").split("\n").filter((line) => /^[a-z0-9]/.test(line) && line !== name);
 }
 
-async function must(path: string, args: readonly string[]): Promise<void> {
-  const outcome = await runToEnd(path, args);
+async function must(path: string, args: readonly string[], { cwd }: { cwd?: string } = {}): Promise<void> {
+  const outcome = await runToEnd(path, args, { cwd });
   if (outcome?.success) return;
   throw new Error(`${path} ${args.at(-1)} failed: ${outcome?.output.trim() ?? "there is no such program"}`);
 }

@@ -38,6 +38,7 @@ export function engineOf(info: string): Engine | undefined {
 export interface Container {
   /** Unique on this engine. */
   readonly name: string;
+  /** The image, with its tag. */
   readonly image: string;
   /** The port it listens on, inside and out. */
   readonly port: number;

@@ -6,6 +6,7 @@
 
 /** How long and how often to ask. */
 export interface EventuallyOptions {
+  /** When to give up. */
   readonly timeoutMs: number;
   /** The pause between two questions. @default {50} */
   readonly intervalMs?: number;
@@ -14,8 +15,8 @@ export interface EventuallyOptions {
 }
 
 /**
- * Asks until the answer is truthy and returns it. What `check` throws counts as no for now; its argument is aborted when
- * the time is up, so that a question without an answer ends too.
+ * Asks until the answer is neither `undefined` nor `false` and returns it. What `check` throws counts as no for now; its
+ * argument is aborted when the time is up, so that a question without an answer ends too.
  *
  * @throws {Error} naming `what` when the time is up, with the last thing thrown as its cause.
  */
@@ -23,7 +24,7 @@ export async function eventually<T>(
   what: string,
   check: (signal: AbortSignal) => T | Promise<T>,
   { timeoutMs, intervalMs = 50, signal }: EventuallyOptions,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, undefined | false>> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), timeoutMs);
   const stop = () => over.abort();
@@ -34,7 +35,7 @@ export async function eventually<T>(
     while (!over.signal.aborted) {
       try {
         const answer = await check(over.signal);
-        if (answer) return answer;
+        if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
         cause = undefined;
       } catch (error) {
         // An abort says nothing new: what went wrong before it does.

@@ -22,7 +22,7 @@ export function isFree(port: number): boolean {
 }
 
 /** A TCP port that nothing listens on, the preferred one if that is free. */
-export function freePort(preferred?: number): number {
+export function freePort({ preferred }: { preferred?: number } = {}): number {
   if (preferred !== undefined && isFree(preferred)) return preferred;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);

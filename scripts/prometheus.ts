@@ -5,11 +5,12 @@
  */
 
 import { join } from "node:path";
-import { Child, type ChildCommand, runToEnd } from "./child.ts";
+import { type ChildCommand, runToEnd } from "./child.ts";
+import type { Crew } from "./crew.ts";
 import { unpackDebianPackage } from "./debian_package.ts";
 import { dockerRemove, dockerRun, type Engine, findEngine } from "./docker.ts";
-import { eventually } from "./eventually.ts";
 import type { ConfigFiles } from "./prometheus_config.ts";
+import { untilReady } from "./ready.ts";
 
 /** The image that is run where Docker is: a release with long-term support. */
 const IMAGE = "prom/prometheus:v3.5.0";
@@ -68,6 +69,12 @@ function cacheFolder(): string {
   return home;
 }
 
+/** Says which way of running it was found. */
+export function describeRunner(runner: Runner): string {
+  if ("engine" in runner) return `in Docker, from the image ${IMAGE}`;
+  return runner.path === "prometheus" ? "from the PATH" : `from Debian's package, unpacked at ${runner.path}`;
+}
+
 /** The name by which a Prometheus of this runner reaches this machine. */
 export function hostSeenFrom(runner: Runner): string {
   return "engine" in runner && !runner.engine.hostNetwork ? "host.docker.internal" : "127.0.0.1";
@@ -77,7 +84,9 @@ export function hostSeenFrom(runner: Runner): string {
 export interface PrometheusPlan {
   /** What people call it; lower case, without blanks. */
   readonly name: string;
+  /** Where it listens, on 127.0.0.1. */
   readonly port: number;
+  /** Its configuration files. */
   readonly config: ConfigFiles;
   /** A folder of its own, absolute; the caller removes it. */
   readonly folder: string;
@@ -85,7 +94,9 @@ export interface PrometheusPlan {
 
 /** How to start a Prometheus, and how to make sure that it is gone where killing the child is not enough. */
 export interface PrometheusCommand {
+  /** Runs it in the foreground. */
   readonly start: ChildCommand;
+  /** Removes it once the child is gone, if that did not. */
   readonly remove?: { readonly path: string; readonly args: readonly string[] };
 }
 
@@ -127,23 +138,25 @@ export function prometheusCommand(
 
 /** One series of an instant query's answer. */
 export interface QuerySample {
+  /** Its labels, `__name__` among them. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Its value. */
   readonly value: number;
 }
 
 /** A running Prometheus. */
 export interface Prometheus extends AsyncDisposable {
+  /** Where it answers, and shows its pages. */
   readonly url: URL;
-  readonly child: Child;
   /** Evaluates a PromQL expression that yields a vector, as of now. */
   query(expression: string, options?: { signal?: AbortSignal }): Promise<QuerySample[]>;
 }
 
-/** Starts a Prometheus and waits until it is ready. */
+/** Starts a Prometheus as one of a crew and waits until it is ready. Disposing of it stops it. */
 export async function startPrometheus(
   runner: Runner,
   plan: PrometheusPlan,
-  { signal }: { signal?: AbortSignal } = {},
+  { crew, signal }: { readonly crew: Crew; readonly signal?: AbortSignal },
 ): Promise<Prometheus> {
   await Deno.mkdir(join(plan.folder, "config"), { recursive: true });
   for (const [name, text] of Object.entries(plan.config)) {
@@ -159,21 +172,14 @@ export async function startPrometheus(
     const { path, args } = command.remove;
     stack.defer(async () => void await runToEnd(path, args));
   }
-  const child = stack.use(new Child(command.start));
+  const child = crew.start(command.start);
+  stack.defer(() => crew.stop(child));
   const url = new URL(`http://127.0.0.1:${plan.port}/`);
-  await eventually(`Prometheus ${plan.name} to be ready at ${url}`, async (signal) => {
-    if (child.gone) return "gone";
-    const response = await fetch(new URL("-/ready", url), { signal });
-    await response.body?.cancel();
-    return response.ok;
-  }, { timeoutMs: "path" in runner ? READY_MS.binary : READY_MS.docker, signal }).catch((cause) => {
-    throw new Error(`${(cause as Error).message}; its last lines:\n${child.tail()}`, { cause });
-  });
-  if (child.gone) throw new Error(`Prometheus ${plan.name} ended at its start; its last lines:\n${child.tail()}`);
+  const timeoutMs = "path" in runner ? READY_MS.binary : READY_MS.docker;
+  await untilReady(child, new URL("-/ready", url), { timeoutMs, signal });
   const owned = stack.move();
   return {
     url,
-    child,
     query: (expression, options) => query(url, expression, options),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
