@@ -7,6 +7,8 @@
  * @module
  */
 
+import { escapeLabelValue } from "../common/text_format.ts";
+
 /** Labels of a sample as offsets into the push: name start, name end, value start, value end, and so on. */
 export type LabelSpans = Int32Array;
 
@@ -125,11 +127,6 @@ export class LabelShapes {
       fault,
     };
   }
-}
-
-/** Escapes a label value as the text format has it: backslash, double quote and line feed. */
-export function escapeLabelValue(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
 function hasNames(shape: LabelShape, bytes: DataView, spans: LabelSpans, size: number): boolean {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { formatValue } from "../common/text_format.ts";
+
 /** Bytes that a label value cannot carry as they are: 1 to be escaped, 2 not ASCII. */
 const SPECIAL = (() => {
   const table = new Uint8Array(256).fill(2, 128);
@@ -98,19 +100,13 @@ export class LineWriter {
       this.length += digits;
       return;
     }
-    this.ascii(formatNumber(value));
+    this.ascii(formatValue(value));
   }
 
   /** Appends a short ASCII text. */
   ascii(text: string) {
     for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
   }
-}
-
-function formatNumber(value: number): string {
-  if (value === Infinity) return "+Inf";
-  if (value === -Infinity) return "-Inf";
-  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 /** How many bytes the UTF-8 sequence at `at` has (2 to 4), 0 if it is none (Unicode 15, table 3-7). */

@@ -1,0 +1,58 @@
+/**
+ * The store on a Deno KV elsewhere, spoken to by KV Connect.
+ *
+ * Its access token comes from the environment variable `DENO_KV_ACCESS_TOKEN`, which Deno reads by itself. The program
+ * needs `--allow-net` for the URL's host and for the hosts of the endpoints that it names.
+ *
+ * @module
+ */
+
+import { UsageError } from "../../common/options.ts";
+import type { OpenKv } from "./kv_file.ts";
+
+/** How long the first answer may take, in milliseconds. */
+export const FIRST_ANSWER_MS = 10_000;
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/**
+ * Opens a Deno KV by its KV Connect URL: `https:`, or `http:` on this host.
+ *
+ * @throws {UsageError} if the URL will not do, the token is missing or refused, or no answer comes within
+ * {@linkcode FIRST_ANSWER_MS}.
+ */
+export async function openKvRemote(url: URL): Promise<OpenKv> {
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && LOOPBACK.test(url.hostname))) {
+    throw new UsageError(
+      `Cannot use the store at ${url.host} without TLS, as it gets the access token: write https://`,
+    );
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new UsageError(
+      `Cannot use a store URL with a password: set DENO_KV_ACCESS_TOKEN to the access token of ${url.host}`,
+    );
+  }
+  const location = url.host;
+  let kv: Deno.Kv | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    kv = await Deno.openKv(url.href);
+    // Deno connects when it is first asked for something, and then tries for ever.
+    const deadline = Promise.withResolvers<never>();
+    timer = setTimeout(() => deadline.reject(new Error(`no answer in ${FIRST_ANSWER_MS / 1_000} s`)), FIRST_ANSWER_MS);
+    await Promise.race([kv.get(["telemeter"]), deadline.promise]);
+  } catch (error) {
+    kv?.close();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      message.includes("DENO_KV_ACCESS_TOKEN")
+        ? `Cannot use the store at ${location} without an access token: set the environment variable DENO_KV_ACCESS_TOKEN`
+        : `Cannot reach the store at ${location} (${message}): check --storage-url and DENO_KV_ACCESS_TOKEN`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+  const opened = kv;
+  return { kv: opened, location, fileBytes: () => undefined, [Symbol.dispose]: () => opened.close() };
+}
