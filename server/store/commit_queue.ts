@@ -240,7 +240,7 @@ function* split(mutations: readonly Mutation[]): Generator<readonly Mutation[]> 
 
 /** At most what a mutation takes of a commit: three bytes a UTF-16 unit hold its UTF-8 and the escape of a zero. */
 export function bytesOf({ key, value }: Mutation): number {
-  let bytes = typeof value === "string" ? 3 * value.length + 8 : value?.length ?? 0;
+  let bytes = value?.length ?? 0;
   for (const part of key) bytes += typeof part === "string" ? 3 * part.length + 2 : 10;
   return bytes;
 }
