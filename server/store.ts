@@ -6,7 +6,8 @@
 
 import type { Registry } from "prom-client";
 import type { Logger } from "../common/log.ts";
-import { bytesOf, CommitQueue, type CommitQueueOptions, type StoreHealth } from "./store/commit_queue.ts";
+import { bytesOf } from "./store/commit_limits.ts";
+import { CommitQueue, type CommitQueueOptions, type StoreHealth } from "./store/commit_queue.ts";
 import { Holdings } from "./store/holdings.ts";
 import { type OpenKv, openKvFile } from "./store/kv_file.ts";
 import { openKvRemote } from "./store/kv_remote.ts";
