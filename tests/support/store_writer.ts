@@ -14,7 +14,7 @@ export const CLUSTERS = 24;
 
 /** The push of a cluster with a number: most are of the usual size, some lie in chunks, a few need several commits. */
 export function numberedPush(id: string, number: number) {
-  const bytes = number % 41 === 0 ? 1_500_000 : number % 7 === 0 ? 200_000 : 500 + (number * 997) % 40_000;
+  const bytes = number % 9 === 0 ? 2_500_000 : number % 7 === 0 ? 200_000 : 500 + (number * 997) % 40_000;
   const body = madeUpBytes({ bytes, seed: number });
   new DataView(body.buffer).setUint32(0, number);
   return pushOf(id, body);
