@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { type Handler, HttpError, readBody } from "../common/http.ts";
+import { clientGone, type Handler, HttpError, readBody } from "../common/http.ts";
 import { explain } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
@@ -109,9 +109,9 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       return Response.json(response, { headers: { "cache-control": "no-store" } });
     } catch (error) {
       if (error instanceof AuthorizationRefused) throw refusal(error);
+      if (request.signal.aborted) throw clientGone(error);
       const requestId = crypto.randomUUID();
-      const gone = request.signal.aborted;
-      log[gone ? "debug" : "error"]("Cannot authorise a cluster", { requestId, cluster: id, reason: explain(error) });
+      log.error("Cannot authorise a cluster", { requestId, cluster: id, reason: explain(error) });
       throw new HttpError(500, `Internal server error, requestid=${requestId}`, { reason: "authorizer", cause: error });
     }
   };
