@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PROGRAM as CLIENT_PROGRAM } from "../client/options.ts";
+import { CLIENT_PROGRAM } from "../client/options.ts";
 import { type OptionTable, type Program, usageOf } from "../common/options.ts";
 import { SERVER_PROGRAM } from "../server/options.ts";
 
