@@ -65,6 +65,7 @@ async function demo({ source, signal }: { source?: Source; signal: AbortSignal }
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
   await Promise.race([shown(), lost]);
+  say("Stops everything");
 }
 
 async function showFirstSeries(
@@ -145,7 +146,7 @@ async function main(args: readonly string[]): Promise<number> {
     return ok ? 0 : 1;
   } catch (error) {
     if (signal.aborted) {
-      say(`${(signal.reason as Error).message}; all that was started is gone`);
+      say(`${(signal.reason as Error).message}: all that was started is gone`);
       return args[0] === "demo" ? 0 : 130;
     }
     say(error instanceof Error ? error.message : String(error));
