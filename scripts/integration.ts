@@ -18,8 +18,8 @@ import { CLUSTER_ID } from "./stack_plan.ts";
 const DEMO_PORT = 9005;
 /** How many servers there are. */
 const SERVERS = 1;
-/** Slow enough to follow by eye; a series outlives the demo's pauses as it would in earnest. */
-const DEMO_PACE = { interval: "5s", ttl: "10m" };
+/** So fast that something is to be seen at once; the TTL is the default. */
+const DEMO_PACE = { interval: "2s", ttl: "10m" };
 /** As fast as the Prometheuses are, and a TTL that outlasts the restart of a server on a slow machine. */
 const INTEGRATION_PACE = { interval: "1s", ttl: "20s" };
 
@@ -65,6 +65,7 @@ async function demo({ source, signal }: { source?: Source; signal: AbortSignal }
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
   await Promise.race([shown(), lost]);
+  say("Stops everything");
 }
 
 async function showFirstSeries(
@@ -145,7 +146,7 @@ async function main(args: readonly string[]): Promise<number> {
     return ok ? 0 : 1;
   } catch (error) {
     if (signal.aborted) {
-      say(`${(signal.reason as Error).message}; all that was started is gone`);
+      say(`${(signal.reason as Error).message}: all that was started is gone`);
       return args[0] === "demo" ? 0 : 130;
     }
     say(error instanceof Error ? error.message : String(error));

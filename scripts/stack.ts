@@ -150,10 +150,11 @@ async function writeFiles(
   const files = filesIn(folder);
   const [token, salt] = [crypto.randomUUID(), crypto.randomUUID()];
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  await Deno.writeTextFile(files.tokens, JSON.stringify([{ token }]));
-  await Deno.writeTextFile(files.token, token);
-  await Deno.writeTextFile(files.sourceToken, sourceToken);
-  await Deno.writeTextFile(files.salt, salt);
-  await Deno.writeTextFile(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+  const write = (path: string, text: string) => Deno.writeTextFile(path, text, { mode: 0o600 });
+  await write(files.tokens, JSON.stringify([{ token }]));
+  await write(files.token, token);
+  await write(files.sourceToken, sourceToken);
+  await write(files.salt, salt);
+  await write(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   return { files, salt };
 }
