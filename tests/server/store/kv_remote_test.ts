@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { install } from "@sinonjs/fake-timers";
 import { Registry } from "prom-client";
 import { UsageError } from "../../../common/options.ts";
 import { PushStore } from "../../../server/store.ts";
@@ -132,4 +133,29 @@ Deno.test("PushStore.open() refuses a Deno KV elsewhere that it has no token for
     /^Cannot reach the store at 127.0.0.1:\d+ \(.*Bad token.*\): check --storage-url and DENO_KV_ACC/,
   );
   assert.ok(!message.includes("wrong secret"));
+});
+
+Deno.test("PushStore.open() refuses a Deno KV elsewhere that cannot be reached or does not answer", async () => {
+  using _ = accessToken(TOKEN);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = new URL(`http://127.0.0.1:${listener.addr.port}`);
+  const timers = install({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const [refused, connection] = await Promise.all([
+      refusal(url),
+      listener.accept().then((connection) => {
+        timers.tick(10_000);
+        return connection;
+      }),
+    ]);
+    assert.equal(
+      refused,
+      `Cannot reach the store at ${url.host} (no answer in 10 s): check --storage-url and DENO_KV_ACCESS_TOKEN`,
+    );
+    connection.close();
+  } finally {
+    timers.uninstall();
+    listener.close();
+  }
+  assert.match(await refusal(url), /^Cannot reach the store at .+\(.*refused.*\): check --storage-url/);
 });
