@@ -8,6 +8,7 @@
  */
 
 import { escapeLabelValue } from "../common/text_format.ts";
+import { type Constant, constant } from "./line_writer.ts";
 
 /** Labels of a sample as offsets into the push: name start, name end, value start, value end, and so on. */
 export type LabelSpans = Int32Array;
@@ -15,7 +16,7 @@ export type LabelSpans = Int32Array;
 /** One label of the output, in order: `head` is `name="`, the value comes from label `source` of the sample. */
 export interface ShapeSegment {
   /** `name="`, or the whole `name="value",` for a label that the server sets itself. */
-  readonly head: Uint8Array;
+  readonly head: Constant;
   /** The index of the sample's label whose value follows; -1 where `head` is all. */
   readonly source: number;
 }
@@ -53,7 +54,6 @@ export interface LabelRules {
 /** How many shapes are kept; at the bound all are forgotten, which costs a rebuild of those in use. */
 const MAX_SHAPES = 4_096;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Finds the shape of a sample's labels. One for each set of token label names, since shapes hold where those stand. */
@@ -112,8 +112,8 @@ export class LabelShapes {
     const segments = [...output].filter((name) => !elide.has(name)).sort().map((name): ShapeSegment => {
       const value = set.get(name);
       return value === undefined
-        ? { head: encoder.encode(`${name}="`), source: indexOf.get(name)! }
-        : { head: encoder.encode(value === "" ? "" : `${name}="${escapeLabelValue(value)}",`), source: -1 };
+        ? { head: constant(`${name}="`), source: indexOf.get(name)! }
+        : { head: constant(value === "" ? "" : `${name}="${escapeLabelValue(value)}",`), source: -1 };
     });
     return {
       size,

@@ -6,11 +6,12 @@
 
 import type { Registry } from "prom-client";
 import type { Logger } from "../common/log.ts";
-import { bytesOf, CommitQueue, type CommitQueueOptions, type StoreHealth } from "./store/commit_queue.ts";
+import { bytesOf } from "./store/commit_limits.ts";
+import { CommitQueue, type CommitQueueOptions, type StoreHealth } from "./store/commit_queue.ts";
 import { Holdings } from "./store/holdings.ts";
 import { type OpenKv, openKvFile } from "./store/kv_file.ts";
 import { openKvRemote } from "./store/kv_remote.ts";
-import { type Head, Keys, layPush, type Mutation, type StoredPush } from "./store/layout.ts";
+import { type Head, Keys, layPush, type Mutation, type StoredPush, VALUE_BYTES } from "./store/layout.ts";
 import { StoreMetrics, type StoreSizes } from "./store/metrics.ts";
 import { readEntries, type ReadEntry, readGenerations, readHeadOf, strayChunks } from "./store/read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./store/unavailable.ts";
@@ -42,8 +43,8 @@ export const SWEEP_INTERVAL_MS = 15_000;
 /** How many entries that did not check out are kept for a person to look at. */
 export const KEPT_ASIDE = 100;
 
-/** The longest small value that the store keeps for the server, in UTF-16 units; two bytes each fit one KV value. */
-export const MAX_META_LENGTH = 32_000;
+/** The longest small value that the store keeps for the server, in bytes of UTF-8. */
+export const MAX_META_BYTES: number = VALUE_BYTES;
 
 // A sweep goes on in steps of this many clusters, which share a commit and do not fill the queue.
 const SWEEP_STEP = 500;
@@ -194,7 +195,7 @@ export class PushStore implements AsyncDisposable {
   async getMeta(key: string): Promise<string | undefined> {
     try {
       const { value } = await this.#kv.get(this.#keys.meta(key));
-      return typeof value === "string" ? value : undefined;
+      return value instanceof Uint8Array ? new TextDecoder().decode(value) : undefined;
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -204,10 +205,13 @@ export class PushStore implements AsyncDisposable {
    * Keeps a small value of the server's own. Resolves when it is durable.
    *
    * @throws {StoreUnavailableError} if it cannot be written now.
-   * @throws {RangeError} if it is longer than {@linkcode MAX_META_LENGTH}.
+   * @throws {RangeError} if it is longer than {@linkcode MAX_META_BYTES}.
    */
-  async setMeta(key: string, value: string): Promise<void> {
-    if (value.length > MAX_META_LENGTH) throw new RangeError(`Cannot keep ${value.length} characters under '${key}'`);
+  async setMeta(key: string, text: string): Promise<void> {
+    const value = new TextEncoder().encode(text);
+    if (value.length > MAX_META_BYTES) {
+      throw new RangeError(`Cannot keep ${value.length} bytes under '${key}': the limit is ${MAX_META_BYTES}`);
+    }
     const mutation: Mutation = { key: this.#keys.meta(key), value };
     await this.#queue.run({ subject: `meta ${key}`, bytes: bytesOf(mutation), plan: () => [mutation] });
   }

@@ -60,7 +60,10 @@ Deno.test("layPush() and readHead() give back every push", () => {
     version: fc.record({ ms: fc.nat(), ingress: text, sequence: fc.nat() }, { noNullPrototype: true }),
     role: fc.constantFrom("owner", "standby"),
     body: fc.oneof(fc.uint8Array(), fc.integer({ min: 65_000, max: 140_000 }).map((n) => new Uint8Array(n).fill(n))),
-  }, { requiredKeys: ["id", "receivedAtMs", "contentType", "contentEncoding", "labels", "body"], noNullPrototype: true });
+  }, {
+    requiredKeys: ["id", "receivedAtMs", "contentType", "contentEncoding", "labels", "body"],
+    noNullPrototype: true,
+  });
   fc.assert(fc.property(push, (push) => assert.deepEqual(readBack(push), push)), { numRuns: 200 });
 });
 
