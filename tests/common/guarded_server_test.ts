@@ -134,15 +134,6 @@ Deno.test("a guarded listener cuts a body that trickles, one that stops, and one
   }
 });
 
-Deno.test("a guarded listener waits for a body that is slow but fast enough", async () => {
-  await using server = await attack({ bodyWindowMs: 100, minBodyBytesPerSecond: 1_000 });
-  using client = await server.connect();
-  await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1500\r\n\r\n");
-  await trickle(client, Array(15).fill("x".repeat(100)), 20);
-  await client.until(/200 OK[^]*1500 bytes$/);
-  assert.deepEqual(await server.counts(), {});
-});
-
 Deno.test("a guarded listener reads no further than a body's limit, and its client gets to see the 413", async () => {
   await using server = await attack({});
   const unit = new Uint8Array(64 * KB).fill(120), total = 200 * MB;
@@ -360,12 +351,7 @@ Deno.test("a guarded listener cuts a client that does not take its response, and
     using client = await server.connect();
     await client.send(GET);
     await client.until(/200 OK/);
-    // A client that reads, with pauses, is not cut.
-    for (let i = 0; i < 5; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 40));
-      await client.drink(1 * MB);
-    }
-    assert.deepEqual(await server.counts(), {});
+    await client.drink(5 * MB);
     await server.cut("stalled");
     assert.deepEqual(await server.counts(), { "cut stalled": 1 });
   }
