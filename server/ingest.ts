@@ -273,7 +273,7 @@ export class Ingester {
     out.byte(SPACE);
     out.number(reader.value);
     out.byte(LINE_FEED);
-    if (this.#keeps(family, shape)) this.#keep({ keyStart, keyEnd, hash: out.hash, lines: 1 });
+    if (this.#keeps(family, shape)) this.#keep(keyStart, keyEnd, out.hash, 1);
     else out.length = keyStart;
   }
 
@@ -376,7 +376,7 @@ export class Ingester {
     this.#writeLine(name, SUFFIX.sum, { value: sum });
     const keyStart = this.#out.length;
     const keyEnd = this.#writeLine(name, SUFFIX.count, { value: count });
-    this.#keep({ keyStart, keyEnd, hash: this.#labels.hash, lines: pointCount + 2 + Number(open) });
+    this.#keep(keyStart, keyEnd, this.#labels.hash, pointCount + 2 + Number(open));
   }
 
   /** Writes one line with the labels at hand and returns where its labels end. */
@@ -413,14 +413,15 @@ export class Ingester {
     return false;
   }
 
-  #keep({ keyStart, keyEnd, hash, lines }: { keyStart: number; keyEnd: number; hash: number; lines: number }) {
+  #keep(keyStart: number, keyEnd: number, hash: number, lines: number) {
     const out = this.#out;
     if (out.length > this.#rules.maxTextBytes) this.#tooLong();
     this.#lines += lines;
     if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
+    const row = this.#samples.add(out.view, keyStart, keyEnd, hash, lines);
+    this.#samples.ends[row] = out.length;
     // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
-    const age = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
-    this.#samples.add(out.view, { keyStart, keyEnd, hash, end: out.length, age, lines });
+    this.#samples.ages[row] = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */

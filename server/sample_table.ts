@@ -40,45 +40,34 @@ export class SampleTable {
   }
 
   /**
-   * Adds the sample whose lines end at `end`. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
+   * Adds a sample of so many lines, whose row in `ends` and `ages` is the caller's to fill in. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
    * for the same series, as is `hash`. A sample that came before for the same series is marked as replaced.
    *
    * @throws {LimitError} if the hashes of too many series collide, which they do only by intent.
    */
-  add(
-    text: DataView,
-    { keyStart, keyEnd, hash: given, end, age, lines }: {
-      keyStart: number;
-      keyEnd: number;
-      hash: number;
-      end: number;
-      age: number;
-      lines: number;
-    },
-  ) {
+  // In five arguments, as an object for each sample would be most of a push's garbage.
+  add(text: DataView, keyStart: number, keyEnd: number, hash: number, lines: number): number {
     if (this.size === this.ends.length) this.#grow();
     const row = this.size++;
-    this.ends[row] = end;
-    this.ages[row] = age;
     this.lines[row] = lines;
     this.#keyStarts[row] = keyStart;
     this.#keyEnds[row] = keyEnd;
-    const hash = scatter(given);
-    this.#hashes[row] = hash;
+    const spread = scatter(hash);
+    this.#hashes[row] = spread;
     const mask = this.#slots.length - 1;
-    for (let slot = hash & mask, probes = 0;; slot = (slot + 1) & mask, probes++) {
+    for (let slot = spread & mask, probes = 0;; slot = (slot + 1) & mask, probes++) {
       if (probes > MAX_PROBES) throw new LimitError("Cannot tell the series of the push apart: their hashes collide");
       if (this.#stamps[slot] !== this.#stamp) {
         this.#stamps[slot] = this.#stamp;
         this.#slots[slot] = row;
-        return;
+        return row;
       }
       const other = this.#slots[slot];
-      if (this.#hashes[other] === hash && this.#sameKey(text, other, row)) {
+      if (this.#hashes[other] === spread && this.#sameKey(text, other, row)) {
         this.lines[other] = 0;
         this.replaced++;
         this.#slots[slot] = row;
-        return;
+        return row;
       }
     }
   }
