@@ -238,6 +238,8 @@ export function parseOptions<Table extends OptionTable>(
 }
 
 function sentenceOf(message: string): string {
-  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  // What was given behind a mistyped flag, or in place of an argument, may be a secret.
+  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
+    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^(too many arguments.* but got \d+): .*$/, "$1");
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -5,6 +5,7 @@
  */
 
 import { accountIdOf } from "../common/fnv.ts";
+import { readUpTo } from "../common/read_up_to.ts";
 
 /** What an authorizer says of a token and a cluster that it lets in. */
 export interface Authorization {
@@ -140,27 +141,17 @@ export interface JsonAnswer {
 /**
  * Reads a response's body as JSON.
  *
- * @throws {RangeError} if it has more than `limitBytes`.
+ * @throws {LimitError} if it has more than `limitBytes`.
  */
 export async function readJson(response: Response, limitBytes: number): Promise<JsonAnswer> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    // Leaving the loop cancels the rest of the body.
-    if (length > limitBytes) throw new RangeError(`Cannot read an answer of more than ${limitBytes} bytes`);
-    chunks.push(chunk);
-  }
+  const body = await readUpTo(response, limitBytes);
   const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
-  return {
-    status: response.status,
-    json: mediaType === "application/json" ? parsed(await new Blob(chunks).text()) : undefined,
-  };
+  return { status: response.status, json: mediaType === "application/json" ? parsed(body) : undefined };
 }
 
-function parsed(text: string): unknown {
+function parsed(body: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }

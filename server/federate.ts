@@ -141,7 +141,7 @@ function* textChunks(groups: readonly Group[]): Generator<Uint8Array> {
 /** The families of the page as objects, some of their lines at a time, without what no selector matches. */
 function* families(groups: readonly Group[], selectors: readonly Selector[]): Generator<MetricFamily> {
   for (const group of groups) {
-    let parts = [encoder.encode(`# TYPE ${group.name} ${group.type}\n`)];
+    let parts: Uint8Array[] = [encoder.encode(`# TYPE ${group.name} ${group.type}\n`)];
     let length = 0;
     const flush = function* (): Generator<MetricFamily> {
       for (const family of parseText(concatenate(parts), UNLIMITED)) {

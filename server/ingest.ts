@@ -12,7 +12,7 @@ import { LimitError, METRIC_TYPES, type MetricType, type ParseLimits } from "../
 import { type AllowList, allows, equals, type FamilyVerdict } from "./allow_list.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelRules, type LabelShape, LabelShapes } from "./label_shape.ts";
-import { LineWriter } from "./line_writer.ts";
+import { type Constant, constant, LineWriter } from "./line_writer.ts";
 import { PushReader } from "./push_reader.ts";
 import { SampleTable } from "./sample_table.ts";
 
@@ -74,15 +74,17 @@ const QUOTE = 0x22, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, LINE_
 const LABEL_ROOM = 8, LINE_ROOM = 64;
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
+/** Family names whose bytes are kept ready; at the bound all are forgotten. */
+const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const SUFFIX = { bucket: encoder.encode("_bucket"), count: encoder.encode("_count"), sum: encoder.encode("_sum") };
-const POINT_LABEL = { histogram: encoder.encode('le="'), summary: encoder.encode('quantile="') };
+const SUFFIX = { bucket: constant("_bucket"), count: constant("_count"), sum: constant("_sum") };
+const POINT_LABEL = { histogram: constant('le="'), summary: constant('quantile="') };
 
 /** The family at hand. */
 interface Family {
-  readonly name: Uint8Array;
+  readonly name: Constant;
   readonly type: MetricType;
   readonly verdict: FamilyVerdict;
   latestMs: number;
@@ -95,7 +97,9 @@ export class Ingester {
   readonly #shapesByIdentity = new Map<string, LabelShapes>();
   readonly #out = new LineWriter();
   readonly #labels = new LineWriter();
+  readonly #unseen = new LineWriter();
   readonly #samples = new SampleTable();
+  readonly #names = new Map<string, Constant>();
   #runs = new Uint32Array(4_096);
 
   // The push at hand.
@@ -195,7 +199,7 @@ export class Ingester {
     }
     if (firstMetric < 0) return { name, type };
     const family: Family = {
-      name: reader.bytes.subarray(nameStart, nameEnd),
+      name: this.#constant(name),
       type,
       verdict: this.#rules.allow?.verdict(name) ?? "all",
       latestMs: -Infinity,
@@ -211,6 +215,15 @@ export class Ingester {
       }
     }
     return { name, type };
+  }
+
+  #constant(name: string): Constant {
+    let known = this.#names.get(name);
+    if (known === undefined) {
+      if (this.#names.size === MAX_NAMES) this.#names.clear();
+      this.#names.set(name, known = constant(name));
+    }
+    return known;
   }
 
   #familyName(start: number, end: number): string {
@@ -242,6 +255,7 @@ export class Ingester {
     if (family.type === "histogram" || family.type === "summary") {
       this.#labels.length = 0;
       this.#labels.reserve(room);
+      this.#labels.hash = family.name.hash;
       this.#writeLabels(this.#labels, shape);
       this.#checkPoints(start, { type: family.type, shape });
       if (this.#keeps(family, shape)) this.#writePoints(family.name, family.type);
@@ -250,7 +264,8 @@ export class Ingester {
     const out = this.#out;
     const keyStart = out.length;
     out.reserve(family.name.length + room);
-    out.raw(family.name);
+    out.constant(family.name);
+    out.hash = family.name.hash;
     out.byte(OPEN);
     this.#writeLabels(out, shape);
     closeLabels(out);
@@ -258,7 +273,7 @@ export class Ingester {
     out.byte(SPACE);
     out.number(reader.value);
     out.byte(LINE_FEED);
-    if (this.#keeps(family, shape)) this.#keep({ keyStart, keyEnd, lines: 1 });
+    if (this.#keeps(family, shape)) this.#keep({ keyStart, keyEnd, hash: out.hash, lines: 1 });
     else out.length = keyStart;
   }
 
@@ -305,18 +320,19 @@ export class Ingester {
 
   /** Writes `a="b",` for each label that is not empty: an empty label is an absent one. */
   #writeLabels(out: LineWriter, shape: LabelShape) {
-    const { bytes, spans } = this.#reader;
+    const { view, spans } = this.#reader;
     const { segments } = shape;
     for (let i = 0; i < segments.length; i++) {
       const { head, source } = segments[i];
       if (source < 0) {
-        out.raw(head);
+        out.constant(head);
         continue;
       }
       const start = spans[4 * source + 2], end = spans[4 * source + 3];
       if (start === end) continue;
-      out.raw(head);
-      const fault = out.labelValue(bytes, start, end);
+      out.constant(head);
+      out.hash ^= head.hash;
+      const fault = out.labelValue(view, start, end);
       if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
       out.byte(QUOTE);
       out.byte(COMMA);
@@ -326,13 +342,12 @@ export class Ingester {
   }
 
   #checkElided(shape: LabelShape) {
-    const { bytes, spans } = this.#reader;
+    const { view, spans } = this.#reader;
     for (const source of shape.elided) {
-      const before = this.#labels.length;
-      this.#labels.reserve(2 * this.#rules.maxLabelBytes);
-      const fault = this.#labels.labelValue(bytes, spans[4 * source + 2], spans[4 * source + 3]);
+      this.#unseen.length = 0;
+      this.#unseen.reserve(2 * this.#rules.maxLabelBytes + LINE_ROOM);
+      const fault = this.#unseen.labelValue(view, spans[4 * source + 2], spans[4 * source + 3]);
       if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
-      this.#labels.length = before;
     }
   }
 
@@ -350,7 +365,7 @@ export class Ingester {
   }
 
   /** Writes a summary or histogram: its points, a `+Inf` bucket if it has none, sum and count. */
-  #writePoints(name: Uint8Array, type: "histogram" | "summary") {
+  #writePoints(name: Constant, type: "histogram" | "summary") {
     const { keys, values, pointCount, count, sum } = this.#reader;
     const suffix = type === "histogram" ? SUFFIX.bucket : undefined;
     for (let i = 0; i < pointCount; i++) {
@@ -361,24 +376,24 @@ export class Ingester {
     this.#writeLine(name, SUFFIX.sum, { value: sum });
     const keyStart = this.#out.length;
     const keyEnd = this.#writeLine(name, SUFFIX.count, { value: count });
-    this.#keep({ keyStart, keyEnd, lines: pointCount + 2 + Number(open) });
+    this.#keep({ keyStart, keyEnd, hash: this.#labels.hash, lines: pointCount + 2 + Number(open) });
   }
 
   /** Writes one line with the labels at hand and returns where its labels end. */
   #writeLine(
-    name: Uint8Array,
-    suffix: Uint8Array | undefined,
-    { value, point, label }: { value: number; point?: number; label?: Uint8Array },
+    name: Constant,
+    suffix: Constant | undefined,
+    { value, point, label }: { value: number; point?: number; label?: Constant },
   ): number {
     const out = this.#out;
     out.reserve(name.length + this.#labels.length + 2 * LINE_ROOM);
     if (out.length > this.#rules.maxTextBytes) this.#tooLong();
-    out.raw(name);
-    if (suffix !== undefined) out.raw(suffix);
+    out.constant(name);
+    if (suffix !== undefined) out.constant(suffix);
     out.byte(OPEN);
-    out.raw(this.#labels.bytes.subarray(0, this.#labels.length));
+    out.all(this.#labels);
     if (point !== undefined && label !== undefined) {
-      out.raw(label);
+      out.constant(label);
       out.number(point);
       out.byte(QUOTE);
       out.byte(COMMA);
@@ -398,14 +413,14 @@ export class Ingester {
     return false;
   }
 
-  #keep({ keyStart, keyEnd, lines }: { keyStart: number; keyEnd: number; lines: number }) {
+  #keep({ keyStart, keyEnd, hash, lines }: { keyStart: number; keyEnd: number; hash: number; lines: number }) {
     const out = this.#out;
     if (out.length > this.#rules.maxTextBytes) this.#tooLong();
     this.#lines += lines;
     if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
     // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
     const age = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
-    this.#samples.add(out.view, { keyStart, keyEnd, end: out.length, age, lines });
+    this.#samples.add(out.view, { keyStart, keyEnd, hash, end: out.length, age, lines });
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */

@@ -7,13 +7,16 @@
  * @module
  */
 
+import { escapeLabelValue } from "../common/text_format.ts";
+import { type Constant, constant } from "./line_writer.ts";
+
 /** Labels of a sample as offsets into the push: name start, name end, value start, value end, and so on. */
 export type LabelSpans = Int32Array;
 
 /** One label of the output, in order: `head` is `name="`, the value comes from label `source` of the sample. */
 export interface ShapeSegment {
   /** `name="`, or the whole `name="value",` for a label that the server sets itself. */
-  readonly head: Uint8Array;
+  readonly head: Constant;
   /** The index of the sample's label whose value follows; -1 where `head` is all. */
   readonly source: number;
 }
@@ -51,7 +54,6 @@ export interface LabelRules {
 /** How many shapes are kept; at the bound all are forgotten, which costs a rebuild of those in use. */
 const MAX_SHAPES = 4_096;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Finds the shape of a sample's labels. One for each set of token label names, since shapes hold where those stand. */
@@ -110,8 +112,8 @@ export class LabelShapes {
     const segments = [...output].filter((name) => !elide.has(name)).sort().map((name): ShapeSegment => {
       const value = set.get(name);
       return value === undefined
-        ? { head: encoder.encode(`${name}="`), source: indexOf.get(name)! }
-        : { head: encoder.encode(value === "" ? "" : `${name}="${escapeLabelValue(value)}",`), source: -1 };
+        ? { head: constant(`${name}="`), source: indexOf.get(name)! }
+        : { head: constant(value === "" ? "" : `${name}="${escapeLabelValue(value)}",`), source: -1 };
     });
     return {
       size,
@@ -125,11 +127,6 @@ export class LabelShapes {
       fault,
     };
   }
-}
-
-/** Escapes a label value as the text format has it: backslash, double quote and line feed. */
-export function escapeLabelValue(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
 function hasNames(shape: LabelShape, bytes: DataView, spans: LabelSpans, size: number): boolean {

@@ -45,10 +45,12 @@ export class PushReader {
   values = new Float64Array(64);
   pointCount = 0;
 
-  readonly #limits: ParseLimits;
+  readonly #maxLabels: number;
+  readonly #maxSeries: number;
 
   constructor(limits: ParseLimits) {
-    this.#limits = limits;
+    this.#maxLabels = limits.maxLabels;
+    this.#maxSeries = limits.maxSeries;
     this.spans = new Int32Array(4 * limits.maxLabels);
   }
 
@@ -90,18 +92,21 @@ export class PushReader {
   varint(end: number): number {
     const { bytes } = this;
     const start = this.at;
-    let low = 0, high = 0;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= end) throw malformed("a varint is cut short", start);
-      const byte = bytes[this.at++];
-      if (i < 4) low |= (byte & 0x7f) << (7 * i);
-      else high += (byte & 0x7f) * 2 ** (7 * (i - 4));
+    // In three integers of 28, 28 and 8 bits, which is quicker than one double.
+    let low = 0, middle = 0, high = 0;
+    for (let at = start, shift = 0; at < end && shift < 70; at++, shift += 7) {
+      const byte = bytes[at];
+      if (shift < 28) low |= (byte & 0x7f) << shift;
+      else if (shift < 56) middle |= (byte & 0x7f) << (shift - 28);
+      else high |= (byte & 0x7f) << (shift - 56);
       if (byte < 0x80) {
-        if (i === 9 && byte > 1) break;
-        return high < 2 ** 35 ? high * 2 ** 28 + low : (high - 2 ** 36) * 2 ** 28 + low;
+        if (high > 0xff) break;
+        this.at = at + 1;
+        // The highest of 64 bits is the sign.
+        return (high < 0x80 ? high : high - 0x100) * 2 ** 56 + middle * 2 ** 28 + low;
       }
     }
-    throw malformed("a varint has more than 64 bits", start);
+    throw malformed(end - start < 10 ? "a varint is cut short" : "a varint has more than 64 bits", start);
   }
 
   /** Reads a double whose tag was read. */
@@ -135,39 +140,53 @@ export class PushReader {
       this.sum =
       this.pointCount =
         0;
+    const { bytes, view, spans } = this;
     const valueTag = VALUE_TAG[type];
+    const compound = type === "summary" || type === "histogram";
     while (this.at < end) {
-      const tag = this.tag(end);
-      if (tag === 0x0a) this.#label(this.lengthEnd(end));
-      else if (tag === valueTag) {
+      const at = this.at;
+      const tag = bytes[at];
+      const length = bytes[at + 1];
+      const stop = at + 2 + length;
+      // Nearly every label is a short name, then a short value, and nearly every value a double: both are read in one go.
+      if (tag === 0x0a && length < 0x80 && stop <= end && this.labelCount < this.#maxLabels && bytes[at + 2] === 0x0a) {
+        const nameLength = bytes[at + 3];
+        const name = at + 4, value = name + nameLength + 2;
+        if (nameLength < 0x80 && value <= stop && bytes[value - 2] === 0x12 && bytes[value - 1] === stop - value) {
+          const row = 4 * this.labelCount++;
+          spans[row] = name;
+          spans[row + 1] = value - 2;
+          spans[row + 2] = value;
+          spans[row + 3] = this.at = stop;
+          continue;
+        }
+      } else if (tag === valueTag && length === 9 && stop <= end && bytes[at + 2] === 0x09 && !compound) {
         this.hasValue = true;
-        const stop = this.lengthEnd(end);
-        if (type === "summary" || type === "histogram") this.#distribution(stop, type);
-        else this.#scalar(stop);
-      } else if (tag === 0x30) this.timestampMs = this.varint(end);
-      else if (tag === 0x12 || tag === 0x1a || tag === 0x22 || tag === 0x2a || tag === 0x3a) {
-        this.at = this.lengthEnd(end);
-      } else this.skip(tag, { end, known: 7 });
+        this.value = view.getFloat64(at + 3, true);
+        this.at = stop;
+        continue;
+      }
+      this.#field(end, type);
     }
   }
 
+  #field(end: number, type: MetricType) {
+    const tag = this.tag(end);
+    if (tag === 0x30) this.timestampMs = this.varint(end);
+    else if (tag === 0x0a) this.#label(this.lengthEnd(end));
+    else if (tag === VALUE_TAG[type]) {
+      this.hasValue = true;
+      const stop = this.lengthEnd(end);
+      if (type === "summary" || type === "histogram") this.#distribution(stop, type);
+      else this.#scalar(stop);
+    } else if (tag === 0x12 || tag === 0x1a || tag === 0x22 || tag === 0x2a || tag === 0x3a) {
+      this.at = this.lengthEnd(end);
+    } else this.skip(tag, { end, known: 7 });
+  }
+
   #label(end: number) {
-    const { maxLabels } = this.#limits;
-    if (this.labelCount === maxLabels) throw new LimitError(`Cannot take a series of more than ${maxLabels} labels`);
-    const { bytes, spans } = this;
-    const row = 4 * this.labelCount++;
-    // Nearly every label is a short name and then a short value: that form is read without a loop.
-    const name = this.at + 2;
-    const value = name + bytes[this.at + 1] + 2;
-    if (
-      bytes[this.at] === 0x0a && value <= end && bytes[value - 2] === 0x12 && bytes[value - 1] === end - value &&
-      end - value < 0x80 && bytes[this.at + 1] < 0x80
-    ) {
-      spans[row] = name;
-      spans[row + 1] = value - 2;
-      spans[row + 2] = value;
-      spans[row + 3] = this.at = end;
-      return;
+    if (this.labelCount === this.#maxLabels) {
+      throw new LimitError(`Cannot take a series of more than ${this.#maxLabels} labels`);
     }
     let nameStart = end, nameEnd = end, valueStart = end, valueEnd = end;
     while (this.at < end) {
@@ -182,10 +201,11 @@ export class PushReader {
         this.at = valueEnd;
       } else this.skip(tag, { end, known: 2 });
     }
-    spans[row] = nameStart;
-    spans[row + 1] = nameEnd;
-    spans[row + 2] = valueStart;
-    spans[row + 3] = valueEnd;
+    const row = 4 * this.labelCount++;
+    this.spans[row] = nameStart;
+    this.spans[row + 1] = nameEnd;
+    this.spans[row + 2] = valueStart;
+    this.spans[row + 3] = valueEnd;
   }
 
   #scalar(end: number) {
@@ -208,8 +228,9 @@ export class PushReader {
 
   /** A quantile has its key in field 1 and its value in field 2, both doubles; a bucket has its count first, a varint. */
   #point(end: number, type: "summary" | "histogram") {
-    const { maxSeries } = this.#limits;
-    if (this.pointCount === maxSeries) throw new LimitError(`Cannot take a push of more than ${maxSeries} series`);
+    if (this.pointCount === this.#maxSeries) {
+      throw new LimitError(`Cannot take a push of more than ${this.#maxSeries} series`);
+    }
     let key = 0, value = 0;
     while (this.at < end) {
       const tag = this.tag(end);

@@ -1,7 +1,7 @@
 /**
  * How often something may happen per key: per cluster for pushes, per address and token for the token exchange.
  *
- * Pure: `now` is the caller's, in milliseconds of a clock that does not go back. Every map is bounded; a key that had to make
+ * Pure: `now` is the caller's, in milliseconds; a clock that is set back far sets keys free. Every map is bounded; a key that had to make
  * room starts afresh, because refusing the newcomers instead would let one sender lock out everybody else.
  *
  * @module
@@ -30,6 +30,8 @@ export interface BucketOptions {
 export class Buckets {
   readonly #burst: number;
   readonly #intervalMs: number;
+  /** How long an empty bucket takes to fill. */
+  readonly #fillMs: number;
   /** When each key's bucket is full again. */
   readonly #fullAt: BoundedMap<string, number>;
   #agedAt = -Infinity;
@@ -45,6 +47,7 @@ export class Buckets {
     }
     this.#burst = burst;
     this.#intervalMs = intervalMs;
+    this.#fillMs = burst * intervalMs;
     this.#fullAt = new BoundedMap(maxKeys);
   }
 
@@ -55,22 +58,24 @@ export class Buckets {
 
   /** How long `key` has to wait for its next, in milliseconds: 0 if it need not. */
   waitMs(key: string, now: number): number {
-    const fullAt = this.#fullAt.get(key);
-    if (fullAt === undefined) return 0;
-    return Math.max(0, fullAt - now - (this.#burst - 1) * this.#intervalMs);
+    return Math.max(0, this.#fullAtOf(key, now) - now - (this.#burst - 1) * this.#intervalMs);
   }
 
   /** Takes one from the bucket of `key`; an empty one stays empty. */
   charge(key: string, now: number) {
     if (this.#intervalMs === 0) return;
     // A bucket is full after this time without a charge, so what was not used in it need not be kept.
-    const fillMs = this.#burst * this.#intervalMs;
-    if (now - this.#agedAt >= fillMs) {
+    if (Math.abs(now - this.#agedAt) >= this.#fillMs) {
       this.#fullAt.age();
       this.#agedAt = now;
     }
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + this.#intervalMs;
-    this.#fullAt.set(key, Math.min(fullAt, now + fillMs));
+    this.#fullAt.set(key, Math.min(this.#fullAtOf(key, now) + this.#intervalMs, now + this.#fillMs));
+  }
+
+  #fullAtOf(key: string, now: number): number {
+    const fullAt = this.#fullAt.get(key) ?? now;
+    // No bucket takes longer to fill than an empty one: if it seems to, the clock was set back, which is nobody's fault.
+    return fullAt - now > this.#fillMs ? now : Math.max(fullAt, now);
   }
 
   /** Takes one for `key` if its bucket is not empty; returns how long to wait otherwise, and then takes nothing. */

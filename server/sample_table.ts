@@ -29,9 +29,6 @@ export class SampleTable {
   #slots = new Int32Array(4_096);
   #stamps = new Int32Array(4_096);
   #stamp = 0;
-  // Not known to clients, to make collisions hard to find; what holds against those that are found is MAX_PROBES.
-  readonly #seed = crypto.getRandomValues(new Int32Array(1))[0];
-
   /** Forgets all samples. */
   clear() {
     this.size = 0;
@@ -44,15 +41,16 @@ export class SampleTable {
 
   /**
    * Adds the sample whose lines end at `end`. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
-   * for the same series. A sample that came before for the same series is marked as replaced.
+   * for the same series, as is `hash`. A sample that came before for the same series is marked as replaced.
    *
    * @throws {LimitError} if the hashes of too many series collide, which they do only by intent.
    */
   add(
     text: DataView,
-    { keyStart, keyEnd, end, age, lines }: {
+    { keyStart, keyEnd, hash: given, end, age, lines }: {
       keyStart: number;
       keyEnd: number;
+      hash: number;
       end: number;
       age: number;
       lines: number;
@@ -65,7 +63,7 @@ export class SampleTable {
     this.lines[row] = lines;
     this.#keyStarts[row] = keyStart;
     this.#keyEnds[row] = keyEnd;
-    const hash = this.#hash(text, keyStart, keyEnd);
+    const hash = scatter(given);
     this.#hashes[row] = hash;
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask, probes = 0;; slot = (slot + 1) & mask, probes++) {
@@ -94,18 +92,6 @@ export class SampleTable {
     return true;
   }
 
-  #hash(text: DataView, start: number, end: number): number {
-    let hash = this.#seed ^ (end - start);
-    let at = start;
-    for (; at + 4 <= end; at += 4) {
-      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ text.getInt32(at, true), 0x9e3779b1);
-    }
-    for (; at < end; at++) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ text.getUint8(at), 0x9e3779b1);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
-  }
-
   #grow() {
     const longer = <T extends Int32Array | Uint32Array>(column: T, empty: T): T => {
       empty.set(column);
@@ -130,4 +116,11 @@ export class SampleTable {
       this.#slots[slot] = row;
     }
   }
+}
+
+/** Spreads a hash over all bits (the last steps of Murmur3). */
+function scatter(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -200,7 +200,7 @@ export function bearerToken(request: Request): string {
 }
 
 /** The one answer to every token that is not good: it does not tell which check failed. */
-function notAuthorized(): HttpError {
+export function notAuthorized(): HttpError {
   return new HttpError(401, "Cannot let this request in as it carries no valid bearer token", {
     reason: "token",
     headers: { "www-authenticate": "Bearer" },

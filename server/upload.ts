@@ -12,16 +12,18 @@ import { InvalidPushError } from "./invalid_push.ts";
 import type { Push, PushContentEncoding, PushContentType, PushStage } from "./push.ts";
 import { StoreUnavailableError } from "./store.ts";
 
-/** What a verified token says. */
-export interface Claims {
+/** Who pushes, by a verified token. */
+export interface Credentials {
+  /** The cluster id. */
+  readonly id: string;
+  /** All labels of the token, the one with the cluster id among them. */
   readonly labels: ReadonlyMap<string, string>;
 }
 
 /** What the handler works with. */
 export interface UploadOptions {
   /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
-  readonly authenticate: (request: Request) => Claims | Promise<Claims>;
-  readonly partitionLabel: string;
+  readonly authenticate: (request: Request) => Promise<Credentials>;
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
   readonly limitBytes: number;
@@ -37,7 +39,7 @@ const BUSY_RETRY_SECONDS = 1;
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, partitionLabel, stage, limitBytes, maxInFlight, now, log, registry } = options;
+  const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
     help: "Pushes by how they ended; each ends in exactly one way",
@@ -54,13 +56,7 @@ export function upload(options: UploadOptions): Handler {
   let inFlight = 0;
 
   const accept: Handler = async (request) => {
-    const { labels } = await authenticate(request);
-    const id = labels.get(partitionLabel);
-    if (id === undefined || id === "") {
-      throw new HttpError(401, `The token names no ${partitionLabel}: get a new one from /authorize`, {
-        reason: "token",
-      });
-    }
+    const { id, labels } = await authenticate(request);
     if (inFlight >= maxInFlight) {
       throw new HttpError(503, `Cannot take more than ${maxInFlight} pushes at a time: try again later`, {
         reason: "busy",

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { HttpError, listen } from "../../common/http.ts";
+import { HttpError } from "../../common/http.ts";
 import { authorizerStub } from "../../scripts/authorization_server.ts";
 import { authorizeHandler, type AuthorizeOptions } from "../../server/authorize.ts";
 import { AuthorizationRefused, type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "../../server/authorizer.ts";
 import { generateSigningKey } from "../../server/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../server/tokens.ts";
 import { recordingLog } from "../support/recording_log.ts";
+import { loopback } from "../support/loopback.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -68,6 +69,11 @@ Deno.test("authorizeHandler() answers with a token and the labels that the clien
 Deno.test("authorizeHandler() lets no required label stand in for the id", async () => {
   const { post } = setUp({ requiredLabels: new Map([["_id", "other"]]) });
   assert.equal(await idOf(await post("?id=c")), "c");
+});
+
+Deno.test("authorizeHandler() refuses options with which no token would be any good", () => {
+  assert.throws(() => setUp({ expireSeconds: 0 }), /--token-expire-seconds/);
+  assert.throws(() => setUp({ requiredLabels: new Map([["kind", "x".repeat(256)]]) }), /--required-label/);
 });
 
 Deno.test("authorizeHandler() takes the id from an url-encoded body, else from the query", async () => {
@@ -163,6 +169,19 @@ Deno.test("authorizeHandler() answers 500 with a random request id, and the reas
   assert.equal(records[0].level, "error");
 });
 
+Deno.test("authorizeHandler() logs no error for a client that went away", async () => {
+  const stop = new AbortController();
+  const authorizer: Authorizer = {
+    authorize: (_token, _id, signal) => {
+      stop.abort(new Error("gone"));
+      return Promise.reject(signal.reason);
+    },
+  };
+  const { refused, records } = setUp({ authorizer });
+  assert.equal((await refused("?id=c", { signal: stop.signal })).reason, "client_gone");
+  assert.deepEqual(records, []);
+});
+
 Deno.test("authorizeHandler() answers 500 when a token cannot be signed", async () => {
   const authorizer: Authorizer = { authorize: () => Promise.resolve({ accountId: "x".repeat(9_000) }) };
   assert.equal((await setUp({ authorizer }).refused("?id=c")).status, 500);
@@ -207,8 +226,7 @@ Deno.test("authorizeHandler() lets 5,000 clusters of one site and account in at 
 
 Deno.test("authorizeHandler() works over sockets with the stub as upstream", async () => {
   const { log } = recordingLog();
-  const address = { hostname: "127.0.0.1", port: 0 };
-  await using stub = await listen(authorizerStub(["good"]), { address, log });
+  await using stub = await loopback(authorizerStub(["good"]));
   const handler = authorizeHandler({
     authorizer: new UpstreamAuthorizer({ url: stub.url }),
     signer,
@@ -217,7 +235,7 @@ Deno.test("authorizeHandler() works over sockets with the stub as upstream", asy
     expireSeconds: 60,
     log,
   });
-  await using server = await listen(handler, { address, log });
+  await using server = await loopback(handler);
   const ask = async (token: string, id: string) => {
     const url = new URL(`/authorize?id=${id}`, server.url);
     const response = await fetch(url, { method: "POST", headers: { authorization: `Bearer ${token}` } });

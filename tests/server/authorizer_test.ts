@@ -1,18 +1,15 @@
 import assert from "node:assert/strict";
-import { listen } from "../../common/http.ts";
 import { AuthorizationRefused, OpenAuthorizer, UpstreamAuthorizer } from "../../server/authorizer.ts";
 import { authorizerStub } from "../../scripts/authorization_server.ts";
-import { recordingLog } from "../support/recording_log.ts";
+import { loopback } from "../support/loopback.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
-const { log } = recordingLog();
 const { signal } = new AbortController();
 
 /** Runs an upstream that answers as given, and returns what an authorizer makes of it. */
 async function asked(respond: (request: Request) => Response | Promise<Response>, more: { timeoutMs?: number } = {}) {
-  await using upstream = await listen(respond, { address: LOOPBACK, log });
+  await using upstream = await loopback(respond);
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, ...more });
   return await authorizer.authorize("token", "cluster", signal).then((value) => ({ value }), (error) => ({ error }));
 }
@@ -41,7 +38,7 @@ Deno.test("UpstreamAuthorizer.authorize() asks in the upstream's form", async ()
 });
 
 Deno.test("UpstreamAuthorizer.authorize() gets along with the stub", async () => {
-  await using stub = await listen(authorizerStub(["good"]), { address: LOOPBACK, log });
+  await using stub = await loopback(authorizerStub(["good"]));
   const authorizer = new UpstreamAuthorizer({ url: stub.url });
   for (const cluster of ["foobar", "foobar"]) {
     assert.deepEqual(await authorizer.authorize("good", cluster, signal), { accountId: "8b521e7rjipv8" });
@@ -135,18 +132,18 @@ Deno.test("UpstreamAuthorizer.authorize() has no answer from where nobody listen
 });
 
 async function closedUrl(): Promise<URL> {
-  await using listener = await listen(() => new Response(), { address: LOOPBACK, log });
+  await using listener = await loopback(() => new Response());
   return listener.url;
 }
 
 Deno.test("UpstreamAuthorizer.authorize() shows its own access, and renews it when the upstream refuses that", async () => {
   const seen: (string | null)[] = [];
   let tokens = ["old", "new"];
-  await using upstream = await listen((request) => {
+  await using upstream = await loopback((request) => {
     seen.push(request.headers.get("authorization"));
     const status = seen.at(-1) === "Bearer new" ? 200 : 401;
     return Response.json({ account_id: "x" }, { status });
-  }, { address: LOOPBACK, log });
+  });
   const access = {
     get: () => Promise.resolve(tokens[0]),
     refused: (token: string) => {
@@ -162,10 +159,10 @@ Deno.test("UpstreamAuthorizer.authorize() shows its own access, and renews it wh
 
 Deno.test("UpstreamAuthorizer.authorize() takes a 401 for the client's when a new access of its own would not help", async () => {
   let questions = 0;
-  await using upstream = await listen(() => {
+  await using upstream = await loopback(() => {
     questions++;
     return Response.json({ name: "NotAuthorized", reason: "" }, { status: 401 });
-  }, { address: LOOPBACK, log });
+  });
   const access = { get: () => Promise.resolve("fresh"), refused: () => false };
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, access });
   await assert.rejects(authorizer.authorize("t", "c", signal), new AuthorizationRefused(401));
@@ -173,7 +170,7 @@ Deno.test("UpstreamAuthorizer.authorize() takes a 401 for the client's when a ne
 });
 
 Deno.test("UpstreamAuthorizer.authorize() does not blame the client for its own access when what refuses it is a gateway", async () => {
-  await using upstream = await listen(() => new Response("no", { status: 401 }), { address: LOOPBACK, log });
+  await using upstream = await loopback(() => new Response("no", { status: 401 }));
   const access = { get: () => Promise.resolve("any"), refused: () => true };
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, access });
   await assert.rejects(authorizer.authorize("t", "c", signal), {

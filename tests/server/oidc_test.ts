@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { type Handler, listen, type Listener } from "../../common/http.ts";
+import type { Handler } from "../../common/http.ts";
+import type { Listener } from "../../common/http_server.ts";
 import { PasswordGrant } from "../../server/oidc.ts";
-import { recordingLog } from "../support/recording_log.ts";
+import { loopback } from "../support/loopback.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-const { log } = recordingLog();
 const { signal } = new AbortController();
 
 /** An issuer for a test: what it was asked, and how it answers. */
@@ -28,7 +28,7 @@ class Issuer implements AsyncDisposable {
       issuer.forms.push(Object.fromEntries(new URLSearchParams(await request.text())));
       return await issuer.grant();
     };
-    issuer.#listener = await listen(handler, { address: { hostname: "127.0.0.1", port: 0 }, log });
+    issuer.#listener = await loopback(handler);
     return issuer;
   }
 

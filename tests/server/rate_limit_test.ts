@@ -100,6 +100,12 @@ Deno.test("Buckets.charge() leaves no debt behind", () => {
   assert.equal(buckets.waitMs("k", 1_000), 0);
 });
 
+Deno.test("Buckets lock nobody out when the clock is set back", () => {
+  const buckets = new Buckets({ burst: 2, intervalMs: 1_000 });
+  for (const now of [100_000, 100_000, 5_000, 5_000]) assert.equal(buckets.take("k", now), 0);
+  assert.equal(buckets.take("k", 5_000), 1_000);
+});
+
 Deno.test("Buckets refuse bounds that make no sense", () => {
   for (const bad of [{ burst: 0, intervalMs: 1 }, { burst: 1, intervalMs: -1 }, { burst: NaN, intervalMs: 1 }]) {
     assert.throws(() => new Buckets(bad), RangeError);

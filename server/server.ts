@@ -1,0 +1,299 @@
+/**
+ * Wires the server: the only file that knows all of its parts.
+ *
+ * @module
+ */
+
+import { Counter, Gauge, type Registry } from "prom-client";
+import { HttpError } from "../common/http.ts";
+import { HttpMetrics } from "../common/http_metrics.ts";
+import { route } from "../common/http_route.ts";
+import { listen } from "../common/http_server.ts";
+import type { Launch, Running } from "../common/lifecycle.ts";
+import type { Logger } from "../common/log.ts";
+import { createRegistry, metricsHandler } from "../common/metrics.ts";
+import { UsageError } from "../common/options.ts";
+import { explain } from "../common/explain.ts";
+import { readSelectorFile, type Selector } from "../common/selector.ts";
+import { TlsIdentity } from "../common/tls.ts";
+import { AllowList } from "./allow_list.ts";
+import { authorizeHandler } from "./authorize.ts";
+import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorizer.ts";
+import { CachingAuthorizer } from "./authorizer_cache.ts";
+import { ExpositionIndex } from "./exposition_index.ts";
+import { federate } from "./federate.ts";
+import type { IngestRules } from "./ingest.ts";
+import { Keeper } from "./keeper.ts";
+import { PasswordGrant } from "./oidc.ts";
+import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
+import { PushLimiter } from "./rate_limit.ts";
+import { RateLimited } from "./rate_limited.ts";
+import { RevokedIds } from "./revoked.ts";
+import { PushStore } from "./store.ts";
+import { openTokenKeys } from "./token_keys.ts";
+import { bearerToken, notAuthorized, TokenSigner, TokenVerifier } from "./tokens.ts";
+import { type Credentials, upload } from "./upload.ts";
+
+/** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
+const EXPIRE_INTERVAL_MS = 10_000;
+/** Bounds of names and values, as the programs in the field have them. */
+const MAX_NAME_BYTES = 255;
+const MAX_AGE_MS = 24 * 3_600_000;
+/** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
+const TEXT_FACTOR = 4;
+
+/** Starts the server: opens what it needs, shows what the store holds, then listens. */
+export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+  await using opening = new AsyncDisposableStack();
+  const registry = createRegistry();
+  const now = Date.now;
+  const keys = await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log });
+  const signer = new TokenSigner(keys.signing);
+  const verifier = new TokenVerifier(keys.verifying);
+  const revoked = values.revokedFile === undefined ? undefined : await openRevoked(values.revokedFile, log);
+  const authorizer = await openAuthorizer(values, { log, registry });
+  const { tlsCrt, tlsKey, internalTlsCrt, internalTlsKey } = values;
+  const externalTls = await openTls({ crt: tlsCrt, key: tlsKey, flags: "--tls-crt and --tls-key", log });
+  const internalTls = await openTls({
+    crt: internalTlsCrt,
+    key: internalTlsKey,
+    flags: "--internal-tls-crt and --internal-tls-key",
+    log,
+  });
+  for (const tls of [externalTls, internalTls]) if (tls !== undefined) opening.use(tls);
+
+  const index = new ExpositionIndex({ ttlMs: values.ttl });
+  const store = opening.use(
+    await PushStore.open({
+      place: values.storageUrl === undefined ? { dir: values.storageDir } : { url: values.storageUrl },
+      ttlMs: values.ttl,
+      now,
+      log,
+      registry,
+    }),
+  );
+  const rules = await ingestRules(values);
+  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, store, index, registry });
+  await restore(store, { keeper, log });
+  opening.defer(watchIndex(index, { now, registry }));
+
+  const alive = () => new Response("ok\n");
+  const ready = () => {
+    const { health } = store;
+    if (health.ok) return new Response("ok\n");
+    throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
+  };
+  const health = {
+    "/healthz": { name: "health", methods: ["GET"], handler: alive },
+    "/healthz/ready": { name: "ready", methods: ["GET"], handler: ready },
+  };
+  const metrics = new HttpMetrics(registry);
+  const external = opening.use(
+    await listen(
+      route({
+        "/": listing(["/authorize", "/upload", "/healthz", "/healthz/ready"]),
+        "/authorize": {
+          name: "authorize",
+          methods: ["POST"],
+          handler: authorizeHandler({
+            authorizer,
+            signer,
+            partitionLabel: values.partitionLabel,
+            requiredLabels: values.requiredLabel,
+            expireSeconds: values.tokenExpireSeconds,
+            revoked,
+            log,
+          }),
+        },
+        "/upload": {
+          name: "upload",
+          methods: ["POST"],
+          handler: upload({
+            authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
+            stage: new RateLimited(keeper, new PushLimiter({ intervalMs: values.ratelimit })),
+            limitBytes: values.limitBytes,
+            maxInFlight: values.limitInFlight,
+            now,
+            log,
+            registry,
+          }),
+        },
+        ...health,
+      }, { metrics }),
+      {
+        address: values.listen,
+        name: "external",
+        hostile: {
+          maxConnections: values.limitConnections,
+          maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+        },
+        tls: externalTls,
+        log,
+        metrics,
+      },
+    ),
+  );
+  const conflicts = new Gauge({
+    name: "telemeter_federate_conflicts",
+    help: "Metric names whose type differs between clusters, or that collide, on the latest page",
+    registers: [registry],
+  });
+  const internal = opening.use(
+    await listen(
+      route({
+        "/": listing(["/federate", "/metrics", "/healthz", "/healthz/ready"]),
+        "/federate": { name: "federate", methods: ["GET"], handler: federate({ index, conflicts, now }) },
+        "/metrics": { name: "metrics", methods: ["GET"], handler: metricsHandler(registry) },
+        ...health,
+      }, { metrics }),
+      { address: values.listenInternal, name: "internal", tls: internalTls, log, metrics },
+    ),
+  );
+  log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  const running = opening.move();
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** The page at `/`: the paths that there are. */
+function listing(paths: readonly string[]) {
+  return { name: "root", methods: ["GET"], handler: () => Response.json({ paths }) };
+}
+
+/** Tells whose push a request is, by its token; the same 401 for every token that will not do. */
+function authentication(
+  { verifier, revoked, partitionLabel }: { verifier: TokenVerifier; revoked?: RevokedIds; partitionLabel: string },
+): (request: Request) => Promise<Credentials> {
+  return async (request) => {
+    const { labels } = await verifier.verify(bearerToken(request));
+    const id = labels.get(partitionLabel);
+    if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
+    return { id, labels };
+  };
+}
+
+async function openRevoked(path: string, log: Logger): Promise<RevokedIds> {
+  try {
+    return await RevokedIds.open(path, { log });
+  } catch (cause) {
+    throw new UsageError(`Bad --revoked-file '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+async function openTls(
+  { crt, key, flags, log }: { crt?: string; key?: string; flags: string; log: Logger },
+): Promise<TlsIdentity | undefined> {
+  if (crt === undefined && key === undefined) return undefined;
+  if (crt === undefined || key === undefined) throw new UsageError(`Cannot use one of ${flags} without the other`);
+  return await TlsIdentity.load({ certPath: crt, keyPath: key, log });
+}
+
+async function openAuthorizer(
+  values: ServerOptions,
+  { log, registry }: { log: Logger; registry: Registry },
+): Promise<Authorizer> {
+  const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
+    values;
+  if (url === undefined) {
+    log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
+    return new OpenAuthorizer();
+  }
+  let access: PasswordGrant | undefined;
+  if (issuer !== undefined) {
+    const password = values.authorizePassword ??
+      await readSecret(values.authorizePasswordFile, "--authorize-password-file");
+    if (username === undefined || clientId === undefined || password === undefined) {
+      throw new UsageError(
+        "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
+      );
+    }
+    access = new PasswordGrant({ issuer, clientId, username, password });
+  }
+  return new CachingAuthorizer(new UpstreamAuthorizer({ url, access }), { registry, log });
+}
+
+async function readSecret(path: string | undefined, flag: string): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return (await Deno.readTextFile(path)).trim();
+  } catch (cause) {
+    throw new UsageError(`Bad ${flag} '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+async function ingestRules(values: ServerOptions): Promise<IngestRules> {
+  const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
+  for (const name of [partitionLabel, ...requiredLabel.keys()]) {
+    if (set.has(name) || elideLabel.includes(name)) {
+      throw new UsageError(`Cannot set or elide the label ${name}, as it is one that tokens vouch for`);
+    }
+  }
+  for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name === "__name__") {
+      throw new UsageError(`Cannot use '${name}' as the name of a label`);
+    }
+  }
+  const selectors = [...values.whitelist, ...await readSelectors(values.whitelistFile)];
+  return {
+    set,
+    elide: new Set(elideLabel),
+    allow: selectors.length === 0 ? undefined : new AllowList(selectors),
+    limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
+    maxLabelBytes: MAX_NAME_BYTES,
+    maxNameBytes: MAX_NAME_BYTES,
+    maxTextBytes: TEXT_FACTOR * limitDecompressedBytes,
+    maxAgeMs: MAX_AGE_MS,
+    maxAheadMs: values.limitFuture,
+  };
+}
+
+async function readSelectors(path: string | undefined): Promise<Selector[]> {
+  if (path === undefined) return [];
+  try {
+    return readSelectorFile(await Deno.readTextFile(path));
+  } catch (cause) {
+    throw new UsageError(`Bad --whitelist-file '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+/** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
+async function restore(store: PushStore, { keeper, log }: { keeper: Keeper; log: Logger }) {
+  let shown = 0, refused = 0;
+  for await (const push of store.load()) {
+    try {
+      keeper.restore(push);
+      shown++;
+    } catch (error) {
+      refused++;
+      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+    }
+  }
+  log.info("Read the store", { shown, refused });
+}
+
+/** Tells the size of the index on /metrics, and drops what has expired until the returned function is called. */
+function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => number; registry: Registry }): () => void {
+  const registers = [registry];
+  const sizes: [name: string, help: string, size: () => number][] = [
+    ["telemeter_partitions", "Clusters that are held", () => index.clusters],
+    ["telemeter_families", "Families that are held, counted by cluster", () => index.families],
+    ["telemeter_series", "Series that are held", () => index.series],
+    ["telemeter_index_bytes", "Memory of the exposition index, in bytes", () => index.bytes],
+  ];
+  for (const [name, help, size] of sizes) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(size());
+      },
+    });
+  }
+  const cleanups = new Counter({
+    name: "telemeter_cleanups_total",
+    help: "Clusters dropped as all of their samples had passed their time",
+    registers,
+  });
+  const timer = setInterval(() => cleanups.inc(index.expire(now()).length), EXPIRE_INTERVAL_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,90 @@
+/**
+ * What a push of 521 series costs, step by step: `deno task bench`.
+ *
+ * @module
+ */
+
+import { decodeFamilies, encodeFamilies } from "../../common/protobuf.ts";
+import { parseSelector } from "../../common/selector.ts";
+import { crc32c, frameSnappy, SnappyUnframer } from "../../common/snappy.ts";
+import { formatText, parseText } from "../../common/text_format.ts";
+import { AllowList } from "../../server/allow_list.ts";
+import { ExpositionIndex, toEntry } from "../../server/exposition_index.ts";
+import { federate } from "../../server/federate.ts";
+import { Ingester, type IngestRules } from "../../server/ingest.ts";
+import { Gauge, Registry } from "prom-client";
+import { realisticFamilies } from "../support/realistic_push.ts";
+
+const nowMs = Date.now();
+const limits = { maxFamilies: 1_000, maxSeries: 25_000, maxLabels: 64 };
+const rules: IngestRules = {
+  set: new Map(),
+  elide: new Set(),
+  maxLabelBytes: 255,
+  maxNameBytes: 255,
+  maxTextBytes: 1e8,
+  maxAgeMs: 86_400_000,
+  maxAheadMs: 600_000,
+  limits,
+};
+const allow = new AllowList([
+  ...Array.from({ length: 20 }, (_, i) => parseSelector(`{__name__="name_${i}"}`)),
+  parseSelector('{__name__="ALERTS",alertstate="firing"}'),
+  parseSelector('{__name__="apiserver_object_counts",resource=~"resource-[0-9]+[.].*"}'),
+  parseSelector('{__name__=~"cluster_operator_.*"}'),
+  parseSelector("up"),
+]);
+
+const families = realisticFamilies({ id: "cluster-1", nowMs });
+const raw = encodeFamilies(families);
+const framed = frameSnappy(raw);
+const text = formatText(families);
+const identity = new Map([["_id", "cluster-1"]]);
+const unframer = new SnappyUnframer();
+const ingester = new Ingester(rules);
+const choosing = new Ingester({ ...rules, allow });
+
+const GROUP = `push of 521 series: ${raw.length} bytes of protobuf, ${framed.length} framed`;
+
+Deno.bench("crc32c", { group: GROUP }, () => void crc32c(raw));
+Deno.bench("unframe snappy", { group: GROUP }, () => void unframer.unframe(framed, { limitBytes: 1e7 }));
+Deno.bench(
+  "ingest (check, render)",
+  { group: GROUP, baseline: true },
+  () => void ingester.ingest(raw, { identity, nowMs }),
+);
+Deno.bench("ingest with an allow-list", { group: GROUP }, () => void choosing.ingest(raw, { identity, nowMs }));
+Deno.bench("ingest and copy into the index", { group: GROUP }, () => {
+  const entry = toEntry(ingester.ingest(raw, { identity, nowMs }), { id: "a", sequence: 1, receivedAtMs: nowMs });
+  if (entry.series !== 521) throw new Error("Cannot be");
+});
+
+const CLIENT = "client: objects";
+Deno.bench("decode protobuf", { group: CLIENT }, () => void decodeFamilies(raw, limits));
+Deno.bench("parse text", { group: CLIENT }, () => void parseText(text, limits));
+Deno.bench("encode protobuf", { group: CLIENT, baseline: true }, () => void encodeFamilies(families));
+Deno.bench("format text", { group: CLIENT }, () => void formatText(families));
+Deno.bench("frame snappy", { group: CLIENT }, () => void frameSnappy(raw));
+
+const index = new ExpositionIndex({ ttlMs: 600_000 });
+for (let i = 0; i < 1_000; i++) {
+  const id = `cluster-${i}`;
+  const bytes = encodeFamilies(realisticFamilies({ id, nowMs }));
+  const push = ingester.ingest(bytes, { identity: new Map([["_id", id]]), nowMs });
+  index.show(toEntry(push, { id, sequence: i, receivedAtMs: nowMs }));
+}
+const conflicts = new Gauge({ name: "conflicts", help: "For the benchmark", registers: [new Registry()] });
+const page = federate({ index, conflicts, now: () => nowMs });
+const drain = async (url: string, headers?: HeadersInit) => {
+  const response = await page(new Request(url, { headers }));
+  for await (const chunk of response.body!) void chunk;
+};
+
+const PAGE = `/federate: 1,000 clusters, ${Math.round(index.bytes / 1e6)} MB`;
+Deno.bench("whole page", { group: PAGE, baseline: true, n: 5 }, () => drain("http://localhost/federate"));
+Deno.bench(
+  "whole page, gzip",
+  { group: PAGE, n: 5 },
+  () => drain("http://localhost/federate", { "accept-encoding": "gzip" }),
+);
+Deno.bench("one name of twenty", { group: PAGE }, () => drain("http://localhost/federate?match[]=up"));

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import configuration from "../../deno.json" with { type: "json" };
+import { taskCommand } from "../../scripts/tasks.ts";
+
+Deno.test("taskCommand() runs the task's program with its permissions and the given arguments", () => {
+  const { path, args, name } = taskCommand("authorization-server", ["127.0.0.1:0", "tokens.json"]);
+  assert.equal(path, Deno.execPath());
+  assert.equal(name, "authorization-server");
+  assert.equal(["deno", ...args].join(" "), `${configuration.tasks["authorization-server"]} 127.0.0.1:0 tokens.json`);
+});
+
+Deno.test("the task compile bakes in the permissions that the tasks give the programs", () => {
+  const { compile, server, client } = configuration.tasks;
+  assert.deepEqual(compile.split(" && ").map((command) => command.replace(/ --output \S+/, "")), [
+    server.replace("deno run", "deno compile"),
+    client.replace("deno run", "deno compile"),
+  ]);
+  assert.deepEqual([...compile.matchAll(/--output (\S+)/g)].map(([, file]) => file), [
+    "bin/telemeter-server",
+    "bin/telemeter-client",
+  ]);
+});
+
+Deno.test("the tasks grant no program everything", () => {
+  for (const [name, command] of Object.entries(configuration.tasks)) {
+    assert.doesNotMatch(command, / (-A|--allow-all)\b/, name);
+  }
+});

@@ -1,0 +1,14 @@
+/**
+ * A listener on a free port of the loopback interface.
+ *
+ * @module
+ */
+
+import type { Handler } from "../../common/http.ts";
+import { listen, type Listener } from "../../common/http_server.ts";
+import { recordingLog } from "./recording_log.ts";
+
+/** Runs `handler` until disposed of. */
+export function loopback(handler: Handler): Promise<Listener> {
+  return listen(handler, { address: { hostname: "127.0.0.1", port: 0 }, name: "test", log: recordingLog().log });
+}
