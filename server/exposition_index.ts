@@ -2,14 +2,15 @@
  * The exposition index: what every cluster shows, as the lines that `/federate` writes, in memory.
  *
  * A cluster is one buffer of text and runs, taken over from the ingested push as it is. Nothing is parsed again to be
- * shown: a page is made of slices of these buffers.
+ * shown: a page is made of slices of these buffers. A buffer whose cluster has a newer one serves the next push.
  *
  * @module
  */
 
+import { BufferPool } from "./buffer_pool.ts";
 import type { Block, IngestedPush } from "./ingest.ts";
 
-/** What one cluster shows; immutable. */
+/** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {
   readonly id: string;
   /** Orders the pushes of one cluster: the higher stands. */
@@ -26,10 +27,18 @@ export interface ClusterEntry {
   readonly series: number;
 }
 
+/** A look at all that is shown at one moment. */
+export interface Reading extends Disposable {
+  /** What each cluster shows. */
+  readonly entries: readonly ClusterEntry[];
+}
+
 /** Everything that is shown, by cluster id. */
 export class ExpositionIndex {
   readonly #entries = new Map<string, ClusterEntry>();
   readonly #ttlMs: number;
+  readonly #buffers = new BufferPool();
+  #readers = 0;
   #families = 0;
   #series = 0;
   #bytes = 0;
@@ -59,9 +68,17 @@ export class ExpositionIndex {
     return this.#bytes;
   }
 
-  /** All entries as they stand now. */
-  entries(): ClusterEntry[] {
-    return [...this.#entries.values()];
+  /** All entries as they stand now. They stay as they are until the reading is disposed of. */
+  read(): Reading {
+    this.#readers++;
+    let reading = true;
+    return {
+      entries: [...this.#entries.values()],
+      [Symbol.dispose]: () => {
+        if (reading) this.#readers--;
+        reading = false;
+      },
+    };
   }
 
   /** What a cluster shows. */
@@ -69,12 +86,29 @@ export class ExpositionIndex {
     return this.#entries.get(id);
   }
 
+  /** Copies what a push became into an entry, so that the ingester can go on to the next. Nothing is shown yet. */
+  prepare(
+    push: IngestedPush,
+    { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
+  ): ClusterEntry {
+    const textBytes = push.text.length + 3 & ~3;
+    const buffer = this.#buffers.take(textBytes + 4 * push.runs.length);
+    const text = new Uint8Array(buffer, 0, push.text.length);
+    const runs = new Uint32Array(buffer, textBytes, push.runs.length);
+    text.set(push.text);
+    runs.set(push.runs);
+    let newest = -Infinity;
+    for (const { endRun } of push.blocks) newest = Math.max(newest, push.runs[2 * endRun - 2]);
+    const { blocks, baseMs, series } = push;
+    return { id, sequence, receivedAtMs, text, runs, baseMs, blocks, newestMs: baseMs + newest, series };
+  }
+
   /** Shows an entry in place of what its cluster showed before, unless that is of a later push. */
   show(entry: ClusterEntry) {
     const before = this.#entries.get(entry.id);
     if (before !== undefined) {
       if (before.sequence > entry.sequence) return;
-      this.#count(before, -1);
+      this.#remove(before);
     }
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
@@ -84,13 +118,14 @@ export class ExpositionIndex {
   hide(id: string): boolean {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
-    this.#count(entry, -1);
+    this.#remove(entry);
     return this.#entries.delete(id);
   }
 
   /** Lets go of clusters whose every sample has passed its time, and returns their ids. */
   expire(nowMs: number): string[] {
-    const gone = this.entries().filter(({ newestMs }) => newestMs < nowMs - this.#ttlMs).map(({ id }) => id);
+    const gone = this.#entries.values().filter(({ newestMs }) => newestMs < nowMs - this.#ttlMs).map(({ id }) => id)
+      .toArray();
     for (const id of gone) this.hide(id);
     return gone;
   }
@@ -108,26 +143,15 @@ export class ExpositionIndex {
     return low === block.firstRun ? block.start : runs[2 * low - 1];
   }
 
+  #remove(entry: ClusterEntry) {
+    this.#count(entry, -1);
+    // While somebody reads, the buffer is left to the garbage collector.
+    if (this.#readers === 0) this.#buffers.give(entry.text.buffer as ArrayBuffer);
+  }
+
   #count(entry: ClusterEntry, sign: 1 | -1) {
     this.#families += sign * entry.blocks.length;
     this.#series += sign * entry.series;
     this.#bytes += sign * entry.text.buffer.byteLength;
   }
-}
-
-/** Copies what a push became into an entry of its own, in one exact buffer, so that the ingester can go on to the next. */
-export function toEntry(
-  push: IngestedPush,
-  { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
-): ClusterEntry {
-  const textBytes = push.text.length + 3 & ~3;
-  const buffer = new ArrayBuffer(textBytes + 4 * push.runs.length);
-  const text = new Uint8Array(buffer, 0, push.text.length);
-  const runs = new Uint32Array(buffer, textBytes, push.runs.length);
-  text.set(push.text);
-  runs.set(push.runs);
-  let newest = -Infinity;
-  for (const { endRun } of push.blocks) newest = Math.max(newest, push.runs[2 * endRun - 2]);
-  const { blocks, baseMs, series } = push;
-  return { id, sequence, receivedAtMs, text, runs, baseMs, blocks, newestMs: baseMs + newest, series };
 }

@@ -15,7 +15,7 @@ import type { MetricFamily, ParseLimits } from "../common/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/protobuf.ts";
 import { parseSelector, type Selector, selectorMatches } from "../common/selector.ts";
 import { formatText, parseText, TEXT_CONTENT_TYPE } from "../common/text_format.ts";
-import type { ExpositionIndex } from "./exposition_index.ts";
+import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
 import { type Group, Grouping, linesOf } from "./exposition_groups.ts";
 
 /** Bytes of one chunk of the page: large enough that the cost of a chunk vanishes, small enough to let pushes between. */
@@ -45,7 +45,8 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
     const selectors = readSelectors(new URL(request.url).searchParams.getAll("match[]"));
     const protobuf =
       preferredType(request.headers.get("accept"), ["text/plain", "application/vnd.google.protobuf"]) === 1;
-    const grouping = await gather(index, { selectors, nowMs: now() });
+    const reading = index.read();
+    const grouping = await gather(index, { entries: reading.entries, selectors, nowMs: now() });
     const settled = grouping.settle();
     conflicts.set(settled.conflicts);
     const picky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== "__name__"));
@@ -61,10 +62,10 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
     if (!acceptsGzip(request.headers.get("accept-encoding"))) {
       // Told to leave it alone, as the listener would compress it otherwise.
       headers.set("cache-control", "no-transform");
-      return new Response(streamOf(chunks), { headers });
+      return new Response(streamOf(chunks, reading), { headers });
     }
     headers.set("content-encoding", "gzip");
-    return new Response(streamOf(gzip(chunks)), { headers });
+    return new Response(streamOf(gzip(chunks), reading), { headers });
   };
 }
 
@@ -85,12 +86,16 @@ function readSelectors(texts: readonly string[]): Selector[] {
 /** Collects what is fresh and can match by name; other work gets its turn between clusters. */
 async function gather(
   index: ExpositionIndex,
-  { selectors, nowMs }: { selectors: readonly Selector[]; nowMs: number },
+  { entries, selectors, nowMs }: {
+    entries: readonly ClusterEntry[];
+    selectors: readonly Selector[];
+    nowMs: number;
+  },
 ): Promise<Grouping> {
   const grouping = new Grouping();
   const wanted = new Map<string, boolean>();
   let turn = 0;
-  for (const entry of index.entries()) {
+  for (const entry of entries) {
     if (++turn % CLUSTERS_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     for (const block of entry.blocks) {
       let want = wanted.get(block.name);
@@ -186,16 +191,24 @@ function* pickedChunks(groups: readonly Group[], selectors: readonly Selector[])
   }
 }
 
-function streamOf(chunks: Generator<Uint8Array>): ReadableStream<Uint8Array<ArrayBuffer>> {
+/** A stream of chunks, each made when there is room for it; `reading` ends with it, however it ends. */
+function streamOf(chunks: Generator<Uint8Array>, reading: Disposable): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const end = () => {
+    chunks.return(undefined);
+    reading[Symbol.dispose]();
+  };
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      const { done, value } = chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { done, value } = chunks.next();
+        if (!done) return controller.enqueue(value);
+        controller.close();
+      } catch (error) {
+        controller.error(error);
+      }
+      end();
     },
-    cancel() {
-      chunks.return(undefined);
-    },
+    cancel: end,
   }, { highWaterMark: 1 }) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 

@@ -11,7 +11,6 @@ import { encodeFamilies } from "../common/protobuf.ts";
 import { SnappyUnframer } from "../common/snappy.ts";
 import { parseText } from "../common/text_format.ts";
 import type { ExpositionIndex } from "./exposition_index.ts";
-import { toEntry } from "./exposition_index.ts";
 import { type IngestedPush, Ingester, type IngestRules } from "./ingest.ts";
 import { InvalidPushError } from "./invalid_push.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
@@ -60,7 +59,7 @@ export class Keeper implements PushStage {
     const body = await push.body();
     const sequence = ++this.#sequence;
     const ingested = this.#ingest({ ...push, body });
-    const entry = toEntry(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs });
+    const entry = index.prepare(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs });
     const { received, dropped, duplicates } = ingested;
     await store.put({ ...push, body });
     index.show(entry);
@@ -73,8 +72,9 @@ export class Keeper implements PushStage {
   /** Shows again what was stored, as it was when it came. Throws what {@linkcode Keeper.accept} would reject with. */
   restore(push: StoredPush) {
     const sequence = ++this.#sequence;
+    const { index } = this.#options;
     const { id, receivedAtMs } = push;
-    this.#options.index.show(toEntry(this.#ingest(push), { id, sequence, receivedAtMs }));
+    index.show(index.prepare(this.#ingest(push), { id, sequence, receivedAtMs }));
   }
 
   #ingest(

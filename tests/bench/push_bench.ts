@@ -9,7 +9,7 @@ import { parseSelector } from "../../common/selector.ts";
 import { crc32c, frameSnappy, SnappyUnframer } from "../../common/snappy.ts";
 import { formatText, parseText } from "../../common/text_format.ts";
 import { AllowList } from "../../server/allow_list.ts";
-import { ExpositionIndex, toEntry } from "../../server/exposition_index.ts";
+import { ExpositionIndex } from "../../server/exposition_index.ts";
 import { federate } from "../../server/federate.ts";
 import { Ingester, type IngestRules } from "../../server/ingest.ts";
 import { Gauge, Registry } from "prom-client";
@@ -44,6 +44,8 @@ const unframer = new SnappyUnframer();
 const ingester = new Ingester(rules);
 const choosing = new Ingester({ ...rules, allow });
 
+const index = new ExpositionIndex({ ttlMs: 600_000 });
+
 const GROUP = `push of 521 series: ${raw.length} bytes of protobuf, ${framed.length} framed`;
 
 Deno.bench("crc32c", { group: GROUP }, () => void crc32c(raw));
@@ -55,7 +57,7 @@ Deno.bench(
 );
 Deno.bench("ingest with an allow-list", { group: GROUP }, () => void choosing.ingest(raw, { identity, nowMs }));
 Deno.bench("ingest and copy into the index", { group: GROUP }, () => {
-  const entry = toEntry(ingester.ingest(raw, { identity, nowMs }), { id: "a", sequence: 1, receivedAtMs: nowMs });
+  const entry = index.prepare(ingester.ingest(raw, { identity, nowMs }), { id: "a", sequence: 1, receivedAtMs: nowMs });
   if (entry.series !== 521) throw new Error("Cannot be");
 });
 
@@ -66,12 +68,11 @@ Deno.bench("encode protobuf", { group: CLIENT, baseline: true }, () => void enco
 Deno.bench("format text", { group: CLIENT }, () => void formatText(families));
 Deno.bench("frame snappy", { group: CLIENT }, () => void frameSnappy(raw));
 
-const index = new ExpositionIndex({ ttlMs: 600_000 });
 for (let i = 0; i < 1_000; i++) {
   const id = `cluster-${i}`;
   const bytes = encodeFamilies(realisticFamilies({ id, nowMs }));
   const push = ingester.ingest(bytes, { identity: new Map([["_id", id]]), nowMs });
-  index.show(toEntry(push, { id, sequence: i, receivedAtMs: nowMs }));
+  index.show(index.prepare(push, { id, sequence: i, receivedAtMs: nowMs }));
 }
 const conflicts = new Gauge({ name: "conflicts", help: "For the benchmark", registers: [new Registry()] });
 const page = federate({ index, conflicts, now: () => nowMs });
