@@ -75,6 +75,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const rules = await ingestRules(values);
   const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, store, index, registry });
   await restore(store, { keeper, log });
+  store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
 
   const alive = () => new Response("ok\n");
