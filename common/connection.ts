@@ -31,6 +31,8 @@ export interface ByteStream {
   readonly writableLength: number;
   /** Sends a last text, which may be empty, and the end of the stream. */
   end(text: string): unknown;
+  /** Reads no more than what is on its way. */
+  pause(): unknown;
   /** Closes at once. */
   destroy(): unknown;
 }
@@ -56,9 +58,6 @@ export interface ConnectionOptions {
   /** The time in milliseconds, from any origin. */
   readonly now: () => number;
 }
-
-/** How long a half-closed connection lingers so that its client can read why: a reset would take the reply with it. */
-const LINGER_MS = 500;
 
 /** Requests that a client may send ahead of a response. Neither our clients nor those in the field send any. */
 const MAX_PIPELINED = 8;
@@ -189,7 +188,7 @@ export class Connection {
         this.#checkSending(now);
         return;
       case "closing":
-        if (age >= LINGER_MS) this.#destroy();
+        if (age >= limits.lingerMs) this.#destroy();
     }
   }
 
@@ -248,6 +247,7 @@ export class Connection {
 
   #dismiss(reason: Cut, status: string): void {
     this.#options.onCut(reason);
+    this.#stream.pause();
     this.#stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     this.#enter("closing");
   }

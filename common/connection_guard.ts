@@ -42,16 +42,8 @@ export class ConnectionGuard {
     this.#options = options;
     this.limits = { ...HOSTILE_LIMITS, ...options.limits };
     this.#sweptAt = options.now();
-    const { headersTimeoutMs, bodyTimeoutMs, bodyWindowMs, stallTimeoutMs, idleTimeoutMs, handshakeTimeoutMs } =
-      this.limits;
-    const shortest = Math.min(
-      headersTimeoutMs,
-      bodyTimeoutMs,
-      bodyWindowMs,
-      stallTimeoutMs,
-      idleTimeoutMs,
-      handshakeTimeoutMs,
-    );
+    const times = Object.entries(this.limits).filter(([name]) => name.endsWith("Ms")).map(([, ms]) => ms);
+    const shortest = Math.min(...times);
     this.sweepIntervalMs = Math.min(1_000, Math.max(10, shortest / 4));
   }
 

@@ -62,6 +62,13 @@ export interface HostileLimits {
    */
   readonly handshakeTimeoutMs?: number;
   /**
+   * How long a connection stays half-closed after a request that was refused half-read, so that the client can read why:
+   * closing it altogether would take the reply with it.
+   *
+   * @default {500}
+   */
+  readonly lingerMs?: number;
+  /**
    * Request line and headers together.
    *
    * @default {16_384}
@@ -86,6 +93,7 @@ export const HOSTILE_LIMITS: Readonly<Required<HostileLimits>> = {
   stallTimeoutMs: 60_000,
   idleTimeoutMs: 75_000,
   handshakeTimeoutMs: 10_000,
+  lingerMs: 500,
   maxHeaderBytes: 16_384,
   maxUrlBytes: 4_096,
 };

@@ -105,6 +105,7 @@ export async function readBody(request: Request, { limitBytes }: { limitBytes: n
   if (readWhole in request) return await (request as WholeBody)[readWhole](limitBytes);
   const claimed = request.headers.get("content-length");
   if (Number(claimed) > limitBytes) throw tooLarge(limitBytes);
+  if (request.bodyUsed) throw new TypeError("Cannot read a request's body twice");
   const buffer = new BodyBuffer(limitBytes);
   try {
     if (Number(claimed ?? NaN) <= limitBytes && !request.headers.has("transfer-encoding")) {
@@ -112,7 +113,8 @@ export async function readBody(request: Request, { limitBytes }: { limitBytes: n
       buffer.append(await request.bytes());
     } else for await (const chunk of request.body ?? []) buffer.append(chunk);
   } catch (error) {
-    throw request.signal.aborted ? clientGone(error) : error;
+    // Nothing else can go wrong with the stream of a body.
+    throw error instanceof HttpError ? error : clientGone(error);
   }
   return buffer.take();
 }

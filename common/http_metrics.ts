@@ -5,7 +5,7 @@
  */
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { CLIENT_GONE, type Handler, HttpError } from "./http.ts";
+import { type Handler, HttpError } from "./http.ts";
 
 /** The methods that get a label of their own; all others share `other`. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -104,7 +104,7 @@ export function instrument(name: string, handler: Handler, metrics: HttpMetrics)
       else void peer.done.then(() => observe(response.status));
       return response;
     } catch (error) {
-      observe(error instanceof HttpError ? error.status : request.signal.aborted ? CLIENT_GONE : 500);
+      observe(error instanceof HttpError ? error.status : 500);
       throw error;
     }
   };

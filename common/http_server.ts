@@ -77,11 +77,15 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
 
 function listenTrusting(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
   const { address, drainMs = 10_000, log } = options;
-  const kill = new AbortController();
+  const inFlight = new Set<Promise<void>>(), kill = new AbortController();
+  let draining = false;
   const serving = { hostname, port: address.port, signal: kill.signal, onListen: () => {} };
   const server = Deno.serve(serving, async (request, { remoteAddr, completed }) => {
+    if (draining) return new Response("The server stops\n", { status: 503, headers: { connection: "close" } });
+    const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
+    inFlight.add(done);
     try {
-      return await handler(request, { address: plainAddress(remoteAddr.hostname), done: completed.catch(() => {}) });
+      return await handler(request, { address: plainAddress(remoteAddr.hostname), done });
     } catch (error) {
       return respond(error, { log, request });
     }
@@ -92,10 +96,15 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
     port,
     url: urlOf({ secure: false, hostname: bound, port }),
     [Symbol.asyncDispose]: async () => {
-      // Aborting cuts what is in flight, so that it is the deadline and not the beginning.
-      const overdue = setTimeout(() => kill.abort(), drainMs);
-      await server.shutdown();
-      clearTimeout(overdue);
+      // After shutdown() the signal cuts nothing any more, and throws where nobody can catch it. So the requests are waited
+      // for first; what shutdown() then still waits for are clients that owe the rest of a request or take no response.
+      draining = true;
+      const { promise: overdue, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, drainMs);
+      await Promise.race([Promise.all(inFlight), overdue]);
+      if (inFlight.size > 0) kill.abort();
+      await (kill.signal.aborted ? server.finished : Promise.race([server.shutdown(), overdue]));
+      clearTimeout(timer);
     },
   });
 }
@@ -111,7 +120,7 @@ const TAKEN = "another program listens there; stop it or choose another port";
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof Deno.errors.AddrInUse || message.includes("EADDRINUSE")) return TAKEN;
-  if (cause instanceof Deno.errors.AddrNotAvailable || message.includes("EADDRNOTAVAIL")) {
+  if (cause instanceof Deno.errors.AddrNotAvailable || /EADDRNOTAVAIL|EINVAL/.test(message)) {
     return "this machine does not have that address";
   }
   if (cause instanceof Deno.errors.PermissionDenied || message.includes("EACCES")) {
