@@ -91,7 +91,7 @@ export class Forwarder {
       const { intervalMs } = this.#settings;
       this.#retryNow = new AbortController();
       let waitMs = intervalMs;
-      metrics.requests.inc();
+      metrics.onForward();
       try {
         await this.#forward(signal);
         this.#failures = 0;
@@ -100,7 +100,7 @@ export class Forwarder {
         if (signal.aborted) return;
         this.#failures++;
         this.#lastError = error instanceof Error ? error.message : String(error);
-        metrics.requestsFailed.inc();
+        metrics.onFailure();
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
         log.error("Could not forward and tries again", { error: this.#lastError, failures: this.#failures, waitMs });
@@ -116,10 +116,8 @@ export class Forwarder {
     const account = new Account();
     const scraped = await scrape(settings, { signal, onStatus: metrics.onRetrieved });
     const cleaned = (await settings.rules())(scraped, account);
-    const observe = (kept: readonly MetricFamily[]) => {
-      metrics.samples.set(countSamples(scraped));
-      metrics.filteredSamples.set(countSamples(scraped) - countSamples(kept));
-    };
+    const observe = (kept: readonly MetricFamily[]) =>
+      metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
     observe(cleaned);
     if (cleaned.length === 0 || settings.upload === undefined) {
       log.warn("Has nothing to send", { scraped: countSamples(scraped) });

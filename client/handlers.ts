@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Registry } from "prom-client";
 import { type Handler, HttpError } from "../common/http.ts";
 import { route } from "../common/http_route.ts";
-import { metricsHandler } from "../common/metrics.ts";
+import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";

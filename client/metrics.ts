@@ -4,21 +4,20 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
 
-/** What the client counts. */
+/** What the client counts: each function hears of one kind of event. */
 export interface ClientMetrics {
-  /** Samples of the last scrape. */
-  readonly samples: Gauge;
-  /** Samples of the last scrape that were not sent on. */
-  readonly filteredSamples: Gauge;
-  /** Forwards, whatever came of them. */
-  readonly requests: Counter;
-  /** Forwards that failed. */
-  readonly requestsFailed: Counter;
-  /** Hears the status of each scrape. */
+  /** A scrape brought so many samples, of which the rules kept so many. */
+  readonly onSamples: (counts: { scraped: number; kept: number }) => void;
+  /** A forward begins. */
+  readonly onForward: () => void;
+  /** A forward failed. */
+  readonly onFailure: () => void;
+  /** A scrape was answered with this status. */
   readonly onRetrieved: (status: number) => void;
-  /** Hears the status of each push. */
+  /** A push was answered with this status. */
   readonly onSent: (status: number) => void;
 }
 
@@ -29,19 +28,29 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     const counter = new Counter({ name, help, labelNames: ["client", "status_code"], registers });
     return (status: number) => counter.inc({ client, status_code: String(status) });
   };
+  const samples = new Gauge({ name: "federate_samples", help: "The samples of the last scrape", registers });
+  const filtered = new Gauge({
+    name: "federate_filtered_samples",
+    help: "The samples of the last scrape that the rules kept back",
+    registers,
+  });
+  const forwards = new Counter({
+    name: "federate_requests_total",
+    help: "Forwards, whatever came of them",
+    registers,
+  });
+  const failures = new Counter({
+    name: "federate_requests_failed_total",
+    help: "Forwards that failed at the scrape, the token exchange or the push",
+    registers,
+  });
   return {
-    samples: new Gauge({ name: "federate_samples", help: "The samples of the last scrape", registers }),
-    filteredSamples: new Gauge({
-      name: "federate_filtered_samples",
-      help: "The samples of the last scrape that the rules kept back",
-      registers,
-    }),
-    requests: new Counter({ name: "federate_requests_total", help: "Forwards, whatever came of them", registers }),
-    requestsFailed: new Counter({
-      name: "federate_requests_failed_total",
-      help: "Forwards that failed at the scrape, the token exchange or the push",
-      registers,
-    }),
+    onSamples: ({ scraped, kept }) => {
+      samples.set(scraped);
+      filtered.set(scraped - kept);
+    },
+    onForward: () => forwards.inc(),
+    onFailure: () => failures.inc(),
     onRetrieved: byStatus("metricsclient_request_retrieve", "Answers to scrapes by status", "federate_from"),
     onSent: byStatus("metricsclient_request_send", "Answers to pushes by status", "federate_to"),
   };

@@ -25,12 +25,11 @@ export interface Launch<Table extends OptionTable> {
   readonly signal: AbortSignal;
 }
 
-/**
- * A started program: disposing of it stops intake, drains and releases. `failed` rejects if it cannot go on; `finished`
- * resolves when it has done all that it was started for, which stops it as a signal does.
- */
+/** A started program: disposing of it stops intake, drains and releases. */
 export interface Running extends AsyncDisposable {
+  /** Rejects if the program cannot go on. */
   readonly failed?: Promise<never>;
+  /** Resolves when it has done all that it was started for, which stops it as a signal does. */
   readonly finished?: Promise<void>;
 }
 

@@ -7,6 +7,8 @@
 import process from "node:process";
 import { Counter, Gauge, Registry } from "prom-client";
 
+export type { Registry } from "prom-client";
+
 /**
  * A registry with the process's own metrics, under their usual names. prom-client's default set is not used, as it reads
  * files under `/proc` for which our programs ask no permission.

@@ -36,7 +36,7 @@ const LOCK = "telemeter.lock";
 
 const NOT_WRITABLE = "give a directory that this user may write to";
 const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
-  io: NOT_WRITABLE,
+  io: "check that its disk has room and works, and that this user may write there",
   full: "free some space on its disk",
   locked: "stop the process that has the file locked",
 };

@@ -3,6 +3,7 @@ import { dryRun } from "../../client/dry_run.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { parseOptions } from "../../common/options.ts";
+import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
@@ -48,4 +49,32 @@ alerts{pod="m0Gh0iMBR5Zq",zone="a"} 3 ${NOW}
 `,
   );
   assert.deepEqual(server.asked, []);
+});
+
+Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refuses what another authority signed", async () => {
+  const authority = await CertificateAuthority.create();
+  const directory = await Deno.makeTempDir();
+  try {
+    await using prometheus = new SourcePrometheus(await authority.issue("prometheus"));
+    prometheus.token = "t0ken";
+    prometheus.up({ name: "up", type: "gauge", metrics: [{ labels: [], value: 1, timestampMs: NOW }] });
+    await Deno.writeTextFile(`${directory}/ca`, authority.cert);
+    await Deno.writeTextFile(`${directory}/token`, "t0ken\n", { mode: 0o600 });
+    const run = async (...args: string[]) => {
+      const parsed = parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
+      assert.ok("values" in parsed);
+      const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+      return await dryRun(settings, { signal: new AbortController().signal });
+    };
+    const token = ["--from-token-file", `${directory}/token`];
+    assert.match(
+      await run(...token, "--from-ca-file", `${directory}/ca`),
+      /^# TYPE up gauge\nup 1 1700000000000\n# dry run: /,
+    );
+    await assert.rejects(run(...token), {
+      message: /^Cannot scrape https:\/\/127\.0\.0\.1:\d+\/federate: invalid peer certificate/,
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });

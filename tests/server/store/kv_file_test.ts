@@ -267,5 +267,5 @@ Deno.test("PushStore.open() refuses a directory that it cannot write to", async 
   }
   // A directory where the file should be.
   Deno.mkdirSync(`${scratch.dir}/telemeter.kv`);
-  assert.match(await refusal(scratch.dir), /unable to open database file.*: give a directory/);
+  assert.match(await refusal(scratch.dir), /unable to open database file.*: check that its disk/);
 });
