@@ -15,9 +15,13 @@ import {
 
 /** One line of a text exposition. */
 export interface Line {
+  /** As it stands at the start of the line, with the suffix of a part. */
   readonly name: string;
+  /** With the bound of a bucket, or the quantile. */
   readonly labels: readonly Label[];
+  /** What was measured. */
   readonly value: number;
+  /** Milliseconds since the epoch. */
   readonly timestampMs?: number;
 }
 

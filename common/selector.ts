@@ -14,8 +14,11 @@ export type MatchOperator = "=" | "!=" | "=~" | "!~";
 
 /** One condition on one label. */
 export interface Matcher {
+  /** The label. */
   readonly name: string;
+  /** How its value is compared. */
   readonly operator: MatchOperator;
+  /** What it is compared with: a text, or a regular expression in the syntax of RE2. */
   readonly value: string;
   /** Whether a label value fulfils the condition; an absent label counts as the empty string. */
   matches(value: string): boolean;
@@ -25,6 +28,7 @@ export interface Matcher {
 export interface Selector {
   /** As it was written. */
   readonly text: string;
+  /** All of which a series must fulfil, in the order written, the name's first. */
   readonly matchers: readonly Matcher[];
 }
 
