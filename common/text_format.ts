@@ -5,14 +5,14 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+import { FamilyAssembler } from "./family_assembly.ts";
 import {
   type HistogramValue,
   type Label,
   LimitError,
-  type Metric,
   METRIC_TYPES,
   type MetricFamily,
-  type MetricType,
   type ParseLimits,
   type SummaryValue,
 } from "./metric_family.ts";
@@ -20,279 +20,262 @@ import {
 /** The media type of the text format. */
 export const TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
-const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_]*/y;
-const BLANKS = /[ \t]*/y;
-const WORD = /[^ \t]+/y;
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const HEXADECIMAL = /^([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?\d+)$/;
-const SPECIAL: ReadonlyMap<string, number> = new Map([["nan", NaN], ["inf", Infinity], ["infinity", Infinity]]);
+/** What an ASCII character may be part of. */
+const METRIC_START = 1, METRIC = 2, LABEL_START = 4, LABEL = 8, NUMBER = 16;
+const CLASSES: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return (/[a-zA-Z_]/.test(character) ? METRIC_START | METRIC | LABEL_START | LABEL : 0) |
+    (character === ":" ? METRIC_START | METRIC : 0) |
+    (/\d/.test(character) ? METRIC | LABEL | NUMBER : 0) |
+    (/[-+.eE]/.test(character) ? NUMBER : 0);
+});
 
-/** A histogram or summary whose lines are still coming in. */
-interface Distribution {
-  readonly labels: readonly Label[];
-  timestampMs?: number;
-  count: number;
-  sum: number;
-  readonly points: { readonly key: number; readonly value: number }[];
-}
+const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, HASH = 0x23, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
+const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
 
-/** A family whose lines are still coming in. */
-interface Builder {
-  readonly name: string;
-  type?: MetricType;
-  help?: string;
-  readonly metrics: Metric[];
-  /** By labels, for the compound types. */
-  readonly distributions: Map<string, Distribution>;
-}
+/** Above so many labels, names that repeat are found with a set: comparing each with each would take quadratic time. */
+const FEW_LABELS = 16;
 
 /**
- * Reads text as `expfmt` of Go does, with two liberties: the last line may lack its line feed, and the lines of a family may
- * stand apart, with the same `# TYPE` again. Samples without a `# TYPE` are untyped.
+ * Reads text as `expfmt` of Go does (`text_parse.go`), with these liberties: the last line may lack its line feed, blanks may
+ * end a line, lines of a family may stand apart with its comments again, and an unknown escape in a help text stands for
+ * itself. Buckets and quantiles are put in order. A sample without a `# TYPE` is untyped, a family without samples is left
+ * out. Lines of a histogram or summary that say nothing, and timestamps and counts beyond 2^53, are refused.
  *
- * @throws {SyntaxError} if the text is not in the format or not UTF-8, with the line and column.
+ * Takes time and memory in proportion to the text, whatever it holds.
+ *
+ * @throws {SyntaxError} if the text is not in the format or not UTF-8, with the line and the offset in bytes.
  * @throws {LimitError} if it holds more than a limit allows; each line counts as a series.
  */
 export function parseText(bytes: Uint8Array, limits: ParseLimits): MetricFamily[] {
-  return new TextParser(decode(bytes), limits).parse();
+  return new TextReader(decode(bytes), limits).read();
 }
 
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new SyntaxError("Cannot read the text format: it is not UTF-8", { cause });
+    const valid = validPrefix(bytes);
+    throw new SyntaxError(sentence("it is not UTF-8", valid.split("\n").length, Buffer.byteLength(valid)), { cause });
   }
 }
 
-class TextParser {
+/** The text before the first byte that is not UTF-8. */
+function validPrefix(bytes: Uint8Array): string {
+  let prefix = "";
+  let length = 0;
+  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
+  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
+    prefix += part;
+    length += Buffer.byteLength(part);
+    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
+    prefix += "\ufffd";
+    length += 3;
+  }
+  return prefix;
+}
+
+function sentence(why: string, line: number, offset: number): string {
+  return `Cannot read the text format: ${why}, in line ${line} at offset ${offset}`;
+}
+
+/** A cursor over the text; whatever it reads ends with the line. */
+class TextReader {
   readonly #text: string;
   readonly #limits: ParseLimits;
-  readonly #families = new Map<string, Builder>();
+  readonly #assembler: FamilyAssembler;
+  /** The cursor, the end of its line, and the number of that. */
   #at = 0;
   #end = 0;
   #line = 0;
-  #start = 0;
   #series = 0;
 
   constructor(text: string, limits: ParseLimits) {
     this.#text = text;
     this.#limits = limits;
+    this.#assembler = new FamilyAssembler({ limits, parseNumber, fail: (why) => this.#fail(why) });
   }
 
-  parse(): MetricFamily[] {
+  read(): MetricFamily[] {
     const text = this.#text;
-    for (let next = 0; next < text.length;) {
-      this.#at = this.#start = next;
+    for (let next = 0; next < text.length; next = this.#end + 1) {
+      this.#at = next;
       const feed = text.indexOf("\n", next);
       this.#end = feed < 0 ? text.length : feed;
-      next = this.#end + 1;
       this.#line++;
       this.#blanks();
       if (this.#at === this.#end) continue;
-      if (text[this.#at] === "#") this.#comment();
+      if (this.#peek() === HASH) this.#comment();
       else this.#sample();
     }
-    return Array.from(this.#families.values(), finish);
+    return this.#assembler.finish();
   }
 
   #comment() {
     this.#at++;
     this.#blanks();
-    const keyword = this.#match(WORD);
+    const keyword = this.#word();
     if (keyword !== "TYPE" && keyword !== "HELP") return;
     this.#blanks();
-    const name = this.#match(NAME) ?? this.#fail("a comment of this kind names a metric");
-    const family = this.#family(name);
-    this.#blanks();
+    // Go passes over a comment that ends here or behind the name.
+    if (this.#at === this.#end) return;
+    const name = this.#name(METRIC_START, METRIC);
+    if (this.#at < this.#end && !this.#blanks()) this.#fail(`a # ${keyword} has a name that no metric can have`);
+    if (this.#at === this.#end) return;
     const rest = this.#text.slice(this.#at, this.#end);
-    if (keyword === "HELP") {
-      family.help = rest.replace(/\\(.?)/g, (escape, c) => c === "n" ? "\n" : c === "\\" ? "\\" : escape);
-      return;
+    if (keyword === "HELP") this.#assembler.help(name, unescapeHelp(rest));
+    else {
+      const word = rest.trimEnd().toLowerCase();
+      const type = METRIC_TYPES.find((known) => known === word);
+      if (type === undefined) this.#fail("this is not a type of metric");
+      else this.#assembler.type(name, type);
     }
-    const type = METRIC_TYPES.find((known) => known === rest.trimEnd()) ?? this.#fail("this is not a metric type");
-    if (family.type !== undefined && family.type !== type) this.#fail(`${name} has another type further up`);
-    if (family.type === undefined && family.metrics.length > 0) {
-      this.#fail(`the type of ${name} comes behind its samples`);
-    }
-    family.type = type;
   }
 
   #sample() {
-    if (++this.#series > this.#limits.maxSeries) {
+    if (this.#series++ === this.#limits.maxSeries) {
       throw new LimitError(`Cannot take more than ${this.#limits.maxSeries} series`);
     }
-    const name = this.#match(NAME) ?? this.#fail("a line starts with a metric name");
+    const name = this.#name(METRIC_START, METRIC);
+    if (name === "") this.#fail("a line starts with the name of a metric");
     this.#blanks();
-    const labels = this.#text[this.#at] === "{" ? this.#labels() : [];
+    const labels = this.#peek() === OPENING_BRACE ? this.#labels() : [];
     this.#blanks();
-    const at = this.#at;
-    const value = parseValue(this.#match(WORD) ?? this.#fail("a value is missing"));
-    if (value === undefined) this.#fail("this is not a number", at);
+    const start = this.#at;
+    const value = parseNumber(this.#word());
+    if (value === undefined) return this.#fail("a value is missing or not a number", start);
     this.#blanks();
-    let timestampMs: number | undefined;
-    if (this.#at < this.#end) {
-      const digits = this.#match(WORD)!;
-      if (!/^[+-]?\d{1,19}$/.test(digits)) this.#fail("this is not a timestamp in milliseconds");
-      timestampMs = Number(digits);
-      this.#blanks();
-      if (this.#at < this.#end) this.#fail("something follows the timestamp");
-    }
-    this.#add(name, { labels, value, timestampMs });
+    const timestampMs = this.#at < this.#end ? this.#timestamp() : undefined;
+    this.#assembler.add({ name, labels, value, timestampMs });
+  }
+
+  #timestamp(): number {
+    const start = this.#at;
+    const word = this.#word();
+    const timestampMs = /^[+-]?\d+$/.test(word) ? Number(word) : NaN;
+    if (!Number.isSafeInteger(timestampMs)) this.#fail("this is not a timestamp in milliseconds", start);
+    this.#blanks();
+    if (this.#at < this.#end) this.#fail("something follows the timestamp");
+    return timestampMs;
   }
 
   #labels(): Label[] {
     const labels: Label[] = [];
-    const text = this.#text;
+    let seen: Set<string> | undefined;
     this.#at++;
     for (;;) {
       this.#blanks();
-      if (text[this.#at] === "}") break;
-      const name = this.#match(LABEL_NAME) ?? this.#fail("a label name is missing");
+      if (this.#peek() === CLOSING_BRACE) break;
+      const start = this.#at;
+      const name = this.#name(LABEL_START, LABEL);
+      if (name === "") this.#fail("a label has no name, or one that no label can have");
+      if (name === "__name__") this.#fail("the label __name__ is reserved", start);
       this.#blanks();
-      if (text[this.#at] !== "=") this.#fail("an equals sign is missing");
-      this.#at++;
+      this.#expect(EQUALS, "an equals sign is missing");
       this.#blanks();
-      if (text[this.#at] !== '"') this.#fail("a label value starts with a double quote");
-      const value = this.#quoted();
+      this.#expect(QUOTE, "a label value starts with a double quote");
       if (labels.length === this.#limits.maxLabels) {
         throw new LimitError(`Cannot take more than ${this.#limits.maxLabels} labels on a series`);
       }
-      if (labels.some((label) => label.name === name)) this.#fail(`the label ${name} comes twice`);
-      labels.push({ name, value });
+      if (labels.length === FEW_LABELS) seen = new Set(labels.map((label) => label.name));
+      if (seen === undefined ? labels.some((label) => label.name === name) : seen.has(name)) {
+        this.#fail(`the label ${name} comes twice`, start);
+      }
+      seen?.add(name);
+      labels.push({ name, value: this.#labelValue() });
       this.#blanks();
-      if (text[this.#at] === ",") this.#at++;
-      else if (text[this.#at] !== "}") this.#fail("a comma or closing brace is missing");
+      if (this.#peek() !== CLOSING_BRACE) this.#expect(COMMA, "a comma or closing brace is missing");
     }
     this.#at++;
     return labels;
   }
 
-  #quoted(): string {
+  /** The value behind an opening quote, with its closing one. */
+  #labelValue(): string {
     const text = this.#text;
-    const start = this.#at + 1;
+    const start = this.#at;
     let escaped = false;
     for (let at = start; at < this.#end; at++) {
       const code = text.charCodeAt(at);
-      if (code === 0x22) {
+      if (code === QUOTE) {
         this.#at = at + 1;
         const raw = text.slice(start, at);
-        return escaped ? raw.replace(/\\(.)/g, (_, c) => c === "n" ? "\n" : c) : raw;
+        return escaped ? raw.replace(/\\(.)/g, (_, letter) => letter === "n" ? "\n" : letter) : raw;
       }
-      if (code === 0x5c) {
+      if (code === BACKSLASH) {
         escaped = true;
-        if (!'\\"n'.includes(text[++at] ?? "") || at >= this.#end) this.#fail('an escape is not \\\\, \\" or \\n', at);
+        const letter = ++at < this.#end ? text[at] : "";
+        if (letter !== "\\" && letter !== '"' && letter !== "n") {
+          this.#fail('an escape is none of \\\\, \\" and \\n', at - 1);
+        }
       }
     }
     return this.#fail("a label value has no end", start);
   }
 
-  #add(
-    name: string,
-    { labels, value, timestampMs }: { labels: Label[]; value: number | undefined; timestampMs?: number },
-  ) {
-    const time = timestampMs === undefined ? {} : { timestampMs };
-    const whole = this.#families.get(name);
-    if (whole?.type === "summary") {
-      const quantile = labels.find((label) => label.name === "quantile");
-      if (quantile === undefined) this.#fail(`a line of the summary ${name} has no quantile`);
-      this.#distribution(whole, { labels, without: "quantile", timestampMs }).points.push({
-        key: this.#bound(quantile!),
-        value: value!,
-      });
-      return;
+  /** The code of the character at the cursor, 0 at the end of the line. */
+  #peek(): number {
+    return this.#at < this.#end ? this.#text.charCodeAt(this.#at) : 0;
+  }
+
+  #expect(code: number, otherwise: string) {
+    if (this.#peek() !== code) this.#fail(otherwise);
+    this.#at++;
+  }
+
+  /** Goes behind blanks and tells whether there were any. */
+  #blanks(): boolean {
+    const start = this.#at;
+    for (let code = this.#peek(); code === SPACE || code === TAB; code = this.#peek()) this.#at++;
+    return this.#at > start;
+  }
+
+  /** What stands before the next blank. */
+  #word(): string {
+    const start = this.#at;
+    for (; this.#at < this.#end; this.#at++) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code === SPACE || code === TAB) break;
     }
-    const suffix = /_(bucket|count|sum)$/.exec(name)?.[0];
-    const base = suffix === undefined ? undefined : this.#families.get(name.slice(0, -suffix.length));
-    if (base?.type === "histogram" || (base?.type === "summary" && suffix !== "_bucket")) {
-      const distribution = this.#distribution(base, { labels, without: suffix === "_bucket" ? "le" : "", timestampMs });
-      if (suffix === "_count") distribution.count = value!;
-      else if (suffix === "_sum") distribution.sum = value!;
-      else {
-        const bound = labels.find((label) => label.name === "le");
-        if (bound === undefined) this.#fail(`a bucket of ${base.name} has no bound`);
-        distribution.points.push({ key: this.#bound(bound!), value: value! });
-      }
-      return;
+    return this.#text.slice(start, this.#at);
+  }
+
+  /** A name by the classes of its first and its further characters; empty if there is none. */
+  #name(first: number, further: number): string {
+    const text = this.#text;
+    const start = this.#at;
+    let at = start;
+    for (let wanted = first; at < this.#end; at++, wanted = further) {
+      const code = text.charCodeAt(at);
+      if (code > 127 || (CLASSES[code] & wanted) === 0) break;
     }
-    if (whole?.type === "histogram") this.#fail(`${name} is a histogram, which has no line of its own name`);
-    this.#family(name).metrics.push({ labels, value, ...time });
+    this.#at = at;
+    return text.slice(start, at);
   }
 
-  #bound({ value }: Label): number {
-    return parseValue(value) ?? this.#fail("a bound or quantile is not a number");
-  }
-
-  #distribution(
-    family: Builder,
-    { labels, without, timestampMs }: { labels: readonly Label[]; without: string; timestampMs?: number },
-  ): Distribution {
-    const own = labels.filter(({ name }) => name !== without);
-    const key = JSON.stringify(own.map(({ name, value }) => [name, value]).sort(([a], [b]) => a < b ? -1 : 1));
-    let distribution = family.distributions.get(key);
-    if (distribution === undefined) {
-      family.distributions.set(key, distribution = { labels: own, count: 0, sum: 0, points: [] });
-    }
-    distribution.timestampMs = timestampMs ?? distribution.timestampMs;
-    return distribution;
-  }
-
-  #family(name: string): Builder {
-    let family = this.#families.get(name);
-    if (family === undefined) {
-      if (this.#families.size === this.#limits.maxFamilies) {
-        throw new LimitError(`Cannot take more than ${this.#limits.maxFamilies} families`);
-      }
-      this.#families.set(name, family = { name, metrics: [], distributions: new Map() });
-    }
-    return family;
-  }
-
-  #blanks() {
-    this.#match(BLANKS);
-  }
-
-  /** What a sticky expression matches at the cursor, if it does before the end of the line. */
-  #match(expression: RegExp): string | undefined {
-    expression.lastIndex = this.#at;
-    const found = expression.exec(this.#text)?.[0];
-    if (found === undefined) return undefined;
-    const kept = this.#at + found.length > this.#end ? found.slice(0, this.#end - this.#at) : found;
-    this.#at += kept.length;
-    return kept === "" ? undefined : kept;
-  }
-
-  #fail(why: string, at: number = this.#at): never {
-    throw new SyntaxError(
-      `Cannot read the text format: ${why}, in line ${this.#line} at column ${at - this.#start + 1}`,
-    );
+  #fail(why: string, position: number = this.#at): never {
+    throw new SyntaxError(sentence(why, this.#line, Buffer.byteLength(this.#text.slice(0, position))));
   }
 }
 
-/** The number that Go's `strconv.ParseFloat` reads, undefined where it reads none. */
-function parseValue(text: string): number | undefined {
-  if (DECIMAL.test(text)) {
-    const value = Number(text);
-    return Number.isFinite(value) ? value : undefined;
+/** The number that Go's `strconv.ParseFloat` reads; undefined where it reads none, and for what `expfmt` rules out. */
+function parseNumber(text: string): number | undefined {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127 || (CLASSES[code] & NUMBER) === 0) return parseSpecial(text);
   }
-  const special = SPECIAL.get(text.replace(/^[+-]/, "").toLowerCase());
-  if (special !== undefined) return text.startsWith("-") ? -special : special;
-  const [, sign, whole, fraction, exponent] = HEXADECIMAL.exec(text) ?? [];
-  if (whole === undefined || whole + fraction === "" || (whole + fraction).length > 12) return undefined;
-  const value = parseInt(whole + fraction, 16) * 2 ** (Number(exponent) - 4 * fraction.length);
-  return Number.isFinite(value) ? (sign === "-" ? -value : value) : undefined;
+  // On these characters JavaScript's notation of numbers is Go's. One out of range becomes infinite: both refuse it.
+  const value = text === "" ? NaN : Number(text);
+  return Number.isFinite(value) ? value : undefined;
 }
 
-function finish({ name, type = "untyped", help, metrics, distributions }: Builder): MetricFamily {
-  const compound = Array.from(distributions.values(), ({ labels, timestampMs, count, sum, points }): Metric => ({
-    labels,
-    value: type === "summary"
-      ? { count, sum, quantiles: points.map(({ key, value }) => ({ quantile: key, value })) }
-      : { count, sum, buckets: points.map(({ key, value }) => ({ upperBound: key, count: value })) },
-    ...(timestampMs === undefined ? {} : { timestampMs }),
-  }));
-  return { name, ...(help === undefined ? {} : { help }), type, metrics: [...metrics, ...compound] };
+function parseSpecial(text: string): number | undefined {
+  if (/^[+-]?inf(inity)?$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  return /^nan$/i.test(text) ? NaN : undefined;
+}
+
+function unescapeHelp(text: string): string {
+  return text.replace(/\\[\\n]/g, (escape) => escape === "\\n" ? "\n" : "\\");
 }
 
 /** Writes a number so that Go, Prometheus and JavaScript read the same double back. */

@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Files whose decisions depend on their arguments alone, so that tests need no clock, network or disk for them. */
 const PURE = [
-  /^common\/(transforms\/.*|selector|duration|metric_family|protobuf|snappy|text_format)\.ts$/,
+  /^common\/(transforms\/.*|selector|duration|family_assembly|metric_family|protobuf|snappy|text_format)\.ts$/,
   /^ring\/(rendezvous|membership)\.ts$/,
   /^server\/rate_limit\.ts$/,
 ];
