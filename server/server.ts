@@ -5,34 +5,34 @@
  */
 
 import { Counter, Gauge, type Registry } from "prom-client";
-import { HttpError } from "../common/http.ts";
-import { HttpMetrics } from "../common/http_metrics.ts";
-import { route } from "../common/http_route.ts";
-import { listen } from "../common/http_server.ts";
+import { HttpError } from "../common/http/http.ts";
+import { HttpMetrics } from "../common/http/http_metrics.ts";
+import { route } from "../common/http/http_route.ts";
+import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, metricsHandler } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
-import { readSelectorFile, type Selector } from "../common/selector.ts";
+import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
-import { AllowList } from "./allow_list.ts";
-import { authorizeHandler } from "./authorize.ts";
-import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorizer.ts";
-import { CachingAuthorizer } from "./authorizer_cache.ts";
-import { ExpositionIndex } from "./exposition_index.ts";
-import { federate } from "./federate.ts";
-import type { IngestRules } from "./ingest.ts";
-import { Keeper } from "./keeper.ts";
-import { PasswordGrant } from "./oidc.ts";
+import { AllowList } from "./ingest/allow_list.ts";
+import { authorizeHandler } from "./authorization/authorize.ts";
+import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
+import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { ExpositionIndex } from "./exposition/exposition_index.ts";
+import { federate } from "./exposition/federate.ts";
+import type { IngestRules } from "./ingest/ingest.ts";
+import { Keeper } from "./pushes/keeper.ts";
+import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
-import { PushLimiter } from "./rate_limit.ts";
-import { RateLimited } from "./rate_limited.ts";
-import { RevokedIds } from "./revoked.ts";
+import { PushLimiter } from "./pushes/rate_limit.ts";
+import { RateLimited } from "./pushes/rate_limited.ts";
+import { RevokedIds } from "./authorization/revoked.ts";
 import { PushStore } from "./store.ts";
-import { openTokenKeys } from "./token_keys.ts";
-import { bearerToken, notAuthorized, TokenSigner, TokenVerifier } from "./tokens.ts";
-import { type Credentials, upload } from "./upload.ts";
+import { openTokenKeys } from "./authorization/token_keys.ts";
+import { bearerToken, notAuthorized, TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
+import { type Credentials, upload } from "./pushes/upload.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;

@@ -1,12 +1,12 @@
 // The real programs, attacked over sockets by clients that want to speak for others.
 
 import assert from "node:assert/strict";
-import type { Label, MetricFamily } from "../../common/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/protobuf.ts";
+import type { Label, MetricFamily } from "../../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { Child } from "../../scripts/child.ts";
 import { eventually } from "../../scripts/eventually.ts";
 import { taskCommand } from "../../scripts/tasks.ts";
-import { readSigningKey } from "../../server/token_keys.ts";
+import { readSigningKey } from "../../server/authorization/token_keys.ts";
 import { compact, ecKeys, type Json, signed, signedBySecret } from "../support/jwt.ts";
 import { RawClient } from "../support/raw_client.ts";
 

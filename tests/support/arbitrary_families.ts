@@ -5,7 +5,7 @@
  */
 
 import fc from "fast-check";
-import type { Label, Metric, MetricFamily, MetricType } from "../../common/metric_family.ts";
+import type { Label, Metric, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
 
 const PLAIN = { noNullPrototype: true } as const;
 const COUNT = fc.maxSafeNat();

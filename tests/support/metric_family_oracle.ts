@@ -6,7 +6,7 @@
  */
 
 import protobuf from "protobufjs";
-import type { Metric, MetricFamily, MetricType } from "../../common/metric_family.ts";
+import type { Metric, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
 
 // prometheus/client_model `io/prometheus/client/metrics.proto`, without exemplars and native histograms.
 const { root } = protobuf.parse(`
