@@ -5,6 +5,7 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
+import configuration from "../deno.json" with { type: "json" };
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 
@@ -199,7 +200,8 @@ export function parseOptions<Table extends OptionTable>(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .helpOption("-h, --help", "Show this help and exit");
+    .helpOption("-h, --help", "Show this help and exit")
+    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
     const option = new Option(usageOf(name, row), row.help + details);
