@@ -38,6 +38,8 @@ import { type Credentials, upload } from "./pushes/upload.ts";
 const EXPIRE_INTERVAL_MS = 10_000;
 /** Bounds of names and values, as the programs in the field have them. */
 const MAX_NAME_BYTES = 255;
+/** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
+const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
 const MAX_AGE_MS = 24 * 3_600_000;
 /** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
 const TEXT_FACTOR = 4;
@@ -237,6 +239,7 @@ async function ingestRules(values: ServerOptions): Promise<IngestRules> {
   return {
     set,
     elide: new Set(elideLabel),
+    always: TARGET_LABELS,
     allow: selectors.length === 0 ? undefined : new AllowList(selectors),
     limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
     maxLabelBytes: MAX_NAME_BYTES,

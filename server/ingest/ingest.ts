@@ -318,20 +318,20 @@ export class Ingester {
     return shape;
   }
 
-  /** Writes `a="b",` for each label that is not empty: an empty label is an absent one. */
+  /** Writes `a="b",` for each label; an empty label is an absent one, and shown only where it must be. */
   #writeLabels(out: LineWriter, shape: LabelShape) {
     const { view, spans } = this.#reader;
     const { segments } = shape;
     for (let i = 0; i < segments.length; i++) {
-      const { head, source } = segments[i];
+      const { head, source, always } = segments[i];
       if (source < 0) {
         out.constant(head);
         continue;
       }
       const start = spans[4 * source + 2], end = spans[4 * source + 3];
-      if (start === end) continue;
+      if (start === end && !always) continue;
       out.constant(head);
-      out.hash ^= head.hash;
+      if (start < end) out.hash ^= head.hash;
       const fault = out.labelValue(view, start, end);
       if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
       out.byte(QUOTE);

@@ -19,6 +19,8 @@ export interface ShapeSegment {
   readonly head: Constant;
   /** The index of the sample's label whose value follows; -1 where `head` is all. */
   readonly source: number;
+  /** Whether it is written even where its value is empty. */
+  readonly always: boolean;
 }
 
 /** What all samples with the same label names, in the same order, have in common. */
@@ -47,6 +49,11 @@ export interface LabelRules {
   /** Set on every series, over what it has. */
   readonly set: ReadonlyMap<string, string>;
   readonly elide: ReadonlySet<string>;
+  /**
+   * Labels that every series shows, if need be empty. A Prometheus that scrapes with `honor_labels` gives a series those
+   * labels of its target that the series lacks; an empty one keeps them off, as on Prometheus's own `/federate`.
+   */
+  readonly always: ReadonlySet<string>;
   /** The longest label name, in bytes. */
   readonly maxLabelBytes: number;
 }
@@ -107,13 +114,14 @@ export class LabelShapes {
     for (const name of this.#identityNames) {
       if (!indexOf.has(name)) fault ??= { reason: "identity", what: `a series lacks the label ${name} of the token` };
     }
-    const { set, elide } = this.#rules;
-    const output = new Set([...indexOf.keys(), ...set.keys()]);
-    const segments = [...output].filter((name) => !elide.has(name)).sort().map((name): ShapeSegment => {
-      const value = set.get(name);
-      return value === undefined
-        ? { head: constant(`${name}="`), source: indexOf.get(name)! }
-        : { head: constant(value === "" ? "" : `${name}="${escapeLabelValue(value)}",`), source: -1 };
+    const { set, elide, always } = this.#rules;
+    const output = new Set([...indexOf.keys(), ...set.keys()]).difference(elide).union(always);
+    const segments = [...output].sort().map((name): ShapeSegment => {
+      const value = set.get(name) ?? (indexOf.has(name) && !elide.has(name) ? undefined : "");
+      const shown = always.has(name);
+      if (value === undefined) return { head: constant(`${name}="`), source: indexOf.get(name)!, always: shown };
+      const head = constant(value === "" && !shown ? "" : `${name}="${escapeLabelValue(value)}",`);
+      return { head, source: -1, always: shown };
     });
     return {
       size,

@@ -20,6 +20,7 @@ const limits = { maxFamilies: 1_000, maxSeries: 25_000, maxLabels: 64 };
 const rules: IngestRules = {
   set: new Map(),
   elide: new Set(),
+  always: new Set(),
   maxLabelBytes: 255,
   maxNameBytes: 255,
   maxTextBytes: 1e8,

@@ -14,6 +14,7 @@ const IDENTITY = new Map([["_id", "me"]]);
 const RULES: IngestRules = {
   set: new Map(),
   elide: new Set(),
+  always: new Set(),
   maxLabelBytes: 255,
   maxNameBytes: 255,
   maxTextBytes: 1_000_000,
@@ -141,6 +142,18 @@ Deno.test("Ingester sets and elides labels after it has checked them", () => {
   for (const name of ["secret", "a"]) {
     assert.throws(() => ingest(sample(label(name, [0xff]), me, value, time), rules), { reason: "label_value" });
   }
+});
+
+Deno.test("Ingester shows the labels of a target empty where a series lacks them, so that no scraper adds its own", () => {
+  const rules = { always: new Set(["instance", "job"]), elide: new Set(["job"]) };
+  const samples: [labels: number[], line: string][] = [
+    [[...me], 'x{_id="me",instance="",job=""} 1\n'],
+    [[...me, ...label("instance", "")], 'x{_id="me",instance="",job=""} 1\n'],
+    [[...label("job", "j"), ...label("instance", "i"), ...me], 'x{_id="me",instance="i",job=""} 1\n'],
+  ];
+  for (const [labels, line] of samples) assert.equal(textOf(ingest(sample(labels, value, time), rules)), line);
+  const both = concat(...samples.slice(0, 2).map(([labels]) => sample(labels, value, time)));
+  assert.equal(ingest(both, rules).duplicates, 1);
 });
 
 Deno.test("Ingester keeps what a selector of the allow-list matches, an absent label being empty", () => {
