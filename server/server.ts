@@ -22,7 +22,7 @@ import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authoriza
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
-import type { IngestRules } from "./ingest/ingest.ts";
+import type { IngestRules } from "./ingest/ingested_push.ts";
 import { Keeper } from "./pushes/keeper.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";

@@ -8,7 +8,7 @@
  */
 
 import { BufferPool } from "./buffer_pool.ts";
-import type { Block, IngestedPush } from "../ingest/ingest.ts";
+import type { Block, IngestedPush } from "../ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {

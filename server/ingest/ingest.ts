@@ -8,70 +8,16 @@
  */
 
 import { formatDuration } from "../../common/duration.ts";
-import { LimitError, METRIC_TYPES, type MetricType, type ParseLimits } from "../../common/exposition/metric_family.ts";
-import { type AllowList, allows, equals, type FamilyVerdict } from "./allow_list.ts";
+import { LimitError, METRIC_TYPES, type MetricType } from "../../common/exposition/metric_family.ts";
+import { allows, equals, type FamilyVerdict } from "./allow_list.ts";
+import { checkLength, checkPoints, DistributionWriter, SUFFIXES } from "./distribution.ts";
+import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
-import { type LabelRules, type LabelShape, LabelShapes } from "./label_shape.ts";
-import { type Constant, constant, LineWriter } from "./line_writer.ts";
+import { type LabelShape, LabelShapes } from "./label_shape.ts";
+import { type Constant, constant, LABEL_ROOM, LINE_ROOM, LineWriter } from "./line_writer.ts";
 import { PushReader } from "./push_reader.ts";
 import { SampleTable } from "./sample_table.ts";
 
-/** What the server demands of a push and does to it. */
-export interface IngestRules extends LabelRules {
-  /** Without one, everything is allowed. */
-  readonly allow?: AllowList;
-  readonly limits: ParseLimits;
-  /** The most bytes of text that one push may become. */
-  readonly maxTextBytes: number;
-  /** The longest family name, in bytes. */
-  readonly maxNameBytes: number;
-  /** How old a timestamp may be, in milliseconds. */
-  readonly maxAgeMs: number;
-  /** How far a timestamp may be ahead of our clock, in milliseconds. */
-  readonly maxAheadMs: number;
-}
-
-/** The lines of one family of a push, by ascending timestamp. */
-export interface Block {
-  readonly name: string;
-  readonly type: MetricType;
-  /** Where its lines start in the text. */
-  readonly start: number;
-  /** Where its lines end in the text. */
-  readonly end: number;
-  /** Its first run. */
-  readonly firstRun: number;
-  /** The run behind its last. */
-  readonly endRun: number;
-}
-
-/** What a push became. Text and runs are views that hold until the next push is ingested: copy what is kept. */
-export interface IngestedPush {
-  /** All lines, without timestamps, block after block. */
-  readonly text: Uint8Array;
-  readonly blocks: readonly Block[];
-  /** Pairs `[milliseconds after baseMs, end in the text]`: neighbouring lines of one timestamp are one run. */
-  readonly runs: Uint32Array;
-  readonly baseMs: number;
-  /** Lines, which is what Prometheus counts as series. */
-  readonly series: number;
-  /** Samples that came. */
-  readonly received: number;
-  /** Samples that the allow-list dropped. */
-  readonly dropped: number;
-  /** Samples that another one of the same series, further on, replaced. */
-  readonly duplicates: number;
-}
-
-/** Suffixes of the lines of a family that is more than a line a sample, and the label that is its own. */
-const PARTS = {
-  histogram: { suffixes: ["_bucket", "_count", "_sum"], label: "le" },
-  summary: { suffixes: ["_count", "_sum"], label: "quantile" },
-} as const;
-
-const QUOTE = 0x22, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, LINE_FEED = 0x0a;
-/** Room for what stands around a label's value and behind the labels: quotes, commas, braces, a number. */
-const LABEL_ROOM = 8, LINE_ROOM = 64;
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
 /** Family names whose bytes are kept ready; at the bound all are forgotten. */
@@ -79,8 +25,6 @@ const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const SUFFIX = { bucket: constant("_bucket"), count: constant("_count"), sum: constant("_sum") };
-const POINT_LABEL = { histogram: constant('le="'), summary: constant('quantile="') };
 
 /** The family at hand. */
 interface Family {
@@ -96,7 +40,7 @@ export class Ingester {
   readonly #reader: PushReader;
   readonly #shapesByIdentity = new Map<string, LabelShapes>();
   readonly #out = new LineWriter();
-  readonly #labels = new LineWriter();
+  readonly #distributions: DistributionWriter;
   readonly #unseen = new LineWriter();
   readonly #samples = new SampleTable();
   readonly #names = new Map<string, Constant>();
@@ -115,6 +59,7 @@ export class Ingester {
   constructor(rules: IngestRules) {
     this.#rules = rules;
     this.#reader = new PushReader(rules.limits);
+    this.#distributions = new DistributionWriter(this.#out, rules);
   }
 
   /**
@@ -253,12 +198,15 @@ export class Ingester {
     // Escaping doubles a value at most, so twice the message holds all names and values.
     const room = 2 * (end - start) + LABEL_ROOM * shape.segments.length + shape.constantBytes + LINE_ROOM;
     if (family.type === "histogram" || family.type === "summary") {
-      this.#labels.length = 0;
-      this.#labels.reserve(room);
-      this.#labels.hash = family.name.hash;
-      this.#writeLabels(this.#labels, shape);
-      this.#checkPoints(start, { type: family.type, shape });
-      if (this.#keeps(family, shape)) this.#writePoints(family.name, family.type);
+      const { labels } = this.#distributions;
+      labels.length = 0;
+      labels.reserve(room);
+      labels.hash = family.name.hash;
+      this.#writeLabels(labels, shape);
+      checkPoints(reader, { type: family.type, shape, at: start });
+      if (!this.#keeps(family, shape)) return;
+      const { keyStart, keyEnd, lines } = this.#distributions.write(reader, { name: family.name, type: family.type });
+      this.#keep(keyStart, keyEnd, labels.hash, lines);
       return;
     }
     const out = this.#out;
@@ -266,13 +214,11 @@ export class Ingester {
     out.reserve(family.name.length + room);
     out.constant(family.name);
     out.hash = family.name.hash;
-    out.byte(OPEN);
+    out.openLabels();
     this.#writeLabels(out, shape);
-    closeLabels(out);
+    out.closeLabels();
     const keyEnd = out.length;
-    out.byte(SPACE);
-    out.number(reader.value);
-    out.byte(LINE_FEED);
+    out.value(reader.value);
     if (this.#keeps(family, shape)) this.#keep(keyStart, keyEnd, out.hash, 1);
     else out.length = keyStart;
   }
@@ -334,8 +280,7 @@ export class Ingester {
       if (start < end) out.hash ^= head.hash;
       const fault = out.labelValue(view, start, end);
       if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
-      out.byte(QUOTE);
-      out.byte(COMMA);
+      out.endLabel();
     }
     // What is elided is not shown, but must be valid all the same.
     if (shape.elided.length > 0) this.#checkElided(shape);
@@ -351,61 +296,6 @@ export class Ingester {
     }
   }
 
-  #checkPoints(at: number, { type, shape }: { type: "histogram" | "summary"; shape: LabelShape }) {
-    const { keys, pointCount } = this.#reader;
-    const { label } = PARTS[type];
-    if (shape.indexOf.has(label)) {
-      throw invalid("label_name", `a series of a ${type} has a label ${label}`, at);
-    }
-    for (let i = 0; i < pointCount; i++) {
-      if (Number.isNaN(keys[i]) || (i > 0 && keys[i] <= keys[i - 1])) {
-        throw invalid("value", `the ${label} values of a ${type} repeat or do not ascend`, at);
-      }
-    }
-  }
-
-  /** Writes a summary or histogram: its points, a `+Inf` bucket if it has none, sum and count. */
-  #writePoints(name: Constant, type: "histogram" | "summary") {
-    const { keys, values, pointCount, count, sum } = this.#reader;
-    const suffix = type === "histogram" ? SUFFIX.bucket : undefined;
-    for (let i = 0; i < pointCount; i++) {
-      this.#writeLine(name, suffix, { value: values[i], point: keys[i], label: POINT_LABEL[type] });
-    }
-    const open = type === "histogram" && (pointCount === 0 || keys[pointCount - 1] !== Infinity);
-    if (open) this.#writeLine(name, suffix, { value: count, point: Infinity, label: POINT_LABEL[type] });
-    this.#writeLine(name, SUFFIX.sum, { value: sum });
-    const keyStart = this.#out.length;
-    const keyEnd = this.#writeLine(name, SUFFIX.count, { value: count });
-    this.#keep(keyStart, keyEnd, this.#labels.hash, pointCount + 2 + Number(open));
-  }
-
-  /** Writes one line with the labels at hand and returns where its labels end. */
-  #writeLine(
-    name: Constant,
-    suffix: Constant | undefined,
-    { value, point, label }: { value: number; point?: number; label?: Constant },
-  ): number {
-    const out = this.#out;
-    out.reserve(name.length + this.#labels.length + 2 * LINE_ROOM);
-    if (out.length > this.#rules.maxTextBytes) this.#tooLong();
-    out.constant(name);
-    if (suffix !== undefined) out.constant(suffix);
-    out.byte(OPEN);
-    out.all(this.#labels);
-    if (point !== undefined && label !== undefined) {
-      out.constant(label);
-      out.number(point);
-      out.byte(QUOTE);
-      out.byte(COMMA);
-    }
-    closeLabels(out);
-    const end = out.length;
-    out.byte(SPACE);
-    out.number(value);
-    out.byte(LINE_FEED);
-    return end;
-  }
-
   #keeps(family: Family, shape: LabelShape): boolean {
     if (family.verdict === "all") return true;
     if (allows(family.verdict, this.#reader.bytes, this.#reader.spans, shape)) return true;
@@ -415,7 +305,7 @@ export class Ingester {
 
   #keep(keyStart: number, keyEnd: number, hash: number, lines: number) {
     const out = this.#out;
-    if (out.length > this.#rules.maxTextBytes) this.#tooLong();
+    checkLength(out, this.#rules);
     this.#lines += lines;
     if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
     const row = this.#samples.add(out.view, keyStart, keyEnd, hash, lines);
@@ -460,23 +350,13 @@ export class Ingester {
   #tooMany(): never {
     throw new LimitError(`Cannot take a push of more than ${this.#rules.limits.maxSeries} series`);
   }
-
-  #tooLong(): never {
-    throw new LimitError(`Cannot take a push that becomes more than ${this.#rules.maxTextBytes} bytes of text`);
-  }
-}
-
-/** Turns the comma behind the last label into the closing brace; an empty set of braces goes. */
-function closeLabels(out: LineWriter) {
-  if (out.bytes[out.length - 1] === OPEN) out.length--;
-  else out.bytes[out.length - 1] = CLOSE;
 }
 
 /** Refuses families whose lines would take each other's names: `x_count` beside a summary `x`, or two types of one name. */
 function claim(claims: Map<string, string>, { name, type, at }: { name: string; type: MetricType; at: number }) {
   const compound = type === "histogram" || type === "summary";
   const kind = compound ? type : "simple";
-  const taken = [name, ...compound ? PARTS[type].suffixes.map((suffix) => name + suffix) : []];
+  const taken = [name, ...compound ? SUFFIXES[type].map((suffix) => name + suffix) : []];
   for (const each of taken) {
     const wanted = each === name ? kind : `part of ${name}`;
     const other = claims.get(each);

@@ -6,6 +6,13 @@
 
 import { formatValue } from "../../common/exposition/text_format.ts";
 
+/** Room for what stands around a label's value: quotes, commas, and what copies in words write past their end. */
+export const LABEL_ROOM = 8;
+/** Room for what a line has besides its name and labels: braces, a number, the line feed. */
+export const LINE_ROOM = 64;
+
+const QUOTE = 0x22, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, LINE_FEED = 0x0a;
+
 /** Constant bytes, ready to be copied in words: padded with zeros to a multiple of four. */
 export interface Constant {
   readonly words: Int32Array;
@@ -63,9 +70,28 @@ export class LineWriter {
     this.length += other.length;
   }
 
-  /** Appends one byte. */
-  byte(value: number) {
-    this.bytes[this.length++] = value;
+  /** Appends the brace that opens the labels. */
+  openLabels() {
+    this.bytes[this.length++] = OPEN;
+  }
+
+  /** Appends what ends a label: a quote, and the comma before the next one. */
+  endLabel() {
+    this.bytes[this.length++] = QUOTE;
+    this.bytes[this.length++] = COMMA;
+  }
+
+  /** Turns the comma behind the last label into the closing brace; braces around nothing go. */
+  closeLabels() {
+    if (this.bytes[this.length - 1] === OPEN) this.length--;
+    else this.bytes[this.length - 1] = CLOSE;
+  }
+
+  /** Appends the value of a line, and its end. */
+  value(value: number) {
+    this.bytes[this.length++] = SPACE;
+    this.number(value);
+    this.bytes[this.length++] = LINE_FEED;
   }
 
   /**

@@ -11,7 +11,8 @@ import { formatText, parseText } from "../../common/exposition/text_format.ts";
 import { AllowList } from "../../server/ingest/allow_list.ts";
 import { ExpositionIndex } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
-import { Ingester, type IngestRules } from "../../server/ingest/ingest.ts";
+import { Ingester } from "../../server/ingest/ingest.ts";
+import type { IngestRules } from "../../server/ingest/ingested_push.ts";
 import { Gauge, Registry } from "prom-client";
 import { realisticFamilies } from "../support/realistic_push.ts";
 

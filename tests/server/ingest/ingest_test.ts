@@ -3,7 +3,8 @@ import { LimitError, type MetricFamily } from "../../../common/exposition/metric
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { parseSelector } from "../../../common/exposition/selector.ts";
 import { AllowList } from "../../../server/ingest/allow_list.ts";
-import { type IngestedPush, Ingester, type IngestRules } from "../../../server/ingest/ingest.ts";
+import { Ingester } from "../../../server/ingest/ingest.ts";
+import type { IngestedPush, IngestRules } from "../../../server/ingest/ingested_push.ts";
 import { InvalidPushError, type InvalidReason } from "../../../server/ingest/invalid_push.ts";
 import { concat, delimited, double, field, integer, label } from "../../support/wire_bytes.ts";
 
