@@ -35,7 +35,7 @@ function withoutComments(code: string): string {
 /** The files of ours that a file imports or re-exports from, types included. */
 function importsOf({ path, code }: SourceFile): string[] {
   const specifiers = withoutComments(code).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
-  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier));
+  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => file.endsWith(".ts"));
 }
 
 function faultsOf(file: SourceFile): string[] {
