@@ -40,7 +40,9 @@ export class ConnectionGuard {
   /** Guards nothing yet. */
   constructor(options: ConnectionGuardOptions) {
     this.#options = options;
-    this.limits = { ...HOSTILE_LIMITS, ...options.limits };
+    // An option that is there but undefined is as good as absent.
+    const given = Object.entries(options.limits).filter(([, limit]) => limit !== undefined);
+    this.limits = { ...HOSTILE_LIMITS, ...Object.fromEntries(given) };
     this.#sweptAt = options.now();
     const times = Object.entries(this.limits).filter(([name]) => name.endsWith("Ms")).map(([, ms]) => ms);
     const shortest = Math.min(...times);

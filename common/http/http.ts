@@ -119,10 +119,12 @@ export async function readBody(request: Request, { limitBytes }: { limitBytes: n
   return buffer.take();
 }
 
+const NOTHING = new Uint8Array();
+
 /** Gathers a body of at most so many bytes, in memory of at most twice what has arrived. */
 export class BodyBuffer {
   readonly #limitBytes: number;
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Uint8Array = NOTHING;
   #length = 0;
 
   /** Gathers up to `limitBytes`. */
