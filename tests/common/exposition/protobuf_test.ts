@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LimitError, type MetricFamily, type ParseLimits } from "../../common/metric_family.ts";
-import { decodeFamilies, encodeFamilies } from "../../common/protobuf.ts";
-import { formatText, parseText } from "../../common/text_format.ts";
-import { arbitraryFamilies } from "../support/arbitrary_families.ts";
-import { oracleDecode, oracleEncode } from "../support/metric_family_oracle.ts";
-import { realisticFamilies } from "../support/realistic_push.ts";
-import { concat, delimited, double, field, integer, label, varint } from "../support/wire_bytes.ts";
+import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
+import { decodeFamilies, encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { formatText, parseText } from "../../../common/exposition/text_format.ts";
+import { arbitraryFamilies } from "../../support/arbitrary_families.ts";
+import { oracleDecode, oracleEncode } from "../../support/metric_family_oracle.ts";
+import { realisticFamilies } from "../../support/realistic_push.ts";
+import { concat, delimited, double, field, integer, label, varint } from "../../support/wire_bytes.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

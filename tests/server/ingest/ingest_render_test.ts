@@ -1,13 +1,13 @@
-/** What the server renders on arrival against what `common/text_format.ts` writes, both read by the strict parser. */
+/** What the server renders on arrival against what `common/exposition/text_format.ts` writes, both read by the strict parser. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { MetricFamily } from "../../common/metric_family.ts";
-import { encodeFamilies } from "../../common/protobuf.ts";
-import { formatText } from "../../common/text_format.ts";
-import { Ingester } from "../../server/ingest.ts";
-import { arbitraryFamilies } from "../support/arbitrary_families.ts";
-import { type ExpositionFamily, parseExposition } from "../support/exposition_parser.ts";
+import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { formatText } from "../../../common/exposition/text_format.ts";
+import { Ingester } from "../../../server/ingest/ingest.ts";
+import { arbitraryFamilies } from "../../support/arbitrary_families.ts";
+import { type ExpositionFamily, parseExposition } from "../../support/exposition_parser.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

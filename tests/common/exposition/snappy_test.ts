@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LimitError } from "../../common/metric_family.ts";
-import { encodeFamilies } from "../../common/protobuf.ts";
-import { crc32c, frameSnappy, SnappyUnframer, unframeSnappy } from "../../common/snappy.ts";
-import { bitwiseCrc32c, checksum, chunk, dataChunk, oracleUnframe, stream } from "../support/framed_snappy_oracle.ts";
-import { realisticFamilies } from "../support/realistic_push.ts";
+import { LimitError } from "../../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { crc32c, frameSnappy, SnappyUnframer, unframeSnappy } from "../../../common/exposition/snappy.ts";
+import {
+  bitwiseCrc32c,
+  checksum,
+  chunk,
+  dataChunk,
+  oracleUnframe,
+  stream,
+} from "../../support/framed_snappy_oracle.ts";
+import { realisticFamilies } from "../../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
