@@ -13,6 +13,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const NOW = 1_700_000_000_000;
 const ingester = new Ingester({
+  always: new Set(),
   set: new Map(),
   elide: new Set(),
   maxLabelBytes: 100_000,
