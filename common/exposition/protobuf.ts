@@ -62,28 +62,34 @@ export function decodeFamilies(bytes: Uint8Array, limits: ParseLimits): MetricFa
     if (families.length === limits.maxFamilies) {
       throw new LimitError(`Cannot take more than ${limits.maxFamilies} families`);
     }
-    const head = readHead(reader, end);
-    series += head.metrics.length;
-    if (series > limits.maxSeries) throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
-    const { metrics, ...family } = head;
+    const { metrics, ...family } = readHead(reader, { end, limits, series });
+    series += metrics.length;
     families.push({
       ...family,
-      metrics: metrics.map(([start, end]) => readMetric(reader, { start, end, type: head.type, limits })),
+      metrics: metrics.map(([start, end]) => readMetric(reader, { start, end, type: family.type, limits })),
     });
     reader.at = end;
   }
   return families;
 }
 
-function readHead(reader: Reader, end: number): FamilyHead {
+/** Finds the parts of a family, when there have been `series` before it. */
+function readHead(
+  reader: Reader,
+  { end, limits, series }: { end: number; limits: ParseLimits; series: number },
+): FamilyHead {
   const head: FamilyHead = { name: "", type: "counter", metrics: [] };
   while (reader.at < end) {
     const [field, wire] = reader.tag(end);
     if (field === 1) head.name = reader.string(wire, end);
     else if (field === 2) head.help = reader.string(wire, end);
     else if (field === 3) head.type = METRIC_TYPES[reader.varint(wire, end)];
-    else if (field === 4) head.metrics.push(reader.span(wire, end));
-    else if (field === 5) head.unit = reader.string(wire, end);
+    else if (field === 4) {
+      if (series + head.metrics.length === limits.maxSeries) {
+        throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
+      }
+      head.metrics.push(reader.span(wire, end));
+    } else if (field === 5) head.unit = reader.string(wire, end);
     else reader.skip(wire, end);
   }
   return head;
@@ -264,6 +270,8 @@ function malformed(what: string, at: number): SyntaxError {
 
 /**
  * Writes delimited families; those without a type that we carry are left out, as are values that are undefined.
+ *
+ * @throws {RangeError} if a count or timestamp does not fit 64 bits.
  */
 export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
   const out = new Writer();
@@ -379,6 +387,9 @@ class Writer {
   }
 
   varintField(number: number, value: number) {
+    if (!(value >= -(2 ** 63) && value < 2 ** 63)) {
+      throw new RangeError(`Cannot write ${value} as an integer of 64 bits`);
+    }
     this.#varint(number * 8 + VARINT);
     this.#varint(value);
   }

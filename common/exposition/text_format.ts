@@ -37,10 +37,10 @@ const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
 const FEW_LABELS = 16;
 
 /**
- * Reads text as `expfmt` of Go does (`text_parse.go`), with these liberties: the last line may lack its line feed, blanks may
- * end a line, lines of a family may stand apart with its comments again, and an unknown escape in a help text stands for
- * itself. Buckets and quantiles are put in order. A sample without a `# TYPE` is untyped, a family without samples is left
- * out. Lines of a histogram or summary that say nothing, and timestamps and counts beyond 2^53, are refused.
+ * Reads text as `expfmt` of Go does (`text_parse.go`), with these liberties: the last line may lack its line feed, blanks
+ * may end a line, lines of a family may stand apart with its comments again, and an unknown escape in a help text stands
+ * for itself. Buckets and quantiles are put in order. A sample without a `# TYPE` is untyped, a family without samples is
+ * left out. Lines of a histogram or summary that say nothing, and timestamps and counts beyond 2^53, are refused.
  *
  * Takes time and memory in proportion to the text, whatever it holds.
  *
@@ -290,7 +290,10 @@ export function escapeLabelValue(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-/** Writes families as text, with or without timestamps; those without a type, and samples without a value, are left out. */
+/**
+ * Writes families as text, with or without timestamps. Those without a type, and samples without a value, are left out.
+ * The format wants each name once: it is for the caller to merge families of one name.
+ */
 export function formatText(
   families: Iterable<MetricFamily>,
   { timestamps = true }: { timestamps?: boolean } = {},

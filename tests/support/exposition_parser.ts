@@ -1,6 +1,7 @@
 /**
- * A strict reader of the text format 0.0.4: it throws on anything that some reader of the format may refuse or mistake, also
- * where `common/text_format.ts` is liberal. It shares no code with that, so that tests can hold one against the other.
+ * A strict reader of the text format 0.0.4: it throws on anything that some reader of the format may refuse or mistake,
+ * also where `common/exposition/text_format.ts` is liberal. It shares no code with that, so that tests can hold one against
+ * the other.
  *
  * @module
  */

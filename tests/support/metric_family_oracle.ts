@@ -1,6 +1,6 @@
 /**
  * Delimited `io.prometheus.client.MetricFamily` by protobufjs and the published schema, from and to the object model: an
- * independent reading of the bytes that `common/protobuf.ts` and the server's ingest read and write.
+ * independent reading of the bytes that `common/exposition/protobuf.ts` and the server's ingest read and write.
  *
  * @module
  */
