@@ -31,8 +31,9 @@ import { RateLimited } from "./pushes/rate_limited.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
 import { PushStore } from "./store.ts";
 import { openTokenKeys } from "./authorization/token_keys.ts";
-import { bearerToken, notAuthorized, TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
-import { type Credentials, upload } from "./pushes/upload.ts";
+import { authentication } from "./authorization/authenticate.ts";
+import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
+import { upload } from "./pushes/upload.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
@@ -160,18 +161,6 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
 /** The page at `/`: the paths that there are. */
 function listing(paths: readonly string[]) {
   return { name: "root", methods: ["GET"], handler: () => Response.json({ paths }) };
-}
-
-/** Tells whose push a request is, by its token; the same 401 for every token that will not do. */
-function authentication(
-  { verifier, revoked, partitionLabel }: { verifier: TokenVerifier; revoked?: RevokedIds; partitionLabel: string },
-): (request: Request) => Promise<Credentials> {
-  return async (request) => {
-    const { labels } = await verifier.verify(bearerToken(request));
-    const id = labels.get(partitionLabel);
-    if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
-    return { id, labels };
-  };
 }
 
 async function openRevoked(path: string, log: Logger): Promise<RevokedIds> {

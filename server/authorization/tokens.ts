@@ -124,19 +124,25 @@ export class TokenVerifier {
     return this.#remembered.size;
   }
 
+  /** What a token says that was verified before and is still good; nothing is computed for it. */
+  recall(token: string): VerifiedToken | undefined {
+    const now = this.#now();
+    const known = this.#remembered.get(token);
+    if (known === undefined) return undefined;
+    if (now >= known.fromMs && now < known.untilMs) return known.verified;
+    this.#remembered.delete(token);
+    return undefined;
+  }
+
   /**
    * Verifies a token: its signature, issuer, audience, times and labels.
    *
    * @throws {HttpError} 401, always the same, whatever is wrong with the token.
    */
   async verify(token: string): Promise<VerifiedToken> {
-    const now = this.#now();
-    const known = this.#remembered.get(token);
-    if (known !== undefined) {
-      if (now >= known.fromMs && now < known.untilMs) return known.verified;
-      this.#remembered.delete(token);
-    }
-    const found = await this.#verify(token, now);
+    const known = this.recall(token);
+    if (known !== undefined) return known;
+    const found = await this.#verify(token, this.#now());
     if (found === undefined) throw notAuthorized();
     this.#remembered.set(token, found);
     return found.verified;

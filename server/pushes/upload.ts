@@ -5,25 +5,18 @@
  */
 
 import { Counter, type Registry } from "prom-client";
-import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
+import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
 import type { Logger } from "../../common/log.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
+import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { Push, PushContentEncoding, PushContentType, PushStage } from "./push.ts";
 import { StoreUnavailableError } from "../store.ts";
 
-/** Who pushes, by a verified token. */
-export interface Credentials {
-  /** The cluster id. */
-  readonly id: string;
-  /** All labels of the token, the one with the cluster id among them. */
-  readonly labels: ReadonlyMap<string, string>;
-}
-
 /** What the handler works with. */
 export interface UploadOptions {
   /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
-  readonly authenticate: (request: Request) => Promise<Credentials>;
+  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
   readonly limitBytes: number;
@@ -55,8 +48,8 @@ export function upload(options: UploadOptions): Handler {
   });
   let inFlight = 0;
 
-  const accept: Handler = async (request) => {
-    const { id, labels } = await authenticate(request);
+  const accept: Handler = async (request, peer) => {
+    const { id, labels } = await authenticate(request, peer);
     if (inFlight >= maxInFlight) {
       throw new HttpError(503, `Cannot take more than ${maxInFlight} pushes at a time: try again later`, {
         reason: "busy",
