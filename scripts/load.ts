@@ -8,13 +8,13 @@
 // series, so that one process makes up to 600 such pushes a second. Near that its latencies are its own; start several then.
 
 import { setTimeout } from "node:timers/promises";
-import { Counter, type Registry, Summary } from "prom-client";
+import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
 import { type Handler, HttpError } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
-import { createRegistry, metricsHandler } from "../common/metrics.ts";
+import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import {
   address,
   count,

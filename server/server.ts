@@ -4,14 +4,14 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge } from "prom-client";
 import { HttpError } from "../common/http/http.ts";
 import { HttpMetrics } from "../common/http/http_metrics.ts";
 import { route } from "../common/http/http_route.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
-import { createRegistry, metricsHandler } from "../common/metrics.ts";
+import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";

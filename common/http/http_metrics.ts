@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Registry } from "../metrics.ts";
 import { type Handler, HttpError } from "./http.ts";
 
 /** The methods that get a label of their own; all others share `other`. */

@@ -5,7 +5,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { Counter, type Registry } from "prom-client";
+import { Counter } from "prom-client";
+import type { Registry } from "../../common/metrics.ts";
 import { orAborted } from "../../common/abort.ts";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import { explain } from "../../common/explain.ts";

@@ -11,8 +11,11 @@ import type { ClusterEntry } from "./exposition_index.ts";
 
 /** A slice of a cluster's text. */
 export interface Piece {
+  /** Whose lines. */
   readonly entry: ClusterEntry;
+  /** Where they start in its text. */
   readonly start: number;
+  /** Where they end in its text. */
   readonly end: number;
   /** Where set, only the lines of this very name are meant: the family stands in groups of its parts. */
   readonly only?: string;
@@ -20,8 +23,11 @@ export interface Piece {
 
 /** All that is shown under one name. */
 export interface Group {
+  /** The metric's name. */
   readonly name: string;
+  /** What the `# TYPE` comment says. */
   readonly type: MetricType;
+  /** The lines, one cluster's after another's. */
   readonly pieces: readonly Piece[];
 }
 

@@ -12,18 +12,23 @@ import type { Block, IngestedPush } from "../ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {
+  /** The cluster id. */
   readonly id: string;
   /** Orders the pushes of one cluster: the higher stands. */
   readonly sequence: number;
+  /** When its push came, in milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** Lines, block after block. */
   readonly text: Uint8Array;
   /** Pairs `[milliseconds after baseMs, end in the text]`, ascending within a block. */
   readonly runs: Uint32Array;
+  /** What the runs count from, in milliseconds since the epoch. */
   readonly baseMs: number;
+  /** Its families. */
   readonly blocks: readonly Block[];
   /** The time of its newest sample. */
   readonly newestMs: number;
+  /** How many lines it has. */
   readonly series: number;
 }
 

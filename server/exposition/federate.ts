@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Gauge } from "prom-client";
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { preferredType } from "../../common/http/negotiate.ts";
@@ -33,9 +32,11 @@ const encoder = new TextEncoder();
 
 /** What the page is made from. */
 export interface FederateOptions {
+  /** What there is to show. */
   readonly index: ExpositionIndex;
   /** Names that were in conflict on the latest page. */
-  readonly conflicts: Gauge;
+  readonly conflicts: { set(names: number): void };
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 

@@ -16,12 +16,13 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A matcher on a label other than the name, ready to be held against bytes. */
-class BytesMatcher {
+export class BytesMatcher {
   readonly #matcher: Matcher;
   readonly #wanted: Uint8Array | undefined;
   readonly #negated: boolean;
   readonly #remembered = new Map<string, boolean>();
 
+  /** Takes a matcher on a label. */
   constructor(matcher: Matcher) {
     this.#matcher = matcher;
     this.#negated = matcher.operator === "!=";
@@ -62,6 +63,7 @@ export class AllowList {
   readonly #selectors: readonly { readonly selector: Selector; readonly rest: readonly BytesMatcher[] }[];
   readonly #verdicts = new Map<string, FamilyVerdict>();
 
+  /** Takes selectors any of which lets a sample pass. */
   constructor(selectors: readonly Selector[]) {
     this.#selectors = selectors.map((selector) => ({
       selector,

@@ -56,6 +56,7 @@ export class Ingester {
   #dropped = 0;
   #lines = 0;
 
+  /** Ingests by rules that do not change. */
   constructor(rules: IngestRules) {
     this.#rules = rules;
     this.#reader = new PushReader(rules.limits);

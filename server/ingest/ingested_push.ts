@@ -12,6 +12,7 @@ import type { LabelRules } from "./label_shape.ts";
 export interface IngestRules extends LabelRules {
   /** Without one, everything is allowed. */
   readonly allow?: AllowList;
+  /** The most families, series and labels of a push. */
   readonly limits: ParseLimits;
   /** The most bytes of text that one push may become. */
   readonly maxTextBytes: number;
@@ -25,7 +26,9 @@ export interface IngestRules extends LabelRules {
 
 /** The lines of one family of a push, by ascending timestamp. */
 export interface Block {
+  /** The name of the family. */
   readonly name: string;
+  /** The type of the family. */
   readonly type: MetricType;
   /** Where its lines start in the text. */
   readonly start: number;
@@ -41,9 +44,11 @@ export interface Block {
 export interface IngestedPush {
   /** All lines, without timestamps, block after block. */
   readonly text: Uint8Array;
+  /** The families that have lines, in the order in which they came. */
   readonly blocks: readonly Block[];
   /** Pairs `[milliseconds after baseMs, end in the text]`: neighbouring lines of one timestamp are one run. */
   readonly runs: Uint32Array;
+  /** The oldest that a sample of the push could be, in milliseconds since the epoch. */
   readonly baseMs: number;
   /** Lines, which is what Prometheus counts as series. */
   readonly series: number;

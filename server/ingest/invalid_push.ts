@@ -22,9 +22,12 @@ export type InvalidReason =
 export class InvalidPushError extends Error {
   /** Stable, for the place that maps errors to HTTP statuses. */
   readonly code = "invalid_push";
+  /** The name that stack traces show. */
   override readonly name = "InvalidPushError";
+  /** Why, in a word for a metric. */
   readonly reason: InvalidReason;
 
+  /** Takes a message that the client may see. */
   constructor(reason: InvalidReason, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;

@@ -29,6 +29,7 @@ export interface LabelShape {
   readonly size: number;
   /** The names one after the other, and where each ends. */
   readonly names: DataView;
+  /** Where each name ends. */
   readonly nameEnds: Int32Array;
   /** Labels of the output, sorted by name, so that a series is written the same way whatever order it came in. */
   readonly segments: readonly ShapeSegment[];
@@ -48,6 +49,7 @@ export interface LabelShape {
 export interface LabelRules {
   /** Set on every series, over what it has. */
   readonly set: ReadonlyMap<string, string>;
+  /** Removed from every series. */
   readonly elide: ReadonlySet<string>;
   /**
    * Labels that every series shows, if need be empty. A Prometheus that scrapes with `honor_labels` gives a series those
@@ -71,6 +73,7 @@ export class LabelShapes {
   #size = 0;
   #latest: LabelShape | undefined;
 
+  /** Works out shapes for tokens with these label names. */
   constructor(rules: LabelRules, identityNames: readonly string[]) {
     this.#rules = rules;
     this.#identityNames = identityNames;

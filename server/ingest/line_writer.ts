@@ -15,7 +15,9 @@ const QUOTE = 0x22, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, LINE_
 
 /** Constant bytes, ready to be copied in words: padded with zeros to a multiple of four. */
 export interface Constant {
+  /** The bytes, four to a word, padded with zeros. */
   readonly words: Int32Array;
+  /** How many bytes there are without the padding. */
   readonly length: number;
   /** Stands for the bytes in a series' hash. */
   readonly hash: number;

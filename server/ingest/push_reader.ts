@@ -23,31 +23,38 @@ const VALUE_TAG: Readonly<Record<MetricType, number>> = {
 
 /** A cursor over one push at a time. Every read is bounded by the `end` of the message it stands in. */
 export class PushReader {
+  /** The push at hand. */
   bytes: Uint8Array = new Uint8Array(0);
   /** The same bytes, to be read in words. */
   view = new DataView(this.bytes.buffer);
+  /** Where the cursor stands. */
   at = 0;
 
   /** Labels of the sample at hand, and how many. */
   readonly spans: LabelSpans;
+  /** How many labels it has. */
   labelCount = 0;
   /** Its timestamp in milliseconds, NaN without one. */
-  timestampMs = NaN;
+  timestampMs: number = NaN;
   /** Whether it has a value of its family's type. */
   hasValue = false;
   /** The value of a counter, gauge or untyped sample. */
   value = 0;
   /** What a summary or histogram counts and sums up. */
   count = 0;
+  /** What the observations add up to. */
   sum = 0;
   /** Quantiles or bucket bounds, what stands beside each, and how many there are. */
   keys = new Float64Array(64);
+  /** What stands beside each key. */
   values = new Float64Array(64);
+  /** How many points there are. */
   pointCount = 0;
 
   readonly #maxLabels: number;
   readonly #maxSeries: number;
 
+  /** Reads up to these limits. */
   constructor(limits: ParseLimits) {
     this.#maxLabels = limits.maxLabels;
     this.#maxSeries = limits.maxSeries;

@@ -5,7 +5,8 @@
  */
 
 import { gunzipSync } from "node:zlib";
-import { Counter, type Registry } from "prom-client";
+import { Counter } from "prom-client";
+import type { Registry } from "../../common/metrics.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { SnappyUnframer } from "../../common/exposition/snappy.ts";
@@ -19,11 +20,15 @@ import type { PushStore, StoredPush } from "../store.ts";
 
 /** What a keeper works with. */
 export interface KeeperOptions {
+  /** What a push must be. */
   readonly rules: IngestRules;
   /** The most bytes that a body may hold once uncompressed. */
   readonly limitBytes: number;
+  /** Where pushes are made durable. */
   readonly store: PushStore;
+  /** Where they are shown. */
   readonly index: ExpositionIndex;
+  /** Where the counters are registered. */
   readonly registry: Registry;
 }
 
@@ -36,6 +41,7 @@ export class Keeper implements PushStage {
   readonly #dropped: Counter<"reason">;
   #sequence = 0;
 
+  /** Keeps pushes that a store and an index take. */
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#ingester = new Ingester(options.rules);

@@ -17,8 +17,11 @@ export interface Push {
   readonly id: string;
   /** The labels of the token, which every series must carry. */
   readonly labels: ReadonlyMap<string, string>;
+  /** What the body is. */
   readonly contentType: PushContentType;
+  /** How it is compressed. */
   readonly contentEncoding: PushContentEncoding;
+  /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** The body as received; the same bytes at every call. */
   body(): Promise<Uint8Array>;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Counter, type Registry } from "prom-client";
+import { Counter } from "prom-client";
+import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
 import type { Logger } from "../../common/log.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
@@ -17,13 +18,17 @@ import { StoreUnavailableError } from "../store.ts";
 export interface UploadOptions {
   /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
   readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** What pushes go through. */
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
   readonly limitBytes: number;
   /** Pushes at work at a time. */
   readonly maxInFlight: number;
+  /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told why a push was refused. */
   readonly log: Logger;
+  /** Where the counters are registered. */
   readonly registry: Registry;
 }
 
