@@ -7,7 +7,6 @@
 import process from "node:process";
 import { Counter, Gauge, Registry as PrometheusRegistry } from "prom-client";
 
-const Base = PrometheusRegistry;
 /**
  * Where the metrics of one program are registered.
  *
