@@ -4,7 +4,7 @@
  * @module
  */
 
-import { listen } from "../common/http_server.ts";
+import { listen } from "../common/http/http_server.ts";
 import type { Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry } from "../common/metrics.ts";

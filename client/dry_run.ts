@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatText } from "../common/text_format.ts";
+import { formatText } from "../common/exposition/text_format.ts";
 import { dedupe } from "../common/transforms/dedupe.ts";
 import { Account, countSamples, type Effect } from "../common/transforms/pipeline.ts";
 import { scrape } from "./forwarder.ts";

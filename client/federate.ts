@@ -4,9 +4,9 @@
  * @module
  */
 
-import { LimitError, type MetricFamily } from "../common/metric_family.ts";
-import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/protobuf.ts";
-import { parseText } from "../common/text_format.ts";
+import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
+import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { parseText } from "../common/exposition/text_format.ts";
 import { type Call, call, readUpTo, refusal } from "./request.ts";
 
 /** What the client takes: delimited protobuf first, then the text format. */

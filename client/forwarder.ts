@@ -14,7 +14,7 @@
  */
 
 import type { Logger } from "../common/log.ts";
-import type { MetricFamily } from "../common/metric_family.ts";
+import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { dedupe } from "../common/transforms/dedupe.ts";
 import { Account, countSamples, pipeline } from "../common/transforms/pipeline.ts";
 import { setLabels } from "../common/transforms/set_labels.ts";

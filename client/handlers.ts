@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type Handler, HttpError } from "../common/http.ts";
-import { route } from "../common/http_route.ts";
+import { type Handler, HttpError } from "../common/http/http.ts";
+import { route } from "../common/http/http_route.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
-import { formatText, TEXT_CONTENT_TYPE } from "../common/text_format.ts";
+import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
 
 /** What the handlers show and do. */

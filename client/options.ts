@@ -20,7 +20,7 @@ import {
   text,
   url,
 } from "../common/options.ts";
-import { type Selector, selector } from "../common/selector.ts";
+import { type Selector, selector } from "../common/exposition/selector.ts";
 
 /** Selectors, repeatable; an empty text adds none, so that `--match=` clears the default. */
 const selectors: Kind<readonly Selector[]> = {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { MetricFamily } from "../common/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/protobuf.ts";
-import { frameSnappy } from "../common/snappy.ts";
+import type { MetricFamily } from "../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { frameSnappy } from "../common/exposition/snappy.ts";
 import { type Call, call, refusal } from "./request.ts";
 
 const HINTS: Readonly<Record<number, string>> = {

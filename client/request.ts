@@ -6,7 +6,7 @@
  */
 
 import { formatDuration } from "../common/duration.ts";
-import { LimitError } from "../common/metric_family.ts";
+import { LimitError } from "../common/exposition/metric_family.ts";
 import { parseRetryAfter } from "./backoff.ts";
 
 /** What a refusal's body is read up to, in bytes. */

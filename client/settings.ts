@@ -7,7 +7,7 @@
 import { formatDuration } from "../common/duration.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
-import { readSelectorFile } from "../common/selector.ts";
+import { readSelectorFile } from "../common/exposition/selector.ts";
 import { anonymize } from "../common/transforms/anonymize.ts";
 import { dropEmpty } from "../common/transforms/drop_empty.ts";
 import { dropInvalid, isFamilyName, isLabelName, isTooLong } from "../common/transforms/drop_invalid.ts";

@@ -18,8 +18,11 @@ import { type Logger, openLog } from "./log.ts";
 
 /** What a program gets to start with. */
 export interface Launch<Table extends OptionTable> {
+  /** The options of the command line. */
   readonly values: OptionValues<Table>;
+  /** The arguments behind the options. */
   readonly arguments: readonly string[];
+  /** The program's logger. */
   readonly log: Logger;
   /** Aborted when the program is asked to stop. */
   readonly signal: AbortSignal;

@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../common/bounded_map.ts";
 import { accountIdOf } from "../common/fnv.ts";
-import { type Handler, HttpError, readBody } from "../common/http.ts";
-import { listen } from "../common/http_server.ts";
+import { type Handler, HttpError, readBody } from "../common/http/http.ts";
+import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
 import { address, LOG_OPTIONS, type Program, UsageError } from "../common/options.ts";
 

@@ -8,13 +8,13 @@
 // series, so that one process makes up to 600 such pushes a second. Near that its latencies are its own; start several then.
 
 import { setTimeout } from "node:timers/promises";
-import { Counter, type Registry, Summary } from "prom-client";
+import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
-import { type Handler, HttpError } from "../common/http.ts";
-import { listen } from "../common/http_server.ts";
+import { type Handler, HttpError } from "../common/http/http.ts";
+import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
-import type { Label, MetricFamily } from "../common/metric_family.ts";
-import { createRegistry, metricsHandler } from "../common/metrics.ts";
+import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
+import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import {
   address,
   count,
@@ -28,10 +28,10 @@ import {
   url,
   UsageError,
 } from "../common/options.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/protobuf.ts";
-import { readUpTo } from "../common/read_up_to.ts";
-import { frameSnappy } from "../common/snappy.ts";
-import { parseText } from "../common/text_format.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { readUpTo } from "../common/http/read_up_to.ts";
+import { frameSnappy } from "../common/exposition/snappy.ts";
+import { parseText } from "../common/exposition/text_format.ts";
 
 /** The option table; what the programs in the field have as well keeps its default. */
 export const LOAD_OPTIONS = {

@@ -21,7 +21,7 @@ import {
   text,
   url,
 } from "../common/options.ts";
-import { selector } from "../common/selector.ts";
+import { selector } from "../common/exposition/selector.ts";
 
 /** The option table; defaults are those of the programs in the field where they have the option. */
 export const SERVER_OPTIONS = {

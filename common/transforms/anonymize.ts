@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../bounded_map.ts";
-import type { Label } from "../metric_family.ts";
+import type { Label } from "../exposition/metric_family.ts";
 import type { Transform } from "./pipeline.ts";
 
 /** The bytes of a hash that are kept: few values share a label, and nine bytes are twelve characters without padding. */

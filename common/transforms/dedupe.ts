@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Label, MetricFamily } from "../metric_family.ts";
+import type { Label, MetricFamily } from "../exposition/metric_family.ts";
 import type { Account } from "./pipeline.ts";
 
 /**

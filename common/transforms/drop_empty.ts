@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MetricFamily } from "../metric_family.ts";
+import type { MetricFamily } from "../exposition/metric_family.ts";
 
 /** Drops families without samples. They held none, so that the account has nothing to say. */
 export function dropEmpty(families: readonly MetricFamily[]): MetricFamily[] {

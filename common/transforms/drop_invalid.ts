@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Label, Metric, MetricFamily, MetricType } from "../metric_family.ts";
+import type { Label, Metric, MetricFamily, MetricType } from "../exposition/metric_family.ts";
 import type { Account, Transform } from "./pipeline.ts";
 
 /** The most bytes that a family's name, a label's name and a label's value may have. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MetricFamily } from "../metric_family.ts";
+import type { MetricFamily } from "../exposition/metric_family.ts";
 
 /** What a rule does: to samples, except that it truncates by removing a label and anonymizes a label's value. */
 export type Effect = "labelled" | "renamed" | "dropped" | "truncated" | "anonymized";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MetricFamily, MetricType } from "../metric_family.ts";
+import type { MetricFamily, MetricType } from "../exposition/metric_family.ts";
 import type { Transform } from "./pipeline.ts";
 
 const ONE_NUMBER: ReadonlySet<MetricType | undefined> = new Set(["counter", "gauge", "untyped"]);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Label } from "../metric_family.ts";
+import type { Label } from "../exposition/metric_family.ts";
 import type { Transform } from "./pipeline.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Metric, MetricFamily } from "../metric_family.ts";
+import type { Metric, MetricFamily } from "../exposition/metric_family.ts";
 
 /** Sorts each family's samples by timestamp, those without one first; samples of one timestamp keep their order. */
 export function sortByTimestamp(families: readonly MetricFamily[]): MetricFamily[] {

@@ -161,8 +161,7 @@ export class CommitQueue implements AsyncDisposable {
         for (const { key, value } of commit) value === undefined ? atomic.delete(key) : atomic.set(key, value);
         const startedAt = performance.now();
         await atomic.commit();
-        this.#options.metrics.commits.inc();
-        this.#options.metrics.commitSeconds.observe((performance.now() - startedAt) / 1_000);
+        this.#options.metrics.committed((performance.now() - startedAt) / 1_000);
         this.#report(undefined);
       }
       return undefined;
@@ -200,7 +199,7 @@ export class CommitQueue implements AsyncDisposable {
   }
 
   #failure(reason: FailureReason, cause?: unknown): StoreUnavailableError {
-    this.#options.metrics.failures.inc({ reason });
+    this.#options.metrics.failed(reason);
     return new StoreUnavailableError(reason, { ...this.#options, cause });
   }
 

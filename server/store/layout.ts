@@ -15,8 +15,8 @@
  */
 
 import { crc32 } from "node:zlib";
-import { LimitError } from "../../common/metric_family.ts";
-import type { PushContentEncoding, PushContentType } from "../push.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
+import type { PushContentEncoding, PushContentType } from "../pushes/push.ts";
 
 /** Orders the pushes of one cluster. The ring's; the store keeps it and does not look inside. */
 export interface PushVersion {

@@ -4,14 +4,15 @@
  * @module
  */
 
-import { decodeFamilies, encodeFamilies } from "../../common/protobuf.ts";
-import { parseSelector } from "../../common/selector.ts";
-import { crc32c, frameSnappy, SnappyUnframer } from "../../common/snappy.ts";
-import { formatText, parseText } from "../../common/text_format.ts";
-import { AllowList } from "../../server/allow_list.ts";
-import { ExpositionIndex } from "../../server/exposition_index.ts";
-import { federate } from "../../server/federate.ts";
-import { Ingester, type IngestRules } from "../../server/ingest.ts";
+import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { parseSelector } from "../../common/exposition/selector.ts";
+import { crc32c, frameSnappy, SnappyUnframer } from "../../common/exposition/snappy.ts";
+import { formatText, parseText } from "../../common/exposition/text_format.ts";
+import { AllowList } from "../../server/ingest/allow_list.ts";
+import { ExpositionIndex } from "../../server/exposition/exposition_index.ts";
+import { federate } from "../../server/exposition/federate.ts";
+import { Ingester } from "../../server/ingest/ingest.ts";
+import type { IngestRules } from "../../server/ingest/ingested_push.ts";
 import { Gauge, Registry } from "prom-client";
 import { realisticFamilies } from "../support/realistic_push.ts";
 
@@ -20,6 +21,7 @@ const limits = { maxFamilies: 1_000, maxSeries: 25_000, maxLabels: 64 };
 const rules: IngestRules = {
   set: new Map(),
   elide: new Set(),
+  always: new Set(),
   maxLabelBytes: 255,
   maxNameBytes: 255,
   maxTextBytes: 1e8,

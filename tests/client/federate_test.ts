@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { federate, type Scrape } from "../../client/federate.ts";
-import type { MetricFamily } from "../../common/metric_family.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { families, series } from "../support/series.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 

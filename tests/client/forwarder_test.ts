@@ -4,7 +4,7 @@ import { Forwarder } from "../../client/forwarder.ts";
 import { clientMetrics } from "../../client/metrics.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
-import type { MetricFamily } from "../../common/metric_family.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { parseOptions } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { Mailbox } from "../support/mailbox.ts";

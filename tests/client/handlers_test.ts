@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Counter, Registry } from "prom-client";
 import type { ForwarderState } from "../../client/forwarder.ts";
 import { clientHandler } from "../../client/handlers.ts";
-import { listen } from "../../common/http_server.ts";
+import { listen } from "../../common/http/http_server.ts";
 import { UsageError } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { families } from "../support/series.ts";

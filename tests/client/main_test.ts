@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { MetricFamily } from "../../common/metric_family.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { series } from "../support/series.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";

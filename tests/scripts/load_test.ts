@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import type { Handler } from "../../common/http.ts";
-import type { MetricFamily } from "../../common/metric_family.ts";
-import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/protobuf.ts";
-import { unframeSnappy } from "../../common/snappy.ts";
+import type { Handler } from "../../common/http/http.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { unframeSnappy } from "../../common/exposition/snappy.ts";
 import { labelled, LoadGenerator } from "../../scripts/load.ts";
 import { loopback } from "../support/loopback.ts";
 

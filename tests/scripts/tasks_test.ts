@@ -21,8 +21,9 @@ Deno.test("the task compile bakes in the permissions that the tasks give the pro
   ]);
 });
 
-Deno.test("the tasks grant no program everything", () => {
+Deno.test("the tasks grant no program everything; only tests get that, which start programs and fill disks", () => {
   for (const [name, command] of Object.entries(configuration.tasks)) {
+    if (name === "test" || name === "bench") continue;
     assert.doesNotMatch(command, / (-A|--allow-all)\b/, name);
   }
 });

@@ -1,12 +1,12 @@
 // The real programs, attacked over sockets by clients that want to speak for others.
 
 import assert from "node:assert/strict";
-import type { Label, MetricFamily } from "../../common/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/protobuf.ts";
+import type { Label, MetricFamily } from "../../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { Child } from "../../scripts/child.ts";
 import { eventually } from "../../scripts/eventually.ts";
 import { taskCommand } from "../../scripts/tasks.ts";
-import { readSigningKey } from "../../server/token_keys.ts";
+import { readSigningKey } from "../../server/authorization/token_keys.ts";
 import { compact, ecKeys, type Json, signed, signedBySecret } from "../support/jwt.ts";
 import { RawClient } from "../support/raw_client.ts";
 
@@ -139,7 +139,7 @@ Deno.test("A forged token gets one and the same 401 at /upload, and changes noth
   const { token } = await site.authorize("victim");
   assert.equal((await site.push(token, sample({ _id: "victim" }))).status, 200);
   const shown = await site.page();
-  assert.deepEqual(shown, ['up{_id="victim"} 1']);
+  assert.deepEqual(shown, ['up{_id="victim",instance="",job=""} 1']);
 
   const rotated = signed({ alg: "ES256", kid: "" }, claimsFor("rotated"), site.rotated.privateKey);
   assert.equal((await site.push(rotated, sample({ _id: "rotated" }))).status, 200, "--verify-key does not verify");
@@ -178,7 +178,7 @@ Deno.test("A forged token gets one and the same 401 at /upload, and changes noth
     answers.add(text);
   }
   assert.equal(answers.size, 1, "the answer tells which check failed");
-  assert.deepEqual((await site.page()).sort(), ['up{_id="rotated"} 1', ...shown]);
+  assert.deepEqual((await site.page()).sort(), ['up{_id="rotated",instance="",job=""} 1', ...shown]);
   for (const secret of [token, INITIAL_TOKEN, ...Object.values(forgeries).slice(0, -1)]) {
     assert(!site.log.includes(secret), `the log shows the token ${secret}`);
   }
@@ -225,7 +225,7 @@ Deno.test("Ids of any Unicode stay one cluster each, on the page, in the log and
     assert.equal((await site.push(token, sample({ _id: id }))).status, 200, JSON.stringify(id));
   }
   const escaped = (id: string) => id.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-  const page = ids.map((id) => `up{_id="${escaped(id)}"} 1`).sort();
+  const page = ids.map((id) => `up{_id="${escaped(id)}",instance="",job=""} 1`).sort();
   assert.deepEqual((await site.page()).sort(), page);
   for (const line of site.log.split("\n")) assert.match(line, /^time=/);
   await site.crash();

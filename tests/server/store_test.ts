@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { install } from "@sinonjs/fake-timers";
 import { Registry } from "prom-client";
-import { KEPT_ASIDE, MAX_META_BYTES, PushStore } from "../../server/store.ts";
+import { MAX_META_BYTES, PushStore } from "../../server/store.ts";
+import { KEPT_ASIDE } from "../../server/store/aside.ts";
 import { Keys, layPush } from "../../server/store/layout.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { madeUpBytes, NOW, openTestStore, pushOf, scratchDir, TTL_MS } from "../support/test_store.ts";

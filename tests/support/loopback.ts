@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Handler } from "../../common/http.ts";
-import { listen, type Listener } from "../../common/http_server.ts";
+import type { Handler } from "../../common/http/http.ts";
+import { listen, type Listener } from "../../common/http/http_server.ts";
 import { recordingLog } from "./recording_log.ts";
 
 /** Runs `handler` until disposed of. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MetricFamily } from "../../common/metric_family.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 
 /** Reads lines into families; lines that follow each other with one name are one family. */
 export function families(lines: readonly string[]): MetricFamily[] {

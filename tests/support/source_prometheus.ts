@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { MetricFamily } from "../../common/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/protobuf.ts";
-import { formatText } from "../../common/text_format.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { formatText } from "../../common/exposition/text_format.ts";
 
 /** A Prometheus on a free port of localhost. */
 export class SourcePrometheus implements AsyncDisposable {

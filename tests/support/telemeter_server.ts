@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { MetricFamily } from "../../common/metric_family.ts";
-import { decodeFamilies } from "../../common/protobuf.ts";
-import { unframeSnappy } from "../../common/snappy.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { decodeFamilies } from "../../common/exposition/protobuf.ts";
+import { unframeSnappy } from "../../common/exposition/snappy.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** A push that was taken. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Metric, MetricFamily, MetricType } from "../../../common/metric_family.ts";
+import type { Metric, MetricFamily, MetricType } from "../../../common/exposition/metric_family.ts";
 import { dropInvalid, isFamilyName, isLabelName, isTooLong } from "../../../common/transforms/drop_invalid.ts";
 import { Account } from "../../../common/transforms/pipeline.ts";
 

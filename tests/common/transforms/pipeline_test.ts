@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { MetricFamily } from "../../../common/metric_family.ts";
+import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { anonymize } from "../../../common/transforms/anonymize.ts";
 import { dedupe } from "../../../common/transforms/dedupe.ts";
 import { dropEmpty } from "../../../common/transforms/drop_empty.ts";

@@ -110,7 +110,7 @@ Deno.test("CommitQueue tries each job alone when their commit failed, and refuse
   assert.deepEqual(tried(), ["a bad b", "a", "bad", "b"]);
   assert.deepEqual(told, ["a committed", "bad failed", "b committed"]);
   const { values } = await registry.getSingleMetric("telemeter_store_failures_total")!.get();
-  assert.deepEqual(values.map(({ value, labels }) => [labels.reason, value]), [["full", 1]]);
+  assert.deepEqual(values.filter(({ value }) => value > 0).map(({ labels }) => labels.reason), ["full"]);
 });
 
 Deno.test("CommitQueue tells what happened, to what, and what to do", async () => {
