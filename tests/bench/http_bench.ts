@@ -8,8 +8,8 @@
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Handler, readBody } from "../../common/http.ts";
-import { listen } from "../../common/http_server.ts";
+import { type Handler, readBody } from "../../common/http/http.ts";
+import { listen } from "../../common/http/http_server.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
 const head = `POST /upload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${"a".repeat(600)}\r\n` +
