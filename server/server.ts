@@ -16,13 +16,13 @@ import { UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
-import { AllowList } from "./ingest/allow_list.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
-import type { IngestRules } from "./ingest/ingested_push.ts";
+import { AllowList } from "./ingest/allow_list.ts";
+import { Digester, type DigestRules } from "./ingest/digest.ts";
 import { Keeper } from "./pushes/keeper.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
@@ -75,8 +75,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       registry,
     }),
   );
-  const rules = await ingestRules(values);
-  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, store, index, registry });
+  const digester = new Digester(await digestRules(values));
+  const keeper = new Keeper({ digester, store, index, registry });
   await restore(store, { keeper, log });
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
@@ -212,7 +212,7 @@ async function readSecret(path: string | undefined, flag: string): Promise<strin
   }
 }
 
-async function ingestRules(values: ServerOptions): Promise<IngestRules> {
+async function digestRules(values: ServerOptions): Promise<DigestRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -230,6 +230,7 @@ async function ingestRules(values: ServerOptions): Promise<IngestRules> {
     elide: new Set(elideLabel),
     always: TARGET_LABELS,
     allow: selectors.length === 0 ? undefined : new AllowList(selectors),
+    limitBytes: limitDecompressedBytes,
     limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
     maxLabelBytes: MAX_NAME_BYTES,
     maxNameBytes: MAX_NAME_BYTES,

@@ -8,7 +8,8 @@
  */
 
 import { BufferPool } from "./buffer_pool.ts";
-import type { Block, IngestedPush } from "../ingest/ingested_push.ts";
+import type { Digest } from "../ingest/digest.ts";
+import type { Block } from "../ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {
@@ -91,21 +92,10 @@ export class ExpositionIndex {
     return this.#entries.get(id);
   }
 
-  /** Copies what a push became into an entry, so that the ingester can go on to the next. Nothing is shown yet. */
-  prepare(
-    push: IngestedPush,
-    { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
-  ): ClusterEntry {
-    const textBytes = push.text.length + 3 & ~3;
-    const buffer = this.#buffers.take(textBytes + 4 * push.runs.length);
-    const text = new Uint8Array(buffer, 0, push.text.length);
-    const runs = new Uint32Array(buffer, textBytes, push.runs.length);
-    text.set(push.text);
-    runs.set(push.runs);
-    let newest = -Infinity;
-    for (const { endRun } of push.blocks) newest = Math.max(newest, push.runs[2 * endRun - 2]);
-    const { blocks, baseMs, series } = push;
-    return { id, sequence, receivedAtMs, text, runs, baseMs, blocks, newestMs: baseMs + newest, series };
+  /** An idle buffer of the size that the cluster's push had, for its next one. */
+  spareFor(id: string): ArrayBuffer | undefined {
+    const entry = this.#entries.get(id);
+    return entry && this.#buffers.take(entry.text.buffer.byteLength);
   }
 
   /** Shows an entry in place of what its cluster showed before, unless that is of a later push. */
@@ -159,4 +149,17 @@ export class ExpositionIndex {
     this.#series += sign * entry.series;
     this.#bytes += sign * entry.text.buffer.byteLength;
   }
+}
+
+/** What a push became, as an entry; nothing is shown yet. The buffer is the entry's from then on. */
+export function toEntry(
+  digest: Digest,
+  { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
+): ClusterEntry {
+  const { buffer, textBytes, runCount, blocks, baseMs, series } = digest;
+  const text = new Uint8Array(buffer, 0, textBytes);
+  const runs = new Uint32Array(buffer, textBytes + 3 & ~3, 2 * runCount);
+  let newest = -Infinity;
+  for (const { endRun } of blocks) newest = Math.max(newest, runs[2 * endRun - 2]);
+  return { id, sequence, receivedAtMs, text, runs, baseMs, blocks, newestMs: baseMs + newest, series };
 }

@@ -1,29 +1,20 @@
 /**
- * The last stage of a push: uncompress, ingest, make durable, show.
+ * The last stage of a push: digest, make durable, show.
  *
  * @module
  */
 
-import { gunzipSync } from "node:zlib";
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import { LimitError } from "../../common/exposition/metric_family.ts";
-import { encodeFamilies } from "../../common/exposition/protobuf.ts";
-import { SnappyUnframer } from "../../common/exposition/snappy.ts";
-import { parseText } from "../../common/exposition/text_format.ts";
-import type { ExpositionIndex } from "../exposition/exposition_index.ts";
-import { Ingester } from "../ingest/ingest.ts";
-import type { IngestedPush, IngestRules } from "../ingest/ingested_push.ts";
-import { InvalidPushError } from "../ingest/invalid_push.ts";
+import { type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
+import type { Digester } from "../ingest/digest.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
 import type { PushStore, StoredPush } from "../store.ts";
 
 /** What a keeper works with. */
 export interface KeeperOptions {
-  /** What a push must be. */
-  readonly rules: IngestRules;
-  /** The most bytes that a body may hold once uncompressed. */
-  readonly limitBytes: number;
+  /** Checks pushes and turns them into lines. */
+  readonly digester: Digester;
   /** Where pushes are made durable. */
   readonly store: PushStore;
   /** Where they are shown. */
@@ -35,8 +26,6 @@ export interface KeeperOptions {
 /** Keeps pushes: on disk first, then in the exposition index. */
 export class Keeper implements PushStage {
   readonly #options: KeeperOptions;
-  readonly #ingester: Ingester;
-  readonly #unframer = new SnappyUnframer();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
   #sequence = 0;
@@ -44,7 +33,6 @@ export class Keeper implements PushStage {
   /** Keeps pushes that a store and an index take. */
   constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#ingester = new Ingester(options.rules);
     const registers = [options.registry];
     this.#samples = new Counter({
       name: "telemeter_samples_total",
@@ -61,15 +49,16 @@ export class Keeper implements PushStage {
     for (const reason of ["allow_list", "duplicate"]) this.#dropped.inc({ reason }, 0);
   }
 
+  /** Resolves once the push is on disk and shown. */
   async accept(push: Push): Promise<PushOutcome> {
-    const { store, index } = this.#options;
+    const { digester, store, index } = this.#options;
+    const { id, receivedAtMs } = push;
     const body = await push.body();
     const sequence = ++this.#sequence;
-    const ingested = this.#ingest({ ...push, body });
-    const entry = index.prepare(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs });
-    const { received, dropped, duplicates } = ingested;
+    const digest = digester.digest({ ...push, body }, index.spareFor(id));
     await store.put({ ...push, body });
-    index.show(entry);
+    index.show(toEntry(digest, { id, sequence, receivedAtMs }));
+    const { received, dropped, duplicates } = digest;
     this.#samples.inc(received);
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);
     if (duplicates > 0) this.#dropped.inc({ reason: "duplicate" }, duplicates);
@@ -77,46 +66,10 @@ export class Keeper implements PushStage {
   }
 
   /** Shows again what was stored, as it was when it came. Throws what {@linkcode Keeper.accept} would reject with. */
-  restore(push: StoredPush) {
-    const sequence = ++this.#sequence;
-    const { index } = this.#options;
+  restore(push: StoredPush): void {
+    const { digester, index } = this.#options;
     const { id, receivedAtMs } = push;
-    index.show(index.prepare(this.#ingest(push), { id, sequence, receivedAtMs }));
+    const sequence = ++this.#sequence;
+    index.show(toEntry(digester.digest(push), { id, sequence, receivedAtMs }));
   }
-
-  #ingest(
-    push: Pick<StoredPush, "contentType" | "contentEncoding" | "labels" | "receivedAtMs" | "body">,
-  ): IngestedPush {
-    try {
-      const raw = this.#uncompress(push);
-      const families = push.contentType === "protobuf"
-        ? raw
-        : encodeFamilies(parseText(raw, this.#options.rules.limits));
-      return this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs });
-    } catch (cause) {
-      if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
-      throw cause;
-    }
-  }
-
-  #uncompress({ contentEncoding, body }: Pick<StoredPush, "contentEncoding" | "body">): Uint8Array {
-    const { limitBytes } = this.#options;
-    if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
-    if (contentEncoding === "gzip") return gunzip(body, limitBytes);
-    if (body.length > limitBytes) throw tooLong(limitBytes);
-    return body;
-  }
-}
-
-function gunzip(body: Uint8Array, limitBytes: number): Uint8Array {
-  try {
-    return gunzipSync(body, { maxOutputLength: limitBytes });
-  } catch (cause) {
-    if (cause instanceof RangeError) throw tooLong(limitBytes);
-    throw new SyntaxError("Cannot read the gzip: the body is malformed or cut short", { cause });
-  }
-}
-
-function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
 }

@@ -5,11 +5,7 @@
  * @module
  */
 
-/** What a body is before it is uncompressed. */
-export type PushContentType = "protobuf" | "text";
-
-/** How a body is compressed; `snappy` is the framing format. */
-export type PushContentEncoding = "snappy" | "gzip" | "identity";
+import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
 
 /** A push as it came, whose body is read only when a stage asks for it. */
 export interface Push {

@@ -11,7 +11,8 @@ import type { Logger } from "../../common/log.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
-import type { Push, PushContentEncoding, PushContentType, PushStage } from "./push.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+import type { Push, PushStage } from "./push.ts";
 import { StoreUnavailableError } from "../store.ts";
 
 /** What the handler works with. */
