@@ -174,7 +174,7 @@ export interface Outcome {
 export async function runToEnd(
   path: string,
   args: readonly string[],
-  { cwd, timeoutMs = 300_000 }: { cwd?: string; timeoutMs?: number } = {},
+  { cwd, timeoutMs = 300_000 }: { cwd?: string | URL; timeoutMs?: number } = {},
 ): Promise<Outcome | undefined> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), timeoutMs);

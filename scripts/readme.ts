@@ -7,11 +7,17 @@
 import { CLIENT_PROGRAM } from "../client/options.ts";
 import { type OptionTable, type Program, usageOf } from "../common/options.ts";
 import { SERVER_PROGRAM } from "../server/options.ts";
+import { AUTHORIZATION_SERVER } from "./authorization_server.ts";
+import { CERTS } from "./certs.ts";
+import { LOAD } from "./load.ts";
 
 /** The programs whose options a README shows between the markers `<!-- options: NAME -->` and `<!-- /options -->`. */
 export const PROGRAMS: Readonly<Record<string, Program<OptionTable>>> = {
   server: SERVER_PROGRAM,
   client: CLIENT_PROGRAM,
+  "authorization-server": AUTHORIZATION_SERVER,
+  load: LOAD,
+  certs: CERTS,
 };
 
 /**
@@ -31,7 +37,7 @@ export function withOptionTables(
         throw new Error(`Cannot show the options of '${name}': there is no such program`);
       }
       shown.add(name);
-      return `${start}\n${optionTable(programs[name].options)}\n\n${end}`;
+      return `${start}\n${optionTable(programs[name])}\n\n${end}`;
     },
   );
   const missing = Object.keys(programs).filter((name) => !shown.has(name));
@@ -39,13 +45,20 @@ export function withOptionTables(
   throw new Error(`Cannot show the options of ${missing.join(", ")}: the README has no place marked for them`);
 }
 
-/** An option table in Markdown, its columns padded as `deno fmt` pads them. */
-export function optionTable(options: OptionTable): string {
-  const rows = Object.entries(options).map(([name, row]) => [
-    code(usageOf(name, row)),
-    row.required ? "(required)" : row.default === undefined ? "" : code(row.default),
-    cell(row.help),
-  ]);
+/** The arguments and options of a program as a table in Markdown, its columns padded as `deno fmt` pads them. */
+export function optionTable({ arguments: positional = {}, options }: Program<OptionTable>): string {
+  const rows = [
+    ...Object.entries(positional).map(([name, sentence]) => [
+      code(name.replace(/\?$/, "")),
+      name.endsWith("?") ? "" : "(required)",
+      cell(sentence),
+    ]),
+    ...Object.entries(options).map(([name, row]) => [
+      code(usageOf(name, row)),
+      row.required ? "(required)" : row.default === undefined ? "" : code(row.default),
+      cell(row.help),
+    ]),
+  ];
   const table = [["Flag", "Default", "What it does"], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column].length)));
   const line = (row: string[]) => `| ${row.map((text, column) => text.padEnd(widths[column])).join(" | ")} |`;

@@ -9,18 +9,6 @@ Deno.test("taskCommand() runs the task's program with its permissions and the gi
   assert.equal(["deno", ...args].join(" "), `${configuration.tasks["authorization-server"]} 127.0.0.1:0 tokens.json`);
 });
 
-Deno.test("the task compile bakes in the permissions that the tasks give the programs", () => {
-  const { compile, server, client } = configuration.tasks;
-  assert.deepEqual(compile.split(" && ").map((command) => command.replace(/ --output \S+/, "")), [
-    server.replace("deno run", "deno compile"),
-    client.replace("deno run", "deno compile"),
-  ]);
-  assert.deepEqual([...compile.matchAll(/--output (\S+)/g)].map(([, file]) => file), [
-    "bin/telemeter-server",
-    "bin/telemeter-client",
-  ]);
-});
-
 Deno.test("the tasks grant no program everything; only tests get that, which start programs and fill disks", () => {
   for (const [name, command] of Object.entries(configuration.tasks)) {
     if (name === "test" || name === "bench") continue;
