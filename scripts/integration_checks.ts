@@ -94,6 +94,13 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
       },
     },
     {
+      claim: "a series without instance and job gets none of the server's",
+      check: async () => {
+        await arrival(`{__name__="${RECORDED_NAME}",${ours},instance=""}`);
+        await arrival(`alerts{${ours},instance="",job=""}`);
+      },
+    },
+    {
       claim: `the label ${REPLICA_LABEL} is pushed and elided`,
       check: async () => {
         await pushed(`${REPLICA_LABEL}="`);
