@@ -64,6 +64,17 @@ export const SERVER_OPTIONS = {
   limitDecompressedBytes: { kind: bytes, default: "8388608", help: "Largest body of a push, uncompressed" },
   limitFamilies: { kind: count, default: "5000", help: "Most families in a push" },
   limitSeries: { kind: count, default: "50000", help: "Most series in a push" },
+  limitTotalSeries: {
+    kind: count,
+    default: "5000000",
+    help:
+      "Most series of all clusters together, and a KiB for each; 0 for none. Usual ones take 320 bytes: 5000000 are 1.6 GB",
+  },
+  limitClusters: {
+    kind: count,
+    default: "50000",
+    help: "Most clusters that are held; 0 for none. One of few series takes 3 KB beside them: 50000 are 150 MB",
+  },
   limitLabels: { kind: count, default: "64", help: "Most labels on a series" },
   limitFuture: { kind: duration, default: "10m", help: "How far a timestamp may be ahead of the server's clock" },
   limitInFlight: {

@@ -23,6 +23,7 @@ import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
 import type { IngestRules } from "./ingest/ingested_push.ts";
+import { Capacity } from "./pushes/capacity.ts";
 import { Keeper } from "./pushes/keeper.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
@@ -76,7 +77,9 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
   );
   const rules = await ingestRules(values);
-  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, store, index, registry });
+  const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, capacity, store, index, registry });
   await restore(store, { keeper, log });
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));

@@ -15,6 +15,7 @@ import type { ExpositionIndex } from "../exposition/exposition_index.ts";
 import { Ingester } from "../ingest/ingest.ts";
 import type { IngestedPush, IngestRules } from "../ingest/ingested_push.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
+import type { Capacity } from "./capacity.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
 import type { PushStore, StoredPush } from "../store.ts";
 
@@ -24,8 +25,10 @@ export interface KeeperOptions {
   readonly rules: IngestRules;
   /** The most bytes that a body may hold once uncompressed. */
   readonly limitBytes: number;
+  /** How much all clusters together may take. */
+  readonly capacity: Capacity;
   /** Where pushes are made durable. */
-  readonly store: PushStore;
+  readonly store: Pick<PushStore, "put">;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
   /** Where the counters are registered. */
@@ -62,14 +65,21 @@ export class Keeper implements PushStage {
   }
 
   async accept(push: Push): Promise<PushOutcome> {
-    const { store, index } = this.#options;
+    const { store, index, capacity } = this.#options;
+    capacity.admit(push.id);
     const body = await push.body();
     const sequence = ++this.#sequence;
     const ingested = this.#ingest({ ...push, body });
     const entry = index.prepare(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs });
     const { received, dropped, duplicates } = ingested;
-    await store.put({ ...push, body });
-    index.show(entry);
+    try {
+      using _room = capacity.reserve(entry);
+      await store.put({ ...push, body });
+      index.show(entry);
+    } catch (error) {
+      index.discard(entry);
+      throw error;
+    }
     this.#samples.inc(received);
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);
     if (duplicates > 0) this.#dropped.inc({ reason: "duplicate" }, duplicates);
