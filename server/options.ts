@@ -67,13 +67,12 @@ export const SERVER_OPTIONS = {
   limitTotalSeries: {
     kind: count,
     default: "5000000",
-    help:
-      "Most series of all clusters together, and a KiB for each; 0 for none. Usual ones take 320 bytes: 5000000 are 1.6 GB",
+    help: "Most series of all clusters, 1 KiB each (usual ones take a third of it); 0 for none",
   },
   limitClusters: {
     kind: count,
     default: "50000",
-    help: "Most clusters that are held; 0 for none. One of few series takes 3 KB beside them: 50000 are 150 MB",
+    help: "Most clusters, 3 KiB each beside their series; 0 for none",
   },
   limitLabels: { kind: count, default: "64", help: "Most labels on a series" },
   limitFuture: { kind: duration, default: "10m", help: "How far a timestamp may be ahead of the server's clock" },
