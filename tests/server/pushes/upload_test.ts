@@ -12,6 +12,7 @@ import { listen } from "../../../common/http/http_server.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { AllowList } from "../../../server/ingest/allow_list.ts";
 import { Digester, type DigestRules } from "../../../server/ingest/digest.ts";
+import { Capacity } from "../../../server/pushes/capacity.ts";
 import { Keeper } from "../../../server/pushes/keeper.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
 import { PushLimiter } from "../../../server/pushes/rate_limit.ts";
@@ -55,7 +56,8 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   });
   const { log, records } = recordingLog();
   const clock = { now: NOW };
-  const keeper = new Keeper({ digester, store, index, registry });
+  const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
+  const keeper = new Keeper({ digester, capacity, store, index, registry });
   const listener = starting.use(
     await listen(
       upload({
