@@ -63,7 +63,8 @@ export interface LabelRules {
 /** How many shapes are kept; at the bound all are forgotten, which costs a rebuild of those in use. */
 const MAX_SHAPES = 4_096;
 
-const decoder = new TextDecoder();
+// A byte order mark is no part of any name, and not to be passed over.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Finds the shape of a sample's labels. One for each set of token label names, since shapes hold where those stand. */
 export class LabelShapes {
