@@ -15,6 +15,7 @@ import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts
 import { type ClusterEntry, ExpositionIndex } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
 import { AllowList } from "../../server/ingest/allow_list.ts";
+import { Digester } from "../../server/ingest/digest.ts";
 import type { IngestRules } from "../../server/ingest/ingested_push.ts";
 import { Capacity } from "../../server/pushes/capacity.ts";
 import { Keeper } from "../../server/pushes/keeper.ts";
@@ -126,11 +127,12 @@ export class Target {
     const registry = createRegistry();
     const index = new ExpositionIndex({ ttlMs: TTL_MS });
     const store = { clusters: 0, has: () => false, put: () => Promise.resolve() };
+    const digester = new Digester({ ...rules, limitBytes: LIMITS.decompressedBytes });
     const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
     const now = () => NOW_MS;
     const handler = upload({
       authenticate: authentication({ verifier, partitionLabel: "_id", forgedLimit: { burst: 1, intervalMs: 0 } }),
-      stage: new Keeper({ rules, limitBytes: LIMITS.decompressedBytes, capacity, store, index, registry }),
+      stage: new Keeper({ digester, capacity, store, index, registry }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,
       now,
