@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { issueCertificate, makeAuthority, writeCertificates } from "../../scripts/certs.ts";
+import { issueCertificate, makeAuthority, makeCertificates } from "../../scripts/certs.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -56,28 +56,66 @@ Deno.test("two members of one authority shake hands both ways, a stranger is tur
   await once(server, "close");
 });
 
-Deno.test("writeCertificates() keeps an authority that is there, renews members, and hides keys", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    const plan = { hosts: ["localhost"], days: 1 };
-    const paths = await writeCertificates(join(dir, "certs"), { names: ["a"], ...plan });
-    assert.deepEqual(paths.map((path) => path.slice(dir.length + 1)), [
-      "certs/ca.crt",
-      "certs/ca.key",
-      "certs/a.crt",
-      "certs/a.key",
-    ]);
-    const read = (file: string) => Deno.readTextFile(join(dir, "certs", file));
-    const before = [await read("ca.crt"), await read("a.crt")];
-    assert.equal((await Deno.stat(paths[3])).mode! & 0o777, 0o600);
-    assert.equal((await writeCertificates(join(dir, "certs"), { names: ["a", "b"], ...plan })).length, 4);
-    assert.equal(await read("ca.crt"), before[0]);
-    assert.notEqual(await read("a.crt"), before[1]);
-    assert.ok(new X509Certificate(await read("b.crt")).verify(new X509Certificate(before[0]).publicKey));
-    for (const name of ["../a", "ca", "a b", ""]) {
-      await assert.rejects(writeCertificates(join(dir, "certs"), { names: [name], ...plan }), { code: "usage" });
-    }
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+/** A folder, and a plan of certificates in it. */
+async function folder() {
+  const temp = await Deno.makeTempDir(), dir = join(temp, "certs");
+  return {
+    plan: { dir, hosts: ["localhost", "127.0.0.1", "::1"], days: 1 },
+    read: (file: string) => Deno.readTextFile(join(dir, file)),
+    list: async () => (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort(),
+    [Symbol.asyncDispose]: () => Deno.remove(temp, { recursive: true }),
+  };
+}
+
+Deno.test("makeCertificates() makes an authority and members, and hides the keys", async () => {
+  await using temp = await folder();
+  const paths = await makeCertificates({ ...temp.plan, names: ["a", "b"] });
+  assert.deepEqual(
+    paths.map((path) => path.slice(temp.plan.dir.length + 1)),
+    ["ca.crt", "ca.key", "a.crt", "a.key", "b.crt", "b.key"],
+  );
+  assert.deepEqual(await temp.list(), ["a.crt", "a.key", "b.crt", "b.key", "ca.crt", "ca.key"]);
+  for (const path of paths.filter((path) => path.endsWith(".key"))) {
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600, path);
   }
+  const leaf = new X509Certificate(await temp.read("a.crt"));
+  assert.ok(leaf.verify(new X509Certificate(await temp.read("ca.crt")).publicKey));
+  assert.equal(leaf.subjectAltName, "DNS:a, DNS:localhost, IP Address:127.0.0.1, IP Address:::1");
+});
+
+Deno.test("makeCertificates() signs again with the authority that is there, and replaces members if forced", async () => {
+  await using temp = await folder();
+  await makeCertificates({ ...temp.plan, names: ["a"] });
+  const [authority, first] = [await temp.read("ca.crt"), await temp.read("a.crt")];
+  assert.equal((await makeCertificates({ ...temp.plan, names: ["b"] })).length, 2);
+  await assert.rejects(makeCertificates({ ...temp.plan, names: ["c", "a"] }), {
+    code: "usage",
+    message: `Cannot overwrite the certificate of 'a' in '${temp.plan.dir}': --force replaces it`,
+  });
+  assert.equal(await temp.read("a.crt"), first);
+  assert.deepEqual(await temp.list(), ["a.crt", "a.key", "b.crt", "b.key", "ca.crt", "ca.key"]);
+  assert.equal((await makeCertificates({ ...temp.plan, names: ["a"], force: true })).length, 2);
+  assert.equal(await temp.read("ca.crt"), authority);
+  assert.notEqual(await temp.read("a.crt"), first);
+  assert.ok(new X509Certificate(await temp.read("a.crt")).verify(new X509Certificate(authority).publicKey));
+});
+
+Deno.test("makeCertificates() never replaces half an authority", async () => {
+  for (const kind of ["crt", "key"]) {
+    await using temp = await folder();
+    await makeCertificates({ ...temp.plan, names: ["a"] });
+    await Deno.remove(join(temp.plan.dir, `ca.${kind}`));
+    const before = await temp.list();
+    await assert.rejects(makeCertificates({ ...temp.plan, names: ["b"], force: true }), { code: "usage" });
+    assert.deepEqual(await temp.list(), before);
+  }
+});
+
+Deno.test("makeCertificates() refuses names that are no host names, or that all members would carry", async () => {
+  await using temp = await folder();
+  for (const name of ["../a", "ca", "a b", "", "127.0.0.1", "localhost", "a, DNS:b"]) {
+    await assert.rejects(makeCertificates({ ...temp.plan, names: [name] }), { code: "usage" }, name);
+  }
+  await assert.rejects(makeCertificates({ ...temp.plan, hosts: ["a/b"], names: ["a"] }), { code: "usage" });
+  await assert.rejects(temp.list(), Deno.errors.NotFound);
 });
