@@ -8,6 +8,7 @@ import { join } from "./mutate_bytes.ts";
 
 /** The messages inside a message, by field number. */
 export interface Schema {
+  /** The schema of the message in the field of this number. */
   readonly [number: number]: Schema;
 }
 
