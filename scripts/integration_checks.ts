@@ -21,7 +21,7 @@ export interface CheckOptions {
 
 /** One claim. */
 export interface Check {
-  /** A sentence. */
+  /** What holds, as a sentence for the trial's report. */
   readonly claim: string;
   /** Throws if the claim does not hold. */
   readonly check: () => Promise<void>;

@@ -40,8 +40,9 @@ export class SampleTable {
   }
 
   /**
-   * Adds a sample of so many lines, whose row in `ends` and `ages` is the caller's to fill in. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
-   * for the same series, as is `hash`. A sample that came before for the same series is marked as replaced.
+   * Adds a sample of so many lines and returns its row, which in `ends` and `ages` is the caller's to fill in.
+   * `keyStart` to `keyEnd` of `text` is what names its series: the same bytes for the same series, as is `hash`. A
+   * sample that came before for the same series is marked as replaced.
    *
    * @throws {LimitError} if the hashes of too many series collide, which they do only by intent.
    */
