@@ -25,10 +25,11 @@ export class SampleTable {
   #keyStarts = new Int32Array(1_024);
   #keyEnds = new Int32Array(1_024);
   #hashes = new Int32Array(1_024);
-  // An open-addressing hash table of rows + 1; a slot of an earlier push is told by its stamp.
+  // An open-addressing hash table of rows; a slot that is empty, or of an earlier push, is told by its stamp.
   #slots = new Int32Array(4_096);
   #stamps = new Int32Array(4_096);
-  #stamp = 0;
+  #stamp = 1;
+
   /** Forgets all samples. */
   clear() {
     this.size = 0;
