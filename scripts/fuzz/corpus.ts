@@ -8,8 +8,8 @@ import { join } from "node:path";
 import type { Random } from "../random.ts";
 import { type PushInput, readInput, writeInput } from "./push_input.ts";
 
-/** Inputs kept at most. */
-const MAX_ENTRIES = 20_000;
+/** Inputs kept at most, and the memory they may take. */
+const MAX_ENTRIES = 20_000, MAX_TOTAL_BYTES = 128 * 1_048_576;
 /** Longer inputs are not kept: what they show, a short one mostly shows too, and faster. */
 const MAX_BYTES = 65_536;
 
@@ -19,6 +19,7 @@ export class Corpus {
   readonly #places = new Map<string, number>();
   readonly #accepted: PushInput[] = [];
   readonly #refused: PushInput[] = [];
+  #bytes = 0;
 
   /** Keeps inputs in memory, and in a directory if one is given. */
   constructor(dir?: string) {
@@ -51,9 +52,9 @@ export class Corpus {
     const pool = accepted ? this.#accepted : this.#refused;
     const place = this.#places.get(feature);
     const bytes = lengthOf(input);
-    if (bytes > MAX_BYTES || (place === undefined ? this.size === MAX_ENTRIES : 2 * bytes > lengthOf(pool[place]))) {
-      return false;
-    }
+    const full = this.size === MAX_ENTRIES || this.#bytes > MAX_TOTAL_BYTES;
+    if (bytes > MAX_BYTES || (place === undefined ? full : 2 * bytes > lengthOf(pool[place]))) return false;
+    this.#bytes += bytes - (place === undefined ? 0 : lengthOf(pool[place]));
     this.#places.set(feature, place ?? pool.length);
     pool[place ?? pool.length] = input;
     if (this.#dir !== undefined) Deno.writeFileSync(join(this.#dir, `${nameOf(feature)}.push`), writeInput(input));

@@ -19,7 +19,9 @@ import type { Seeds } from "./seeds.ts";
 export interface Sources {
   /** Where chance comes from. */
   readonly random: Random;
-  /** The labels of the clusters that may send an input. The first is left alone. */
+  /** Which target the inputs are for. */
+  readonly target: number;
+  /** The labels of the clusters that may send them. The first is left alone. */
   readonly identities: readonly ReadonlyMap<string, string>[];
   /** Good pushes. */
   readonly seeds: Seeds;
@@ -69,8 +71,9 @@ export function generate(sources: Sources): PushInput {
     ? packGzip(payload, random)
     : payload;
   // What is compressed is mutated rarely: a checksum stops nearly all of that.
-  const body = random.chance(encoding === "identity" ? 0.3 : 0.08) ? mutateBytes(packed, { random, other }) : packed;
+  const body = random.chance(encoding === "identity" ? 0.2 : 0.05) ? mutateBytes(packed, { random, other }) : packed;
   return {
+    target: sources.target,
     cluster,
     kind,
     payload,

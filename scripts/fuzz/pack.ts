@@ -16,7 +16,7 @@ const IDENTIFIER = Uint8Array.fromHex("ff060000734e61507059");
 /** Framed snappy that holds the payload, as our own encoder writes it or in a strange way; now and then a wrong one. */
 export function packSnappy(payload: Uint8Array, random: Random): Uint8Array {
   if (random.chance(0.4)) return frameSnappy(payload);
-  const wrong = random.chance(0.3) ? random.below(9) : -1;
+  const wrong = random.chance(0.15) ? random.below(9) : -1;
   const chunks: Uint8Array[] = [wrong === 0 ? IDENTIFIER.subarray(random.below(10)) : IDENTIFIER];
   for (let at = 0; at < payload.length;) {
     const raw = payload.subarray(at, at += Math.min(65_536, random.size(payload.length)));
@@ -103,7 +103,7 @@ export function packGzip(payload: Uint8Array, random: Random): Uint8Array {
   for (let at = 0; at < payload.length || members.length === 0;) {
     const end = random.chance(0.7) ? payload.length : at + random.size(payload.length);
     const member = gzipSync(payload.subarray(at, end), { level: random.pick([0, 1, 6]) });
-    members.push(random.chance(0.2) ? withName(member, random) : member);
+    members.push(random.chance(0.1) ? withName(member, random) : member);
     at = Math.max(end, 1);
   }
   if (random.chance(0.05)) members.push(random.bytes(random.size(20)));

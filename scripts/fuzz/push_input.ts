@@ -11,6 +11,8 @@ export type PayloadKind = "protobuf" | "text";
 
 /** A push, good or bad. */
 export interface PushInput {
+  /** Which of the targets it is for: they have different rules. */
+  readonly target: number;
   /** Which of the target's clusters sends it. */
   readonly cluster: number;
   /** What the payload was before it was mutated. */

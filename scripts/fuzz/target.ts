@@ -52,6 +52,8 @@ export interface Outcome {
   readonly message: string;
   /** How long it took. */
   readonly elapsedMs: number;
+  /** How much more memory there was in use after it than before it, in bytes; garbage that was not collected included. */
+  readonly heldBytes: number;
 }
 
 /** A cluster that pushes to the target. */
@@ -89,6 +91,8 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Lo
 
 /** One server, with all that its next answer depends on. */
 export class Target {
+  /** Which of the targets it is. */
+  readonly number: number;
   /** The clusters that have a token; the first one's pushes are good. */
   readonly clusters: readonly TargetCluster[];
   /** What the server makes of a series, in terms of the independent reading. */
@@ -99,8 +103,10 @@ export class Target {
 
   private constructor(
     clusters: readonly TargetCluster[],
-    { server, verifier }: { server: typeof SERVERS[number]; verifier: TokenVerifier },
+    { number, verifier }: { number: number; verifier: TokenVerifier },
   ) {
+    const server = SERVERS[number];
+    this.number = number;
     this.clusters = clusters;
     const selectors = server.whitelist.map(parseSelector);
     const rules: IngestRules = {
@@ -148,15 +154,15 @@ export class Target {
 
   /** Prepares one of {@linkcode TARGETS}. */
   static async create(number: number): Promise<Target> {
-    const server = SERVERS[number];
+    const { required } = SERVERS[number];
     const key = await generateSigningKey();
     const signer = new TokenSigner(key);
     const clusters = await Promise.all(IDS.map(async (id) => {
-      const labels = new Map([["_id", id], ...Object.entries(server.required)]);
+      const labels = new Map([["_id", id], ...Object.entries(required)]);
       const token = await signer.sign({ labels, subject: id, expireSeconds: 86_400, now: NOW_MS });
       return { id, labels, token };
     }));
-    return new Target(clusters, { server, verifier: new TokenVerifier([key], { now: () => NOW_MS }) });
+    return new Target(clusters, { number, verifier: new TokenVerifier([key], { now: () => NOW_MS }) });
   }
 
   /** Sends a push, and tells what came of it. */
@@ -169,13 +175,12 @@ export class Target {
     };
     const body = input.body as Uint8Array<ArrayBuffer>;
     const request = new Request("http://localhost/upload", { method: "POST", headers, body });
+    const before = memory();
     const startedMs = performance.now();
-    const outcome = (status: number, reason: string, message = ""): Outcome => ({
-      status,
-      reason,
-      message,
-      elapsedMs: performance.now() - startedMs,
-    });
+    const outcome = (status: number, reason: string, message = ""): Outcome => {
+      const elapsedMs = performance.now() - startedMs;
+      return { status, reason, message, elapsedMs, heldBytes: memory() - before };
+    };
     try {
       return outcome((await this.#upload(request)).status, "stored");
     } catch (error) {
@@ -209,6 +214,12 @@ export class Target {
     const response = await this.#federate(new Request("http://localhost/federate", { headers: { accept } }));
     return await response.bytes();
   }
+}
+
+/** The memory of objects and of buffers, in bytes. */
+function memory(): number {
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** A token with one bit of one of its characters turned, but for what would not get past a header. */
