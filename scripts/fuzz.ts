@@ -48,7 +48,8 @@ export const FUZZ: Program<typeof FUZZ_OPTIONS> = {
   options: FUZZ_OPTIONS,
 };
 
-type Values = OptionValues<typeof FUZZ_OPTIONS>;
+/** What the command line says. */
+export type Values = OptionValues<typeof FUZZ_OPTIONS>;
 
 /** An input that takes longer than this, checks included, has hung the worker. */
 const HUNG_MS = 30_000;

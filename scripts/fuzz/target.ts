@@ -22,9 +22,9 @@ import { Keeper } from "../../server/pushes/keeper.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { createRegistry } from "../../common/metrics.ts";
 import type { SeriesRules } from "../../tests/support/expected_series.ts";
+import type { PushInput } from "./push_input.ts";
 
 export type { SeriesRules } from "../../tests/support/expected_series.ts";
-import type { PushInput } from "./push_input.ts";
 
 /** Where the clock of the target stands. */
 export const NOW_MS = 1_750_000_000_000;
