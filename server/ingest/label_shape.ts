@@ -121,7 +121,7 @@ export class LabelShapes {
     const { set, elide, always } = this.#rules;
     const output = new Set([...indexOf.keys(), ...set.keys()]).difference(elide).union(always);
     const segments = [...output].sort().map((name): ShapeSegment => {
-      const value = set.get(name) ?? (indexOf.has(name) && !elide.has(name) ? undefined : "");
+      const value = elide.has(name) ? "" : set.get(name) ?? (indexOf.has(name) ? undefined : "");
       const shown = always.has(name);
       if (value === undefined) return { head: constant(`${name}="`), source: indexOf.get(name)!, always: shown };
       const head = constant(value === "" && !shown ? "" : `${name}="${escapeLabelValue(value)}",`);

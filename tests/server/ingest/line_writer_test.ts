@@ -18,16 +18,24 @@ const CANARY = 0xee;
 
 /** What the text format has for a value, or where the value stops being UTF-8. */
 function naive(value: Uint8Array): { escaped: Uint8Array } | { fault: number } {
-  for (let valid = value.length; valid >= 0; valid--) {
-    try {
-      const text = decoder.decode(value.subarray(0, valid));
-      if (valid < value.length) return { fault: valid };
-      return { escaped: encoder.encode(text.replaceAll(/["\\]/g, "\\$&").replaceAll("\n", "\\n")) };
-    } catch {
-      // Not UTF-8 up to here.
-    }
+  const text = decoded(value);
+  if (text !== undefined) {
+    return { escaped: encoder.encode(text.replaceAll(/["\\]/g, "\\$&").replaceAll("\n", "\\n")) };
   }
-  throw new Error("An empty value is UTF-8");
+  let at = 0;
+  for (;;) {
+    const size = [1, 2, 3, 4].find((size) => at + size <= value.length && decoded(value.subarray(at, at + size)));
+    if (size === undefined) return { fault: at };
+    at += size;
+  }
+}
+
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 const SOURCE = new Uint8Array(512);
@@ -128,7 +136,7 @@ Deno.test("LineWriter.labelValue() escapes what random bytes there are", () => {
         write(encoder.encode(text.toWellFormed()), { from });
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
