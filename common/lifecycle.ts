@@ -18,16 +18,22 @@ import { type Logger, openLog } from "./log.ts";
 
 /** What a program gets to start with. */
 export interface Launch<Table extends OptionTable> {
+  /** The options of the command line. */
   readonly values: OptionValues<Table>;
+  /** The arguments behind the options. */
   readonly arguments: readonly string[];
+  /** The program's logger. */
   readonly log: Logger;
   /** Aborted when the program is asked to stop. */
   readonly signal: AbortSignal;
 }
 
-/** A started program: disposing of it stops intake, drains and releases; `failed` rejects if it cannot go on. */
+/** A started program: disposing of it stops intake, drains and releases. */
 export interface Running extends AsyncDisposable {
+  /** Rejects if the program cannot go on. */
   readonly failed?: Promise<never>;
+  /** Resolves when it has done all that it was started for, which stops it as a signal does. */
+  readonly finished?: Promise<void>;
 }
 
 /** How long an orderly stop may take before the process exits all the same, in milliseconds. */
@@ -60,7 +66,8 @@ export async function run<Table extends OptionTable & typeof LOG_OPTIONS>(
       for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => onSignal(signal));
     });
     const running = await start({ ...parsed, log, signal: stop.signal });
-    const signal = await Promise.race([asked, running.failed ?? asked]);
+    const finished = running.finished?.then(() => "finished") ?? asked;
+    const signal = await Promise.race([asked, running.failed ?? asked, finished]);
     log.info("Stops in an orderly way", { signal });
     const overdue = setTimeout(() => {
       log.error("Did not stop in time and exits with work in flight", { deadlineMs: STOP_DEADLINE_MS });

@@ -5,7 +5,14 @@
  */
 
 import process from "node:process";
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry as PrometheusRegistry } from "prom-client";
+
+/**
+ * Where the metrics of one program are registered.
+ *
+ * @internal its members are those of the library, which documents them
+ */
+export class Registry extends PrometheusRegistry {}
 
 /**
  * A registry with the process's own metrics, under their usual names. prom-client's default set is not used, as it reads

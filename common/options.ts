@@ -5,11 +5,13 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
+import configuration from "../deno.json" with { type: "json" };
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 
 /** How the text of one option is read; `placeholder` is what `--help` shows for its value, empty for a switch. */
 export interface Kind<T> {
+  /** What stands for the value in `--help`, without the brackets. */
   readonly placeholder: string;
   /** Turns everything given for the option, in order, into its value; throws `SyntaxError` on text it cannot read. */
   readonly read: (texts: readonly string[]) => T;
@@ -19,6 +21,7 @@ export interface Kind<T> {
 
 /** One row of an option table. The flag is the row's key in kebab case: `limitBytes` is `--limit-bytes`. */
 export interface OptionRow<T = unknown> {
+  /** How the text is read. */
   readonly kind: Kind<T>;
   /** One sentence for `--help` and the README. */
   readonly help: string;
@@ -26,6 +29,7 @@ export interface OptionRow<T = unknown> {
   readonly default?: string;
   /** A one-letter form. */
   readonly short?: string;
+  /** The program does not start without it. */
   readonly required?: true;
 }
 
@@ -43,8 +47,11 @@ export type OptionValues<Table extends OptionTable> = {
 
 /** What `--help` and the README say of a program besides its options. */
 export interface Program<Table extends OptionTable> {
+  /** What users call the program. */
   readonly name: string;
+  /** One sentence on what it does. */
   readonly summary: string;
+  /** Its options. */
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
@@ -54,6 +61,7 @@ export interface Program<Table extends OptionTable> {
 export class UsageError extends Error {
   /** Stable, for callers that map errors to exit codes. */
   readonly code = "usage";
+  /** The name that stack traces show. */
   override readonly name = "UsageError";
 }
 
@@ -101,7 +109,9 @@ export const url: Kind<URL> = last("URL", (value) => {
 
 /** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
 export interface Address {
+  /** A name or an address, without brackets. */
   readonly hostname: string;
+  /** From 0 to 65535. */
   readonly port: number;
 }
 
@@ -199,7 +209,8 @@ export function parseOptions<Table extends OptionTable>(
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .helpOption("-h, --help", "Show this help and exit");
+    .helpOption("-h, --help", "Show this help and exit")
+    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
     const option = new Option(usageOf(name, row), row.help + details);
@@ -238,6 +249,8 @@ export function parseOptions<Table extends OptionTable>(
 }
 
 function sentenceOf(message: string): string {
-  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  // What was given behind a mistyped flag, or in place of an argument, may be a secret.
+  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
+    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^(too many arguments.* but got \d+): .*$/, "$1");
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

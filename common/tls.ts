@@ -54,6 +54,7 @@ export class TlsIdentity implements Disposable {
   readonly #listeners = new Set<(pair: TlsPair) => void>();
   #pair: TlsPair;
   #complaint = "";
+  #checking: Promise<void> | undefined;
 
   private constructor(
     pair: TlsPair,
@@ -92,7 +93,19 @@ export class TlsIdentity implements Disposable {
   }
 
   /** Looks at the files now, and takes up what changed. Never rejects. */
-  async check(): Promise<void> {
+  check(): Promise<void> {
+    // One look at a time, so that no change is taken up twice.
+    this.#checking ??= this.#check().finally(() => this.#checking = undefined);
+    return this.#checking;
+  }
+
+  /** Stops looking at the files. */
+  [Symbol.dispose](): void {
+    this.#stop();
+    this.#listeners.clear();
+  }
+
+  async #check(): Promise<void> {
     try {
       const pair = await readPair(this.#cert, this.#key);
       this.#complaint = "";
@@ -110,17 +123,11 @@ export class TlsIdentity implements Disposable {
       });
     }
   }
-
-  /** Stops looking at the files. */
-  [Symbol.dispose](): void {
-    this.#stop();
-    this.#listeners.clear();
-  }
 }
 
 /** Reads both files, and throws a sentence that names the file at fault and never quotes it. */
 async function readPair(certFile: WatchedFile, keyFile: WatchedFile): Promise<TlsPair> {
-  const [cert, key] = await Promise.all([certFile.text(), keyFile.text()]);
+  const cert = await certFile.text(), key = await keyFile.text();
   const what = `Cannot use the certificate in '${certFile.path}'`;
   const certificate = attempt(() => new X509Certificate(cert), `${what}: it holds no certificate in PEM`);
   const privateKey = attempt(

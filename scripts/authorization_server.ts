@@ -7,7 +7,8 @@
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../common/bounded_map.ts";
 import { accountIdOf } from "../common/fnv.ts";
-import { type Handler, HttpError, listen, readBody } from "../common/http.ts";
+import { type Handler, HttpError, readBody } from "../common/http/http.ts";
+import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
 import { address, LOG_OPTIONS, type Program, UsageError } from "../common/options.ts";
 
@@ -99,7 +100,7 @@ function hashOf(secret: string): string {
 if (import.meta.main) {
   await run(AUTHORIZATION_SERVER, async ({ arguments: [addr, path], log }) => {
     const tokens = parseTokens(await readFile(path));
-    const listener = await listen(authorizerStub(tokens), { address: readAddress(addr), log });
+    const listener = await listen(authorizerStub(tokens), { address: readAddress(addr), name: "authorizer", log });
     log.info("Listens", { url: listener.url.href, tokens: tokens.length });
     return listener;
   });

@@ -4,40 +4,44 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
-import { HttpError } from "../common/http.ts";
-import { HttpMetrics } from "../common/http_metrics.ts";
-import { route } from "../common/http_route.ts";
-import { listen } from "../common/http_server.ts";
+import { Counter, Gauge } from "prom-client";
+import { HttpError } from "../common/http/http.ts";
+import { HttpMetrics } from "../common/http/http_metrics.ts";
+import { route } from "../common/http/http_route.ts";
+import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
-import { createRegistry, metricsHandler } from "../common/metrics.ts";
+import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
-import { readSelectorFile, type Selector } from "../common/selector.ts";
+import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
-import { AllowList } from "./allow_list.ts";
-import { authorizeHandler } from "./authorize.ts";
-import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorizer.ts";
-import { CachingAuthorizer } from "./authorizer_cache.ts";
-import { ExpositionIndex } from "./exposition_index.ts";
-import { federate } from "./federate.ts";
-import type { IngestRules } from "./ingest.ts";
-import { Keeper } from "./keeper.ts";
-import { PasswordGrant } from "./oidc.ts";
+import { authorizeHandler } from "./authorization/authorize.ts";
+import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
+import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { ExpositionIndex } from "./exposition/exposition_index.ts";
+import { federate } from "./exposition/federate.ts";
+import { AllowList } from "./ingest/allow_list.ts";
+import { Digester, type DigestRules } from "./ingest/digest.ts";
+import { Capacity } from "./pushes/capacity.ts";
+import { Keeper } from "./pushes/keeper.ts";
+import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
-import { PushLimiter } from "./rate_limit.ts";
-import { RateLimited } from "./rate_limited.ts";
-import { RevokedIds } from "./revoked.ts";
+import { PushLimiter } from "./pushes/rate_limit.ts";
+import { RateLimited } from "./pushes/rate_limited.ts";
+import { RevokedIds } from "./authorization/revoked.ts";
 import { PushStore } from "./store.ts";
-import { openTokenKeys } from "./token_keys.ts";
-import { bearerToken, notAuthorized, TokenSigner, TokenVerifier } from "./tokens.ts";
-import { type Credentials, upload } from "./upload.ts";
+import { openTokenKeys } from "./authorization/token_keys.ts";
+import { authentication } from "./authorization/authenticate.ts";
+import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
+import { upload } from "./pushes/upload.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
 /** Bounds of names and values, as the programs in the field have them. */
 const MAX_NAME_BYTES = 255;
+/** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
+const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
 const MAX_AGE_MS = 24 * 3_600_000;
 /** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
 const TEXT_FACTOR = 4;
@@ -72,9 +76,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       registry,
     }),
   );
-  const rules = await ingestRules(values);
-  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, store, index, registry });
+  const digester = new Digester(await digestRules(values));
+  const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const keeper = new Keeper({ digester, capacity, store, index, registry });
   await restore(store, { keeper, log });
+  store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
 
   const alive = () => new Response("ok\n");
@@ -159,18 +166,6 @@ function listing(paths: readonly string[]) {
   return { name: "root", methods: ["GET"], handler: () => Response.json({ paths }) };
 }
 
-/** Tells whose push a request is, by its token; the same 401 for every token that will not do. */
-function authentication(
-  { verifier, revoked, partitionLabel }: { verifier: TokenVerifier; revoked?: RevokedIds; partitionLabel: string },
-): (request: Request) => Promise<Credentials> {
-  return async (request) => {
-    const { labels } = await verifier.verify(bearerToken(request));
-    const id = labels.get(partitionLabel);
-    if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
-    return { id, labels };
-  };
-}
-
 async function openRevoked(path: string, log: Logger): Promise<RevokedIds> {
   try {
     return await RevokedIds.open(path, { log });
@@ -220,7 +215,7 @@ async function readSecret(path: string | undefined, flag: string): Promise<strin
   }
 }
 
-async function ingestRules(values: ServerOptions): Promise<IngestRules> {
+async function digestRules(values: ServerOptions): Promise<DigestRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -236,7 +231,9 @@ async function ingestRules(values: ServerOptions): Promise<IngestRules> {
   return {
     set,
     elide: new Set(elideLabel),
+    always: TARGET_LABELS,
     allow: selectors.length === 0 ? undefined : new AllowList(selectors),
+    limitBytes: limitDecompressedBytes,
     limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
     maxLabelBytes: MAX_NAME_BYTES,
     maxNameBytes: MAX_NAME_BYTES,

@@ -4,15 +4,18 @@
  * @module
  */
 
-import type { Registry } from "prom-client";
 import type { Logger } from "../common/log.ts";
-import { bytesOf, CommitQueue, type CommitQueueOptions, type StoreHealth } from "./store/commit_queue.ts";
+import type { Registry } from "../common/metrics.ts";
+import { Aside } from "./store/aside.ts";
+import { bytesOf } from "./store/commit_limits.ts";
+import { CommitQueue, type CommitQueueOptions, type Job, type StoreHealth } from "./store/commit_queue.ts";
 import { Holdings } from "./store/holdings.ts";
 import { type OpenKv, openKvFile } from "./store/kv_file.ts";
 import { openKvRemote } from "./store/kv_remote.ts";
-import { type Head, Keys, layPush, type Mutation, type StoredPush } from "./store/layout.ts";
+import { type Context, putJob, removeJob, tidyJob } from "./store/jobs.ts";
+import { Keys, type Mutation, type StoredPush, VALUE_BYTES } from "./store/layout.ts";
 import { StoreMetrics, type StoreSizes } from "./store/metrics.ts";
-import { readEntries, type ReadEntry, readGenerations, readHeadOf, strayChunks } from "./store/read.ts";
+import { readEntries, readGenerations } from "./store/read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./store/unavailable.ts";
 
 export type { StoreHealth } from "./store/commit_queue.ts";
@@ -39,11 +42,8 @@ export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedByt
 /** How often expired pushes are removed, in milliseconds. */
 export const SWEEP_INTERVAL_MS = 15_000;
 
-/** How many entries that did not check out are kept for a person to look at. */
-export const KEPT_ASIDE = 100;
-
-/** The longest small value that the store keeps for the server, in UTF-16 units; two bytes each fit one KV value. */
-export const MAX_META_LENGTH = 32_000;
+/** The longest small value that the store keeps for the server, in bytes of UTF-8. */
+export const MAX_META_BYTES: number = VALUE_BYTES;
 
 // A sweep goes on in steps of this many clusters, which share a commit and do not fill the queue.
 const SWEEP_STEP = 500;
@@ -55,8 +55,7 @@ const SWEEP_STEP = 500;
 export class PushStore implements AsyncDisposable {
   readonly #options: PushStoreOptions;
   readonly #open: OpenKv;
-  readonly #kv: Deno.Kv;
-  readonly #keys: Keys;
+  readonly #context: Context;
   readonly #metrics: StoreMetrics;
   readonly #queue: CommitQueue;
   readonly #holdings = new Holdings();
@@ -70,8 +69,8 @@ export class PushStore implements AsyncDisposable {
   private constructor(open: OpenKv, options: PushStoreOptions, metrics: StoreMetrics) {
     this.#options = options;
     this.#open = open;
-    this.#kv = open.kv;
-    this.#keys = new Keys(options.namespace ?? "telemeter");
+    const keys = new Keys(options.namespace ?? "telemeter");
+    this.#context = { kv: open.kv, keys, holdings: this.#holdings };
     this.#metrics = metrics;
     metrics.sizes = () => this.sizes();
     this.#queue = new CommitQueue(open.kv, { ...options, location: open.location, metrics });
@@ -87,13 +86,23 @@ export class PushStore implements AsyncDisposable {
     const metrics = new StoreMetrics(registry);
     const open = "url" in place
       ? await openKvRemote(place.url)
-      : await openKvFile(place.dir, { log, now, onSetAside: () => metrics.filesSetAside.inc() });
+      : await openKvFile(place.dir, { log, now, onSetAside: () => metrics.fileSetAside() });
     return new PushStore(open, options, metrics);
   }
 
   /** The outcome of the last write. As long as it is a failure, each sweep tries whether writes work again. */
   get health(): StoreHealth {
     return this.#queue.health;
+  }
+
+  /** How many clusters the store holds something of. */
+  get clusters(): number {
+    return this.#holdings.size;
+  }
+
+  /** Whether the store holds something of a cluster, or may do so. */
+  has(id: string): boolean {
+    return this.#holdings.has(id);
   }
 
   /** What the store holds now. */
@@ -109,15 +118,16 @@ export class PushStore implements AsyncDisposable {
    */
   async *load(): AsyncGenerator<StoredPush, void, void> {
     if (this.#loaded) throw new Error("Cannot load a store twice");
-    const { now, ttlMs, log } = this.#options;
+    const { now, ttlMs } = this.#options;
+    const { kv, keys } = this.#context;
     const generations = new Map<string, number>();
-    const faults: { id: string; fault: string }[] = [];
+    const write = (mutations: readonly Mutation[]) => this.#tryToWrite(mutations);
+    const aside = new Aside({ ...this.#options, kv, keys, metrics: this.#metrics, write });
     try {
-      for await (const entry of readEntries(this.#kv, this.#keys)) {
+      for await (const entry of readEntries(kv, keys)) {
         const { id, found } = entry;
         if ("fault" in found) {
-          faults.push({ id, fault: found.fault });
-          await this.#setAside(entry, { keep: faults.length <= KEPT_ASIDE });
+          await aside.add(entry, found.fault);
           continue;
         }
         if (found.generation !== undefined) generations.set(id, found.generation);
@@ -126,18 +136,14 @@ export class PushStore implements AsyncDisposable {
         this.#holdings.set(id, { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined });
         if (now() - receivedAtMs < ttlMs) yield { ...push, receivedAtMs };
       }
-      for await (const { id, generation } of readGenerations(this.#kv, this.#keys)) {
+      for await (const { id, generation } of readGenerations(kv, keys)) {
         if (generation === undefined || generations.get(id) !== generation) this.#holdings.doubt(id);
       }
-      if (faults.length > 0) await this.#trimAside();
+      await aside.finish();
     } catch (error) {
       throw this.#unavailable(error);
     }
     this.#loaded = true;
-    if (faults.length > 0) {
-      const examples = JSON.stringify(faults.slice(0, 3));
-      log.error("Set entries of the store aside as they did not check out", { entries: faults.length, examples });
-    }
     await this.sweep();
   }
 
@@ -150,17 +156,7 @@ export class PushStore implements AsyncDisposable {
    */
   async put(push: StoredPush): Promise<void> {
     this.#mustBeLoaded();
-    const { id, receivedAtMs, body } = push;
-    const generation = ++this.#generation;
-    const mutations = layPush(push, { keys: this.#keys, generation });
-    await this.#queue.run({
-      subject: id,
-      bytes: mutations.reduce((sum, mutation) => sum + bytesOf(mutation), 0),
-      plan: () =>
-        this.#holdings.hasChunks(id) ? this.#followedByCleanup(mutations, { id, keep: generation }) : mutations,
-      committed: () => this.#holdings.set(id, { receivedAtMs, bytes: body.length, chunked: mutations.length > 1 }),
-      failed: () => this.#holdings.doubt(id),
-    });
+    await this.#queue.run(putJob(this.#context, { push, generation: ++this.#generation }));
   }
 
   /**
@@ -170,7 +166,7 @@ export class PushStore implements AsyncDisposable {
    */
   async delete(id: string): Promise<void> {
     this.#mustBeLoaded();
-    await this.#remove(id);
+    await this.#queue.run(removeJob(this.#context, { id }));
   }
 
   /**
@@ -187,14 +183,15 @@ export class PushStore implements AsyncDisposable {
 
   /** Sweeps now and then, until the store is disposed of. */
   startSweeping({ intervalMs = SWEEP_INTERVAL_MS }: { intervalMs?: number } = {}): void {
+    this.#mustBeLoaded();
     this.#timer ??= setInterval(() => void this.sweep(), intervalMs);
   }
 
   /** Reads a small value of the server's own. */
   async getMeta(key: string): Promise<string | undefined> {
     try {
-      const { value } = await this.#kv.get(this.#keys.meta(key));
-      return typeof value === "string" ? value : undefined;
+      const { value } = await this.#context.kv.get(this.#context.keys.meta(key));
+      return value instanceof Uint8Array ? new TextDecoder().decode(value) : undefined;
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -204,11 +201,14 @@ export class PushStore implements AsyncDisposable {
    * Keeps a small value of the server's own. Resolves when it is durable.
    *
    * @throws {StoreUnavailableError} if it cannot be written now.
-   * @throws {RangeError} if it is longer than {@linkcode MAX_META_LENGTH}.
+   * @throws {RangeError} if it is longer than {@linkcode MAX_META_BYTES}.
    */
-  async setMeta(key: string, value: string): Promise<void> {
-    if (value.length > MAX_META_LENGTH) throw new RangeError(`Cannot keep ${value.length} characters under '${key}'`);
-    const mutation: Mutation = { key: this.#keys.meta(key), value };
+  async setMeta(key: string, text: string): Promise<void> {
+    const value = new TextEncoder().encode(text);
+    if (value.length > MAX_META_BYTES) {
+      throw new RangeError(`Cannot keep ${value.length} bytes under '${key}': the limit is ${MAX_META_BYTES}`);
+    }
+    const mutation: Mutation = { key: this.#context.keys.meta(key), value };
     await this.#queue.run({ subject: `meta ${key}`, bytes: bytesOf(mutation), plan: () => [mutation] });
   }
 
@@ -228,80 +228,30 @@ export class PushStore implements AsyncDisposable {
 
   async #sweep(): Promise<void> {
     const nowMs = this.#options.now();
-    if (!this.health.ok) await this.setMeta("probe", String(nowMs));
+    if (!this.health.ok) await this.setMeta("store probe", String(nowMs));
     const clock = { nowMs, ttlMs: this.#options.ttlMs };
     this.#holdings.settle(nowMs);
     const due = this.#holdings.expired(clock);
     for (let at = 0; at < due.length; at += SWEEP_STEP) {
-      // A put may have been taken meanwhile, so each is asked about again when its turn has come.
-      const onlyIf = (id: string) => this.#holdings.isExpired(id, clock);
-      await all(due.slice(at, at + SWEEP_STEP).map((id) => this.#remove(id, { onlyIf })));
+      await this.#runAll(
+        due.slice(at, at + SWEEP_STEP).map((id) =>
+          removeJob(this.#context, {
+            id,
+            // A put may have been taken meanwhile.
+            onlyIf: () => this.#holdings.isExpired(id, clock),
+            removed: () => this.#metrics.expired(),
+          })
+        ),
+      );
     }
-    await all(this.#holdings.unsure(SWEEP_STEP).map((id) => this.#tidy(id)));
+    await this.#runAll(this.#holdings.unsure(SWEEP_STEP).map((id) => tidyJob(this.#context, id)));
   }
 
-  /** Removes what a cluster has, if anything, and as expired if a condition is given and holds. */
-  #remove(id: string, { onlyIf }: { onlyIf?: (id: string) => boolean } = {}): Promise<void> {
-    const head: Mutation = { key: this.#keys.head(id) };
-    let removes = false;
-    return this.#queue.run({
-      subject: id,
-      bytes: bytesOf(head),
-      plan: () => {
-        removes = onlyIf ? onlyIf(id) : this.#holdings.has(id);
-        if (!removes) return [];
-        return this.#holdings.hasChunks(id) ? this.#followedByCleanup([head], { id }) : [head];
-      },
-      committed: () => {
-        if (!removes) return;
-        if (onlyIf) this.#metrics.expired.inc();
-        this.#holdings.delete(id);
-      },
-      failed: () => this.#holdings.doubt(id),
-    });
-  }
-
-  /** Learns from the store what a cluster has after a failed write, and removes all but that. */
-  #tidy(id: string): Promise<void> {
-    let head: Head | undefined;
-    return this.#queue.run({
-      subject: id,
-      bytes: 0,
-      plan: async () => {
-        head = await readHeadOf(this.#kv, { keys: this.#keys, id });
-        return await this.#followedByCleanup([], { id, keep: head?.chunked?.generation });
-      },
-      committed: () => {
-        this.#holdings.delete(id);
-        if (head === undefined) return;
-        const { push, chunked } = head;
-        this.#holdings.set(id, {
-          receivedAtMs: push.receivedAtMs,
-          bytes: chunked?.bytes ?? push.body.length,
-          chunked: chunked !== undefined,
-        });
-      },
-    });
-  }
-
-  async #followedByCleanup(
-    mutations: readonly Mutation[],
-    { id, keep }: { id: string; keep?: number },
-  ): Promise<Mutation[]> {
-    return [...mutations, ...await strayChunks(this.#kv, { keys: this.#keys, id, keep })];
-  }
-
-  async #setAside({ id, key, value }: ReadEntry, { keep }: { keep: boolean }): Promise<void> {
-    this.#metrics.entriesSetAside.inc();
-    const aside: Mutation[] = keep && value instanceof Uint8Array
-      ? [{ key: this.#keys.aside(this.#options.now(), id), value }]
-      : [];
-    await this.#tryToWrite([...aside, { key }]);
-  }
-
-  async #trimAside(): Promise<void> {
-    const keys = await Array.fromAsync(this.#kv.list({ prefix: this.#keys.all("aside") }), ({ key }) => ({ key }));
-    if (keys.length > KEPT_ASIDE) await this.#tryToWrite(keys.slice(0, -KEPT_ASIDE));
+  /** Waits for all of them before it throws for one. */
+  async #runAll(jobs: readonly Job[]): Promise<void> {
+    for (const result of await Promise.allSettled(jobs.map((job) => this.#queue.run(job)))) {
+      if (result.status === "rejected") throw result.reason;
+    }
   }
 
   /** Writes what can as well be written at the next start. */
@@ -318,8 +268,4 @@ export class PushStore implements AsyncDisposable {
     const { retryAfterMs = RETRY_AFTER_MS } = this.#options;
     return new StoreUnavailableError(reasonOf(error), { location: this.#open.location, retryAfterMs, cause: error });
   }
-}
-
-async function all(promises: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises)) if (result.status === "rejected") throw result.reason;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Logger } from "../../common/log.ts";
+import { COMMIT_BYTES, COMMIT_MUTATIONS, split } from "./commit_limits.ts";
 import type { Mutation } from "./layout.ts";
 import type { StoreMetrics } from "./metrics.ts";
 import { type FailureReason, reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./unavailable.ts";
@@ -55,9 +56,6 @@ interface Waiting {
   settled: boolean;
 }
 
-// Deno KV takes 1,000 mutations and 819,200 bytes a commit; what it counts besides keys and values is left some room.
-const COMMIT_MUTATIONS = 1_000;
-const COMMIT_BYTES = 800_000;
 // On a disk that is nearly full every second write may fail: the log need not tell each time.
 const TELL_EVERY_MS = 60_000;
 
@@ -163,8 +161,7 @@ export class CommitQueue implements AsyncDisposable {
         for (const { key, value } of commit) value === undefined ? atomic.delete(key) : atomic.set(key, value);
         const startedAt = performance.now();
         await atomic.commit();
-        this.#options.metrics.commits.inc();
-        this.#options.metrics.commitSeconds.observe((performance.now() - startedAt) / 1_000);
+        this.#options.metrics.committed((performance.now() - startedAt) / 1_000);
         this.#report(undefined);
       }
       return undefined;
@@ -202,7 +199,7 @@ export class CommitQueue implements AsyncDisposable {
   }
 
   #failure(reason: FailureReason, cause?: unknown): StoreUnavailableError {
-    this.#options.metrics.failures.inc({ reason });
+    this.#options.metrics.failed(reason);
     return new StoreUnavailableError(reason, { ...this.#options, cause });
   }
 
@@ -221,26 +218,4 @@ export class CommitQueue implements AsyncDisposable {
     const { message } = new StoreUnavailableError(reason, this.#options);
     log.error("Refuses pushes as the store failed", { location, reason, message, cause: String(error ?? "") });
   }
-}
-
-function* split(mutations: readonly Mutation[]): Generator<readonly Mutation[]> {
-  let start = 0;
-  let bytes = 0;
-  for (const [at, mutation] of mutations.entries()) {
-    const more = bytesOf(mutation);
-    if (at > start && (bytes + more > COMMIT_BYTES || at - start === COMMIT_MUTATIONS)) {
-      yield mutations.slice(start, at);
-      start = at;
-      bytes = 0;
-    }
-    bytes += more;
-  }
-  if (start < mutations.length) yield mutations.slice(start);
-}
-
-/** At most what a mutation takes of a commit: three bytes a UTF-16 unit hold its UTF-8 and the escape of a zero. */
-export function bytesOf({ key, value }: Mutation): number {
-  let bytes = typeof value === "string" ? 3 * value.length + 8 : value?.length ?? 0;
-  for (const part of key) bytes += typeof part === "string" ? 3 * part.length + 2 : 10;
-  return bytes;
 }

@@ -1,16 +1,13 @@
 /**
- * The embedded store's file: locked, inspected before Deno KV sees it, set aside and salvaged when it is garbled.
- *
- * Inspection comes first because Deno KV does not forgive: it adopts any SQLite file it is given, and when a page that it
- * reads by itself once a minute turns out garbled, it aborts the process.
+ * The embedded store's file: locked, inspected, replaced when it is garbled, and opened.
  *
  * @module
  */
 
-import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
+import { inspect } from "./inspect.ts";
 import { PARTS, replaceGarbled, resume, sizeOf } from "./salvage.ts";
 import { type FailureReason, reasonOf } from "./unavailable.ts";
 
@@ -36,8 +33,13 @@ export interface KvFileOptions {
 
 const FILE = "telemeter.kv";
 const LOCK = "telemeter.lock";
-const KV_TABLES = new Set(["migration_state", "data_version", "kv", "queue", "queue_running"]);
 
+const NOT_WRITABLE = "give a directory that this user may write to";
+const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
+  io: "check that its disk has room and works, and that this user may write there",
+  full: "free some space on its disk",
+  locked: "stop the process that has the file locked",
+};
 /**
  * Opens the store's file in a directory, creating both; the directory is then only for its owner.
  *
@@ -46,16 +48,18 @@ const KV_TABLES = new Set(["migration_state", "data_version", "kv", "queue", "qu
  * @throws {UsageError} if another process uses the directory, the file is another program's, or the system refuses.
  */
 export async function openKvFile(dir: string, { log, now, onSetAside }: KvFileOptions): Promise<OpenKv> {
-  const path = join(resolve(dir), FILE);
+  const path = join(dir, FILE);
   using stack = new DisposableStack();
   stack.use(await lock(dir));
   resume(path);
+  const isEmpty = sizeOf(path) === 0;
   let kv: Deno.Kv | undefined;
-  let fault = inspect(path, { dir, log });
+  let fault: string | undefined;
   try {
+    fault = inspect(path);
     if (fault === undefined) kv = await Deno.openKv(path);
   } catch (error) {
-    if (!isGarbled(error)) throw refusal(dir, error);
+    if (!isGarbled(error)) throw error instanceof UsageError ? error : refusal(dir, error);
     fault = messageOf(error);
   }
   if (kv === undefined) {
@@ -72,12 +76,15 @@ export async function openKvFile(dir: string, { log, now, onSetAside }: KvFileOp
       throw refusal(dir, error);
     }
   }
+  if (isEmpty && fault === undefined) {
+    log.warn("Found the store file empty and starts with nothing held", { file: path });
+  }
   const opened = kv;
   const held = stack.move();
   return {
     kv: opened,
     location: path,
-    fileBytes: () => PARTS.reduce((sum, part) => sum + sizeOf(path + part), 0),
+    fileBytes: () => PARTS.reduce((sum, part) => sum + Math.max(0, sizeOf(path + part)), 0),
     [Symbol.dispose]: () => {
       opened.close();
       held.dispose();
@@ -95,42 +102,14 @@ async function lock(dir: string): Promise<Disposable> {
     await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     file = await Deno.open(join(dir, LOCK), { create: true, write: true, mode: 0o600 });
   } catch (error) {
-    throw refusal(dir, error);
+    if (error instanceof Deno.errors.NotCapable) throw refusal(dir, error);
+    throw new UsageError(`Cannot open the store in '${dir}' (${messageOf(error)}): ${NOT_WRITABLE}`, { cause: error });
   }
   if (await file.tryLock(true)) return file;
   file.close();
   throw new UsageError(
     `Cannot use the storage directory '${dir}' as another server uses it: stop that one, or give each its own --storage-dir`,
   );
-}
-
-/** Returns what is wrong with the file if it is garbled, and throws if it must not be touched. */
-function inspect(path: string, { dir, log }: { dir: string; log: Logger }): string | undefined {
-  const size = sizeOf(path);
-  if (size <= 0) {
-    if (sizeOf(path + "-wal") > 0) return "its main part is gone but its write-ahead log is there";
-    if (size === 0) log.warn("Found the store file empty and starts with nothing held", { file: path });
-    return undefined;
-  }
-  try {
-    using db = new DatabaseSync(path);
-    db.exec("begin immediate; rollback");
-    const tables = db.prepare("select name from sqlite_master where type = 'table'").all().map(({ name }) =>
-      String(name)
-    );
-    const foreign = tables.find((name) => !KV_TABLES.has(name) && !name.startsWith("sqlite_"));
-    if (foreign !== undefined) {
-      throw new UsageError(
-        `Cannot use '${path}' as it is another program's database (it has a table '${foreign}'): ` +
-          "move it away, or give another --storage-dir",
-      );
-    }
-    const faults = db.prepare("pragma quick_check(1)").all().map(({ quick_check }) => String(quick_check));
-    return faults.find((text) => text !== "ok");
-  } catch (error) {
-    if (isGarbled(error)) return messageOf(error);
-    throw error instanceof UsageError ? error : refusal(dir, error);
-  }
 }
 
 function isGarbled(error: unknown): boolean {
@@ -141,12 +120,8 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
-  full: "free some space on its disk",
-  locked: "stop the process that has the file locked",
-};
-
 function refusal(dir: string, error: unknown): UsageError {
-  const todo = WHAT_TO_DO[reasonOf(error)] ?? "give a directory that this user may write to";
+  const todo = WHAT_TO_DO[reasonOf(error)] ??
+    (error instanceof Deno.errors.NotCapable ? "start with that permission" : "move the store's files away from there");
   return new UsageError(`Cannot open the store in '${dir}' (${messageOf(error)}): ${todo}`, { cause: error });
 }

@@ -2,7 +2,7 @@
  * The store on a Deno KV elsewhere, spoken to by KV Connect.
  *
  * Its access token comes from the environment variable `DENO_KV_ACCESS_TOKEN`, which Deno reads by itself. The program
- * needs `--allow-net` for the URL's host and for the hosts of the endpoints that it names.
+ * needs `--allow-env=DENO_KV_ACCESS_TOKEN`, and `--allow-net` for the URL's host and for those of the endpoints it names.
  *
  * @module
  */
@@ -33,19 +33,20 @@ export async function openKvRemote(url: URL): Promise<OpenKv> {
     );
   }
   const location = url.host;
-  let kv: Deno.Kv | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const opening = openAndAsk(url);
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => deadline.reject(new Error(`no answer in ${FIRST_ANSWER_MS / 1_000} s`)),
+    FIRST_ANSWER_MS,
+  );
   try {
-    kv = await Deno.openKv(url.href);
-    // Deno connects when it is first asked for something, and then tries for ever.
-    const deadline = Promise.withResolvers<never>();
-    timer = setTimeout(() => deadline.reject(new Error(`no answer in ${FIRST_ANSWER_MS / 1_000} s`)), FIRST_ANSWER_MS);
-    await Promise.race([kv.get(["telemeter"]), deadline.promise]);
+    const kv = await Promise.race([opening, deadline.promise]);
+    return { kv, location, fileBytes: () => undefined, [Symbol.dispose]: () => kv.close() };
   } catch (error) {
-    kv?.close();
+    opening.then((kv) => kv.close(), () => {});
     const message = error instanceof Error ? error.message : String(error);
     throw new UsageError(
-      message.includes("DENO_KV_ACCESS_TOKEN")
+      message.includes("DENO_KV_ACCESS_TOKEN") && !(error instanceof Deno.errors.NotCapable)
         ? `Cannot use the store at ${location} without an access token: set the environment variable DENO_KV_ACCESS_TOKEN`
         : `Cannot reach the store at ${location} (${message}): check --storage-url and DENO_KV_ACCESS_TOKEN`,
       { cause: error },
@@ -53,6 +54,16 @@ export async function openKvRemote(url: URL): Promise<OpenKv> {
   } finally {
     clearTimeout(timer);
   }
-  const opened = kv;
-  return { kv: opened, location, fileBytes: () => undefined, [Symbol.dispose]: () => opened.close() };
+}
+
+/** Deno may connect when it opens or when it is first asked for something, and what it asks for may be refused then. */
+async function openAndAsk(url: URL): Promise<Deno.Kv> {
+  const kv = await Deno.openKv(url.href);
+  try {
+    await kv.get(["telemeter"]);
+    return kv;
+  } catch (error) {
+    kv.close();
+    throw error;
+  }
 }

@@ -5,7 +5,7 @@
  * [NAMESPACE, "push", ID]                  head: u8 format | u32 crc | u32 length | JSON header | body, if it fits
  * [NAMESPACE, "chunk", ID, GENERATION, N]  a piece of a body that does not fit, in order from 0
  * [NAMESPACE, "aside", ATMS, ID]           the head of an entry that did not check out
- * [NAMESPACE, "meta", KEY]                 a small JSON value of the server's own
+ * [NAMESPACE, "meta", KEY]                 a small text of the server's own, in UTF-8
  * ```
  *
  * Integers are big-endian. The head's CRC-32 (the one of zlib) covers the id, the header and the body inside the head, so
@@ -15,8 +15,8 @@
  */
 
 import { crc32 } from "node:zlib";
-import { LimitError } from "../../common/metric_family.ts";
-import type { PushContentEncoding, PushContentType } from "../push.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
 
 /** Orders the pushes of one cluster. The ring's; the store keeps it and does not look inside. */
 export interface PushVersion {
@@ -65,7 +65,7 @@ export interface Mutation {
   /** The key to set or delete. */
   readonly key: Deno.KvKey;
   /** The value to set; none deletes. */
-  readonly value?: Uint8Array | string;
+  readonly value?: Uint8Array;
 }
 
 /** The largest value that Deno KV takes, and so the size of a chunk. */
@@ -74,7 +74,7 @@ export const VALUE_BYTES = 65_536;
 /** The largest body that the store takes: 512 chunks, which with their keys stay far from the limits of a reader. */
 export const MAX_BODY_BYTES: number = 512 * VALUE_BYTES;
 
-/** The largest id. */
+/** The longest cluster id that the store takes, in bytes of UTF-8. */
 export const MAX_ID_BYTES = 255;
 
 const FORMAT = 1;

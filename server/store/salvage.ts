@@ -6,6 +6,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { isSound, ROW_COLUMNS } from "./kv_row.ts";
 
 /** What SQLite appends to the name of a database for its files; renamed together they stay a database. */
 export const PARTS: readonly string[] = ["", "-wal", "-shm"];
@@ -27,8 +28,8 @@ export function sizeOf(path: string): number {
 }
 
 /**
- * Replaces a garbled store file by one with the rows that can be read: from the first one up to a page that cannot be
- * read, and from the last one down to one. Whether they are intact is for the reader of their checksums to find.
+ * Replaces a garbled store file by one with the rows that can be read. Whether those are intact is for the reader of their
+ * checksums to find.
  *
  * The garbled file becomes `NAME.corrupt-TIME`, and all but the newest of those go. A crash on the way, or a disk that is
  * full, leaves the garbled file where it was, or a state that {@linkcode resume} completes.
@@ -54,23 +55,44 @@ function copyRows(from: string, to: string): number {
   using target = new DatabaseSync(to);
   const insert = target.prepare("insert or ignore into kv (k, v, v_encoding, version) values (?, ?, ?, 0)");
   let kept = 0;
-  for (const direction of ["asc", "desc"] as const) {
-    target.exec("begin");
-    for (const { k, v, v_encoding } of readableRows(from, direction)) {
-      kept += Number(insert.run(k, v, v_encoding).changes);
-      if (kept % ROWS_A_COMMIT === 0) target.exec("commit; begin");
-    }
-    target.exec("commit");
+  target.exec("begin");
+  for (const { k, v, v_encoding } of readableRows(from)) {
+    kept += Number(insert.run(k, v, v_encoding).changes);
+    if (kept % ROWS_A_COMMIT === 0) target.exec("commit; begin");
   }
+  target.exec("commit");
   return kept;
 }
 
-function* readableRows(path: string, direction: "asc" | "desc"): Generator<Record<string, SQLOutputValue>> {
+/**
+ * A scan of the keys ends at a page of the tree that cannot be read (Deno's iterator ends there without a word), so they
+ * are scanned from both ends, and in the index, which has them too. Reading the values one by one then loses no more than
+ * those whose own pages cannot be read.
+ */
+function* readableRows(path: string): Generator<Record<string, SQLOutputValue>> {
+  const seen = new Set<string>();
+  for (const scan of ["not indexed order by k", "not indexed order by k desc", "indexed by kv_expiration_ms_idx"]) {
+    try {
+      using db = new DatabaseSync(path);
+      const select = db.prepare(`select v, ${ROW_COLUMNS} from kv where k = ?`);
+      for (const { k } of db.prepare(`select k from kv ${scan}`).iterate()) {
+        const key = (k as Uint8Array).toHex();
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const row = attempt(() => select.get(k));
+        if (row !== undefined && isSound(row)) yield row;
+      }
+    } catch {
+      // Not even a table can be read.
+    }
+  }
+}
+
+function attempt<T>(read: () => T): T | undefined {
   try {
-    using db = new DatabaseSync(path);
-    yield* db.prepare(`select k, v, v_encoding from kv order by k ${direction}`).iterate();
+    return read();
   } catch {
-    // Ends at the page that cannot be read.
+    return undefined;
   }
 }
 

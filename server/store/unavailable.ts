@@ -55,6 +55,9 @@ const FAILURES: readonly Failure[] = [
   { reason: "other", sentence: (at) => `${at} failed: see the cause` },
 ];
 
+/** Every reason. */
+export const FAILURE_REASONS: readonly FailureReason[] = FAILURES.map(({ reason }) => reason);
+
 /** The store cannot take what was to be written, or cannot be read. An upload that gets this is a 503, not acknowledged. */
 export class StoreUnavailableError extends Error {
   /** Stable, for the place that maps errors to HTTP statuses. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { install } from "@sinonjs/fake-timers";
 import { Registry } from "prom-client";
-import { KEPT_ASIDE, MAX_META_LENGTH, PushStore } from "../../server/store.ts";
+import { MAX_META_BYTES, PushStore } from "../../server/store.ts";
+import { KEPT_ASIDE } from "../../server/store/aside.ts";
 import { Keys, layPush } from "../../server/store/layout.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { madeUpBytes, NOW, openTestStore, pushOf, scratchDir, TTL_MS } from "../support/test_store.ts";
@@ -127,7 +128,7 @@ Deno.test("PushStore.load() sets aside what does not check out, counts it and se
   const { value } = await kv.get<Uint8Array>(keys.head("a"));
   value![value!.length - 1] ^= 1;
   await kv.set(keys.head("a"), value);
-  await kv.set(keys.head("b"), "not bytes");
+  await kv.set(keys.head("b"), new Uint8Array([1, 2]));
   await kv.set(keys.head("c"), (await kv.get(keys.head("d"))).value);
   const [chunk] = await Array.fromAsync(kv.list({ prefix: keys.chunks("large") }));
   await kv.delete(chunk.key);
@@ -143,7 +144,7 @@ Deno.test("PushStore.load() sets aside what does not check out, counts it and se
   }
   const left = await rawKeys(scratch.dir);
   const kept = left.filter(([, kind]) => kind === "aside").map(([, , at, id]) => [at, id]);
-  assert.deepEqual(kept, [[NOW, "5"], [NOW, "a"], [NOW, "c"], [NOW, "large"]]);
+  assert.deepEqual(kept, [[NOW, "5"], [NOW, "a"], [NOW, "b"], [NOW, "c"], [NOW, "large"]]);
   assert.deepEqual(left.filter(([, kind]) => kind === "push").map((key) => key[2]), ["also large", "d"]);
   assert.ok(left.filter(([, kind]) => kind === "chunk").every((key) => key[2] === "also large"));
   await using test = await openTestStore(scratch);
@@ -246,12 +247,12 @@ Deno.test("PushStore keeps the server's own small values", async () => {
     assert.equal(await test.store.getMeta("incarnation"), undefined);
     await test.store.setMeta("incarnation", "1");
     await test.store.setMeta("incarnation", "2");
-    await test.store.setMeta("view", "€".repeat(MAX_META_LENGTH));
-    await assert.rejects(test.store.setMeta("view", "x".repeat(MAX_META_LENGTH + 1)), RangeError);
+    await test.store.setMeta("view", "x".repeat(MAX_META_BYTES));
+    await assert.rejects(test.store.setMeta("view", "€".repeat(MAX_META_BYTES / 2)), RangeError);
   }
   await using test = await openTestStore(scratch);
   assert.equal(await test.store.getMeta("incarnation"), "2");
-  assert.equal((await test.store.getMeta("view"))?.length, MAX_META_LENGTH);
+  assert.equal((await test.store.getMeta("view"))?.length, MAX_META_BYTES);
 });
 
 Deno.test("PushStore shares a Deno KV between namespaces", async () => {

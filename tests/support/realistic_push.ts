@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Label, MetricFamily, MetricType } from "../../common/metric_family.ts";
+import type { Label, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
 
 const COMMON: readonly Label[] = [
   { name: "prometheus", value: "monitoring/k8s" },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { LimitError } from "../../../common/metric_family.ts";
+import { LimitError } from "../../../common/exposition/metric_family.ts";
 import { joinChunks, Keys, layPush, MAX_BODY_BYTES, readHead, type StoredPush } from "../../../server/store/layout.ts";
 
 const keys = new Keys("ns");

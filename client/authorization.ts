@@ -1,0 +1,107 @@
+/**
+ * The token exchange: an initial token buys a short-lived one, and the labels that its samples carry.
+ *
+ * @module
+ */
+
+import { isLabelName } from "../common/transforms/drop_invalid.ts";
+import { type Call, call, readUpTo, refusal } from "./request.ts";
+import { isToken } from "./secret.ts";
+
+/** The longest answer that is taken, in bytes. */
+const ANSWER_LIMIT_BYTES = 16_384;
+
+/** How long before its expiry a token is exchanged anew, in milliseconds. */
+const REFRESH_BEFORE_MS = 15_000;
+
+/** A lifetime below this, in seconds, says that the token does not expire. */
+const SHORTEST_LIFETIME_SECONDS = 60;
+
+const HINTS: Readonly<Record<number, string>> = {
+  400: "it does not take the request: check --id",
+  401: "the token of --to-token-file is not valid, or no longer",
+  403: "the token of --to-token-file may not speak for --id",
+  404: "it knows no such cluster or page: check --to and --id",
+  409: "the cluster of --id belongs to another account",
+  429: "it was asked too often",
+};
+
+/** What an exchange yields. */
+export interface Grant {
+  /** The bearer token to push with. */
+  readonly token: string;
+  /** The labels to set on every sample. */
+  readonly labels: ReadonlyMap<string, string>;
+}
+
+/** What an exchange needs. */
+export interface TokenExchangeOptions {
+  /** Where to exchange. */
+  readonly url: URL;
+  /** The initial token, as it is now. */
+  readonly initialToken: () => Promise<string>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Holds the token of the last exchange as long as it is good. */
+export class TokenExchange {
+  readonly #options: TokenExchangeOptions;
+  #held: { readonly grant: Grant; readonly expiresMs: number; readonly initialToken: string } | undefined;
+
+  /** Exchanges nothing yet. */
+  constructor(options: TokenExchangeOptions) {
+    this.#options = options;
+  }
+
+  /** The grant held, or a new one if there is none, it is about to expire, or the initial token has changed. */
+  async grant(how: Pick<Call, "client" | "timeoutMs" | "signal">): Promise<Grant> {
+    const { url, now } = this.#options;
+    const initialToken = await this.#options.initialToken();
+    const held = this.#held;
+    if (held && held.initialToken === initialToken && now() < held.expiresMs) return held.grant;
+    const headers = { authorization: `Bearer ${initialToken}`, accept: "application/json" };
+    const request = { ...how, attempt: "Cannot exchange the token at", url, method: "POST" as const, headers };
+    return await call(request, async (response) => {
+      if (response.status !== 200 && response.status !== 201) {
+        throw await refusal(response, { hints: HINTS, secrets: [initialToken] });
+      }
+      const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
+      const lasts = lifetimeSeconds >= SHORTEST_LIFETIME_SECONDS;
+      const expiresMs = lasts ? now() + lifetimeSeconds * 1_000 - REFRESH_BEFORE_MS : Infinity;
+      this.#held = { grant, expiresMs, initialToken };
+      return grant;
+    });
+  }
+
+  /** Forgets the grant held, as the server does not take it any more. */
+  drop(): void {
+    this.#held = undefined;
+  }
+}
+
+/** Reads `{"token", "expiresInSeconds", "labels"}`; errors say what is wrong and never quote it. */
+function parseAnswer(bytes: Uint8Array): { grant: Grant; lifetimeSeconds: number } {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new SyntaxError("the answer is not JSON");
+  }
+  if (!isRecord(answer)) throw new TypeError("the answer is not a JSON object");
+  const { token, expiresInSeconds = 0, labels = {} } = answer;
+  if (typeof token !== "string" || !isToken(token)) throw new TypeError("the answer holds no usable token");
+  if (typeof expiresInSeconds !== "number") throw new TypeError("the answer's expiresInSeconds is not a number");
+  if (!isRecord(labels ?? {})) throw new TypeError("the answer's labels are not an object");
+  const entries = Object.entries(labels ?? {}).map(([name, value]): [string, string] => {
+    if (typeof value !== "string" || !isLabelName(name)) {
+      throw new TypeError("the answer's labels hold one that is none");
+    }
+    return [name, value];
+  });
+  return { grant: { token, labels: new Map(entries) }, lifetimeSeconds: expiresInSeconds };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

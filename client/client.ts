@@ -1,0 +1,69 @@
+/**
+ * Wires the client: settings, loop, HTTP, reload.
+ *
+ * @module
+ */
+
+import { listen } from "../common/http/http_server.ts";
+import type { Running } from "../common/lifecycle.ts";
+import type { Logger } from "../common/log.ts";
+import { createRegistry } from "../common/metrics.ts";
+import { Forwarder } from "./forwarder.ts";
+import { clientHandler } from "./handlers.ts";
+import { clientMetrics } from "./metrics.ts";
+import type { ClientValues } from "./options.ts";
+import { loadSettings } from "./settings.ts";
+
+/** Starts the client. */
+export async function startClient(values: ClientValues, { log }: { log: Logger }): Promise<Running> {
+  const load = () => loadSettings(values, { log, now: Date.now });
+  const settings = await load();
+  await using stack = new AsyncDisposableStack();
+  const registry = createRegistry();
+  const metrics = clientMetrics(registry);
+  const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
+  const stop = new AbortController();
+
+  // One reload at a time: the settings of the last one to be asked for are those that stand.
+  let reloading: Promise<unknown> = Promise.resolve();
+  const reload = () => {
+    const reloaded = reloading.then(async () => forwarder.reconfigure(await load()));
+    reloading = reloaded.catch(() => {});
+    return reloaded.then(
+      () => log.info("Reloaded the configuration", {}),
+      (error) => {
+        log.error("Cannot reload and keeps the running configuration", { error: error.message });
+        throw error;
+      },
+    );
+  };
+  const onHangUp = () => void reload().catch(() => {});
+  Deno.addSignalListener("SIGHUP", onHangUp);
+  stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
+
+  const handler = clientHandler({ forwarder, registry, reload, signal: stop.signal });
+  const listener = stack.use(await listen(handler, { address: values.listen, log }));
+  log.info("Listens", { url: listener.url.href });
+
+  const loop = forwarder.run(stop.signal);
+  stack.defer(async () => {
+    stop.abort();
+    await loop;
+  });
+  const owned = stack.move();
+  return { failed: loop.then(() => new Promise<never>(() => {})), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Waits, at most until the signal is aborted. */
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * Reads a Prometheus's `/federate`: as delimited protobuf, or as text where it has nothing better.
+ *
+ * @module
+ */
+
+import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
+import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { parseText } from "../common/exposition/text_format.ts";
+import { type Call, call, readUpTo, refusal } from "./request.ts";
+
+/** What the client takes: delimited protobuf first, then the text format. */
+const ACCEPT = `${PROTOBUF_CONTENT_TYPE}, text/plain; version=0.0.4; q=0.5`;
+
+/** Redirects that are followed on the way to one page. */
+const MAX_REDIRECTS = 5;
+
+const HINTS: Readonly<Record<number, string>> = {
+  400: "it does not take a --match",
+  401: "it wants a token: give one in --from-token-file",
+  403: "the token of --from-token-file may not read this",
+  404: "there is no such page: check --from",
+};
+
+/** What to read. */
+export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+  /** The page, with a query of its own if it has one. */
+  readonly url: URL;
+  /** The selectors of the series to read. */
+  readonly matches: readonly string[];
+  /** Sent as the bearer token; without it the scrape carries no authorization. */
+  readonly token?: string;
+  /** The longest page that is taken, uncompressed, in bytes. */
+  readonly limitBytes: number;
+  /** Hears the status of each answer. */
+  readonly onStatus?: (status: number) => void;
+}
+
+/** Reads the families that a Prometheus federates. Redirects are followed within its origin only. */
+export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
+  let url = new URL(scrape.url);
+  for (const match of scrape.matches) url.searchParams.append("match[]", match);
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const page = await readPage(url, scrape);
+    if (!(page instanceof URL)) return page;
+    url = page;
+  }
+  throw new Error(`Cannot scrape ${scrape.url.origin}: it redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** The families of a page, or where it redirects to. */
+function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
+  const { token, limitBytes, client, timeoutMs, signal } = scrape;
+  const headers: Record<string, string> = { accept: ACCEPT };
+  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, client, timeoutMs, signal };
+  return call(request, async (response) => {
+    scrape.onStatus?.(response.status);
+    const location = response.headers.get("location");
+    if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
+    if (response.status !== 200) {
+      throw await refusal(response, { hints: HINTS, secrets: [...(token ? [token] : []), url.password] });
+    }
+    return decode(response, limitBytes);
+  });
+}
+
+function redirected(url: URL, location: string): URL {
+  const target = URL.parse(location, url);
+  if (target?.origin !== url.origin) {
+    throw new Error(`it redirects to ${target?.origin ?? "what is no URL"}, which gets no token: point --from there`);
+  }
+  target.username = url.username;
+  target.password = url.password;
+  return target;
+}
+
+async function decode(response: Response, limitBytes: number): Promise<MetricFamily[]> {
+  const contentType = response.headers.get("content-type") ?? "";
+  const decoder = decoderOf(contentType);
+  if (decoder === undefined) {
+    throw new TypeError(`it answered with '${contentType.slice(0, 100)}', which is no page of metrics: check --from`);
+  }
+  let bytes;
+  try {
+    bytes = await readUpTo(response, limitBytes);
+  } catch (error) {
+    if (!(error instanceof LimitError)) throw error;
+    throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
+  }
+  // Each of them takes a byte at least, so that the limit on bytes bounds them all.
+  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes });
+}
+
+/** Chooses as the programs in the field do: what names no type is taken for the text format. */
+function decoderOf(contentType: string): typeof decodeFamilies | undefined {
+  const [mediaType, ...rest] = contentType.toLowerCase().split(";").map((part) => part.trim());
+  const parameters = new Map(rest.map((part) => {
+    const [name, value = ""] = part.split("=", 2);
+    return [name.trim(), value.trim().replace(/^"(.*)"$/, "$1")];
+  }));
+  const isDelimited = (parameters.get("encoding") ?? "delimited") === "delimited" &&
+    (parameters.get("proto") ?? "io.prometheus.client.metricfamily") === "io.prometheus.client.metricfamily";
+  if (mediaType === "application/vnd.google.protobuf") return isDelimited ? decodeFamilies : undefined;
+  const isText = mediaType === "" || mediaType === "text/plain";
+  return isText && (parameters.get("version") ?? "0.0.4") === "0.0.4" ? parseText : undefined;
+}

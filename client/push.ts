@@ -1,0 +1,54 @@
+/**
+ * Sends families to a server: delimited protobuf in framed snappy.
+ *
+ * @module
+ */
+
+import type { MetricFamily } from "../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { frameSnappy } from "../common/exposition/snappy.ts";
+import { type Call, call, refusal } from "./request.ts";
+
+const HINTS: Readonly<Record<number, string>> = {
+  400: "it does not take what was sent",
+  401: "it does not take the token",
+  403: "the token may not push here",
+  404: "there is no such page: check --to or --to-upload",
+  413: "the push is too large: select less with --match",
+  429: "it was pushed to too often: raise --interval",
+  503: "it cannot take a push now",
+};
+
+/** Where and how to push. */
+export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+  /** The server's upload endpoint, to which the families are posted. */
+  readonly url: URL;
+  /** Sent as the bearer token; without it the push carries no authorization. */
+  readonly token?: string;
+  /** Hears the status of the answer. */
+  readonly onStatus?: (status: number) => void;
+}
+
+/**
+ * Pushes families and returns how many bytes that took. Only 200 is success; a redirect is refused, since what came of it
+ * would say nothing of the push.
+ */
+export function push(families: readonly MetricFamily[], options: PushOptions): Promise<number> {
+  const { url, token, client, timeoutMs, signal } = options;
+  const body = new Uint8Array(frameSnappy(encodeFamilies(families)));
+  const headers: Record<string, string> = { "content-type": PROTOBUF_CONTENT_TYPE, "content-encoding": "snappy" };
+  if (token !== undefined) headers.authorization = `Bearer ${token}`;
+  const request = { attempt: "Cannot push to", url, method: "POST" as const, headers, body, client, timeoutMs, signal };
+  return call(request, async (response) => {
+    options.onStatus?.(response.status);
+    if (response.status >= 300 && response.status < 400) {
+      const target = URL.parse(response.headers.get("location") ?? "", url);
+      const where = target ? ` to ${target.origin}` : "";
+      throw new Error(
+        `it redirects${where}, which a push does not follow: point --to or --to-upload at the server itself`,
+      );
+    }
+    if (response.status !== 200) throw await refusal(response, { hints: HINTS, secrets: token ? [token] : [] });
+    return body.length;
+  });
+}

@@ -1,0 +1,203 @@
+/**
+ * What the client works by: its options and the files they name, read, checked and joined.
+ *
+ * @module
+ */
+
+import { formatDuration } from "../common/duration.ts";
+import type { Logger } from "../common/log.ts";
+import { flagOf, UsageError } from "../common/options.ts";
+import { readSelectorFile } from "../common/exposition/selector.ts";
+import { anonymize } from "../common/transforms/anonymize.ts";
+import { dropEmpty } from "../common/transforms/drop_empty.ts";
+import { dropInvalid, isFamilyName, isLabelName, isTooLong } from "../common/transforms/drop_invalid.ts";
+import { pipeline, type Transform } from "../common/transforms/pipeline.ts";
+import { rename } from "../common/transforms/rename.ts";
+import { setLabels } from "../common/transforms/set_labels.ts";
+import { sortByTimestamp } from "../common/transforms/sort_by_timestamp.ts";
+import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
+import { TokenExchange } from "./authorization.ts";
+import { HttpClients } from "./http_client.ts";
+import type { ClientValues } from "./options.ts";
+import { Secret, tokenFault } from "./secret.ts";
+
+/** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
+const MAX_INTERVAL_MS = 86_400_000;
+
+/** What the client works by until it is reloaded. */
+export interface Settings {
+  /** Where to read. */
+  readonly from: URL;
+  /** The selectors of what to read. */
+  readonly matches: readonly string[];
+  /** The bearer token for reading. */
+  readonly fromToken: Secret | undefined;
+  /** Opens connections to read. */
+  readonly fromClients: HttpClients;
+  /** Where to push; undefined in a dry run only. */
+  readonly upload: URL | undefined;
+  /** Where the token to push with comes from; undefined if the push needs none. */
+  readonly exchange: TokenExchange | undefined;
+  /** Opens connections to the server. */
+  readonly toClients: HttpClients;
+  /** The rules up to the labels of the token exchange, with the salt as it is now. */
+  readonly rules: () => Promise<Transform>;
+  /** See the options of these names. */
+  readonly limitBytes: number;
+  /** In milliseconds. */
+  readonly intervalMs: number;
+  /** In milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What loading needs beside the options. */
+export interface LoadOptions {
+  /** Gets warnings. */
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Reads all files that the options name and checks everything, changing nothing.
+ *
+ * @throws {UsageError} on the first thing that the user must mend.
+ */
+export async function loadSettings(values: ClientValues, { log, now }: LoadOptions): Promise<Settings> {
+  checkNumbers(values);
+  const matches = await readMatches(values);
+  const openToken = (name: "fromToken" | "toToken") =>
+    Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
+  const fromToken = await openToken("fromToken");
+  const toToken = await openToken("toToken");
+  const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
+  return {
+    from: fromUrl(values.from),
+    matches,
+    fromToken,
+    fromClients: await openClients("fromCaFile", values),
+    upload,
+    exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
+    toClients: await openClients("toCaFile", values, log),
+    rules: await readRules(values, { log, now }),
+    limitBytes: values.limitBytes,
+    intervalMs: values.interval,
+    timeoutMs: values.timeout,
+  };
+}
+
+function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
+  for (const [name, ms] of Object.entries({ interval, timeout })) {
+    if (!(ms > 0 && ms <= MAX_INTERVAL_MS)) {
+      const range = `it must be more than 0 and at most ${formatDuration(MAX_INTERVAL_MS)}`;
+      throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)} as ${range}`);
+    }
+  }
+  if (limitBytes < 1) throw new UsageError("Bad --limit-bytes: Cannot take 0 bytes as nothing fits: write at least 1");
+}
+
+async function readMatches({ match, matchFile }: ClientValues): Promise<string[]> {
+  const selectors = [...match];
+  if (matchFile !== undefined) {
+    try {
+      selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const place = cause instanceof SyntaxError ? ` '${matchFile}'` : "";
+      throw new UsageError(`Bad --match-file${place}: ${reason}`, { cause });
+    }
+  }
+  if (selectors.length === 0) {
+    throw new UsageError("Cannot read anything without a selector: give --match or --match-file");
+  }
+  return selectors.map(({ text }) => text);
+}
+
+function fromUrl(from: URL): URL {
+  const url = new URL(from);
+  url.pathname = url.pathname.replace(/\/+$/, "") || "/federate";
+  return url;
+}
+
+function endpoints(
+  { to, toUpload, toAuth, id, dryRun }: ClientValues,
+  { hasToken }: { hasToken: boolean },
+): { upload: URL | undefined; authorize: URL | undefined } {
+  for (const [name, url] of Object.entries({ to, toUpload, toAuth })) {
+    if (url?.username || url?.password) {
+      throw new UsageError(`Bad ${flagOf(name)}: Cannot log in with a user name: give a token in --to-token-file`);
+    }
+  }
+  const upload = toUpload ?? (to && joined(to, "upload"));
+  const authorize = toAuth ?? (to && joined(to, "authorize"));
+  if (toAuth === undefined && id) authorize?.searchParams.append("id", id);
+  if (dryRun) return { upload, authorize };
+  if (upload === undefined) {
+    throw new UsageError("Cannot start without a place to push to: give --to, or --to-upload and --to-auth");
+  }
+  if (authorize && !hasToken) throw new UsageError("Cannot push without a token: give one in --to-token-file");
+  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without a place for it: give --to-auth");
+  if (toAuth === undefined && authorize && !authorize.searchParams.get("id")) {
+    throw new UsageError("Cannot exchange the token without an identifier: give --id");
+  }
+  return { upload, authorize };
+}
+
+function joined(to: URL, segment: string): URL {
+  const url = new URL(to);
+  url.pathname = url.pathname.replace(/\/*$/, `/${segment}`);
+  return url;
+}
+
+/** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
+async function openClients(name: "fromCaFile" | "toCaFile", values: ClientValues, log?: Logger): Promise<HttpClients> {
+  const { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath, [name]: caPath } = values;
+  if ((certPath === undefined) !== (keyPath === undefined)) {
+    throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
+  }
+  const clients = new HttpClients({ ca: caPath === undefined ? undefined : { path: caPath, name }, certPath, keyPath });
+  try {
+    (await clients.open()).close();
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  if (log && keyPath !== undefined) await warnIfExposed(keyPath, { option: "--tls-private-key-file", log });
+  return clients;
+}
+
+/** Builds the rules, anew only when the salt changes, since they remember the hashes that they made. */
+async function readRules(values: ClientValues, { log, now }: LoadOptions): Promise<() => Promise<Transform>> {
+  for (const [name, value] of values.label) {
+    if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}' as it is no name of a label`);
+    if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}' as its value has over 255 bytes`);
+  }
+  for (const [from, to] of values.rename) {
+    if (!isFamilyName(to)) {
+      throw new UsageError(`Bad --rename: Cannot rename '${from}' as '${to}' is no name of a metric`);
+    }
+  }
+  for (const name of values.anonymizeLabels) {
+    if (!isLabelName(name)) {
+      throw new UsageError(`Bad --anonymize-labels: Cannot anonymize '${name}' as it is no name of a label`);
+    }
+  }
+  const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;
+  const secret = await Secret.open({ name: "anonymizeSalt", text, path, log });
+  if (labels.length > 0 && secret === undefined) {
+    throw new UsageError("Cannot anonymize labels without a salt: give one in --anonymize-salt-file");
+  }
+  const clean = [
+    setLabels(values.label, { origin: "--label" }),
+    rename(values.rename),
+    dropInvalid({ now }),
+    dropEmpty,
+    sortByTimestamp,
+  ];
+  if (labels.length === 0 || secret === undefined) return () => Promise.resolve(pipeline(clean));
+  let built: { readonly salt: string; readonly rules: Transform } | undefined;
+  return async () => {
+    const salt = await secret.value();
+    if (built?.salt !== salt) built = { salt, rules: pipeline([...clean, anonymize({ labels, salt })]) };
+    return built.rules;
+  };
+}

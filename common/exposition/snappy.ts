@@ -1,0 +1,255 @@
+/**
+ * The snappy framing format (google/snappy `framing_format.txt`): a stream identifier, then chunks of at most 64 KiB, each
+ * with the masked CRC-32C of its uncompressed bytes. Blocks are compressed by hysnappy.
+ *
+ * @module
+ */
+
+import { snappyCompressor } from "hysnappy";
+import { LimitError } from "./metric_family.ts";
+
+const STREAM_IDENTIFIER = new Uint8Array([0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
+const CHUNK_BYTES = 65_536;
+/** Copies go by sixteen bytes, and so up to fifteen past their end. */
+const SPARE_BYTES = 16;
+/** The longest block that 64 KiB can compress to: `32 + n + n/6`, as the reference implementation bounds it. */
+const MAX_BLOCK_BYTES = 76_490;
+const COMPRESSED = 0x00;
+const UNCOMPRESSED = 0x01;
+const FIRST_SKIPPABLE = 0x80;
+const STREAM = 0xff;
+
+// "Slicing by 16": sixteen tables of 256, so that four words are folded in a step. Measured on 64 KiB against slicing by 8
+// over single bytes: 0.57 of its time. Words are read in place, which takes a little-endian machine, as all of Deno's are.
+const CRC_TABLE: Int32Array = (() => {
+  const table = new Int32Array(16 * 256);
+  for (let n = 0; n < 256; n++) {
+    let crc = n;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+    table[n] = crc;
+  }
+  for (let n = 256; n < table.length; n++) table[n] = (table[n - 256] >>> 8) ^ table[table[n - 256] & 0xff];
+  return table;
+})();
+
+/** The CRC-32C (Castagnoli, RFC 3720) of `bytes`, as an unsigned 32-bit integer. */
+export function crc32c(bytes: Uint8Array): number {
+  const table = CRC_TABLE;
+  let crc = -1;
+  let at = 0;
+  if (bytes.byteOffset % 4 === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+    const end = words.length - words.length % 4;
+    for (; at < end; at += 4) {
+      const a = crc ^ words[at], b = words[at + 1], c = words[at + 2], d = words[at + 3];
+      crc = table[3840 + (a & 255)] ^ table[3584 + (a >>> 8 & 255)] ^ table[3328 + (a >>> 16 & 255)] ^
+        table[3072 + (a >>> 24)] ^
+        table[2816 + (b & 255)] ^ table[2560 + (b >>> 8 & 255)] ^ table[2304 + (b >>> 16 & 255)] ^
+        table[2048 + (b >>> 24)] ^
+        table[1792 + (c & 255)] ^ table[1536 + (c >>> 8 & 255)] ^ table[1280 + (c >>> 16 & 255)] ^
+        table[1024 + (c >>> 24)] ^
+        table[768 + (d & 255)] ^ table[512 + (d >>> 8 & 255)] ^ table[256 + (d >>> 16 & 255)] ^ table[d >>> 24];
+    }
+    at *= 4;
+  }
+  for (; at < bytes.length; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]) & 255];
+  return ~crc >>> 0;
+}
+
+/** Rotated and offset, so that a CRC of data that holds CRCs stays a good check. */
+function maskedCrc(bytes: Uint8Array): number {
+  const crc = crc32c(bytes);
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
+/** Compresses and frames `raw`. An empty input is the stream identifier alone. */
+export function frameSnappy(raw: Uint8Array): Uint8Array {
+  const compress = snappyCompressor();
+  const chunks = Math.ceil(raw.length / CHUNK_BYTES);
+  const out = new Uint8Array(STREAM_IDENTIFIER.length + raw.length + 8 * chunks);
+  out.set(STREAM_IDENTIFIER);
+  let length = STREAM_IDENTIFIER.length;
+  for (let at = 0; at < raw.length; at += CHUNK_BYTES) {
+    const chunk = raw.subarray(at, at + CHUNK_BYTES);
+    const block = compress(chunk);
+    // As the reference does: a block that saves less than an eighth is not worth the work of reading it.
+    const worthIt = block.length < chunk.length - (chunk.length >> 3);
+    const data = worthIt ? block : chunk;
+    const crc = maskedCrc(chunk);
+    out[length] = worthIt ? COMPRESSED : UNCOMPRESSED;
+    writeUint24(out, length + 1, data.length + 4);
+    writeUint24(out, length + 4, crc & 0xffffff);
+    out[length + 7] = crc >>> 24;
+    out.set(data, length + 8);
+    length += 8 + data.length;
+  }
+  return out.slice(0, length);
+}
+
+function writeUint24(out: Uint8Array, at: number, value: number) {
+  out[at] = value & 0xff;
+  out[at + 1] = value >>> 8 & 0xff;
+  out[at + 2] = value >>> 16;
+}
+
+/**
+ * Reads framed snappy, and uses its output buffer again.
+ *
+ * Blocks are uncompressed in place rather than by hysnappy, which hands out every block in a new buffer: at a thousand
+ * pushes a second that is 200 MB of garbage a second.
+ */
+export class SnappyUnframer {
+  #out = new Uint8Array(4 * CHUNK_BYTES + SPARE_BYTES);
+  #view = new DataView(this.#out.buffer);
+
+  /**
+   * Uncompresses a whole stream of frames. The result is a view that the next call overwrites.
+   *
+   * Lengths that the input claims are checked against the limit before any memory is spent on them.
+   *
+   * @throws {SyntaxError} if the bytes are not framed snappy or a checksum does not match, with the offset.
+   * @throws {LimitError} if the stream holds more than `limitBytes`.
+   */
+  unframe(framed: Uint8Array, { limitBytes }: { limitBytes: number }): Uint8Array {
+    if (framed.length < STREAM_IDENTIFIER.length || !startsWith(framed, STREAM_IDENTIFIER)) {
+      throw malformed("no stream identifier", 0);
+    }
+    let length = 0;
+    for (let at = 0; at < framed.length;) {
+      if (at + 4 > framed.length) throw malformed("a chunk header is cut short", at);
+      const type = framed[at];
+      const bodyLength = framed[at + 1] | framed[at + 2] << 8 | framed[at + 3] << 16;
+      const body = at + 4;
+      const end = body + bodyLength;
+      if (end > framed.length) throw malformed("a chunk is cut short", at);
+      if (type === COMPRESSED || type === UNCOMPRESSED) {
+        if (bodyLength < 4) throw malformed("a chunk has no checksum", at);
+        if (bodyLength > 4 + MAX_BLOCK_BYTES) throw malformed("a chunk is too long", at);
+        const data = framed.subarray(body + 4, end);
+        const rawLength = type === COMPRESSED ? claimedLength(data, at) : data.length;
+        if (rawLength > CHUNK_BYTES) throw malformed("a chunk holds more than 64 KiB", at);
+        if (length + rawLength > limitBytes) {
+          throw new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+        }
+        this.#reserve(length + rawLength);
+        if (type === UNCOMPRESSED) this.#out.set(data, length);
+        else if (!uncompressBlock(data, this.#view, length, length + rawLength)) {
+          throw malformed("a block is malformed", at);
+        }
+        const raw = this.#out.subarray(length, length + rawLength);
+        const crc = (framed[body] | framed[body + 1] << 8 | framed[body + 2] << 16 | framed[body + 3] << 24) >>> 0;
+        if (maskedCrc(raw) !== crc) throw malformed("a checksum does not match", at);
+        length += rawLength;
+      } else if (type === STREAM) {
+        if (bodyLength !== 6 || !startsWith(framed.subarray(at), STREAM_IDENTIFIER)) {
+          throw malformed("a stream identifier is wrong", at);
+        }
+      } else if (type < FIRST_SKIPPABLE) {
+        throw malformed(`a chunk has the reserved type ${type}`, at);
+      }
+      at = end;
+    }
+    return this.#out.subarray(0, length);
+  }
+
+  #reserve(length: number) {
+    if (length + SPARE_BYTES <= this.#out.length) return;
+    const grown = new Uint8Array(2 * length + SPARE_BYTES);
+    grown.set(this.#out);
+    this.#out = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+/** Uncompresses framed snappy once, as {@linkcode SnappyUnframer.unframe} does, into bytes of the caller's own. */
+export function unframeSnappy(framed: Uint8Array, options: { limitBytes: number }): Uint8Array {
+  return new SnappyUnframer().unframe(framed, options).slice();
+}
+
+/**
+ * Uncompresses a block (google/snappy `format_description.txt`) to `start` to `end` of `out`, behind which there must be
+ * {@linkcode SPARE_BYTES}. False if the block is malformed or does not come to exactly that length.
+ */
+function uncompressBlock(block: Uint8Array, out: DataView, start: number, end: number): boolean {
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  const stop = block.length;
+  let from = 0, to = start;
+  while (from < stop && block[from] >= 0x80) from++;
+  for (from++; from < stop;) {
+    const tag = block[from++];
+    let length = tag >>> 2, offset = 0;
+    switch (tag & 3) {
+      case 0: {
+        if (length >= 60) {
+          const width = length - 59;
+          if (from + width > stop) return false;
+          length = 0;
+          for (let i = width - 1; i >= 0; i--) length = length * 256 + block[from + i];
+          from += width;
+        }
+        length++;
+        if (from + length > stop || to + length > end) return false;
+        let i = 0;
+        for (; i < length && from + i + 16 <= stop; i += 16) copy16(view, from + i, out, to + i);
+        for (; i < length; i++) out.setUint8(to + i, block[from + i]);
+        from += length;
+        to += length;
+        continue;
+      }
+      case 1:
+        if (from + 1 > stop) return false;
+        length = 4 + (length & 7);
+        offset = (tag >>> 5) << 8 | block[from++];
+        break;
+      case 2:
+        if (from + 2 > stop) return false;
+        length++;
+        offset = view.getUint16(from, true);
+        from += 2;
+        break;
+      default:
+        if (from + 4 > stop) return false;
+        length++;
+        offset = view.getUint32(from, true);
+        from += 4;
+    }
+    const source = to - offset;
+    if (offset === 0 || source < start || to + length > end) return false;
+    // A copy may reach into what it writes: from so many bytes back on, all that is read at a time is there.
+    if (offset >= 16) { for (let i = 0; i < length; i += 16) copy16(out, source + i, out, to + i); }
+    else if (offset >= 4) {
+      for (let i = 0; i < length; i += 4) out.setInt32(to + i, out.getInt32(source + i, true), true);
+    } else for (let i = 0; i < length; i++) out.setUint8(to + i, out.getUint8(source + i));
+    to += length;
+  }
+  return to === end;
+}
+
+/** Copies sixteen bytes: most copies are no longer, and the end of a loop by fewer would be mispredicted. */
+function copy16(from: DataView, at: number, out: DataView, to: number) {
+  const a = from.getInt32(at, true), b = from.getInt32(at + 4, true);
+  const c = from.getInt32(at + 8, true), d = from.getInt32(at + 12, true);
+  out.setInt32(to, a, true);
+  out.setInt32(to + 4, b, true);
+  out.setInt32(to + 8, c, true);
+  out.setInt32(to + 12, d, true);
+}
+
+/** The length that a snappy block claims in its head: a varint of at most 32 bits. */
+function claimedLength(block: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = 0; i < 5; i++) {
+    if (i >= block.length) break;
+    value += (block[i] & 0x7f) * 2 ** (7 * i);
+    if (block[i] < 0x80) return value;
+  }
+  throw malformed("a block has no length", at);
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, i) => bytes[i] === byte);
+}
+
+function malformed(what: string, at: number): SyntaxError {
+  return new SyntaxError(`Cannot read the framed snappy: ${what}, at offset ${at}`);
+}

@@ -1,0 +1,112 @@
+/**
+ * What is counted of HTTP requests and connections.
+ *
+ * @module
+ */
+
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Registry } from "../metrics.ts";
+import { type Handler, HttpError } from "./http.ts";
+
+/** The methods that get a label of their own; all others share `other`. */
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** The HTTP metrics of one program, registered once and shared by its listeners and handlers. */
+export class HttpMetrics {
+  readonly #requests: Counter<"code" | "handler" | "method">;
+  readonly #duration: Histogram<"code" | "handler" | "method">;
+  readonly #refused: Counter<"listener" | "reason">;
+  readonly #cut: Counter<"listener" | "reason">;
+  readonly #open = new Map<string, () => number>();
+
+  /** Registers the metrics. */
+  constructor(registry: Registry) {
+    const registers = [registry], open = this.#open;
+    this.#requests = new Counter({
+      name: "http_requests_total",
+      help: "Requests answered, by status code, handler and method.",
+      labelNames: ["code", "handler", "method"],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: "http_request_duration_seconds",
+      help: "Time from the headers of a request to the end of its response.",
+      labelNames: ["code", "handler", "method"],
+      // The field's buckets from 0.25 up, and finer ones below: a push takes milliseconds here.
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.#refused = new Counter({
+      name: "telemeter_http_connections_refused_total",
+      help: "Connections closed at once as there were too many, in total or of their address.",
+      labelNames: ["listener", "reason"],
+      registers,
+    });
+    this.#cut = new Counter({
+      name: "telemeter_http_connections_cut_total",
+      help: "Connections closed by the server for what they did or did not do.",
+      labelNames: ["listener", "reason"],
+      registers,
+    });
+    new Gauge({
+      name: "telemeter_http_connections",
+      help: "Open connections.",
+      labelNames: ["listener"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [listener, count] of open) this.set({ listener }, count());
+      },
+    });
+  }
+
+  /** Counts a request that took so long. */
+  observe({ code, handler, method, seconds }: {
+    code: number;
+    handler: string;
+    method: string;
+    seconds: number;
+  }): void {
+    const labels = { code: String(code), handler, method: METHODS.has(method) ? method.toLowerCase() : "other" };
+    this.#requests.inc(labels);
+    this.#duration.observe(labels, seconds);
+  }
+
+  /** Counts a connection that was not let in. */
+  refused(listener: string, reason: string): void {
+    this.#refused.inc({ listener, reason });
+  }
+
+  /** Counts a connection that was cut. */
+  cut(listener: string, reason: string): void {
+    this.#cut.inc({ listener, reason });
+  }
+
+  /** Shows how many connections a listener has open until the returned function is called. */
+  watchOpen(listener: string, count: () => number): () => void {
+    this.#open.set(listener, count);
+    return () => void this.#open.delete(listener);
+  }
+}
+
+/**
+ * Wraps a handler so that its requests are counted and timed under `name`. What the handler throws counts by the status
+ * that `respond()` gives it, and goes on.
+ */
+export function instrument(name: string, handler: Handler, metrics: HttpMetrics): Handler {
+  return async (request, peer) => {
+    const { method } = request, start = performance.now();
+    const observe = (code: number) =>
+      metrics.observe({ code, handler: name, method, seconds: (performance.now() - start) / 1_000 });
+    try {
+      const response = await handler(request, peer);
+      // A body is still to be sent; the time of its sending is the client's as well as ours.
+      if (response.body === null || peer.done === undefined) observe(response.status);
+      else void peer.done.then(() => observe(response.status));
+      return response;
+    } catch (error) {
+      observe(error instanceof HttpError ? error.status : 500);
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * Listeners: one function that runs a handler on the server that suits the network it faces.
+ *
+ * @module
+ */
+// Deno.serve is the faster one, and cannot defend itself: it has no time limits and no cap on connections, reads a refused
+// body to its end, and cannot change its certificate. guarded_server.ts does all that on node:http.
+
+import { plainAddress } from "./connection_guard.ts";
+import { listenGuarded } from "./guarded_server.ts";
+import { type Handler, respond } from "./http.ts";
+import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
+import { UsageError } from "../options.ts";
+
+/**
+ * Listens, and runs `handler` for each request. What it throws becomes a response by `respond()`.
+ *
+ * @throws {UsageError} if the address cannot be listened on.
+ */
+export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
+  const { address, hostile, tls } = options;
+  const start = hostile === undefined && tls === undefined ? listenTrusting : listenGuarded;
+  try {
+    if (address.hostname !== "") return await start(handler, options, address.hostname);
+    try {
+      return await start(handler, options, "::");
+    } catch (error) {
+      // "::" stands for every address of IPv4 too; a machine without IPv6 has none for it.
+      if (reasonOf(error) === TAKEN) throw error;
+      return await start(handler, options, "0.0.0.0");
+    }
+  } catch (cause) {
+    const { hostname, port } = address;
+    const shown = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+    throw new UsageError(`Cannot listen on ${shown}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function listenTrusting(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
+  const { address, drainMs = 10_000, log } = options;
+  const inFlight = new Set<Promise<void>>(), kill = new AbortController();
+  let draining = false;
+  const serving = { hostname, port: address.port, signal: kill.signal, onListen: () => {} };
+  const server = Deno.serve(serving, async (request, { remoteAddr, completed }) => {
+    if (draining) return new Response("The server stops\n", { status: 503, headers: { connection: "close" } });
+    const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
+    inFlight.add(done);
+    try {
+      return await handler(request, { address: plainAddress(remoteAddr.hostname), done });
+    } catch (error) {
+      return respond(error, { log, request });
+    }
+  });
+  const { hostname: bound, port } = server.addr;
+  return Promise.resolve({
+    hostname: bound,
+    port,
+    url: urlOf({ secure: false, hostname: bound, port }),
+    [Symbol.asyncDispose]: async () => {
+      // After shutdown() the signal cuts nothing any more, and throws where nobody can catch it. So the requests are waited
+      // for first; what shutdown() then still waits for are clients that owe the rest of a request or take no response.
+      draining = true;
+      const { promise: overdue, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, drainMs);
+      await Promise.race([Promise.all(inFlight), overdue]);
+      if (inFlight.size > 0) kill.abort();
+      await (kill.signal.aborted ? server.finished : Promise.race([server.shutdown(), overdue]));
+      clearTimeout(timer);
+    },
+  });
+}
+
+const TAKEN = "another program listens there; stop it or choose another port";
+
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof Deno.errors.AddrInUse || message.includes("EADDRINUSE")) return TAKEN;
+  if (cause instanceof Deno.errors.AddrNotAvailable || /EADDRNOTAVAIL|EINVAL/.test(message)) {
+    return "this machine does not have that address";
+  }
+  if (cause instanceof Deno.errors.PermissionDenied || message.includes("EACCES")) {
+    return "the system does not permit it; choose a port above 1023";
+  }
+  return message;
+}

@@ -1,0 +1,56 @@
+/**
+ * Makes single executables of the server and the client in `bin/`, with the permissions that their tasks give them.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import configuration from "../deno.json" with { type: "json" };
+import { runToEnd } from "./child.ts";
+
+/** The programs that are compiled: the task of each, and its executable. */
+export const EXECUTABLES = { server: "bin/telemeter-server", client: "bin/telemeter-client" } as const;
+
+/** The arguments of `deno` that compile the program of a task, without some files of the packages that it uses. */
+export function compileArguments(
+  task: keyof typeof EXECUTABLES,
+  { exclude }: { exclude: readonly string[] },
+): string[] {
+  const [deno, run, ...words] = configuration.tasks[task].split(" ");
+  if (deno !== "deno" || run !== "run") throw new TypeError(`Cannot compile the task ${task} as it is no deno run`);
+  const main = words.pop()!;
+  return [
+    "compile",
+    ...words,
+    // Not those that only tests use.
+    "--exclude-unused-npm",
+    ...exclude.map((path) => `--exclude=${path}`),
+    `--output=${EXECUTABLES[task]}`,
+    main,
+  ];
+}
+
+/**
+ * The files to leave out, given what `deno info --json` says of a program. bintrees, which prom-client uses, ships a test
+ * sample without an extension that is a 2 MB list of numbers: taken for a program, it overflows the compiler's stack.
+ */
+export function excludedFiles(info: string): string[] {
+  const packages: Readonly<Record<string, { name: string; localPath: string }>> = JSON.parse(info).npmPackages;
+  return Object.values(packages).filter(({ name }) => name === "bintrees").map(({ localPath }) =>
+    join(localPath, "test")
+  );
+}
+
+async function deno(args: readonly string[]): Promise<string> {
+  const outcome = await runToEnd(Deno.execPath(), args, { cwd: new URL("..", import.meta.url) });
+  if (outcome?.success) return outcome.stdout;
+  throw new Error(`deno ${args.join(" ")} failed:\n${outcome?.output}`);
+}
+
+if (import.meta.main) {
+  for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
+    const exclude = excludedFiles(await deno(["info", "--json", `${task}/main.ts`]));
+    await deno(compileArguments(task, { exclude }));
+    Deno.stdout.writeSync(new TextEncoder().encode(`${EXECUTABLES[task]}\n`));
+  }
+}

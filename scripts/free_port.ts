@@ -1,0 +1,34 @@
+/**
+ * Ports for programs that must be found at the same place again after a restart.
+ *
+ * @module
+ */
+
+// Below the ports that systems lend to outgoing connections (Linux from 32768, others from 49152): one of those may be
+// taken, by a mere scrape, while the program that listens there is being restarted.
+const FIRST_PORT = 10_000;
+const PORTS = 20_000;
+const ATTEMPTS = 100;
+
+/** Whether nothing listens on a TCP port of this machine. */
+export function isFree(port: number): boolean {
+  try {
+    Deno.listen({ hostname: "0.0.0.0", port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
+/** A TCP port that nothing listens on, the preferred one if that is free. */
+export function freePort({ preferred }: { preferred?: number } = {}): number {
+  if (preferred !== undefined && isFree(preferred)) return preferred;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (isFree(port)) return port;
+  }
+  throw new Error(
+    `Cannot find a free port: ${ATTEMPTS} tried ones between ${FIRST_PORT} and ${FIRST_PORT + PORTS} are taken`,
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * All of Telemeter on this machine, with a real Prometheus at each end: to look at (`deno task demo`) or to check
+ * (`deno task integration`).
+ *
+ * @module
+ */
+
+import { formatDuration } from "../common/duration.ts";
+import { parseOptions, type Program, url, UsageError } from "../common/options.ts";
+import { eventually } from "./eventually.ts";
+import { freePort, isFree } from "./free_port.ts";
+import { integrationChecks } from "./integration_checks.ts";
+import { describeRunner, findPrometheus } from "./prometheus.ts";
+import { type Stack, startStack } from "./stack.ts";
+import { CLUSTER_ID } from "./stack_plan.ts";
+
+/** Where people find the Prometheus of the demo in which series arrive. */
+const DEMO_PORT = 9005;
+/** How many servers there are. */
+const SERVERS = 1;
+/** So fast that something is to be seen at once; the TTL is the default. */
+const DEMO_PACE = { interval: "2s", ttl: "10m" };
+/** As fast as the Prometheuses are, and a TTL that outlasts the restart of a server on a slow machine. */
+const INTEGRATION_PACE = { interval: "1s", ttl: "20s" };
+
+/** How often the demo says that it still waits, and for how long it does, in milliseconds. */
+const PROGRESS_MS = 5_000;
+const DEMO_PATIENCE_MS = 24 * 3_600_000;
+/** How many of the first series are printed. */
+const SHOWN_SERIES = 10;
+
+const PROGRAM: Program<Record<never, never>> = {
+  name: "integration",
+  summary: "Runs all of Telemeter on this machine, with a real Prometheus at each end: to look at, or to check.",
+  arguments: {
+    MODE: "demo (stays up until Ctrl-C) or integration (checks and ends)",
+    "URL?": "A Prometheus to read in the demo, in place of one that is started",
+    "TOKEN?": "The bearer token that it asks for",
+  },
+  options: {},
+};
+
+interface Source {
+  readonly url: URL;
+  readonly token?: string;
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+/** Shows the whole until the signal. */
+async function demo({ source, signal }: { source?: Source; signal: AbortSignal }): Promise<void> {
+  if (!isFree(DEMO_PORT)) throw new UsageError(`Port ${DEMO_PORT} is taken: stop what listens there and try again`);
+  const runner = await findPrometheus({ say });
+  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  const startMs = performance.now();
+  const portFor = (usual: number) => freePort({ preferred: usual });
+  await using stack = await startStack({ runner, pace: DEMO_PACE, servers: SERVERS, source, portFor, say, signal });
+  const lost = stack.crew.lost.then((child) => {
+    throw new Error(`The program ${child.name} ended although nobody asked it to; its last lines:\n${child.tail()}`);
+  });
+  const shown = async () => {
+    await showFirstSeries(stack, { startMs, signal });
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  };
+  await Promise.race([shown(), lost]);
+  say("Stops everything");
+}
+
+async function showFirstSeries(
+  { central, crew, source }: Stack,
+  { startMs, signal }: { startMs: number; signal: AbortSignal },
+) {
+  const selector = `{_id="${CLUSTER_ID}"}`;
+  const seconds = () => ((performance.now() - startMs) / 1_000).toFixed(1);
+  let nextMs = performance.now() + PROGRESS_MS;
+  say("Waits for the first series to arrive");
+  const series = await eventually("the first series to arrive", async (signal) => {
+    const series = await central.query(selector, { signal });
+    // Our own source begins with an alert alone, before its first scrape.
+    if (series.length > (source === undefined ? 0 : 1)) return series;
+    if (performance.now() < nextMs) return undefined;
+    nextMs += PROGRESS_MS;
+    const words = crew.children.find(({ name }) => name === "client")?.lines.at(-1);
+    say(`None after ${seconds()} s; the client's last line is: ${words}`);
+    return undefined;
+  }, { timeoutMs: DEMO_PATIENCE_MS, signal });
+  say(`After ${seconds()} s there are ${series.length}${series.length > SHOWN_SERIES ? ", such as" : ""}:`);
+  for (const { labels: { __name__: name, ...labels }, value } of series.slice(0, SHOWN_SERIES)) {
+    say(`  ${name}{${Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(", ")}} ${value}`);
+  }
+  const at = new URL(`http://localhost:${DEMO_PORT}/graph?g0.tab=1`);
+  at.searchParams.set("g0.expr", selector);
+  say(`Look at them: ${at}`);
+  say("Ctrl-C stops everything");
+}
+
+/** Checks every claim, and ends. Returns whether all hold. */
+async function integration({ signal }: { signal: AbortSignal }): Promise<boolean> {
+  const runner = await findPrometheus({ say });
+  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  await using stack = await startStack({ runner, pace: INTEGRATION_PACE, servers: SERVERS, say, signal });
+  const lost = stack.crew.lost.then((child) => {
+    throw new Error(`the program ${child.name} ended although nobody asked it to`);
+  });
+  for (const { claim, check } of integrationChecks(stack, { pace: INTEGRATION_PACE, signal })) {
+    const startMs = performance.now();
+    try {
+      await Promise.race([check(), lost]);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      for (const child of stack.crew.children) say(`--- the last lines of ${child.name}\n${child.tail()}\n`);
+      say(`failed: ${claim}: ${(error as Error).message}`);
+      return false;
+    }
+    say(`passed: ${claim} (${((performance.now() - startMs) / 1_000).toFixed(1)} s)`);
+  }
+  return true;
+}
+
+/** Runs the mode that the command line names and returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  // A second Ctrl-C changes nothing: what stops has a deadline, and leaving earlier would leave programs behind.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
+  }
+  const { signal } = stop;
+  try {
+    const parsed = parseOptions(PROGRAM, args);
+    if ("help" in parsed) {
+      say(parsed.help);
+      return 0;
+    }
+    const [mode, from, token] = parsed.arguments;
+    if (mode === "demo") {
+      await demo({ source: from === undefined ? undefined : { url: url.read([from]), token }, signal });
+      return 0;
+    }
+    if (mode !== "integration" || from !== undefined) {
+      throw new UsageError("Choose: demo [URL [TOKEN]], or integration");
+    }
+    const startMs = performance.now();
+    const ok = await integration({ signal });
+    say(`tests: ${ok ? "ok" : "failed"} (${formatDuration(Math.round(performance.now() - startMs))})`);
+    return ok ? 0 : 1;
+  } catch (error) {
+    if (signal.aborted) {
+      say(`${(signal.reason as Error).message}: all that was started is gone`);
+      return args[0] === "demo" ? 0 : 130;
+    }
+    say(error instanceof Error ? error.message : String(error));
+    return error instanceof UsageError || error instanceof SyntaxError ? 2 : 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,153 @@
+/**
+ * What must hold from end to end, each claim checked by queries to the Prometheus where series arrive.
+ *
+ * @module
+ */
+
+import { parseDuration } from "../common/duration.ts";
+import { eventually } from "./eventually.ts";
+import type { QuerySample } from "./prometheus.ts";
+import { ALERT_NAME, RECORDED_NAME, REPLICA_LABEL } from "./prometheus_config.ts";
+import type { Stack } from "./stack.ts";
+import { ANONYMIZED_LABEL, CLUSTER_ID, type Pace, UNLISTED_NAME } from "./stack_plan.ts";
+
+/** What the checks work on. */
+export interface CheckOptions {
+  /** How often things happen in the stack. */
+  readonly pace: Pace;
+  /** Aborted when the trial is to end early. */
+  readonly signal: AbortSignal;
+}
+
+/** One claim. */
+export interface Check {
+  /** What holds, as a sentence for the trial's report. */
+  readonly claim: string;
+  /** Throws if the claim does not hold. */
+  readonly check: () => Promise<void>;
+}
+
+/** How long what is to come may take, in milliseconds: the pace is seconds, but machines may be slow. */
+const SOON_MS = 30_000;
+/** How much later than at the end of its TTL a series may be seen to end, in milliseconds: a scrape, on a slow machine. */
+const LATE_MS = 10_000;
+
+/**
+ * The checks of a stack that reads a source of its own. They build on each other: run them in order, up to the first
+ * that throws. Towards the end they stop the client and kill servers.
+ */
+export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions): Check[] {
+  const { central, servers, salt } = stack;
+  const ours = `_id="${CLUSTER_ID}"`;
+  let lastSampleMs = 0;
+
+  const arrival = (selector: string, { after = 0 }: { after?: number } = {}): Promise<QuerySample[]> =>
+    eventually(`${selector} to arrive`, async (signal) => {
+      const series = await central.query(`${selector} and timestamp(${selector}) > ${after / 1_000}`, { signal });
+      return series.length > 0 ? series : undefined;
+    }, { timeoutMs: SOON_MS, signal });
+
+  const end = (selector: string, { timeoutMs }: { timeoutMs: number }): Promise<true> =>
+    eventually(
+      `${selector} to end`,
+      async (signal) => (await central.query(selector, { signal })).length === 0,
+      { timeoutMs, signal },
+    );
+
+  const absence = async (selector: string): Promise<void> => {
+    const series = await central.query(selector, { signal });
+    expect(series.length === 0, `there is ${JSON.stringify(series[0]?.labels)}`);
+  };
+
+  /** What the client last pushed, in the text format, once that has a text and has come out at the far end. */
+  const pushed = async (text: string): Promise<string> => {
+    const page = await eventually(`the client to push ${text}`, async (signal) => {
+      const page = await (await fetch(new URL("federate", stack.clientUrl), { signal })).text();
+      return page.includes(text) ? page : undefined;
+    }, { timeoutMs: SOON_MS, signal });
+    await arrival(`up{${ours}}`, { after: Date.now() });
+    return page;
+  };
+
+  return [
+    {
+      claim: `the series arrive with ${ours}`,
+      check: async () => {
+        const [up] = await arrival(`up{${ours}}`);
+        expect(up.value === 1, `up is ${up.value}, not 1 as at the source`);
+        await arrival(`{__name__="${RECORDED_NAME}",${ours}}`);
+      },
+    },
+    {
+      claim: "ALERTS arrives as alerts",
+      check: async () => {
+        await arrival(`alerts{${ours},alertname="${ALERT_NAME}",alertstate="firing"}`);
+        await absence(`ALERTS{${ours}}`);
+      },
+    },
+    {
+      claim: `the label ${ANONYMIZED_LABEL} arrives as the hash of salt and value, the value nowhere`,
+      check: async () => {
+        const value = stack.source!.url.host;
+        await arrival(`up{${ours},${ANONYMIZED_LABEL}="${await hashOf(salt + value)}"}`);
+        await absence(`{${ours},${ANONYMIZED_LABEL}="${value}"}`);
+      },
+    },
+    {
+      claim: "a series without instance and job gets none of the server's",
+      check: async () => {
+        await arrival(`{__name__="${RECORDED_NAME}",${ours},instance=""}`);
+        await arrival(`alerts{${ours},instance="",job=""}`);
+      },
+    },
+    {
+      claim: `the label ${REPLICA_LABEL} is pushed and elided`,
+      check: async () => {
+        await pushed(`${REPLICA_LABEL}="`);
+        await absence(`{${ours},${REPLICA_LABEL}!=""}`);
+      },
+    },
+    {
+      claim: `the series ${UNLISTED_NAME} is pushed and not on the allow-list`,
+      check: async () => {
+        await pushed(`\n${UNLISTED_NAME}{`);
+        await absence(`{__name__="${UNLISTED_NAME}",${ours}}`);
+      },
+    },
+    {
+      claim: "a server that is killed and started again shows the series before any new push",
+      check: async () => {
+        const page = await pushed("\nup{");
+        lastSampleMs = Number(/^up\{.*\} 1 (\d+)$/m.exec(page)?.[1]);
+        await stack.stopClient();
+        for (const server of servers) await server.kill();
+        await end(`{${ours}}`, { timeoutMs: SOON_MS });
+        for (const server of servers) await server.start({ signal });
+        await arrival(`up{${ours}}`);
+        await arrival(`{__name__="${RECORDED_NAME}",${ours}}`);
+        await arrival(`alerts{${ours}}`);
+      },
+    },
+    {
+      claim: `the series end ${pace.ttl} after the last sample that the client pushed`,
+      check: async () => {
+        const endMs = lastSampleMs + parseDuration(pace.ttl);
+        await end(`{${ours}}`, { timeoutMs: endMs - Date.now() + LATE_MS });
+        expect(Date.now() >= endMs, `they ended ${endMs - Date.now()} ms too early`);
+        const targets = await central.query('up{job="telemeter"}', { signal });
+        const scraped = targets.filter(({ value }) => value === 1);
+        expect(scraped.length === servers.length, "they ended because a server could not be scraped");
+      },
+    },
+  ];
+}
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+/** The hash of wire.md by its words: base64url without padding of the first 9 bytes of SHA-256. */
+async function hashOf(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return btoa(String.fromCharCode(...digest.subarray(0, 9))).replaceAll("+", "-").replaceAll("/", "_");
+}

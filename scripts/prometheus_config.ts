@@ -1,0 +1,60 @@
+/**
+ * The configuration files of the two Prometheuses at the ends of Telemeter.
+ *
+ * @module
+ */
+// They are written as JSON, which YAML includes, and keep to what version 2.42 knows.
+
+/** Files by name; Prometheus starts with `prometheus.yml`. */
+export type ConfigFiles = Readonly<Record<string, string>>;
+
+/** A label that tells replicas of a Prometheus apart: of no use beyond it, so the server elides it. */
+export const REPLICA_LABEL = "prometheus_replica";
+/** The series that the source's recording rule makes. */
+export const RECORDED_NAME = "job:up:count";
+/** The alert of the source that fires at once and always. */
+export const ALERT_NAME = "AlwaysFiring";
+
+const PACE = { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" };
+
+/** A Prometheus that watches itself, with one recording rule and one alert that fires. */
+export function sourceConfig({ port }: { port: number }): ConfigFiles {
+  return files({
+    "prometheus.yml": {
+      global: { ...PACE, external_labels: { [REPLICA_LABEL]: "source-0" } },
+      rule_files: ["rules.yml"],
+      scrape_configs: [{ job_name: "prometheus", static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
+    },
+    "rules.yml": {
+      groups: [{
+        name: "telemeter",
+        rules: [
+          { record: RECORDED_NAME, expr: "count by (job) (up)" },
+          { alert: ALERT_NAME, expr: "vector(1)", labels: { severity: "none" } },
+        ],
+      }],
+    },
+  });
+}
+
+/** A Prometheus that scrapes `/federate` of Telemeter servers, named as it reaches them: `HOST:PORT`. */
+export function centralConfig({ servers }: { servers: readonly string[] }): ConfigFiles {
+  return files({
+    "prometheus.yml": {
+      global: PACE,
+      scrape_configs: [{
+        job_name: "telemeter",
+        metrics_path: "/federate",
+        // The labels of the series say where they come from, not those of the server that shows them.
+        honor_labels: true,
+        static_configs: [{ targets: servers }],
+      }],
+    },
+  });
+}
+
+function files(contents: Readonly<Record<string, unknown>>): ConfigFiles {
+  return Object.fromEntries(
+    Object.entries(contents).map(([name, data]) => [name, JSON.stringify(data, null, 2) + "\n"]),
+  );
+}

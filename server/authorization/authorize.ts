@@ -1,0 +1,187 @@
+/**
+ * `POST /authorize?id=ID`: exchanges a client's initial token for one that it pushes with.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
+import { explain } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import { UsageError } from "../../common/options.ts";
+import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
+import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../pushes/rate_limit.ts";
+import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
+
+/** What {@linkcode authorizeHandler} works with. */
+export interface AuthorizeOptions {
+  /** Decides. */
+  readonly authorizer: Authorizer;
+  /** Issues the tokens. */
+  readonly signer: TokenSigner;
+  /** The label that holds the cluster's id. */
+  readonly partitionLabel: string;
+  /** Labels that every token carries besides. */
+  readonly requiredLabels: ReadonlyMap<string, string>;
+  /** How long a token is valid, in seconds. */
+  readonly expireSeconds: number;
+  /** Ids that get no token. */
+  readonly revoked?: { has(id: string): Promise<boolean> };
+  /**
+   * Exchanges from one address (IPv6: one /64). Loose, as the clients of a whole site may share an address and all come back
+   * at once after an outage.
+   *
+   * @default {AUTHORIZE_LIMIT}
+   */
+  readonly addressLimit?: BucketOptions;
+  /**
+   * Exchanges with one initial token, which all clusters of an account may share.
+   *
+   * @default {AUTHORIZE_LIMIT}
+   */
+  readonly tokenLimit?: BucketOptions;
+  /** Told why an answer is 500. */
+  readonly log: Logger;
+  /**
+   * The time, in milliseconds since the epoch.
+   *
+   * @default {Date.now}
+   */
+  readonly now?: () => number;
+  /**
+   * The time for the limits, in milliseconds of a clock that does not go back.
+   *
+   * @default {() => performance.now()}
+   */
+  readonly elapsed?: () => number;
+}
+
+/** 5,000 clusters at once, then 50 a second. */
+export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
+
+const FORM_LIMIT_BYTES = 4_096;
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
+/** The response to a client that is let in, as the programs in the field read it; at most 16 KiB. */
+interface TokenResponse {
+  readonly version: 1;
+  readonly token: string;
+  readonly expiresInSeconds: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes the handler.
+ *
+ * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
+ * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 500 with a request id that the log explains.
+ *
+ * @throws {UsageError} if it could never issue a token that is any good.
+ */
+export function authorizeHandler(options: AuthorizeOptions): Handler {
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, revoked, log } = options;
+  const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
+  const { now = Date.now, elapsed = () => performance.now() } = options;
+  if (expireSeconds < 1) throw new UsageError("Bad --token-expire-seconds: a token must be good for at least a second");
+  for (const [name, value] of requiredLabels) {
+    if (!isLabelValue(value)) {
+      throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);
+    }
+  }
+  const byAddress = new Buckets(addressLimit);
+  const byToken = new Buckets(tokenLimit);
+
+  return async (request, peer) => {
+    if (request.method !== "POST") {
+      throw new HttpError(405, "Cannot authorise by this method: use POST", {
+        reason: "method",
+        headers: { allow: "POST" },
+      });
+    }
+    limit(byAddress.take(addressGroup(peer.address), elapsed()));
+    const id = await clusterIdOf(request);
+    const token = bearerToken(request);
+    // The hash, as tokens made up by a hostile client may be long.
+    limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
+    if (await revoked?.has(id)) {
+      throw new HttpError(403, "Cannot authorise this cluster: its id is revoked", { reason: "revoked" });
+    }
+    try {
+      const { accountId } = await authorizer.authorize(token, id, request.signal);
+      const labels = new Map([...requiredLabels, [partitionLabel, id]]);
+      const response: TokenResponse = {
+        version: 1,
+        token: await signer.sign({ labels, subject: accountId, expireSeconds, now: now() }),
+        expiresInSeconds: expireSeconds,
+        labels: Object.fromEntries(labels),
+      };
+      return Response.json(response, { headers: { "cache-control": "no-store" } });
+    } catch (error) {
+      if (error instanceof AuthorizationRefused) throw refusal(error);
+      if (request.signal.aborted) throw clientGone(error);
+      const requestId = crypto.randomUUID();
+      log.error("Cannot authorise a cluster", { requestId, cluster: id, reason: explain(error) });
+      throw new HttpError(500, `Internal server error, requestid=${requestId}`, { reason: "authorizer", cause: error });
+    }
+  };
+}
+
+function limit(waitMs: number) {
+  if (waitMs === 0) return;
+  throw new HttpError(429, "Too many requests: try again later", {
+    reason: "rate",
+    headers: { "retry-after": retryAfterSeconds(waitMs) },
+  });
+}
+
+function refusal({ status, message }: AuthorizationRefused): HttpError {
+  const headers: Partial<Record<number, Record<string, string>>> = {
+    401: { "www-authenticate": "Bearer" },
+    429: { "retry-after": "300" },
+  };
+  return new HttpError(status, message, { reason: "refused", headers: headers[status] });
+}
+
+/** The id from an url-encoded body, else from the query. */
+async function clusterIdOf(request: Request): Promise<string> {
+  const mediaType = (request.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
+  const form = mediaType === FORM_TYPE ? await readForm(request) : "";
+  const id = firstValue(form, "id") ?? firstValue(new URL(request.url).search.slice(1), "id");
+  if (id === undefined || id === "") {
+    throw badRequest("the parameter 'id' is missing from the query or the url-encoded body");
+  }
+  if (!isLabelValue(id)) throw badRequest("the parameter 'id' has more than 255 bytes");
+  return id;
+}
+
+async function readForm(request: Request): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readBody(request, { limitBytes: FORM_LIMIT_BYTES }));
+  } catch (error) {
+    if (error instanceof TypeError) throw badRequest("the body is not UTF-8");
+    if (error instanceof HttpError && error.status === 413) {
+      throw badRequest(`the body has more than ${FORM_LIMIT_BYTES} bytes`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * The first value of a name in an url-encoded form. `URLSearchParams` would do, but it reads every malformed byte as U+FFFD, so
+ * that different bytes became one and the same id.
+ */
+function firstValue(form: string, name: string): string | undefined {
+  for (const pair of form.split("&")) {
+    const [key, value = ""] = pair.split(/=(.*)/s, 2);
+    try {
+      if (decodeURIComponent(key.replaceAll("+", " ")) === name) return decodeURIComponent(value.replaceAll("+", " "));
+    } catch {
+      throw badRequest("a parameter is not percent-encoded UTF-8");
+    }
+  }
+  return undefined;
+}
+
+function badRequest(what: string): HttpError {
+  return new HttpError(400, `Cannot authorise: ${what}`, { reason: "id" });
+}

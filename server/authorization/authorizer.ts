@@ -1,0 +1,176 @@
+/**
+ * Who may push: asks an upstream authorizer ("tollbooth") whether a token may speak for a cluster, or lets anybody in.
+ *
+ * @module
+ */
+
+import { accountIdOf } from "../../common/fnv.ts";
+import { readUpTo } from "../../common/http/read_up_to.ts";
+
+/** What an authorizer says of a token and a cluster that it lets in. */
+export interface Authorization {
+  /** Whom the token belongs to; the subject of the client's tokens. */
+  readonly accountId: string;
+}
+
+/** Decides whether a token may speak for a cluster. */
+export interface Authorizer {
+  /**
+   * Asks once. Aborting the signal ends the wait.
+   *
+   * @throws {AuthorizationRefused} if the answer is no; any other error means that there is no answer.
+   */
+  authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization>;
+}
+
+/** The status of a refusal. */
+export type RefusalStatus = 401 | 403 | 404 | 409 | 429;
+
+/** What a refusal tells the client: the upstream's own words stay with us. */
+const REFUSALS: Readonly<Record<RefusalStatus, string>> = {
+  401: "the token is not known",
+  403: "the token may not be used for this cluster",
+  404: "the cluster is not known",
+  409: "the cluster's id is in use under another account, or is not random enough",
+  429: "too many requests: try again later",
+};
+
+/** An authorizer's no. The message may be shown to the client. */
+export class AuthorizationRefused extends Error {
+  /** Stable, for the place that maps refusals to HTTP responses. */
+  readonly code = "authorization_refused";
+  /** The name of the class. */
+  override readonly name = "AuthorizationRefused";
+
+  /** A refusal with the status that the authorizer gave. */
+  constructor(
+    /** The status to answer the client with. */
+    readonly status: RefusalStatus,
+  ) {
+    super(`Cannot authorise this cluster: ${REFUSALS[status]}`);
+  }
+}
+
+/** Lets every token speak for every cluster; the account is a hash of the token. For trials, and where the network is the wall. */
+export class OpenAuthorizer implements Authorizer {
+  /** Says yes. */
+  authorize(token: string): Promise<Authorization> {
+    return Promise.resolve({ accountId: accountIdOf(token) });
+  }
+}
+
+/** Hands out the access token for requests to the upstream authorizer. */
+export interface AccessTokens {
+  /** The token to use now. */
+  get(signal: AbortSignal): Promise<string>;
+  /** Called when `token` was refused, so that the next one is a new one; false if a new one would be no better. */
+  refused(token: string): boolean;
+}
+
+/** How an {@linkcode UpstreamAuthorizer} reaches its upstream. */
+export interface UpstreamOptions {
+  /** Where to ask. */
+  readonly url: URL;
+  /** Our own access to it, where it wants one. */
+  readonly access?: AccessTokens;
+  /**
+   * How long one question may take, in milliseconds: below the time that clients in the field wait, so that they see our answer.
+   *
+   * @default {15_000}
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Does the requests.
+   *
+   * @default {globalThis.fetch}
+   */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** The longest answer that is read, in bytes. */
+const ANSWER_LIMIT_BYTES = 32_768;
+/** The longest account id that is taken, in UTF-16 units: with the longest cluster id it still fits into a token. */
+const ACCOUNT_ID_LIMIT = 1_024;
+
+/** Asks an upstream authorizer over HTTP. */
+export class UpstreamAuthorizer implements Authorizer {
+  readonly #url: URL;
+  readonly #access?: AccessTokens;
+  readonly #timeoutMs: number;
+  readonly #fetch: typeof globalThis.fetch;
+
+  /** Asks nothing yet. */
+  constructor({ url, access, timeoutMs = 15_000, fetch = globalThis.fetch }: UpstreamOptions) {
+    this.#url = url;
+    this.#access = access;
+    this.#timeoutMs = timeoutMs;
+    this.#fetch = fetch;
+  }
+
+  /** Asks the upstream; see {@linkcode Authorizer.authorize}. */
+  async authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
+    const question = JSON.stringify({ cluster_id: clusterId, authorization_token: token, account_id: "" });
+    const ask = (access?: string) => this.#ask(question, { access, signal: deadline });
+    if (this.#access === undefined) return authorizationOf(await ask());
+    // A 401 may mean the client's token or our own access; a new access settles it, else the body does.
+    const access = await this.#access.get(deadline);
+    let answer = await ask(access);
+    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(deadline));
+    if (answer.status === 401 && !hasErrorName(answer)) throw new Error("The authorizer refuses our own access to it");
+    return authorizationOf(answer);
+  }
+
+  async #ask(body: string, { access, signal }: { access?: string; signal: AbortSignal }): Promise<JsonAnswer> {
+    const headers = new Headers({ "content-type": "application/json", accept: "application/json" });
+    if (access !== undefined) headers.set("authorization", `Bearer ${access}`);
+    // A redirect could carry the client's token to somebody else.
+    const response = await this.#fetch(this.#url, { method: "POST", headers, body, signal, redirect: "manual" });
+    return await readJson(response, ANSWER_LIMIT_BYTES);
+  }
+}
+
+/** A status, and the JSON that came with it; undefined if the body is of another media type or does not parse. */
+export interface JsonAnswer {
+  /** The HTTP status, whether or not it is a success. */
+  readonly status: number;
+  /** The body, parsed. */
+  readonly json: unknown;
+}
+
+/**
+ * Reads a response's body as JSON.
+ *
+ * @throws {LimitError} if it has more than `limitBytes`.
+ */
+export async function readJson(response: Response, limitBytes: number): Promise<JsonAnswer> {
+  const body = await readUpTo(response, limitBytes);
+  const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
+  return { status: response.status, json: mediaType === "application/json" ? parsed(body) : undefined };
+}
+
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** True if the authorizer itself answered with an error, and not what stands before it. */
+function hasErrorName({ json }: JsonAnswer): boolean {
+  return typeof (json as { name?: unknown } | null | undefined)?.name === "string";
+}
+
+function authorizationOf({ status, json }: JsonAnswer): Authorization {
+  if (status in REFUSALS) throw new AuthorizationRefused(status as RefusalStatus);
+  if (status !== 200 && status !== 201) throw new Error(`The authorizer answered with the status ${status}`);
+  const accountId = (json as { account_id?: unknown } | null | undefined)?.account_id;
+  if (typeof accountId !== "string" || accountId === "") {
+    throw new Error("The authorizer let the cluster in without JSON that has an 'account_id'");
+  }
+  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed()) {
+    throw new Error(`The authorizer's 'account_id' is no text of at most ${ACCOUNT_ID_LIMIT} characters`);
+  }
+  return { accountId };
+}

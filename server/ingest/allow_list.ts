@@ -1,0 +1,97 @@
+/**
+ * The allow-list (`--whitelist`): which samples of a push are kept, decided on the bytes of the push.
+ *
+ * @module
+ */
+
+import type { Matcher, Selector } from "../../common/exposition/selector.ts";
+import type { LabelShape, LabelSpans } from "./label_shape.ts";
+
+/** Results of a matcher that are remembered, by label value; at the bound all are forgotten. */
+const MAX_REMEMBERED = 10_000;
+/** Family names whose candidates are remembered; at the bound all are forgotten. */
+const MAX_NAMES = 10_000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A matcher on a label other than the name, ready to be held against bytes. */
+export class BytesMatcher {
+  readonly #matcher: Matcher;
+  readonly #wanted: Uint8Array | undefined;
+  readonly #negated: boolean;
+  readonly #remembered = new Map<string, boolean>();
+
+  /** Takes a matcher on a label. */
+  constructor(matcher: Matcher) {
+    this.#matcher = matcher;
+    this.#negated = matcher.operator === "!=";
+    this.#wanted = matcher.operator === "=" || this.#negated ? encoder.encode(matcher.value) : undefined;
+  }
+
+  /** An absent label counts as empty, as in PromQL. */
+  matches(bytes: Uint8Array, spans: LabelSpans, shape: LabelShape): boolean {
+    const index = shape.indexOf.get(this.#matcher.name);
+    const start = index === undefined ? 0 : spans[4 * index + 2];
+    const end = index === undefined ? 0 : spans[4 * index + 3];
+    if (this.#wanted !== undefined) return equals(bytes, start, end, this.#wanted) !== this.#negated;
+    const value = decoder.decode(bytes.subarray(start, end));
+    let result = this.#remembered.get(value);
+    if (result === undefined) {
+      result = this.#matcher.matches(value);
+      if (this.#remembered.size === MAX_REMEMBERED) this.#remembered.clear();
+      this.#remembered.set(value, result);
+    }
+    return result;
+  }
+}
+
+/** Whether the bytes from `start` to `end` are exactly `wanted`. */
+export function equals(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start !== wanted.length) return false;
+  for (let i = 0; i < wanted.length; i++) {
+    if (bytes[start + i] !== wanted[i]) return false;
+  }
+  return true;
+}
+
+/** What the allow-list says of one family: all of it, none of it, or a look at each sample. */
+export type FamilyVerdict = "all" | "none" | readonly (readonly BytesMatcher[])[];
+
+/** The selectors of `--whitelist`, any of which lets a sample pass. */
+export class AllowList {
+  readonly #selectors: readonly { readonly selector: Selector; readonly rest: readonly BytesMatcher[] }[];
+  readonly #verdicts = new Map<string, FamilyVerdict>();
+
+  /** Takes selectors any of which lets a sample pass. */
+  constructor(selectors: readonly Selector[]) {
+    this.#selectors = selectors.map((selector) => ({
+      selector,
+      rest: selector.matchers.filter(({ name }) => name !== "__name__").map((matcher) => new BytesMatcher(matcher)),
+    }));
+  }
+
+  /** What to do with the samples of a family; decided once a name. */
+  verdict(name: string): FamilyVerdict {
+    let verdict = this.#verdicts.get(name);
+    if (verdict === undefined) {
+      const candidates = this.#selectors.filter(({ selector }) =>
+        selector.matchers.every((matcher) => matcher.name !== "__name__" || matcher.matches(name))
+      );
+      verdict = candidates.length === 0
+        ? "none"
+        : candidates.some(({ rest }) => rest.length === 0)
+        ? "all"
+        : candidates.map(({ rest }) => rest);
+      if (this.#verdicts.size === MAX_NAMES) this.#verdicts.clear();
+      this.#verdicts.set(name, verdict);
+    }
+    return verdict;
+  }
+}
+
+/** Whether a sample passes the verdict on its family. */
+export function allows(verdict: FamilyVerdict, bytes: Uint8Array, spans: LabelSpans, shape: LabelShape): boolean {
+  if (typeof verdict === "string") return verdict === "all";
+  return verdict.some((matchers) => matchers.every((matcher) => matcher.matches(bytes, spans, shape)));
+}

@@ -1,0 +1,61 @@
+/**
+ * What a push must be and what it becomes: the rules of ingestion and its result.
+ *
+ * @module
+ */
+
+import type { MetricType, ParseLimits } from "../../common/exposition/metric_family.ts";
+import type { AllowList } from "./allow_list.ts";
+import type { LabelRules } from "./label_shape.ts";
+
+/** What the server demands of a push and does to it. */
+export interface IngestRules extends LabelRules {
+  /** Without one, everything is allowed. */
+  readonly allow?: AllowList;
+  /** The most families, series and labels of a push. */
+  readonly limits: ParseLimits;
+  /** The most bytes of text that one push may become. */
+  readonly maxTextBytes: number;
+  /** The longest family name, in bytes. */
+  readonly maxNameBytes: number;
+  /** How old a timestamp may be, in milliseconds. */
+  readonly maxAgeMs: number;
+  /** How far a timestamp may be ahead of our clock, in milliseconds. */
+  readonly maxAheadMs: number;
+}
+
+/** The lines of one family of a push, by ascending timestamp. */
+export interface Block {
+  /** The name of the family. */
+  readonly name: string;
+  /** The type of the family. */
+  readonly type: MetricType;
+  /** Where its lines start in the text. */
+  readonly start: number;
+  /** Where its lines end in the text. */
+  readonly end: number;
+  /** Its first run. */
+  readonly firstRun: number;
+  /** The run behind its last. */
+  readonly endRun: number;
+}
+
+/** What a push became. Text and runs are views that hold until the next push is ingested: copy what is kept. */
+export interface IngestedPush {
+  /** All lines, without timestamps, block after block. */
+  readonly text: Uint8Array;
+  /** The families that have lines, in the order in which they came. */
+  readonly blocks: readonly Block[];
+  /** Pairs `[milliseconds after baseMs, end in the text]`: neighbouring lines of one timestamp are one run. */
+  readonly runs: Uint32Array;
+  /** The oldest that a sample of the push could be, in milliseconds since the epoch. */
+  readonly baseMs: number;
+  /** Lines, which is what Prometheus counts as series. */
+  readonly series: number;
+  /** Samples that came. */
+  readonly received: number;
+  /** Samples that the allow-list dropped. */
+  readonly dropped: number;
+  /** Samples that another one of the same series, further on, replaced. */
+  readonly duplicates: number;
+}

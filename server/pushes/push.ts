@@ -1,0 +1,35 @@
+/**
+ * A push on its way, and the stages that it passes: each wraps the next, so that a server without a ring is the same chain
+ * with one stage less.
+ *
+ * @module
+ */
+
+import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+
+/** A push as it came, whose body is read only when a stage asks for it. */
+export interface Push {
+  /** The cluster id: the token's value of the partition label. */
+  readonly id: string;
+  /** The labels of the token, which every series must carry. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** What the body is. */
+  readonly contentType: PushContentType;
+  /** How it is compressed. */
+  readonly contentEncoding: PushContentEncoding;
+  /** Milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  /** The body as received; the same bytes at every call. */
+  body(): Promise<Uint8Array>;
+}
+
+/** How a push ended that was not refused; all are success to the client. */
+export type PushOutcome = "stored" | "dup" | "stale" | "standby";
+
+/** Takes a push to its end. */
+export interface PushStage {
+  /**
+   * Resolves once the push is durable where it belongs, rejects if it is refused; either way it is settled for good.
+   */
+  accept(push: Push): Promise<PushOutcome>;
+}

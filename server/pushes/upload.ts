@@ -1,0 +1,137 @@
+/**
+ * `POST /upload`: who pushes, in what form, and what became of it.
+ *
+ * @module
+ */
+
+import { Counter } from "prom-client";
+import type { Registry } from "../../common/metrics.ts";
+import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
+import type { Logger } from "../../common/log.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
+import type { Credentials } from "../authorization/authenticate.ts";
+import { InvalidPushError } from "../ingest/invalid_push.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+import { CapacityError } from "./capacity.ts";
+import type { Push, PushStage } from "./push.ts";
+import { retryAfterSeconds } from "./rate_limit.ts";
+import { StoreUnavailableError } from "../store.ts";
+
+/** What the handler works with. */
+export interface UploadOptions {
+  /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
+  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** What pushes go through. */
+  readonly stage: PushStage;
+  /** The most bytes that a body may have as sent. */
+  readonly limitBytes: number;
+  /** Pushes at work at a time. */
+  readonly maxInFlight: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told why a push was refused. */
+  readonly log: Logger;
+  /** Where the counters are registered. */
+  readonly registry: Registry;
+}
+
+/** Seconds after which a client may try again when all places were taken. */
+const BUSY_RETRY_SECONDS = 1;
+
+/** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
+export function upload(options: UploadOptions): Handler {
+  const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
+  const pushes = new Counter({
+    name: "telemeter_pushes_total",
+    help: "Pushes by how they ended; each ends in exactly one way",
+    labelNames: ["result"],
+    registers: [registry],
+  });
+  for (const result of ["stored", "dup", "stale", "standby", "rejected"]) pushes.inc({ result }, 0);
+  const rejections = new Counter({
+    name: "telemeter_push_rejections_total",
+    help: "Pushes that were refused, by reason",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
+  let inFlight = 0;
+
+  const accept: Handler = async (request, peer) => {
+    const { id, labels } = await authenticate(request, peer);
+    if (inFlight >= maxInFlight) {
+      throw new HttpError(503, `Cannot take more than ${maxInFlight} pushes at a time: try again later`, {
+        reason: "busy",
+        headers: { "retry-after": String(BUSY_RETRY_SECONDS) },
+      });
+    }
+    inFlight++;
+    try {
+      let body: Promise<Uint8Array> | undefined;
+      const push: Push = {
+        id,
+        labels,
+        contentType: readContentType(request.headers.get("content-type")),
+        contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
+        receivedAtMs: now(),
+        body: () => body ??= readBody(request, { limitBytes }),
+      };
+      pushes.inc({ result: await stage.accept(push) });
+      return new Response(null, { status: 200 });
+    } catch (error) {
+      throw refusal(error, { id, log });
+    } finally {
+      inFlight--;
+    }
+  };
+
+  return async (request, peer) => {
+    try {
+      return await accept(request, peer);
+    } catch (error) {
+      pushes.inc({ result: "rejected" });
+      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+      throw error;
+    }
+  };
+}
+
+/** Turns what the stages reject with into what the client is told, and logs it once. */
+function refusal(error: unknown, { id, log }: { id: string; log: Logger }): unknown {
+  const refused = (status: number, reason: string, headers?: Record<string, string>) =>
+    new HttpError(status, (error as Error).message, { reason, headers, cause: error });
+  const later = (reason: string, retryAfterMs: number) =>
+    refused(503, reason, { "retry-after": retryAfterSeconds(retryAfterMs) });
+  const mapped = error instanceof InvalidPushError
+    ? refused(400, error.reason)
+    : error instanceof LimitError
+    ? refused(413, "limit")
+    : error instanceof CapacityError
+    ? later(error.reason, error.retryAfterMs)
+    : error instanceof StoreUnavailableError
+    ? later("store", error.retryAfterMs)
+    : error;
+  if (mapped instanceof HttpError) {
+    log.info("Refused a push", { cluster: id, status: mapped.status, reason: mapped.reason, why: mapped.message });
+  }
+  return mapped;
+}
+
+/** Anything but delimited metric families is taken for the text format, as the programs in the field do. */
+function readContentType(header: string | null): PushContentType {
+  const [type, ...rest] = (header ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const parameters = new Map(rest.map((part) => part.split("=", 2) as [string, string]));
+  const delimited = type === "application/vnd.google.protobuf" &&
+    parameters.get("proto")?.replaceAll('"', "") === "io.prometheus.client.metricfamily" &&
+    parameters.get("encoding")?.replaceAll('"', "") === "delimited";
+  return delimited ? "protobuf" : "text";
+}
+
+function readContentEncoding(header: string | null): PushContentEncoding {
+  const encoding = (header ?? "identity").trim().toLowerCase();
+  if (encoding === "snappy" || encoding === "gzip" || encoding === "identity") return encoding;
+  if (encoding === "") return "identity";
+  throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or none", {
+    reason: "encoding",
+    headers: { "accept-encoding": "snappy, gzip, identity" },
+  });
+}

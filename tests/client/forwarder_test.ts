@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { Registry } from "prom-client";
+import { Forwarder } from "../../client/forwarder.ts";
+import { clientMetrics } from "../../client/metrics.ts";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
+import { loadSettings } from "../../client/settings.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { parseOptions } from "../../common/options.ts";
+import { recordingLog } from "../support/recording_log.ts";
+import { Mailbox } from "../support/mailbox.ts";
+import { series } from "../support/series.ts";
+import { SourcePrometheus } from "../support/source_prometheus.ts";
+import { TelemeterServer } from "../support/telemeter_server.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const NOW = 1_700_000_000_000;
+
+const up = (value: number, labels: Record<string, string> = {}): MetricFamily => ({
+  name: "up",
+  type: "untyped",
+  metrics: [{
+    labels: Object.entries(labels).map(([name, value]) => ({ name, value })),
+    value,
+    timestampMs: NOW,
+  }],
+});
+
+/** A wait of the loop, which lasts until the test ends it. */
+interface Wait {
+  readonly ms: number;
+  end(): void;
+}
+
+/** A Prometheus, a server and a forwarder between them that runs; its clock stands still unless the test sets it. */
+async function network(args: string[] = []) {
+  const prometheus = new SourcePrometheus();
+  const server = new TelemeterServer();
+  const { log, records } = recordingLog();
+  const clock = { nowMs: NOW };
+  const now = () => clock.nowMs;
+  const load = (more: string[] = []) => {
+    const to = ["--from", prometheus.url, "--to", server.url, "--id", "me", "--to-token", "initial"];
+    const parsed = parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
+    assert.ok("values" in parsed);
+    return loadSettings(parsed.values, { log, now });
+  };
+  const registry = new Registry();
+  const waits = new Mailbox<Wait>();
+  const delay = (ms: number, signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      signal.addEventListener("abort", () => resolve());
+      if (signal.aborted) resolve();
+      else waits.put({ ms, end: resolve });
+    });
+  const metrics = clientMetrics(registry);
+  const forwarder = new Forwarder(await load(), { log, metrics, random: () => 0, now, delay });
+  const stop = new AbortController();
+  let running: Promise<void> | undefined;
+  return {
+    prometheus,
+    server,
+    forwarder,
+    waits,
+    clock,
+    load,
+    records,
+    start: () => void (running = forwarder.run(stop.signal)),
+    /** The value of a metric, by name and labels as the page shows them. */
+    async metric(name: string): Promise<number | undefined> {
+      const line = (await registry.metrics()).split("\n").find((line) => line.startsWith(`${name} `));
+      return line === undefined ? undefined : Number(line.slice(name.length));
+    },
+    stop,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+      await prometheus[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("Forwarder.run() pushes at once, then after every interval, each time a fresh scrape", async () => {
+  await using n = await network(["--interval", "5m", "--label", "zone=a"]);
+  n.server.labels = { account: "x" };
+  n.prometheus.up(up(1));
+  n.start();
+  const first = await n.server.pushes.take();
+  assert.equal(first.cluster, "me");
+  assert.deepEqual(series(first.families), ['up{zone="a",_id="me",account="x"} 1']);
+  const wait = await n.waits.take();
+  assert.equal(wait.ms, 300_000);
+  n.prometheus.up(up(2));
+  wait.end();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{zone="a",_id="me",account="x"} 2']);
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/upload"]);
+  assert.equal(await n.metric("federate_requests_total"), 2);
+  assert.equal(await n.metric("federate_requests_failed_total"), 0);
+  assert.equal(await n.metric('metricsclient_request_retrieve{client="federate_from",status_code="200"}'), 2);
+  assert.equal(await n.metric('metricsclient_request_send{client="federate_to",status_code="200"}'), 2);
+});
+
+Deno.test("Forwarder.run() neither exchanges nor pushes when nothing is left to send", async () => {
+  await using n = await network();
+  const old = { ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW - 100_000_000 }] };
+  n.prometheus.up(old);
+  n.start();
+  assert.equal((await n.waits.take()).ms, 270_000);
+  assert.deepEqual(n.server.asked, []);
+  assert.equal(await n.metric("federate_samples"), 1);
+  assert.equal(await n.metric("federate_filtered_samples"), 1);
+  assert.equal(await n.metric("federate_requests_failed_total"), 0);
+});
+
+Deno.test("Forwarder.run() counts what the rules keep back, twins included", async () => {
+  await using n = await network(["--label", "pod=same"]);
+  const [a, b] = [up(1, { pod: "a" }), up(2, { pod: "b" })];
+  n.prometheus.up({ ...a, metrics: [...a.metrics, ...b.metrics] });
+  n.start();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{pod="same",_id="me"} 2']);
+  await n.waits.take();
+  assert.equal(await n.metric("federate_samples"), 2);
+  assert.equal(await n.metric("federate_filtered_samples"), 1);
+});
+
+Deno.test("Forwarder.run() backs off while the Prometheus fails, and is back to the interval when it is well", async () => {
+  await using n = await network();
+  n.prometheus.fault = () => new Response("out of order", { status: 500 });
+  n.start();
+  for (const ms of [500, 1_000, 2_000]) {
+    const wait = await n.waits.take();
+    assert.equal(wait.ms, ms);
+    if (ms === 2_000) n.prometheus.up(up(1)).fault = undefined;
+    assert.match(n.forwarder.state.lastError ?? "", /it answered 500; it says: out of order$/);
+    wait.end();
+  }
+  await n.server.pushes.take();
+  assert.equal((await n.waits.take()).ms, 270_000);
+  assert.deepEqual(n.forwarder.state, { lastPushMs: NOW, failures: 0, lastError: undefined });
+  assert.equal(await n.metric("federate_requests_total"), 4);
+  assert.equal(await n.metric("federate_requests_failed_total"), 3);
+  assert.equal(await n.metric('metricsclient_request_retrieve{client="federate_from",status_code="500"}'), 3);
+});
+
+Deno.test("Forwarder.run() scrapes afresh for each retry of a push, and waits as long as the server asks", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.fault = ({ url }) =>
+    url.endsWith("/upload") ? new Response("later", { status: 503, headers: { "retry-after": "77" } }) : undefined;
+  n.start();
+  const wait = await n.waits.take();
+  assert.equal(wait.ms, 77_000);
+  n.prometheus.up(up(2));
+  n.server.fault = undefined;
+  wait.end();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{_id="me"} 2']);
+  assert.equal(n.prometheus.asked.length, 2);
+  await n.waits.take();
+});
+
+Deno.test("Forwarder.run() waits as long as a refused exchange asks", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.fault = () => new Response(null, { status: 429, headers: { "retry-after": "300" } });
+  n.start();
+  assert.equal((await n.waits.take()).ms, 300_000);
+  assert.deepEqual(n.server.asked, ["/authorize?id=me"]);
+});
+
+Deno.test("Forwarder.run() drops its token on a 401 and exchanges anew", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.start();
+  await n.server.pushes.take();
+  n.server.revoke();
+  n.server.labels = { account: "new" };
+  (await n.waits.take()).end();
+  (await n.waits.take()).end();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{_id="me",account="new"} 1']);
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/upload", "/authorize?id=me", "/upload"]);
+  await n.waits.take();
+});
+
+Deno.test("Forwarder.run() takes the labels of a refreshed token over", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.start();
+  await n.server.pushes.take();
+  n.server.labels = { account: "new" };
+  n.clock.nowMs += 86_400_000 - 15_000;
+  n.prometheus.up({ ...up(2), metrics: [{ labels: [], value: 2, timestampMs: n.clock.nowMs }] });
+  (await n.waits.take()).end();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{_id="me",account="new"} 2']);
+  await n.waits.take();
+});
+
+Deno.test("Forwarder.run() ends at once when its signal is aborted in a wait", async () => {
+  await using n = await network();
+  n.start();
+  await n.waits.take();
+  n.stop.abort();
+});
+
+Deno.test("Forwarder.run() ends at once when its signal is aborted in a scrape, and calls that no failure", async () => {
+  await using n = await network();
+  const asked = Promise.withResolvers<void>();
+  n.prometheus.fault = async (request) => {
+    asked.resolve();
+    await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    return new Response();
+  };
+  n.start();
+  await asked.promise;
+  n.stop.abort();
+  assert.equal(n.forwarder.state.failures, 0);
+});
+
+Deno.test("Forwarder.reconfigure() tries again at once after a failure", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.tokens.clear();
+  n.start();
+  await n.waits.take();
+  n.server.tokens.add("initial");
+  n.forwarder.reconfigure(await n.load(["--label", "zone=b"]));
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{zone="b",_id="me"} 1']);
+  await n.waits.take();
+});
+
+Deno.test("Forwarder.reconfigure() leaves the schedule alone after a success", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.start();
+  await n.server.pushes.take();
+  const wait = await n.waits.take();
+  n.forwarder.reconfigure(await n.load(["--label", "zone=b"]));
+  assert.equal(n.prometheus.asked.length, 1);
+  wait.end();
+  assert.deepEqual(series((await n.server.pushes.take()).families), ['up{zone="b",_id="me"} 1']);
+  await n.waits.take();
+});
+
+Deno.test("Forwarder.lastPush holds what the server took last, also while pushes fail", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  assert.deepEqual(n.forwarder.lastPush, []);
+  n.start();
+  await n.server.pushes.take();
+  n.server.fault = () => new Response(null, { status: 500 });
+  n.prometheus.up(up(2));
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.deepEqual(series(n.forwarder.lastPush), ['up{_id="me"} 1']);
+});
+
+Deno.test("Forwarder.run() writes no secret into its log, even where the server repeats it", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.fault = (request) => new Response(`no ${request.headers.get("authorization")}`, { status: 403 });
+  n.start();
+  await n.waits.take();
+  assert.match(JSON.stringify(n.records), /it says: no Bearer …/);
+  assert.doesNotMatch(JSON.stringify(n.records), /Bearer i/);
+});

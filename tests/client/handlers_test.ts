@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { Counter, Registry } from "prom-client";
+import type { ForwarderState } from "../../client/forwarder.ts";
+import { clientHandler } from "../../client/handlers.ts";
+import { listen } from "../../common/http/http_server.ts";
+import { UsageError } from "../../common/options.ts";
+import { recordingLog } from "../support/recording_log.ts";
+import { families } from "../support/series.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+/** The pages of a client, on a socket. */
+async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
+  const registry = new Registry();
+  new Counter({ name: "tests_total", help: "Tests", registers: [registry] }).inc(2);
+  const state: ForwarderState = { lastPushMs: 1_700_000_000_000, failures: 2, lastError: "Cannot push" };
+  const stop = new AbortController();
+  const forwarder = { state, lastPush: families(['up{a="1"} 2']) };
+  const handler = clientHandler({ forwarder, registry, reload, signal: stop.signal });
+  const listener = await listen(handler, { address: { hostname: "127.0.0.1", port: 0 }, log: recordingLog().log });
+  const client = Deno.createHttpClient({});
+  return {
+    stop,
+    async fetch(path: string, method = "GET") {
+      const response = await fetch(new URL(path, listener.url), { method, client });
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    },
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await listener[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("clientHandler() lists its pages", async () => {
+  await using p = await pages();
+  assert.deepEqual(JSON.parse((await p.fetch("/")).text), {
+    paths: ["/federate", "/healthz", "/healthz/ready", "/metrics", "/-/reload"],
+  });
+});
+
+Deno.test("clientHandler() shows the last push as text", async () => {
+  await using p = await pages();
+  const response = await p.fetch("/federate?match[]=any");
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(response.text, '# TYPE up untyped\nup{a="1"} 2\n');
+});
+
+Deno.test("clientHandler() shows the metrics", async () => {
+  await using p = await pages();
+  const response = await p.fetch("/metrics");
+  assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  assert.match(response.text, /^tests_total 2$/m);
+});
+
+Deno.test("clientHandler() is healthy, and ready until the client stops", async () => {
+  await using p = await pages();
+  assert.equal((await p.fetch("/healthz")).text, "ok\n");
+  const ready = await p.fetch("/healthz/ready");
+  assert.equal(ready.status, 200);
+  assert.deepEqual(JSON.parse(ready.text), {
+    ready: true,
+    reason: "the configuration is loaded and the client forwards by it",
+    lastPush: "2023-11-14T22:13:20.000Z",
+    failures: 2,
+    lastError: "Cannot push",
+  });
+  p.stop.abort();
+  const stopping = await p.fetch("/healthz/ready");
+  assert.equal(stopping.status, 503);
+  assert.equal(JSON.parse(stopping.text).reason, "the client is stopping");
+});
+
+Deno.test("clientHandler() reloads on POST", async () => {
+  let reloads = 0;
+  await using p = await pages(() => Promise.resolve(void reloads++));
+  const response = await p.fetch("/-/reload", "POST");
+  assert.equal(response.status, 200);
+  assert.equal(reloads, 1);
+});
+
+Deno.test("clientHandler() answers a bad reload with the sentence", async () => {
+  await using p = await pages(() => Promise.reject(new UsageError("Bad --match-file: line 1")));
+  const response = await p.fetch("/-/reload", "POST");
+  assert.equal(response.status, 500);
+  assert.equal(response.text, "Keeps the running configuration: Bad --match-file: line 1\n");
+});
+
+const refusals: [method: string, path: string, status: number, allow: string | null][] = [
+  ["GET", "/-/reload", 405, "POST"],
+  ["HEAD", "/-/reload", 405, "POST"],
+  ["POST", "/federate", 405, "GET, HEAD"],
+  ["DELETE", "/metrics", 405, "GET, HEAD"],
+  ["GET", "/none", 404, null],
+  ["GET", "/toString", 404, null],
+  ["GET", "/__proto__", 404, null],
+];
+
+for (const [method, path, status, allow] of refusals) {
+  Deno.test(`clientHandler() answers ${method} ${path} with ${status}`, async () => {
+    await using p = await pages();
+    const response = await p.fetch(path, method);
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get("allow"), allow);
+  });
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { Secret, tokenFault } from "../../client/secret.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+/** A file that only its owner reads, in a folder that goes with the test. */
+async function secretFile(text: string) {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/secret`;
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+  return {
+    path,
+    // As tools that change secrets do: another file takes the name.
+    async replace(text: string) {
+      await Deno.writeTextFile(`${directory}/new`, text, { mode: 0o600 });
+      await Deno.rename(`${directory}/new`, path);
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
+  };
+}
+
+Deno.test("Secret.open() takes nothing for nothing", async () => {
+  const { log } = recordingLog();
+  assert.equal(await Secret.open({ name: "toToken", log }), undefined);
+  assert.equal(await Secret.open({ name: "toToken", text: "  ", log }), undefined);
+});
+
+Deno.test("Secret.open() takes a text and warns of the list of processes, without quoting it", async () => {
+  const { log, records } = recordingLog();
+  const secret = await Secret.open({ name: "toToken", text: " t0ken\n", log });
+  assert.equal(await secret?.value(), "t0ken");
+  const line = records[0];
+  assert.equal(line.level, "warn");
+  assert.deepEqual(line.fields, { instead: "--to-token-file" });
+});
+
+Deno.test("Secret.open() reads a file without the white space around, and says nothing of one that is well kept", async () => {
+  const { log, records } = recordingLog();
+  await using file = await secretFile("\n t0ken \r\n");
+  const secret = await Secret.open({ name: "toToken", path: file.path, log });
+  assert.equal(await secret?.value(), "t0ken");
+  assert.equal(records.length, 0);
+});
+
+Deno.test("Secret.open() warns of a file that others can read", async () => {
+  const { log, records } = recordingLog();
+  await using file = await secretFile("t0ken");
+  await Deno.chmod(file.path, 0o644);
+  await Secret.open({ name: "toToken", path: file.path, log });
+  assert.deepEqual(records[0].fields, { option: "--to-token-file", file: file.path, mode: "0644" });
+});
+
+const bad: [what: string, text: string, message: RegExp][] = [
+  ["an empty file", " \n", /^Bad --to-token-file: Cannot take the secret as the file '\S+' is empty$/],
+  ["a file of two words", "to ken", /^Bad --to-token-file: Cannot take the secret as the file '\S+' holds spaces/],
+];
+
+for (const [what, text, message] of bad) {
+  Deno.test(`Secret.open() refuses ${what}`, async () => {
+    const { log } = recordingLog();
+    await using file = await secretFile(text);
+    const open = Secret.open({ name: "toToken", path: file.path, faultOf: tokenFault, log });
+    await assert.rejects(open, { name: "UsageError", message });
+  });
+}
+
+Deno.test("Secret.open() refuses a bad text without quoting it", async () => {
+  const { log } = recordingLog();
+  await assert.rejects(Secret.open({ name: "toToken", text: "to ken", faultOf: tokenFault, log }), {
+    name: "UsageError",
+    message:
+      "Bad --to-token: Cannot take the secret as it holds spaces, line breaks or characters that a token does not have",
+  });
+});
+
+Deno.test("Secret.open() refuses a missing file, and a text beside a file", async () => {
+  const { log } = recordingLog();
+  await using file = await secretFile("t0ken");
+  await assert.rejects(Secret.open({ name: "toToken", path: `${file.path}.gone`, log }), {
+    name: "UsageError",
+    message: /^Bad --to-token-file: .*secret\.gone/,
+  });
+  await assert.rejects(Secret.open({ name: "toToken", path: file.path, text: "t0ken", log }), {
+    name: "UsageError",
+    message: "Cannot use --to-token beside --to-token-file: give the file only",
+  });
+});
+
+Deno.test("Secret.value() takes up a file that changed", async () => {
+  const { log } = recordingLog();
+  await using file = await secretFile("first");
+  const secret = await Secret.open({ name: "toToken", path: file.path, log });
+  await file.replace("second");
+  assert.equal(await secret?.value(), "second");
+});
+
+Deno.test("Secret.value() keeps the last good one while the file is bad, and warns once", async () => {
+  const { log, records } = recordingLog();
+  await using file = await secretFile("first");
+  const secret = await Secret.open({ name: "toToken", path: file.path, faultOf: tokenFault, log });
+  await file.replace("not a token");
+  assert.equal(await secret?.value(), "first");
+  assert.equal(await secret?.value(), "first");
+  const { sentence, fields } = records[0];
+  assert.equal(sentence, "Cannot use the changed file of a secret and goes on with what it held before");
+  assert.equal(fields.flag, "--to-token-file");
+  assert.doesNotMatch(JSON.stringify(fields), /not a token/);
+  assert.equal(records.length, 1);
+  await Deno.remove(file.path);
+  assert.equal(await secret?.value(), "first");
+  assert.equal(records.length, 2);
+  await file.replace("second");
+  assert.equal(await secret?.value(), "second");
+});

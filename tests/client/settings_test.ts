@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
+import { loadSettings, type Settings } from "../../client/settings.ts";
+import { parseOptions, UsageError } from "../../common/options.ts";
+import { Account } from "../../common/transforms/pipeline.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const NOW = 1_700_000_000_000;
+const FROM = ["--from", "http://source:9090"];
+const TO = [...FROM, "--to", "http://server:9003", "--id", "me", "--to-token", "initial"];
+
+/** Loads what a command line says; `{name}` in it is a file of the given texts. */
+async function load(args: string[], files: Record<string, string> = {}): Promise<Settings> {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
+    const parsed = parseOptions(CLIENT_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    assert.ok("values" in parsed);
+    return await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const froms: [given: string, read: string][] = [
+  ["http://source:9090", "http://source:9090/federate"],
+  ["http://source:9090/", "http://source:9090/federate"],
+  ["http://source:9090?a=b", "http://source:9090/federate?a=b"],
+  ["https://source/prometheus/federate/", "https://source/prometheus/federate"],
+  ["https://source/other?match[]=up", "https://source/other?match[]=up"],
+];
+
+for (const [given, read] of froms) {
+  Deno.test(`loadSettings() reads --from ${given} at ${read}`, async () => {
+    assert.equal((await load([...TO, "--from", given])).from.href, read);
+  });
+}
+
+const uploads: [args: string[], upload: string][] = [
+  [["--to", "http://server:9003"], "http://server:9003/upload"],
+  [["--to", "http://server:9003/"], "http://server:9003/upload"],
+  [["--to", "http://server/base/?a=b"], "http://server/base/upload?a=b"],
+  [["--to", "http://server", "--to-upload", "http://other/put?x=y"], "http://other/put?x=y"],
+  [["--to-auth", "http://server/a", "--to-upload", "http://other/put"], "http://other/put"],
+];
+
+for (const [args, upload] of uploads) {
+  Deno.test(`loadSettings() pushes to ${upload} for ${args.join(" ")}`, async () => {
+    const settings = await load([...FROM, "--id", "me", "--to-token", "initial", ...args]);
+    assert.equal(settings.upload?.href, upload);
+    assert.notEqual(settings.exchange, undefined);
+  });
+}
+
+Deno.test("loadSettings() needs neither token nor exchange for --to-upload alone", async () => {
+  const { upload, exchange } = await load([...FROM, "--to-upload", "http://server/upload"]);
+  assert.equal(upload?.href, "http://server/upload");
+  assert.equal(exchange, undefined);
+});
+
+Deno.test("loadSettings() needs no server for a dry run", async () => {
+  assert.equal((await load([...FROM, "--dry-run"])).upload, undefined);
+});
+
+const matches: [args: string[], file: string | undefined, matches: string[]][] = [
+  [[], undefined, ['{__name__="up"}']],
+  [["--match", "a", "--match", 'b{c="d,e"}'], undefined, ["a", 'b{c="d,e"}']],
+  [[], '# a comment\n\n  {__name__="x"}  \r\nb\n', ['{__name__="up"}', '{__name__="x"}', "b"]],
+  [["--match", "a"], "b", ["a", "b"]],
+  [["--match="], "b", ["b"]],
+];
+
+for (const [args, file, selectors] of matches) {
+  Deno.test(`loadSettings() reads ${selectors} for ${JSON.stringify(args)} and a file ${JSON.stringify(file)}`, async () => {
+    const settings = file === undefined
+      ? await load([...TO, ...args])
+      : await load([...TO, ...args, "--match-file", "{m}"], { m: file });
+    assert.deepEqual(settings.matches, selectors);
+  });
+}
+
+const bad: [args: string[], message: RegExp, files?: Record<string, string>][] = [
+  [FROM, /^Cannot start without a place to push to: give --to, or --to-upload and --to-auth$/],
+  [[...FROM, "--to", "http://server"], /^Cannot push without a token: give one in --to-token-file$/],
+  [
+    [...FROM, "--to", "http://server", "--to-token", "t"],
+    /^Cannot exchange the token without an identifier: give --id$/,
+  ],
+  [
+    [...FROM, "--to-upload", "http://s/", "--to-token", "t"],
+    /^Cannot exchange the token without a place for it: give --to-auth$/,
+  ],
+  [
+    [...TO, "--to", "http://user:word@server"],
+    /^Bad --to: Cannot log in with a user name: give a token in --to-token-file$/,
+  ],
+  [[...TO, "--interval", "0"], /^Bad --interval: Cannot wait 0s as it must be more than 0 and at most 24h$/],
+  [[...TO, "--interval", "25h"], /^Bad --interval: Cannot wait 25h as/],
+  [[...TO, "--timeout", "0s"], /^Bad --timeout: Cannot wait 0s as/],
+  [[...TO, "--limit-bytes", "0"], /^Bad --limit-bytes: Cannot take 0 bytes/],
+  [[...TO, "--match", "a{"], /^Bad --match: /],
+  [[...TO, "--match="], /^Cannot read anything without a selector: give --match or --match-file$/],
+  [[...TO, "--match-file", "{m}"], /^Bad --match-file '\S+\/m': Line 3: Cannot read 'a\{' /, { m: "a\n\na{\n" }],
+  [[...TO, "--match-file", "{none}"], /^Bad --match-file: .*none/],
+  [[...TO, "--label", "a-b=c"], /^Bad --label: Cannot set 'a-b' as it is no name of a label$/],
+  [[...TO, "--label", "__name__=c"], /^Bad --label: Cannot set '__name__'/],
+  [[...TO, "--label", `a=${"x".repeat(256)}`], /^Bad --label: Cannot set 'a' as its value has over 255 bytes$/],
+  [[...TO, "--label", "a"], /^Bad --label: Cannot read 'a' as a pair/],
+  [[...TO, "--rename", "a="], /^Bad --rename: Cannot rename 'a' as '' is no name of a metric$/],
+  [[...TO, "--rename", "a=b c"], /^Bad --rename: Cannot rename 'a'/],
+  [[...TO, "--anonymize-labels", "a"], /^Cannot anonymize labels without a salt: give one in --anonymize-salt-file$/],
+  [[...TO, "--anonymize-labels", "a b", "--anonymize-salt", "s"], /^Bad --anonymize-labels: Cannot anonymize 'a b'/],
+  [[...TO, "--anonymize-salt-file", "{salt}"], /^Bad --anonymize-salt-file: .* is empty$/, { salt: "\n" }],
+  [[...TO, "--from-token-file", "{none}"], /^Bad --from-token-file: .*none/],
+  [[...TO, "--from-ca-file", "{ca}"], /^Bad --from-ca-file: the file holds no certificate in PEM$/, { ca: "junk" }],
+  [[...TO, "--to-ca-file", "{none}"], /^Bad --to-ca-file: .*none/],
+  [
+    [...TO, "--tls-cert-file", "{none}"],
+    /^Cannot use one of --tls-cert-file and --tls-private-key-file without the other/,
+  ],
+];
+
+for (const [args, message, files] of bad) {
+  Deno.test(`loadSettings() refuses ${args.slice(FROM.length).join(" ").slice(0, 120)}`, async () => {
+    await assert.rejects(load(args, files), (error) => {
+      assert.ok(error instanceof UsageError, String(error));
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /\n|word/);
+      return true;
+    });
+  });
+}
+
+/** What the rules make of one sample that every one of them changes. */
+async function ruled(args: string[]) {
+  const { rules } = await load([...TO, ...args]);
+  const labels = [{ name: "pod", value: "value" }, { name: "long", value: "x".repeat(256) }];
+  const transform = await rules();
+  return transform([
+    { name: "ALERTS", type: "untyped", metrics: [{ labels, value: 1, timestampMs: NOW }, { labels, value: 2 }] },
+    { name: "old", type: "untyped", metrics: [{ labels, value: 3, timestampMs: NOW - 86_400_001 }] },
+  ], new Account());
+}
+
+Deno.test("loadSettings() chains the rules: label, rename, drop, sort, anonymize", async () => {
+  const args = ["--label", "zone=value", "--anonymize-labels", "pod,zone", "--anonymize-salt", "salt"];
+  // printf %s saltvalue | sha256sum | cut -c1-18 | xxd -r -p | base64 | tr +/ -_
+  const hash = "1DCh2jCv4anQ";
+  assert.deepEqual(await ruled(args), [{
+    name: "alerts",
+    type: "untyped",
+    metrics: [{
+      labels: [{ name: "pod", value: hash }, { name: "zone", value: hash }],
+      value: 1,
+      timestampMs: NOW,
+    }],
+  }]);
+});
+
+Deno.test("loadSettings() has an empty --rename clear the default, and another one replace it", async () => {
+  assert.deepEqual((await ruled(["--rename="])).map(({ name }) => name), ["ALERTS"]);
+  assert.deepEqual((await ruled(["--rename", "a=b"])).map(({ name }) => name), ["ALERTS"]);
+});
+
+Deno.test("Settings.rules() take up a salt that changed", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const path = `${directory}/salt`;
+    await Deno.writeTextFile(path, "salt\n");
+    const parsed = parseOptions(CLIENT_PROGRAM, [...TO, "--anonymize-labels", "pod", "--anonymize-salt-file", path]);
+    assert.ok("values" in parsed);
+    const { rules } = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+    const hashOf = async (value: string) => {
+      const metrics = [{ labels: [{ name: "pod", value }], value: 1, timestampMs: NOW }];
+      return (await rules())([{ name: "up", type: "gauge", metrics }], new Account())[0].metrics[0].labels[0].value;
+    };
+    assert.equal(await hashOf("kube-system"), "m0Gh0iMBR5Zq");
+    await Deno.writeTextFile(`${directory}/new`, "pepper");
+    await Deno.rename(`${directory}/new`, path);
+    assert.equal(await hashOf("kube-system"), "0j9ZAt9C7bbW");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { ByteStream } from "../../../common/http/connection.ts";
+import { addressBlock, ConnectionGuard, plainAddress } from "../../../common/http/connection_guard.ts";
+import { HOSTILE_LIMITS, type HostileLimits } from "../../../common/http/hostile_limits.ts";
+
+function fakeStream(): ByteStream & { destroyed: boolean } {
+  return {
+    bytesRead: 0,
+    bytesWritten: 0,
+    writableLength: 0,
+    destroyed: false,
+    end: () => {},
+    pause: () => {},
+    destroy() {
+      this.destroyed = true;
+    },
+  };
+}
+
+function setUp(limits: HostileLimits = {}) {
+  const clock = { now: 0 }, refused: string[] = [], cut: string[] = [];
+  const guard = new ConnectionGuard({
+    limits,
+    secure: false,
+    onRefused: (reason) => refused.push(reason),
+    onCut: (reason) => cut.push(reason),
+    now: () => clock.now,
+  });
+  return { guard, clock, refused, cut };
+}
+
+Deno.test("ConnectionGuard admits up to its limits, and again as many as it forgets", () => {
+  const { guard, refused } = setUp({ maxConnections: 3, maxConnectionsPerAddress: 2 });
+  const admit = (address: string) => guard.admit(fakeStream(), address);
+  const first = admit("192.0.2.1"), second = admit("192.0.2.1");
+  assert(first && second);
+  assert.equal(admit("192.0.2.1"), undefined);
+  assert(admit("192.0.2.2"));
+  assert.equal(admit("192.0.2.3"), undefined);
+  assert.deepEqual([refused, guard.size], [["address", "total"], 3]);
+  guard.forget(first);
+  guard.forget(first);
+  assert.equal(guard.size, 2);
+  assert(admit("192.0.2.1"));
+  assert.equal(admit("192.0.2.1"), undefined);
+});
+
+Deno.test("ConnectionGuard counts right whatever comes and goes", () => {
+  const addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
+  fc.assert(fc.property(fc.array(fc.nat(7)), (steps) => {
+    const { guard } = setUp({ maxConnections: 5, maxConnectionsPerAddress: 2 });
+    const open: { connection: NonNullable<ReturnType<typeof guard.admit>>; block: string }[] = [];
+    for (const step of steps) {
+      const address = addresses[step % 4], block = addressBlock(address);
+      if (step < 4) {
+        const connection = guard.admit(fakeStream(), address);
+        const full = open.length >= 5 || open.filter((one) => one.block === block).length >= 2;
+        assert.equal(connection === undefined, full);
+        if (connection) open.push({ connection, block });
+      } else if (open.length > 0) guard.forget(open.splice(step % open.length, 1)[0].connection);
+      assert.equal(guard.size, open.length);
+    }
+  }));
+});
+
+Deno.test("ConnectionGuard cuts what is overdue, but not right after the process was held up", () => {
+  const { guard, clock, cut } = setUp({ headersTimeoutMs: 10_000 });
+  const stream = fakeStream();
+  guard.admit(stream, "192.0.2.1");
+  for (; clock.now < 9_000; clock.now += guard.sweepIntervalMs) guard.sweep();
+  clock.now += 20_000;
+  guard.sweep();
+  assert.deepEqual(cut, []);
+  clock.now += guard.sweepIntervalMs;
+  guard.sweep();
+  assert.deepEqual([cut, stream.destroyed], [["headers"], true]);
+});
+
+Deno.test("ConnectionGuard drains until the last connection is gone", async () => {
+  const { guard, cut } = setUp();
+  await setUp().guard.drain();
+  const idle = fakeStream(), busy = fakeStream();
+  const connections = [guard.admit(idle, "192.0.2.1")!, guard.admit(busy, "192.0.2.1")!];
+  connections[1].begin({ complete: true, start: () => {}, fail: () => {} });
+  const drained = guard.drain();
+  assert.deepEqual([idle.destroyed, busy.destroyed, guard.draining], [true, false, true]);
+  guard.forget(connections[0]);
+  guard.cutAll();
+  assert.deepEqual([busy.destroyed, cut], [true, ["drain"]]);
+  guard.forget(connections[1]);
+  await drained;
+});
+
+Deno.test("ConnectionGuard takes a limit that is undefined for one that is absent", () => {
+  const { guard } = setUp({ maxConnections: undefined, maxUrlBytes: 7 });
+  assert.deepEqual(guard.limits, { ...HOSTILE_LIMITS, maxUrlBytes: 7 });
+});
+
+Deno.test("plainAddress() and addressBlock() tell who it is and what belongs to them", () => {
+  const rows: [address: string, plain: string, block: string][] = [
+    ["192.0.2.1", "192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:db8::1", "2001:db8::1", "2001:db8:0:0::/64"],
+    ["2001:db8:0:0:1::", "2001:db8:0:0:1::", "2001:db8:0:0::/64"],
+    ["2001:0db8::5:6:7:8", "2001:0db8::5:6:7:8", "2001:db8:0:0::/64"],
+    ["2001:db8:1:2:3::", "2001:db8:1:2:3::", "2001:db8:1:2::/64"],
+    ["::1", "::1", "0:0:0:0::/64"],
+    ["::", "::", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["64:ff9b::192.0.2.1", "64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
+    ["", "", ""],
+  ];
+  for (const [address, plain, block] of rows) {
+    assert.deepEqual([plainAddress(address), addressBlock(address)], [plain, block], address);
+  }
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../common/options.ts";
+import { TlsIdentity, type TlsPair } from "../../common/tls.ts";
+import { makeCertificate } from "../support/certificates.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+const [one, two] = [await makeCertificate("one"), await makeCertificate("two")];
+
+/** Files for a pair, and what `TlsIdentity.load()` wants. */
+async function files({ cert, key }: TlsPair) {
+  const dir = await Deno.makeTempDir(), { log, records } = recordingLog();
+  const options = { certPath: `${dir}/crt`, keyPath: `${dir}/key`, log };
+  const write = async ({ cert, key }: Partial<TlsPair>) => {
+    if (cert !== undefined) await Deno.writeTextFile(options.certPath, cert);
+    if (key !== undefined) await Deno.writeTextFile(options.keyPath, key);
+  };
+  await write({ cert, key });
+  return { options, records, write, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
+}
+
+Deno.test("TlsIdentity.load() refuses a pair that cannot serve, in a sentence that names the file at fault", async () => {
+  const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const rows: [TlsPair, (paths: { certPath: string; keyPath: string }) => string][] = [
+    [
+      { cert: "", key: one.key },
+      ({ certPath }) => `Cannot use the certificate in '${certPath}': it holds no certificate in PEM`,
+    ],
+    [
+      { cert: garbage, key: one.key },
+      ({ certPath }) => `Cannot use the certificate in '${certPath}': it holds no certificate in PEM`,
+    ],
+    [
+      { cert: one.cert, key: "secret words" },
+      ({ keyPath }) => `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
+    ],
+    [
+      { cert: one.cert, key: one.cert },
+      ({ keyPath }) => `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
+    ],
+    [
+      { cert: one.cert, key: two.key },
+      ({ certPath, keyPath }) =>
+        `Cannot use the certificate in '${certPath}' as the private key in '${keyPath}' is not its own`,
+    ],
+  ];
+  for (const [pair, sentence] of rows) {
+    await using temp = await files(pair);
+    await assert.rejects(TlsIdentity.load(temp.options), (error) => {
+      assert(error instanceof UsageError);
+      assert.equal(error.message, sentence(temp.options));
+      return true;
+    });
+  }
+  await using temp = await files(one);
+  await Deno.remove(temp.options.keyPath);
+  await assert.rejects(TlsIdentity.load(temp.options), {
+    message: `Cannot read '${temp.options.keyPath}': there is no such file`,
+  });
+});
+
+Deno.test("TlsIdentity takes up a changed pair, and tells who listens", async () => {
+  await using temp = await files(one);
+  using identity = await TlsIdentity.load(temp.options);
+  assert.deepEqual(identity.current, one);
+  const seen: TlsPair[] = [];
+  const stop = identity.onChange((pair) => seen.push(pair));
+  await identity.check();
+  assert.deepEqual(seen, []);
+  await temp.write(two);
+  await identity.check();
+  await identity.check();
+  assert.deepEqual([seen, identity.current], [[two], two]);
+  stop();
+  await temp.write(one);
+  await identity.check();
+  assert.deepEqual([seen, identity.current], [[two], one]);
+  assert.deepEqual(temp.records.map(({ level, fields }) => [level, fields.subject]), [["info", "CN=two"], [
+    "info",
+    "CN=one",
+  ]]);
+});
+
+Deno.test("TlsIdentity keeps the pair before a bad one, and says so once", async () => {
+  await using temp = await files(one);
+  using identity = await TlsIdentity.load(temp.options);
+  await temp.write({ key: two.key });
+  for (let i = 0; i < 3; i++) await identity.check();
+  assert.deepEqual(identity.current, one);
+  assert.deepEqual(temp.records.map(({ level, sentence }) => [level, sentence]), [
+    ["warn", "Cannot use a changed TLS certificate or key and goes on with the one before"],
+  ]);
+  await temp.write({ cert: two.cert });
+  await identity.check();
+  assert.deepEqual(identity.current, two);
+  await Deno.remove(temp.options.certPath);
+  await identity.check();
+  assert.deepEqual(temp.records.map(({ level }) => level), ["warn", "info", "warn"]);
+  assert.doesNotMatch(JSON.stringify(temp.records), /PRIVATE|BEGIN/);
+});
+
+Deno.test("TlsIdentity keeps the pair before one that a listener cannot take", async () => {
+  await using temp = await files(one);
+  using identity = await TlsIdentity.load(temp.options);
+  identity.onChange(() => {
+    throw new Error("not mine");
+  });
+  await temp.write(two);
+  await identity.check();
+  assert.deepEqual([identity.current, temp.records[0].fields.error], [one, "not mine"]);
+});
+
+Deno.test("TlsIdentity looks at its files by a timer until it is disposed of", async () => {
+  await using temp = await files(one);
+  let tick = () => {}, running: number | undefined;
+  const identity = await TlsIdentity.load({
+    ...temp.options,
+    every: (task, intervalMs) => {
+      tick = task;
+      running = intervalMs;
+      return () => running = undefined;
+    },
+  });
+  assert.equal(running, 10_000);
+  const changed = new Promise((resolve) => identity.onChange(resolve));
+  await temp.write(two);
+  tick();
+  assert.deepEqual(await changed, two);
+  identity[Symbol.dispose]();
+  assert.equal(running, undefined);
+});

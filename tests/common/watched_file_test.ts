@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { warnIfExposed, WatchedFile } from "../../common/watched_file.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+/** A file in a folder of its own, and ways to change it. */
+async function tempFile(content: string) {
+  const dir = await Deno.makeTempDir(), path = `${dir}/file`;
+  await Deno.writeTextFile(path, content);
+  return {
+    path,
+    /** Writes in place. */
+    write: (content: string) => Deno.writeTextFile(path, content),
+    /** Writes beside, and moves over, as one who wants no reader to see half of it. */
+    async replace(content: string) {
+      await Deno.writeTextFile(path + ".new", content);
+      await Deno.rename(path + ".new", path);
+    },
+    /** Makes the last change look so old. */
+    age: (ms: number) => Deno.utime(path, new Date(), new Date(Date.now() - ms)),
+    remove: () => Deno.remove(path),
+    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+  };
+}
+
+Deno.test("WatchedFile shows each change of its file", async () => {
+  await using temp = await tempFile("one");
+  const file = new WatchedFile(temp.path);
+  assert.equal(await file.text(), "one");
+  assert.equal(await file.text(), "one");
+  await temp.write("other");
+  assert.equal(await file.text(), "other");
+  // Of the same length, at once, in place: the time stamp may be the same.
+  await temp.write("OTHER");
+  assert.equal(await file.text(), "OTHER");
+  await temp.age(60_000);
+  assert.equal(await file.text(), "OTHER");
+  await temp.replace("third");
+  await temp.age(60_000);
+  assert.equal(await file.text(), "third");
+  assert.deepEqual(await file.bytes(), new TextEncoder().encode("third"));
+});
+
+Deno.test("WatchedFile does not read again what did not change", async () => {
+  await using temp = await tempFile("one");
+  await temp.age(60_000);
+  const file = new WatchedFile(temp.path);
+  const first = await file.bytes();
+  assert.equal(await file.bytes(), first);
+  // The same size, time and inode stand for the same content: this is what spares the reading.
+  const { mtime } = await Deno.stat(temp.path);
+  await temp.write("two");
+  await Deno.utime(temp.path, new Date(), mtime!);
+  assert.equal(await file.text(), "one");
+  await temp.age(50_000);
+  assert.equal(await file.text(), "two");
+});
+
+Deno.test("WatchedFile reads once for all who ask at the same time", async () => {
+  await using temp = await tempFile("one");
+  const file = new WatchedFile(temp.path);
+  const [a, b] = await Promise.all([file.bytes(), file.bytes()]);
+  assert.equal(a, b);
+});
+
+Deno.test("WatchedFile throws as long as its file was never readable, and says which one and why", async () => {
+  await using temp = await tempFile("one");
+  const complaints: string[] = [];
+  const missing = new WatchedFile(temp.path + ".not", { onError: ({ message }) => complaints.push(message) });
+  await assert.rejects(missing.text(), { message: `Cannot read '${temp.path}.not': there is no such file` });
+  const folder = new WatchedFile(temp.path.replace(/\/file$/, ""));
+  await assert.rejects(folder.text(), /^Error: Cannot read '.*': Is a directory$/);
+  const long = new WatchedFile(temp.path, { limitBytes: 2 });
+  await assert.rejects(long.text(), { message: `Cannot read '${temp.path}': it is longer than 2 bytes` });
+  assert.deepEqual(complaints, []);
+  await Deno.writeTextFile(missing.path, "now");
+  assert.equal(await missing.text(), "now");
+});
+
+Deno.test("WatchedFile keeps what it had while the file cannot be read, where that is asked for", async () => {
+  await using temp = await tempFile("one");
+  const complaints: string[] = [];
+  const keeping = new WatchedFile(temp.path, { onError: ({ message }) => complaints.push(message) });
+  const strict = new WatchedFile(temp.path);
+  await keeping.text();
+  await strict.text();
+  await temp.remove();
+  assert.equal(await keeping.text(), "one");
+  assert.deepEqual(complaints, [`Cannot read '${temp.path}': there is no such file`]);
+  await assert.rejects(strict.text(), { message: `Cannot read '${temp.path}': there is no such file` });
+  await temp.write("two");
+  assert.equal(await keeping.text(), "two");
+  assert.equal(await strict.text(), "two");
+});
+
+Deno.test("warnIfExposed() warns of a file that others can read, by its option, and never shows what is in it", async () => {
+  await using temp = await tempFile("the secret");
+  const { log, records } = recordingLog();
+  const modes = [0o600, 0o400, 0o640, 0o604, 0o666];
+  for (const mode of modes) {
+    await Deno.chmod(temp.path, mode);
+    await warnIfExposed(temp.path, { option: "--shared-key", log });
+  }
+  await warnIfExposed(temp.path + ".not", { option: "--shared-key", log });
+  assert.deepEqual(records.map(({ level, fields }) => [level, fields]), [
+    ["warn", { option: "--shared-key", file: temp.path, mode: "0640" }],
+    ["warn", { option: "--shared-key", file: temp.path, mode: "0604" }],
+    ["warn", { option: "--shared-key", file: temp.path, mode: "0666" }],
+  ]);
+  assert.doesNotMatch(JSON.stringify(records), /the secret/);
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { parseRevoked, RevokedIds } from "../../../server/authorization/revoked.ts";
+import { recordingLog } from "../../support/recording_log.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+async function withFile(text: string, test: (path: string) => Promise<void>) {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, text);
+    await test(path);
+  } finally {
+    await Deno.remove(path).catch(() => {});
+  }
+}
+
+Deno.test("parseRevoked() reads one id a line, and quotes for ids that need them", () => {
+  const lists: [text: string, ids: string[]][] = [
+    ["", []],
+    ["a\nb\n", ["a", "b"]],
+    ["a\r\nb", ["a", "b"]],
+    ["# a comment\n\n a \nit's/../é🦕", [" a ", "it's/../é🦕"]],
+    ['"two\\nlines"\n"#hash"\n"\\"quote"\n"\\ud83e\\udd95"', ["two\nlines", "#hash", '"quote', "🦕"]],
+    ["a\na", ["a"]],
+  ];
+  for (const [text, ids] of lists) assert.deepEqual([...parseRevoked(text)], ids, text);
+});
+
+Deno.test("parseRevoked() names the line that it cannot read", () => {
+  for (const line of ['"', '"a', '"a" b', '"a\\x"']) {
+    assert.throws(() => parseRevoked(`ok\n${line}\n`), (error) => {
+      return error instanceof SyntaxError && /line 2 /.test(error.message);
+    });
+  }
+});
+
+Deno.test("RevokedIds.has() follows the file within a second, and looks no more often", async () => {
+  await withFile("a\n", async (path) => {
+    const { log, records } = recordingLog();
+    let now = 0;
+    const revoked = await RevokedIds.open(path, { log, now: () => now });
+    assert.deepEqual([await revoked.has("a"), await revoked.has("b")], [true, false]);
+    await Deno.writeTextFile(path, "b\n");
+    now = 999;
+    assert.deepEqual([await revoked.has("a"), await revoked.has("b")], [true, false]);
+    now = 1_000;
+    assert.deepEqual(await Promise.all([revoked.has("a"), revoked.has("b")]), [false, true]);
+    assert.deepEqual(records.map(({ level, fields }) => [level, fields]), [["info", { ids: 1 }]]);
+  });
+});
+
+Deno.test("RevokedIds.has() keeps to the last list when the file is gone or bad, and says so once", async () => {
+  await withFile("a\n", async (path) => {
+    const { log, records } = recordingLog();
+    let now = 0;
+    const revoked = await RevokedIds.open(path, { log, now: () => now });
+    for (const spoil of [() => Deno.writeTextFile(path, '"'), () => Deno.remove(path)]) {
+      await spoil();
+      now += 1_000;
+      assert.equal(await revoked.has("a"), true);
+    }
+    assert.deepEqual(records.map(({ level }) => level), ["error"]);
+    await Deno.writeTextFile(path, "b");
+    now += 1_000;
+    assert.deepEqual([await revoked.has("a"), await revoked.has("b"), revoked.size], [false, true, 1]);
+  });
+});
+
+Deno.test("RevokedIds.open() fails on a file that is not there or is bad", async () => {
+  const { log } = recordingLog();
+  await assert.rejects(RevokedIds.open("/nowhere/revoked", { log }), /nowhere/);
+  await withFile('"', (path) => assert.rejects(RevokedIds.open(path, { log }), SyntaxError));
+});
+
+Deno.test("RevokedIds.has() is a look-up among 100,000 ids", async () => {
+  await withFile(Array.from({ length: 100_000 }, (_, i) => `id-${i}`).join("\n"), async (path) => {
+    const revoked = await RevokedIds.open(path, { log: recordingLog().log, now: () => 0 });
+    assert.equal(revoked.size, 100_000);
+    assert.deepEqual([await revoked.has("id-99999"), await revoked.has("id-100000")], [true, false]);
+  });
+});

@@ -1,0 +1,333 @@
+import assert from "node:assert/strict";
+import { LimitError, type MetricFamily } from "../../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { parseSelector } from "../../../common/exposition/selector.ts";
+import { AllowList } from "../../../server/ingest/allow_list.ts";
+import { Ingester } from "../../../server/ingest/ingest.ts";
+import type { IngestedPush, IngestRules } from "../../../server/ingest/ingested_push.ts";
+import { InvalidPushError, type InvalidReason } from "../../../server/ingest/invalid_push.ts";
+import { concat, delimited, double, field, integer, label } from "../../support/wire_bytes.ts";
+
+const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
+const IDENTITY = new Map([["_id", "me"]]);
+
+const RULES: IngestRules = {
+  set: new Map(),
+  elide: new Set(),
+  always: new Set(),
+  maxLabelBytes: 255,
+  maxNameBytes: 255,
+  maxTextBytes: 1_000_000,
+  maxAgeMs: 24 * HOUR,
+  maxAheadMs: 10 * 60_000,
+  limits: { maxFamilies: 100, maxSeries: 1_000, maxLabels: 8 },
+};
+
+function ingest(bytes: Uint8Array, rules: Partial<IngestRules> = {}): IngestedPush {
+  return new Ingester({ ...RULES, ...rules }).ingest(bytes, { identity: IDENTITY, nowMs: NOW });
+}
+
+function textOf(push: IngestedPush): string {
+  return new TextDecoder().decode(push.text);
+}
+
+const me = label("_id", "me");
+const value = field(2, double(1, 1));
+const time = integer(6, NOW);
+const gauge = integer(3, 1);
+
+/** A gauge family `x` of one sample with these fields. */
+const sample = (...fields: readonly number[][]) => delimited(field(1, "x"), gauge, field(4, fields.flat()));
+
+Deno.test("Ingester writes one line a sample: sorted labels, escapes, no timestamp", () => {
+  const families: MetricFamily[] = [{
+    name: "x:y",
+    type: "gauge",
+    metrics: [
+      {
+        labels: [{ name: "b", value: 'q"\\\n' }, { name: "_id", value: "me" }, { name: "a", value: "ü€😀" }],
+        value: 1.5,
+        timestampMs: NOW - 5,
+      },
+      { labels: [{ name: "_id", value: "me" }, { name: "empty", value: "" }], value: -Infinity, timestampMs: NOW },
+    ],
+  }];
+  const push = ingest(encodeFamilies(families));
+  assert.equal(textOf(push), 'x:y{_id="me",a="ü€😀",b="q\\"\\\\\\n"} 1.5\nx:y{_id="me"} -Inf\n');
+  assert.deepEqual([push.series, push.received, push.dropped, push.duplicates], [2, 2, 0, 0]);
+  assert.deepEqual([...push.runs], [
+    24 * HOUR - 5,
+    textOf(push).indexOf('x:y{_id="me"}') + 5,
+    24 * HOUR,
+    push.text.length,
+  ]);
+});
+
+Deno.test("Ingester writes numbers that any reader of the format reads back as the same double", () => {
+  const values = [0, -0, 1, 999_999_999, 1e9, 1e21, 1.7976931348623157e308, 5e-324, 0.1, -42, 2 ** 53, NaN, Infinity];
+  const labels = (i: number) => [{ name: "_id", value: "me" }, { name: "i", value: String(i) }];
+  const metrics = values.map((value, i) => ({ labels: labels(i), value, timestampMs: NOW }));
+  const lines = textOf(ingest(encodeFamilies([{ name: "x", type: "untyped", metrics }]))).trimEnd().split("\n");
+  const read = lines.map((line) => Number(line.split(" ")[1].replace("+Inf", "Infinity")));
+  assert.deepEqual(read, values);
+});
+
+Deno.test("Ingester writes histograms and summaries line by line, and the +Inf bucket that is missing", () => {
+  const labels = [{ name: "_id", value: "me" }];
+  const push = ingest(encodeFamilies([
+    {
+      name: "h",
+      type: "histogram",
+      metrics: [{ labels, value: { count: 3, sum: 4.5, buckets: [{ upperBound: 0.5, count: 1 }] }, timestampMs: NOW }],
+    },
+    {
+      name: "s",
+      type: "summary",
+      metrics: [{ labels, value: { count: 3, sum: 4.5, quantiles: [{ quantile: 0.9, value: 7 }] }, timestampMs: NOW }],
+    },
+  ]));
+  assert.equal(
+    textOf(push),
+    'h_bucket{_id="me",le="0.5"} 1\nh_bucket{_id="me",le="+Inf"} 3\nh_sum{_id="me"} 4.5\nh_count{_id="me"} 3\n' +
+      's{_id="me",quantile="0.9"} 7\ns_sum{_id="me"} 4.5\ns_count{_id="me"} 3\n',
+  );
+  assert.equal(push.series, 7);
+});
+
+Deno.test("Ingester takes a family's fields in any order and a family without a type as a counter", () => {
+  const late = delimited(field(4, [...field(3, double(1, 2)), ...time, ...me]), field(9, "unknown"), field(1, "late"));
+  assert.equal(textOf(ingest(late)), 'late{_id="me"} 2\n');
+  assert.equal(ingest(late).blocks[0].type, "counter");
+});
+
+Deno.test("Ingester merges a value message that comes twice, as proto2 has it", () => {
+  assert.equal(textOf(ingest(sample(me, field(2, double(1, 1)), field(2, double(1, 7)), time))), 'x{_id="me"} 7\n');
+});
+
+Deno.test("Ingester lets the last of equal series stand, whatever the order of its labels, and counts the rest", () => {
+  const a = label("a", "1");
+  const first = delimited(
+    field(1, "x"),
+    gauge,
+    field(4, [...me, ...a, ...field(2, double(1, 1)), ...time]),
+    field(4, [...me, ...label("a", "2"), ...field(2, double(1, 5)), ...time]),
+    field(4, [...a, ...label("empty", ""), ...me, ...field(2, double(1, 2)), ...time]),
+  );
+  const again = delimited(field(1, "x"), gauge, field(4, [...me, ...a, ...field(2, double(1, 3)), ...time]));
+  const push = ingest(concat(first, again));
+  assert.equal(textOf(push), 'x{_id="me",a="2"} 5\nx{_id="me",a="1"} 3\n');
+  assert.deepEqual([push.series, push.received, push.duplicates], [2, 4, 2]);
+});
+
+Deno.test("Ingester tells many series apart over several pushes with one table", () => {
+  const ingester = new Ingester({ ...RULES, limits: { ...RULES.limits, maxSeries: 5_000 } });
+  for (const count of [3_000, 10, 3_000]) {
+    const metrics = Array.from({ length: count }, (_, i) => ({
+      labels: [{ name: "_id", value: "me" }, { name: "i", value: String(i % (count - 1)) }],
+      value: i,
+      timestampMs: NOW,
+    }));
+    const push = ingester.ingest(encodeFamilies([{ name: "x", type: "gauge", metrics }]), {
+      identity: IDENTITY,
+      nowMs: NOW,
+    });
+    assert.deepEqual([push.series, push.duplicates], [count - 1, 1]);
+  }
+});
+
+Deno.test("Ingester sets and elides labels after it has checked them", () => {
+  const rules = { set: new Map([["a", 'set"'], ["z", "last"]]), elide: new Set(["secret"]) };
+  const push = sample(label("secret", "s"), label("a", "own"), me, value, time);
+  assert.equal(textOf(ingest(push, rules)), 'x{_id="me",a="set\\"",z="last"} 1\n');
+  for (const name of ["secret", "a"]) {
+    assert.throws(() => ingest(sample(label(name, [0xff]), me, value, time), rules), { reason: "label_value" });
+  }
+});
+
+Deno.test("Ingester shows the labels of a target empty where a series lacks them, so that no scraper adds its own", () => {
+  const rules = { always: new Set(["instance", "job"]), elide: new Set(["job"]) };
+  const samples: [labels: number[], line: string][] = [
+    [[...me], 'x{_id="me",instance="",job=""} 1\n'],
+    [[...me, ...label("instance", "")], 'x{_id="me",instance="",job=""} 1\n'],
+    [[...label("job", "j"), ...label("instance", "i"), ...me], 'x{_id="me",instance="i",job=""} 1\n'],
+  ];
+  for (const [labels, line] of samples) assert.equal(textOf(ingest(sample(labels, value, time), rules)), line);
+  const both = concat(...samples.slice(0, 2).map(([labels]) => sample(labels, value, time)));
+  assert.equal(ingest(both, rules).duplicates, 1);
+});
+
+Deno.test("Ingester keeps what a selector of the allow-list matches, an absent label being empty", () => {
+  const push = concat(
+    sample(me, value, time),
+    sample(me, label("foo", "x"), value, time),
+    delimited(field(1, "y"), gauge, field(4, [...me, ...value, ...time])),
+  );
+  const table: [string, string, number][] = [
+    ['{__name__="x"}', 'x{_id="me"} 1\nx{_id="me",foo="x"} 1\n', 1],
+    ['x{foo!="x"}', 'x{_id="me"} 1\n', 2],
+    ['{foo=~"x|y"}', 'x{_id="me",foo="x"} 1\n', 2],
+    ['{__name__=~".",foo=""}', 'x{_id="me"} 1\ny{_id="me"} 1\n', 1],
+    ["none", "", 3],
+  ];
+  for (const [selector, text, dropped] of table) {
+    const kept = ingest(push, { allow: new AllowList([parseSelector(selector)]) });
+    assert.deepEqual([textOf(kept), kept.dropped], [text, dropped], selector);
+  }
+});
+
+Deno.test("Ingester accepts timestamps at the edges, and ages those of the future from their arrival", () => {
+  const push = concat(
+    sample(me, label("i", "0"), value, integer(6, NOW - 24 * HOUR)),
+    sample(me, label("i", "1"), value, integer(6, NOW + 10 * 60_000)),
+  );
+  assert.deepEqual([...ingest(push).runs].filter((_, i) => i % 2 === 0), [0, 24 * HOUR]);
+});
+
+const point = (count: number | bigint, bound: number) => field(3, [...integer(1, count), ...double(2, bound)]);
+const quantile = (at: number) => field(3, [...double(1, at), ...double(2, 1)]);
+const typed = (type: number, ...fields: readonly number[][]) =>
+  delimited(field(1, "x"), integer(3, type), field(4, fields.flat()));
+
+const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
+  ["no family", new Uint8Array(), "empty"],
+  ["a length that ends inside its delimiter", new Uint8Array([0x80]), "malformed"],
+  ["a length past the end", new Uint8Array([0x05, 0x0a]), "malformed"],
+  ["a varint of eleven bytes", new Uint8Array(Array(11).fill(0x80)), "malformed"],
+  ["field number 0", delimited([0x02, 0x00]), "malformed"],
+  ["a group", delimited([0x4b]), "malformed"],
+  ["a name as a varint", delimited(integer(1, 7)), "malformed"],
+  [
+    "a double cut short",
+    delimited(field(1, "x"), gauge, field(4, [...me, ...field(2, [0x09, 0, 0]), ...time])),
+    "malformed",
+  ],
+  ["no name", delimited(gauge, field(4, [...me, ...value, ...time])), "family_name"],
+  ["a name with a dash", delimited(field(1, "a-b"), gauge), "family_name"],
+  ["a name that is not ASCII", delimited(field(1, "ü"), gauge), "family_name"],
+  ["a name behind a byte order mark", delimited(field(1, "\ufeffx"), gauge), "family_name"],
+  ["a name of 256 bytes", delimited(field(1, "x".repeat(256)), gauge), "family_name"],
+  ["a gauge histogram", delimited(field(1, "x"), integer(3, 5)), "family_type"],
+  ["an unknown type", delimited(field(1, "x"), integer(3, 99)), "family_type"],
+  ["no timestamp", sample(me, value), "timestamp"],
+  ["a timestamp too old", sample(me, value, integer(6, NOW - 24 * HOUR - 1)), "timestamp"],
+  ["a timestamp too far ahead", sample(me, value, integer(6, NOW + 10 * 60_000 + 1)), "timestamp"],
+  ["a negative timestamp", sample(me, value, integer(6, -1)), "timestamp"],
+  ["a timestamp of 2^63 - 1", sample(me, value, integer(6, 2n ** 63n - 1n)), "timestamp"],
+  [
+    "timestamps that decrease",
+    delimited(
+      field(1, "x"),
+      gauge,
+      field(4, [...me, ...value, ...time]),
+      field(4, [...me, ...value, ...integer(6, NOW - 1)]),
+    ),
+    "timestamp",
+  ],
+  ["no value", sample(me, time), "value"],
+  ["a counter's value in a gauge", sample(me, field(3, double(1, 1)), time), "value"],
+  ["no identity", sample(value, time), "identity"],
+  ["another identity", sample(label("_id", "other"), value, time), "identity"],
+  ["an identity that goes on", sample(label("_id", "me2"), value, time), "identity"],
+  ["two identities", sample(me, label("_id", "other"), value, time), "duplicate_label"],
+  ["two identities, the other first", sample(label("_id", "other"), me, value, time), "duplicate_label"],
+  ["a label twice", sample(me, label("a", "1"), label("a", "1"), value, time), "duplicate_label"],
+  ["an empty label twice", sample(me, label("a", ""), label("a", ""), value, time), "duplicate_label"],
+  ["a label without a name", sample(me, label("", "1"), value, time), "label_name"],
+  ["a label name with a colon", sample(me, label("a:b", "1"), value, time), "label_name"],
+  ["a label name that is not ASCII", sample(me, label("ä", "1"), value, time), "label_name"],
+  ["a label name behind a byte order mark", sample(me, label("\ufeffa", "1"), value, time), "label_name"],
+  ["an identity behind a byte order mark", sample(label("\ufeff_id", "me"), value, time), "label_name"],
+  ["a label __name__", sample(me, label("__name__", "y"), value, time), "label_name"],
+  ["a label name of 256 bytes", sample(me, label("a".repeat(256), "1"), value, time), "label_name"],
+  ["a label value of 256 bytes", sample(me, label("a", "ü".repeat(128)), value, time), "label_value"],
+  ["a label value that is not UTF-8", sample(me, label("a", [0x61, 0xff]), value, time), "label_value"],
+  ["an overlong form", sample(me, label("a", [0xc0, 0x80]), value, time), "label_value"],
+  ["a surrogate", sample(me, label("a", [0xed, 0xa0, 0x80]), value, time), "label_value"],
+  ["a cut sequence", sample(me, label("a", [0xf0, 0x9f, 0x98]), value, time), "label_value"],
+  ["le on a histogram", typed(4, me, label("le", "1"), field(7, integer(1, 1)), time), "label_name"],
+  ["quantile on a summary", typed(2, me, label("quantile", "1"), field(4, integer(1, 1)), time), "label_name"],
+  ["bounds that repeat", typed(4, me, field(7, [...integer(1, 1), ...point(1, 1), ...point(1, 1)]), time), "value"],
+  ["bounds that descend", typed(4, me, field(7, [...integer(1, 1), ...point(1, 2), ...point(1, 1)]), time), "value"],
+  ["a bound that is NaN", typed(4, me, field(7, [...integer(1, 1), ...point(1, NaN)]), time), "value"],
+  [
+    "buckets that are not cumulative",
+    typed(4, me, field(7, [...integer(1, 9), ...point(2, 1), ...point(1, 2)]), time),
+    "value",
+  ],
+  ["a bucket of 2^63", typed(4, me, field(7, [...integer(1, 9), ...point(2n ** 63n, 1)]), time), "value"],
+  ["a bucket above the count", typed(4, me, field(7, [...integer(1, 1), ...point(2, 1)]), time), "value"],
+  [
+    "a last bucket that is not the count",
+    typed(4, me, field(7, [...integer(1, 2), ...point(1, Infinity)]), time),
+    "value",
+  ],
+  ["a histogram's count of 2^63", typed(4, me, field(7, integer(1, 2n ** 63n)), time), "value"],
+  ["a summary's count of 2^64 - 1", typed(2, me, field(4, integer(1, 2n ** 64n - 1n)), time), "value"],
+  ["a quantile below 0", typed(2, me, field(4, quantile(-0.1)), time), "value"],
+  ["a quantile above 1", typed(2, me, field(4, [...quantile(0.5), ...quantile(1.5)]), time), "value"],
+  ["quantiles that repeat", typed(2, me, field(4, [...quantile(0.5), ...quantile(0.5)]), time), "value"],
+  [
+    "x as gauge and histogram",
+    concat(sample(me, value, time), typed(4, me, field(7, integer(1, 1)), time)),
+    "family_collision",
+  ],
+  [
+    "x_count beside a summary x",
+    concat(
+      typed(2, me, field(4, integer(1, 1)), time),
+      delimited(field(1, "x_count"), gauge, field(4, [...me, ...value, ...time])),
+    ),
+    "family_collision",
+  ],
+];
+
+for (const [what, bytes, reason] of REFUSED) {
+  Deno.test(`Ingester refuses ${what}: ${reason}`, () => {
+    assert.throws(() => ingest(bytes), (error) => {
+      assert.ok(error instanceof InvalidPushError, String(error));
+      assert.equal(error.reason, reason, error.message);
+      return true;
+    });
+    // What the allow-list would drop is checked all the same.
+    if (!["empty", "family_collision"].includes(reason)) {
+      assert.throws(() => ingest(bytes, { allow: new AllowList([parseSelector("none")]) }), { reason });
+    }
+  });
+}
+
+Deno.test("Ingester stops at its limits", () => {
+  const limits = RULES.limits;
+  const labels = Array.from({ length: 9 }, (_, i) => label(`l${i}`, "v")).flat();
+  const many = field(7, [...integer(1, 40), ...Array.from({ length: 40 }, (_, i) => point(i, i)).flat()]);
+  const table: [Uint8Array, Partial<IngestRules>, RegExp][] = [
+    [
+      concat(sample(me, value, time), sample(me, value, time)),
+      { limits: { ...limits, maxFamilies: 1 } },
+      /more than 1 families/,
+    ],
+    [delimited(field(1, "x"), gauge, field(4, [...me, ...value, ...time]), field(4, [...me, ...value, ...time])), {
+      limits: { ...limits, maxSeries: 1 },
+    }, /more than 1 series/],
+    [sample(me, labels, value, time), {}, /more than 8 labels/],
+    [typed(4, me, many, time), { limits: { ...limits, maxSeries: 30 } }, /more than 30 series/],
+    [typed(4, me, many, time), { limits: { ...limits, maxSeries: 42 } }, /more than 42 series/],
+    [typed(4, me, many, time), { maxTextBytes: 300 }, /more than 300 bytes of text/],
+  ];
+  for (const [bytes, rules, message] of table) {
+    assert.throws(
+      () => ingest(bytes, rules),
+      (error) => error instanceof LimitError && message.test(error.message),
+      String(message),
+    );
+  }
+});
+
+Deno.test("Ingester is none the worse for a push that it refused", () => {
+  const ingester = new Ingester(RULES);
+  const good = sample(me, value, time);
+  for (const [, bytes] of REFUSED) {
+    assert.throws(() => ingester.ingest(bytes, { identity: IDENTITY, nowMs: NOW }));
+    assert.equal(textOf(ingester.ingest(good, { identity: IDENTITY, nowMs: NOW })), 'x{_id="me"} 1\n');
+  }
+});

@@ -1,0 +1,84 @@
+/**
+ * A certificate authority for tests: issues P-256 certificates for localhost that are good for an hour.
+ *
+ * @module
+ */
+
+import "reflect-metadata";
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  SubjectAlternativeNameExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const HOUR_MS = 3_600_000;
+
+/** A certificate and its private key (PKCS#8), both PEM. */
+export interface Identity {
+  /** The certificate. */
+  readonly cert: string;
+  /** The key. */
+  readonly key: string;
+}
+
+/** Signs certificates; its own goes to those who trust it. */
+export class CertificateAuthority {
+  readonly #certificate: X509Certificate;
+  readonly #keys: CryptoKeyPair;
+
+  private constructor(certificate: X509Certificate, keys: CryptoKeyPair) {
+    this.#certificate = certificate;
+    this.#keys = keys;
+  }
+
+  /** Makes an authority of its own keys. */
+  static async create(): Promise<CertificateAuthority> {
+    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const certificate = await X509CertificateGenerator.createSelfSigned({
+      name: "CN=test authority",
+      keys,
+      ...validity(),
+      signingAlgorithm: ALGORITHM,
+      extensions: [new BasicConstraintsExtension(true, undefined, true)],
+    });
+    return new CertificateAuthority(certificate, keys);
+  }
+
+  /** Its own certificate, PEM. */
+  get cert(): string {
+    return this.#certificate.toString("pem");
+  }
+
+  /** Issues a certificate to `name`, for localhost and 127.0.0.1. */
+  async issue(name: string): Promise<Identity> {
+    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const certificate = await X509CertificateGenerator.create({
+      subject: `CN=${name}`,
+      issuer: this.#certificate.subject,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      ...validity(),
+      signingAlgorithm: ALGORITHM,
+      extensions: [
+        new BasicConstraintsExtension(false),
+        new SubjectAlternativeNameExtension([
+          { type: "dns", value: "localhost" },
+          { type: "ip", value: "127.0.0.1" },
+        ]),
+        await AuthorityKeyIdentifierExtension.create(this.#certificate),
+      ],
+    });
+    const key = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toBase64();
+    return {
+      cert: certificate.toString("pem"),
+      key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`,
+    };
+  }
+}
+
+function validity(): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS) };
+}
