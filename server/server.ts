@@ -79,7 +79,15 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const rules = await ingestRules(values);
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
-  const keeper = new Keeper({ rules, limitBytes: values.limitDecompressedBytes, capacity, store, index, registry });
+  const keeper = new Keeper({
+    rules,
+    limitBytes: values.limitDecompressedBytes,
+    limitTextBytes: values.limitTextBytes,
+    capacity,
+    store,
+    index,
+    registry,
+  });
   await restore(store, { keeper, log });
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));

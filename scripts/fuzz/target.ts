@@ -136,7 +136,15 @@ export class Target {
     const now = () => NOW_MS;
     const handler = upload({
       authenticate: authentication({ verifier, partitionLabel: "_id", forgedLimit: { burst: 1, intervalMs: 0 } }),
-      stage: new Keeper({ rules, limitBytes: LIMITS.decompressedBytes, capacity, store, index, registry }),
+      stage: new Keeper({
+        rules,
+        limitBytes: LIMITS.decompressedBytes,
+        limitTextBytes: LIMITS.decompressedBytes,
+        capacity,
+        store,
+        index,
+        registry,
+      }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,
       now,

@@ -17,14 +17,17 @@ import type { IngestedPush, IngestRules } from "../ingest/ingested_push.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
+import { Turns } from "./turns.ts";
 import type { PushStore, StoredPush } from "../store.ts";
 
 /** What a keeper works with. */
 export interface KeeperOptions {
   /** What a push must be. */
   readonly rules: IngestRules;
-  /** The most bytes that a body may hold once uncompressed. */
+  /** The most bytes that a body of protobuf may hold once uncompressed. */
   readonly limitBytes: number;
+  /** The most bytes that a body of text may hold once uncompressed. */
+  readonly limitTextBytes: number;
   /** How much all clusters together may take. */
   readonly capacity: Capacity;
   /** Where pushes are made durable. */
@@ -40,6 +43,7 @@ export class Keeper implements PushStage {
   readonly #options: KeeperOptions;
   readonly #ingester: Ingester;
   readonly #unframer = new SnappyUnframer();
+  readonly #turns = new Turns();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
   #sequence = 0;
@@ -68,10 +72,14 @@ export class Keeper implements PushStage {
     const { store, index, capacity } = this.#options;
     capacity.admit(push.id);
     const body = await push.body();
-    const sequence = ++this.#sequence;
-    const ingested = this.#ingest({ ...push, body });
-    const entry = index.prepare(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs });
-    const { received, dropped, duplicates } = ingested;
+    const { entry, received, dropped, duplicates } = await this.#turns.take(() => {
+      const ingested = this.#ingest({ ...push, body });
+      const sequence = ++this.#sequence;
+      return {
+        ...ingested,
+        entry: index.prepare(ingested, { id: push.id, sequence, receivedAtMs: push.receivedAtMs }),
+      };
+    });
     try {
       using _room = capacity.reserve(entry);
       await store.put({ ...push, body });
@@ -109,8 +117,11 @@ export class Keeper implements PushStage {
     }
   }
 
-  #uncompress({ contentEncoding, body }: Pick<StoredPush, "contentEncoding" | "body">): Uint8Array {
-    const { limitBytes } = this.#options;
+  #uncompress(
+    { contentType, contentEncoding, body }: Pick<StoredPush, "contentType" | "contentEncoding" | "body">,
+  ): Uint8Array {
+    const { limitBytes: most, limitTextBytes } = this.#options;
+    const limitBytes = contentType === "text" ? Math.min(most, limitTextBytes) : most;
     if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
     if (contentEncoding === "gzip") return gunzip(body, limitBytes);
     if (body.length > limitBytes) throw tooLong(limitBytes);
