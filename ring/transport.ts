@@ -210,7 +210,7 @@ export class Transport implements Mesh {
       dial.link = this.#adopt({ ...callee, address, dialled: address, settle });
     } catch (error) {
       if (dial.abort.signal.aborted) return;
-      this.#failDial(address, { code: "unreachable", message: `Cannot reach ${address}: ${explain(error)}` });
+      this.#failDial(address, { code: "unreachable", message: `Cannot reach ${address}: ${(error as Error).message}` });
     }
   }
 
@@ -254,11 +254,12 @@ export class Transport implements Mesh {
   }
 
   #onUp(link: Link): void {
-    const { dialled, ours } = link.options, theirs = link.peer!, { name } = theirs, old = this.#links.get(name);
+    const { dialled } = link.options, theirs = link.peer!, { name } = theirs, old = this.#links.get(name);
     const again = old?.peer?.boot === theirs.boot;
-    // Another one may have come up since the HELLO.
+    // Another one may have come up since the HELLO. The peer may use this one until it sees the other.
     if (old && again && !this.#prefers(link, old)) {
-      link.refuse(duplicateFor(ours.name));
+      link.mesh = old.mesh;
+      link.finish({ yielding: old.options.dialled !== undefined });
       if (dialled !== undefined) this.#endDial(dialled, old);
       return;
     }
