@@ -28,7 +28,7 @@ export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
   readonly url: URL;
   /** The selectors of the series to read. */
   readonly matches: readonly string[];
-  /** The bearer token. */
+  /** Sent as the bearer token; without it the scrape carries no authorization. */
   readonly token?: string;
   /** The longest page that is taken, uncompressed, in bytes. */
   readonly limitBytes: number;

@@ -21,9 +21,9 @@ const HINTS: Readonly<Record<number, string>> = {
 
 /** Where and how to push. */
 export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal"> {
-  /** The upload endpoint. */
+  /** The server's upload endpoint, to which the families are posted. */
   readonly url: URL;
-  /** The bearer token. */
+  /** Sent as the bearer token; without it the push carries no authorization. */
   readonly token?: string;
   /** Hears the status of the answer. */
   readonly onStatus?: (status: number) => void;

@@ -21,7 +21,7 @@ export class RefusedError extends Error {
   readonly code = "refused";
   /** The name that stack traces show. */
   override readonly name = "RefusedError";
-  /** The HTTP status. */
+  /** The HTTP status of the answer. */
   readonly status: number;
   /** What the server asked to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
@@ -40,11 +40,11 @@ export interface Call {
   readonly attempt: string;
   /** Where to. */
   readonly url: URL;
-  /** The method. */
+  /** The HTTP method. A redirect is handed to the caller, not followed. */
   readonly method: "GET" | "POST";
-  /** The headers. */
+  /** The headers to send, by name. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The body. */
+  /** The content to send, encoded as the headers say. */
   readonly body?: Uint8Array<ArrayBuffer>;
   /** Carries the certificates; the caller closes it. */
   readonly client: Deno.HttpClient;

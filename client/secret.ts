@@ -12,7 +12,7 @@ import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
 export interface SecretOptions {
   /** The name of the option that holds the secret itself; the one for its file is this name with `File` behind. */
   readonly name: string;
-  /** The secret itself. */
+  /** The secret itself, given in place of a file; empty is as good as absent. */
   readonly text?: string;
   /** The file that holds it. */
   readonly path?: string;

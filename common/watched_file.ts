@@ -37,7 +37,7 @@ const GRAIN_MS = 2_000;
 
 /** A file that is read again only when it changed. Nothing is read before the first call, and no timer runs. */
 export class WatchedFile {
-  /** The path. */
+  /** The file's path, as it was given. */
   readonly path: string;
   readonly #limitBytes: number;
   readonly #onError: ((error: Error) => void) | undefined;

@@ -8,7 +8,7 @@
 export interface ChildCommand {
   /** What people call it. */
   readonly name: string;
-  /** The executable. */
+  /** The executable: a path, or a name to look up in `PATH`. */
   readonly path: string;
   /** What goes behind it. */
   readonly args: readonly string[];

@@ -21,7 +21,7 @@ export interface CheckOptions {
 
 /** One claim. */
 export interface Check {
-  /** A sentence. */
+  /** What holds, as a sentence for the trial's report. */
   readonly claim: string;
   /** Throws if the claim does not hold. */
   readonly check: () => Promise<void>;
@@ -91,6 +91,13 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
         const value = stack.source!.url.host;
         await arrival(`up{${ours},${ANONYMIZED_LABEL}="${await hashOf(salt + value)}"}`);
         await absence(`{${ours},${ANONYMIZED_LABEL}="${value}"}`);
+      },
+    },
+    {
+      claim: "a series without instance and job gets none of the server's",
+      check: async () => {
+        await arrival(`{__name__="${RECORDED_NAME}",${ours},instance=""}`);
+        await arrival(`alerts{${ours},instance="",job=""}`);
       },
     },
     {

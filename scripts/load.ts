@@ -76,7 +76,7 @@ export interface LoadPlan {
   readonly upload: URL;
   /** Where to get tokens; each client adds its id. */
   readonly authorize: URL;
-  /** The initial token. */
+  /** The initial token of every client, exchanged at `authorize` for one of its own. */
   readonly token: string;
   /** What every client pushes. */
   readonly families: readonly MetricFamily[];

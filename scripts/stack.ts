@@ -59,7 +59,7 @@ export interface Stack extends AsyncDisposable {
   readonly clientUrl: URL;
   /** Asks the client to stop, for good. */
   stopClient(): Promise<void>;
-  /** The servers. */
+  /** The Telemeter servers: the client pushes to the first, the central Prometheus scrapes each. */
   readonly servers: readonly Server[];
   /** The Prometheus where series arrive. */
   readonly central: Prometheus;

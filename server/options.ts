@@ -64,6 +64,16 @@ export const SERVER_OPTIONS = {
   limitDecompressedBytes: { kind: bytes, default: "8388608", help: "Largest body of a push, uncompressed" },
   limitFamilies: { kind: count, default: "5000", help: "Most families in a push" },
   limitSeries: { kind: count, default: "50000", help: "Most series in a push" },
+  limitTotalSeries: {
+    kind: count,
+    default: "5000000",
+    help: "Most series of all clusters, 1 KiB each (usual ones take a third of it); 0 for none",
+  },
+  limitClusters: {
+    kind: count,
+    default: "50000",
+    help: "Most clusters, 3 KiB each beside their series; 0 for none",
+  },
   limitLabels: { kind: count, default: "64", help: "Most labels on a series" },
   limitFuture: { kind: duration, default: "10m", help: "How far a timestamp may be ahead of the server's clock" },
   limitInFlight: {

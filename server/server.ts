@@ -23,6 +23,7 @@ import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
 import { AllowList } from "./ingest/allow_list.ts";
 import { Digester, type DigestRules } from "./ingest/digest.ts";
+import { Capacity } from "./pushes/capacity.ts";
 import { Keeper } from "./pushes/keeper.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
@@ -76,7 +77,9 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
   );
   const digester = new Digester(await digestRules(values));
-  const keeper = new Keeper({ digester, store, index, registry });
+  const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const keeper = new Keeper({ digester, capacity, store, index, registry });
   await restore(store, { keeper, log });
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));

@@ -95,6 +95,16 @@ export class PushStore implements AsyncDisposable {
     return this.#queue.health;
   }
 
+  /** How many clusters the store holds something of. */
+  get clusters(): number {
+    return this.#holdings.size;
+  }
+
+  /** Whether the store holds something of a cluster, or may do so. */
+  has(id: string): boolean {
+    return this.#holdings.has(id);
+  }
+
   /** What the store holds now. */
   sizes(): StoreSizes {
     return { entries: this.#holdings.size, bytes: this.#holdings.bytes, fileBytes: this.#open.fileBytes() };

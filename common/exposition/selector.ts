@@ -14,7 +14,7 @@ export type MatchOperator = "=" | "!=" | "=~" | "!~";
 
 /** One condition on one label. */
 export interface Matcher {
-  /** The label. */
+  /** The name of the label; `__name__` for the metric's name. */
   readonly name: string;
   /** How its value is compared. */
   readonly operator: MatchOperator;

@@ -12,7 +12,7 @@ import type { TLSSocket } from "node:tls";
 import type { Connection } from "./connection.ts";
 import { ConnectionGuard, plainAddress } from "./connection_guard.ts";
 import { type Handler, HttpError } from "./http.ts";
-import { type Listener, type ListenOptions, urlOf } from "./http_server.ts";
+import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { TLS_MIN_VERSION, type TlsPair } from "../tls.ts";
 

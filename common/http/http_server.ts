@@ -8,48 +8,9 @@
 
 import { plainAddress } from "./connection_guard.ts";
 import { listenGuarded } from "./guarded_server.ts";
-import type { HostileLimits } from "./hostile_limits.ts";
 import { type Handler, respond } from "./http.ts";
-import type { HttpMetrics } from "./http_metrics.ts";
-import type { Logger } from "../log.ts";
-import { type Address, UsageError } from "../options.ts";
-import type { TlsIdentity } from "../tls.ts";
-
-/** A listener that runs. Disposing of it stops the intake, lets requests in flight finish for a while, and cuts the rest. */
-export interface Listener extends AsyncDisposable {
-  /** The address that it is bound to. */
-  readonly hostname: string;
-  /** The port that it is bound to. */
-  readonly port: number;
-  /** Where it is reached from this machine. */
-  readonly url: URL;
-}
-
-/** How to listen. */
-export interface ListenOptions {
-  /** Where. */
-  readonly address: Address;
-  /**
-   * What the listener is called in metrics.
-   *
-   * @default {"http"}
-   */
-  readonly name?: string;
-  /** The limits of a listener that strangers reach; without them and without `tls` it trusts its clients. */
-  readonly hostile?: HostileLimits;
-  /** Speaks TLS with this identity, and with what it changes to. The caller disposes of it after the listener. */
-  readonly tls?: TlsIdentity;
-  /**
-   * How long requests in flight may take to finish when the listener is disposed of.
-   *
-   * @default {10_000}
-   */
-  readonly drainMs?: number;
-  /** Gets the errors that the clients do not get to see. */
-  readonly log: Logger;
-  /** Counts connections open, refused and cut, on listeners that guard themselves. */
-  readonly metrics?: HttpMetrics;
-}
+import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
+import { UsageError } from "../options.ts";
 
 /**
  * Listens, and runs `handler` for each request. What it throws becomes a response by `respond()`.
@@ -107,12 +68,6 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
       clearTimeout(timer);
     },
   });
-}
-
-/** Where a listener is reached from this machine. */
-export function urlOf({ secure, hostname, port }: { secure: boolean; hostname: string; port: number }): URL {
-  const host = hostname === "::" || hostname === "0.0.0.0" ? "localhost" : hostname;
-  return new URL(`${secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`);
 }
 
 const TAKEN = "another program listens there; stop it or choose another port";

@@ -14,7 +14,7 @@ import { NodeRequest, type RequestSource } from "./node_request.ts";
 export interface NodeExchangeOptions {
   /** The connection that it takes place on. */
   readonly connection: Connection;
-  /** The remote address. */
+  /** The client's address, in the form of {@linkcode Peer.address}. */
   readonly address: string;
   /** Whether the connection is TLS. */
   readonly secure: boolean;
@@ -65,7 +65,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     return this.#message.complete;
   }
 
-  /** The remote address. */
+  /** The client's address, in the form of {@linkcode Peer.address}. */
   get address(): string {
     return this.#options.address;
   }

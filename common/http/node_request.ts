@@ -58,7 +58,11 @@ export class NodeRequest implements WholeBody {
     return new NodeRequest(message, url, source) as unknown as Request;
   }
 
-  /** The headers. */
+  /**
+   * The headers as they came, put together when first asked for.
+   *
+   * @throws {HttpError} 400 if one is malformed.
+   */
   get headers(): Headers {
     if (this.#headers === undefined) {
       const { rawHeaders } = this.#message, headers = new Headers();
@@ -77,7 +81,7 @@ export class NodeRequest implements WholeBody {
     return this.#source.signal();
   }
 
-  /** The body whole. */
+  /** Reads the body whole, as `readBody()` says. */
   [readWhole](limitBytes: number): Promise<Uint8Array> {
     return this.#source.collect(limitBytes);
   }

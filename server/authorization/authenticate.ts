@@ -10,7 +10,7 @@ import { bearerToken, notAuthorized, type TokenVerifier } from "./tokens.ts";
 
 /** Who pushes, by a verified token. */
 export interface Credentials {
-  /** The cluster id. */
+  /** The cluster id: the value of the partition label. */
   readonly id: string;
   /** All labels of the token, the one with the cluster id among them. */
   readonly labels: ReadonlyMap<string, string>;

@@ -132,7 +132,7 @@ export class UpstreamAuthorizer implements Authorizer {
 
 /** A status, and the JSON that came with it; undefined if the body is of another media type or does not parse. */
 export interface JsonAnswer {
-  /** The HTTP status. */
+  /** The HTTP status, whether or not it is a success. */
   readonly status: number;
   /** The body, parsed. */
   readonly json: unknown;

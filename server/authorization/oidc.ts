@@ -11,9 +11,9 @@ import { type AccessTokens, type JsonAnswer, readJson } from "./authorizer.ts";
 export interface PasswordGrantOptions {
   /** The issuer; its configuration lies below it at `/.well-known/openid-configuration`. */
   readonly issuer: URL;
-  /** The client id. */
+  /** The id under which the issuer knows the server as an OAuth client. */
   readonly clientId: string;
-  /** The user. */
+  /** The user in whose name the server asks. */
   readonly username: string;
   /** The user's password. */
   readonly password: string;

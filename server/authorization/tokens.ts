@@ -25,7 +25,7 @@ export const MAX_LABEL_BYTES = 255;
 export interface VerifiedToken {
   /** The labels that all samples of the client must have, with these values. */
   readonly labels: ReadonlyMap<string, string>;
-  /** The account. */
+  /** The account that the client belongs to: the claim `sub`. */
   readonly subject: string;
   /** When the token expires, in milliseconds since the epoch; it is accepted for a minute longer. */
   readonly expiresAtMs: number;
@@ -35,7 +35,7 @@ export interface VerifiedToken {
 export interface TokenContent {
   /** The labels that all samples of the client must have. */
   readonly labels: ReadonlyMap<string, string>;
-  /** The account. */
+  /** The account that the client belongs to: the claim `sub`. */
   readonly subject: string;
   /** How long the token is valid, in seconds. */
   readonly expireSeconds: number;

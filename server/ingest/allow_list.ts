@@ -13,7 +13,7 @@ const MAX_REMEMBERED = 10_000;
 const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A matcher on a label other than the name, ready to be held against bytes. */
 export class BytesMatcher {

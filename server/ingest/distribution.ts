@@ -27,10 +27,11 @@ const BUCKET = constant("_bucket"), COUNT = constant("_count"), SUM = constant("
 /**
  * Checks the points of the sample that the reader is at.
  *
- * @throws {import("./invalid_push.ts").InvalidPushError} if they do not ascend, or a label takes the place of theirs.
+ * @throws {import("./invalid_push.ts").InvalidPushError} if a reader of the page might refuse them: they do not ascend, they
+ *   contradict the count, or a label takes the place of theirs.
  */
 export function checkPoints(
-  { keys, pointCount }: PushReader,
+  { keys, values, pointCount, count }: PushReader,
   { type, shape, at }: { type: DistributionType; shape: LabelShape; at: number },
 ): void {
   const label = POINT_LABEL[type];
@@ -39,6 +40,24 @@ export function checkPoints(
     if (Number.isNaN(keys[i]) || (i > 0 && keys[i] <= keys[i - 1])) {
       throw invalid("value", `the ${label} values of a ${type} repeat or do not ascend`, at);
     }
+  }
+  // What reads as negative has its 64th bit set.
+  if (count < 0) throw invalid("value", `the count of a ${type} is 2^63 or more`, at);
+  if (type === "summary") {
+    if (pointCount > 0 && (keys[0] < 0 || keys[pointCount - 1] > 1)) {
+      throw invalid("value", "a quantile of a summary is not from 0 to 1", at);
+    }
+    return;
+  }
+  for (let i = 0; i < pointCount; i++) {
+    if (values[i] < (i === 0 ? 0 : values[i - 1])) {
+      throw invalid("value", "the buckets of a histogram are not cumulative", at);
+    }
+  }
+  const last = pointCount === 0 ? 0 : values[pointCount - 1];
+  const whole = pointCount > 0 && keys[pointCount - 1] === Infinity;
+  if (whole ? last !== count : last > count) {
+    throw invalid("value", "the buckets of a histogram contradict its count", at);
   }
 }
 

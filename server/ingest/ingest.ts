@@ -24,7 +24,8 @@ const MAX_IDENTITIES = 16;
 const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte order mark is no part of any name, and not to be passed over.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The family at hand. */
 interface Family {

@@ -63,7 +63,8 @@ export interface LabelRules {
 /** How many shapes are kept; at the bound all are forgotten, which costs a rebuild of those in use. */
 const MAX_SHAPES = 4_096;
 
-const decoder = new TextDecoder();
+// A byte order mark is no part of any name, and not to be passed over.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Finds the shape of a sample's labels. One for each set of token label names, since shapes hold where those stand. */
 export class LabelShapes {
@@ -120,7 +121,7 @@ export class LabelShapes {
     const { set, elide, always } = this.#rules;
     const output = new Set([...indexOf.keys(), ...set.keys()]).difference(elide).union(always);
     const segments = [...output].sort().map((name): ShapeSegment => {
-      const value = set.get(name) ?? (indexOf.has(name) && !elide.has(name) ? undefined : "");
+      const value = elide.has(name) ? "" : set.get(name) ?? (indexOf.has(name) ? undefined : "");
       const shown = always.has(name);
       if (value === undefined) return { head: constant(`${name}="`), source: indexOf.get(name)!, always: shown };
       const head = constant(value === "" && !shown ? "" : `${name}="${escapeLabelValue(value)}",`);

@@ -131,17 +131,18 @@ export class LineWriter {
     let { hash } = this;
     let out = this.length;
     for (let at = start; at < end; at++) {
-      const byte = source.getUint8(at);
-      if (byte >= 0x80) {
+      let symbol = source.getUint8(at);
+      if (symbol >= 0x80) {
         const size = utf8Size(source, at, end);
         if (size === 0) return at;
-        for (let i = 1; i < size; i++) bytes[out++] = source.getUint8(at++);
-        bytes[out++] = source.getUint8(at);
+        bytes[out++] = symbol;
+        // All of its bytes go into the hash, as the characters of a script share their first.
+        for (let i = 1; i < size; i++) symbol = symbol << 8 | (bytes[out++] = source.getUint8(++at));
       } else {
-        if (byte === 0x22 || byte === 0x5c || byte === 0x0a) bytes[out++] = 0x5c;
-        bytes[out++] = byte === 0x0a ? 0x6e : byte;
+        if (symbol === 0x22 || symbol === 0x5c || symbol === 0x0a) bytes[out++] = 0x5c;
+        bytes[out++] = symbol === 0x0a ? 0x6e : symbol;
       }
-      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ byte, 0x9e3779b1);
+      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ symbol, 0x9e3779b1);
     }
     this.hash = hash + (end - start);
     this.length = out;

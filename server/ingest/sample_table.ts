@@ -25,10 +25,11 @@ export class SampleTable {
   #keyStarts = new Int32Array(1_024);
   #keyEnds = new Int32Array(1_024);
   #hashes = new Int32Array(1_024);
-  // An open-addressing hash table of rows + 1; a slot of an earlier push is told by its stamp.
+  // An open-addressing hash table of rows; a slot that is empty, or of an earlier push, is told by its stamp.
   #slots = new Int32Array(4_096);
   #stamps = new Int32Array(4_096);
-  #stamp = 0;
+  #stamp = 1;
+
   /** Forgets all samples. */
   clear() {
     this.size = 0;
@@ -40,8 +41,9 @@ export class SampleTable {
   }
 
   /**
-   * Adds a sample of so many lines, whose row in `ends` and `ages` is the caller's to fill in. `keyStart` to `keyEnd` of `text` is what names its series: the same bytes
-   * for the same series, as is `hash`. A sample that came before for the same series is marked as replaced.
+   * Adds a sample of so many lines and returns its row, which in `ends` and `ages` is the caller's to fill in.
+   * `keyStart` to `keyEnd` of `text` is what names its series: the same bytes for the same series, as is `hash`. A
+   * sample that came before for the same series is marked as replaced.
    *
    * @throws {LimitError} if the hashes of too many series collide, which they do only by intent.
    */

@@ -8,6 +8,7 @@ import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { Digester } from "../ingest/digest.ts";
+import type { Capacity } from "./capacity.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
 import type { PushStore, StoredPush } from "../store.ts";
 
@@ -15,8 +16,10 @@ import type { PushStore, StoredPush } from "../store.ts";
 export interface KeeperOptions {
   /** Checks pushes and turns them into lines. */
   readonly digester: Digester;
+  /** How much all clusters together may take. */
+  readonly capacity: Capacity;
   /** Where pushes are made durable. */
-  readonly store: PushStore;
+  readonly store: Pick<PushStore, "put">;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
   /** Where the counters are registered. */
@@ -51,13 +54,21 @@ export class Keeper implements PushStage {
 
   /** Resolves once the push is on disk and shown. */
   async accept(push: Push): Promise<PushOutcome> {
-    const { digester, store, index } = this.#options;
+    const { digester, store, index, capacity } = this.#options;
     const { id, receivedAtMs } = push;
+    capacity.admit(id);
     const body = await push.body();
     const sequence = ++this.#sequence;
     const digest = digester.digest({ ...push, body }, index.spareFor(id));
-    await store.put({ ...push, body });
-    index.show(toEntry(digest, { id, sequence, receivedAtMs }));
+    const entry = toEntry(digest, { id, sequence, receivedAtMs });
+    try {
+      using _room = capacity.reserve(entry);
+      await store.put({ ...push, body });
+      index.show(entry);
+    } catch (error) {
+      index.discard(entry);
+      throw error;
+    }
     const { received, dropped, duplicates } = digest;
     this.#samples.inc(received);
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);

@@ -6,6 +6,7 @@
 
 import { HttpError } from "../../common/http/http.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
+import { CapacityError } from "./capacity.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
 import { type PushLimiter, retryAfterSeconds } from "./rate_limit.ts";
@@ -40,13 +41,14 @@ export class RateLimited implements PushStage {
       held.commit();
       return outcome;
     } catch (error) {
-      if (isClientsFault(error)) held.refuse();
+      if (countsAsRefused(error)) held.refuse();
       throw error;
     }
   }
 }
 
-function isClientsFault(error: unknown): boolean {
-  return error instanceof InvalidPushError || error instanceof LimitError ||
+/** What is the client's fault; and what found no room, as that was a body read and ingested for nothing. */
+function countsAsRefused(error: unknown): boolean {
+  return error instanceof CapacityError || error instanceof InvalidPushError || error instanceof LimitError ||
     (error instanceof HttpError && error.status < 500);
 }

@@ -12,7 +12,9 @@ import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+import { CapacityError } from "./capacity.ts";
 import type { Push, PushStage } from "./push.ts";
+import { retryAfterSeconds } from "./rate_limit.ts";
 import { StoreUnavailableError } from "../store.ts";
 
 /** What the handler works with. */
@@ -97,12 +99,16 @@ export function upload(options: UploadOptions): Handler {
 function refusal(error: unknown, { id, log }: { id: string; log: Logger }): unknown {
   const refused = (status: number, reason: string, headers?: Record<string, string>) =>
     new HttpError(status, (error as Error).message, { reason, headers, cause: error });
+  const later = (reason: string, retryAfterMs: number) =>
+    refused(503, reason, { "retry-after": retryAfterSeconds(retryAfterMs) });
   const mapped = error instanceof InvalidPushError
     ? refused(400, error.reason)
     : error instanceof LimitError
     ? refused(413, "limit")
+    : error instanceof CapacityError
+    ? later(error.reason, error.retryAfterMs)
     : error instanceof StoreUnavailableError
-    ? refused(503, "store", { "retry-after": String(Math.ceil(error.retryAfterMs / 1_000)) })
+    ? later("store", error.retryAfterMs)
     : error;
   if (mapped instanceof HttpError) {
     log.info("Refused a push", { cluster: id, status: mapped.status, reason: mapped.reason, why: mapped.message });

@@ -74,7 +74,7 @@ export const VALUE_BYTES = 65_536;
 /** The largest body that the store takes: 512 chunks, which with their keys stay far from the limits of a reader. */
 export const MAX_BODY_BYTES: number = 512 * VALUE_BYTES;
 
-/** The largest id. */
+/** The longest cluster id that the store takes, in bytes of UTF-8. */
 export const MAX_ID_BYTES = 255;
 
 const FORMAT = 1;

@@ -8,7 +8,7 @@ import { type Head, joinChunks, type Keys, type Mutation, readHead, type StoredP
 
 /** One entry under the pushes' prefix. */
 export interface ReadEntry {
-  /** The cluster id. */
+  /** The cluster id that its key has. */
   readonly id: string;
   /** Where it lies. */
   readonly key: Deno.KvKey;

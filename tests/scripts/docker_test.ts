@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dockerRemove, dockerRun, engineOf } from "../../scripts/docker.ts";
 import { hostSeenFrom, prometheusCommand } from "../../scripts/prometheus.ts";
 
-const PLAN = { name: "central", port: 9005, folder: "/tmp/trial/central" };
+const PLAN = { name: "central", port: 9005, folder: "/trial/central" };
 const IDS = { unique: "1a2b", user: "1000:1000" };
 
 for (
@@ -30,7 +30,7 @@ Deno.test("prometheusCommand() uses the machine's own network where Docker runs 
     "--network=host",
     "--user=1000:1000",
     "--security-opt=label=disable",
-    "--mount=type=bind,source=/tmp/trial/central/config,target=/etc/prometheus,readonly",
+    "--mount=type=bind,source=/trial/central/config,target=/etc/prometheus,readonly",
     "--tmpfs=/prometheus:mode=1777",
     "prom/prometheus:v3.5.0",
     "--config.file=/etc/prometheus/prometheus.yml",
@@ -60,8 +60,8 @@ Deno.test("prometheusCommand() starts a binary with the web pages that lie besid
       name: "central",
       path: "/cache/usr/bin/prometheus",
       args: [
-        "--config.file=/tmp/trial/central/config/prometheus.yml",
-        "--storage.tsdb.path=/tmp/trial/central/data",
+        "--config.file=/trial/central/config/prometheus.yml",
+        "--storage.tsdb.path=/trial/central/data",
         "--web.listen-address=127.0.0.1:9005",
         "--web.local-assets=/cache/usr/share/prometheus/web",
       ],

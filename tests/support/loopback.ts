@@ -5,7 +5,8 @@
  */
 
 import type { Handler } from "../../common/http/http.ts";
-import { listen, type Listener } from "../../common/http/http_server.ts";
+import { listen } from "../../common/http/http_server.ts";
+import type { Listener } from "../../common/http/listener.ts";
 import { recordingLog } from "./recording_log.ts";
 
 /** Runs `handler` until disposed of. */

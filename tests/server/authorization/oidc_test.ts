@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Handler } from "../../../common/http/http.ts";
-import type { Listener } from "../../../common/http/http_server.ts";
+import type { Listener } from "../../../common/http/listener.ts";
 import { PasswordGrant } from "../../../server/authorization/oidc.ts";
 import { loopback } from "../../support/loopback.ts";
 

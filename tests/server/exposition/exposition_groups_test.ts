@@ -21,6 +21,7 @@ function page(families: readonly [cluster: string, type: MetricType, name: strin
       blocks: [],
       newestMs: 0,
       series: 0,
+      bytes: 0,
     };
     grouping.add(entry, { name, type, start: 0, end: text.length });
   }

@@ -184,7 +184,7 @@ Deno.test("Ingester accepts timestamps at the edges, and ages those of the futur
   assert.deepEqual([...ingest(push).runs].filter((_, i) => i % 2 === 0), [0, 24 * HOUR]);
 });
 
-const point = (count: number, bound: number) => field(3, [...integer(1, count), ...double(2, bound)]);
+const point = (count: number | bigint, bound: number) => field(3, [...integer(1, count), ...double(2, bound)]);
 const quantile = (at: number) => field(3, [...double(1, at), ...double(2, 1)]);
 const typed = (type: number, ...fields: readonly number[][]) =>
   delimited(field(1, "x"), integer(3, type), field(4, fields.flat()));
@@ -205,6 +205,7 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
   ["no name", delimited(gauge, field(4, [...me, ...value, ...time])), "family_name"],
   ["a name with a dash", delimited(field(1, "a-b"), gauge), "family_name"],
   ["a name that is not ASCII", delimited(field(1, "ü"), gauge), "family_name"],
+  ["a name behind a byte order mark", delimited(field(1, "\ufeffx"), gauge), "family_name"],
   ["a name of 256 bytes", delimited(field(1, "x".repeat(256)), gauge), "family_name"],
   ["a gauge histogram", delimited(field(1, "x"), integer(3, 5)), "family_type"],
   ["an unknown type", delimited(field(1, "x"), integer(3, 99)), "family_type"],
@@ -235,6 +236,8 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
   ["a label without a name", sample(me, label("", "1"), value, time), "label_name"],
   ["a label name with a colon", sample(me, label("a:b", "1"), value, time), "label_name"],
   ["a label name that is not ASCII", sample(me, label("ä", "1"), value, time), "label_name"],
+  ["a label name behind a byte order mark", sample(me, label("\ufeffa", "1"), value, time), "label_name"],
+  ["an identity behind a byte order mark", sample(label("\ufeff_id", "me"), value, time), "label_name"],
   ["a label __name__", sample(me, label("__name__", "y"), value, time), "label_name"],
   ["a label name of 256 bytes", sample(me, label("a".repeat(256), "1"), value, time), "label_name"],
   ["a label value of 256 bytes", sample(me, label("a", "ü".repeat(128)), value, time), "label_value"],
@@ -244,9 +247,25 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
   ["a cut sequence", sample(me, label("a", [0xf0, 0x9f, 0x98]), value, time), "label_value"],
   ["le on a histogram", typed(4, me, label("le", "1"), field(7, integer(1, 1)), time), "label_name"],
   ["quantile on a summary", typed(2, me, label("quantile", "1"), field(4, integer(1, 1)), time), "label_name"],
-  ["bounds that repeat", typed(4, me, field(7, [...point(1, 1), ...point(1, 1)]), time), "value"],
-  ["bounds that descend", typed(4, me, field(7, [...point(1, 2), ...point(1, 1)]), time), "value"],
-  ["a bound that is NaN", typed(4, me, field(7, point(1, NaN)), time), "value"],
+  ["bounds that repeat", typed(4, me, field(7, [...integer(1, 1), ...point(1, 1), ...point(1, 1)]), time), "value"],
+  ["bounds that descend", typed(4, me, field(7, [...integer(1, 1), ...point(1, 2), ...point(1, 1)]), time), "value"],
+  ["a bound that is NaN", typed(4, me, field(7, [...integer(1, 1), ...point(1, NaN)]), time), "value"],
+  [
+    "buckets that are not cumulative",
+    typed(4, me, field(7, [...integer(1, 9), ...point(2, 1), ...point(1, 2)]), time),
+    "value",
+  ],
+  ["a bucket of 2^63", typed(4, me, field(7, [...integer(1, 9), ...point(2n ** 63n, 1)]), time), "value"],
+  ["a bucket above the count", typed(4, me, field(7, [...integer(1, 1), ...point(2, 1)]), time), "value"],
+  [
+    "a last bucket that is not the count",
+    typed(4, me, field(7, [...integer(1, 2), ...point(1, Infinity)]), time),
+    "value",
+  ],
+  ["a histogram's count of 2^63", typed(4, me, field(7, integer(1, 2n ** 63n)), time), "value"],
+  ["a summary's count of 2^64 - 1", typed(2, me, field(4, integer(1, 2n ** 64n - 1n)), time), "value"],
+  ["a quantile below 0", typed(2, me, field(4, quantile(-0.1)), time), "value"],
+  ["a quantile above 1", typed(2, me, field(4, [...quantile(0.5), ...quantile(1.5)]), time), "value"],
   ["quantiles that repeat", typed(2, me, field(4, [...quantile(0.5), ...quantile(0.5)]), time), "value"],
   [
     "x as gauge and histogram",
@@ -280,7 +299,7 @@ for (const [what, bytes, reason] of REFUSED) {
 Deno.test("Ingester stops at its limits", () => {
   const limits = RULES.limits;
   const labels = Array.from({ length: 9 }, (_, i) => label(`l${i}`, "v")).flat();
-  const many = field(7, Array.from({ length: 40 }, (_, i) => point(i, i)).flat());
+  const many = field(7, [...integer(1, 40), ...Array.from({ length: 40 }, (_, i) => point(i, i)).flat()]);
   const table: [Uint8Array, Partial<IngestRules>, RegExp][] = [
     [
       concat(sample(me, value, time), sample(me, value, time)),

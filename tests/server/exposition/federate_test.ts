@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
+import { HttpError } from "../../../common/http/http.ts";
+import type { Label, MetricFamily } from "../../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { ExpositionIndex, toEntry } from "../../../server/exposition/exposition_index.ts";
+import { federate } from "../../../server/exposition/federate.ts";
+import { Digester } from "../../../server/ingest/digest.ts";
+import { parseExposition, seriesKey } from "../../support/exposition_parser.ts";
+import { oracleDecode } from "../../support/metric_family_oracle.ts";
+import { realisticFamilies } from "../../support/realistic_push.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const NOW = 1_700_000_000_000;
+const TTL_MS = 600_000;
+
+/** An index with a handler on it; `push` puts what a cluster pushes there. */
+function site() {
+  const clock = { now: NOW };
+  const index = new ExpositionIndex({ ttlMs: TTL_MS });
+  const digester = new Digester({
+    set: new Map(),
+    elide: new Set(),
+    always: new Set(["instance", "job"]),
+    maxLabelBytes: 255,
+    maxNameBytes: 255,
+    maxTextBytes: 1e8,
+    maxAgeMs: 86_400_000,
+    maxAheadMs: 600_000,
+    limits: { maxFamilies: 1_000, maxSeries: 100_000, maxLabels: 64 },
+    limitBytes: 1e8,
+  });
+  let conflicts = NaN, sequence = 0;
+  const handler = federate({ index, conflicts: { set: (names) => void (conflicts = names) }, now: () => clock.now });
+  const get = (query = "", headers: Record<string, string> = {}) =>
+    handler(new Request(`http://localhost/federate${query}`, { headers }));
+  return {
+    clock,
+    index,
+    get,
+    conflicts: () => conflicts,
+    text: async (query = "", headers: Record<string, string> = {}) => await (await get(query, headers)).text(),
+    push(id: string, families: readonly MetricFamily[]) {
+      const digest = digester.digest({
+        contentType: "protobuf",
+        contentEncoding: "identity",
+        labels: new Map([["_id", id]]),
+        receivedAtMs: clock.now,
+        body: encodeFamilies(families),
+      }, index.spareFor(id));
+      index.show(toEntry(digest, { id, sequence: ++sequence, receivedAtMs: clock.now }));
+    },
+  };
+}
+
+function sample(id: string, labels: Record<string, string> = {}): { labels: Label[]; timestampMs: number } {
+  return { labels: Object.entries({ ...labels, _id: id }).map(([name, value]) => ({ name, value })), timestampMs: NOW };
+}
+
+const gauge = (name: string, id: string, value: number, labels?: Record<string, string>): MetricFamily => ({
+  name,
+  type: "gauge",
+  metrics: [{ ...sample(id, labels), value }],
+});
+
+const histogram = (name: string, id: string): MetricFamily => ({
+  name,
+  type: "histogram",
+  metrics: [{ ...sample(id), value: { count: 3, sum: 4, buckets: [{ upperBound: 1, count: 2 }] } }],
+});
+
+/** The lines of a page without comments and without the labels of targets, which are empty here. */
+function lines(page: string): string[] {
+  parseExposition(page);
+  return page.split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) =>
+    line.replace(',instance="",job=""', "")
+  );
+}
+
+Deno.test("federate() shows each name once over all clusters, by name, without timestamps", async () => {
+  const { push, text } = site();
+  push("b", [gauge("y", "b", 1), gauge("x", "b", 2)]);
+  push("a", [gauge("x", "a", 3)]);
+  assert.equal(
+    await text(),
+    '# TYPE x gauge\nx{_id="b",instance="",job=""} 2\nx{_id="a",instance="",job=""} 3\n' +
+      '# TYPE y gauge\ny{_id="b",instance="",job=""} 1\n',
+  );
+});
+
+Deno.test("federate() shows an empty page while nothing is held", async () => {
+  const response = await site().get();
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(await response.text(), "");
+});
+
+Deno.test("federate() drops each sample when it has passed its time, and no sooner", async () => {
+  const { clock, index, push, text } = site();
+  const at = (ageMs: number, i: string) => ({ ...sample("a", { i }), value: 1, timestampMs: NOW - ageMs });
+  push("a", [
+    { name: "x", type: "gauge", metrics: [at(3_000, "0"), at(3_000, "1"), at(2_000, "2"), at(0, "3")] },
+    { name: "y", type: "gauge", metrics: [at(1_000, "4")] },
+    // The same name again, in a block of its own.
+    { name: "x", type: "gauge", metrics: [at(4_000, "5")] },
+  ]);
+  const shown = async () => [...(await text()).matchAll(/i="(\d)"/g)].map(([, i]) => i).sort().join("");
+  const table: [afterMs: number, shown: string][] = [
+    [TTL_MS - 4_000, "012345"],
+    [TTL_MS - 3_999, "01234"],
+    [TTL_MS - 3_000, "01234"],
+    [TTL_MS - 2_999, "234"],
+    [TTL_MS - 1_999, "34"],
+    [TTL_MS - 999, "3"],
+    [TTL_MS, "3"],
+    [TTL_MS + 1, ""],
+  ];
+  for (const [afterMs, expected] of table) {
+    clock.now = NOW + afterMs;
+    assert.equal(await shown(), expected, `${afterMs} ms after`);
+  }
+  assert.deepEqual(index.expire(NOW + TTL_MS), []);
+  assert.deepEqual(index.expire(NOW + TTL_MS + 1), ["a"]);
+  assert.deepEqual([index.clusters, index.families, index.series, index.bytes], [0, 0, 0, 0]);
+});
+
+Deno.test("federate() replaces all that a cluster had by its next push, and ignores one that came before", async () => {
+  const { index, push, text } = site();
+  push("a", [gauge("x", "a", 1), gauge("y", "a", 1)]);
+  const first = index.get("a")!;
+  push("a", [gauge("y", "a", 2)]);
+  assert.deepEqual(lines(await text()), ['y{_id="a"} 2']);
+  index.show({ ...first, sequence: 0 });
+  assert.deepEqual(lines(await text()), ['y{_id="a"} 2']);
+});
+
+Deno.test("federate() keeps the page whole where clusters disagree, and counts the names", async () => {
+  const { conflicts, push, text } = site();
+  push("a", [histogram("x", "a"), gauge("z", "a", 1)]);
+  push("b", [gauge("x", "b", 9), gauge("x_count", "b", 8), { ...gauge("z", "b", 2), type: "counter" }]);
+  push("c", [{ ...gauge("z", "c", 3), type: "counter" }]);
+  const page = await text();
+  const families = parseExposition(page);
+  assert.equal(conflicts(), 3);
+  assert.equal(families.get("z")?.type, "counter");
+  for (const name of ["x", "x_bucket", "x_count", "x_sum"]) assert.equal(families.get(name)?.type, "untyped", name);
+  assert.equal(lines(page).length, 9);
+});
+
+Deno.test("federate() matches by name, by label and by the name of a histogram's line", async () => {
+  const { push, text } = site();
+  push("a", [gauge("up", "a", 1), histogram("h", "a"), gauge("down", "a", 1, { zone: "1" })]);
+  push("b", [gauge("up", "b", 2), gauge("down", "b", 2, { zone: "2" })]);
+  const names = async (...selectors: string[]) => {
+    const query = new URLSearchParams(selectors.map((selector) => ["match[]", selector]));
+    return lines(await text(`?${query}`)).map((line) => line.replace(/ .*/, "")).join(" ");
+  };
+  assert.equal(await names("up"), 'up{_id="a"} up{_id="b"}');
+  assert.equal(await names('{_id="b"}'), 'down{_id="b",zone="2"} up{_id="b"}'.replace('_id="b",zone', '_id="b",zone'));
+  assert.equal(await names('{zone!="",zone!="1"}', 'up{_id="a"}'), 'down{_id="b",zone="2"} up{_id="a"}');
+  assert.equal(
+    await names('{__name__=~"h_c.*"}'),
+    'h_bucket{_id="a",le="1"} h_bucket{_id="a",le="+Inf"} h_sum{_id="a"} h_count{_id="a"}',
+  );
+  assert.equal(await names("none"), "");
+});
+
+Deno.test("federate() refuses selectors that are none, and too many", async () => {
+  const { get } = site();
+  for (const query of ["?match[]=x{", "?match[]={}", "?" + "match[]=x&".repeat(101)]) {
+    await assert.rejects(get(query), (error) => error instanceof HttpError && error.status === 400, query);
+  }
+});
+
+Deno.test("federate() writes protobuf where Accept prefers it, the same samples as text", async () => {
+  const { get, push, text } = site();
+  push("a", [...realisticFamilies({ id: "a", nowMs: NOW }), histogram("h", "a")]);
+  const accept =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.8,text/plain;q=0.5";
+  const response = await get("", { accept });
+  assert.match(response.headers.get("content-type")!, /^application\/vnd\.google\.protobuf; /);
+  const families = oracleDecode(new Uint8Array(await response.arrayBuffer()));
+  const page = parseExposition(await text("", { accept: "text/plain;q=0.8,application/vnd.google.protobuf;q=0.1" }));
+  assert.deepEqual(families.map(({ name }) => name), [...page.keys()]);
+  const up = families.find(({ name }) => name === "up")!;
+  assert.equal(up.metrics.length, page.get("up")!.samples.size);
+  for (const { labels, value } of up.metrics) {
+    const key = seriesKey("up", new Map(labels.filter((l) => l.value !== "").map((l) => [l.name, l.value])));
+    assert.equal(page.get("up")!.samples.get(key)?.value, value);
+  }
+  assert.ok(families.every(({ metrics }) => metrics.every(({ timestampMs }) => timestampMs === undefined)));
+});
+
+Deno.test("federate() compresses where the scraper takes gzip, to the same page", async () => {
+  const { get, push, text } = site();
+  for (const id of ["a", "b", "c"]) push(id, realisticFamilies({ id, nowMs: NOW }));
+  const response = await get("", { "accept-encoding": "br, gzip;q=0.5" });
+  assert.equal(response.headers.get("content-encoding"), "gzip");
+  const packed = new Uint8Array(await response.arrayBuffer());
+  assert.equal(new TextDecoder().decode(gunzipSync(packed)), await text());
+  assert.equal((await get("", { "accept-encoding": "gzip;q=0" })).headers.get("content-encoding"), null);
+});
+
+Deno.test("federate() streams a snapshot in bounded chunks, whatever is pushed meanwhile", async () => {
+  const { get, index, push, text } = site();
+  for (let i = 0; i < 20; i++) push(`c${i}`, realisticFamilies({ id: `c${i}`, nowMs: NOW }));
+  const before = await text();
+  const reader = (await get()).body!.getReader();
+  const chunks: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    assert.ok(value.length <= 262_144, String(value.length));
+    chunks.push(value);
+    // Buffers of replaced pushes must not be used again while somebody reads.
+    for (let i = 0; i < 20; i++) push(`c${i}`, [gauge("other", `c${i}`, i, { filler: "x".repeat(200) })]);
+  }
+  assert.ok(chunks.length > 5);
+  assert.equal(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text(), before);
+  assert.equal(lines(await text()).length, 20);
+  assert.equal(index.series, 20);
+});
+
+Deno.test("federate() lets buffers be used again once a scraper has gone away in the middle", async () => {
+  const { get, index, push } = site();
+  for (let i = 0; i < 5; i++) push(`c${i}`, realisticFamilies({ id: `c${i}`, nowMs: NOW }));
+  const reader = (await get()).body!.getReader();
+  await reader.read();
+  await reader.cancel();
+  const old = index.get("c0")!.text.buffer;
+  push("c0", realisticFamilies({ id: "c0", nowMs: NOW }));
+  push("c0", realisticFamilies({ id: "c0", nowMs: NOW }));
+  assert.equal(index.get("c0")!.text.buffer, old);
+});

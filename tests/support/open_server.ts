@@ -1,0 +1,124 @@
+/**
+ * The real server as a child, which asks no authorizer: whoever comes gets a token for any id.
+ *
+ * @module
+ */
+
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { Child } from "../../scripts/child.ts";
+import { taskCommand } from "../../scripts/tasks.ts";
+
+/** How the server answered. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+/** A server on free ports, with a store of its own that lasts for as long as this does. */
+export class OpenServer implements AsyncDisposable {
+  readonly #flags: readonly string[];
+  readonly #dir: string;
+  readonly #tokens = new Map<string, string>();
+  #child!: Child;
+  #external = "";
+  #internal = "";
+
+  private constructor(flags: readonly string[], dir: string) {
+    this.#flags = flags;
+    this.#dir = dir;
+  }
+
+  /** Starts it with further flags. */
+  static async start(...flags: string[]): Promise<OpenServer> {
+    const server = new OpenServer(flags, await Deno.makeTempDir());
+    try {
+      await server.#start();
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  async #start() {
+    this.#child = new Child(taskCommand("server", [
+      ...["--listen", "127.0.0.1:0", "--listen-internal", "127.0.0.1:0", "--storage-dir", `${this.#dir}/data`],
+      ...this.#flags,
+    ]));
+    [, this.#external, this.#internal] = await this.#child.line(/external=(\S+) internal=(\S+)/);
+    this.#tokens.clear();
+  }
+
+  /** Ends the server as a crash does, and starts it again. */
+  async crash() {
+    await this.#child.kill();
+    await this.#start();
+  }
+
+  /** Stops the server and removes its store. */
+  async [Symbol.asyncDispose]() {
+    await this.#child?.stop();
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+
+  /** All that the server has logged. */
+  get log(): readonly string[] {
+    return this.#child.lines;
+  }
+
+  /** Pushes families, or bytes with their headers, for a cluster, which gets a token first if it has none. */
+  async push(id: string, body: readonly MetricFamily[] | Uint8Array, headers: HeadersInit = {}): Promise<Answer> {
+    const bytes = body instanceof Uint8Array ? body : encodeFamilies(body);
+    const response = await fetch(`${this.#external}upload`, {
+      method: "POST",
+      headers: {
+        "authorization": `Bearer ${await this.#token(id)}`,
+        "content-type": PROTOBUF_CONTENT_TYPE,
+        ...Object.fromEntries(new Headers(headers)),
+      },
+      body: bytes as Uint8Array<ArrayBuffer>,
+    });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  }
+
+  async #token(id: string): Promise<string> {
+    let token = this.#tokens.get(id);
+    if (token === undefined) {
+      const url = `${this.#external}authorize?id=${encodeURIComponent(id)}`;
+      const response = await fetch(url, { method: "POST", headers: { authorization: "Bearer anything" } });
+      token = (await response.json()).token as string;
+      this.#tokens.set(id, token);
+    }
+    return token;
+  }
+
+  /** What `/federate` shows. */
+  async page(): Promise<string> {
+    return await (await fetch(`${this.#internal}federate`)).text();
+  }
+
+  /** The lines of the page, sorted, without comments. */
+  async lines(): Promise<string[]> {
+    return (await this.page()).split("\n").filter((line) => line !== "" && !line.startsWith("#")).sort();
+  }
+
+  /** The value of a series on `/metrics`, written as there; undefined if it is not there. */
+  async metric(series: string): Promise<number | undefined> {
+    const text = await (await fetch(`${this.#internal}metrics`)).text();
+    const line = text.split("\n").find((line) => line.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length + 1));
+  }
+
+  /** The most memory that the server has had since {@linkcode OpenServer.resetPeak}, or its start, in bytes. */
+  async peakBytes(): Promise<number> {
+    const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
+    return 1_024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]);
+  }
+
+  /** Forgets the peak (Linux, `man 5 proc`, `clear_refs`). */
+  async resetPeak() {
+    await Deno.writeTextFile(`/proc/${this.#child.pid}/clear_refs`, "5");
+  }
+}
