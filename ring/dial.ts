@@ -6,7 +6,7 @@
 
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-// @ts-types="@types/ws"
+// @ts-types="./ws.d.ts"
 import { WebSocket } from "ws";
 import type { Address } from "../common/options.ts";
 import { certificateNames } from "./certificate_names.ts";

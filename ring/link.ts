@@ -5,7 +5,7 @@
  */
 
 import type { TLSSocket } from "node:tls";
-// @ts-types="@types/ws"
+// @ts-types="./ws.d.ts"
 import type { WebSocket } from "ws";
 import { decodeFrame, encodeFrame, FRAME_LIMITS, type FrameHeader, messageTypeOf, TRANSPORT_TYPES } from "./frames.ts";
 import {

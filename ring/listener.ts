@@ -9,7 +9,7 @@ import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-// @ts-types="@types/ws"
+// @ts-types="./ws.d.ts"
 import { type WebSocket, WebSocketServer } from "ws";
 import { addressBlock, plainAddress } from "../common/http/connection_guard.ts";
 import { type Address, UsageError } from "../common/options.ts";

@@ -7,7 +7,7 @@
 import { once } from "node:events";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-// @ts-types="@types/ws"
+// @ts-types="../../ring/ws.d.ts"
 import { WebSocket } from "ws";
 import { decodeFrame, encodeFrame, type Frame, type FrameHeader, TRANSPORT_TYPES } from "../../ring/frames.ts";
 import { RING_PATH } from "../../ring/listener.ts";
