@@ -62,6 +62,11 @@ export const SERVER_OPTIONS = {
   ttl: { kind: duration, default: "10m", help: "How long a sample is shown" },
   limitBytes: { kind: bytes, default: "512000", help: "Largest body of a push, as sent" },
   limitDecompressedBytes: { kind: bytes, default: "8388608", help: "Largest body of a push, uncompressed" },
+  limitTextBytes: {
+    kind: bytes,
+    default: "2097152",
+    help: "The same of one in the text format, which takes ten times as long to read",
+  },
   limitFamilies: { kind: count, default: "5000", help: "Most families in a push" },
   limitSeries: { kind: count, default: "50000", help: "Most series in a push" },
   limitTotalSeries: {

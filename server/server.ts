@@ -234,6 +234,7 @@ async function digestRules(values: ServerOptions): Promise<DigestRules> {
     always: TARGET_LABELS,
     allow: selectors.length === 0 ? undefined : new AllowList(selectors),
     limitBytes: limitDecompressedBytes,
+    limitTextBytes: values.limitTextBytes,
     limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
     maxLabelBytes: MAX_NAME_BYTES,
     maxNameBytes: MAX_NAME_BYTES,

@@ -58,24 +58,34 @@ export function equals(bytes: Uint8Array, start: number, end: number, wanted: Ui
 /** What the allow-list says of one family: all of it, none of it, or a look at each sample. */
 export type FamilyVerdict = "all" | "none" | readonly (readonly BytesMatcher[])[];
 
+/** A selector with its matchers on labels. */
+interface Candidate {
+  readonly selector: Selector;
+  readonly rest: readonly BytesMatcher[];
+}
+
 /** The selectors of `--whitelist`, any of which lets a sample pass. */
 export class AllowList {
-  readonly #selectors: readonly { readonly selector: Selector; readonly rest: readonly BytesMatcher[] }[];
+  /** By the one name that they can match, where there is one, so that hundreds of them cost a new name little. */
+  readonly #pinned = new Map<string, Candidate[]>();
+  readonly #free: Candidate[] = [];
   readonly #verdicts = new Map<string, FamilyVerdict>();
 
   /** Takes selectors any of which lets a sample pass. */
   constructor(selectors: readonly Selector[]) {
-    this.#selectors = selectors.map((selector) => ({
-      selector,
-      rest: selector.matchers.filter(({ name }) => name !== "__name__").map((matcher) => new BytesMatcher(matcher)),
-    }));
+    for (const selector of selectors) {
+      const rest = selector.matchers.filter(({ name }) => name !== "__name__").map((one) => new BytesMatcher(one));
+      const name = selector.matchers.find(({ name, operator }) => name === "__name__" && operator === "=")?.value;
+      if (name === undefined) this.#free.push({ selector, rest });
+      else this.#pinned.set(name, [...this.#pinned.get(name) ?? [], { selector, rest }]);
+    }
   }
 
   /** What to do with the samples of a family; decided once a name. */
   verdict(name: string): FamilyVerdict {
     let verdict = this.#verdicts.get(name);
     if (verdict === undefined) {
-      const candidates = this.#selectors.filter(({ selector }) =>
+      const candidates = [...this.#pinned.get(name) ?? [], ...this.#free].filter(({ selector }) =>
         selector.matchers.every((matcher) => matcher.name !== "__name__" || matcher.matches(name))
       );
       verdict = candidates.length === 0

@@ -38,6 +38,8 @@ export interface RawPush {
 export interface DigestRules extends IngestRules {
   /** The most bytes that a body may hold once uncompressed. */
   readonly limitBytes: number;
+  /** The same of a body of text, if that is less. */
+  readonly limitTextBytes?: number;
 }
 
 /** What a push becomes: {@linkcode IngestedPush} with text and runs in a buffer of their own. */
@@ -104,8 +106,9 @@ export class Digester {
     }
   }
 
-  #uncompress({ contentEncoding, body }: RawPush): Uint8Array {
-    const { limitBytes } = this.#rules;
+  #uncompress({ contentType, contentEncoding, body }: RawPush): Uint8Array {
+    const { limitBytes: most, limitTextBytes = most } = this.#rules;
+    const limitBytes = contentType === "text" ? Math.min(most, limitTextBytes) : most;
     if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
     if (contentEncoding === "gzip") return gunzip(body, limitBytes);
     if (body.length > limitBytes) throw tooLong(limitBytes);

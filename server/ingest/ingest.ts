@@ -80,6 +80,7 @@ export class Ingester {
     const reader = this.#reader;
     reader.open(bytes);
     this.#shapes = this.#shapesOf(identity);
+    this.#shapes.open();
     this.#identity = Array.from(identity.values(), (value) => encoder.encode(value));
     this.#nowMs = nowMs;
     this.#oldestMs = Math.floor(nowMs - maxAgeMs);

@@ -11,6 +11,9 @@ export const LABEL_ROOM = 8;
 /** Room for what a line has besides its name and labels: braces, a number, the line feed. */
 export const LINE_ROOM = 64;
 
+/** The buffer doubles up to this, and grows by it from there on: what a bomb made of it stays for good. */
+const MOST_GROWTH_BYTES = 8 * 1_048_576;
+
 const QUOTE = 0x22, COMMA = 0x2c, OPEN = 0x7b, CLOSE = 0x7d, SPACE = 0x20, LINE_FEED = 0x0a;
 
 /** Constant bytes, ready to be copied in words: padded with zeros to a multiple of four. */
@@ -23,12 +26,27 @@ export interface Constant {
   readonly hash: number;
 }
 
+const encoder = new TextEncoder();
+
 /** Prepares constant bytes. */
 export function constant(text: string): Constant {
-  const bytes = new TextEncoder().encode(text);
-  const words = new Int32Array((bytes.length + 3) >>> 2);
-  new Uint8Array(words.buffer).set(bytes);
-  return { words, length: bytes.length, hash: words.reduce(mix, bytes.length) };
+  const words = asciiWords(text);
+  if (words !== undefined) return { words, length: text.length, hash: words.reduce(mix, text.length) };
+  const bytes = encoder.encode(text);
+  const padded = new Int32Array((bytes.length + 3) >>> 2);
+  new Uint8Array(padded.buffer).set(bytes);
+  return { words: padded, length: bytes.length, hash: padded.reduce(mix, bytes.length) };
+}
+
+/** A text's bytes where all of it is ASCII, at a third of the encoder's cost for something short. */
+function asciiWords(text: string): Int32Array | undefined {
+  const words = new Int32Array((text.length + 3) >>> 2);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return undefined;
+    words[i >>> 2] |= code << 8 * (i & 3);
+  }
+  return words;
 }
 
 /** Takes a word into a hash. */
@@ -52,7 +70,8 @@ export class LineWriter {
   /** Makes room for `more` bytes behind what is written. */
   reserve(more: number) {
     if (this.length + more <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.length + more, 2 * this.bytes.length));
+    const step = Math.min(this.bytes.length, MOST_GROWTH_BYTES);
+    const grown = new Uint8Array(Math.max(this.length + more, this.bytes.length + step));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);

@@ -10,6 +10,7 @@ import { type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts
 import type { Digester } from "../ingest/digest.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
+import { Turns } from "./turns.ts";
 import type { PushStore, StoredPush } from "../store.ts";
 
 /** What a keeper works with. */
@@ -29,6 +30,7 @@ export interface KeeperOptions {
 /** Keeps pushes: on disk first, then in the exposition index. */
 export class Keeper implements PushStage {
   readonly #options: KeeperOptions;
+  readonly #turns = new Turns();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
   #sequence = 0;
@@ -58,9 +60,11 @@ export class Keeper implements PushStage {
     const { id, receivedAtMs } = push;
     capacity.admit(id);
     const body = await push.body();
-    const sequence = ++this.#sequence;
-    const digest = digester.digest({ ...push, body }, index.spareFor(id));
-    const entry = toEntry(digest, { id, sequence, receivedAtMs });
+    const { digest, entry } = await this.#turns.take(() => {
+      const sequence = ++this.#sequence;
+      const digest = digester.digest({ ...push, body }, index.spareFor(id));
+      return { digest, entry: toEntry(digest, { id, sequence, receivedAtMs }) };
+    });
     try {
       using _room = capacity.reserve(entry);
       await store.put({ ...push, body });

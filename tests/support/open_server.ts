@@ -94,6 +94,13 @@ export class OpenServer implements AsyncDisposable {
     return token;
   }
 
+  /** Whether the external listener says that the server lives. */
+  async healthy(): Promise<boolean> {
+    const response = await fetch(`${this.#external}healthz`);
+    await response.body?.cancel();
+    return response.ok;
+  }
+
   /** What `/federate` shows. */
   async page(): Promise<string> {
     return await (await fetch(`${this.#internal}federate`)).text();
@@ -111,14 +118,9 @@ export class OpenServer implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
-  /** The most memory that the server has had since {@linkcode OpenServer.resetPeak}, or its start, in bytes. */
+  /** The most memory that the server has had so far, in bytes (Linux). */
   async peakBytes(): Promise<number> {
     const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
     return 1_024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]);
-  }
-
-  /** Forgets the peak (Linux, `man 5 proc`, `clear_refs`). */
-  async resetPeak() {
-    await Deno.writeTextFile(`/proc/${this.#child.pid}/clear_refs`, "5");
   }
 }
