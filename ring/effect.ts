@@ -108,8 +108,17 @@ export type Effect =
   | { readonly do: "cut"; readonly name: string; readonly refusal: Refusal }
   /** Keep this over a restart. What is saved at the start must be durable before a link is up. */
   | { readonly do: "save"; readonly state: SavedState }
-  /** Make the entry durable in place of what its cluster has, then send the `committed` event. At most one a cluster at a time. */
-  | { readonly do: "commit"; readonly token: number; readonly entry: Entry; readonly role: Role }
+  /**
+   * Make the entry durable in place of what its cluster has, then send the `committed` event. At most one a cluster at a time.
+   * `fresh` if it has only just entered the ring, so that nobody has checked it yet.
+   */
+  | {
+    readonly do: "commit";
+    readonly token: number;
+    readonly entry: Entry;
+    readonly role: Role;
+    readonly fresh: boolean;
+  }
   /** Read what is held of a cluster, then send the `loaded` event. */
   | { readonly do: "load"; readonly token: number; readonly id: string }
   /** From now on the page shows what the store has of the cluster, which is this version. */

@@ -119,7 +119,7 @@ export class Intake {
     const receivedAtMs = clock.wall - ageMs;
     this.#tokens.set(token, id);
     this.#lines.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
-    this.#emit({ do: "commit", token, role, entry: { id, version, receivedAtMs, bytes } });
+    this.#emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
   }
 
   #end(arrival: Arrival, result: IntakeResult, clock: Clock) {

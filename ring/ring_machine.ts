@@ -1,6 +1,6 @@
 /**
  * A member of the ring as one pure state machine: membership, forwarding, copies, handoff. It is told what happens and when, and
- * answers with what is to be done; a thin shell ({@linkcode import("./gossip.ts")}) gives it timers, links and a store, and the
+ * answers with what is to be done; a thin shell ({@linkcode import("./ring.ts").Ring}) gives it timers, links and a store, and the
  * simulator gives it simulated ones.
  *
  * @module
