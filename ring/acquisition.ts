@@ -16,14 +16,19 @@ import type { RingView } from "./view.ts";
 
 /** What acquisition works with. */
 export interface AcquisitionOptions {
+  /** What is held. */
   readonly holdings: Holdings;
+  /** Makes durable. */
   readonly intake: Intake;
   /** The most bytes that a copy may have. */
   readonly limitBytes: number;
   /** How long an entry holds, in milliseconds. */
   readonly ttlMs: number;
+  /** The present view. */
   readonly view: () => RingView;
+  /** Our own row. */
   readonly self: () => Member;
+  /** Takes the effects. */
   readonly emit: Emit;
   /** Called with what was stored, before it is answered. */
   readonly onStored: (held: Held, stored: { from: string; clock: Clock }) => void;
@@ -46,7 +51,7 @@ export class Acquisition {
   }
 
   /** A member offers what it holds: we want what we lack or have older. */
-  offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now }: Clock) {
+  offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now }: Clock): void {
     const { view, holdings } = this.#options;
     if (digest !== view().digest) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
     const ids = theirs.filter(({ id, version }) => {
@@ -57,7 +62,7 @@ export class Acquisition {
   }
 
   /** A member brings a copy: we keep it if it belongs here, or will once the sender has left or we have joined. */
-  copied(from: string, { request, id, version, ageMs, bytes }: MessageOf<"COPY">, clock: Clock) {
+  copied(from: string, { request, id, version, ageMs, bytes }: MessageOf<"COPY">, clock: Clock): void {
     const { limitBytes, ttlMs, intake, onStored } = this.#options;
     const key = keyHash(id);
     const { name } = this.#options.self();

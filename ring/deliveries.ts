@@ -27,12 +27,17 @@ export const MAX_URGENT = 1_000;
 
 /** What deliveries work with. */
 export interface DeliveriesOptions {
+  /** What is held. */
   readonly holdings: Holdings;
   /** The most bytes a second for copies that are not urgent, so that pushes always have the better part of links and disks. */
   readonly bytesPerSecond: number;
+  /** The present view. */
   readonly view: () => RingView;
+  /** Whether a message to a member has a way. */
   readonly isLinked: (name: string) => boolean;
+  /** The next number of a request. */
   readonly nextRequest: () => number;
+  /** Takes the effects. */
   readonly emit: Emit;
   /** Called when a member has all that it must have. */
   readonly onClear: (name: string, clock: Clock) => void;
@@ -95,7 +100,7 @@ export class Deliveries {
   }
 
   /** A member should have a copy now; the bytes are at hand, and sent at once if there is room on the lane. */
-  copy(name: string, { held, bytes, clock }: { held: Held; bytes: Uint8Array; clock: Clock }) {
+  copy(name: string, { held, bytes, clock }: { held: Held; bytes: Uint8Array; clock: Clock }): void {
     const lane = this.#lane(name);
     lane.wanted.delete(held.id);
     lane.toOffer.delete(held.id);

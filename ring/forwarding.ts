@@ -44,13 +44,21 @@ export interface ForwardLimits {
 export interface ForwardingOptions {
   /** Our name. */
   readonly name: string;
+  /** Takes what is our own. */
   readonly reception: Reception;
+  /** The bounds. */
   readonly limits: ForwardLimits;
+  /** The present view. */
   readonly view: () => RingView;
+  /** Whether we hear too few of the ring to go on. */
   readonly isFenced: (now: number) => boolean;
+  /** Whether a message to a member has a way. */
   readonly isLinked: (name: string) => boolean;
+  /** The next number of a request. */
   readonly nextRequest: () => number;
+  /** Numbers from 0 to 1. */
   readonly random: () => number;
+  /** Takes the effects. */
   readonly emit: Emit;
 }
 
@@ -85,7 +93,7 @@ export class Forwarding {
   }
 
   /** Takes a push of a client. */
-  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock) {
+  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
     const { name, limits, view, isFenced } = this.#options;
     const reject = (reason: RejectReason) => this.#options.emit(settle(token, this.#rejected(reason)));
     const placement = view().place(keyHash(id));

@@ -29,6 +29,9 @@ export interface TokenKeyIds {
 /** The most keys in a HELLO. */
 export const MAX_KEYS = 16;
 
+/** The longest of their thumbprints, in bytes. Ours have 43; with all else at its longest a HELLO fits its frame. */
+export const MAX_KEY_BYTES = 64;
+
 /** Of the sentence in a REFUSAL, in UTF-16 units. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
@@ -95,7 +98,7 @@ export function readHello(header: FrameHeader): Greeting {
     host: readText("host", host),
     cluster: readText("cluster", cluster),
     versions: readVersions(versions),
-    keys: { signing: readText("keys", signing), verifying: verifying.map((id) => readText("keys", id)) },
+    keys: { signing: readKey(signing), verifying: verifying.map(readKey) },
   };
 }
 
@@ -171,11 +174,15 @@ function readVersions(value: unknown): VersionRange {
   return { oldest, newest };
 }
 
-/** 1 to 255 bytes: three for a UTF-16 unit at most. */
-function readText(field: string, value: unknown): string {
-  const fits = typeof value === "string" && value !== "" && value.length <= 255 &&
-    new TextEncoder().encode(value).length <= 255;
-  if (!fits) throw malformed(field, "a text of 1 to 255 bytes");
+function readKey(value: unknown): string {
+  return readText("keys", value, MAX_KEY_BYTES);
+}
+
+function readText(field: string, value: unknown, maxBytes = 255): string {
+  // No UTF-16 unit takes less than a byte.
+  const fits = typeof value === "string" && value !== "" && value.length <= maxBytes &&
+    new TextEncoder().encode(value).length <= maxBytes;
+  if (!fits) throw malformed(field, `a text of 1 to ${maxBytes} bytes`);
   return value;
 }
 

@@ -72,7 +72,7 @@ export class Intake {
   }
 
   /** Takes an arrival. Its `done` may be called before this returns. */
-  take(arrival: Arrival, clock: Clock) {
+  take(arrival: Arrival, clock: Clock): void {
     const line = this.#lines.get(arrival.id);
     const isFull = this.#bytes + arrival.bytes.length > this.#limits.pendingBytes && this.#bytes > 0;
     if (isFull || (line?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);

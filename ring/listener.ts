@@ -10,7 +10,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
-import { type WebSocket, WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
 import { addressBlock, plainAddress } from "../common/http/connection_guard.ts";
 import { type Address, UsageError } from "../common/options.ts";
 import { certificateNames } from "./certificate_names.ts";
@@ -62,7 +62,7 @@ export interface RingListener extends AsyncDisposable {
 }
 
 /** What all WebSockets of the ring have in common, on either end. */
-export function webSocketOptions({ lingerMs }: TransportLimits) {
+export function webSocketOptions({ lingerMs }: TransportLimits): WebSocketSettings {
   return {
     perMessageDeflate: false,
     maxPayload: CLASS_LIMITS.data.frameBytes,

@@ -63,6 +63,7 @@ export interface MembershipOptions {
   readonly now: number;
   /** Numbers from 0 to 1. */
   readonly random: () => number;
+  /** Takes the effects. */
   readonly emit: Emit;
   /** Whether we hold nothing that the member should own by the present view and may lack. */
   readonly isClearFor: (name: string) => boolean;

@@ -69,21 +69,37 @@ export type Role = "owner" | "standby";
 
 /** The content of each type of message. Where `bytes` is named, it travels as the frame's body. */
 export interface Messages {
+  /** "I am here", and the answer is wanted; `asker` wants it passed on. */
   PING: Beliefs & { at: number; asker?: string; askerAt?: number };
+  /** Answers PING with what it brought. */
   ACK: Beliefs & { at: number; asker?: string; askerAt?: number };
+  /** "Ping that one for me." */
   PING_REQ: { target: string; at: number };
+  /** That one has answered. */
   PING_REQ_ACK: Beliefs & { target: string; at: number };
+  /** Rows that changed, or all. */
   TABLE: { rows: readonly Member[]; agreed?: AgreedView; full: boolean; reply: boolean };
+  /** A push, for the owner or the standby. */
   PUT: { id: string; version: PushVersion; view: string; hops: number; role: Role; bytes: Uint8Array };
+  /** It is durable, or something newer is. */
   PUT_OK: { result: "stored" | "dup" | "stale"; role: Role };
+  /** A request is refused. */
   NACK: { code: NackCode; owner?: string; retryMs?: number; reason?: string; detail?: string };
+  /** A copy of what the sender holds. */
   COPY: { id: string; version: PushVersion; view: string; ageMs: number; bytes: Uint8Array };
+  /** It is durable, or needless. */
   COPY_OK: Record<never, never>;
+  /** What the sender holds for the receiver. */
   OFFER: { view: string; holdings: readonly Holding[] };
+  /** Which of that the receiver lacks. */
   WANT: { ids: readonly string[] };
+  /** Hashes of what the pair should both hold. */
   BUCKETS: { view: string; hashes: string };
+  /** What is in the buckets that differ. */
   LIST: { view: string; buckets: readonly number[]; holdings: readonly Holding[] };
+  /** "Offer me what will be mine." */
   PULL: { view: string };
+  /** All of that was brought. */
   PULLED: Record<never, never>;
 }
 

@@ -18,7 +18,7 @@ export const MAX_LIST_LENGTH = 4_096;
 export type Field<T> = (value: unknown, label: string) => T;
 
 /** A string of 1 to {@linkcode MAX_TEXT_LENGTH} units. */
-export const text: Field<string> = (value, label) => {
+export const text: Field<string> = (value, label): string => {
   if (typeof value !== "string" || value.length === 0 || value.length > MAX_TEXT_LENGTH) {
     throw bad(label, "a short text");
   }
@@ -26,19 +26,19 @@ export const text: Field<string> = (value, label) => {
 };
 
 /** A number that is a whole one and not negative. */
-export const count: Field<number> = (value, label) => {
+export const count: Field<number> = (value, label): number => {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a count");
   return value as number;
 };
 
 /** A number, not negative. */
-export const amount: Field<number> = (value, label) => {
+export const amount: Field<number> = (value, label): number => {
   if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "an amount");
   return value as number;
 };
 
 /** True or false; false if it is absent. */
-export const flag: Field<boolean> = (value, label) => {
+export const flag: Field<boolean> = (value, label): boolean => {
   if (value !== undefined && typeof value !== "boolean") throw bad(label, "true or false");
   return value === true;
 };
@@ -65,7 +65,7 @@ export function listOf<T>(field: Field<T>): Field<readonly T[]> {
 }
 
 /** A version, on the wire `[ms, ingress, sequence]`. */
-export const version: Field<PushVersion> = (value, label) => {
+export const version: Field<PushVersion> = (value, label): PushVersion => {
   if (!Array.isArray(value) || value.length < 3) throw bad(label, "a version");
   return { ms: amount(value[0], label), ingress: text(value[1], label), sequence: count(value[2], label) };
 };
@@ -79,13 +79,13 @@ export interface Holding {
 }
 
 /** A {@linkcode Holding}, on the wire `[id, ms, ingress, sequence]`. */
-export const holding: Field<Holding> = (value, label) => {
+export const holding: Field<Holding> = (value, label): Holding => {
   if (!Array.isArray(value) || value.length < 4) throw bad(label, "an id with a version");
   return { id: text(value[0], label), version: version(value.slice(1), label) };
 };
 
 /** A row of the member table. */
-export const member: Field<Member> = (value, label) => {
+export const member: Field<Member> = (value, label): Member => {
   if (typeof value !== "object" || value === null) throw bad(label, "a member");
   const row = value as Record<string, unknown>;
   const incarnation = count(row.incarnation, "incarnation");

@@ -14,9 +14,13 @@ import type { RingView } from "./view.ts";
 export interface ObligationsOptions {
   /** Our name. */
   readonly name: string;
+  /** What is held. */
   readonly holdings: Holdings;
+  /** Brings copies to others. */
   readonly deliveries: Deliveries;
+  /** The present view. */
   readonly view: () => RingView;
+  /** The row of a member. */
   readonly memberOf: (name: string) => Member | undefined;
 }
 

@@ -36,6 +36,7 @@ export const BUSY_RETRY_MS = 1_000;
 export interface ReceptionOptions {
   /** Our name. */
   readonly name: string;
+  /** Makes durable. */
   readonly intake: Intake;
   /** The most bytes that a push may have. */
   readonly limitBytes: number;
@@ -57,7 +58,7 @@ export class Reception {
   }
 
   /** Takes a push if it belongs here. `done` is called once, perhaps before this returns. */
-  take(push: Delivered, { clock, done }: { clock: Clock; done: (answer: Answer, clock: Clock) => void }) {
+  take(push: Delivered, { clock, done }: { clock: Clock; done: (answer: Answer, clock: Clock) => void }): void {
     const { name, intake, limitBytes, view, isFenced, onStored } = this.#options;
     const nack = (content: Messages["NACK"]) => done({ type: "NACK", ...content }, clock);
     if (isFenced(clock.now)) return nack({ code: "FENCED" });

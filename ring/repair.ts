@@ -34,11 +34,17 @@ export const LIST_BYTES: number = 512 * 1_024;
 export interface RepairOptions {
   /** Our name. */
   readonly name: string;
+  /** What is held. */
   readonly holdings: Holdings;
+  /** The present view. */
   readonly view: () => RingView;
+  /** Whether a message to a member has a way. */
   readonly isLinked: (name: string) => boolean;
+  /** The next number of a request. */
   readonly nextRequest: () => number;
+  /** Numbers from 0 to 1. */
   readonly random: () => number;
+  /** Takes the effects. */
   readonly emit: Emit;
   /** A standby should have a copy. */
   readonly onMissing: (standby: string, id: string) => void;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Counter, type Registry } from "prom-client";
+import { Counter } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
 import { BoundedMap } from "../common/bounded_map.ts";
 import { addressBlock } from "../common/http/connection_guard.ts";
 import type { Logger } from "../common/log.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Registry } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { type Address, address as addressKind } from "../common/options.ts";
@@ -148,7 +148,7 @@ export class Transport implements Mesh {
     }));
   }
 
-  /** @inheritDoc Mesh.start */
+  /** Listens, and links from then on. Rejects if it cannot listen. */
   async start(handlers: MeshHandlers): Promise<void> {
     const { address, identity } = this.#options, limits = this.#limits;
     this.#handlers = handlers;
@@ -158,7 +158,7 @@ export class Transport implements Mesh {
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
   }
 
-  /** @inheritDoc Mesh.dial */
+  /** Tries once to link with whoever is at the address. */
   dial(address: string): void {
     if (this.#handlers === undefined) return;
     const under = this.#dials.get(address);
@@ -166,12 +166,12 @@ export class Transport implements Mesh {
     else this.#dial(address, { announced: true });
   }
 
-  /** @inheritDoc Mesh.send */
+  /** Queues a message; false if it will not be sent. */
   send(name: string, message: MeshMessage): boolean {
     return this.#links.get(name)?.send(message) ?? false;
   }
 
-  /** @inheritDoc Mesh.cut */
+  /** Closes a link and says why. */
   cut(name: string, refusal: Refusal): void {
     const link = this.#links.get(name);
     if (link === undefined) return;

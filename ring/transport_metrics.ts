@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
 import type { MessageClass } from "./mesh.ts";
 
 /** The transport's metrics, registered once. */

@@ -15,7 +15,9 @@ export interface WebSocketSettings {
   readonly perMessageDeflate?: boolean;
   /** The largest message taken, in bytes. */
   readonly maxPayload?: number;
-  /** Whether text must be UTF-8. */
+  /** The most frames of one message. */
+  readonly maxFragments?: number;
+  /** Whether text may be other than UTF-8. */
   readonly skipUTF8Validation?: boolean;
   /** How long the other end may take to close, in milliseconds. */
   readonly closeTimeout?: number;
