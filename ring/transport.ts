@@ -290,7 +290,9 @@ export class Transport implements Mesh {
   #onEnded(link: Link, { message, fault, farewell }: LinkEnd): void {
     const { address, dialled, certificateNames } = link.options;
     const claimed = link.peer?.name, name = certificateNames.find((name) => name === claimed);
-    if (fault !== undefined) this.#strangers.turnAway({ address, name, reason: fault, message });
+    // One of the seeds may be our own address: who dials itself is no stranger.
+    const isStranger = fault !== undefined && fault !== "self";
+    if (isStranger) this.#strangers.turnAway({ address, name, reason: fault, message });
     if (name !== undefined && this.#links.get(name) === link) {
       this.#links.delete(name);
       this.#tell((handlers) => handlers.linkDown(link.mesh!, message));
