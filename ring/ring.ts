@@ -70,6 +70,9 @@ export interface RingOptions {
 /** After how long a state that could not be kept is tried again, in milliseconds. */
 const SAVE_AGAIN_MS = 1_000;
 
+/** How a push ends that comes when we have left. */
+const UNREACHABLE: Outcome = { result: "rejected", reason: "unreachable" };
+
 /** A member of the ring. Disposing of it cuts its links at once: leave first. */
 export class Ring implements AsyncDisposable {
   readonly #options: RingOptions;
@@ -83,6 +86,7 @@ export class Ring implements AsyncDisposable {
   #saving: Promise<void> | undefined;
   #token = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #isOver = false;
   #disposed = false;
 
   private constructor(options: RingOptions) {
@@ -129,6 +133,7 @@ export class Ring implements AsyncDisposable {
 
   /** Brings a push to its owner, or to the standby if that cannot be reached. Never rejects. */
   push(id: string, bytes: Uint8Array): Promise<Outcome> {
+    if (this.#isOver) return Promise.resolve(UNREACHABLE);
     const token = ++this.#token;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.#pushes.set(token, resolve);
@@ -180,9 +185,7 @@ export class Ring implements AsyncDisposable {
     clearInterval(this.#timer);
     await this.#mesh[Symbol.asyncDispose]();
     await this.#saving;
-    for (const resolve of this.#pushes.values()) resolve({ result: "rejected", reason: "unreachable" });
-    this.#pushes.clear();
-    this.#left.resolve();
+    this.#end();
   }
 
   async #start(): Promise<void> {
@@ -199,6 +202,14 @@ export class Ring implements AsyncDisposable {
     });
     this.#do(effects.filter((effect) => effect.do !== "save"));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Nothing more comes of the machine. */
+  #end() {
+    this.#isOver = true;
+    for (const resolve of this.#pushes.values()) resolve(UNREACHABLE);
+    this.#pushes.clear();
+    this.#left.resolve();
   }
 
   #tick() {
@@ -246,7 +257,7 @@ export class Ring implements AsyncDisposable {
         this.#pushes.delete(effect.token);
         return;
       case "left":
-        return this.#left.resolve();
+        return this.#end();
       case "note":
         return this.#note(effect);
     }
