@@ -90,11 +90,11 @@ export class Ring implements AsyncDisposable {
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, ttlMs, limits, registry } = options;
+    const { self, saved, entries, seeds, ttlMs, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
-      saved: saved === undefined ? undefined : JSON.parse(saved) as SavedState,
+      saved: saved === undefined ? undefined : readSaved(saved, log),
       entries,
       seeds,
       ttlMs,
@@ -308,6 +308,21 @@ export class Ring implements AsyncDisposable {
     const transition: Transition = { at: new Date().toISOString(), what: sentence, ...fields };
     this.#transitions.add(transition);
   }
+}
+
+/** Without what cannot be read a member starts as a new one: should it be known by a higher incarnation, it takes the next. */
+function readSaved(text: string, log: Logger): SavedState | undefined {
+  try {
+    const state = JSON.parse(text) as SavedState;
+    const { incarnation, flaps, agreed } = state;
+    const fits = Number.isSafeInteger(incarnation) && Number.isSafeInteger(flaps) &&
+      (agreed === undefined || (Number.isSafeInteger(agreed.epoch) && Array.isArray(agreed.members)));
+    if (fits) return state;
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: "it lacks a field" });
+  } catch (error) {
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: explain(error) });
+  }
+  return undefined;
 }
 
 function clock(): Clock {

@@ -79,7 +79,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     await PushStore.open({
       place: values.storageUrl === undefined ? { dir: values.storageDir } : { url: values.storageUrl },
       // Members of a ring that share a remote store each need a part of their own.
-      namespace: values.storageUrl === undefined ? undefined : flags?.name,
+      namespace: values.storageUrl === undefined || flags === undefined ? undefined : `telemeter ${flags.name}`,
       ttlMs: values.ttl,
       now,
       log,

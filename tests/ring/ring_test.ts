@@ -143,6 +143,14 @@ Deno.test("Ring goes on from the state that was saved", async () => {
   assert.ok(incarnation > 1, String(incarnation));
 });
 
+for (const saved of ["", "null", "{}", '{"incarnation":1,"flaps":0,"agreed":{}}']) {
+  Deno.test(`Ring starts without a saved state that is garbled: ${saved}`, async () => {
+    await using member = await startMember("a", { network: new MemoryNetwork(), saved });
+    assert.equal(member.ring.status().members[0].incarnation, 1);
+    assert.equal(member.records.filter(({ level }) => level === "warn").length, 1);
+  });
+}
+
 Deno.test("Ring takes a host that throws for a store that fails", async () => {
   const network = new MemoryNetwork();
   await using member = await startMember("a", { network });
