@@ -242,7 +242,7 @@ Deno.test("Transport outlives handlers that fail", async () => {
 });
 
 Deno.test("Transport renews a link that has grown old, loses nothing meanwhile, and tells nobody", async () => {
-  await using a = await folder.member("a", { limits: { renewMs: 200 } });
+  await using a = await folder.member("a", { limits: { renewMs: 600 } });
   await using b = await folder.member("b");
   await a.link(b);
   await b.next("up");
