@@ -18,10 +18,10 @@ import {
   type StoredEntry,
   TICK_MS,
 } from "./effect.ts";
-import type { Closed } from "./membership.ts";
+import type { Closed } from "./membership/membership.ts";
 import type { Hello, Mesh } from "./mesh.ts";
 import type { Role } from "./message.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";

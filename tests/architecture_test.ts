@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE = [
   /^common\/(transforms\/.*|exposition\/.*|duration)\.ts$/,
   // All but the shell and the network: what a member decides.
-  /^ring\/(?!(ring|ring_identity|link|listener|transport)\.ts$).*\.ts$/,
+  /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
   /^server\/(ingest\/.*|pushes\/rate_limit|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;

@@ -5,19 +5,7 @@
  */
 
 import type { RingServer } from "./ring_servers.ts";
-import type { Trial } from "./trial.ts";
-
-/** Something that befalls a ring. */
-export interface Scenario {
-  /** What it is called on the command line. */
-  readonly name: string;
-  /** How many servers there are. */
-  readonly servers: number;
-  /** How many of them are there from the start. @default all */
-  readonly begin?: number;
-  /** Makes it happen. All servers are ready before, and what it waits for is that the ring is whole again. */
-  act(trial: Trial): Promise<void>;
-}
+import type { Scenario, Trial } from "./trial.ts";
 
 /** For how long nothing happens when that is what is tried, in milliseconds. */
 const QUIET_MS = 10_000;

@@ -7,7 +7,6 @@
 import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
-import type { Scenario } from "./scenarios.ts";
 import { ShownAccount, type ShownTotals } from "./shown_account.ts";
 
 /** How large a trial is. */
@@ -30,6 +29,18 @@ export interface Trial {
   pass(ms: number): Promise<void>;
   /** Waits until each cluster is shown by exactly one server, nothing acknowledged is lost, and notes how long that took. */
   whole(after: string): Promise<void>;
+}
+
+/** Something that befalls a ring. */
+export interface Scenario {
+  /** What it is called on the command line. */
+  readonly name: string;
+  /** How many servers there are. */
+  readonly servers: number;
+  /** How many of them are there from the start. @default all */
+  readonly begin?: number;
+  /** Makes it happen. All servers are ready before, and what it waits for is that the ring is whole again. */
+  act(trial: Trial): Promise<void>;
 }
 
 /** What became of a scenario. */
