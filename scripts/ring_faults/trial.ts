@@ -68,7 +68,12 @@ export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecon
   const names = Array.from({ length: count }, (_, index) => `server-${index}`);
   await using ring = await RingServers.create({ names });
   const { servers } = ring;
-  const pusher = new Pusher({ servers: servers.map(({ external }) => external), clusters, pushesPerSecond });
+  const pusher = new Pusher({
+    servers: servers.map(({ external }) => external),
+    token: (id) => ring.token(id),
+    clusters,
+    pushesPerSecond,
+  });
   const waits: { after: string; seconds: number }[] = [];
   let sinceMs = performance.now();
   try {
