@@ -55,12 +55,16 @@ export interface Verdict {
   readonly answers: ReadonlyMap<string, number>;
   /** The slowest acknowledged push, in milliseconds. */
   readonly slowestMs: number;
-  /** Why the ring did not become whole, if it did not. */
+  /** Why the ring did not become whole, or what was shown that must not be. */
   readonly failure?: string;
+  /** The last lines of each server's log. */
+  readonly logs: readonly string[];
 }
 
 /** Within which time a ring must be whole again after anything, in milliseconds. */
 const WHOLE_MS = 75_000;
+/** How much of each log is shown of a trial that failed. */
+const LOG_LINES = 60;
 
 /** Tries a scenario. */
 export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecond }: TrialScale): Promise<Verdict> {
@@ -103,8 +107,10 @@ export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecon
     } catch (error) {
       failure = (error as Error).message;
     }
-    const { answers, slowestMs } = pusher;
-    return { name, waits, shown: observer.account.totals, answers, slowestMs, failure };
+    const { answers, slowestMs } = pusher, shown = observer.account.totals;
+    if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";
+    const logs = servers.map(({ child }) => `--- the last lines of ${child.name}\n${child.tail(LOG_LINES)}`);
+    return { name, waits, shown, answers, slowestMs, failure, logs };
   } finally {
     await pusher.stop();
   }
