@@ -7,7 +7,7 @@
 
 import type { MeshLink, MeshMessage, Refusal } from "./mesh.ts";
 import type { AgreedView, Role } from "./message.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
 
 /** The time of an event. */
 export interface Clock {

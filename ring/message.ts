@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Member } from "./member.ts";
+import type { Member } from "./membership/member.ts";
 import type { MeshMessage, MessageType } from "./mesh.ts";
 import {
   amount,
@@ -22,7 +22,7 @@ import {
   writeHolding,
   writeVersion,
 } from "./message_fields.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
 
 /** What rides on every ping and its answer. */
 export interface Beliefs {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { MAX_INCARNATION, type Member, PHASES, STATUSES } from "./member.ts";
-import type { PushVersion } from "./push_version.ts";
+import { MAX_INCARNATION, type Member, PHASES, STATUSES } from "./membership/member.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
 
 /** The longest name, address or id, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 255;

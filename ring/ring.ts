@@ -18,10 +18,10 @@ import {
   type StoredEntry,
   TICK_MS,
 } from "./effect.ts";
-import type { Closed } from "./membership.ts";
+import type { Closed } from "./membership/membership.ts";
 import type { Hello, Mesh } from "./mesh.ts";
 import type { Role } from "./message.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
@@ -70,6 +70,9 @@ export interface RingOptions {
 /** After how long a state that could not be kept is tried again, in milliseconds. */
 const SAVE_AGAIN_MS = 1_000;
 
+/** How a push ends that comes when we have left. */
+const UNREACHABLE: Outcome = { result: "rejected", reason: "unreachable" };
+
 /** A member of the ring. Disposing of it cuts its links at once: leave first. */
 export class Ring implements AsyncDisposable {
   readonly #options: RingOptions;
@@ -83,14 +86,15 @@ export class Ring implements AsyncDisposable {
   #saving: Promise<void> | undefined;
   #token = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #isOver = false;
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, ttlMs, limits, registry } = options;
+    const { self, saved, entries, seeds, ttlMs, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
-      saved: saved === undefined ? undefined : JSON.parse(saved) as SavedState,
+      saved: saved === undefined ? undefined : readSaved(saved, log),
       entries,
       seeds,
       ttlMs,
@@ -129,6 +133,7 @@ export class Ring implements AsyncDisposable {
 
   /** Brings a push to its owner, or to the standby if that cannot be reached. Never rejects. */
   push(id: string, bytes: Uint8Array): Promise<Outcome> {
+    if (this.#isOver) return Promise.resolve(UNREACHABLE);
     const token = ++this.#token;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.#pushes.set(token, resolve);
@@ -180,9 +185,7 @@ export class Ring implements AsyncDisposable {
     clearInterval(this.#timer);
     await this.#mesh[Symbol.asyncDispose]();
     await this.#saving;
-    for (const resolve of this.#pushes.values()) resolve({ result: "rejected", reason: "unreachable" });
-    this.#pushes.clear();
-    this.#left.resolve();
+    this.#end();
   }
 
   async #start(): Promise<void> {
@@ -199,6 +202,14 @@ export class Ring implements AsyncDisposable {
     });
     this.#do(effects.filter((effect) => effect.do !== "save"));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Nothing more comes of the machine. */
+  #end() {
+    this.#isOver = true;
+    for (const resolve of this.#pushes.values()) resolve(UNREACHABLE);
+    this.#pushes.clear();
+    this.#left.resolve();
   }
 
   #tick() {
@@ -246,7 +257,7 @@ export class Ring implements AsyncDisposable {
         this.#pushes.delete(effect.token);
         return;
       case "left":
-        return this.#left.resolve();
+        return this.#end();
       case "note":
         return this.#note(effect);
     }
@@ -297,6 +308,21 @@ export class Ring implements AsyncDisposable {
     const transition: Transition = { at: new Date().toISOString(), what: sentence, ...fields };
     this.#transitions.add(transition);
   }
+}
+
+/** Without what cannot be read a member starts as a new one: should it be known by a higher incarnation, it takes the next. */
+function readSaved(text: string, log: Logger): SavedState | undefined {
+  try {
+    const state = JSON.parse(text) as SavedState;
+    const { incarnation, flaps, agreed } = state;
+    const fits = Number.isSafeInteger(incarnation) && Number.isSafeInteger(flaps) &&
+      (agreed === undefined || (Number.isSafeInteger(agreed.epoch) && Array.isArray(agreed.members)));
+    if (fits) return state;
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: "it lacks a field" });
+  } catch (error) {
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: explain(error) });
+  }
+  return undefined;
 }
 
 function clock(): Clock {

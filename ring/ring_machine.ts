@@ -6,21 +6,21 @@
  * @module
  */
 
-import { Acquisition } from "./acquisition.ts";
-import { Deliveries } from "./deliveries.ts";
-import { Display } from "./display.ts";
+import { Acquisition } from "./handoff/acquisition.ts";
+import { Deliveries } from "./handoff/deliveries.ts";
+import { Display } from "./pushes/display.ts";
 import type { Clock, Effect, RingEvent, SavedState, StoredEntry } from "./effect.ts";
-import { Forwarding, type ForwardLimits } from "./forwarding.ts";
-import { Holdings } from "./holdings.ts";
-import { Intake, type IntakeLimits } from "./intake.ts";
-import { Joining } from "./joining.ts";
-import { Leaving } from "./leaving.ts";
-import { type Closed, Membership } from "./membership.ts";
+import { Forwarding, type ForwardLimits } from "./pushes/forwarding.ts";
+import { Holdings } from "./pushes/holdings.ts";
+import { Intake, type IntakeLimits } from "./pushes/intake.ts";
+import { Joining } from "./membership/joining.ts";
+import { Leaving } from "./handoff/leaving.ts";
+import { type Closed, Membership } from "./membership/membership.ts";
 import type { Hello, MeshLink, MeshMessage, Refusal } from "./mesh.ts";
 import { type Message, readMessage, writeMessage } from "./message.ts";
-import { Obligations } from "./obligations.ts";
-import { Reception } from "./reception.ts";
-import { Repair } from "./repair.ts";
+import { Obligations } from "./handoff/obligations.ts";
+import { Reception } from "./pushes/reception.ts";
+import { Repair } from "./handoff/repair.ts";
 import type { Placement } from "./rendezvous.ts";
 import { keyHash } from "./rendezvous.ts";
 

@@ -6,7 +6,7 @@
 
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
-import { STATUSES } from "./member.ts";
+import { STATUSES } from "./membership/member.ts";
 import type { MessageType } from "./mesh.ts";
 import type { RingStatus } from "./ring_status.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Closed } from "./membership.ts";
-import type { Member } from "./member.ts";
+import type { Closed } from "./membership/membership.ts";
+import type { Member } from "./membership/member.ts";
 import type { AgreedView } from "./message.ts";
 import type { RingLimits } from "./ring_machine.ts";
 

@@ -70,7 +70,8 @@ export interface Stack extends AsyncDisposable {
  * @throws {Error} if one does not become ready, after stopping the others.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { runner, pace, servers: count, source: foreign, portFor = () => freePort(), say = () => {}, signal } = options;
+  const { runner, pace, servers: count, source: foreign, say = () => {}, signal } = options;
+  const portFor = distinct(options.portFor ?? (() => freePort()));
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "telemeter-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -141,6 +142,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     salt,
     crew,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Gives out no port twice: those whose programs do not listen yet look free. */
+function distinct(portFor: (usual: number) => number): (usual: number) => number {
+  const given = new Set<number>();
+  return (usual) => {
+    let port = portFor(usual);
+    while (given.has(port)) port = freePort();
+    given.add(port);
+    return port;
   };
 }
 

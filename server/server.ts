@@ -12,7 +12,7 @@ import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
-import { UsageError } from "../common/options.ts";
+import { flagOf, UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
@@ -55,6 +55,10 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
+  // Without its flags a server is a ring of one, and loads nothing of the ring.
+  const ringModule = values.listenCluster === undefined ? undefined : await import("./cluster/open_cluster.ts");
+  const flags = await ringModule?.readClusterFlags(values);
+  if (flags === undefined) mustBeAlone(values);
   const keys = await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log });
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -70,15 +74,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   });
   for (const tls of [externalTls, internalTls]) if (tls !== undefined) opening.use(tls);
 
-  // Without its flags a server is a ring of one, and loads nothing of the ring.
-  const ringModule = values.listenCluster === undefined ? undefined : await import("./cluster/open_cluster.ts");
-  const flags = await ringModule?.readClusterFlags(values);
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(
     await PushStore.open({
       place: values.storageUrl === undefined ? { dir: values.storageDir } : { url: values.storageUrl },
       // Members of a ring that share a remote store each need a part of their own.
-      namespace: values.storageUrl === undefined ? undefined : flags?.name,
+      namespace: values.storageUrl === undefined || flags === undefined ? undefined : `telemeter ${flags.name}`,
       ttlMs: values.ttl,
       now,
       log,
@@ -194,6 +195,15 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
   return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Refuses flags of the ring that would do nothing. */
+function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow }: ServerOptions) {
+  const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw new UsageError(`Cannot use ${flagOf(option)} without --listen-cluster, which makes a server part of a ring`);
+  }
 }
 
 /** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */

@@ -7,8 +7,8 @@
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Hello, MeshHandlers, MeshMessage, Refusal } from "../../ring/mesh.ts";
-import { RingIdentity } from "../../ring/ring_identity.ts";
-import { Transport, type TransportOptions } from "../../ring/transport.ts";
+import { RingIdentity } from "../../ring/transport/ring_identity.ts";
+import { Transport, type TransportOptions } from "../../ring/transport/transport.ts";
 import { makeCertificates } from "../../scripts/certs.ts";
 import { type LogRecord, recordingLog } from "./recording_log.ts";
 

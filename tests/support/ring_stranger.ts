@@ -7,10 +7,16 @@
 import { once } from "node:events";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-// @ts-types="../../ring/ws.d.ts"
+// @ts-types="../../ring/transport/ws.d.ts"
 import { WebSocket } from "ws";
-import { decodeFrame, encodeFrame, type Frame, type FrameHeader, TRANSPORT_TYPES } from "../../ring/frames.ts";
-import { RING_PATH } from "../../ring/listener.ts";
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type FrameHeader,
+  TRANSPORT_TYPES,
+} from "../../ring/transport/frames.ts";
+import { RING_PATH } from "../../ring/transport/listener.ts";
 import { Mailbox } from "./mailbox.ts";
 import { randomBoot } from "./ring_members.ts";
 

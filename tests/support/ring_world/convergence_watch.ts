@@ -7,7 +7,7 @@
 import type { DurabilityWatch } from "./durability_watch.ts";
 import type { Node, Process } from "./process.ts";
 import type { ShownWatch } from "./shown_watch.ts";
-import { compareVersions } from "../../../ring/push_version.ts";
+import { compareVersions } from "../../../ring/pushes/push_version.ts";
 import { Violation } from "./violation.ts";
 
 /** How long views may differ after everything was healed, in milliseconds. */

@@ -5,7 +5,7 @@
  */
 
 import type { Entry, Outcome } from "../../../ring/effect.ts";
-import { compareVersions, type PushVersion } from "../../../ring/push_version.ts";
+import { compareVersions, type PushVersion } from "../../../ring/pushes/push_version.ts";
 import type { Attempt, Push } from "./clients.ts";
 import type { Node } from "./process.ts";
 import { Violation } from "./violation.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Outcome } from "../../../ring/effect.ts";
-import { MAX_HOPS } from "../../../ring/forwarding.ts";
+import { MAX_HOPS } from "../../../ring/pushes/forwarding.ts";
 import type { MeshMessage } from "../../../ring/mesh.ts";
 import type { Attempt } from "./clients.ts";
 import type { Plan } from "./plan.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { compareVersions, type PushVersion } from "../../../ring/push_version.ts";
+import { compareVersions, type PushVersion } from "../../../ring/pushes/push_version.ts";
 import { describe, type DurabilityWatch } from "./durability_watch.ts";
 import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
