@@ -204,7 +204,9 @@ class RingWorld {
         this.#kill(process, { power: fault.power === true });
         if (isCalm) this.#convergence.crashed(page);
         if (fault.wipe) this.#wipe(node, { mustSurvive: false });
-        return () => this.#start(node);
+        return () => {
+          if (node.process === process && node.wanted) this.#start(node);
+        };
       }
       case "leave": {
         if (process === undefined || process.state !== "running") return undefined;
@@ -213,6 +215,7 @@ class RingWorld {
         process.leavingSince = this.#agenda.now;
         this.#handle(process, { type: "leave" });
         return () => {
+          if (node.process !== process) return;
           const hasLeft = process.state === "gone";
           if (!hasLeft) this.#kill(process, { power: false });
           if (fault.wipe) this.#wipe(node, { mustSurvive: isCalm && hasLeft });

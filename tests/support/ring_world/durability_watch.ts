@@ -37,6 +37,7 @@ export class DurabilityWatch {
   readonly #now: () => number;
   readonly #fates = new Map<Uint8Array, Fate>();
   readonly #floors = new Map<string, Floor>();
+  #wipedAt = -Infinity;
 
   /** Starts with nothing pushed. */
   constructor({ nodes, ttlMs, now }: { nodes: readonly Node[]; ttlMs: number; now: () => number }) {
@@ -99,12 +100,14 @@ export class DurabilityWatch {
     if (!isHigher) return;
     const until = storedAt + this.#ttlMs - EXPIRY_LEEWAY_MS;
     if (until <= this.#now()) return;
-    this.#floors.set(id, { version, push, until });
-    if (this.holders(id, version).length === 0) lost("of which no storage is left");
+    if (this.holders(id, version).length > 0) this.#floors.set(id, { version, push, until });
+    // The answer may have been under way when the storage was deleted.
+    else if (this.#wipedAt < storedAt) lost("of which no storage is left");
   }
 
   /** A storage was deleted: what nobody else has is lost with it, which is an error only where it was not the last. */
   wiped({ mustSurvive }: { mustSurvive: boolean }) {
+    this.#wipedAt = this.#now();
     for (const [id, { version, push, until }] of this.#floors) {
       if (until <= this.#now() || this.holders(id, version).length > 0) continue;
       if (mustSurvive) {

@@ -17,23 +17,31 @@ interface Claim {
   readonly storedAt: number;
 }
 
-/** A cluster that two members show. */
+/** Why two members may show a cluster; "none" if they must not, but for a short while. */
+type Excuse =
+  /** Of two members that cannot hear each other, each goes on alone. */
+  | "pair"
+  /** One has waited for the others long enough, and goes on without them. */
+  | "overdue"
+  | "none";
+
+/** A cluster that two members show, since when, and why that is. */
 interface Double {
   since: number;
-  /** Since when nothing excuses it. */
-  unexcusedSince?: number;
+  excuse: Excuse;
 }
 
 /** What is counted. */
 export interface ShownTally {
-  /** Seconds, summed over clusters, in which two showed it: where the design lets them, and where not. */
-  twiceExcused: number;
+  /** Seconds, summed over clusters, in which two showed it, by what excuses them, and the longest time without a break. */
   twice: number;
-  /** The longest time without a break, in milliseconds. */
-  longestExcusedMs: number;
   longestMs: number;
+  twicePair: number;
+  longestPairMs: number;
+  twiceOverdue: number;
+  longestOverdueMs: number;
   /** How often a cluster went back, as the holder of the newer version could not be heard. */
-  excusedRegressions: number;
+  regressions: number;
 }
 
 /** What the watch works with. */
@@ -51,11 +59,13 @@ export interface ShownWatchOptions {
 export class ShownWatch {
   /** What was counted. */
   readonly tally: ShownTally = {
-    twiceExcused: 0,
     twice: 0,
-    longestExcusedMs: 0,
     longestMs: 0,
-    excusedRegressions: 0,
+    twicePair: 0,
+    longestPairMs: 0,
+    twiceOverdue: 0,
+    longestOverdueMs: 0,
+    regressions: 0,
   };
   readonly #options: ShownWatchOptions;
   readonly #claims = new Map<string, Map<Process, Claim>>();
@@ -167,34 +177,36 @@ export class ShownWatch {
   }
 
   #together(id: string, { showing, now }: { showing: readonly Process[]; now: number }) {
-    let double = this.#doubles.get(id);
-    if (double === undefined) this.#doubles.set(id, double = { since: now });
-    if (showing.some(isExcused)) {
-      if (double.unexcusedSince !== undefined) this.#count(now - double.unexcusedSince);
-      double.unexcusedSince = undefined;
-      return;
+    const excuse = excuseOf(showing);
+    const double = this.#doubles.get(id);
+    if (double?.excuse !== excuse) {
+      if (double !== undefined) this.#end(id, { double, now });
+      this.#doubles.set(id, { since: now, excuse });
+    } else if (excuse === "none" && now - double.since > this.#options.windowMs) {
+      const names = showing.map(({ name }) => name).join(" and ");
+      throw new Violation("I1", `${names} have shown it together for ${Math.round(now - double.since)} ms`, {
+        cluster: id,
+      });
     }
-    double.unexcusedSince ??= now;
-    const ms = now - double.unexcusedSince;
-    if (ms < this.#options.windowMs) return;
-    const names = showing.map(({ name }) => name).join(" and ");
-    throw new Violation("I1", `${names} have shown it together for ${Math.round(ms)} ms`, { cluster: id });
   }
 
-  #end(id: string, { double, now }: { double: Double; now: number }) {
+  #end(id: string, { double: { since, excuse }, now }: { double: Double; now: number }) {
     this.#doubles.delete(id);
     const { tally } = this;
-    const ms = now - double.since;
-    if (double.unexcusedSince !== undefined) this.#count(now - double.unexcusedSince);
-    else {
-      tally.twiceExcused += ms / 1_000;
-      tally.longestExcusedMs = Math.max(tally.longestExcusedMs, ms);
+    const ms = now - since;
+    switch (excuse) {
+      case "none":
+        tally.twice += ms / 1_000;
+        tally.longestMs = Math.max(tally.longestMs, ms);
+        return;
+      case "pair":
+        tally.twicePair += ms / 1_000;
+        tally.longestPairMs = Math.max(tally.longestPairMs, ms);
+        return;
+      case "overdue":
+        tally.twiceOverdue += ms / 1_000;
+        tally.longestOverdueMs = Math.max(tally.longestOverdueMs, ms);
     }
-  }
-
-  #count(ms: number) {
-    this.tally.twice += ms / 1_000;
-    this.tally.longestMs = Math.max(this.tally.longestMs, ms);
   }
 
   /** A claim is on an open page. */
@@ -203,31 +215,25 @@ export class ShownWatch {
     const best = this.#best.get(id);
     const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
       now() - best.storedAt < ttlMs;
-    if (isBack && !isExcused(process)) {
-      const known = new Set(
-        process.machine.membership.rows.filter(({ status }) => status === "ALIVE" || status === "SUSPECT").map((
-          { boot },
-        ) => boot),
+    if (isBack && excuseOf([process]) === "none") {
+      const { view, rows } = process.machine.membership;
+      const boots = new Set(rows.map(({ boot }) => boot));
+      const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
+        other === process ||
+        (other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot))
       );
-      const holder = durability.holders(id, best.version).find((node) => {
-        const other = node.process;
-        return other !== undefined &&
-          (other === process || (other.isRunning && canHear(process, other) && known.has(other.boot)));
-      });
       if (holder !== undefined) {
         const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(claim.version)}`;
         throw new Violation("I3", `${process.name} shows it going back ${from}`, { cluster: id });
       }
     }
-    if (isBack) this.tally.excusedRegressions++;
+    if (isBack) this.tally.regressions++;
     this.#best.set(id, claim);
   }
 }
 
-/**
- * Whether the design lets a process show what others show too: of two members that are cut off each goes on alone, and who has
- * waited long enough for the others goes on without them.
- */
-function isExcused({ overdue, machine: { membership } }: Process): boolean {
-  return overdue || (membership.agreed?.members.length ?? 0) <= 2;
+/** What the design lets these processes show though others show it too. */
+function excuseOf(processes: readonly Process[]): Excuse {
+  if (processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2)) return "pair";
+  return processes.some(({ overdue }) => overdue) ? "overdue" : "none";
 }
