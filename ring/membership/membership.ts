@@ -89,6 +89,7 @@ export class Membership {
   #quietUntil = 0;
   #servesSince: number | undefined;
   #wasFenced = false;
+  #wasCutOff = false;
 
   /** Starts as JOINING, and emits what must be kept before anybody is told. */
   constructor(options: MembershipOptions) {
@@ -368,7 +369,14 @@ export class Membership {
   }
 
   #watchFence(now: number) {
-    const fenced = this.self.phase === "ACTIVE" && this.isFenced(now);
+    const cutOff = this.isFenced(now);
+    if (this.#wasCutOff && !cutOff) {
+      // The silence was ours: nobody is to die of it.
+      this.#peers.resetSilence(now);
+      this.#quietUntil = now + QUIET_AFTER_STALL_MS;
+    }
+    this.#wasCutOff = cutOff;
+    const fenced = this.self.phase === "ACTIVE" && cutOff;
     if (fenced) this.#settlement.lost(now);
     if (fenced !== this.#wasFenced) {
       if (fenced) this.#note("error", "Hears too few of the ring, and stops to show anything", {});
@@ -507,7 +515,10 @@ export class Membership {
     const others = [...this.#options.seeds, ...known]
       .filter((address) => !this.#peers.isAddressLinked(address))
       .map((address) => ({ address, courtesy: false }));
-    return [...members, ...others];
+    const shared = this.#options.seeds
+      .filter((address) => this.#peers.isAddressLinked(address) && !this.#peers.isAddressOwn(address))
+      .map((address) => ({ address, courtesy: false, shared: true }));
+    return [...members, ...others, ...shared];
   }
 
   #isRefused(code: Refusal["code"], now: number): boolean {

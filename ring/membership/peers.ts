@@ -47,6 +47,11 @@ export class Peers {
   isAddressLinked(address: string): boolean {
     const name = this.#names.get(address);
     if (name !== undefined && this.#links.has(name)) return true;
+    return this.isAddressOwn(address);
+  }
+
+  /** Whether the address is what a linked member calls its own, and not one that stands for several. */
+  isAddressOwn(address: string): boolean {
     return [...this.#links.values()].some(({ peer }) => peer.address === address);
   }
 

@@ -16,7 +16,7 @@
 
 import type { Clock, Emit, Outcome, RejectReason } from "../effect.ts";
 import { type Message, type MessageOf, type Messages, type Role, writeMessage } from "../message.ts";
-import type { PushVersion } from "./push_version.ts";
+import { firstSequence, type PushVersion } from "./push_version.ts";
 import type { Answer, Reception } from "./reception.ts";
 import { keyHash } from "../rendezvous.ts";
 import type { RingView } from "../membership/view.ts";
@@ -80,11 +80,12 @@ export class Forwarding {
   readonly #flights = new Map<number, Flight>();
   readonly #inFlight = new Map<string, { requests: number; bytes: number }>();
   #bytes = 0;
-  #sequence = 0;
+  #sequence: number;
 
   /** Starts with nothing in flight. */
   constructor(options: ForwardingOptions) {
     this.#options = options;
+    this.#sequence = firstSequence(options.random());
   }
 
   /** What is in flight: to each peer, and in all. */

@@ -10,8 +10,18 @@ export interface PushVersion {
   readonly ms: number;
   /** The member through which it entered. */
   readonly ingress: string;
-  /** Counts the pushes of that member. */
+  /** Counts the pushes of that member, from one of {@linkcode firstSequence} on in each process. */
   readonly sequence: number;
+}
+
+/** How many numbers a process has for its pushes. */
+const SEQUENCES = 2 ** 32;
+/** How many processes of one name can be told apart. */
+const PROCESSES = 2 ** 20;
+
+/** What a process counts its pushes from, by a number from 0 to 1: no two in a row are to give one number to two pushes. */
+export function firstSequence(random: number): number {
+  return Math.floor(random * PROCESSES) * SEQUENCES;
 }
 
 /** How far the clocks of two members may be apart without an effect, in milliseconds. */
@@ -34,10 +44,14 @@ export function arrivalVersion(
   version: PushVersion,
   { held, wallMs }: { held?: PushVersion; wallMs: number },
 ): PushVersion {
-  const isRepeated = held?.ingress === version.ingress && held.sequence >= version.sequence;
+  const isRepeated = held !== undefined && isOfSameProcess(held, version) && held.sequence >= version.sequence;
   const latestMs = wallMs + CLOCK_LEEWAY_MS;
   const ms = held !== undefined && held.ms > latestMs
     ? isRepeated ? Math.min(version.ms, held.ms) : held.ms + 1
     : Math.min(Math.max(version.ms, wallMs - CLOCK_LEEWAY_MS), latestMs);
   return ms === version.ms ? version : { ...version, ms };
+}
+
+function isOfSameProcess(a: PushVersion, b: PushVersion): boolean {
+  return a.ingress === b.ingress && Math.floor(a.sequence / SEQUENCES) === Math.floor(b.sequence / SEQUENCES);
 }

@@ -43,7 +43,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it wants a certificate and took none from us",
   ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it does not speak TLS 1.3",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "our --cluster-ca did not sign its certificate",
+  // Deno's for everything, Node's for the first.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "our --cluster-ca did not sign its certificate, or that has expired",
   SELF_SIGNED_CERT_IN_CHAIN: "our --cluster-ca did not sign its certificate",
   DEPTH_ZERO_SELF_SIGNED_CERT: "our --cluster-ca did not sign its certificate",
   CERT_HAS_EXPIRED: "its certificate has expired",

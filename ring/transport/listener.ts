@@ -104,7 +104,8 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
     if (error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") {
       turnAway(socket, "no-certificate", "It shows no certificate");
     } else if (authorizationError) {
-      turnAway(socket, "certificate", `Its certificate is not good for this cluster: ${authorizationError}`);
+      const message = `Its certificate has expired, or --cluster-ca did not sign it: ${authorizationError}`;
+      turnAway(socket, "certificate", message);
     } else turnAway(socket, "handshake", `The TLS handshake failed: ${error.message}`);
   });
   server.on("clientError", (error: Error, socket: Wrapped) => {

@@ -49,6 +49,10 @@ export class WebSocket extends EventEmitter {
   send(data: string | Uint8Array, callback?: (error?: Error) => void): void;
   /** Sends a ping. */
   ping(): void;
+  /** Reads nothing. */
+  pause(): void;
+  /** Reads on. */
+  resume(): void;
   /** Closes in good order. */
   close(code?: number, reason?: string): void;
   /** Cuts the connection. */

@@ -75,6 +75,12 @@ export class RingFolder implements AsyncDisposable {
     return Deno.readTextFile(join(this.dir, file));
   }
 
+  /** A member's certificate and key, and its authority. */
+  async credentials(name: string): Promise<{ ca: string; cert: string; key: string }> {
+    const [ca, cert, key] = await Promise.all(["ca.crt", `${name}.crt`, `${name}.key`].map((file) => this.read(file)));
+    return { ca, cert, key };
+  }
+
   /** Starts a member on a free port. */
   async member(name: string, options: MemberOptions = {}): Promise<RingMember> {
     const { log, records } = recordingLog();

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { once } from "node:events";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 // @ts-types="../../ring/transport/ws.d.ts"
@@ -100,9 +99,15 @@ export function connectTls(port: number, credentials: Credentials): TLSSocket {
 export async function sendRaw(port: number, bytes: string, credentials?: Credentials): Promise<string> {
   const socket: Socket = credentials ? connectTls(port, credentials) : connectPlain(port, "127.0.0.1");
   const received: string[] = [];
-  socket.on("error", () => {});
   socket.on("data", (chunk) => received.push(String(chunk)));
   socket.on(credentials ? "secureConnect" : "connect", () => void (bytes && socket.write(bytes)));
-  await once(socket, "close");
+  await untilCut(socket);
   return received.join("");
+}
+
+/** Resolves once a connection is closed, for whatever reason. What comes until then is dropped. */
+export function untilCut(socket: Socket): Promise<void> {
+  socket.on("error", () => {});
+  socket.resume();
+  return new Promise((resolve) => void socket.once("close", () => resolve()));
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { CLASS_LIMITS } from "../../../ring/mesh.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 
@@ -238,4 +239,59 @@ Deno.test("Transport outlives handlers that fail", async () => {
   assert.equal(linksOf(a).length, 1);
   b.transport.dial(c.address);
   assert.equal((await b.next("failed")).refusal.code, "unreachable");
+});
+
+Deno.test("Transport renews a link that has grown old, loses nothing meanwhile, and tells nobody", async () => {
+  await using a = await folder.member("a", { limits: { renewMs: 600 } });
+  await using b = await folder.member("b");
+  await a.link(b);
+  await b.next("up");
+  let sent = 0;
+  // As the renewed link takes the place of the old one, ever older ages give way to a young one.
+  for (let renewals = 0, age = 0; renewals < 3;) {
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      assert.ok(from.transport.send(to.name, message({ request: sent + 1 })));
+    }
+    sent++;
+    for (const member of [a, b]) {
+      await member.next("message", (event) => event.kind === "message" && event.message.request === sent);
+    }
+    const { ageMs } = a.transport.status()[0];
+    if (ageMs < age) renewals++;
+    age = ageMs;
+  }
+  const expected = Array.from({ length: sent }, (_, index) => index + 1);
+  for (const { events } of [a, b]) {
+    assert.deepEqual(events.flatMap((event) => event.kind === "message" ? [event.message.request] : []), expected);
+    assert.deepEqual(events.filter(({ kind }) => kind === "down" || kind === "failed"), []);
+    assert.equal(events.filter(({ kind }) => kind === "up").length, 1);
+  }
+});
+
+Deno.test("Transport ends a link at twice its age that cannot be renewed, and says so", async () => {
+  await using a = await folder.member("a", { limits: { renewMs: 200 } });
+  await using certificates = await RingFolder.create("b");
+  await using b = await folder.member("b");
+  await a.link(b);
+  // The certificate with which the link came up is none of the cluster's any more.
+  await Deno.writeTextFile(join(folder.dir, "b-before.crt"), await folder.read("b.crt"));
+  await Deno.writeTextFile(join(folder.dir, "b-before.key"), await folder.read("b.key"));
+  try {
+    for (const file of ["b.crt", "b.key"]) {
+      await Deno.writeTextFile(join(folder.dir, file), await certificates.read(file));
+    }
+    await b.identity.check();
+    assert.deepEqual(await a.next("down"), {
+      kind: "down",
+      name: "b",
+      reason: "The link is too old, and could not be renewed",
+    });
+    assert.deepEqual(a.events.filter(({ kind }) => kind === "failed"), []);
+    const warnings = a.records.filter(({ sentence }) => sentence.startsWith("Cannot renew a link"));
+    assert.match(String(warnings[0].fields.error), /our --cluster-ca did not sign its certificate/);
+  } finally {
+    for (const kind of ["crt", "key"]) {
+      await Deno.rename(join(folder.dir, `b-before.${kind}`), join(folder.dir, `b.${kind}`));
+    }
+  }
 });
