@@ -117,6 +117,7 @@ class RingWorld {
       canHear: (process, from) =>
         process.links.get(from.name)?.peer === from && !this.#network.isCut(from.node, process.node) &&
         !this.#network.isCut(process.node, from.node),
+      undisturbedMs: (a, b) => this.#network.undisturbedMs(a.node, b.node),
     });
     this.#protocol = new ProtocolWatch({ plan, now });
     this.#clients = new Clients({

@@ -52,6 +52,8 @@ export interface ClientsOptions {
 
 interface Client {
   readonly id: string;
+  /** After how many pushes it falls silent, so that what it pushed gets old. */
+  readonly pushes: number;
   serial: number;
   /** The attempt whose answer it awaits. */
   current?: Attempt;
@@ -66,7 +68,12 @@ export class Clients {
   /** Starts with nothing pushed. */
   constructor(options: ClientsOptions) {
     this.#options = options;
-    this.#clients = Array.from({ length: options.clusters }, (_, index) => ({ id: `cluster-${index}`, serial: 0 }));
+    const { random, clusters } = options;
+    this.#clients = Array.from({ length: clusters }, (_, index) => ({
+      id: `cluster-${index}`,
+      pushes: random.chance(0.2) ? random.size(8) : Infinity,
+      serial: 0,
+    }));
   }
 
   /** The ids of all clusters. */
@@ -113,6 +120,7 @@ export class Clients {
 
   #next(client: Client) {
     const { random, poison } = this.#options;
+    if (client.serial >= client.pushes) return;
     const serial = ++client.serial;
     const bytes = new Uint8Array(this.#options.bytes);
     this.#try({ id: client.id, serial, bytes, isPoison: poison > 0 && random.chance(poison) }, client);

@@ -65,6 +65,8 @@ export class Network {
   // By 256 × from + to: how many cuts there are, and the delays.
   readonly #cuts = new Map<number, number>();
   readonly #delays = new Map<number, number[]>();
+  // When the last cut or delay of a direction ended.
+  readonly #disturbedAt = new Map<number, number>();
   readonly #channels = new Set<Channel>();
 
   /** Starts with nothing wrong. */
@@ -75,6 +77,17 @@ export class Network {
   /** Whether nothing gets from one node to another. */
   isCut(from: Node, to: Node): boolean {
     return (this.#cuts.get(from.index * 256 + to.index) ?? 0) > 0;
+  }
+
+  /** For how long nothing has been cut or slow between two nodes, in milliseconds. */
+  undisturbedMs(a: Node, b: Node): number {
+    const now = this.#options.agenda.now;
+    const ofOne = (from: Node, to: Node) => {
+      const key = from.index * 256 + to.index;
+      if ((this.#cuts.get(key) ?? 0) > 0 || (this.#delays.get(key)?.length ?? 0) > 0) return 0;
+      return now - (this.#disturbedAt.get(key) ?? -Infinity);
+    };
+    return Math.min(ofOne(a, b), ofOne(b, a));
   }
 
   /** Cuts a direction, as often as it is called, until healed as often. */
@@ -88,6 +101,7 @@ export class Network {
     const key = from * 256 + to, left = (this.#cuts.get(key) ?? 0) - 1;
     this.#cuts.set(key, left);
     if (left > 0) return;
+    this.#disturbedAt.set(key, this.#options.agenda.now);
     for (const channel of this.#channels) {
       if (channel.held.length > 0 && channel.from.node.index === from && channel.to.node.index === to) {
         this.#options.agenda.after(this.#options.random.below(RETRANSMIT_MS), () => this.#flush(channel));
@@ -100,7 +114,10 @@ export class Network {
     const key = from * 256 + to, delays = this.#delays.get(key) ?? [];
     this.#delays.set(key, delays);
     delays.push(delayMs);
-    return () => void delays.splice(delays.indexOf(delayMs), 1);
+    return () => {
+      delays.splice(delays.indexOf(delayMs), 1);
+      this.#disturbedAt.set(key, this.#options.agenda.now);
+    };
   }
 
   /** Sends a message over the link with that name; false if there is none, or its queue is full. */

@@ -9,6 +9,8 @@ import { describe, type DurabilityWatch } from "./durability_watch.ts";
 import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
+/** How long two that were cut off from each other may take to become a ring again, in milliseconds: redials and a round of pings. */
+const REUNION_MS = 20_000;
 /** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
 const AGE_LEEWAY_MS = 45_000;
 
@@ -53,6 +55,8 @@ export interface ShownWatchOptions {
   readonly windowMs: number;
   /** Whether something gets from one process to another. */
   readonly canHear: (process: Process, from: Process) => boolean;
+  /** For how long nothing has been wrong between two processes, in milliseconds. */
+  readonly undisturbedMs: (a: Process, b: Process) => number;
 }
 
 /** Knows what each page shows. */
@@ -177,7 +181,7 @@ export class ShownWatch {
   }
 
   #together(id: string, { showing, now }: { showing: readonly Process[]; now: number }) {
-    const excuse = excuseOf(showing);
+    const excuse = this.#excuse(showing);
     const double = this.#doubles.get(id);
     if (double?.excuse !== excuse) {
       if (double !== undefined) this.#end(id, { double, now });
@@ -215,12 +219,14 @@ export class ShownWatch {
     const best = this.#best.get(id);
     const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
       now() - best.storedAt < ttlMs;
-    if (isBack && excuseOf([process]) === "none") {
+    if (isBack) {
       const { view, rows } = process.machine.membership;
       const boots = new Set(rows.map(({ boot }) => boot));
       const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
-        other === process ||
-        (other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot))
+        other === process || (
+          other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot) &&
+          this.#excuse([process], [other]) === "none"
+        )
       );
       if (holder !== undefined) {
         const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(claim.version)}`;
@@ -230,10 +236,14 @@ export class ShownWatch {
     if (isBack) this.tally.regressions++;
     this.#best.set(id, claim);
   }
-}
 
-/** What the design lets these processes show though others show it too. */
-function excuseOf(processes: readonly Process[]): Excuse {
-  if (processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2)) return "pair";
-  return processes.some(({ overdue }) => overdue) ? "overdue" : "none";
+  /** What lets these processes show what others show, or have shown, too. */
+  #excuse(processes: readonly Process[], others: readonly Process[] = processes): Excuse {
+    if (processes.some(({ overdue }) => overdue)) return "overdue";
+    const isPair = processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2);
+    const wereApart = processes.some((one) =>
+      others.some((other) => other !== one && this.#options.undisturbedMs(one, other) < REUNION_MS)
+    );
+    return isPair && wereApart ? "pair" : "none";
+  }
 }
