@@ -6,12 +6,11 @@
  */
 
 import { snappyCompressor } from "hysnappy";
+import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
 import { LimitError } from "./metric_family.ts";
 
 const STREAM_IDENTIFIER = new Uint8Array([0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
 const CHUNK_BYTES = 65_536;
-/** Copies go by sixteen bytes, and so up to fifteen past their end. */
-const SPARE_BYTES = 16;
 /** The longest block that 64 KiB can compress to: `32 + n + n/6`, as the reference implementation bounds it. */
 const MAX_BLOCK_BYTES = 76_490;
 const COMPRESSED = 0x00;
@@ -56,9 +55,8 @@ export function crc32c(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** Rotated and offset, so that a CRC of data that holds CRCs stays a good check. */
-function maskedCrc(bytes: Uint8Array): number {
-  const crc = crc32c(bytes);
+/** A CRC rotated and offset, so that a CRC of data that holds CRCs stays a good check. */
+function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
@@ -75,7 +73,7 @@ export function frameSnappy(raw: Uint8Array): Uint8Array {
     // As the reference does: a block that saves less than an eighth is not worth the work of reading it.
     const worthIt = block.length < chunk.length - (chunk.length >> 3);
     const data = worthIt ? block : chunk;
-    const crc = maskedCrc(chunk);
+    const crc = masked(crc32c(chunk));
     out[length] = worthIt ? COMPRESSED : UNCOMPRESSED;
     writeUint24(out, length + 1, data.length + 4);
     writeUint24(out, length + 4, crc & 0xffffff);
@@ -93,17 +91,21 @@ function writeUint24(out: Uint8Array, at: number, value: number) {
 }
 
 /**
- * Reads framed snappy, and uses its output buffer again.
+ * Reads framed snappy in the memory of a kernel, which it uses again.
  *
- * Blocks are uncompressed in place rather than by hysnappy, which hands out every block in a new buffer: at a thousand
- * pushes a second that is 200 MB of garbage a second.
+ * Blocks are uncompressed there rather than by hysnappy, which hands out every block in a new buffer: at a thousand pushes
+ * a second that is 200 MB of garbage a second.
  */
 export class SnappyUnframer {
-  #out = new Uint8Array(4 * CHUNK_BYTES + SPARE_BYTES);
-  #view = new DataView(this.#out.buffer);
+  readonly #kernel: Kernel;
+
+  /** Reads in the free memory of a kernel. */
+  constructor(kernel: Kernel = new Kernel()) {
+    this.#kernel = kernel;
+  }
 
   /**
-   * Uncompresses a whole stream of frames. The result is a view that the next call overwrites.
+   * Uncompresses a whole stream of frames. The result is a view that holds until the kernel is used again.
    *
    * Lengths that the input claims are checked against the limit before any memory is spent on them.
    *
@@ -114,6 +116,11 @@ export class SnappyUnframer {
     if (framed.length < STREAM_IDENTIFIER.length || !startsWith(framed, STREAM_IDENTIFIER)) {
       throw malformed("no stream identifier", 0);
     }
+    const kernel = this.#kernel;
+    const framedAt = kernel.freeFrom;
+    const rawAt = framedAt + framed.length + SPARE_BYTES;
+    kernel.reserve(rawAt);
+    kernel.bytes.set(framed, framedAt);
     let length = 0;
     for (let at = 0; at < framed.length;) {
       if (at + 4 > framed.length) throw malformed("a chunk header is cut short", at);
@@ -125,20 +132,20 @@ export class SnappyUnframer {
       if (type === COMPRESSED || type === UNCOMPRESSED) {
         if (bodyLength < 4) throw malformed("a chunk has no checksum", at);
         if (bodyLength > 4 + MAX_BLOCK_BYTES) throw malformed("a chunk is too long", at);
-        const data = framed.subarray(body + 4, end);
-        const rawLength = type === COMPRESSED ? claimedLength(data, at) : data.length;
+        const data = body + 4;
+        const rawLength = type === COMPRESSED ? claimedLength(framed.subarray(data, end), at) : end - data;
         if (rawLength > CHUNK_BYTES) throw malformed("a chunk holds more than 64 KiB", at);
         if (length + rawLength > limitBytes) {
           throw new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
         }
-        this.#reserve(length + rawLength);
-        if (type === UNCOMPRESSED) this.#out.set(data, length);
-        else if (!uncompressBlock(data, this.#view, length, length + rawLength)) {
+        const start = rawAt + length, stop = start + rawLength;
+        kernel.reserve(stop);
+        if (type === UNCOMPRESSED) kernel.bytes.copyWithin(start, framedAt + data, framedAt + end);
+        else if (!kernel.exports.uncompress(framedAt + data, framedAt + end, start, stop)) {
           throw malformed("a block is malformed", at);
         }
-        const raw = this.#out.subarray(length, length + rawLength);
         const crc = (framed[body] | framed[body + 1] << 8 | framed[body + 2] << 16 | framed[body + 3] << 24) >>> 0;
-        if (maskedCrc(raw) !== crc) throw malformed("a checksum does not match", at);
+        if (masked(kernel.exports.crc32c(start, rawLength)) !== crc) throw malformed("a checksum does not match", at);
         length += rawLength;
       } else if (type === STREAM) {
         if (bodyLength !== 6 || !startsWith(framed.subarray(at), STREAM_IDENTIFIER)) {
@@ -149,90 +156,13 @@ export class SnappyUnframer {
       }
       at = end;
     }
-    return this.#out.subarray(0, length);
-  }
-
-  #reserve(length: number) {
-    if (length + SPARE_BYTES <= this.#out.length) return;
-    const grown = new Uint8Array(2 * length + SPARE_BYTES);
-    grown.set(this.#out);
-    this.#out = grown;
-    this.#view = new DataView(grown.buffer);
+    return kernel.bytes.subarray(rawAt, rawAt + length);
   }
 }
 
 /** Uncompresses framed snappy once, as {@linkcode SnappyUnframer.unframe} does, into bytes of the caller's own. */
 export function unframeSnappy(framed: Uint8Array, options: { limitBytes: number }): Uint8Array {
   return new SnappyUnframer().unframe(framed, options).slice();
-}
-
-/**
- * Uncompresses a block (google/snappy `format_description.txt`) to `start` to `end` of `out`, behind which there must be
- * {@linkcode SPARE_BYTES}. False if the block is malformed or does not come to exactly that length.
- */
-function uncompressBlock(block: Uint8Array, out: DataView, start: number, end: number): boolean {
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  const stop = block.length;
-  let from = 0, to = start;
-  while (from < stop && block[from] >= 0x80) from++;
-  for (from++; from < stop;) {
-    const tag = block[from++];
-    let length = tag >>> 2, offset = 0;
-    switch (tag & 3) {
-      case 0: {
-        if (length >= 60) {
-          const width = length - 59;
-          if (from + width > stop) return false;
-          length = 0;
-          for (let i = width - 1; i >= 0; i--) length = length * 256 + block[from + i];
-          from += width;
-        }
-        length++;
-        if (from + length > stop || to + length > end) return false;
-        let i = 0;
-        for (; i < length && from + i + 16 <= stop; i += 16) copy16(view, from + i, out, to + i);
-        for (; i < length; i++) out.setUint8(to + i, block[from + i]);
-        from += length;
-        to += length;
-        continue;
-      }
-      case 1:
-        if (from + 1 > stop) return false;
-        length = 4 + (length & 7);
-        offset = (tag >>> 5) << 8 | block[from++];
-        break;
-      case 2:
-        if (from + 2 > stop) return false;
-        length++;
-        offset = view.getUint16(from, true);
-        from += 2;
-        break;
-      default:
-        if (from + 4 > stop) return false;
-        length++;
-        offset = view.getUint32(from, true);
-        from += 4;
-    }
-    const source = to - offset;
-    if (offset === 0 || source < start || to + length > end) return false;
-    // A copy may reach into what it writes: from so many bytes back on, all that is read at a time is there.
-    if (offset >= 16) { for (let i = 0; i < length; i += 16) copy16(out, source + i, out, to + i); }
-    else if (offset >= 4) {
-      for (let i = 0; i < length; i += 4) out.setInt32(to + i, out.getInt32(source + i, true), true);
-    } else for (let i = 0; i < length; i++) out.setUint8(to + i, out.getUint8(source + i));
-    to += length;
-  }
-  return to === end;
-}
-
-/** Copies sixteen bytes: most copies are no longer, and the end of a loop by fewer would be mispredicted. */
-function copy16(from: DataView, at: number, out: DataView, to: number) {
-  const a = from.getInt32(at, true), b = from.getInt32(at + 4, true);
-  const c = from.getInt32(at + 8, true), d = from.getInt32(at + 12, true);
-  out.setInt32(to, a, true);
-  out.setInt32(to + 4, b, true);
-  out.setInt32(to + 8, c, true);
-  out.setInt32(to + 12, d, true);
 }
 
 /** The length that a snappy block claims in its head: a varint of at most 32 bits. */

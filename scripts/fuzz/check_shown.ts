@@ -11,9 +11,9 @@ import { expectedSeries, familiesOfText, plainRules } from "../../tests/support/
 import { type ExpositionFamily, parseExposition } from "../../tests/support/exposition_parser.ts";
 import { oracleUnframe } from "../../tests/support/framed_snappy_oracle.ts";
 import { oracleDecode } from "../../tests/support/metric_family_oracle.ts";
-import type { Finding, Verdict } from "./check.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import type { Target } from "./target.ts";
+import type { Finding, Verdict } from "./verdict.ts";
 import { withMergedValues } from "./wire_tree.ts";
 
 /** Looks at the page, and at what the cluster of an accepted input shows on it. */
