@@ -46,7 +46,7 @@ function say(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
   const parsed = parseOptions(RING_FAULTS, args);
   if ("help" in parsed) {
     say(parsed.help);
@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
     : SCENARIOS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   let failed = 0;
   for (const scenario of scenarios) {
-    const verdict = await tryScenario(scenario, { clusters, pushesPerSecond: rate });
+    const verdict = await tryScenario(scenario, { clusters, pushesPerSecond: rate, signal });
     if (verdict.failure !== undefined) failed++;
     say(describe(verdict));
   }
@@ -68,8 +68,12 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
+  }
   try {
-    Deno.exit(await main(Deno.args));
+    Deno.exit(await main(Deno.args, stop.signal));
   } catch (error) {
     say((error as Error).message);
     Deno.exit(error instanceof UsageError ? 2 : 1);

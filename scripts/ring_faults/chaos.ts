@@ -62,6 +62,8 @@ const FAULTS: readonly Fault[] = [
 ];
 
 const SERVERS = 4;
+/** A server that has come and gone often waits up to two minutes before it joins again. */
+const READY_MS = 200_000;
 /** Short faults are as likely as long ones, by powers of two. */
 const MOST_MS = 20_000;
 
@@ -96,7 +98,7 @@ async function oneRound({ servers, pusher, whole }: Trial, random: Random): Prom
 
 async function restart(server: RingServer): Promise<void> {
   server.launch();
-  await server.ready({ timeoutMs: 90_000 });
+  await server.ready({ timeoutMs: READY_MS });
 }
 
 function pass(ms: number): Promise<void> {

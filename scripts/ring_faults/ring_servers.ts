@@ -76,7 +76,7 @@ export class RingServers implements AsyncDisposable {
 
   /** Ends all at once, without their leave, and removes their files. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#all.map((server) => server.kill()));
+    await Promise.all(this.#all.map((server) => server.retire()));
     await Deno.remove(this.#folder, { recursive: true });
   }
 
@@ -120,6 +120,7 @@ export class RingServer {
   readonly #storageDir: string;
   readonly #flags: readonly string[];
   #child: Child | undefined;
+  #retired = false;
 
   /** Starts nothing yet. */
   constructor({ name, cluster, storageDir, flags }: RingServerPlan) {
@@ -147,7 +148,7 @@ export class RingServer {
 
   /** Starts it. */
   launch(): void {
-    if (this.running) throw new Error(`The server ${this.name} runs already`);
+    if (this.running || this.#retired) throw new Error(`Cannot start the server ${this.name} now`);
     this.#child = new Child({ ...taskCommand("server", this.#flags), name: this.name });
   }
 
@@ -161,12 +162,23 @@ export class RingServer {
     await this.#child?.kill();
   }
 
+  /** Ends it for good: whoever would start it again must not. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    await this.kill();
+  }
+
   /** Asks it to leave the ring and to stop. */
   async stop(): Promise<void> {
     const { code } = await this.child.stop({ graceMs: 40_000 });
     if (code !== 0) {
       throw new Error(`The server ${this.name} ended with ${code}; its last lines:\n${this.child.tail()}`);
     }
+  }
+
+  /** The last lines of its log, since it was started last. */
+  tail(lines: number): string {
+    return this.#child?.tail(lines) ?? "";
   }
 
   /** Keeps it from running until {@linkcode RingServer.resume}. */

@@ -15,6 +15,8 @@ export interface TrialScale {
   readonly clusters: number;
   /** Pushes a second, of all clusters together. */
   readonly pushesPerSecond: number;
+  /** Ends the trial early, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a scenario works with. */
@@ -67,10 +69,24 @@ const WHOLE_MS = 75_000;
 const LOG_LINES = 60;
 
 /** Tries a scenario. */
-export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecond }: TrialScale): Promise<Verdict> {
-  const { name, servers: count, begin = count, act } = scenario;
-  const names = Array.from({ length: count }, (_, index) => `server-${index}`);
+export async function tryScenario(scenario: Scenario, scale: TrialScale): Promise<Verdict> {
+  const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
   await using ring = await RingServers.create({ names });
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(scale.signal?.reason);
+  scale.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([tryOn(ring, scenario, scale), stopped]);
+  } finally {
+    scale.signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function tryOn(
+  ring: RingServers,
+  { name, begin, act }: Scenario,
+  { clusters, pushesPerSecond }: TrialScale,
+): Promise<Verdict> {
   const { servers } = ring;
   const pusher = new Pusher({
     servers: servers.map(({ external }) => external),
@@ -109,7 +125,7 @@ export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecon
     }
     const { answers, slowestMs } = pusher, shown = observer.account.totals;
     if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";
-    const logs = servers.map(({ child }) => `--- the last lines of ${child.name}\n${child.tail(LOG_LINES)}`);
+    const logs = servers.map((server) => `--- the last lines of ${server.name}\n${server.tail(LOG_LINES)}`);
     return { name, waits, shown, answers, slowestMs, failure, logs };
   } finally {
     await pusher.stop();
