@@ -121,7 +121,7 @@ const BELIEFS = {
 };
 
 /** A view that was agreed on, from a peer or from the disk. */
-export const agreedView: Field<AgreedView> = (value, label) => {
+export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
   const { epoch, members } = (value ?? {}) as Record<string, unknown>;
   const pair: Field<{ name: string; address: string }> = (element, of) => {
     const { name, address } = (element ?? {}) as Record<string, unknown>;
