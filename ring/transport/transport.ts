@@ -153,7 +153,8 @@ export class Transport implements Mesh {
     const { address, identity } = this.#options, limits = this.#limits;
     this.#handlers = handlers;
     const onCaller = (caller: Caller) => this.#onCaller(caller);
-    this.#listener = await listenForPeers({ address, identity, limits, strangers: this.#strangers, onCaller });
+    const strangers = this.#strangers, now = this.#now;
+    this.#listener = await listenForPeers({ address, identity, limits, strangers, now, onCaller });
     this.#sweptAt = this.#now();
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
   }

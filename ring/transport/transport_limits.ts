@@ -19,6 +19,12 @@ export interface TransportLimits {
    */
   readonly maxConnectionsPerAddress: number;
   /**
+   * New connections in a second from one IPv4 address or one IPv6 /64 network: twice the members that may start on one host.
+   *
+   * @default {100}
+   */
+  readonly maxConnectionsPerSecond: number;
+  /**
    * Links in all.
    *
    * @default {256}
@@ -78,6 +84,7 @@ export interface TransportLimits {
 export const TRANSPORT_LIMITS: TransportLimits = {
   maxConnections: 512,
   maxConnectionsPerAddress: 64,
+  maxConnectionsPerSecond: 100,
   maxLinks: 256,
   maxDials: 64,
   helloTimeoutMs: 5_000,
