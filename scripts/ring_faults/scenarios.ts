@@ -4,6 +4,7 @@
  * @module
  */
 
+import { knock } from "./strangers.ts";
 import type { RingServer } from "./ring_servers.ts";
 import type { Scenario, Trial } from "./trial.ts";
 
@@ -127,6 +128,29 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "strangers",
+    servers: 3,
+    act: async (trial) => {
+      const stop = new AbortController();
+      const ports = trial.servers.map(({ cluster }) => Number(cluster.split(":")[1]));
+      const knocks = knock(ports, stop.signal);
+      try {
+        await trial.pass(QUIET_MS);
+        await trial.whole("strangers knocked");
+        // A member finds its way in beside them.
+        const [, member] = trial.servers;
+        await member.stop();
+        await restart(member);
+        await trial.whole("one of three left, and came back among them");
+      } finally {
+        stop.abort();
+      }
+      const counted = await Promise.all(trial.servers.map(refusals));
+      const sum = counted.reduce((a, b) => a + b, 0);
+      await trial.whole(`${await knocks} knocks; since their start the servers have counted ${sum}`);
+    },
+  },
+  {
     name: "two-of-one-name",
     servers: 3,
     act: async (trial) => {
@@ -175,6 +199,13 @@ async function impersonate({ ring, servers: [, twin] }: Trial): Promise<RingServ
 async function crash({ pusher }: Trial, victim: RingServer): Promise<void> {
   await victim.kill();
   await pusher.freezeHalf();
+}
+
+/** Who was turned away, for whatever reason. */
+async function refusals({ internal }: RingServer): Promise<number> {
+  const text = await (await fetch(new URL("metrics", internal))).text();
+  const values = text.matchAll(/^telemeter_ring_refused_total\{[^}]*\} (\d+)$/gm);
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 async function restart(server: RingServer): Promise<void> {
