@@ -25,10 +25,7 @@ function shapeOf(shapes: LabelShapes, names: readonly string[]): LabelShape {
 
 /** The heads of the output, with the index of the label whose value follows. */
 function headsOf({ segments }: LabelShape): string[] {
-  return segments.map(({ head, source }) => {
-    const text = new TextDecoder().decode(head);
-    return source < 0 ? text : `${text}${source}`;
-  });
+  return segments.map(({ head, source }) => source < 0 ? head : `${head}${source}`);
 }
 
 /** An ingester, and what it shows of a push of series with these names, whose values are their places. */
