@@ -10,6 +10,10 @@ import type { Scenario, Trial } from "./trial.ts";
 
 /** For how long nothing happens when that is what is tried, in milliseconds. */
 const QUIET_MS = 10_000;
+/** So long that all links are given up. */
+const BLACKOUT_MS = 40_000;
+/** So long that it has been declared dead and has come back. */
+const ONE_WAY_MS = 30_000;
 /** How long the pushes get to reach the standby before what held them is deleted, in milliseconds. */
 const COPY_MS = 2_000;
 
@@ -66,6 +70,41 @@ export const SCENARIOS: readonly Scenario[] = [
       }
       await Promise.all(victims.map(restart));
       await trial.whole("one of three was alone, and showed nothing");
+    },
+  },
+  {
+    name: "blackout",
+    servers: 3,
+    wired: true,
+    act: async (trial) => {
+      const { servers, wires } = trial.ring;
+      await trial.pusher.freezeHalf();
+      wires.forEach((wire) => wire.cut());
+      await trial.pass(BLACKOUT_MS);
+      for (const { name, internal } of servers) {
+        const response = await fetch(new URL("federate", internal));
+        await response.body?.cancel();
+        if (response.status !== 503) throw new Error(`${name} shows a page although it hears nobody`);
+      }
+      wires.forEach((wire) => wire.mend());
+      await trial.whole(`nobody heard anybody for ${BLACKOUT_MS / 1_000} s`);
+      trial.pusher.thaw();
+    },
+  },
+  {
+    name: "one-way",
+    servers: 3,
+    wired: true,
+    act: async (trial) => {
+      // The others can only be dialled by it from now on.
+      const wire = trial.ring.wires[2];
+      wire.cut();
+      await trial.pusher.freezeHalf();
+      await trial.pass(ONE_WAY_MS);
+      await trial.whole(`one of three cannot be dialled since ${ONE_WAY_MS / 1_000} s`);
+      wire.mend();
+      trial.pusher.thaw();
+      await trial.whole("it can be dialled again");
     },
   },
   { name: "pause-3s", servers: 3, act: (trial) => paused(trial, 3_000) },
