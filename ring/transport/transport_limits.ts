@@ -61,6 +61,13 @@ export interface TransportLimits {
    */
   readonly freshMs: number;
   /**
+   * After how long a silence another connection is tried beside a link, and again after as long: longer than `freshMs` on both
+   * ends, so that it takes the link's place, and in time before membership declares the peer dead (10 s).
+   *
+   * @default {5_000}
+   */
+  readonly doubtMs: number;
+  /**
    * The age at which a link is renewed, so that certificates that are gone do not stay in use. At twice this age it ends.
    *
    * @default {86_400_000}
@@ -91,6 +98,7 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   pingMs: 10_000,
   silentMs: 30_000,
   freshMs: 3_000,
+  doubtMs: 5_000,
   renewMs: 24 * 3_600_000,
   maxProtocolErrors: 3,
   lingerMs: 1_000,

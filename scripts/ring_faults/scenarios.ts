@@ -96,8 +96,13 @@ export const SCENARIOS: readonly Scenario[] = [
     servers: 3,
     wired: true,
     act: async (trial) => {
-      // The others can only be dialled by it from now on.
-      const wire = trial.ring.wires[2];
+      const { servers: [one, other, victim], wires: [, , wire] } = trial.ring;
+      // Whoever starts dials the others, and of two dials that of the lower name stays: the wire is to carry its links.
+      for (const server of [one, other]) {
+        await server.stop();
+        await restart(server);
+      }
+      await trial.whole(`the others have dialled ${victim.name}`);
       wire.cut();
       await trial.pusher.freezeHalf();
       await trial.pass(ONE_WAY_MS);
