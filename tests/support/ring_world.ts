@@ -135,7 +135,15 @@ class RingWorld {
       },
     });
     const { ids } = this.#clients, shown = this.#shown;
-    this.#convergence = new ConvergenceWatch({ nodes, ids, shown, durability, now, healedAt: healedAt(plan) });
+    this.#convergence = new ConvergenceWatch({
+      nodes,
+      ids,
+      shown,
+      durability,
+      now,
+      healedAt: healedAt(plan),
+      convergeMs: plan.convergeMs,
+    });
     this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS });
   }
 
