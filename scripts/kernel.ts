@@ -4,8 +4,6 @@
  * @module
  */
 
-import asc from "assemblyscript/asc";
-
 const folder = new URL("../common/kernel/", import.meta.url);
 
 /**
@@ -15,6 +13,8 @@ const folder = new URL("../common/kernel/", import.meta.url);
  * @throws {SyntaxError} if the sources do not compile.
  */
 export async function compileKernel(): Promise<string> {
+  // Only here, as it takes a third of a second to load.
+  const { default: asc } = await import("assemblyscript/asc");
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
     ["kernel.ts", "--outFile=kernel.wasm", "--runtime=stub", "-O3", "--converge", "--enable=simd", "--noAssert"],

@@ -10,16 +10,24 @@ import { KERNEL_WASM } from "./kernel_wasm.ts";
 /** What copies and reads by sixteen bytes may touch behind an end. */
 export const SPARE_BYTES = 16;
 
-const PAGE_BYTES = 65_536;
-/** Memory grows by this at least. */
-const GROWTH_BYTES = 1_048_576;
+/** A variable of the kernel, which only the kernel changes. */
+export interface KernelVariable<T = number> {
+  /** What it is now. */
+  readonly value: T;
+}
 
-/** What the kernel exports. Every place in its memory is a number of bytes. */
+/**
+ * What the kernel exports, as it is documented in `assembly/`. Every place is a number of bytes into its memory, and 0 and 1
+ * stand for false and true.
+ */
 export interface KernelExports {
   /** The memory. */
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: { readonly buffer: ArrayBuffer };
   /** Where the memory starts that is the caller's to lay out. */
   freeFrom(): number;
+  /** Makes room for what ends at `end`, and to spare. */
+  reserve(end: number): void;
+
   /** The CRC-32C of `length` bytes, 64 KiB at most, as a signed integer. */
   crc32c(at: number, length: number): number;
   /**
@@ -27,6 +35,99 @@ export interface KernelExports {
    * exactly that length.
    */
   uncompress(from: number, stop: number, start: number, end: number): number;
+
+  /** Writes a label value, escaped, and returns where it ends, or 0 if it is not UTF-8 at `faultAt`. */
+  writeValue(from: number, length: number, to: number): number;
+  /** A hash of the values that were written since it was set. */
+  readonly valuesHash: KernelVariable<bigint>;
+  /** Sets that. */
+  setValuesHash(hash: bigint): void;
+
+  /** Lays out an empty table of at most so many samples, and returns where it ends. */
+  layOutTable(at: number, most: number): number;
+  /** Empties the slots of the table. */
+  clearSlots(): void;
+  /** Adds a sample to the table. 0 if the hashes of too many series collide. */
+  addSample(keyStart: number, keyEnd: number, hash: number, end: number, lines: number, age: number): number;
+
+  /** Sets limits, lays out memory for what outlives a push, and returns where it ends. */
+  configure(
+    at: number,
+    maxLabels: number,
+    maxSeries: number,
+    maxLabelBytes: number,
+    maxTextBytes: number,
+    shapeBytes: number,
+  ): number;
+  /** Says which labels the token of the push has: a number that stands for their names. */
+  setToken(id: number): void;
+  /** Starts on a push. */
+  openPush(length: number, identity: number, end: number, oldestMs: number, newestMs: number, nowMs: number): void;
+  /** Starts on the samples of a family. */
+  openFamily(
+    at: number,
+    end: number,
+    nameAt: number,
+    nameLength: number,
+    valueTag: number,
+    compound: number,
+    verdict: number,
+  ): void;
+  /** Reads, checks and writes samples until there are no more or something is asked or wrong: a status. */
+  readSamples(): number;
+  /** Says whether the sample at hand is kept. */
+  choose(keep: number): void;
+  /** Drops the sample at hand. */
+  drop(): void;
+  /** Keeps the sample at hand, of which so many lines were written. A status, or 0. */
+  keep(lines: number): number;
+  /** Takes up the shape of the sample at hand and returns where it is; the caller has `bytes` of it at its end. */
+  learnShape(bytes: number): number;
+  /** Where that end is. */
+  shapesEnd(): number;
+  /** Says where the next line goes. */
+  setOut(at: number): void;
+  /** Says where the name and labels stand that name the series of the sample at hand. */
+  setKey(start: number, end: number): void;
+
+  /** Where it is that something is wrong. */
+  readonly faultAt: KernelVariable;
+  /** The tag of the field that is wrong. */
+  readonly faultDetail: KernelVariable;
+  /** Labels of the sample at hand, four integers each: name start, name end, value start, value end. */
+  readonly spans: KernelVariable;
+  /** How many labels it has. */
+  readonly labelCount: KernelVariable;
+  /** Its timestamp. */
+  readonly timestampMs: KernelVariable;
+  /** Its value. */
+  readonly value: KernelVariable;
+  /** Where it starts. */
+  readonly sampleAt: KernelVariable;
+  /** Where it ends. */
+  readonly sampleEnd: KernelVariable;
+  /** Its shape. */
+  readonly shape: KernelVariable;
+  /** Where its line starts. */
+  readonly keyStart: KernelVariable;
+  /** Where the next line goes. */
+  readonly out: KernelVariable;
+  /** Where the lines of the push start. */
+  readonly textAt: KernelVariable;
+  /** Samples that came. */
+  readonly received: KernelVariable;
+  /** Samples that were dropped. */
+  readonly dropped: KernelVariable;
+  /** Samples that were kept. */
+  readonly size: KernelVariable;
+  /** How many of them others replace. */
+  readonly replaced: KernelVariable;
+  /** Where the lines of each end, four bytes a sample. */
+  readonly ends: KernelVariable;
+  /** How many milliseconds each is younger than the oldest may be. */
+  readonly ages: KernelVariable;
+  /** How many lines each has, 0 if another one replaces it. */
+  readonly lines: KernelVariable;
 }
 
 const module = new WebAssembly.Module(Uint8Array.fromBase64(KERNEL_WASM));
@@ -35,27 +136,38 @@ const module = new WebAssembly.Module(Uint8Array.fromBase64(KERNEL_WASM));
 export class Kernel {
   /** What it exports. */
   readonly exports: KernelExports;
-  /** Its memory; replaced when it grows. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** The same memory. */
-  view: DataView<ArrayBuffer>;
-  /** Where the memory starts that is the caller's to lay out. */
-  readonly freeFrom: number;
+  /** Where the memory starts that nobody has taken for good. */
+  freeFrom: number;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
 
   /** Makes an instance, which costs little: what is compiled is shared. */
   constructor() {
     this.exports = new WebAssembly.Instance(module).exports as unknown as KernelExports;
-    this.bytes = new Uint8Array(this.exports.memory.buffer);
-    this.view = new DataView(this.exports.memory.buffer);
+    this.#bytes = new Uint8Array(this.exports.memory.buffer);
+    this.#view = new DataView(this.exports.memory.buffer);
     this.freeFrom = this.exports.freeFrom();
   }
 
-  /** Makes room for what ends at `end`, and to spare. Views of the memory from before it grew are empty. */
+  /** Its memory. Another one when it has grown, whereupon that from before is empty. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#look();
+    return this.#bytes;
+  }
+
+  /** The same memory. */
+  get view(): DataView<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#look();
+    return this.#view;
+  }
+
+  /** Makes room for what ends at `end`, and to spare. */
   reserve(end: number): void {
-    const missing = end + SPARE_BYTES - this.bytes.length;
-    if (missing <= 0) return;
-    this.exports.memory.grow(Math.ceil(Math.max(missing, GROWTH_BYTES) / PAGE_BYTES));
-    this.bytes = new Uint8Array(this.exports.memory.buffer);
-    this.view = new DataView(this.exports.memory.buffer);
+    this.exports.reserve(end);
+  }
+
+  #look(): void {
+    this.#bytes = new Uint8Array(this.exports.memory.buffer);
+    this.#view = new DataView(this.exports.memory.buffer);
   }
 }

@@ -45,7 +45,7 @@ export async function compareRoutes(
   const bodies = new Map(
     ids.map((id) => [id, frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() })))]),
   );
-  const tokens = new Map(await Promise.all(ids.map(async (id) => [id, await authorize(ring.servers[0], id)] as const)));
+  const tokens = new Map(await Promise.all(ids.map(async (id) => [id, await ring.token(id)] as const)));
   const rendezvous = new Rendezvous(names.map((name) => ({ name, host: name })));
   const targets = (route: Route) =>
     ids.map((id) => {
@@ -138,10 +138,4 @@ async function post(connection: Deno.TcpConn, request: Uint8Array): Promise<void
   const answer = new Uint8Array(4_096), length = await connection.read(answer);
   const text = new TextDecoder().decode(answer.subarray(0, length ?? 0));
   if (!text.startsWith("HTTP/1.1 200 ")) throw new Error(`A push was not taken: ${text.split("\r\n")[0]}`);
-}
-
-async function authorize({ external }: RingServer, id: string): Promise<string> {
-  const headers = { authorization: "Bearer anything" };
-  const response = await fetch(new URL(`authorize?id=${id}`, external), { method: "POST", headers });
-  return (await response.json()).token as string;
 }

@@ -22,7 +22,6 @@ export interface Growth {
 
 /** Bytes that a server has sent to others. */
 const SENT = 'telemeter_ring_frame_bytes_total{direction="sent"}';
-const FILL_PER_SECOND = 1_000;
 const WHOLE_MS = 120_000;
 
 /** Fills one server, and lets the others join. Says what each step took, and how many bytes all servers sent for it. */
@@ -34,7 +33,13 @@ export async function grow(
   await using ring = await RingServers.create({ names });
   const [first, ...joiners] = ring.servers;
   await ring.start([first]);
-  const pusher = new Pusher({ servers: [first.external], clusters, pushesPerSecond: FILL_PER_SECOND, series });
+  const pusher = new Pusher({
+    servers: [first.external],
+    token: (id) => ring.token(id),
+    clusters,
+    pushesPerSecond: 0,
+    series,
+  });
   const filledMs = performance.now();
   await pusher.pushAll();
   say(`${clusters} clusters of ${series + 1} series pushed in ${seconds(filledMs)} s to ${first.name}`);

@@ -6,6 +6,8 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
+import { readSigningKey } from "../../server/authorization/token_keys.ts";
+import { TokenSigner } from "../../server/authorization/tokens.ts";
 import { makeCertificates } from "../certs.ts";
 import { Child } from "../child.ts";
 import { freePort } from "../free_port.ts";
@@ -26,9 +28,11 @@ export class RingServers implements AsyncDisposable {
   readonly servers: readonly RingServer[];
   readonly #folder: string;
   readonly #flags: readonly string[];
+  readonly #signer: TokenSigner;
   readonly #all: RingServer[];
 
-  private constructor(folder: string, { names, flags = [] }: RingServersPlan) {
+  private constructor(folder: string, signer: TokenSigner, { names, flags = [] }: RingServersPlan) {
+    this.#signer = signer;
     this.#folder = folder;
     this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
     const clusters = names.map(() => `127.0.0.1:${freePort()}`);
@@ -45,7 +49,13 @@ export class RingServers implements AsyncDisposable {
     const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     await Deno.writeTextFile(join(folder, "shared-key.pem"), pem, { mode: 0o600 });
     await makeCertificates({ dir: join(folder, "certs"), names: [...plan.names], hosts: ["127.0.0.1"], days: 1 });
-    return new RingServers(folder, plan);
+    return new RingServers(folder, new TokenSigner(await readSigningKey(pem)), plan);
+  }
+
+  /** A token for a cluster. Servers give one address few: it would take thousands of clusters minutes to ask for theirs. */
+  async token(id: string): Promise<string> {
+    const labels = new Map([["_id", id]]);
+    return await this.#signer.sign({ labels, subject: id, expireSeconds: 86_400, now: Date.now() });
   }
 
   /** Another server of the same name and certificate, with ports and a store of its own. */
@@ -66,7 +76,7 @@ export class RingServers implements AsyncDisposable {
 
   /** Ends all at once, without their leave, and removes their files. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#all.map((server) => server.kill()));
+    await Promise.all(this.#all.map((server) => server.retire()));
     await Deno.remove(this.#folder, { recursive: true });
   }
 
@@ -110,6 +120,7 @@ export class RingServer {
   readonly #storageDir: string;
   readonly #flags: readonly string[];
   #child: Child | undefined;
+  #retired = false;
 
   /** Starts nothing yet. */
   constructor({ name, cluster, storageDir, flags }: RingServerPlan) {
@@ -137,7 +148,7 @@ export class RingServer {
 
   /** Starts it. */
   launch(): void {
-    if (this.running) throw new Error(`The server ${this.name} runs already`);
+    if (this.running || this.#retired) throw new Error(`Cannot start the server ${this.name} now`);
     this.#child = new Child({ ...taskCommand("server", this.#flags), name: this.name });
   }
 
@@ -151,12 +162,23 @@ export class RingServer {
     await this.#child?.kill();
   }
 
+  /** Ends it for good: whoever would start it again must not. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    await this.kill();
+  }
+
   /** Asks it to leave the ring and to stop. */
   async stop(): Promise<void> {
     const { code } = await this.child.stop({ graceMs: 40_000 });
     if (code !== 0) {
       throw new Error(`The server ${this.name} ended with ${code}; its last lines:\n${this.child.tail()}`);
     }
+  }
+
+  /** The last lines of its log, since it was started last. */
+  tail(lines: number): string {
+    return this.#child?.tail(lines) ?? "";
   }
 
   /** Keeps it from running until {@linkcode RingServer.resume}. */

@@ -50,6 +50,23 @@ export const SCENARIOS: readonly Scenario[] = [
       await trial.whole("pushes go on");
     },
   },
+  {
+    name: "fence",
+    servers: 3,
+    act: async (trial) => {
+      const [survivor, ...victims] = trial.servers;
+      await trial.pusher.freezeHalf();
+      await Promise.all(victims.map((victim) => victim.kill()));
+      await trial.pass(QUIET_MS);
+      const response = await fetch(new URL("federate", survivor.internal));
+      const text = await response.text();
+      if (response.status !== 503) {
+        throw new Error(`One of three shows a page although it is alone: ${text.slice(0, 99)}`);
+      }
+      await Promise.all(victims.map(restart));
+      await trial.whole("one of three was alone, and showed nothing");
+    },
+  },
   { name: "pause-3s", servers: 3, act: (trial) => paused(trial, 3_000) },
   { name: "pause-15s", servers: 3, act: (trial) => paused(trial, 15_000) },
   {

@@ -15,6 +15,8 @@ export interface TrialScale {
   readonly clusters: number;
   /** Pushes a second, of all clusters together. */
   readonly pushesPerSecond: number;
+  /** Ends the trial early, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a scenario works with. */
@@ -55,20 +57,43 @@ export interface Verdict {
   readonly answers: ReadonlyMap<string, number>;
   /** The slowest acknowledged push, in milliseconds. */
   readonly slowestMs: number;
-  /** Why the ring did not become whole, if it did not. */
+  /** Why the ring did not become whole, or what was shown that must not be. */
   readonly failure?: string;
+  /** The last lines of each server's log. */
+  readonly logs: readonly string[];
 }
 
 /** Within which time a ring must be whole again after anything, in milliseconds. */
 const WHOLE_MS = 75_000;
+/** How much of each log is shown of a trial that failed. */
+const LOG_LINES = 60;
 
 /** Tries a scenario. */
-export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecond }: TrialScale): Promise<Verdict> {
-  const { name, servers: count, begin = count, act } = scenario;
-  const names = Array.from({ length: count }, (_, index) => `server-${index}`);
+export async function tryScenario(scenario: Scenario, scale: TrialScale): Promise<Verdict> {
+  const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
   await using ring = await RingServers.create({ names });
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(scale.signal?.reason);
+  scale.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([tryOn(ring, scenario, scale), stopped]);
+  } finally {
+    scale.signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function tryOn(
+  ring: RingServers,
+  { name, begin, act }: Scenario,
+  { clusters, pushesPerSecond }: TrialScale,
+): Promise<Verdict> {
   const { servers } = ring;
-  const pusher = new Pusher({ servers: servers.map(({ external }) => external), clusters, pushesPerSecond });
+  const pusher = new Pusher({
+    servers: servers.map(({ external }) => external),
+    token: (id) => ring.token(id),
+    clusters,
+    pushesPerSecond,
+  });
   const waits: { after: string; seconds: number }[] = [];
   let sinceMs = performance.now();
   try {
@@ -98,8 +123,10 @@ export async function tryScenario(scenario: Scenario, { clusters, pushesPerSecon
     } catch (error) {
       failure = (error as Error).message;
     }
-    const { answers, slowestMs } = pusher;
-    return { name, waits, shown: observer.account.totals, answers, slowestMs, failure };
+    const { answers, slowestMs } = pusher, shown = observer.account.totals;
+    if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";
+    const logs = servers.map((server) => `--- the last lines of ${server.name}\n${server.tail(LOG_LINES)}`);
+    return { name, waits, shown, answers, slowestMs, failure, logs };
   } finally {
     await pusher.stop();
   }

@@ -8,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { SnappyUnframer } from "../../common/exposition/snappy.ts";
+import { Kernel } from "../../common/kernel/kernel.ts";
 import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester } from "./ingest.ts";
@@ -73,12 +74,15 @@ export interface Digest {
 export class Digester {
   readonly #rules: DigestRules;
   readonly #ingester: Ingester;
-  readonly #unframer = new SnappyUnframer();
+  readonly #unframer: SnappyUnframer;
 
   /** Digests by rules that do not change. */
   constructor(rules: DigestRules) {
     this.#rules = rules;
-    this.#ingester = new Ingester(rules);
+    // In one memory, so that a push is ingested where it is uncompressed.
+    const kernel = new Kernel();
+    this.#ingester = new Ingester(rules, kernel);
+    this.#unframer = new SnappyUnframer(kernel);
   }
 
   /**

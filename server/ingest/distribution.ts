@@ -4,10 +4,9 @@
  * @module
  */
 
-import { LimitError } from "../../common/exposition/metric_family.ts";
 import { invalid } from "./invalid_push.ts";
 import type { LabelShape } from "./label_shape.ts";
-import { type Constant, constant, LINE_ROOM, LineWriter } from "./line_writer.ts";
+import { LINE_ROOM, type LineWriter } from "./line_writer.ts";
 import type { PushReader } from "./push_reader.ts";
 
 /** The types whose samples are several lines. */
@@ -21,8 +20,9 @@ export const SUFFIXES: Readonly<Record<DistributionType, readonly string[]>> = {
 
 /** The label that tells the points of one sample apart, which is the type's own. */
 const POINT_LABEL: Readonly<Record<DistributionType, string>> = { histogram: "le", summary: "quantile" };
-const POINT_HEAD = { histogram: constant('le="'), summary: constant('quantile="') };
-const BUCKET = constant("_bucket"), COUNT = constant("_count"), SUM = constant("_sum");
+const encoder = new TextEncoder();
+const POINT_HEAD = { histogram: encoder.encode('le="'), summary: encoder.encode('quantile="') };
+const BUCKET = encoder.encode("_bucket"), COUNT = encoder.encode("_count"), SUM = encoder.encode("_sum");
 
 /**
  * Checks the points of the sample that the reader is at.
@@ -61,71 +61,67 @@ export function checkPoints(
   }
 }
 
-/**
- * Checks that what a push has become is not too long.
- *
- * @throws {LimitError} if it is.
- */
-export function checkLength({ length }: LineWriter, { maxTextBytes }: { maxTextBytes: number }): void {
-  if (length > maxTextBytes) {
-    throw new LimitError(`Cannot take a push that becomes more than ${maxTextBytes} bytes of text`);
-  }
-}
-
 /** Writes the lines of a sample, all with the same labels. */
 export class DistributionWriter {
-  /** Where the caller writes the labels of the sample at hand. */
-  readonly labels: LineWriter = new LineWriter();
   readonly #out: LineWriter;
-  readonly #limits: { readonly maxTextBytes: number };
+  #labels = new Uint8Array(4_096);
+  #length = 0;
 
   /** Writes to `out`. */
-  constructor(out: LineWriter, limits: { readonly maxTextBytes: number }) {
+  constructor(out: LineWriter) {
     this.#out = out;
-    this.#limits = limits;
+  }
+
+  /** Takes the labels of the sample at hand, `a="b",` each. */
+  take(labels: Uint8Array): void {
+    if (labels.length > this.#labels.length) this.#labels = new Uint8Array(2 * labels.length);
+    this.#labels.set(labels);
+    this.#length = labels.length;
   }
 
   /**
    * Writes the sample that the reader is at: its points, a `+Inf` bucket if it has none, sum and count. Returns where the
    * name and labels of its count stand, which name the series.
    *
-   * @throws {LimitError} if the text becomes too long.
+   * @throws {LimitError} if the text becomes too long, as `check` finds at each line.
    */
   write(
     { keys, values, pointCount, count, sum }: PushReader,
-    { name, type }: { name: Constant; type: DistributionType },
+    { name, type, check }: { name: Uint8Array; type: DistributionType; check: () => void },
   ): { keyStart: number; keyEnd: number; lines: number } {
     const suffix = type === "histogram" ? BUCKET : undefined;
     const label = POINT_HEAD[type];
-    for (let i = 0; i < pointCount; i++) this.#line(name, suffix, { value: values[i], point: keys[i], label });
+    for (let i = 0; i < pointCount; i++) {
+      check();
+      this.#line(name, suffix, { value: values[i], point: keys[i], label });
+    }
     const open = type === "histogram" && (pointCount === 0 || keys[pointCount - 1] !== Infinity);
     if (open) this.#line(name, suffix, { value: count, point: Infinity, label });
     this.#line(name, SUM, { value: sum });
-    const keyStart = this.#out.length;
+    const keyStart = this.#out.at;
     const keyEnd = this.#line(name, COUNT, { value: count });
     return { keyStart, keyEnd, lines: pointCount + 2 + Number(open) };
   }
 
   /** Writes one line and returns where its labels end. */
   #line(
-    name: Constant,
-    suffix: Constant | undefined,
-    { value, point, label }: { value: number; point?: number; label?: Constant },
+    name: Uint8Array,
+    suffix: Uint8Array | undefined,
+    { value, point, label }: { value: number; point?: number; label?: Uint8Array },
   ): number {
     const out = this.#out;
-    out.reserve(name.length + this.labels.length + 2 * LINE_ROOM);
-    checkLength(out, this.#limits);
-    out.constant(name);
-    if (suffix !== undefined) out.constant(suffix);
+    out.reserve(name.length + this.#length + 2 * LINE_ROOM);
+    out.append(name);
+    if (suffix !== undefined) out.append(suffix);
     out.openLabels();
-    out.all(this.labels);
+    out.append(this.#labels.subarray(0, this.#length));
     if (point !== undefined && label !== undefined) {
-      out.constant(label);
+      out.append(label);
       out.number(point);
       out.endLabel();
     }
     out.closeLabels();
-    const end = out.length;
+    const end = out.at;
     out.value(value);
     return end;
   }

@@ -9,19 +9,21 @@
 
 import { formatDuration } from "../../common/duration.ts";
 import { LimitError, METRIC_TYPES, type MetricType } from "../../common/exposition/metric_family.ts";
-import { allows, equals, type FamilyVerdict } from "./allow_list.ts";
-import { checkLength, checkPoints, DistributionWriter, SUFFIXES } from "./distribution.ts";
+import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
+import * as status from "../../common/kernel/assembly/status.ts";
+import { Kernel } from "../../common/kernel/kernel.ts";
+import { allows, type FamilyVerdict } from "./allow_list.ts";
+import { checkPoints, type DistributionType, DistributionWriter, SUFFIXES } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
-import { type LabelShape, LabelShapes } from "./label_shape.ts";
-import { type Constant, constant, LABEL_ROOM, LINE_ROOM, LineWriter } from "./line_writer.ts";
-import { PushReader } from "./push_reader.ts";
-import { SampleTable } from "./sample_table.ts";
+import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
+import { LineWriter } from "./line_writer.ts";
+import { PushReader, VALUE_TAG } from "./push_reader.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
-/** Family names whose bytes are kept ready; at the bound all are forgotten. */
-const MAX_NAMES = 10_000;
+/** What the kernel takes for no limit. */
+const NO_LIMIT = 0xffffffff;
 
 const encoder = new TextEncoder();
 // A byte order mark is no part of any name, and not to be passed over.
@@ -29,39 +31,52 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The family at hand. */
 interface Family {
-  readonly name: Constant;
+  readonly name: string;
   readonly type: MetricType;
   readonly verdict: FamilyVerdict;
-  latestMs: number;
 }
 
-/** Ingests pushes one after the other, reusing its buffers. */
+/**
+ * Ingests pushes one after the other, in the memory of a kernel. The kernel goes through the samples, and asks for what it
+ * does not know.
+ */
 export class Ingester {
   readonly #rules: IngestRules;
+  readonly #kernel: Kernel;
   readonly #reader: PushReader;
-  readonly #shapesByIdentity = new Map<string, LabelShapes>();
-  readonly #out = new LineWriter();
+  readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
+  /** By the kernel's number. */
+  readonly #shapes: LabelShape[] = [];
+  readonly #out: LineWriter;
   readonly #distributions: DistributionWriter;
-  readonly #unseen = new LineWriter();
-  readonly #samples = new SampleTable();
-  readonly #names = new Map<string, Constant>();
+  #tokenCount = 0;
+  #spans: LabelSpans;
   #runs = new Uint32Array(4_096);
 
   // The push at hand.
-  #shapes!: LabelShapes;
-  #identity: readonly Uint8Array[] = [];
-  #nowMs = 0;
+  #newShapes!: LabelShapes;
+  #start = 0;
+  #length = 0;
   #oldestMs = 0;
   #newestMs = 0;
-  #received = 0;
-  #dropped = 0;
-  #lines = 0;
 
-  /** Ingests by rules that do not change. */
-  constructor(rules: IngestRules) {
+  /** Ingests by rules that do not change, in the free memory of a kernel. */
+  constructor(rules: IngestRules, kernel: Kernel = new Kernel()) {
     this.#rules = rules;
+    this.#kernel = kernel;
     this.#reader = new PushReader(rules.limits);
-    this.#distributions = new DistributionWriter(this.#out, rules);
+    this.#out = new LineWriter(kernel);
+    this.#distributions = new DistributionWriter(this.#out);
+    const { limits: { maxLabels, maxSeries }, maxLabelBytes, maxTextBytes } = rules;
+    kernel.freeFrom = kernel.exports.configure(
+      kernel.freeFrom,
+      maxLabels,
+      Math.min(maxSeries, NO_LIMIT),
+      Math.min(maxLabelBytes, NO_LIMIT),
+      Math.min(maxTextBytes, NO_LIMIT),
+      shapeMemory({ maxLabels, maxLabelBytes }),
+    );
+    this.#spans = this.#spansNow();
   }
 
   /**
@@ -76,33 +91,22 @@ export class Ingester {
     { identity, nowMs }: { identity: ReadonlyMap<string, string>; nowMs: number },
   ): IngestedPush {
     if (bytes.length === 0) throw invalid("empty", "it holds no family", 0);
-    const { limits, maxAgeMs, maxAheadMs } = this.#rules;
+    this.#open(bytes, { identity, nowMs });
+    const { limits } = this.#rules;
     const reader = this.#reader;
-    reader.open(bytes);
-    this.#shapes = this.#shapesOf(identity);
-    this.#shapes.open();
-    this.#identity = Array.from(identity.values(), (value) => encoder.encode(value));
-    this.#nowMs = nowMs;
-    this.#oldestMs = Math.floor(nowMs - maxAgeMs);
-    this.#newestMs = nowMs + maxAheadMs;
-    this.#out.length =
-      this.#received =
-      this.#dropped =
-      this.#lines =
-        0;
-    this.#samples.clear();
+    reader.at = 0;
     const families: { name: string; type: MetricType; endSample: number }[] = [];
     const claims = new Map<string, string>();
-    for (let count = 0; reader.at < bytes.length; count++) {
+    for (let count = 0; reader.at < this.#length; count++) {
       if (count === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
       }
       const start = reader.at;
-      const end = reader.lengthEnd(bytes.length);
-      const before = this.#samples.size;
+      const end = reader.lengthEnd(this.#length);
+      const before = this.#kernel.exports.size.value;
       const { name, type } = this.#family(end);
       reader.at = end;
-      const endSample = this.#samples.size;
+      const endSample = this.#kernel.exports.size.value;
       if (endSample === before) continue;
       claim(claims, { name, type, at: start });
       families.push({ name, type, endSample });
@@ -110,15 +114,59 @@ export class Ingester {
     return this.#finish(families);
   }
 
-  #shapesOf(identity: ReadonlyMap<string, string>): LabelShapes {
+  /** Puts the push into the kernel's memory, if it is not there, and behind it the values of the token's labels. */
+  #open(bytes: Uint8Array, { identity, nowMs }: { identity: ReadonlyMap<string, string>; nowMs: number }) {
+    const kernel = this.#kernel;
+    const { maxAgeMs, maxAheadMs } = this.#rules;
+    const { length } = bytes;
+    const inPlace = bytes.buffer === kernel.bytes.buffer;
+    const start = inPlace ? bytes.byteOffset : kernel.freeFrom;
+    const values = Array.from(identity.values(), (value) => encoder.encode(value));
+    const identityAt = start + length + 31 & ~15;
+    const end = values.reduce((sum, value) => sum + 8 + value.length, identityAt);
+    kernel.reserve(end);
+    if (!inPlace) kernel.bytes.set(bytes, start);
+    let valueAt = identityAt + 8 * values.length;
+    values.forEach((value, i) => {
+      kernel.view.setUint32(identityAt + 8 * i, valueAt, true);
+      kernel.view.setUint32(identityAt + 8 * i + 4, value.length, true);
+      kernel.bytes.set(value, valueAt);
+      valueAt += value.length;
+    });
+    const { id, shapes } = this.#tokenOf(identity);
+    this.#newShapes = shapes;
+    shapes.open();
+    kernel.exports.setToken(id);
+    this.#start = start;
+    this.#length = length;
+    this.#oldestMs = Math.floor(nowMs - maxAgeMs);
+    this.#newestMs = nowMs + maxAheadMs;
+    kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs);
+    this.#reader.look(kernel.bytes.subarray(start, start + length));
+    if (this.#spans.buffer !== kernel.bytes.buffer) this.#spans = this.#spansNow();
+  }
+
+  /** The kernel's memory is another one whenever it has grown. */
+  #look() {
+    if (this.#reader.bytes.buffer === this.#kernel.bytes.buffer) return;
+    this.#reader.look(this.#kernel.bytes.subarray(this.#start, this.#start + this.#length));
+    this.#spans = this.#spansNow();
+  }
+
+  #spansNow(): LabelSpans {
+    const { exports, bytes } = this.#kernel;
+    return new Int32Array(bytes.buffer, exports.spans.value, 4 * this.#rules.limits.maxLabels);
+  }
+
+  #tokenOf(identity: ReadonlyMap<string, string>): { readonly id: number; readonly shapes: LabelShapes } {
     const names = [...identity.keys()];
     const key = names.join();
-    let shapes = this.#shapesByIdentity.get(key);
-    if (shapes === undefined) {
-      if (this.#shapesByIdentity.size === MAX_IDENTITIES) this.#shapesByIdentity.clear();
-      this.#shapesByIdentity.set(key, shapes = new LabelShapes(this.#rules, names));
+    let token = this.#tokens.get(key);
+    if (token === undefined) {
+      if (this.#tokens.size === MAX_IDENTITIES) this.#tokens.clear();
+      this.#tokens.set(key, token = { id: ++this.#tokenCount, shapes: new LabelShapes(this.#rules, names) });
     }
-    return shapes;
+    return token;
   }
 
   /** Reads the family that ends at `end`: first its own fields, whose order is free, then its samples. */
@@ -146,32 +194,18 @@ export class Ingester {
       throw invalid("family_type", `a family has the type number ${typeNumber}`, start);
     }
     if (firstMetric < 0) return { name, type };
-    const family: Family = {
-      name: this.#constant(name),
-      type,
-      verdict: this.#rules.allow?.verdict(name) ?? "all",
-      latestMs: -Infinity,
-    };
-    reader.at = firstMetric;
-    while (reader.at < end) {
-      const tag = reader.tag(end);
-      if (tag !== 0x22) reader.skip(tag, { end, known: 0 });
-      else {
-        const stop = reader.lengthEnd(end);
-        this.#sample(stop, family);
-        reader.at = stop;
-      }
-    }
+    const verdict = this.#rules.allow?.verdict(name) ?? "all";
+    this.#kernel.exports.openFamily(
+      this.#start + firstMetric,
+      this.#start + end,
+      this.#start + nameStart,
+      nameEnd - nameStart,
+      VALUE_TAG[type],
+      Number(isDistribution(type)),
+      verdict === "all" ? 0 : verdict === "none" ? 1 : 2,
+    );
+    this.#samples({ name, type, verdict });
     return { name, type };
-  }
-
-  #constant(name: string): Constant {
-    let known = this.#names.get(name);
-    if (known === undefined) {
-      if (this.#names.size === MAX_NAMES) this.#names.clear();
-      this.#names.set(name, known = constant(name));
-    }
-    return known;
   }
 
   #familyName(start: number, end: number): string {
@@ -186,180 +220,180 @@ export class Ingester {
     return name;
   }
 
-  /** Reads, checks and writes the sample that ends at `end`. */
-  #sample(end: number, family: Family) {
-    const reader = this.#reader;
-    const start = reader.at;
-    if (++this.#received > this.#rules.limits.maxSeries) this.#tooMany();
-    reader.sample(end, family.type);
-    this.#checkTime(start, family);
-    if (!reader.hasValue) {
-      throw invalid("value", `a sample has no value of its family's type, ${family.type}`, start);
+  /** Has the kernel read, check and write the samples of a family, and answers what it asks. */
+  #samples(family: Family) {
+    const { exports } = this.#kernel;
+    for (;;) {
+      const asked = exports.readSamples();
+      this.#look();
+      if (asked === status.DONE) return;
+      if (asked === status.LEARN) this.#learn();
+      else if (asked === status.NUMBER) this.#number(exports.value.value);
+      else if (asked === status.CHOOSE) exports.choose(Number(this.#keeps(family)));
+      else if (asked === status.POINTS) {
+        const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
+        this.#reader.points({ start, end, type: family.type as DistributionType });
+      } else if (asked === status.LINES) this.#distribution(family);
+      else throw this.#refusal(asked, family);
     }
-    const shape = this.#checkLabels(start);
-    // Labels are written, and with that checked, before the allow-list has its say: what is dropped must be valid too.
-    // Escaping doubles a value at most, so twice the message holds all names and values.
-    const room = 2 * (end - start) + LABEL_ROOM * shape.segments.length + shape.constantBytes + LINE_ROOM;
-    if (family.type === "histogram" || family.type === "summary") {
-      const { labels } = this.#distributions;
-      labels.length = 0;
-      labels.reserve(room);
-      labels.hash = family.name.hash;
-      this.#writeLabels(labels, shape);
-      checkPoints(reader, { type: family.type, shape, at: start });
-      if (!this.#keeps(family, shape)) return;
-      const { keyStart, keyEnd, lines } = this.#distributions.write(reader, { name: family.name, type: family.type });
-      this.#keep(keyStart, keyEnd, labels.hash, lines);
-      return;
-    }
-    const out = this.#out;
-    const keyStart = out.length;
-    out.reserve(family.name.length + room);
-    out.constant(family.name);
-    out.hash = family.name.hash;
-    out.openLabels();
-    this.#writeLabels(out, shape);
-    out.closeLabels();
-    const keyEnd = out.length;
-    out.value(reader.value);
-    if (this.#keeps(family, shape)) this.#keep(keyStart, keyEnd, out.hash, 1);
-    else out.length = keyStart;
   }
 
-  #checkTime(at: number, family: Family) {
-    const { timestampMs } = this.#reader;
-    if (timestampMs >= this.#oldestMs && timestampMs <= this.#newestMs && timestampMs >= family.latestMs) {
-      family.latestMs = timestampMs;
-      return;
+  #learn() {
+    const { exports, bytes } = this.#kernel;
+    const shape = this.#newShapes.build(bytes, this.#spans, exports.labelCount.value);
+    if (shape.fault !== undefined) {
+      throw invalid(shape.fault.reason, shape.fault.what, exports.sampleAt.value - this.#start);
     }
+    this.#shapes[teach(this.#kernel, shape)] = shape;
+  }
+
+  /** The shape of the sample at hand. */
+  #shape(): LabelShape {
+    const { exports, view } = this.#kernel;
+    return this.#shapes[view.getUint32(exports.shape.value + SHAPE_ID, true)];
+  }
+
+  #number(value: number) {
+    const { exports } = this.#kernel;
+    this.#out.at = exports.out.value;
+    this.#out.number(value);
+    exports.setOut(this.#out.at);
+  }
+
+  #keeps({ verdict }: Family): boolean {
+    return verdict === "all" || allows(verdict, this.#kernel.bytes, this.#spans, this.#shape());
+  }
+
+  /** Writes the lines of the summary or histogram at hand, whose labels the kernel has written. */
+  #distribution(family: Family) {
+    const { exports, bytes } = this.#kernel;
+    const type = family.type as DistributionType;
+    const start = exports.keyStart.value;
+    this.#distributions.take(bytes.subarray(start, exports.out.value));
+    checkPoints(this.#reader, { type, shape: this.#shape(), at: exports.sampleAt.value - this.#start });
+    if (!this.#keeps(family)) return exports.drop();
+    const out = this.#out;
+    out.at = start;
+    const most = exports.textAt.value + this.#rules.maxTextBytes;
+    const { keyStart, keyEnd, lines } = this.#distributions.write(this.#reader, {
+      name: encoder.encode(family.name),
+      type,
+      check: () => {
+        if (out.at > most) throw this.#refusal(status.TOO_MUCH_TEXT, family);
+      },
+    });
+    exports.setOut(out.at);
+    exports.setKey(keyStart, keyEnd);
+    const fault = exports.keep(lines);
+    this.#look();
+    if (fault !== 0) throw this.#refusal(fault, family);
+  }
+
+  /** What the client is told where the kernel found a fault. */
+  #refusal(fault: number, { type }: Family): Error {
+    const { exports } = this.#kernel;
+    const { limits: { maxSeries, maxLabels }, maxTextBytes, maxLabelBytes } = this.#rules;
+    const at = exports.faultAt.value - this.#start;
+    const tag = exports.faultDetail.value >>> 0;
+    const malformed = MALFORMED[fault]?.(tag);
+    if (malformed !== undefined) return invalid("malformed", malformed, at);
+    switch (fault) {
+      case status.BAD_TIME:
+        return invalid("timestamp", this.#whyTime(exports.timestampMs.value), at);
+      case status.NO_VALUE:
+        return invalid("value", `a sample has no value of its family's type, ${type}`, at);
+      case status.LONG_LABEL_NAME:
+        return invalid("label_name", `a label name is longer than ${maxLabelBytes} bytes`, at);
+      case status.LONG_LABEL_VALUE:
+        return invalid("label_value", `a label value is longer than ${maxLabelBytes} bytes`, at);
+      case status.NOT_UTF8:
+        return invalid("label_value", "a label value is not UTF-8", at);
+      case status.OTHER_IDENTITY:
+        return invalid("identity", "a label of the token has another value on a series", at);
+      case status.TOO_MANY_SERIES:
+        return new LimitError(`Cannot take a push of more than ${maxSeries} series`);
+      case status.TOO_MANY_LABELS:
+        return new LimitError(`Cannot take a series of more than ${maxLabels} labels`);
+      case status.TOO_MUCH_TEXT:
+        return new LimitError(`Cannot take a push that becomes more than ${maxTextBytes} bytes of text`);
+      case status.COLLISIONS:
+        return new LimitError("Cannot tell the series of the push apart: their hashes collide");
+      default:
+        return new Error(`Cannot tell what the kernel means by the status ${fault}`);
+    }
+  }
+
+  #whyTime(timestampMs: number): string {
     const { maxAgeMs, maxAheadMs } = this.#rules;
-    throw invalid(
-      "timestamp",
-      Number.isNaN(timestampMs)
-        ? "a sample has no timestamp"
-        : timestampMs < this.#oldestMs
-        ? `a sample is more than ${formatDuration(maxAgeMs)} old`
-        : timestampMs > this.#newestMs
-        ? `a sample is more than ${formatDuration(maxAheadMs)} ahead of the server's clock`
-        : "timestamps decrease within a family",
-      at,
-    );
-  }
-
-  #checkLabels(at: number): LabelShape {
-    const { bytes, view, spans, labelCount } = this.#reader;
-    const { maxLabelBytes } = this.#rules;
-    for (let i = 0; i < 4 * labelCount; i += 2) {
-      if (spans[i + 1] - spans[i] > maxLabelBytes) {
-        const [reason, what] = i % 4 === 0 ? ["label_name", "name"] as const : ["label_value", "value"] as const;
-        throw invalid(reason, `a label ${what} is longer than ${maxLabelBytes} bytes`, spans[i]);
-      }
-    }
-    const shape = this.#shapes.of(view, spans, labelCount);
-    if (shape.fault !== undefined) throw invalid(shape.fault.reason, shape.fault.what, at);
-    const { identity } = shape;
-    for (let i = 0; i < identity.length; i++) {
-      const label = 4 * identity[i];
-      if (!equals(bytes, spans[label + 2], spans[label + 3], this.#identity[i])) {
-        throw invalid("identity", "a label of the token has another value on a series", at);
-      }
-    }
-    return shape;
-  }
-
-  /** Writes `a="b",` for each label; an empty label is an absent one, and shown only where it must be. */
-  #writeLabels(out: LineWriter, shape: LabelShape) {
-    const { view, spans } = this.#reader;
-    const { segments } = shape;
-    for (let i = 0; i < segments.length; i++) {
-      const { head, source, always } = segments[i];
-      if (source < 0) {
-        out.constant(head);
-        continue;
-      }
-      const start = spans[4 * source + 2], end = spans[4 * source + 3];
-      if (start === end && !always) continue;
-      out.constant(head);
-      if (start < end) out.hash ^= head.hash;
-      const fault = out.labelValue(view, start, end);
-      if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
-      out.endLabel();
-    }
-    // What is elided is not shown, but must be valid all the same.
-    if (shape.elided.length > 0) this.#checkElided(shape);
-  }
-
-  #checkElided(shape: LabelShape) {
-    const { view, spans } = this.#reader;
-    for (const source of shape.elided) {
-      this.#unseen.length = 0;
-      this.#unseen.reserve(2 * this.#rules.maxLabelBytes + LINE_ROOM);
-      const fault = this.#unseen.labelValue(view, spans[4 * source + 2], spans[4 * source + 3]);
-      if (fault >= 0) throw invalid("label_value", "a label value is not UTF-8", fault);
-    }
-  }
-
-  #keeps(family: Family, shape: LabelShape): boolean {
-    if (family.verdict === "all") return true;
-    if (allows(family.verdict, this.#reader.bytes, this.#reader.spans, shape)) return true;
-    this.#dropped++;
-    return false;
-  }
-
-  #keep(keyStart: number, keyEnd: number, hash: number, lines: number) {
-    const out = this.#out;
-    checkLength(out, this.#rules);
-    this.#lines += lines;
-    if (this.#lines > this.#rules.limits.maxSeries) this.#tooMany();
-    const row = this.#samples.add(out.view, keyStart, keyEnd, hash, lines);
-    this.#samples.ends[row] = out.length;
-    // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
-    this.#samples.ages[row] = Math.min(this.#reader.timestampMs, this.#nowMs) - this.#oldestMs;
+    return Number.isNaN(timestampMs)
+      ? "a sample has no timestamp"
+      : timestampMs < this.#oldestMs
+      ? `a sample is more than ${formatDuration(maxAgeMs)} old`
+      : timestampMs > this.#newestMs
+      ? `a sample is more than ${formatDuration(maxAheadMs)} ahead of the server's clock`
+      : "timestamps decrease within a family";
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */
   #finish(families: readonly { name: string; type: MetricType; endSample: number }[]): IngestedPush {
-    const { ends, ages, lines, size, replaced } = this.#samples;
-    const { bytes } = this.#out;
-    if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(2 * ends.length);
+    const { exports, bytes } = this.#kernel;
+    const size = exports.size.value;
+    const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
+    const ages = new Uint32Array(bytes.buffer, exports.ages.value, size);
+    const lines = new Int32Array(bytes.buffer, exports.lines.value, size);
+    const text = bytes.subarray(exports.textAt.value, exports.out.value);
+    if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(4 * size);
     const runs = this.#runs;
     const blocks: Block[] = [];
-    let runCount = 0, length = 0, series = 0, sample = 0;
+    let runCount = 0, length = 0, series = 0, sample = 0, from = 0;
     for (const { name, type, endSample } of families) {
       const start = length, firstRun = runCount;
       for (; sample < endSample; sample++) {
-        if (lines[sample] === 0) continue;
-        const from = sample === 0 ? 0 : ends[sample - 1];
-        if (length !== from) bytes.copyWithin(length, from, ends[sample]);
-        length += ends[sample] - from;
-        series += lines[sample];
-        if (runCount === firstRun || runs[2 * runCount - 2] !== ages[sample]) runs[2 * runCount++] = ages[sample];
-        runs[2 * runCount - 1] = length;
+        const to = ends[sample] - text.byteOffset;
+        if (lines[sample] > 0) {
+          if (length !== from) text.copyWithin(length, from, to);
+          length += to - from;
+          series += lines[sample];
+          if (runCount === firstRun || runs[2 * runCount - 2] !== ages[sample]) runs[2 * runCount++] = ages[sample];
+          runs[2 * runCount - 1] = length;
+        }
+        from = to;
       }
       if (length > start) blocks.push({ name, type, start, end: length, firstRun, endRun: runCount });
     }
     return {
-      text: bytes.subarray(0, length),
+      text: text.subarray(0, length),
       blocks,
       runs: runs.subarray(0, 2 * runCount),
       baseMs: this.#oldestMs,
       series,
-      received: this.#received,
-      dropped: this.#dropped,
-      duplicates: replaced,
+      received: exports.received.value,
+      dropped: exports.dropped.value,
+      duplicates: exports.replaced.value,
     };
   }
+}
 
-  #tooMany(): never {
-    throw new LimitError(`Cannot take a push of more than ${this.#rules.limits.maxSeries} series`);
-  }
+/** What is malformed, by the kernel's status, given the tag of the field. */
+const MALFORMED: Readonly<Record<number, (tag: number) => string>> = {
+  [status.CUT_VARINT]: () => "a varint is cut short",
+  [status.LONG_VARINT]: () => "a varint has more than 64 bits",
+  [status.BAD_LENGTH]: () => "a length goes past the end",
+  [status.CUT_DOUBLE]: () => "a double is cut short",
+  [status.OTHER_WIRE_TYPE]: (tag) => `field ${tag >>> 3} has the wire type ${tag & 7}`,
+  [status.NO_WIRE_TYPE]: (tag) => `a field has the wire type ${tag & 7}`,
+  [status.CUT_FIELD]: () => "a field is cut short",
+  [status.BAD_FIELD_NUMBER]: () => "a field has a number that none may have",
+};
+
+function isDistribution(type: MetricType): type is DistributionType {
+  return type === "histogram" || type === "summary";
 }
 
 /** Refuses families whose lines would take each other's names: `x_count` beside a summary `x`, or two types of one name. */
 function claim(claims: Map<string, string>, { name, type, at }: { name: string; type: MetricType; at: number }) {
-  const compound = type === "histogram" || type === "summary";
-  const kind = compound ? type : "simple";
-  const taken = [name, ...compound ? SUFFIXES[type].map((suffix) => name + suffix) : []];
+  const kind = isDistribution(type) ? type : "simple";
+  const taken = [name, ...isDistribution(type) ? SUFFIXES[type].map((suffix) => name + suffix) : []];
   for (const each of taken) {
     const wanted = each === name ? kind : `part of ${name}`;
     const other = claims.get(each);

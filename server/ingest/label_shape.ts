@@ -1,23 +1,27 @@
 /**
  * Label shapes: what there is to know of a sample's label names, worked out once for all samples that have the same ones.
  *
- * Samples of a family, and the same family in push after push, repeat their label names; only values differ. So names are
- * compared with those of the sample before, byte for byte, and the checks and the order of output are reused.
+ * Samples of a family, and the same family in push after push, repeat their label names; only values differ. So the kernel
+ * keeps shapes, compares the names of a sample with those of the sample before, byte for byte, and reuses the checks and the
+ * order of output.
  *
  * @module
  */
 
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { escapeLabelValue } from "../../common/exposition/text_format.ts";
-import { type Constant, constant } from "./line_writer.ts";
+import * as layout from "../../common/kernel/assembly/layout.ts";
+import type { Kernel } from "../../common/kernel/kernel.ts";
 
-/** Labels of a sample as offsets into the push: name start, name end, value start, value end, and so on. */
+/** Labels of a sample as places in the kernel's memory: name start, name end, value start, value end, and so on. */
 export type LabelSpans = Int32Array;
 
 /** One label of the output, in order: `head` is `name="`, the value comes from label `source` of the sample. */
 export interface ShapeSegment {
   /** `name="`, or the whole `name="value",` for a label that the server sets itself. */
-  readonly head: Constant;
+  readonly head: string;
+  /** How many bytes of UTF-8 that has. */
+  readonly bytes: number;
   /** The index of the sample's label whose value follows; -1 where `head` is all. */
   readonly source: number;
   /** Whether it is written even where its value is empty. */
@@ -26,20 +30,12 @@ export interface ShapeSegment {
 
 /** What all samples with the same label names, in the same order, have in common. */
 export interface LabelShape {
-  /** How many labels the sample has. */
-  readonly size: number;
-  /** The names one after the other, and where each ends. */
-  readonly names: DataView;
-  /** Where each name ends. */
-  readonly nameEnds: Int32Array;
   /** Labels of the output, sorted by name, so that a series is written the same way whatever order it came in. */
   readonly segments: readonly ShapeSegment[];
-  /** How many bytes the labels that the server sets come to. */
-  readonly constantBytes: number;
   /** Indexes of the sample's labels that the output does not have: elided or set by the server. */
   readonly elided: readonly number[];
   /** Per label of the token, the index of the sample's label of that name. */
-  readonly identity: Int32Array;
+  readonly identity: readonly number[];
   /** The index of a label by name. */
   readonly indexOf: ReadonlyMap<string, number>;
   /** What is wrong with the names, if anything: a sentence fragment. */
@@ -61,28 +57,36 @@ export interface LabelRules {
   readonly maxLabelBytes: number;
 }
 
-/** Names in the shapes that are kept, some 400 bytes each; at the bound all are forgotten, which costs a rebuild. */
-const MAX_NAMES = 65_536;
+/**
+ * Memory for the shapes that are kept, some 90 bytes a name; at the bound all are forgotten, which costs a rebuild. It is
+ * used only as shapes come.
+ */
+const SHAPE_BYTES = 8 * 1_048_576;
+/** What a name takes of it at most, besides its letters, which are there twice. */
+const NAME_BYTES = 96;
 /**
  * Names in the shapes that one push may have built anew, at 1.5 µs each. A cluster's whole Prometheus has some 1,500 shapes
  * of 15 names, most of which are known from the push before; without a bound, a push of nothing but new ones took 2 s.
  */
 const MAX_NEW_NAMES = 32_768;
-/** Shapes under one hash; more have the same one only by intent, and would be looked through for every sample. */
-const MAX_CANDIDATES = 8;
+/** What stands about a label's value, and what copies by sixteen bytes write past it. */
+const LABEL_ROOM = 8;
 
+const encoder = new TextEncoder();
 // A byte order mark is no part of any name, and not to be passed over.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Finds the shape of a sample's labels. One for each set of token label names, since shapes hold where those stand. */
+/** Memory that the kernel needs for shapes of so many labels. */
+export function shapeMemory({ maxLabels, maxLabelBytes }: { maxLabels: number; maxLabelBytes: number }): number {
+  return Math.max(SHAPE_BYTES, 2 * maxLabels * (NAME_BYTES + 2 * maxLabelBytes));
+}
+
+/** Works out shapes. One for each set of token label names, since shapes hold where those stand. */
 export class LabelShapes {
   readonly #rules: LabelRules;
   readonly #identityNames: readonly string[];
-  readonly #constants: ReadonlyMap<string, Constant>;
-  readonly #shapes = new Map<number, LabelShape[]>();
-  #names = 0;
+  readonly #constants: ReadonlyMap<string, Pick<ShapeSegment, "head" | "bytes">>;
   #newNames = 0;
-  #latest: LabelShape | undefined;
 
   /** Works out shapes for tokens with these label names. */
   constructor(rules: LabelRules, identityNames: readonly string[]) {
@@ -90,11 +94,11 @@ export class LabelShapes {
     this.#identityNames = identityNames;
     const { set, elide, always } = rules;
     // What is the same on every series: labels that are set, and those that are shown empty where a series lacks them.
-    const constants = [...new Set([...set.keys(), ...always])].sort().map((name): [string, Constant] => {
+    this.#constants = new Map(Array.from(new Set([...set.keys(), ...always]), (name) => {
       const value = elide.has(name) ? "" : set.get(name) ?? "";
-      return [name, constant(value === "" && !always.has(name) ? "" : `${name}="${escapeLabelValue(value)}",`)];
-    });
-    this.#constants = new Map(constants);
+      const head = value === "" && !always.has(name) ? "" : `${name}="${escapeLabelValue(value)}",`;
+      return [name, { head, bytes: encoder.encode(head).length }];
+    }));
   }
 
   /** Starts on another push. */
@@ -107,41 +111,20 @@ export class LabelShapes {
    *
    * @throws {LimitError} if the push has too many shapes that were not seen before.
    */
-  of(bytes: DataView, spans: LabelSpans, size: number): LabelShape {
-    const latest = this.#latest;
-    if (latest !== undefined && hasNames(latest, bytes, spans, size)) return latest;
-    const key = hashNames(bytes, spans, size);
-    let candidates = this.#shapes.get(key);
-    let shape = candidates?.find((candidate) => hasNames(candidate, bytes, spans, size));
-    if (shape === undefined) {
-      // One without labels counts as well.
-      this.#newNames += size + 1;
-      if (this.#newNames > MAX_NEW_NAMES) {
-        throw new LimitError(
-          `Cannot take a push with more than ${MAX_NEW_NAMES} names in sets of labels not seen before`,
-        );
-      }
-      shape = this.#build(bytes, spans, size);
-      this.#names += size + 1;
-      if (this.#names > MAX_NAMES) {
-        this.#shapes.clear();
-        this.#names = size + 1;
-        candidates = undefined;
-      }
-      if (candidates === undefined || candidates.length === MAX_CANDIDATES) this.#shapes.set(key, [shape]);
-      else candidates.push(shape);
+  build(bytes: Uint8Array, spans: LabelSpans, size: number): LabelShape {
+    // One without labels counts as well.
+    this.#newNames += size + 1;
+    if (this.#newNames > MAX_NEW_NAMES) {
+      throw new LimitError(
+        `Cannot take a push with more than ${MAX_NEW_NAMES} names in sets of labels not seen before`,
+      );
     }
-    this.#latest = shape;
-    return shape;
-  }
-
-  #build(bytes: DataView, spans: LabelSpans, size: number): LabelShape {
     const nameEnds = new Int32Array(size);
     let length = 0;
     for (let i = 0; i < size; i++) nameEnds[i] = length += spans[4 * i + 1] - spans[4 * i];
     const names = new Uint8Array(length);
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
-      names.set(new Uint8Array(bytes.buffer, bytes.byteOffset + spans[4 * i], nameEnds[i] - at), at);
+      names.set(bytes.subarray(spans[4 * i], spans[4 * i + 1]), at);
     }
     // All in one go, as that costs as much as a single name. Where it is shorter than its bytes, it is not ASCII.
     const text = decoder.decode(names);
@@ -158,15 +141,10 @@ export class LabelShapes {
     for (const name of this.#identityNames) {
       if (!indexOf.has(name)) fault ??= { reason: "identity", what: `a series lacks the label ${name} of the token` };
     }
-    const segments = fault === undefined ? this.#segments(indexOf) : [];
     return {
-      size,
-      names: new DataView(names.buffer),
-      nameEnds,
-      segments,
-      constantBytes: segments.reduce((sum, { head, source }) => sum + (source < 0 ? head.length : 0), 0),
+      segments: fault === undefined ? this.#segments(indexOf) : [],
       elided: this.#elided(indexOf),
-      identity: Int32Array.from(this.#identityNames, (name) => indexOf.get(name) ?? -1),
+      identity: this.#identityNames.map((name) => indexOf.get(name) ?? -1),
       indexOf,
       fault,
     };
@@ -193,36 +171,51 @@ export class LabelShapes {
     return names.sort().map((name): ShapeSegment => {
       const source = set.has(name) || elide.has(name) ? undefined : indexOf.get(name);
       const shown = always.has(name);
-      return source === undefined
-        ? { head: this.#constants.get(name)!, source: -1, always: shown }
-        : { head: constant(`${name}="`), source, always: shown };
+      if (source === undefined) return { ...this.#constants.get(name)!, source: -1, always: shown };
+      // The name is ASCII, or the shape would have a fault.
+      return { head: `${name}="`, bytes: name.length + 2, source, always: shown };
     });
   }
 }
 
-function hasNames(shape: LabelShape, bytes: DataView, spans: LabelSpans, size: number): boolean {
-  if (shape.size !== size) return false;
-  const { names, nameEnds } = shape;
-  let at = 0;
-  for (let i = 0; i < size; i++) {
-    let start = spans[4 * i];
-    const end = nameEnds[i];
-    if (spans[4 * i + 1] - start !== end - at) return false;
-    for (; at + 4 <= end; at += 4, start += 4) {
-      if (bytes.getInt32(start, true) !== names.getInt32(at, true)) return false;
-    }
-    for (; at < end; at++, start++) {
-      if (bytes.getUint8(start) !== names.getUint8(at)) return false;
-    }
+/** Has the kernel take up a shape without fault for the sample that it is at, and returns the number that it gives it. */
+export function teach(kernel: Kernel, { segments, identity, elided }: LabelShape): number {
+  let size = layout.SEGMENT_BYTES * segments.length + aligned(4 * identity.length) + aligned(4 * elided.length);
+  let room = LABEL_ROOM * segments.length;
+  for (const { bytes, source } of segments) {
+    size += aligned(bytes);
+    if (source < 0) room += bytes;
   }
-  return true;
+  const shape = kernel.exports.learnShape(size);
+  const segmentsAt = kernel.exports.shapesEnd() - size;
+  const identityAt = segmentsAt + layout.SEGMENT_BYTES * segments.length;
+  const elidedAt = identityAt + aligned(4 * identity.length);
+  const { view, bytes: memory } = kernel;
+  let at = segmentsAt, headAt = elidedAt + aligned(4 * elided.length);
+  for (const { head, bytes, source, always } of segments) {
+    view.setUint32(at + layout.SEGMENT_HEAD, headAt, true);
+    view.setUint32(at + layout.SEGMENT_LENGTH, bytes, true);
+    view.setInt32(at + layout.SEGMENT_SOURCE, source, true);
+    view.setUint32(at + layout.SEGMENT_ALWAYS, Number(always), true);
+    // At a tenth of the encoder's cost for something short.
+    if (head.length === bytes) { for (let i = 0; i < bytes; i++) memory[headAt + i] = head.charCodeAt(i); }
+    else encoder.encodeInto(head, memory.subarray(headAt, headAt + bytes));
+    at += layout.SEGMENT_BYTES;
+    headAt += aligned(bytes);
+  }
+  for (let i = 0; i < identity.length; i++) view.setUint32(identityAt + 4 * i, identity[i], true);
+  for (let i = 0; i < elided.length; i++) view.setUint32(elidedAt + 4 * i, elided[i], true);
+  view.setUint32(shape + layout.SHAPE_ROOM, room, true);
+  view.setUint32(shape + layout.SHAPE_SEGMENTS, segments.length, true);
+  view.setUint32(shape + layout.SHAPE_SEGMENTS_AT, segmentsAt, true);
+  view.setUint32(shape + layout.SHAPE_IDENTITY, identity.length, true);
+  view.setUint32(shape + layout.SHAPE_IDENTITY_AT, identityAt, true);
+  view.setUint32(shape + layout.SHAPE_ELIDED, elided.length, true);
+  view.setUint32(shape + layout.SHAPE_ELIDED_AT, elidedAt, true);
+  return view.getUint32(shape + layout.SHAPE_ID, true);
 }
 
-function hashNames(bytes: DataView, spans: LabelSpans, size: number): number {
-  let hash = size;
-  for (let i = 0; i < size; i++) {
-    for (let j = spans[4 * i]; j < spans[4 * i + 1]; j++) hash = Math.imul(hash ^ bytes.getUint8(j), 0x01000193);
-    hash = Math.imul(hash ^ 0x100, 0x01000193);
-  }
-  return hash;
+/** The next multiple of sixteen. */
+function aligned(bytes: number): number {
+  return bytes + 15 & ~15;
 }

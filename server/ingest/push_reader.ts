@@ -1,19 +1,17 @@
 /**
- * Reads the protobuf of a push in place: a cursor over its bytes, and what the sample at hand has told of itself.
- *
- * Labels stay offsets into the push; nothing is allocated for a label or a sample.
+ * Reads the protobuf of a push in place, but for what the kernel reads, which is all of a sample other than the points of a
+ * summary or histogram.
  *
  * @module
  */
 
 import { LimitError, type MetricType, type ParseLimits } from "../../common/exposition/metric_family.ts";
 import { invalid, type InvalidPushError } from "./invalid_push.ts";
-import type { LabelSpans } from "./label_shape.ts";
 
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
 
 /** Tag of the field of `Metric` that carries the value, by the family's type; all are messages. */
-const VALUE_TAG: Readonly<Record<MetricType, number>> = {
+export const VALUE_TAG: Readonly<Record<MetricType, number>> = {
   gauge: 2 * 8 + BYTES,
   counter: 3 * 8 + BYTES,
   summary: 4 * 8 + BYTES,
@@ -30,16 +28,6 @@ export class PushReader {
   /** Where the cursor stands. */
   at = 0;
 
-  /** Labels of the sample at hand, and how many. */
-  readonly spans: LabelSpans;
-  /** How many labels it has. */
-  labelCount = 0;
-  /** Its timestamp in milliseconds, NaN without one. */
-  timestampMs: number = NaN;
-  /** Whether it has a value of its family's type. */
-  hasValue = false;
-  /** The value of a counter, gauge or untyped sample. */
-  value = 0;
   /** What a summary or histogram counts and sums up. */
   count = 0;
   /** What the observations add up to. */
@@ -51,21 +39,17 @@ export class PushReader {
   /** How many points there are. */
   pointCount = 0;
 
-  readonly #maxLabels: number;
   readonly #maxSeries: number;
 
   /** Reads up to these limits. */
-  constructor(limits: ParseLimits) {
-    this.#maxLabels = limits.maxLabels;
-    this.#maxSeries = limits.maxSeries;
-    this.spans = new Int32Array(4 * limits.maxLabels);
+  constructor({ maxSeries }: Pick<ParseLimits, "maxSeries">) {
+    this.#maxSeries = maxSeries;
   }
 
-  /** Starts on another push. */
-  open(bytes: Uint8Array) {
+  /** Goes on in these bytes. */
+  look(bytes: Uint8Array) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.at = 0;
   }
 
   /** Reads a field's tag: its number times 8, plus the wire type. */
@@ -137,90 +121,20 @@ export class PushReader {
     } else throw malformed(`a field has the wire type ${wire}`, this.at);
   }
 
-  /** Reads all fields of the sample that ends at `end`, in whatever order they come. */
-  sample(end: number, type: MetricType) {
-    this.labelCount = 0;
-    this.timestampMs = NaN;
-    this.hasValue = false;
-    this.value =
-      this.count =
+  /** Reads what a summary or histogram from `start` to `end` counts, all of whose fields the kernel has read. */
+  points({ start, end, type }: { start: number; end: number; type: "summary" | "histogram" }) {
+    const { at } = this;
+    this.count =
       this.sum =
       this.pointCount =
         0;
-    const { bytes, view, spans } = this;
-    const valueTag = VALUE_TAG[type];
-    const compound = type === "summary" || type === "histogram";
-    while (this.at < end) {
-      const at = this.at;
-      const tag = bytes[at];
-      const length = bytes[at + 1];
-      const stop = at + 2 + length;
-      // Nearly every label is a short name, then a short value, and nearly every value a double: both are read in one go.
-      if (tag === 0x0a && length < 0x80 && stop <= end && this.labelCount < this.#maxLabels && bytes[at + 2] === 0x0a) {
-        const nameLength = bytes[at + 3];
-        const name = at + 4, value = name + nameLength + 2;
-        if (nameLength < 0x80 && value <= stop && bytes[value - 2] === 0x12 && bytes[value - 1] === stop - value) {
-          const row = 4 * this.labelCount++;
-          spans[row] = name;
-          spans[row + 1] = value - 2;
-          spans[row + 2] = value;
-          spans[row + 3] = this.at = stop;
-          continue;
-        }
-      } else if (tag === valueTag && length === 9 && stop <= end && bytes[at + 2] === 0x09 && !compound) {
-        this.hasValue = true;
-        this.value = view.getFloat64(at + 3, true);
-        this.at = stop;
-        continue;
-      }
-      this.#field(end, type);
-    }
-  }
-
-  #field(end: number, type: MetricType) {
-    const tag = this.tag(end);
-    if (tag === 0x30) this.timestampMs = this.varint(end);
-    else if (tag === 0x0a) this.#label(this.lengthEnd(end));
-    else if (tag === VALUE_TAG[type]) {
-      this.hasValue = true;
-      const stop = this.lengthEnd(end);
-      if (type === "summary" || type === "histogram") this.#distribution(stop, type);
-      else this.#scalar(stop);
-    } else if (tag === 0x12 || tag === 0x1a || tag === 0x22 || tag === 0x2a || tag === 0x3a) {
-      this.at = this.lengthEnd(end);
-    } else this.skip(tag, { end, known: 7 });
-  }
-
-  #label(end: number) {
-    if (this.labelCount === this.#maxLabels) {
-      throw new LimitError(`Cannot take a series of more than ${this.#maxLabels} labels`);
-    }
-    let nameStart = end, nameEnd = end, valueStart = end, valueEnd = end;
+    this.at = start;
     while (this.at < end) {
       const tag = this.tag(end);
-      if (tag === 0x0a) {
-        nameEnd = this.lengthEnd(end);
-        nameStart = this.at;
-        this.at = nameEnd;
-      } else if (tag === 0x12) {
-        valueEnd = this.lengthEnd(end);
-        valueStart = this.at;
-        this.at = valueEnd;
-      } else this.skip(tag, { end, known: 2 });
+      if (tag === VALUE_TAG[type]) this.#distribution(this.lengthEnd(end), type);
+      else this.skip(tag, { end, known: 0 });
     }
-    const row = 4 * this.labelCount++;
-    this.spans[row] = nameStart;
-    this.spans[row + 1] = nameEnd;
-    this.spans[row + 2] = valueStart;
-    this.spans[row + 3] = valueEnd;
-  }
-
-  #scalar(end: number) {
-    while (this.at < end) {
-      const tag = this.tag(end);
-      if (tag === 0x09) this.value = this.double(end);
-      else this.skip(tag, { end, known: 1 });
-    }
+    this.at = at;
   }
 
   #distribution(end: number, type: "summary" | "histogram") {

@@ -4,11 +4,77 @@
  * @module
  */
 
+import { reserve } from "./arena.ts";
 import { crc32c, fillCrcTable } from "./crc32c.ts";
+import { setValuesHash, valuesHash, writeValue } from "./label_value.ts";
+import { faultAt, faultDetail } from "./protobuf.ts";
+import { labelCount, spans, timestampMs, value } from "./sample.ts";
+import { addSample, ages, clearSlots, ends, layOutTable, lines, replaced, size } from "./sample_table.ts";
+import {
+  choose,
+  configure,
+  dropped,
+  drop,
+  keep,
+  keyStart,
+  openFamily,
+  openPush,
+  out,
+  readSamples,
+  received,
+  sampleAt,
+  sampleEnd,
+  setKey,
+  setOut,
+  shape,
+  textAt,
+} from "./samples.ts";
+import { learnShape, setToken, shapesEnd } from "./shapes.ts";
 import { fillCopyTable, uncompress } from "./snappy.ts";
 
 // Not by `export from`, with which this compiler takes the same file for another one.
-export { crc32c, uncompress };
+export {
+  addSample,
+  ages,
+  choose,
+  clearSlots,
+  configure,
+  crc32c,
+  drop,
+  dropped,
+  ends,
+  faultAt,
+  faultDetail,
+  keep,
+  keyStart,
+  labelCount,
+  layOutTable,
+  learnShape,
+  lines,
+  openFamily,
+  openPush,
+  out,
+  readSamples,
+  received,
+  replaced,
+  reserve,
+  sampleAt,
+  sampleEnd,
+  setKey,
+  setOut,
+  setToken,
+  setValuesHash,
+  shape,
+  shapesEnd,
+  size,
+  spans,
+  textAt,
+  timestampMs,
+  uncompress,
+  value,
+  valuesHash,
+  writeValue,
+};
 
 fillCrcTable();
 fillCopyTable();

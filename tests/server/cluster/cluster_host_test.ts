@@ -12,6 +12,7 @@ import { Capacity } from "../../../server/pushes/capacity.ts";
 import { Keeper } from "../../../server/pushes/keeper.ts";
 import { PushLimiter } from "../../../server/pushes/rate_limit.ts";
 import type { PushStore, PushVersion } from "../../../server/store.ts";
+import { DIGEST_RULES } from "../../support/digest_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
 
@@ -30,18 +31,7 @@ async function openHost(
   const { dir } = opening.use(scratchDir());
   const { store, registry } = opening.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const digester = new Digester({
-    set: new Map(),
-    elide: new Set(),
-    always: new Set(),
-    maxLabelBytes: 255,
-    maxNameBytes: 255,
-    maxTextBytes: 1e6,
-    maxAgeMs: 86_400_000,
-    maxAheadMs: 600_000,
-    limits: { maxFamilies: 100, maxSeries: 100, maxLabels: 16 },
-    limitBytes: 20_000,
-  });
+  const digester = new Digester(DIGEST_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
   const wrapped = wrap(store);
   const keeper = new Keeper({ digester, capacity, store: wrapped, index, registry });

@@ -5,12 +5,12 @@ import { gzipSync } from "node:zlib";
 import { LimitError, type MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../../common/exposition/snappy.ts";
+import { Kernel } from "../../../common/kernel/kernel.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
 import { Random } from "../../../scripts/random.ts";
 import { Digester, type DigestRules, type RawPush } from "../../../server/ingest/digest.ts";
 import { Ingester } from "../../../server/ingest/ingest.ts";
 import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
-import { constant, LineWriter } from "../../../server/ingest/line_writer.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -163,44 +163,49 @@ Deno.test("Ingester writes the same text wherever in a line of a histogram its b
 });
 
 const encoder = new TextEncoder();
+const ALL = (1n << 64n) - 1n;
 
-/** The hash of a series of {@linkcode gauge} up to its label `a`, and with a value of that. */
-function hashOf(value: string): number {
-  const writer = new LineWriter();
-  writer.hash = constant("x").hash ^ constant('_id="').hash;
-  for (const [text, next] of [["me", constant('a="').hash], [value, 0]] as const) {
-    if (text === "") break;
-    const bytes = encoder.encode(text);
-    writer.labelValue(new DataView(bytes.buffer), 0, bytes.length);
-    writer.hash ^= next;
-  }
-  return writer.hash;
+/** The hash of a value, in the kernel, after what came before it. */
+function hashOf(value: string, start: bigint): bigint {
+  const kernel = new Kernel();
+  const { exports, freeFrom } = kernel;
+  kernel.reserve(freeFrom + 100);
+  kernel.bytes.set(encoder.encode(value), freeFrom);
+  exports.setValuesHash(start);
+  exports.writeValue(freeFrom, value.length, freeFrom + 50);
+  return BigInt.asUintN(64, exports.valuesHash.value);
 }
 
-/** Values of eight letters and digits whose series have one hash. */
-function collidingValues(count: number): string[] {
-  const start = hashOf("");
-  const turned = (hash: number) => (hash << 5) | (hash >>> 27);
-  const wordOf = (text: string) => new DataView(encoder.encode(text).buffer).getInt32(0, true);
-  // Of two words in a row the second can make up for what the first does to the hash.
-  const behind = (first: string) => turned(Math.imul(turned(start) ^ wordOf(first), 0x9e3779b1));
-  const target = behind("aaaa") ^ wordOf("aaaa");
-  const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  const random = new Random(7);
-  const values = new Set(["aaaaaaaa"]);
-  while (values.size < count) {
-    const first = Array.from({ length: 4 }, () => alphabet[random.below(alphabet.length)]).join("");
-    const word = target ^ behind(first);
-    const second = [0, 8, 16, 24].map((shift) => String.fromCharCode(word >>> shift & 0xff));
-    if (second.every((letter) => alphabet.includes(letter))) values.add(first + second.join(""));
+/** Values of sixteen characters that have one hash. */
+function collidingValues(count: number, start: bigint): string[] {
+  const turned = (hash: bigint, by: bigint) => ((hash << by) | (hash >> (64n - by))) & ALL;
+  const wordOf = (text: string) => new DataView(encoder.encode(text).buffer).getBigUint64(0, true);
+  // Of two words the second can make up for what the first does to the hash.
+  const turnedStart = turned((start + 16n) & ALL, 29n);
+  const behind = (first: string) => turned(((turnedStart ^ wordOf(first)) * 0x9e3779b97f4a7c15n) & ALL, 31n);
+  const target = behind("aaaaaaaa") ^ wordOf("aaaaaaaa");
+  const values = new Set<string>();
+  for (let i = 0; values.size < count; i++) {
+    const first = i.toString(36).padStart(8, "a");
+    const second = new Uint8Array(8);
+    new DataView(second.buffer).setBigUint64(0, target ^ behind(first), true);
+    // Letters and control characters alike, but none that is escaped.
+    if (second.every((byte) => byte < 0x80 && byte !== 0x22 && byte !== 0x5c && byte !== 0x0a)) {
+      values.add(first + decoder.decode(second));
+    }
   }
   return [...values];
 }
 
 Deno.test("Ingester tells series apart whose values are made to collide, and refuses them before that gets slow", () => {
-  const values = collidingValues(400);
-  assert.equal(new Set(values.map(hashOf)).size, 1, "the values do not collide, so that the test would show nothing");
-  const ingester = new Ingester(RULES);
+  const kernel = new Kernel();
+  const ingester = new Ingester(RULES, kernel);
+  // The hash of a series without the label `a`, and what the name of that adds to it.
+  ingester.ingest(encodeFamilies([gauge([{}])]), { identity: IDENTITY, nowMs: NOW });
+  const start = BigInt.asUintN(64, kernel.exports.valuesHash.value) ^ BigInt(0x22_3d_61) ^ 3n;
+  const values = collidingValues(400, start);
+  const hashes = new Set(values.slice(0, 20).map((value) => hashOf(value, start)));
+  assert.equal(hashes.size, 1, "the values do not collide, so that the test would show nothing");
   const ingest = (chosen: readonly string[]) =>
     ingester.ingest(encodeFamilies([gauge(chosen.map((a) => ({ a })))]), { identity: IDENTITY, nowMs: NOW });
   const few = values.slice(0, 200);
