@@ -7,6 +7,7 @@
 
 import type { Effect, RingEvent, SavedState } from "../../ring/effect.ts";
 import { TICK_MS } from "../../ring/effect.ts";
+import type { MeshMessage, MessageType } from "../../ring/mesh.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
 import { Random } from "../../scripts/random.ts";
 import { Agenda } from "./ring_world/agenda.ts";
@@ -29,6 +30,10 @@ const BALANCED_ADDRESS = "ring.example:9000";
 const SAMPLE_MS = 250;
 /** After how long a process saves again what it could not, in milliseconds. */
 const SAVE_AGAIN_MS = 1_000;
+/** Messages of which only the last are kept in a trace. */
+const CHATTER: ReadonlySet<MessageType> = new Set(["PING", "ACK", "PING_REQ", "PING_REQ_ACK"]);
+/** How long two members may show a cluster where nothing excuses it, in milliseconds. Up to 5 ms was measured. */
+export const WINDOW_MS = 500;
 /** For how long before and after a fault nothing else may be wrong, if much is to be asked of the ring. */
 const CALM_MS = { before: 60_000, after: 30_000 } as const;
 
@@ -37,7 +42,7 @@ export interface RingWorldOptions {
   readonly plan: Plan;
   /** Makes the members. */
   readonly makeMachine?: MachineFactory;
-  /** How long two members may show a cluster, in milliseconds. */
+  /** How long two members may show a cluster where nothing excuses it, in milliseconds. */
   readonly windowMs?: number;
   /** How many records of the trace are kept. */
   readonly traceSize?: number;
@@ -76,10 +81,13 @@ class RingWorld {
   readonly #convergence: ConvergenceWatch;
   readonly #tally: WorldTally;
   readonly #trace: Trace;
+  // Pings and their answers would leave no room for anything else.
+  readonly #chatter = new Trace(200);
   readonly #saves = new Map<Process, SavedState>();
 
   constructor(
-    { plan, makeMachine = (options) => new RingMachine(options), windowMs = 0, traceSize = 20_000 }: RingWorldOptions,
+    { plan, makeMachine = (options) => new RingMachine(options), windowMs = WINDOW_MS, traceSize = 20_000 }:
+      RingWorldOptions,
   ) {
     this.#plan = plan;
     this.#makeMachine = makeMachine;
@@ -114,6 +122,7 @@ class RingWorld {
       ttlMs,
       now,
       windowMs,
+      mergesRings: plan.balanced,
       canHear: (process, from) =>
         process.links.get(from.name)?.peer === from && !this.#network.isCut(from.node, process.node) &&
         !this.#network.isCut(process.node, from.node),
@@ -165,7 +174,7 @@ class RingWorld {
       this.#shown.finish();
     } catch (error) {
       if (!(error instanceof Violation)) {
-        const { last } = { last: this.#trace.records().slice(-20).map(formatRecord).join("\n") };
+        const last = this.#records().slice(-20).map(formatRecord).join("\n");
         throw new Error(`Seed ${this.#plan.seed} (${this.#plan.scenario}) failed\n${last}`, { cause: error });
       }
       violation = error;
@@ -175,7 +184,7 @@ class RingWorld {
       tally: this.#tally.result(this.#convergence),
       violation,
       endedAt: this.#agenda.now,
-      trace: () => this.#trace.records(),
+      trace: () => this.#records(),
     };
   }
 
@@ -384,7 +393,8 @@ class RingWorld {
 
   #handle(process: Process, event: RingEvent) {
     if (!process.isRunning) return;
-    if (event.type !== "tick") this.#note(process.name, event.type, event);
+    if (event.type === "message") this.#noteMessage(process.name, "message", event);
+    else if (event.type !== "tick") this.#note(process.name, event.type, event);
     this.#perform(process, process.handle(event));
     this.#protocol.stepped(process);
     this.#shown.stepped(process);
@@ -392,7 +402,8 @@ class RingWorld {
 
   #perform(process: Process, effects: readonly Effect[]) {
     for (const effect of effects) {
-      this.#note(process.name, effect.do, effect);
+      if (effect.do === "send") this.#noteMessage(process.name, "send", effect);
+      else this.#note(process.name, effect.do, effect);
       this.#performOne(process, effect);
     }
   }
@@ -491,5 +502,14 @@ class RingWorld {
 
   #note(who: string, what: string, detail: unknown) {
     this.#trace.add(this.#agenda.now, { who, what, detail });
+  }
+
+  #noteMessage(who: string, what: string, detail: { readonly message: MeshMessage }) {
+    const trace = CHATTER.has(detail.message.type) ? this.#chatter : this.#trace;
+    trace.add(this.#agenda.now, { who, what, detail });
+  }
+
+  #records(): TraceRecord[] {
+    return [...this.#trace.records(), ...this.#chatter.records()].sort((a, b) => a.at - b.at);
   }
 }

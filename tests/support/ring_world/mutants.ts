@@ -121,7 +121,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "believes that it has left": {
-    scenario: "storage deleted",
+    scenario: "storage-deleted",
     violates: ["I9", "converged", "heir"],
     patch: () =>
       replace(MemberTable.prototype, {
@@ -213,7 +213,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "shows what a view brings before the others know of it": {
-    scenario: "one leaves",
+    scenario: "one-leaves",
     violates: ["I1", "I3"],
     patch: () => {
       const before = Object.getOwnPropertyDescriptor(Membership.prototype, "isSettled")!;
@@ -242,7 +242,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patch: () => replace(Membership.prototype, { method: "isFenced", by: () => () => false }),
   },
   "serves without having joined": {
-    scenario: "two of one name",
+    scenario: "two-of-one-name",
     violates: ["copies", "I9"],
     patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
   },
@@ -306,7 +306,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     make: (options) => wrap(options, ({ event, handle }) => handle(event).filter((effect) => effect.do !== "save")),
   },
   "sends no copies": {
-    scenario: "one crash",
+    scenario: "one-crash",
     violates: ["I3", "heir", "copies"],
     make: (options) =>
       wrap(

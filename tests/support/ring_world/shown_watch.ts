@@ -57,6 +57,8 @@ export interface ShownWatchOptions {
   readonly now: () => number;
   /** How long two may show a cluster, in milliseconds. */
   readonly windowMs: number;
+  /** Whether rings may meet that were none of each other's: what one has shown of a cluster is not what the other has. */
+  readonly mergesRings: boolean;
   /** Whether something gets from one process to another. */
   readonly canHear: (process: Process, from: Process) => boolean;
   /** For how long nothing has been wrong between two processes, in milliseconds. */
@@ -83,8 +85,6 @@ export class ShownWatch {
   readonly #doubles = new Map<string, Double>();
   readonly #best = new Map<string, Claim>();
   readonly #open = new Set<Process>();
-  // When strangers last showed a cluster: what each has of it is another story.
-  readonly #strangersAt = new Map<string, number>();
 
   /** Starts with nothing shown. */
   constructor(options: ShownWatchOptions) {
@@ -220,7 +220,6 @@ export class ShownWatch {
         tally.longestOverdueMs = Math.max(tally.longestOverdueMs, ms);
         return;
       case "strangers":
-        this.#strangersAt.set(id, now);
         tally.twiceStrangers += ms / 1_000;
         tally.longestStrangersMs = Math.max(tally.longestStrangersMs, ms);
     }
@@ -228,11 +227,11 @@ export class ShownWatch {
 
   /** A claim is on an open page. */
   #seen(process: Process, id: string, claim: Claim) {
-    const { durability, ttlMs, now, canHear } = this.#options;
+    const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
     const best = this.#best.get(id);
     const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
-      now() - best.storedAt < ttlMs && now() - (this.#strangersAt.get(id) ?? -Infinity) > REUNION_MS;
-    if (isBack) {
+      now() - best.storedAt < ttlMs;
+    if (isBack && !mergesRings) {
       const { view, rows } = process.machine.membership;
       const boots = new Set(rows.map(({ boot }) => boot));
       const holder = durability.holders(id, best.version).find(({ name, process: other }) =>

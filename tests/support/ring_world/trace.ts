@@ -49,12 +49,22 @@ export class Trace {
   }
 }
 
+/** The longest line that is of use to anybody. */
+const LINE_LENGTH = 400;
+
 /** A record as one line. */
 export function formatRecord({ at, who, what, detail }: TraceRecord): string {
-  const rest = detail === undefined ? "" : " " + JSON.stringify(detail, (_, value) => {
-    if (value instanceof Uint8Array) return `${value.length} bytes`;
-    return value instanceof Map ? [...value] : value;
-  });
-  const line = `${(at / 1_000).toFixed(3).padStart(8)} ${who.padEnd(4)} ${what}${rest}`;
-  return line.length > 400 ? `${line.slice(0, 400)}…` : line;
+  const rest = detail === undefined ? "" : ` ${JSON.stringify(detail, shortened)}`;
+  const line = `${(at / 1_000).toFixed(3).padStart(8)} ${who.padEnd(5)} ${what}${rest}`;
+  return line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH)}…` : line;
+}
+
+function shortened(key: string, value: unknown): unknown {
+  // A link is told by its peer, an event by its type, and an effect by what is to be done: `what` says that already.
+  if (key === "link") return (value as { peer: { name: string } }).peer.name;
+  if (key === "do" || (key === "type" && ["message", "push", "committed", "loaded"].includes(value as string))) {
+    return undefined;
+  }
+  if (value instanceof Uint8Array) return value.length;
+  return value;
 }
