@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { report, simulate, summaryOf } from "../../scripts/simulate.ts";
-import { runPlan } from "../support/ring_world.ts";
-import { MUTANTS } from "../support/ring_world/mutants.ts";
-import { planOf } from "../support/ring_world/scenarios.ts";
+import { report, simulate, summaryOf } from "./campaign.ts";
+import { runPlan } from "../ring_world.ts";
+import { MUTANTS } from "./mutants.ts";
+import { planOf } from "./scenarios.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
