@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { MeshMessage, MessageType } from "../../../ring/mesh.ts";
+
 /** One thing that happened. */
 export interface TraceRecord {
   /** The world's time in milliseconds. */
@@ -16,8 +18,32 @@ export interface TraceRecord {
   readonly detail: unknown;
 }
 
-/** A ring buffer of records. */
+/** A ring buffer of records, and one for the chatter, which would leave no room for anything else: pings and their answers. */
 export class Trace {
+  readonly #records: Buffer;
+  readonly #chatter = new Buffer(200);
+
+  /** Keeps the last records, so many of them. */
+  constructor(size: number) {
+    this.#records = new Buffer(size);
+  }
+
+  /** Adds a record. */
+  add(at: number, { who, what, detail }: Omit<TraceRecord, "at">) {
+    const isMessage = what === "message" || what === "send";
+    const isChatter = isMessage && CHATTER.has((detail as { message: MeshMessage }).message.type);
+    (isChatter ? this.#chatter : this.#records).add(at, { who, what, detail });
+  }
+
+  /** The records that are kept, oldest first. */
+  records(): TraceRecord[] {
+    return [...this.#records.records(), ...this.#chatter.records()].sort((a, b) => a.at - b.at);
+  }
+}
+
+const CHATTER: ReadonlySet<MessageType> = new Set(["PING", "ACK", "PING_REQ", "PING_REQ_ACK"]);
+
+class Buffer {
   readonly #size: number;
   readonly #at: number[] = [];
   readonly #who: string[] = [];
@@ -25,12 +51,10 @@ export class Trace {
   readonly #detail: unknown[] = [];
   #next = 0;
 
-  /** Keeps the last records, so many of them. */
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** Adds a record. */
   add(at: number, { who, what, detail }: Omit<TraceRecord, "at">) {
     const slot = this.#next++ % this.#size;
     this.#at[slot] = at;
@@ -39,7 +63,6 @@ export class Trace {
     this.#detail[slot] = detail;
   }
 
-  /** The records that are kept, oldest first. */
   records(): TraceRecord[] {
     const kept = Math.min(this.#next, this.#size);
     return Array.from({ length: kept }, (_, index) => {
