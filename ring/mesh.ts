@@ -119,11 +119,14 @@ export interface MeshLink {
 export interface MeshHandlers {
   /** Asked once a peer has proven its name and before its link is up. A refusal is told to the peer before the link is closed. */
   admit(hello: Hello): Refusal | undefined;
-  /** From now on messages can be sent and come. A link that takes the place of another to the same boot is not announced. */
+  /**
+   * From now on messages can be sent and come. A link that takes the place of another to the same boot is not announced, but for
+   * a dial that ends in such a link: then this is called (again) with what was dialled.
+   */
   linkUp(link: MeshLink): void;
   /** The link ended, or was replaced by one to another boot. */
   linkDown(link: MeshLink, reason: string): void;
-  /** A dial came to nothing. Each dial ends in exactly one of `linkUp` (perhaps of a link that was there already) and this. */
+  /** A dial came to nothing. Each dial ends in exactly one of `linkUp` with its address and this. */
   dialFailed(address: string, refusal: Refusal): void;
   /** Messages of one link come in the order in which they were sent, within their class. */
   message(link: MeshLink, message: MeshMessage): void;

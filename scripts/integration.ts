@@ -16,12 +16,12 @@ import { CLUSTER_ID } from "./stack_plan.ts";
 
 /** Where people find the Prometheus of the demo in which series arrive. */
 const DEMO_PORT = 9005;
-/** How many servers there are. */
-const SERVERS = 1;
+/** How many servers there are: the client pushes to the first, whichever of them owns its series. */
+const SERVERS = 2;
 /** So fast that something is to be seen at once; the TTL is the default. */
 const DEMO_PACE = { interval: "2s", ttl: "10m" };
-/** As fast as the Prometheuses are, and a TTL that outlasts the restart of a server on a slow machine. */
-const INTEGRATION_PACE = { interval: "1s", ttl: "20s" };
+/** As fast as the Prometheuses are, and a TTL that outlasts the takeover from a server that was killed. */
+const INTEGRATION_PACE = { interval: "1s", ttl: "32s" };
 
 /** How often the demo says that it still waits, and for how long it does, in milliseconds. */
 const PROGRESS_MS = 5_000;

@@ -8,7 +8,7 @@ import { parseDuration } from "../common/duration.ts";
 import { eventually } from "./eventually.ts";
 import type { QuerySample } from "./prometheus.ts";
 import { ALERT_NAME, RECORDED_NAME, REPLICA_LABEL } from "./prometheus_config.ts";
-import type { Stack } from "./stack.ts";
+import type { Server, Stack } from "./stack.ts";
 import { ANONYMIZED_LABEL, CLUSTER_ID, type Pace, UNLISTED_NAME } from "./stack_plan.ts";
 
 /** What the checks work on. */
@@ -29,6 +29,8 @@ export interface Check {
 
 /** How long what is to come may take, in milliseconds: the pace is seconds, but machines may be slow. */
 const SOON_MS = 30_000;
+/** How soon a server that ends as by a crash has an heir, in milliseconds. */
+const TAKEOVER_MS = 25_000;
 /** How much later than at the end of its TTL a series may be seen to end, in milliseconds: a scrape, on a slow machine. */
 const LATE_MS = 10_000;
 
@@ -68,6 +70,26 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
     await arrival(`up{${ours}}`, { after: Date.now() });
     return page;
   };
+
+  /** Whether a server shows the series now; one that has no part in the ring shows nothing. */
+  const shows = async ({ internal }: Server, signal: AbortSignal): Promise<boolean> => {
+    try {
+      const response = await fetch(new URL("federate", internal), { signal });
+      return (await response.text()).includes(ours) && response.ok;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return false;
+    }
+  };
+
+  const soleOwner = (): Promise<Server> =>
+    eventually("exactly one server to show the series", async (signal) => {
+      const shown = await Promise.all(servers.map((server) => shows(server, signal)));
+      return shown.filter(Boolean).length === 1 ? servers[shown.indexOf(true)] : undefined;
+    }, { timeoutMs: SOON_MS, signal });
+
+  let owner: Server;
+  const watch = new Watch(servers, { shows, signal });
 
   return [
     {
@@ -115,14 +137,42 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
       },
     },
     {
-      claim: "a server that is killed and started again shows the series before any new push",
+      claim: "one of the servers shows the series, whichever the client pushes to",
+      check: async () => {
+        owner = await soleOwner();
+        watch.start();
+      },
+    },
+    {
+      claim: `the other server shows the series within ${TAKEOVER_MS / 1_000} s after the owner was killed`,
+      check: async () => {
+        await owner.kill();
+        const heir = servers.find((server) => server !== owner)!;
+        await eventually(`${heir.name} to show the series`, async (signal) => await shows(heir, signal), {
+          timeoutMs: TAKEOVER_MS,
+          signal,
+        });
+        await arrival(`up{${ours}}`, { after: Date.now() });
+      },
+    },
+    {
+      claim: "when the killed server is back, exactly one shows the series, and at no time both did",
+      check: async () => {
+        await owner.start({ signal });
+        await arrival(`up{${ours}}`, { after: Date.now() });
+        await soleOwner();
+        await watch.end();
+      },
+    },
+    {
+      claim: "servers that are killed and started again show the series before any new push",
       check: async () => {
         const page = await pushed("\nup{");
         lastSampleMs = Number(/^up\{.*\} 1 (\d+)$/m.exec(page)?.[1]);
         await stack.stopClient();
-        for (const server of servers) await server.kill();
+        await Promise.all(servers.map((server) => server.kill()));
         await end(`{${ours}}`, { timeoutMs: SOON_MS });
-        for (const server of servers) await server.start({ signal });
+        await Promise.all(servers.map((server) => server.start({ signal })));
         await arrival(`up{${ours}}`);
         await arrival(`{__name__="${RECORDED_NAME}",${ours}}`);
         await arrival(`alerts{${ours}}`);
@@ -140,6 +190,54 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
       },
     },
   ];
+}
+
+/** Watches that never two servers show the series at the same time. */
+class Watch {
+  readonly #servers: readonly Server[];
+  readonly #shows: (server: Server, signal: AbortSignal) => Promise<boolean>;
+  readonly #signal: AbortSignal;
+  #watching: Promise<string | undefined> | undefined;
+  #ended = false;
+
+  constructor(
+    servers: readonly Server[],
+    { shows, signal }: { shows: (server: Server, signal: AbortSignal) => Promise<boolean>; signal: AbortSignal },
+  ) {
+    this.#servers = servers;
+    this.#shows = shows;
+    this.#signal = signal;
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
+    // Its fault is told at the end.
+    this.#watching.catch(() => {});
+  }
+
+  /** Throws if two showed the series at the same time. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    const fault = await this.#watching;
+    expect(fault === undefined, fault ?? "");
+  }
+
+  async #watch(): Promise<string | undefined> {
+    while (!this.#ended) {
+      for (const a of this.#servers) {
+        for (const b of this.#servers) {
+          // Pages are read one after the other: only if the first still shows it after the second did, both do.
+          const shown = a !== b && await this.#look(a) && await this.#look(b) && await this.#look(a);
+          if (shown) return `${a.name} and ${b.name} showed the series at the same time`;
+        }
+      }
+    }
+    return undefined;
+  }
+
+  #look(server: Server): Promise<boolean> {
+    return this.#shows(server, this.#signal);
+  }
 }
 
 function expect(holds: boolean, otherwise: string): void {

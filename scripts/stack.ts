@@ -1,22 +1,23 @@
 /**
  * All of Telemeter on one machine, with a real Prometheus at each end:
  *
- *     source Prometheus ◀── client ──▶ server ──▶ authorizer
- *                                        ▲
- *                                        └─────── central Prometheus
+ *     source Prometheus ◀── client ──▶ server-0 ──▶ authorizer
+ *                                      ▲   ▲▼ mutual TLS
+ *               central Prometheus ────┴▶ server-1
  *
  * @module
  */
 
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
+import { makeCertificates } from "./certs.ts";
 import type { Child } from "./child.ts";
 import { Crew } from "./crew.ts";
 import { freePort } from "./free_port.ts";
 import { hostSeenFrom, type Prometheus, type Runner, startPrometheus } from "./prometheus.ts";
 import { centralConfig, sourceConfig } from "./prometheus_config.ts";
 import { untilReady } from "./ready.ts";
-import { clientFlags, type Files, filesIn, type Pace, serverFlags } from "./stack_plan.ts";
+import { clientFlags, type Files, filesIn, type Pace, serverFlags, type ServerPlan } from "./stack_plan.ts";
 import { type ProgramTask, taskCommand } from "./tasks.ts";
 
 /** What to start. */
@@ -38,13 +39,7 @@ export interface StackOptions {
 }
 
 /** One server, which may be killed and started again in its place. */
-export interface Server {
-  /** What people call it. */
-  readonly name: string;
-  /** Where clients come. */
-  readonly external: URL;
-  /** Where `/federate` and the status pages are. */
-  readonly internal: URL;
+export interface Server extends ServerPlan {
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Starts it, with the same files and ports as before, and waits until it is ready. */
@@ -75,7 +70,8 @@ export interface Stack extends AsyncDisposable {
  * @throws {Error} if one does not become ready, after stopping the others.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { runner, pace, servers: count, source: foreign, portFor = () => freePort(), say = () => {}, signal } = options;
+  const { runner, pace, servers: count, source: foreign, say = () => {}, signal } = options;
+  const portFor = distinct(options.portFor ?? (() => freePort()));
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "telemeter-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -96,18 +92,29 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listens/);
   say(`authorizer    ${authorizer}  a stub, which knows one token`);
 
-  const servers: Server[] = [];
-  for (let index = 0; index < count; index++) {
-    const name = count === 1 ? "server" : `server-${index}`;
-    const [external, internal] = [local(portFor(9003)), local(portFor(9004))];
-    const flags = serverFlags({ name, external, internal, authorizer, files, pace });
+  const plans = Array.from({ length: count }, (_, index): ServerPlan => ({
+    name: `server-${index}`,
+    external: local(portFor(9003)),
+    internal: local(portFor(9004)),
+    cluster: local(portFor(9006)).host,
+  }));
+  const { certificates: dir } = files;
+  await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
+  const servers = plans.map((plan): Server => {
+    const flags = serverFlags({ plan, others: plans.filter((other) => other !== plan), authorizer, files, pace });
     let child: Child;
-    const start = async ({ signal }: { signal?: AbortSignal } = {}) => {
-      child = launch("server", flags, name);
-      await untilReady(child, new URL("healthz/ready", internal), { signal });
+    return {
+      ...plan,
+      start: async ({ signal } = {}) => {
+        child = launch("server", flags, plan.name);
+        await untilReady(child, new URL("healthz/ready", plan.internal), { signal });
+      },
+      kill: () => crew.kill(child),
     };
-    await start({ signal });
-    servers.push({ name, external, internal, start, kill: () => crew.kill(child) });
+  });
+  // At the same time: each is ready once it has found the others.
+  await Promise.all(servers.map((server) => server.start({ signal })));
+  for (const { name, external, internal } of servers) {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
   }
 
@@ -135,6 +142,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     salt,
     crew,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Gives out no port twice: those whose programs do not listen yet look free. */
+function distinct(portFor: (usual: number) => number): (usual: number) => number {
+  const given = new Set<number>();
+  return (usual) => {
+    let port = portFor(usual);
+    while (given.has(port)) port = freePort();
+    given.add(port);
+    return port;
   };
 }
 

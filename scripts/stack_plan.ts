@@ -38,6 +38,8 @@ export interface Files {
   readonly salt: string;
   /** The key that signs the servers' tokens. */
   readonly sharedKey: string;
+  /** The servers' certificates: of each `NAME.crt` and `NAME.key`, and `ca.crt`. */
+  readonly certificates: string;
 }
 
 /** Where the files lie in a folder. */
@@ -50,18 +52,32 @@ export function filesIn(folder: string): Files {
     sourceToken: at("source-token"),
     salt: at("salt"),
     sharedKey: at("shared-key.pem"),
+    certificates: at("certs"),
   };
 }
 
-/** The flags of one server. */
-export function serverFlags({ name, external, internal, authorizer, files, pace }: {
+/** Where one server listens. */
+export interface ServerPlan {
+  /** What people, and the others, call it. */
   readonly name: string;
+  /** Where clients come. */
   readonly external: URL;
+  /** Where `/federate` and the status pages are. */
   readonly internal: URL;
+  /** Where the other servers connect, `HOST:PORT`. */
+  readonly cluster: string;
+}
+
+/** The flags of one server. With others it is in a ring with them. */
+export function serverFlags({ plan, others, authorizer, files, pace }: {
+  readonly plan: ServerPlan;
+  readonly others: readonly ServerPlan[];
   readonly authorizer: URL;
   readonly files: Files;
   readonly pace: Pace;
 }): string[] {
+  const { name, external, internal, cluster } = plan;
+  const certificate = (file: string) => join(files.certificates, file);
   return [
     `--listen=${external.host}`,
     `--listen-internal=${internal.host}`,
@@ -73,6 +89,14 @@ export function serverFlags({ name, external, internal, authorizer, files, pace 
     `--ttl=${pace.ttl}`,
     // The limit stands against clients that push more often than agreed; this one agreed to push often.
     "--ratelimit=0",
+    ...(others.length === 0 ? [] : [
+      `--listen-cluster=${cluster}`,
+      ...others.map(({ cluster }) => `--join=${cluster}`),
+      `--name=${name}`,
+      `--cluster-ca=${certificate("ca.crt")}`,
+      `--cluster-crt=${certificate(`${name}.crt`)}`,
+      `--cluster-key=${certificate(`${name}.key`)}`,
+    ]),
   ];
 }
 

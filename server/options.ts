@@ -36,6 +36,22 @@ export const SERVER_OPTIONS = {
   internalTlsCrt: { kind: file, help: "Certificate chain (PEM) of the internal listener; read again when it changes" },
   internalTlsKey: { kind: file, help: "Private key (PEM) of the internal listener" },
 
+  listenCluster: {
+    kind: address,
+    help: "Where other servers of the ring connect; without it the server is a ring of one",
+  },
+  advertiseCluster: {
+    kind: address,
+    help: "Where they reach this one; by default --listen-cluster, if that is no wildcard",
+  },
+  join: { kind: list(address), help: "A server of the ring, tried for ever until it is reached; repeatable" },
+  name: { kind: text, help: "The name in the ring, which the certificate must have; by default its first one" },
+  clusterName: { kind: text, default: "telemeter", help: "The name of the ring: servers of another one are refused" },
+  clusterCa: { kind: file, help: "Authorities (PEM) that sign the servers' certificates; read again when it changes" },
+  clusterCrt: { kind: file, help: "Certificate chain (PEM) towards other servers; read again when it changes" },
+  clusterKey: { kind: file, help: "Private key (PEM) of that certificate" },
+  peerAllow: { kind: names, help: "Name of a server that is let into the ring; repeatable; without one, all are" },
+
   sharedKey: { kind: file, help: "Private key (PEM) that signs tokens; without one, tokens end with the process" },
   verifyKey: { kind: list(file), help: "Key (PEM) whose tokens are accepted too, for rotation; repeatable" },
   tokenExpireSeconds: { kind: count, default: "86400", help: "How long a token is good for, in seconds" },

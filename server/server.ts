@@ -12,7 +12,7 @@ import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
-import { UsageError } from "../common/options.ts";
+import { flagOf, UsageError } from "../common/options.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
@@ -23,6 +23,8 @@ import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
 import { AllowList } from "./ingest/allow_list.ts";
 import { Digester, type DigestRules } from "./ingest/digest.ts";
+import type { Cluster } from "./cluster/open_cluster.ts";
+import { Forward } from "./cluster/forward.ts";
 import { Capacity } from "./pushes/capacity.ts";
 import { Keeper } from "./pushes/keeper.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
@@ -40,6 +42,8 @@ import { upload } from "./pushes/upload.ts";
 const EXPIRE_INTERVAL_MS = 10_000;
 /** Bounds of names and values, as the programs in the field have them. */
 const MAX_NAME_BYTES = 255;
+/** When a page is worth another try that a member of a ring does not show now. */
+const CLOSED_RETRY_SECONDS = 5;
 /** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
 const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
 const MAX_AGE_MS = 24 * 3_600_000;
@@ -51,6 +55,10 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
+  // Without its flags a server is a ring of one, and loads nothing of the ring.
+  const ringModule = values.listenCluster === undefined ? undefined : await import("./cluster/open_cluster.ts");
+  const flags = await ringModule?.readClusterFlags(values);
+  if (flags === undefined) mustBeAlone(values);
   const keys = await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log });
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -70,6 +78,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const store = opening.use(
     await PushStore.open({
       place: values.storageUrl === undefined ? { dir: values.storageDir } : { url: values.storageUrl },
+      // Members of a ring that share a remote store each need a part of their own.
+      namespace: values.storageUrl === undefined || flags === undefined ? undefined : `telemeter ${flags.name}`,
       ttlMs: values.ttl,
       now,
       log,
@@ -80,15 +90,23 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
   const keeper = new Keeper({ digester, capacity, store, index, registry });
-  await restore(store, { keeper, log });
+  const limiter = new PushLimiter({ intervalMs: values.ratelimit });
+  let cluster: Cluster | undefined;
+  if (ringModule === undefined || flags === undefined) await restore(store, { keeper, log });
+  else {
+    const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
+    const parts = { flags, values, keys: keyIds, keeper, store, index, limiter, registry, log };
+    cluster = opening.use(await ringModule.openCluster(parts));
+  }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
 
   const alive = () => new Response("ok\n");
   const ready = () => {
     const { health } = store;
-    if (health.ok) return new Response("ok\n");
-    throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
+    if (!health.ok) throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
+    mustBeOpen(cluster);
+    return new Response("ok\n");
   };
   const health = {
     "/healthz": { name: "health", methods: ["GET"], handler: alive },
@@ -117,7 +135,10 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           methods: ["POST"],
           handler: upload({
             authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-            stage: new RateLimited(keeper, new PushLimiter({ intervalMs: values.ratelimit })),
+            stage: new RateLimited(
+              cluster === undefined ? keeper : new Forward({ ring: cluster.ring, registry }),
+              limiter,
+            ),
             limitBytes: values.limitBytes,
             maxInFlight: values.limitInFlight,
             now,
@@ -145,20 +166,54 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
     registers: [registry],
   });
+  const page = federate({ index, conflicts, now });
   const internal = opening.use(
     await listen(
       route({
-        "/": listing(["/federate", "/metrics", "/healthz", "/healthz/ready"]),
-        "/federate": { name: "federate", methods: ["GET"], handler: federate({ index, conflicts, now }) },
+        "/": listing(["/federate", "/metrics", "/debug/cluster", "/healthz", "/healthz/ready"]),
+        "/federate": {
+          name: "federate",
+          methods: ["GET"],
+          handler: (request) => {
+            mustBeOpen(cluster);
+            return page(request);
+          },
+        },
+        "/debug/cluster": {
+          name: "cluster",
+          methods: ["GET"],
+          handler: () => Response.json(cluster?.status() ?? { members: [], clusters: { owned: index.clusters } }),
+        },
         "/metrics": { name: "metrics", methods: ["GET"], handler: metricsHandler(registry) },
         ...health,
       }, { metrics }),
       { address: values.listenInternal, name: "internal", tls: internalTls, log, metrics },
     ),
   );
+  // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
+  if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
   return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Refuses flags of the ring that would do nothing. */
+function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow }: ServerOptions) {
+  const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw new UsageError(`Cannot use ${flagOf(option)} without --listen-cluster, which makes a server part of a ring`);
+  }
+}
+
+/** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */
+function mustBeOpen(cluster: Cluster | undefined) {
+  const closed = cluster?.ring.closed;
+  if (closed === undefined) return;
+  throw new HttpError(503, `Cannot show anything now: ${closed.message}`, {
+    reason: `ring_${closed.reason.replaceAll("-", "_")}`,
+    headers: { "retry-after": String(CLOSED_RETRY_SECONDS) },
+  });
 }
 
 /** The page at `/`: the paths that there are. */
@@ -258,6 +313,8 @@ async function restore(store: PushStore, { keeper, log }: { keeper: Keeper; log:
   let shown = 0, refused = 0;
   for await (const push of store.load()) {
     try {
+      // A copy that it kept for another member, when it was in a ring, is that member's to show.
+      if (push.role === "standby") continue;
       keeper.restore(push);
       shown++;
     } catch (error) {

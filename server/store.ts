@@ -15,7 +15,7 @@ import { openKvRemote } from "./store/kv_remote.ts";
 import { type Context, putJob, removeJob, tidyJob } from "./store/jobs.ts";
 import { Keys, type Mutation, type StoredPush, VALUE_BYTES } from "./store/layout.ts";
 import { StoreMetrics, type StoreSizes } from "./store/metrics.ts";
-import { readEntries, readGenerations } from "./store/read.ts";
+import { readEntries, readGenerations, readPushOf } from "./store/read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./store/unavailable.ts";
 
 export type { StoreHealth } from "./store/commit_queue.ts";
@@ -157,6 +157,20 @@ export class PushStore implements AsyncDisposable {
   async put(push: StoredPush): Promise<void> {
     this.#mustBeLoaded();
     await this.#queue.run(putJob(this.#context, { push, generation: ++this.#generation }));
+  }
+
+  /**
+   * Reads what a cluster has: nothing if that does not check out.
+   *
+   * @throws {StoreUnavailableError} if the store cannot be read now.
+   */
+  async get(id: string): Promise<StoredPush | undefined> {
+    this.#mustBeLoaded();
+    try {
+      return await readPushOf(this.#context.kv, { keys: this.#context.keys, id });
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
   }
 
   /**

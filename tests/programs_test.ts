@@ -85,6 +85,13 @@ Deno.test("the client takes its series to a server, and stops with code 0 on SIG
   assert.deepEqual([code, signal], [0, null]);
 });
 
+const LISTEN_CLUSTER = "--listen-cluster=127.0.0.1:9006";
+const CLUSTER_FILES = [
+  "--cluster-ca=/nowhere/ca.crt",
+  "--cluster-crt=/nowhere/a.crt",
+  "--cluster-key=/nowhere/a.key",
+] as const;
+
 for (
   const [task, args, sentence] of [
     ["server", ["--ttl=soon"], /^telemeter-server: Bad --ttl: .*'soon'/],
@@ -107,6 +114,29 @@ for (
       "server",
       ["--authorize=http://127.0.0.1:1", "--authorize-issuer-url=http://127.0.0.1:1"],
       /^telemeter-server: Cannot use --authorize-issuer-url without/,
+    ],
+    ["server", ["--join=127.0.0.1:1"], /^telemeter-server: Cannot use --join without --listen-cluster/],
+    ["server", ["--name=a"], /^telemeter-server: Cannot use --name without --listen-cluster/],
+    ["server", [LISTEN_CLUSTER], /^telemeter-server: Cannot use --listen-cluster without --cluster-ca/],
+    [
+      "server",
+      [LISTEN_CLUSTER, ...CLUSTER_FILES],
+      /^telemeter-server: Cannot use --listen-cluster without --shared-key/,
+    ],
+    [
+      "server",
+      ["--listen-cluster=:9006", "--shared-key=key.pem", ...CLUSTER_FILES],
+      /^telemeter-server: Cannot tell where others reach this server: set --advertise-cluster/,
+    ],
+    [
+      "server",
+      [LISTEN_CLUSTER, "--shared-key=key.pem", ...CLUSTER_FILES],
+      /^telemeter-server: Bad --cluster-crt '\/nowhere\/a\.crt'/,
+    ],
+    [
+      "server",
+      [LISTEN_CLUSTER, "--shared-key=key.pem", "--limit-bytes=2000000", ...CLUSTER_FILES],
+      /^telemeter-server: Cannot use --limit-bytes 2000000 in a ring/,
     ],
     ["client", [], /^telemeter-client: Cannot start without --from/],
     ["client", ["--from=http://127.0.0.1:1", "--match={"], /^telemeter-client: Bad --match: /],

@@ -6,7 +6,8 @@
 
 import { join } from "node:path";
 import { Random } from "../random.ts";
-import { Checker, type Finding, type Verdict } from "./check.ts";
+import { Checker } from "./check.ts";
+import type { Finding, Verdict } from "./verdict.ts";
 import { Corpus } from "./corpus.ts";
 import { generate } from "./generate.ts";
 import { type PushInput, writeInput } from "./push_input.ts";

@@ -9,29 +9,10 @@ import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { Random } from "../random.ts";
 import { checkShown } from "./check_shown.ts";
+import type { Finding, Verdict } from "./verdict.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import { Seeds } from "./seeds.ts";
 import { LIMITS, NOW_MS, type Outcome, type Target } from "./target.ts";
-
-/** Something that must not be. */
-export interface Finding {
-  /** What, in a few words that are the same for the same fault. */
-  readonly what: string;
-  /** All there is to say. */
-  readonly detail: string;
-}
-
-/** What came of an input. */
-export interface Verdict {
-  /** How the target answered. */
-  readonly outcome: Outcome;
-  /** Stands for the way that the input took through the code. */
-  readonly feature: string;
-  /** What must not be, if anything. */
-  readonly finding?: Finding;
-  /** What an independent reader made of an accepted input, if it was asked. */
-  readonly oracle?: "agrees" | "refuses";
-}
 
 /** What an input may take: so much, and so much more for each byte of it. The usual is a hundredth. */
 const BASE_MS = 20, MS_PER_BYTE = 0.002;

@@ -7,13 +7,13 @@
 
 import { gunzipSync } from "node:zlib";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
-import { expectedSeries, familiesOfText } from "../../tests/support/expected_series.ts";
+import { expectedSeries, familiesOfText, plainRules } from "../../tests/support/expected_series.ts";
 import { type ExpositionFamily, parseExposition } from "../../tests/support/exposition_parser.ts";
 import { oracleUnframe } from "../../tests/support/framed_snappy_oracle.ts";
 import { oracleDecode } from "../../tests/support/metric_family_oracle.ts";
-import type { Finding, Verdict } from "./check.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import type { Target } from "./target.ts";
+import type { Finding, Verdict } from "./verdict.ts";
 import { withMergedValues } from "./wire_tree.ts";
 
 /** Looks at the page, and at what the cluster of an accepted input shows on it. */
@@ -30,6 +30,8 @@ export async function checkShown(
   } catch (error) {
     return { finding: { what: "the page is malformed", detail: (error as Error).message } };
   }
+  const differs = await otherFormat(target, shown);
+  if (differs !== undefined) return { finding: { what: "the page in protobuf is another one", detail: differs } };
   const { id } = target.clusters[input.cluster];
   const tokens = target.clusters.map(({ labels }) => [...labels]);
   const own = new Map<string, number>();
@@ -45,6 +47,18 @@ export async function checkShown(
   const difference = differenceOf(own, expectedSeries(families, target.rules));
   if (difference === undefined) return { oracle: "agrees" };
   return { finding: { what: "the page shows something else than was sent", detail: difference } };
+}
+
+/** Where the page in protobuf differs from the one in text, if it does. */
+async function otherFormat(
+  target: Target,
+  shown: ReadonlyMap<string, ExpositionFamily>,
+): Promise<string | undefined> {
+  const page = await target.page("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily");
+  const text = new Map(
+    [...shown.values()].flatMap(({ samples }) => [...samples].map(([key, { value }]) => [key, value])),
+  );
+  return differenceOf(expectedSeries(oracleDecode(page), plainRules(target.rules)), text);
 }
 
 /** Whether the index is in order: lines, blocks and runs that add up. */

@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 /** How far from now the edges of what is accepted and shown lie: ten minutes either way, and a day back. */
 const EDGES_MS: readonly number[] = [0, 10 * MINUTE_MS, -10 * MINUTE_MS, -1_440 * MINUTE_MS];
 /** Families and samples are repeated at most so often. */
-const MAX_REPEATS = 300;
+const MAX_REPEATS = 1_500;
 
 type Mutation = (families: MetricFamily[], random: Random, nowMs: number) => void;
 
@@ -50,6 +50,12 @@ const MUTATIONS: readonly Mutation[] = [
   replaceFamily(({ metrics }) => ({ metrics: metrics.toReversed() })),
   replaceFamily(({ metrics }, random) => ({
     metrics: Array(random.size(MAX_REPEATS)).fill(metrics).flat().slice(0, MAX_REPEATS),
+  })),
+  replaceFamily(({ metrics }, random) => ({
+    metrics: Array.from({ length: metrics.length && random.size(MAX_REPEATS) }, (_, i) => {
+      const metric = metrics[metrics.length - 1];
+      return { ...metric, labels: [...metric.labels, { name: "i", value: String(i) }] };
+    }),
   })),
   replaceFamily(({ metrics }, random) => ({ metrics: metrics.slice(random.below(metrics.length + 1)) })),
   // Every sample under the same labels: what comes later replaces what came before.

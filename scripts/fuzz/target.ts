@@ -95,7 +95,11 @@ export class Target {
   readonly number: number;
   /** The clusters that have a token; the first one's pushes are good. */
   readonly clusters: readonly TargetCluster[];
-  /** What the server makes of a series, in terms of the independent reading. */
+  /**
+   * What the server makes of a series, in terms of the independent reading.
+   *
+   * @internal its type is the tests'
+   */
   readonly rules: SeriesRules;
   readonly #index: ExpositionIndex;
   readonly #upload: (request: Request) => Promise<Response>;

@@ -6,8 +6,8 @@
 
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import { type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
-import type { Digester } from "../ingest/digest.ts";
+import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
+import type { Digest, Digester } from "../ingest/digest.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
 import { Turns } from "./turns.ts";
@@ -56,35 +56,61 @@ export class Keeper implements PushStage {
 
   /** Resolves once the push is on disk and shown. */
   async accept(push: Push): Promise<PushOutcome> {
-    const { digester, store, index, capacity } = this.#options;
-    const { id, receivedAtMs } = push;
-    capacity.admit(id);
-    const body = await push.body();
-    const { digest, entry } = await this.#turns.take(() => {
-      const sequence = ++this.#sequence;
-      const digest = digester.digest({ ...push, body }, index.spareFor(id));
-      return { digest, entry: toEntry(digest, { id, sequence, receivedAtMs }) };
-    });
+    const { index, capacity } = this.#options;
+    capacity.admit(push.id);
+    await this.keep({ ...push, body: await push.body() }, (entry) => index.show(entry));
+    return "stored";
+  }
+
+  /**
+   * Checks a push and makes it durable. What it shows is handed over at that moment, to be shown or discarded.
+   *
+   * @throws {InvalidPushError} {LimitError} {CapacityError} if it is refused.
+   * @throws {StoreUnavailableError} if it cannot be made durable now.
+   */
+  async keep(push: StoredPush, onKept: (entry: ClusterEntry) => void): Promise<void> {
+    const { store, index, capacity } = this.#options;
+    const { entry, digest: { received, dropped, duplicates } } = await this.#prepare(push);
     try {
       using _room = capacity.reserve(entry);
-      await store.put({ ...push, body });
-      index.show(entry);
+      await store.put(push);
+      onKept(entry);
     } catch (error) {
       index.discard(entry);
       throw error;
     }
-    const { received, dropped, duplicates } = digest;
     this.#samples.inc(received);
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);
     if (duplicates > 0) this.#dropped.inc({ reason: "duplicate" }, duplicates);
-    return "stored";
   }
 
-  /** Shows again what was stored, as it was when it came. Throws what {@linkcode Keeper.accept} would reject with. */
+  /**
+   * Makes of a push what it shows, once others had their turn.
+   *
+   * @throws {InvalidPushError} {LimitError} if it is refused.
+   */
+  async prepare(push: StoredPush): Promise<ClusterEntry> {
+    return (await this.#prepare(push)).entry;
+  }
+
+  /** Shows again what was stored, as it was when it came. Throws what {@linkcode Keeper.prepare} would reject with. */
   restore(push: StoredPush): void {
-    const { digester, index } = this.#options;
+    this.#options.index.show(this.#digest(push).entry);
+  }
+
+  #prepare(push: StoredPush): Promise<Prepared> {
+    return this.#turns.take(() => this.#digest(push, this.#options.index.spareFor(push.id)));
+  }
+
+  #digest(push: StoredPush, spare?: ArrayBuffer): Prepared {
     const { id, receivedAtMs } = push;
     const sequence = ++this.#sequence;
-    index.show(toEntry(digester.digest(push), { id, sequence, receivedAtMs }));
+    const digest = this.#options.digester.digest(push, spare);
+    return { digest, entry: toEntry(digest, { id, sequence, receivedAtMs }) };
   }
+}
+
+interface Prepared {
+  readonly digest: Digest;
+  readonly entry: ClusterEntry;
 }

@@ -26,14 +26,7 @@ export class RateLimited implements PushStage {
   async accept(push: Push): Promise<PushOutcome> {
     const reservation = this.#limiter.reserve(push.id, push.receivedAtMs);
     if ("retryAfterMs" in reservation) {
-      throw new HttpError(
-        429,
-        "Cannot take a push of this cluster so soon after the one before: wait as Retry-After says",
-        {
-          reason: "rate",
-          headers: { "retry-after": retryAfterSeconds(reservation.retryAfterMs) },
-        },
-      );
+      throw tooEarly(reservation.retryAfterMs);
     }
     using held = reservation;
     try {
@@ -45,6 +38,15 @@ export class RateLimited implements PushStage {
       throw error;
     }
   }
+}
+
+/** What a client is told that comes too early. */
+export function tooEarly(retryAfterMs: number): HttpError {
+  return new HttpError(
+    429,
+    "Cannot take a push of this cluster so soon after the one before: wait as Retry-After says",
+    { reason: "rate", headers: { "retry-after": retryAfterSeconds(retryAfterMs) } },
+  );
 }
 
 /** What is the client's fault; and what found no room, as that was a body read and ingested for nothing. */

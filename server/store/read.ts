@@ -44,6 +44,23 @@ export async function readHeadOf(kv: Deno.Kv, { keys, id }: { keys: Keys; id: st
   return "push" in head ? head : undefined;
 }
 
+/** Reads the push of one cluster, if there is one that checks out. */
+export async function readPushOf(
+  kv: Deno.Kv,
+  { keys, id }: { keys: Keys; id: string },
+): Promise<StoredPush | undefined> {
+  // Its chunks may go while they are read, as another push takes its place: that one is read then.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const head = await readHeadOf(kv, { keys, id });
+    if (head === undefined || head.chunked === undefined) return head?.push;
+    const { push, chunked } = head;
+    const chunks = await valuesOf(kv, keys.generation(id, chunked.generation));
+    const found = check(() => ({ push: { ...push, body: joinChunks(chunked, chunks) } }));
+    if ("push" in found) return found.push;
+  }
+  return undefined;
+}
+
 /** Deletes every chunk of a cluster but those of the generation to keep. */
 export async function strayChunks(
   kv: Deno.Kv,

@@ -9,8 +9,8 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** What all of them together may add to the memory, with what is held and not collected yet; without limits one took 700 MB. */
 const MOST_MORE_BYTES = 400_000_000;
-/** How long a health check may take on a machine that runs tests beside it. */
-const MOST_WAIT_MS = 1_000;
+/** For how many of the slowest bombs a health check may wait: one is at work, and those who came first go first. */
+const MOST_WAITS = 5;
 
 Deno.test("Bombs of every encoding are refused or taken within the limits, in little memory", async (t) => {
   await using server = await OpenServer.start("--ratelimit=0s");
@@ -44,7 +44,13 @@ Deno.test("Fifty slow bombs at once keep nobody else waiting for long", async ()
     assert.equal(await server.healthy(), true);
     return performance.now() - startedMs;
   };
-  await health();
+  // The measure of this machine, with whatever runs beside the test.
+  let oneMs = await health();
+  for (const [i, { body, headers }] of slow.entries()) {
+    const bytes = body(`first${i}`), startedMs = performance.now();
+    await server.push(`first${i}`, bytes, headers);
+    oneMs = Math.max(oneMs, performance.now() - startedMs);
+  }
   // Made beforehand, as that is slow too.
   const sent = Array.from({ length: 50 }, (_, i) => slow[i % 2].body(`c${i}`));
   let busy = true;
@@ -55,5 +61,5 @@ Deno.test("Fifty slow bombs at once keep nobody else waiting for long", async ()
   let longest = 0;
   while (busy) longest = Math.max(longest, await health());
   await attack;
-  assert(longest < MOST_WAIT_MS, `a health check took ${longest} ms`);
+  assert(longest < MOST_WAITS * oneMs, `a health check took ${longest} ms, where one push takes ${oneMs}`);
 });

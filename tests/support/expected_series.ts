@@ -23,17 +23,20 @@ export interface SeriesRules {
 }
 
 /** No rules but the TTL. */
-export function plainRules(clock: { nowMs: number; ttlMs: number }): SeriesRules {
-  return { set: new Map(), elide: new Set(), keeps: () => true, ...clock };
+export function plainRules({ nowMs, ttlMs }: { nowMs: number; ttlMs: number }): SeriesRules {
+  return { set: new Map(), elide: new Set(), keeps: () => true, nowMs, ttlMs };
 }
 
 type Lines = [key: string, value: number][];
 
-/** The lines of the page by {@linkcode seriesKey}, of pushed families. The last sample of a series stands. */
+/**
+ * The lines of the page by {@linkcode seriesKey}, of pushed families. The last sample of a series stands, and one without a
+ * timestamp is of now.
+ */
 export function expectedSeries(families: readonly MetricFamily[], rules: SeriesRules): Map<string, number> {
   const shown = new Map<string, { lines: Lines; timestampMs: number }>();
   for (const { name, type, metrics } of families) {
-    for (const { labels, value, timestampMs = NaN } of metrics) {
+    for (const { labels, value, timestampMs = rules.nowMs } of metrics) {
       const own = new Map(labels.map((label) => [label.name, label.value]));
       if (!rules.keeps(name, own)) continue;
       const line = (suffix: string, number: number, point: [string, string][] = []): Lines[number] => [

@@ -19,6 +19,7 @@ import { PushLimiter } from "../../../server/pushes/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store.ts";
+import { DIGEST_RULES } from "../../support/digest_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { openTestStore } from "../../support/test_store.ts";
 
@@ -41,19 +42,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   starting.defer(() => Deno.remove(dir, { recursive: true }));
   const { store, registry, metric } = starting.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const digester = new Digester({
-    set: new Map(),
-    elide: new Set(),
-    always: new Set(),
-    maxLabelBytes: 255,
-    maxNameBytes: 255,
-    maxTextBytes: 1e6,
-    maxAgeMs: 86_400_000,
-    maxAheadMs: 600_000,
-    limits: { maxFamilies: 100, maxSeries: 100, maxLabels: 16 },
-    limitBytes: 20_000,
-    ...rules,
-  });
+  const digester = new Digester({ ...DIGEST_RULES, ...rules });
   const { log, records } = recordingLog();
   const clock = { now: NOW };
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });

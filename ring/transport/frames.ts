@@ -5,39 +5,30 @@
  * u8 magic | u8 version | u8 type | u8 flags | u32 request | u32 headerLength | JSON header | body
  * ```
  *
- * Integers are big-endian. One frame is one WebSocket message. The prefix and HELLO are the same in every version of the
- * format, so that two generations can always tell each other which versions they speak. Of what a later generation adds
- * within a version, a reader ignores unknown flags and header fields; an unknown type is decoded like any other, its
- * high bit telling which limit it is under, and is answered by an ERROR where its `request` is not 0.
+ * Integers are big-endian. One frame is one WebSocket message. The prefix and the frames of the transport itself (types 1 to
+ * 15) are the same in every version of the format, so that two generations can always tell each other which versions they
+ * speak. Of what a later generation adds within a version, a reader ignores flags and header fields, and finds the type
+ * to be none of {@linkcode messageTypeOf}'s.
  *
  * @module
  */
 
-/** Which limit a frame is under. */
-export type FrameClass = "hello" | "control" | "data";
+import { CLASS_LIMITS, MESSAGE_TYPES, type MessageClass, type MessageType } from "../mesh.ts";
 
-/** The first byte of each frame: no ASCII text, UTF-8 text or TLS record begins with it. */
+/** The first byte of each frame: no UTF-8 text and no TLS record begins with it. */
 export const FRAME_MAGIC = 0xf5;
 
 /** The bytes before the header. */
 export const FRAME_PREFIX_BYTES = 12;
 
-/** The types of frames, by name. Codes from 0x80 up are under the limit of data, those below under that of control. */
-export const FRAME_TYPES = {
+/** The types of the transport's own frames, out of 1 to 15. */
+export const TRANSPORT_TYPES = {
   /** The first frame of each end: who it is and what it speaks. */
-  hello: 0x01,
-  /** Asks for a pong with the same `request`. */
-  ping: 0x02,
-  /** Answers a ping. */
-  pong: 0x03,
-  /** Says that a request will not be answered otherwise: the header's `code` tells why. */
-  error: 0x04,
-  /** A message that wants no answer. */
-  notice: 0x10,
-  /** A message that wants a reply with the same `request`. */
-  request: 0x80,
-  /** Answers a request. */
-  reply: 0x81,
+  hello: 1,
+  /** The last frame before an end closes the link: why. */
+  refusal: 2,
+  /** The one who dialled is content with the other's HELLO: the link is up. */
+  ready: 3,
 } as const;
 
 /** A JSON object, of which the reader looks at the fields that it knows. */
@@ -47,7 +38,7 @@ export type FrameHeader = Readonly<Record<string, unknown>>;
 export interface Frame {
   /** The version of the format, 1 to 255. A HELLO carries the oldest one that its sender speaks. */
   readonly version: number;
-  /** One of {@linkcode FRAME_TYPES}, or a code that a later generation knows. */
+  /** A number of {@linkcode TRANSPORT_TYPES} or {@linkcode MESSAGE_TYPES}, or one that a later generation knows. */
   readonly type: number;
   /**
    * Reserved: written as 0, ignored by readers.
@@ -68,51 +59,41 @@ export interface Frame {
 }
 
 /** The longest frames of each class, in bytes with prefix, header and body. */
-export interface FrameLimits {
-  /**
-   * A HELLO, from one who may be a stranger.
-   *
-   * @default {4_096}
-   */
-  readonly helloBytes?: number;
-  /**
-   * Control: some 200 bytes a member let a table of 1,000 pass.
-   *
-   * @default {262_144}
-   */
-  readonly controlBytes?: number;
-  /**
-   * Data: a push is at most 500 KB, and a batch of several is cut to fit.
-   *
-   * @default {1_048_576}
-   */
-  readonly dataBytes?: number;
+export interface FrameLimits extends Readonly<Record<MessageClass, number>> {
+  /** The transport's own, which a stranger may send. */
+  readonly transport: number;
 }
 
-/** The defaults of {@linkcode FrameLimits}. */
-export const FRAME_LIMITS: Readonly<Required<FrameLimits>> = {
-  helloBytes: 4 * 1_024,
-  controlBytes: 256 * 1_024,
-  dataBytes: 1_024 * 1_024,
+/** The limits in force unless told otherwise: 4 KiB, 256 KiB and 1 MiB. */
+export const FRAME_LIMITS: FrameLimits = {
+  transport: 4 * 1_024,
+  control: CLASS_LIMITS.control.frameBytes,
+  data: CLASS_LIMITS.data.frameBytes,
 };
+
+const MESSAGE_TYPE_OF = new Map<number, MessageType>(
+  Object.entries(MESSAGE_TYPES).map(([name, { number }]) => [number, name as MessageType]),
+);
 
 const utf8 = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The class of a type's code. */
-export function classOf(type: number): FrameClass {
-  return type === FRAME_TYPES.hello ? "hello" : type < 0x80 ? "control" : "data";
+/** The message that a type's number stands for; absent for the transport's own and those that we do not know. */
+export function messageTypeOf(number: number): MessageType | undefined {
+  return MESSAGE_TYPE_OF.get(number);
 }
 
-/** The name of a type for logs, and its code in hexadecimal where it has none. */
-export function frameTypeName(type: number): string {
-  const named = Object.entries(FRAME_TYPES).find(([, code]) => code === type);
-  return named?.[0] ?? `0x${type.toString(16).padStart(2, "0")}`;
+/** What a type is called in logs. */
+export function frameTypeName(number: number): string {
+  const own = Object.entries(TRANSPORT_TYPES).find(([, type]) => type === number);
+  return messageTypeOf(number) ?? own?.[0].toUpperCase() ?? `type ${number}`;
 }
 
-/** The bytes that a frame of this type may have. */
-export function frameLimit(type: number, limits: FrameLimits = {}): number {
-  return { ...FRAME_LIMITS, ...limits }[`${classOf(type)}Bytes`];
+/** The bytes that a frame of this type may have. What we do not know may be data. */
+export function frameLimit(number: number, limits: FrameLimits = FRAME_LIMITS): number {
+  if (number < 16) return limits.transport;
+  const type = messageTypeOf(number);
+  return limits[type === undefined ? "data" : MESSAGE_TYPES[type].class];
 }
 
 /**
@@ -130,7 +111,7 @@ export function encodeFrame(frame: Frame, limits?: FrameLimits): Uint8Array<Arra
   const json = utf8.encode(JSON.stringify(header));
   const length = FRAME_PREFIX_BYTES + json.length + (body?.length ?? 0), limit = frameLimit(type, limits);
   if (length > limit) {
-    throw new RangeError(`Cannot encode a ${frameTypeName(type)} frame of ${length} bytes: the limit is ${limit}`);
+    throw new RangeError(`Cannot encode ${frameTypeName(type)} with ${length} bytes: the limit is ${limit}`);
   }
   const bytes = new Uint8Array(length), view = new DataView(bytes.buffer);
   bytes.set([FRAME_MAGIC, version, type, flags]);
@@ -156,7 +137,7 @@ export function decodeFrame(bytes: Uint8Array, limits?: FrameLimits): Required<F
   if (type === 0) throw malformed("its type is 0", 2);
   const limit = frameLimit(type, limits);
   if (bytes.length > limit) {
-    throw malformed(`a ${frameTypeName(type)} frame has at most ${limit} bytes, and this one ${bytes.length}`, limit);
+    throw malformed(`${frameTypeName(type)} has at most ${limit} bytes, and this one ${bytes.length}`, limit);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const request = view.getUint32(4), headerLength = view.getUint32(8);

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  classOf,
   decodeFrame,
   encodeFrame,
   type Frame,
   FRAME_LIMITS,
-  FRAME_TYPES,
+  frameLimit,
   frameTypeName,
-} from "../../ring/frames.ts";
+  messageTypeOf,
+  TRANSPORT_TYPES,
+} from "../../../ring/transport/frames.ts";
+import { MESSAGE_TYPES } from "../../../ring/mesh.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -16,7 +18,7 @@ const utf8 = new TextEncoder();
 
 /** A frame written byte by byte. */
 function raw(
-  { magic = 0xf5, version = 1, type = 0x80, flags = 0, request = [0, 0, 0, 7], length, header = "{}", body = "" }: {
+  { magic = 0xf5, version = 1, type = 32, flags = 0, request = [0, 0, 0, 7], length, header = "{}", body = "" }: {
     magic?: number;
     version?: number;
     type?: number;
@@ -35,14 +37,14 @@ function raw(
 Deno.test("encodeFrame() writes the prefix, the header and the body", () => {
   const bytes = encodeFrame({
     version: 2,
-    type: FRAME_TYPES.request,
+    type: MESSAGE_TYPES.PUT.number,
     flags: 5,
     request: 0x01020304,
     header: { kind: "put", id: "ü" },
     body: Uint8Array.of(0xff, 0x00),
   });
   const json = utf8.encode('{"kind":"put","id":"ü"}');
-  assert.deepEqual([...bytes], [0xf5, 2, 0x80, 5, 1, 2, 3, 4, 0, 0, 0, json.length, ...json, 0xff, 0x00]);
+  assert.deepEqual([...bytes], [0xf5, 2, 32, 5, 1, 2, 3, 4, 0, 0, 0, json.length, ...json, 0xff, 0x00]);
 });
 
 Deno.test("decodeFrame() reads the prefix, the header and the body, in the middle of a larger buffer", () => {
@@ -52,7 +54,7 @@ Deno.test("decodeFrame() reads the prefix, the header and the body, in the middl
   const read = decodeFrame(buffer.subarray(4, 4 + frame.length));
   assert.deepEqual(read, {
     version: 3,
-    type: 0x80,
+    type: 32,
     flags: 0x81,
     request: 0xffff_ffff,
     header: { a: [1] },
@@ -62,21 +64,35 @@ Deno.test("decodeFrame() reads the prefix, the header and the body, in the middl
 });
 
 Deno.test("decodeFrame() reads types and header fields that it does not know", () => {
-  const { type, header } = decodeFrame(raw({ type: 0x7e, header: '{"later":{"than":"us"},"kind":1}' }));
-  assert.deepEqual([type, frameTypeName(type), header], [0x7e, "0x7e", { later: { than: "us" }, kind: 1 }]);
-  assert.equal(frameTypeName(FRAME_TYPES.notice), "notice");
+  const { type, header } = decodeFrame(raw({ type: 254, header: '{"later":{"than":"us"},"kind":1}' }));
+  assert.deepEqual([type, messageTypeOf(type), header], [254, undefined, { later: { than: "us" }, kind: 1 }]);
 });
 
-Deno.test("classOf() puts types that it does not know under a limit by their high bit", () => {
-  const rows: [number, string][] = [
-    [0x01, "hello"],
-    [0x02, "control"],
-    [0x10, "control"],
-    [0x7f, "control"],
-    [0x80, "data"],
-    [0xff, "data"],
-  ];
-  for (const [type, expected] of rows) assert.equal(classOf(type), expected, String(type));
+const TYPES: readonly (readonly [number, string, "transport" | "control" | "data"])[] = [
+  [1, "HELLO", "transport"],
+  [2, "REFUSAL", "transport"],
+  [9, "type 9", "transport"],
+  [16, "PING", "control"],
+  [31, "type 31", "data"],
+  [32, "PUT", "data"],
+  [33, "PUT_OK", "control"],
+  [255, "type 255", "data"],
+];
+
+Deno.test("frameLimit() holds each type to the limit of its class, and those it does not know to that of data", () => {
+  for (const [type, name, limit] of TYPES) {
+    assert.deepEqual([frameTypeName(type), frameLimit(type)], [name, FRAME_LIMITS[limit]]);
+  }
+});
+
+Deno.test("messageTypeOf() knows each message by its number, and no number is the transport's or another's", () => {
+  const numbers = Object.entries(MESSAGE_TYPES).map(([name, { number }]) => {
+    assert.equal(messageTypeOf(number), name);
+    assert.ok(number >= 16 && number <= 255);
+    return number;
+  });
+  assert.equal(new Set(numbers).size, numbers.length);
+  for (const number of Object.values(TRANSPORT_TYPES)) assert.ok(number < 16 && messageTypeOf(number) === undefined);
 });
 
 const MALFORMED: readonly (readonly [Uint8Array, string])[] = [
@@ -106,44 +122,37 @@ for (const [bytes, complaint] of MALFORMED) {
   });
 }
 
-Deno.test("decodeFrame() holds each class to its limit before it parses anything", () => {
-  const rows: [number, string, number][] = [
-    [FRAME_TYPES.hello, "hello", FRAME_LIMITS.helloBytes],
-    [FRAME_TYPES.notice, "notice", FRAME_LIMITS.controlBytes],
-    [0x7f, "0x7f", FRAME_LIMITS.controlBytes],
-    [FRAME_TYPES.request, "request", FRAME_LIMITS.dataBytes],
-    [0xff, "0xff", FRAME_LIMITS.dataBytes],
-  ];
-  for (const [type, name, limit] of rows) {
+Deno.test("decodeFrame() holds a frame to its limit before it parses anything", () => {
+  for (const [type, name] of TYPES) {
+    const limit = frameLimit(type);
     assert.equal(decodeFrame(raw({ type, body: " ".repeat(limit - 14) })).body.length, limit - 14);
     assert.throws(() => decodeFrame(raw({ type, header: "not JSON", body: " ".repeat(limit - 19) })), {
       name: "SyntaxError",
-      message: `Cannot read a frame: a ${name} frame has at most ${limit} bytes, and this one ${limit + 1} ` +
-        `(byte ${limit})`,
+      message: `Cannot read a frame: ${name} has at most ${limit} bytes, and this one ${limit + 1} (byte ${limit})`,
     });
   }
-  const limits = { helloBytes: 20, controlBytes: 30, dataBytes: 40 };
+  const limits = { transport: 20, control: 30, data: 40 };
   assert.equal(decodeFrame(raw({ body: " ".repeat(26) }), limits).body.length, 26);
   assert.throws(() => decodeFrame(raw({ body: " ".repeat(27) }), limits), SyntaxError);
 });
 
 Deno.test("decodeFrame() parses a header as deep as its limit allows, and shows none of a bad one", () => {
   const deep = `{"a":${"[".repeat(120_000)}${"]".repeat(120_000)}}`;
-  assert.ok(Array.isArray(decodeFrame(raw({ type: 0x10, header: deep })).header.a));
+  assert.ok(Array.isArray(decodeFrame(raw({ type: 20, header: deep })).header.a));
   assert.throws(() => decodeFrame(raw({ header: '{"token":"hunter2"' })), (error) => {
     return error instanceof SyntaxError && !Deno.inspect(error).includes("hunter2");
   });
 });
 
 Deno.test("encodeFrame() refuses what does not fit", () => {
-  const frame = { version: 1, type: FRAME_TYPES.ping, header: {} };
+  const frame = { version: 1, type: 16, header: {} };
   const rows: [Frame, string][] = [
     [{ ...frame, version: 0 }, "a frame whose version is 0: the range is 1 to 255"],
     [{ ...frame, type: 256 }, "a frame whose type is 256: the range is 1 to 255"],
     [{ ...frame, flags: -1 }, "a frame whose flags is -1: the range is 0 to 255"],
     [{ ...frame, request: 2 ** 32 }, "a frame whose request is 4294967296: the range is 0 to 4294967295"],
     [{ ...frame, request: 0.5 }, "a frame whose request is 0.5: the range is 0 to 4294967295"],
-    [{ ...frame, body: new Uint8Array(262_131) }, "a ping frame of 262145 bytes: the limit is 262144"],
+    [{ ...frame, body: new Uint8Array(262_131) }, "PING with 262145 bytes: the limit is 262144"],
   ];
   for (const [frame, complaint] of rows) {
     assert.throws(() => encodeFrame(frame), { name: "RangeError", message: `Cannot encode ${complaint}` });

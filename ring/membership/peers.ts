@@ -1,0 +1,172 @@
+/**
+ * What a member knows of each of the others beyond its row: the link, when it was last heard, what it last said.
+ *
+ * @module
+ */
+
+import { HEARING_MS } from "./fence.ts";
+import type { Hello, MeshLink } from "../mesh.ts";
+import type { Beliefs } from "../message.ts";
+import type { Confirmation } from "./settlement.ts";
+import { SUSPECT_AFTER_MS } from "./silence.ts";
+
+interface Peer {
+  /** The process that all of this is about. */
+  readonly boot: string;
+  /** When something came from it over its own link. */
+  heardAt: number;
+  /** When another member found it alive. */
+  vouchedAt: number;
+  /** When others were first asked to ping it, since it was last heard. */
+  askedAt?: number;
+  /** What it said in answer to our latest answered ping. */
+  confirmation?: Confirmation;
+  beliefs?: Beliefs;
+  /** When our table last went to it. */
+  syncedAt?: number;
+}
+
+/** Keeps the links, and the clocks of those who are there. */
+export class Peers {
+  readonly #links = new Map<string, MeshLink>();
+  readonly #peers = new Map<string, Peer>();
+  // Names by the addresses under which we dialled them.
+  readonly #names = new Map<string, string>();
+
+  /** The names with a link. */
+  linked(): IterableIterator<string> {
+    return this.#links.keys();
+  }
+
+  /** The process at the other end of the link with that name. */
+  linkOf(name: string): Hello | undefined {
+    return this.#links.get(name)?.peer;
+  }
+
+  /** Whether the member behind an address is linked, as far as we know who that is. */
+  isAddressLinked(address: string): boolean {
+    const name = this.#names.get(address);
+    if (name !== undefined && this.#links.has(name)) return true;
+    return this.isAddressOwn(address);
+  }
+
+  /** Whether the address is what a linked member calls its own, and not one that stands for several. */
+  isAddressOwn(address: string): boolean {
+    return [...this.#links.values()].some(({ peer }) => peer.address === address);
+  }
+
+  /** Takes a link; false if there was one to the same process. */
+  linkUp(link: MeshLink): boolean {
+    const { peer: { name, boot }, dialled } = link;
+    if (dialled !== undefined) this.#names.set(dialled, name);
+    const isNew = this.#links.get(name)?.peer.boot !== boot;
+    this.#links.set(name, link);
+    return isNew;
+  }
+
+  /** Gives up a link; false if another has taken its place. */
+  linkDown({ peer: { name, boot } }: MeshLink): boolean {
+    if (this.#links.get(name)?.peer.boot !== boot) return false;
+    return this.#links.delete(name);
+  }
+
+  /** Begins to follow a member that is there, counting it as just heard, unless it is followed already. */
+  follow({ name, boot }: { name: string; boot: string }, now: number) {
+    if (this.#peers.get(name)?.boot === boot) return;
+    this.#peers.set(name, { boot, heardAt: now, vouchedAt: now });
+  }
+
+  /** Ceases to follow a member. */
+  forget(name: string) {
+    this.#peers.delete(name);
+  }
+
+  /** Something came over the link with that name. */
+  heard(name: string, now: number) {
+    const peer = this.#followed(name);
+    if (peer === undefined) return;
+    peer.heardAt = now;
+    peer.askedAt = undefined;
+  }
+
+  /** Another member found it alive. */
+  vouched(name: string, now: number) {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return;
+    peer.vouchedAt = now;
+    peer.askedAt = undefined;
+  }
+
+  /** What a member believes, and if it says so in answer to a ping of ours, when that was sent. */
+  believes(name: string, { beliefs, askedAt }: { beliefs: Beliefs; askedAt?: number }) {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return;
+    peer.beliefs = beliefs;
+    if (askedAt === undefined || askedAt < (peer.confirmation?.askedAt ?? 0)) return;
+    peer.confirmation = { askedAt, view: beliefs.view, clear: beliefs.clear };
+  }
+
+  /** What a member has confirmed. */
+  confirmation(name: string): Confirmation | undefined {
+    return this.#peers.get(name)?.confirmation;
+  }
+
+  /** What a member last said. */
+  beliefs(name: string): Beliefs | undefined {
+    return this.#peers.get(name)?.beliefs;
+  }
+
+  /** Whether a ping of ours was answered that was sent lately. */
+  hears(name: string, now: number): boolean {
+    const askedAt = this.#peers.get(name)?.confirmation?.askedAt;
+    return askedAt !== undefined && now - askedAt < HEARING_MS;
+  }
+
+  /** Whether something came lately over the member's own link. */
+  isReachable(name: string, now: number): boolean {
+    const peer = this.#followed(name);
+    return peer !== undefined && now - peer.heardAt < SUSPECT_AFTER_MS;
+  }
+
+  /** For how long nothing was heard of a member, in milliseconds. */
+  silentMs(name: string, now: number): number {
+    const peer = this.#peers.get(name);
+    return peer === undefined ? 0 : now - Math.max(peer.heardAt, peer.vouchedAt);
+  }
+
+  /** Notes that others are asked to ping a member; tells for how long they have been. */
+  asked(name: string, now: number): number {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return 0;
+    return now - (peer.askedAt ??= now);
+  }
+
+  /** For how long others have been asked to ping a member. */
+  askedMs(name: string, now: number): number | undefined {
+    const askedAt = this.#peers.get(name)?.askedAt;
+    return askedAt === undefined ? undefined : now - askedAt;
+  }
+
+  /** Whether our table may go to a member again, which then counts as sent. */
+  maySync(name: string, { now, everyMs }: { now: number; everyMs: number }): boolean {
+    const peer = this.#followed(name);
+    if (peer === undefined) return true;
+    if (peer.syncedAt !== undefined && now - peer.syncedAt < everyMs) return false;
+    peer.syncedAt = now;
+    return true;
+  }
+
+  /** Starts every silence afresh: it was we who did not listen. */
+  resetSilence(now: number) {
+    for (const peer of this.#peers.values()) {
+      peer.heardAt = peer.vouchedAt = now;
+      peer.askedAt = undefined;
+    }
+  }
+
+  /** The member, if its link is to the process that its row is about. */
+  #followed(name: string): Peer | undefined {
+    const peer = this.#peers.get(name);
+    return peer !== undefined && peer.boot === this.#links.get(name)?.peer.boot ? peer : undefined;
+  }
+}

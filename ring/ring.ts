@@ -1,0 +1,335 @@
+/**
+ * A member of the ring that runs: gives the pure {@linkcode RingMachine} time, links and a store, and does what it asks for.
+ *
+ * @module
+ */
+
+import { explain } from "../common/explain.ts";
+import type { Logger } from "../common/log.ts";
+import type { Registry } from "../common/metrics.ts";
+import {
+  type Clock,
+  type CommitResult,
+  type Effect,
+  type Entry,
+  type Outcome,
+  type RingEvent,
+  type SavedState,
+  type StoredEntry,
+  TICK_MS,
+} from "./effect.ts";
+import type { Closed } from "./membership/membership.ts";
+import type { Hello, Mesh } from "./mesh.ts";
+import type { Role } from "./message.ts";
+import type { PushVersion } from "./pushes/push_version.ts";
+import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
+import { RingMetrics } from "./ring_metrics.ts";
+import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
+
+/** What the ring needs of the server that it is part of. */
+export interface RingHost {
+  /**
+   * Makes an entry durable in place of what its cluster has. `fresh` if it has only just entered the ring, so that nobody has
+   * checked it yet. Never called for a cluster whose last call has not ended. Rejections count as a store that fails.
+   */
+  commit(entry: Entry, how: { readonly role: Role; readonly fresh: boolean }): Promise<CommitResult>;
+  /** What is held of a cluster. */
+  load(id: string): Promise<Entry | undefined>;
+  /** Shows what is held of a cluster from now on, which is this version. */
+  show(id: string, version: PushVersion): void;
+  /** Shows nothing of a cluster from now on. */
+  hide(id: string): void;
+  /** Keeps a text over a restart, in place of the one before. */
+  save(state: string): Promise<void>;
+}
+
+/** What a {@linkcode Ring} works with. */
+export interface RingOptions {
+  /** Who we are. */
+  readonly self: Omit<Hello, "incarnation" | "boot">;
+  /** Addresses of members to begin with. */
+  readonly seeds: readonly string[];
+  /** What {@linkcode RingHost.save} was given last, by the last process of this name. */
+  readonly saved?: string;
+  /** What the store holds. */
+  readonly entries?: Iterable<StoredEntry>;
+  /** How long an entry holds, in milliseconds. */
+  readonly ttlMs: number;
+  /** Makes the network, which says HELLO with what it is given. */
+  readonly mesh: (hello: () => Hello) => Mesh;
+  /** The server. */
+  readonly host: RingHost;
+  /** Gets the metrics. */
+  readonly registry: Registry;
+  /** Gets what happens in the ring. */
+  readonly log: Logger;
+  /** Bounds that differ from {@linkcode DEFAULT_RING_LIMITS}. */
+  readonly limits?: Partial<RingLimits>;
+}
+
+/** After how long a state that could not be kept is tried again, in milliseconds. */
+const SAVE_AGAIN_MS = 1_000;
+
+/** How a push ends that comes when we have left. */
+const UNREACHABLE: Outcome = { result: "rejected", reason: "unreachable" };
+
+/** A member of the ring. Disposing of it cuts its links at once: leave first. */
+export class Ring implements AsyncDisposable {
+  readonly #options: RingOptions;
+  readonly #machine: RingMachine;
+  readonly #mesh: Mesh;
+  readonly #transitions = new Transitions();
+  readonly #metrics: RingMetrics;
+  readonly #pushes = new Map<number, (outcome: Outcome) => void>();
+  readonly #left = Promise.withResolvers<void>();
+  #state: string | undefined;
+  #saving: Promise<void> | undefined;
+  #token = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isOver = false;
+  #disposed = false;
+
+  private constructor(options: RingOptions) {
+    const { self, saved, entries, seeds, ttlMs, limits, registry, log } = options;
+    this.#options = options;
+    this.#machine = new RingMachine({
+      self: { ...self, boot: randomBoot() },
+      saved: saved === undefined ? undefined : readSaved(saved, log),
+      entries,
+      seeds,
+      ttlMs,
+      limits,
+      clock: clock(),
+      random: Math.random,
+    });
+    this.#mesh = options.mesh(() => {
+      const { name, boot, incarnation, address, host } = this.#machine.membership.self;
+      return { name, boot, incarnation, address, host };
+    });
+    this.#metrics = new RingMetrics(registry, () => this.status());
+  }
+
+  /**
+   * Starts a member that joins. Resolves once it listens and its incarnation is kept; it has joined when nothing is
+   * {@linkcode Ring.closed} any more.
+   *
+   * @throws {UsageError} if it cannot listen.
+   */
+  static async start(options: RingOptions): Promise<Ring> {
+    const ring = new Ring(options);
+    try {
+      await ring.#start();
+    } catch (error) {
+      await ring[Symbol.asyncDispose]();
+      throw error;
+    }
+    return ring;
+  }
+
+  /** Why nothing may be shown now; undefined if what was shown by {@linkcode RingHost.show} may be. */
+  get closed(): Closed | undefined {
+    return this.#machine.closed(performance.now());
+  }
+
+  /** Brings a push to its owner, or to the standby if that cannot be reached. Never rejects. */
+  push(id: string, bytes: Uint8Array): Promise<Outcome> {
+    if (this.#isOver) return Promise.resolve(UNREACHABLE);
+    const token = ++this.#token;
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#pushes.set(token, resolve);
+    this.#handle({ type: "push", token, id, bytes });
+    return promise;
+  }
+
+  /** Hands over what we own, and leaves; pushes are forwarded meanwhile. Resolves when that is done or has taken too long. */
+  leave(): Promise<void> {
+    this.#handle({ type: "leave" });
+    return this.#left.promise;
+  }
+
+  /** What there is to know of the ring, as this member sees it. */
+  status(): RingStatus {
+    const { membership, load } = this.#machine;
+    const now = performance.now();
+    const { self, view, agreed } = membership;
+    return {
+      name: self.name,
+      closed: membership.closed(now),
+      view: { digest: view.digest, members: view.names, settled: membership.isSettled },
+      agreed,
+      members: membership.rows.map((row) => {
+        const isSelf = row.name === self.name;
+        return {
+          ...row,
+          linked: isSelf || membership.isLinked(row.name),
+          heardMsAgo: isSelf ? 0 : Math.max(0, Math.round(membership.silentMs(row.name, now))),
+          view: isSelf ? view.digest : membership.beliefsOf(row.name)?.view,
+        };
+      }),
+      clusters: { owned: load.owned, standby: load.standby, foreign: load.foreign },
+      transfers: { owed: load.owed, copies: load.copies },
+      inFlight: {
+        bytes: load.inFlightBytes,
+        storeBytes: load.pendingBytes,
+        peers: Object.fromEntries(load.inFlight),
+      },
+      limits: { ...DEFAULT_RING_LIMITS, ...this.#options.limits },
+      transitions: this.#transitions.latest,
+    };
+  }
+
+  /** Cuts the links, and gives up what is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    clearInterval(this.#timer);
+    await this.#mesh[Symbol.asyncDispose]();
+    await this.#saving;
+    this.#end();
+  }
+
+  async #start(): Promise<void> {
+    const effects = this.#machine.handle({ type: "tick" }, clock());
+    for (const effect of effects) if (effect.do === "save") this.#save(effect.state);
+    // With an incarnation that is not kept, the next start could take one that was used already.
+    await this.#saving;
+    await this.#mesh.start({
+      admit: (hello) => this.#machine.admit(hello, performance.now()),
+      linkUp: (link) => this.#handle({ type: "linkUp", link }),
+      linkDown: (link, reason) => this.#handle({ type: "linkDown", link, reason }),
+      dialFailed: (address, refusal) => this.#handle({ type: "dialFailed", address, refusal }),
+      message: (link, message) => this.#handle({ type: "message", link, message }),
+    });
+    this.#do(effects.filter((effect) => effect.do !== "save"));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Nothing more comes of the machine. */
+  #end() {
+    this.#isOver = true;
+    for (const resolve of this.#pushes.values()) resolve(UNREACHABLE);
+    this.#pushes.clear();
+    this.#left.resolve();
+  }
+
+  #tick() {
+    this.#handle({ type: "tick" });
+    this.#metrics.tick(performance.now());
+  }
+
+  #handle(event: RingEvent) {
+    if (!this.#disposed) this.#do(this.#machine.handle(event, clock()));
+  }
+
+  #do(effects: readonly Effect[]) {
+    for (const effect of effects) {
+      try {
+        this.#doOne(effect);
+      } catch (error) {
+        // One effect that fails must not keep the machine from the others.
+        this.#options.log.error("Cannot do what the ring asks for", { effect: effect.do, error: explain(error) });
+      }
+    }
+  }
+
+  #doOne(effect: Effect) {
+    const { host } = this.#options;
+    switch (effect.do) {
+      case "send":
+        if (!this.#mesh.send(effect.to, effect.message)) this.#metrics.unsent(effect.message.type);
+        return;
+      case "dial":
+        return this.#mesh.dial(effect.address);
+      case "cut":
+        return this.#mesh.cut(effect.name, effect.refusal);
+      case "save":
+        return this.#save(effect.state);
+      case "commit":
+        return this.#commit(effect);
+      case "load":
+        return this.#load(effect);
+      case "show":
+        return host.show(effect.id, effect.version);
+      case "hide":
+        return host.hide(effect.id);
+      case "settle":
+        this.#pushes.get(effect.token)?.(effect.outcome);
+        this.#pushes.delete(effect.token);
+        return;
+      case "left":
+        return this.#end();
+      case "note":
+        return this.#note(effect);
+    }
+  }
+
+  #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
+    this.#options.host.commit(entry, { role, fresh })
+      .catch((error): CommitResult => {
+        this.#options.log.error("Cannot keep a push", { cluster: entry.id, error: explain(error) });
+        return { ok: false };
+      })
+      .then((result) => this.#handle({ type: "committed", token, result }));
+  }
+
+  #load({ token, id }: Extract<Effect, { do: "load" }>) {
+    this.#options.host.load(id)
+      .catch((error) => {
+        this.#options.log.warn("Cannot read what a peer should have", { cluster: id, error: explain(error) });
+        return undefined;
+      })
+      .then((entry) => this.#handle({ type: "loaded", token, entry }));
+  }
+
+  #save(state: SavedState) {
+    this.#state = JSON.stringify(state);
+    this.#saving ??= this.#saveAll().finally(() => this.#saving = undefined);
+  }
+
+  /** Saves the newest state, again and again until it is kept. */
+  async #saveAll(): Promise<void> {
+    while (this.#state !== undefined) {
+      const state = this.#state;
+      this.#state = undefined;
+      try {
+        await this.#options.host.save(state);
+      } catch (error) {
+        this.#options.log.warn("Cannot keep the state of the ring, and tries again", { error: explain(error) });
+        if (this.#disposed) return;
+        this.#state ??= state;
+        await new Promise((resolve) => setTimeout(resolve, SAVE_AGAIN_MS));
+      }
+    }
+  }
+
+  #note({ level, sentence, fields }: Extract<Effect, { do: "note" }>) {
+    this.#options.log[level](sentence, fields);
+    if (level === "debug") return;
+    const transition: Transition = { at: new Date().toISOString(), what: sentence, ...fields };
+    this.#transitions.add(transition);
+  }
+}
+
+/** Without what cannot be read a member starts as a new one: should it be known by a higher incarnation, it takes the next. */
+function readSaved(text: string, log: Logger): SavedState | undefined {
+  try {
+    const state = JSON.parse(text) as SavedState;
+    const { incarnation, flaps, agreed } = state;
+    const fits = Number.isSafeInteger(incarnation) && Number.isSafeInteger(flaps) &&
+      (agreed === undefined || (Number.isSafeInteger(agreed.epoch) && Array.isArray(agreed.members)));
+    if (fits) return state;
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: "it lacks a field" });
+  } catch (error) {
+    log.warn("Cannot use the saved state of the ring, and starts without it", { why: explain(error) });
+  }
+  return undefined;
+}
+
+function clock(): Clock {
+  return { now: performance.now(), wall: Date.now() };
+}
+
+/** 128 random bits in hex. */
+function randomBoot(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}

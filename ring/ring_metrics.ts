@@ -1,0 +1,129 @@
+/**
+ * The ring's gauges on /metrics: those that an alert is worth are named in the README.
+ *
+ * @module
+ */
+
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
+import { STATUSES } from "./membership/member.ts";
+import type { MessageType } from "./mesh.ts";
+import type { RingStatus } from "./ring_status.ts";
+
+/** How often the status is looked at, in milliseconds: each look counts all clusters. */
+const LOOK_MS = 1_000;
+
+/** Shows a {@linkcode RingStatus} as metrics. */
+export class RingMetrics {
+  readonly #status: () => RingStatus;
+  readonly #unsent: Counter<"type">;
+  #lookedAt = -Infinity;
+  #disagreesSince: number | undefined;
+  #lagsSince: number | undefined;
+
+  /** Registers the metrics; `status` is asked when they are scraped, and each second. */
+  constructor(registry: Registry, status: () => RingStatus) {
+    this.#status = status;
+    const registers = [registry];
+    new Gauge({
+      name: "telemeter_ring_members",
+      help: "Members of the ring by status, as this member sees them, itself included",
+      labelNames: ["status"],
+      registers,
+      collect() {
+        const { members } = status();
+        for (const each of STATUSES) {
+          this.set({ status: each.toLowerCase() }, members.filter(({ status }) => status === each).length);
+        }
+      },
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_closed",
+      help: "1 while this member shows nothing: it joins, leaves, has lost its ring or waits for the others",
+      value: () => status().closed === undefined ? 0 : 1,
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_view_members",
+      help: "Members that clusters are spread over, by this member's view",
+      value: () => status().view.members.length,
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_digest_disagreement_seconds",
+      help: "For how long a member that is there has had another view of the ring than this one",
+      value: () => this.#since(this.#disagreesSince),
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_transfer_lag_seconds",
+      help: "For how long there have always been clusters that another member should have and has not confirmed",
+      value: () => this.#since(this.#lagsSince),
+    });
+    new Gauge({
+      name: "telemeter_ring_transfer_backlog",
+      help: "Clusters that others must still get (owed), and copies that wait or are under way (copies)",
+      labelNames: ["kind"],
+      registers,
+      collect() {
+        const { transfers } = status();
+        this.set({ kind: "owed" }, transfers.owed);
+        this.set({ kind: "copies" }, transfers.copies);
+      },
+    });
+    new Gauge({
+      name: "telemeter_ring_clusters",
+      help: "Clusters held by what this member is for them",
+      labelNames: ["role"],
+      registers,
+      collect() {
+        for (const [role, count] of Object.entries(status().clusters)) this.set({ role }, count);
+      },
+    });
+    new Gauge({
+      name: "telemeter_ring_in_flight_bytes",
+      help: "Bytes of pushes on their way to other members (forward), and waiting for this one's store (store)",
+      labelNames: ["to"],
+      registers,
+      collect() {
+        const { inFlight } = status();
+        this.set({ to: "forward" }, inFlight.bytes);
+        this.set({ to: "store" }, inFlight.storeBytes);
+      },
+    });
+    this.#unsent = new Counter({
+      name: "telemeter_ring_unsent_total",
+      help: "Messages to peers that found no link, or no room in its queue",
+      labelNames: ["type"],
+      registers,
+    });
+  }
+
+  /** A message could not be sent. */
+  unsent(type: MessageType): void {
+    this.#unsent.inc({ type });
+  }
+
+  /** Time has passed. */
+  tick(now: number): void {
+    if (now - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = now;
+    const { members, view, transfers } = this.#status();
+    const present = members.filter(({ status, linked }) => linked && (status === "ALIVE" || status === "SUSPECT"));
+    const disagrees = present.some((member) => member.view !== undefined && member.view !== view.digest);
+    this.#disagreesSince = disagrees ? this.#disagreesSince ?? now : undefined;
+    this.#lagsSince = transfers.owed > 0 ? this.#lagsSince ?? now : undefined;
+  }
+
+  #since(time: number | undefined): number {
+    return time === undefined ? 0 : Math.max(0, this.#lookedAt - time) / 1_000;
+  }
+
+  #gauge(registers: Registry[], { name, help, value }: { name: string; help: string; value: () => number }) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+}

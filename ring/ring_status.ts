@@ -1,0 +1,77 @@
+/**
+ * What a member knows of the ring, for `/debug/cluster` and the metrics.
+ *
+ * @module
+ */
+
+import type { Closed } from "./membership/membership.ts";
+import type { Member } from "./membership/member.ts";
+import type { AgreedView } from "./message.ts";
+import type { RingLimits } from "./ring_machine.ts";
+
+/** One member, as another sees it. */
+export interface MemberStatus extends Member {
+  /** Whether there is a link to it. */
+  readonly linked: boolean;
+  /** When something was last heard of it, in milliseconds before now. */
+  readonly heardMsAgo: number;
+  /** The digest of the view that it last said to have. */
+  readonly view?: string;
+}
+
+/** Something that happened in the ring. */
+export interface Transition {
+  /** When, in RFC 3339. */
+  readonly at: string;
+  /** What, in a sentence. */
+  readonly what: string;
+  /** Particulars. */
+  readonly [field: string]: unknown;
+}
+
+/** The ring as one member sees it. */
+export interface RingStatus {
+  /** The member's own name. */
+  readonly name: string;
+  /** Why it shows nothing; absent if it shows what it owns. */
+  readonly closed?: Closed;
+  /** Who owns clusters: the digest is equal on members that agree. */
+  readonly view: { readonly digest: string; readonly members: readonly string[]; readonly settled: boolean };
+  /** The last view that all of its members agreed on. */
+  readonly agreed?: AgreedView;
+  /** All that are known, itself among them. */
+  readonly members: readonly MemberStatus[];
+  /** Clusters held: as owner, as standby, and others until they expire. */
+  readonly clusters: { readonly owned: number; readonly standby: number; readonly foreign: number };
+  /** Entries that others must still get, and copies that wait or are under way. */
+  readonly transfers: { readonly owed: number; readonly copies: number };
+  /** Pushes under way to other members, and what waits for the store, in bytes. */
+  readonly inFlight: {
+    readonly bytes: number;
+    readonly storeBytes: number;
+    readonly peers: Readonly<Record<string, { readonly requests: number; readonly bytes: number }>>;
+  };
+  /** The bounds of what may be in flight and wait. */
+  readonly limits: RingLimits;
+  /** What happened last, newest first. */
+  readonly transitions: readonly Transition[];
+}
+
+/** How many transitions are remembered. */
+export const MAX_TRANSITIONS = 64;
+
+/** Remembers the latest transitions. */
+export class Transitions {
+  readonly #latest: Transition[] = [];
+
+  /** The transitions, newest first. */
+  get latest(): readonly Transition[] {
+    return this.#latest.toReversed();
+  }
+
+  /** Remembers one more, and forgets the oldest if there are too many. */
+  add(transition: Transition): void {
+    this.#latest.push(transition);
+    if (this.#latest.length > MAX_TRANSITIONS) this.#latest.shift();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Dials a peer: TLS with our certificate, then a WebSocket.
+ *
+ * @module
+ */
+
+import { isIP } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+// @ts-types="./ws.d.ts"
+import { WebSocket } from "ws";
+import type { Address } from "../../common/options.ts";
+import { certificateNames } from "./certificate_names.ts";
+import { RING_PATH, RING_TLS_VERSION, webSocketOptions } from "./listener.ts";
+import type { RingCredentials } from "./ring_identity.ts";
+import type { TransportLimits } from "./transport_limits.ts";
+
+/** A WebSocket of one whom we dialled, and whose certificate is the cluster's. */
+export interface Callee {
+  /** Open. */
+  readonly webSocket: WebSocket;
+  /** What carries it. */
+  readonly socket: TLSSocket;
+  /** The DNS names in its certificate. */
+  readonly certificateNames: readonly string[];
+}
+
+/** How to dial. */
+export interface DialOptions {
+  /** Ours. */
+  readonly credentials: RingCredentials;
+  /** The limits. */
+  readonly limits: TransportLimits;
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+}
+
+/** Sentences for what an operator can mend. The platform's own stand for the rest. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  ENOTFOUND: "there is no such host",
+  // With TLS 1.3 the other end rejects our certificate after our part of the handshake.
+  ECONNRESET: "it closed the connection, perhaps as its --cluster-ca did not sign our certificate",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it wants a certificate and took none from us",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it does not speak TLS 1.3",
+  // Deno's for everything, Node's for the first.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "our --cluster-ca did not sign its certificate, or that has expired",
+  SELF_SIGNED_CERT_IN_CHAIN: "our --cluster-ca did not sign its certificate",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "our --cluster-ca did not sign its certificate",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+};
+
+/**
+ * Dials. Whom we reach is only known to be of the cluster: a member's certificate speaks for its name, not for its address.
+ *
+ * @throws {Error} if that comes to nothing, with a sentence that says why.
+ */
+export async function dialPeer(address: Address, { credentials, limits, signal }: DialOptions): Promise<Callee> {
+  const { hostname, port } = address;
+  // An address may come from a peer: nothing in it may make the URL another one.
+  if (!/^[\w.-]+$/.test(hostname) && !isIP(hostname)) throw new SyntaxError("write HOST:PORT");
+  const { promise, resolve, reject } = Promise.withResolvers<Callee>();
+  let socket: TLSSocket | undefined;
+  const webSocket = new WebSocket(`wss://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}${RING_PATH}`, {
+    ...webSocketOptions(limits),
+    handshakeTimeout: limits.helloTimeoutMs,
+    // Masks keep browsers from writing what a proxy takes for HTTP; here are neither, and no mask is quicker to apply.
+    generateMask: () => {},
+    createConnection: () =>
+      socket = connect({
+        host: hostname,
+        port,
+        servername: isIP(hostname) ? "" : hostname,
+        ...credentials,
+        minVersion: RING_TLS_VERSION,
+        rejectUnauthorized: true,
+        checkServerIdentity: () => undefined,
+      }),
+  });
+  const abandon = () => webSocket.terminate();
+  if (signal.aborted) abandon();
+  else signal.addEventListener("abort", abandon, { once: true });
+  const onError = (error: Error & { readonly code?: string }) => {
+    const sentence = signal.aborted ? signal.reason.message : SENTENCES[error.code ?? ""] ?? error.message;
+    reject(new Error(sentence, { cause: error }));
+  };
+  webSocket.on("error", onError);
+  webSocket.on("open", () => {
+    signal.removeEventListener("abort", abandon);
+    try {
+      const names = certificateNames(socket!.getPeerCertificate().raw);
+      resolve({ webSocket, socket: socket!, certificateNames: names });
+    } catch (error) {
+      webSocket.terminate();
+      reject(error);
+    }
+  });
+  return await promise;
+}

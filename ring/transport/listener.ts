@@ -1,0 +1,219 @@
+/**
+ * The ring's door: TLS connections of peers, each with a time limit until it is a link, and as many as there may be.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+// @ts-types="./ws.d.ts"
+import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
+import { addressBlock, plainAddress } from "../../common/http/connection_guard.ts";
+import { type Address, UsageError } from "../../common/options.ts";
+import { certificateNames } from "./certificate_names.ts";
+import { CLASS_LIMITS } from "../mesh.ts";
+import type { RingCredentials, RingIdentity } from "./ring_identity.ts";
+import type { Strangers } from "./strangers.ts";
+import type { TransportLimits } from "./transport_limits.ts";
+
+/** The path of the WebSocket. */
+export const RING_PATH = "/ring";
+
+/** Members run the same program: nothing older is needed. */
+export const RING_TLS_VERSION = "TLSv1.3";
+
+/** A WebSocket of one whose certificate is the cluster's. */
+export interface Caller {
+  /** Open. */
+  readonly webSocket: WebSocket;
+  /** What carries it. */
+  readonly socket: TLSSocket;
+  /** The remote address, without the port. */
+  readonly address: string;
+  /** The DNS names in its certificate. */
+  readonly certificateNames: readonly string[];
+  /** Ends the time limit: it has become a link. */
+  settle(): void;
+}
+
+/** How to listen. */
+export interface RingListenerOptions {
+  /** Where. */
+  readonly address: Address;
+  /** Ours, as it changes. */
+  readonly identity: RingIdentity;
+  /** The limits. */
+  readonly limits: TransportLimits;
+  /** Gets those who are turned away here. */
+  readonly strangers: Strangers;
+  /** Gets the others. */
+  readonly onCaller: (caller: Caller) => void;
+}
+
+/** A listener that runs. Disposing of it cuts all connections. */
+export interface RingListener extends AsyncDisposable {
+  /** The address that it is bound to. */
+  readonly hostname: string;
+  /** The port that it is bound to. */
+  readonly port: number;
+}
+
+/** What all WebSockets of the ring have in common, on either end. */
+export function webSocketOptions({ lingerMs }: TransportLimits): WebSocketSettings {
+  return {
+    perMessageDeflate: false,
+    maxPayload: CLASS_LIMITS.data.frameBytes,
+    // Ours come in one piece.
+    maxFragments: 16,
+    closeTimeout: lingerMs,
+  };
+}
+
+/**
+ * Listens for peers.
+ *
+ * @throws {UsageError} if the address cannot be listened on.
+ */
+export async function listenForPeers(options: RingListenerOptions): Promise<RingListener> {
+  const { address: { hostname, port }, identity, limits, strangers, onCaller } = options;
+  // The time limits are the gate's: each of the server's own would begin anew with each phase.
+  const times = { handshakeTimeout: 0, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
+  const requirePeer = { requestCert: true, rejectUnauthorized: true };
+  const server = createServer({ ...times, ...requirePeer, ...secureContext(identity.current), maxHeaderSize: 4_096 });
+  const gate = new Gate(limits, strangers);
+  const entries = new WeakMap<Duplex, Entry>();
+
+  // In front of the server's own listener, so that one who is not let in costs no handshake.
+  const [accept] = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    const entry = gate.enter(socket);
+    if (entry === undefined) return void socket.destroy();
+    entries.set(socket, entry);
+    accept.call(server, socket);
+  });
+  const turnAway = (socket: Wrapped, reason: string, message: string) => {
+    entries.get(socket._parent ?? socket)?.turnAway(reason, message);
+    socket.destroy();
+  };
+  server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Wrapped) => {
+    const { authorizationError } = socket;
+    if (error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") {
+      turnAway(socket, "no-certificate", "It shows no certificate");
+    } else if (authorizationError) {
+      const message = `Its certificate has expired, or --cluster-ca did not sign it: ${authorizationError}`;
+      turnAway(socket, "certificate", message);
+    } else turnAway(socket, "handshake", `The TLS handshake failed: ${error.message}`);
+  });
+  server.on("clientError", (error: Error, socket: Wrapped) => {
+    // Those of the handshake come here too, first.
+    if (socket.authorized) turnAway(socket, "http", `What it sends is not HTTP: ${error.message}`);
+  });
+  server.on("request", (request, response) => {
+    turnAway(request.socket as Wrapped, "http", "It asks for something else than the ring's WebSocket");
+    response.destroy();
+  });
+
+  const webSockets = new WebSocketServer({ ...webSocketOptions(limits), noServer: true, clientTracking: false });
+  server.on("upgrade", (request: IncomingMessage, duplex: Duplex, head: Uint8Array) => {
+    const socket = duplex as Wrapped, entry = entries.get(socket._parent ?? socket);
+    if (entry === undefined || request.url !== RING_PATH) {
+      return turnAway(socket, "http", "It asks for something else than the ring's WebSocket");
+    }
+    let names: readonly string[];
+    try {
+      names = certificateNames(socket.getPeerCertificate().raw);
+    } catch (error) {
+      return turnAway(socket, "certificate", (error as Error).message);
+    }
+    const { address } = entry;
+    webSockets.handleUpgrade(request, socket, head as never, (webSocket) => {
+      onCaller({ webSocket, socket, address, certificateNames: names, settle: () => entry.settle() });
+    });
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    const where = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    server.once("error", (cause) => reject(new UsageError(`Cannot listen on ${where}: ${cause.message}`, { cause })));
+    server.listen(port, hostname === "" ? undefined : hostname, resolve);
+  });
+  const unwatch = identity.onChange((credentials) => server.setSecureContext(secureContext(credentials)));
+  const bound = server.address() as AddressInfo;
+  return {
+    hostname: bound.address,
+    port: bound.port,
+    [Symbol.asyncDispose]: async () => {
+      unwatch();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      gate.close();
+      webSockets.close();
+      await closed;
+    },
+  };
+}
+
+/** A TLS socket of the listener's, and the socket that it wraps. */
+type Wrapped = TLSSocket & { readonly _parent?: Socket };
+
+/** `minVersion` goes with every change: without it the platform's own default comes back, which is older. */
+function secureContext({ ca, cert, key }: RingCredentials) {
+  return { ca, cert, key, minVersion: RING_TLS_VERSION } as const;
+}
+
+/** One who has come in and is no link yet. */
+interface Entry {
+  readonly address: string;
+  turnAway(reason: string, message: string): void;
+  settle(): void;
+}
+
+/** Lets connections in, so many in all and of each address, and for so long. */
+class Gate {
+  readonly #limits: TransportLimits;
+  readonly #strangers: Strangers;
+  readonly #sockets = new Set<Socket>();
+  readonly #perBlock = new Map<string, number>();
+  #closed = false;
+
+  constructor(limits: TransportLimits, strangers: Strangers) {
+    this.#limits = limits;
+    this.#strangers = strangers;
+  }
+
+  enter(socket: Socket): Entry | undefined {
+    const { maxConnections, maxConnectionsPerAddress, helloTimeoutMs } = this.#limits;
+    const address = plainAddress(socket.remoteAddress ?? ""), block = addressBlock(address);
+    const ofBlock = this.#perBlock.get(block) ?? 0;
+    if (this.#closed) return undefined;
+    if (this.#sockets.size >= maxConnections || ofBlock >= maxConnectionsPerAddress) {
+      this.#strangers.turnAway({ address, reason: "connections", message: "Too many connections are open" });
+      return undefined;
+    }
+    this.#sockets.add(socket);
+    this.#perBlock.set(block, ofBlock + 1);
+    let known = false;
+    const turnAway = (reason: string, message: string) => {
+      if (!known) this.#strangers.turnAway({ address, reason, message });
+      known = true;
+      socket.destroy();
+    };
+    const deadline = setTimeout(() => turnAway("timeout", "It took too long to become a link"), helloTimeoutMs);
+    socket.on("close", () => {
+      clearTimeout(deadline);
+      this.#sockets.delete(socket);
+      const left = this.#perBlock.get(block)! - 1;
+      if (left > 0) this.#perBlock.set(block, left);
+      else this.#perBlock.delete(block);
+    });
+    return { address, turnAway, settle: () => clearTimeout(deadline) };
+  }
+
+  /** Cuts all connections, and lets no more in. */
+  close(): void {
+    this.#closed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * The mesh over mutual-TLS WebSockets.
+ *
+ * @module
+ */
+
+import type { Registry } from "../../common/metrics.ts";
+import { explain } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import { type Address, address as addressKind } from "../../common/options.ts";
+import { type Callee, dialPeer } from "./dial.ts";
+import {
+  FRAME_VERSIONS,
+  type Greeting,
+  type Objection,
+  objectionTo,
+  type TokenKeyIds,
+  type VersionRange,
+} from "./hello.ts";
+import { Link, type LinkEnd, type LinkEvents, type LinkOptions } from "./link.ts";
+import { type Caller, listenForPeers, type RingListener } from "./listener.ts";
+import type { Hello, Mesh, MeshHandlers, MeshMessage, Refusal } from "../mesh.ts";
+import type { RingIdentity } from "./ring_identity.ts";
+import { Strangers } from "./strangers.ts";
+import { TRANSPORT_LIMITS, type TransportLimits } from "./transport_limits.ts";
+import { TransportMetrics } from "./transport_metrics.ts";
+
+/** What a {@linkcode Transport} works with. */
+export interface TransportOptions {
+  /** Where to listen. */
+  readonly address: Address;
+  /** What to say of ourselves; asked for with each connection. */
+  readonly hello: () => Hello;
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** The keys of our tokens. */
+  readonly keys: TokenKeyIds;
+  /** Our certificate and whom we trust. The caller disposes of it after the transport. */
+  readonly identity: RingIdentity;
+  /** The names of `--peer-allow`; all are let in if absent. */
+  readonly peerAllow?: ReadonlySet<string>;
+  /** Gets the metrics. */
+  readonly registry: Registry;
+  /** Gets a line for those who are turned away. */
+  readonly log: Logger;
+  /** Limits that differ from {@linkcode TRANSPORT_LIMITS}. */
+  readonly limits?: Partial<TransportLimits>;
+  /**
+   * The versions of the frames to speak.
+   *
+   * @default {FRAME_VERSIONS}
+   */
+  readonly versions?: VersionRange;
+  /**
+   * The time in milliseconds, from any origin; never goes back.
+   *
+   * @default {performance.now}
+   */
+  readonly now?: () => number;
+  /**
+   * A number from 0 to 1.
+   *
+   * @default {Math.random}
+   */
+  readonly random?: () => number;
+}
+
+/** A link as the status page shows it. */
+export interface LinkStatus {
+  /** The peer's name. */
+  readonly name: string;
+  /** Where it is dialled. */
+  readonly address: string;
+  /** Who dialled. */
+  readonly dialledBy: string;
+  /** Since when the connection stands, in milliseconds. */
+  readonly ageMs: number;
+  /** How long nothing has come on it, in milliseconds. */
+  readonly silentMs: number;
+  /** The version of the frames. */
+  readonly version: number;
+  /** Bytes that wait. */
+  readonly queued: { readonly control: number; readonly data: number };
+}
+
+/** A dial under way. */
+interface Dial {
+  /** Whether a handler is told how it ends: a renewal is our own affair. */
+  announced: boolean;
+  readonly abort: AbortController;
+  readonly deadline: ReturnType<typeof setTimeout>;
+  link?: Link;
+  /** Who says that it is linked with us already, which we have not heard of yet. */
+  waitsFor?: string;
+}
+
+/** {@linkcode Mesh} over `node:https` and npm:ws, with the certificates of a cluster of one's own. */
+export class Transport implements Mesh {
+  readonly #options: TransportOptions;
+  readonly #limits: TransportLimits;
+  readonly #now: () => number;
+  readonly #strangers: Strangers;
+  readonly #metrics: TransportMetrics;
+  /** Those that are up, by name. */
+  readonly #links = new Map<string, Link>();
+  /** All that are not closed, and when to renew them. */
+  readonly #open = new Map<Link, number>();
+  readonly #dials = new Map<string, Dial>();
+  readonly #events: LinkEvents;
+  #handlers: MeshHandlers | undefined;
+  #listener: RingListener | undefined;
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #sweptAt = 0;
+
+  /** Neither listens nor dials before it is started. */
+  constructor(options: TransportOptions) {
+    const { registry, log, limits, now = () => performance.now() } = options;
+    this.#options = options;
+    this.#limits = { ...TRANSPORT_LIMITS, ...limits };
+    this.#now = now;
+    this.#strangers = new Strangers({ registry, log, now });
+    this.#metrics = new TransportMetrics(registry, () => ({ links: this.#links.size, queued: this.#queued() }));
+    this.#events = {
+      judge: (link, theirs) => this.#judge(link, theirs),
+      up: (link) => this.#onUp(link),
+      message: (link, message) => this.#onMessage(link, message),
+      ended: (link, end) => this.#onEnded(link, end),
+    };
+  }
+
+  /** Where it listens: the port that was chosen if none was asked for. */
+  get address(): Address {
+    const { hostname, port } = this.#listener ?? this.#options.address;
+    return { hostname, port };
+  }
+
+  /** The links that are up. */
+  status(): LinkStatus[] {
+    const now = this.#now();
+    return Array.from(this.#links, ([name, link]) => ({
+      name,
+      address: link.mesh!.peer.address,
+      dialledBy: this.#diallerOf(link),
+      ageMs: now - link.since,
+      silentMs: link.silence(now),
+      version: link.version,
+      queued: { ...link.queued },
+    }));
+  }
+
+  /** Listens, and links from then on. Rejects if it cannot listen. */
+  async start(handlers: MeshHandlers): Promise<void> {
+    const { address, identity } = this.#options, limits = this.#limits;
+    this.#handlers = handlers;
+    const onCaller = (caller: Caller) => this.#onCaller(caller);
+    this.#listener = await listenForPeers({ address, identity, limits, strangers: this.#strangers, onCaller });
+    this.#sweptAt = this.#now();
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
+  }
+
+  /** Tries once to link with whoever is at the address. */
+  dial(address: string): void {
+    if (this.#handlers === undefined) return;
+    const under = this.#dials.get(address);
+    if (under) under.announced = true;
+    else this.#dial(address, { announced: true });
+  }
+
+  /** Queues a message; false if it will not be sent. */
+  send(name: string, message: MeshMessage): boolean {
+    return this.#links.get(name)?.send(message) ?? false;
+  }
+
+  /** Closes a link and says why. */
+  cut(name: string, refusal: Refusal): void {
+    const link = this.#links.get(name);
+    if (link === undefined) return;
+    this.#links.delete(name);
+    link.refuse(refusal);
+    queueMicrotask(() => this.#tell((handlers) => handlers.linkDown(link.mesh!, refusal.message)));
+  }
+
+  /** Sends what waits for a little while, closes all links, and stops listening. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#handlers = undefined;
+    clearInterval(this.#sweeper);
+    for (const address of this.#dials.keys()) this.#failDial(address, { code: "unreachable", message: "We stop" });
+    for (const link of this.#open.keys()) {
+      if (link.mesh === undefined) link.destroy();
+      else link.finish();
+    }
+    await Promise.all(Array.from(this.#open.keys(), ({ closed }) => closed));
+    this.#links.clear();
+    await this.#listener?.[Symbol.asyncDispose]();
+  }
+
+  #dial(address: string, { announced }: { announced: boolean }): void {
+    const abort = new AbortController();
+    const overdue = () => this.#failDial(address, { code: "unreachable", message: "It took too long" });
+    const dial: Dial = { announced, abort, deadline: setTimeout(overdue, this.#limits.helloTimeoutMs) };
+    this.#dials.set(address, dial);
+    void this.#connect(address, dial);
+  }
+
+  async #connect(address: string, dial: Dial): Promise<void> {
+    try {
+      const callee = await this.#reach(address, dial);
+      if (dial.abort.signal.aborted) return callee.webSocket.terminate();
+      const settle = () => clearTimeout(dial.deadline);
+      dial.link = this.#adopt({ ...callee, address, dialled: address, settle });
+    } catch (error) {
+      if (dial.abort.signal.aborted) return;
+      this.#failDial(address, { code: "unreachable", message: `Cannot reach ${address}: ${(error as Error).message}` });
+    }
+  }
+
+  async #reach(address: string, { abort: { signal } }: Dial): Promise<Callee> {
+    const limits = this.#limits, { identity } = this.#options;
+    if (this.#dials.size > limits.maxDials) throw new Error("too many dials are under way");
+    return await dialPeer(addressKind.read([address]), { credentials: identity.current, limits, signal });
+  }
+
+  #onCaller(caller: Caller): void {
+    if (this.#handlers === undefined) caller.webSocket.terminate();
+    else this.#adopt(caller);
+  }
+
+  #adopt(
+    connection: Pick<LinkOptions, "webSocket" | "socket" | "address" | "certificateNames" | "dialled" | "settle">,
+  ) {
+    const { hello, cluster, keys, versions = FRAME_VERSIONS, random = Math.random } = this.#options;
+    const ours: Greeting = { ...hello(), cluster, keys, versions };
+    const limits = this.#limits, metrics = this.#metrics, now = this.#now, events = this.#events;
+    const link = new Link({ ...connection, ours, limits, metrics, now, events });
+    // Not all that came up together are renewed together.
+    this.#open.set(link, link.since + limits.renewMs * (0.9 + 0.1 * random()));
+    void link.closed.then(() => this.#open.delete(link));
+    return link;
+  }
+
+  #judge(link: Link, theirs: Greeting): Objection | undefined {
+    const { options: { ours, certificateNames } } = link, { peerAllow } = this.#options;
+    const objection = objectionTo({ theirs, ours, certificateNames, peerAllow });
+    if (objection) return objection;
+    const old = this.#links.get(theirs.name);
+    if (old?.peer?.boot === theirs.boot && !this.#prefers(link, old)) return duplicateFor(ours.name);
+    if (old === undefined && this.#links.size >= this.#limits.maxLinks) {
+      return { code: "unreachable", reason: "links", message: `${ours.name} has as many links as it may` };
+    }
+    // Without handlers, or with those that fail, nobody is let in.
+    let refusal: Refusal | undefined = { code: "unreachable", message: `${ours.name} stops` };
+    this.#tell((handlers) => refusal = handlers.admit(helloOf(theirs)));
+    return refusal && { ...(refusal as Refusal), reason: "not-admitted" };
+  }
+
+  #onUp(link: Link): void {
+    const { dialled } = link.options, theirs = link.peer!, { name } = theirs, old = this.#links.get(name);
+    const again = old?.peer?.boot === theirs.boot;
+    // Another one may have come up since the HELLO. The peer may use this one until it sees the other.
+    if (old && again && !this.#prefers(link, old)) {
+      link.mesh = old.mesh;
+      link.finish({ yielding: old.options.dialled !== undefined });
+      if (dialled !== undefined) this.#endDial(dialled, old);
+      return;
+    }
+    this.#links.set(name, link);
+    link.mesh = again ? old!.mesh : { peer: helloOf(theirs), ...(dialled === undefined ? {} : { dialled }) };
+    if (old && again) {
+      link.inherit(old);
+      // The one who was dialled ends the old link, since by then both know of the new one.
+      if (old.silence(this.#now()) > this.#limits.freshMs) old.destroy();
+      else old.finish({ yielding: dialled !== undefined });
+    } else {
+      if (old) {
+        old.refuse({ code: "name-taken", message: `Another process goes by the name ${name} now` });
+        this.#tell((handlers) => handlers.linkDown(old.mesh!, "The member has restarted"));
+      }
+      this.#tell((handlers) => handlers.linkUp(link.mesh!));
+    }
+    if (dialled !== undefined) this.#endDial(dialled, link, { silent: !again });
+    for (const [address, { waitsFor }] of this.#dials) if (waitsFor === name) this.#endDial(address, link);
+  }
+
+  #onMessage(link: Link, message: MeshMessage): void {
+    const { name, boot } = link.peer!, current = this.#links.get(name);
+    // What still comes on a link that was replaced counts as long as it is of the same process.
+    if (current?.peer?.boot === boot) this.#tell((handlers) => handlers.message(current.mesh!, message));
+  }
+
+  #onEnded(link: Link, { message, fault, farewell }: LinkEnd): void {
+    const { address, dialled, certificateNames } = link.options;
+    const claimed = link.peer?.name, name = certificateNames.find((name) => name === claimed);
+    // One of the seeds may be our own address: who dials itself is no stranger.
+    const isStranger = fault !== undefined && fault !== "self";
+    if (isStranger) this.#strangers.turnAway({ address, name, reason: fault, message });
+    if (name !== undefined && this.#links.get(name) === link) {
+      this.#links.delete(name);
+      this.#tell((handlers) => handlers.linkDown(link.mesh!, message));
+    } else if (dialled !== undefined && this.#dials.get(dialled)?.link === link) {
+      this.#onDialEnded(dialled, link, { message, farewell });
+    }
+  }
+
+  #onDialEnded(address: string, { peer, options: { certificateNames } }: Link, { message, farewell }: LinkEnd): void {
+    const code = farewell?.code ?? "unreachable";
+    if (code !== "duplicate") return this.#failDial(address, { code, message });
+    const linked = peer?.name ?? certificateNames.find((name) => name === farewell?.name);
+    const there = linked === undefined ? undefined : this.#links.get(linked);
+    if (there) this.#endDial(address, there);
+    else this.#dials.get(address)!.waitsFor = linked;
+  }
+
+  /** The dial came to a link. */
+  #endDial(address: string, link: Link, { silent = false }: { silent?: boolean } = {}): void {
+    const dial = this.#dials.get(address);
+    if (dial === undefined) return;
+    this.#dials.delete(address);
+    clearTimeout(dial.deadline);
+    this.#metrics.dialled("up");
+    if (silent || !dial.announced) return;
+    link.mesh = { peer: link.mesh!.peer, dialled: address };
+    this.#tell((handlers) => handlers.linkUp(link.mesh!));
+  }
+
+  /** The dial came to nothing. */
+  #failDial(address: string, refusal: Refusal): void {
+    const dial = this.#dials.get(address);
+    if (dial === undefined) return;
+    this.#dials.delete(address);
+    clearTimeout(dial.deadline);
+    dial.abort.abort(new Error(refusal.message));
+    dial.link?.destroy();
+    this.#metrics.dialled(refusal.code);
+    if (dial.announced) return this.#tell((handlers) => handlers.dialFailed(address, refusal));
+    const retryAt = this.#now() + this.#limits.renewMs / 100;
+    for (const link of this.#links.values()) if (link.options.dialled === address) this.#open.set(link, retryAt);
+    this.#options.log.warn("Cannot renew a link to a peer and tries again", { address, error: refusal.message });
+  }
+
+  /** Whether a new link takes the place of one to the same process. Both ends come to the same answer. */
+  #prefers(newer: Link, old: Link): boolean {
+    if (old.silence(this.#now()) > this.#limits.freshMs) return true;
+    const [ofNewer, ofOld] = [newer, old].map((link) => this.#diallerOf(link));
+    return ofNewer === ofOld || ofNewer < ofOld;
+  }
+
+  #diallerOf({ options: { dialled, ours }, peer }: Link): string {
+    return dialled === undefined ? peer!.name : ours.name;
+  }
+
+  #sweep(): void {
+    const now = this.#now(), late = now - this.#sweptAt > 2 * sweepIntervalMs(this.#limits) + 1_000;
+    this.#sweptAt = now;
+    for (const [link, renewAt] of this.#open) {
+      if (late) link.excuse(now);
+      else link.sweep(now);
+      if (now >= renewAt && this.#links.get(link.peer?.name ?? "") === link) this.#renew(link, now);
+    }
+  }
+
+  #renew(link: Link, now: number): void {
+    const { options: { dialled }, peer } = link;
+    if (now - link.since >= 2 * this.#limits.renewMs) {
+      this.cut(peer!.name, { code: "unreachable", message: "The link is too old, and could not be renewed" });
+    } else if (dialled !== undefined && !this.#dials.has(dialled)) this.#dial(dialled, { announced: false });
+  }
+
+  #queued(): { control: number; data: number } {
+    const sum = { control: 0, data: 0 };
+    for (const { queued: { control, data } } of this.#links.values()) {
+      sum.control += control;
+      sum.data += data;
+    }
+    return sum;
+  }
+
+  #tell(event: (handlers: MeshHandlers) => void): void {
+    try {
+      if (this.#handlers) event(this.#handlers);
+    } catch (error) {
+      this.#options.log.error("A handler of the ring's messages failed", { error: explain(error) });
+    }
+  }
+}
+
+function sweepIntervalMs({ pingMs, renewMs }: TransportLimits): number {
+  return Math.min(1_000, Math.max(10, Math.min(pingMs, renewMs) / 8));
+}
+
+function duplicateFor(name: string): Objection {
+  return { code: "duplicate", reason: "duplicate", message: `${name} is linked with this process already`, name };
+}
+
+function helloOf({ name, boot, incarnation, address, host }: Hello): Hello {
+  return { name, boot, incarnation, address, host };
+}

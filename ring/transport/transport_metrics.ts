@@ -1,0 +1,112 @@
+/**
+ * What is counted of the ring's transport.
+ *
+ * @module
+ */
+
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "../../common/metrics.ts";
+import type { MessageClass } from "../mesh.ts";
+
+/** The transport's metrics, registered once. */
+export class TransportMetrics {
+  readonly #received: { readonly frames: Counter.Internal; readonly bytes: Counter.Internal };
+  readonly #sent: { readonly frames: Counter.Internal; readonly bytes: Counter.Internal };
+  readonly #dials: Counter<"result">;
+  readonly #malformed: Counter;
+  readonly #ignored: Counter;
+  readonly #refusedSends: Counter<"class">;
+
+  /** Registers the metrics. `state` tells what there is now. */
+  constructor(
+    registry: Registry,
+    state: () => { readonly links: number; readonly queued: Readonly<Record<MessageClass, number>> },
+  ) {
+    const registers = [registry];
+    const bytes = new Counter({
+      name: "telemeter_ring_frame_bytes_total",
+      help: "Bytes of frames exchanged with peers, by direction.",
+      labelNames: ["direction"],
+      registers,
+    });
+    const frames = new Counter({
+      name: "telemeter_ring_frames_total",
+      help: "Frames exchanged with peers, by direction.",
+      labelNames: ["direction"],
+      registers,
+    });
+    this.#received = { frames: frames.labels("received"), bytes: bytes.labels("received") };
+    this.#sent = { frames: frames.labels("sent"), bytes: bytes.labels("sent") };
+    this.#dials = new Counter({
+      name: "telemeter_ring_dials_total",
+      help: "Dials to peers by result: up, or why there was no link.",
+      labelNames: ["result"],
+      registers,
+    });
+    this.#malformed = new Counter({
+      name: "telemeter_ring_malformed_frames_total",
+      help: "Frames from peers that could not be read.",
+      registers,
+    });
+    this.#ignored = new Counter({
+      name: "telemeter_ring_ignored_frames_total",
+      help: "Frames from peers of a type that this version does not know.",
+      registers,
+    });
+    this.#refusedSends = new Counter({
+      name: "telemeter_ring_queue_full_total",
+      help: "Messages not sent as too much waits for their peer already, by class.",
+      labelNames: ["class"],
+      registers,
+    });
+    new Gauge({
+      name: "telemeter_ring_links",
+      help: "Links to peers that are up.",
+      registers,
+      collect() {
+        this.set(state().links);
+      },
+    });
+    new Gauge({
+      name: "telemeter_ring_queued_bytes",
+      help: "Bytes that wait to be sent to peers, by class.",
+      labelNames: ["class"],
+      registers,
+      collect() {
+        for (const [kind, bytes] of Object.entries(state().queued)) this.set({ class: kind }, bytes);
+      },
+    });
+  }
+
+  /** Counts a frame that came. */
+  received(bytes: number): void {
+    this.#received.frames.inc();
+    this.#received.bytes.inc(bytes);
+  }
+
+  /** Counts a frame that was handed to the socket. */
+  sent(bytes: number): void {
+    this.#sent.frames.inc();
+    this.#sent.bytes.inc(bytes);
+  }
+
+  /** Counts the end of a dial. */
+  dialled(result: string): void {
+    this.#dials.inc({ result });
+  }
+
+  /** Counts a frame that could not be read. */
+  malformed(): void {
+    this.#malformed.inc();
+  }
+
+  /** Counts a frame of an unknown type. */
+  ignored(): void {
+    this.#ignored.inc();
+  }
+
+  /** Counts a message for which there was no room. */
+  queueFull(kind: MessageClass): void {
+    this.#refusedSends.inc({ class: kind });
+  }
+}

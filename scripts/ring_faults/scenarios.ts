@@ -1,0 +1,195 @@
+/**
+ * What may befall the servers of a ring, with pushes under way all the time.
+ *
+ * @module
+ */
+
+import type { RingServer } from "./ring_servers.ts";
+import type { Scenario, Trial } from "./trial.ts";
+
+/** For how long nothing happens when that is what is tried, in milliseconds. */
+const QUIET_MS = 10_000;
+/** How long the pushes get to reach the standby before what held them is deleted, in milliseconds. */
+const COPY_MS = 2_000;
+
+/** All of them. */
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "nothing",
+    servers: 3,
+    act: async (trial) => {
+      await trial.pass(QUIET_MS);
+      await trial.whole("nothing happened");
+    },
+  },
+  {
+    name: "kill",
+    servers: 3,
+    act: async (trial) => {
+      const [, victim] = trial.servers;
+      await crash(trial, victim);
+      await trial.whole("kill -9 of one of three");
+      trial.pusher.thaw();
+      await restart(victim);
+      await trial.whole("its restart");
+    },
+  },
+  {
+    name: "kill-two",
+    servers: 5,
+    act: async (trial) => {
+      const [, , ...victims] = trial.servers;
+      const [one, other] = victims;
+      await Promise.all([crash(trial, one), other.kill()]);
+      // What both owner and standby held is shown again once one of them is back.
+      await trial.pass(QUIET_MS);
+      await restart(one);
+      await restart(other);
+      await trial.whole("kill -9 of two of five, and their restart");
+      trial.pusher.thaw();
+      await trial.whole("pushes go on");
+    },
+  },
+  {
+    name: "fence",
+    servers: 3,
+    act: async (trial) => {
+      const [survivor, ...victims] = trial.servers;
+      await trial.pusher.freezeHalf();
+      await Promise.all(victims.map((victim) => victim.kill()));
+      await trial.pass(QUIET_MS);
+      const response = await fetch(new URL("federate", survivor.internal));
+      const text = await response.text();
+      if (response.status !== 503) {
+        throw new Error(`One of three shows a page although it is alone: ${text.slice(0, 99)}`);
+      }
+      await Promise.all(victims.map(restart));
+      await trial.whole("one of three was alone, and showed nothing");
+    },
+  },
+  { name: "pause-3s", servers: 3, act: (trial) => paused(trial, 3_000) },
+  { name: "pause-15s", servers: 3, act: (trial) => paused(trial, 15_000) },
+  {
+    name: "join",
+    servers: 5,
+    begin: 3,
+    act: async (trial) => {
+      for (const joiner of trial.servers.slice(3)) {
+        await restart(joiner);
+        await trial.whole(`${joiner.name} joined`);
+      }
+    },
+  },
+  {
+    name: "leave",
+    servers: 4,
+    act: async (trial) => {
+      const [leaver] = trial.servers;
+      await trial.pusher.freezeHalf();
+      await leaver.stop();
+      await trial.whole("one of four left");
+    },
+  },
+  {
+    name: "kill-all",
+    servers: 3,
+    act: async (trial) => {
+      await trial.pusher.freezeHalf();
+      await Promise.all(trial.servers.map((server) => server.kill()));
+      await Promise.all(trial.servers.map((server) => restart(server)));
+      await trial.whole("kill -9 of all, and their restart");
+    },
+  },
+  {
+    name: "rolling-restart",
+    servers: 3,
+    act: async (trial) => {
+      await trial.pusher.freezeHalf();
+      for (const server of trial.servers) {
+        await server.stop();
+        await restart(server);
+        await trial.whole(`${server.name} restarted`);
+      }
+    },
+  },
+  {
+    name: "lost-store",
+    servers: 3,
+    act: async (trial) => {
+      const [, victim] = trial.servers;
+      await trial.pusher.freezeHalf();
+      // Before the standby has its copy, what was acknowledged is on one disk alone.
+      await trial.pass(COPY_MS);
+      await victim.kill();
+      await victim.deleteStore();
+      await restart(victim);
+      await trial.whole("kill -9 of one of three, and its restart without its store");
+    },
+  },
+  {
+    name: "two-of-one-name",
+    servers: 3,
+    act: async (trial) => {
+      const second = await impersonate(trial);
+      await trial.pass(QUIET_MS);
+      await trial.whole("a second process of one name was refused, and goes on trying");
+      await second.kill();
+      await trial.whole("it is gone");
+    },
+  },
+];
+
+/** The short one, for each run of the tests. */
+export const SHORT_SCENARIO: Scenario = {
+  name: "short",
+  servers: 3,
+  act: async (trial) => {
+    const [one, other, victim] = trial.servers;
+    const second = await impersonate(trial);
+    await trial.whole("a second process of one name was refused");
+    await second.kill();
+    other.pause();
+    await trial.pass(3_000);
+    other.resume();
+    await trial.whole("one of three paused for 3 s");
+    trial.pusher.thaw();
+    await one.stop();
+    await restart(one);
+    await trial.whole("one of three left, and came back");
+    await crash(trial, victim);
+    await trial.whole("kill -9 of one of three");
+    await restart(victim);
+    await trial.whole("its restart");
+  },
+};
+
+/** Starts a second server with the name of one that runs, and waits until it is told so. */
+async function impersonate({ ring, servers: [, twin] }: Trial): Promise<RingServer> {
+  const second = ring.twin(twin);
+  second.launch();
+  await second.child.line(/is in use by a process|is alive as/);
+  return second;
+}
+
+/** Kills a server, and freezes half of the clusters at that moment: what was acknowledged of them must come back by itself. */
+async function crash({ pusher }: Trial, victim: RingServer): Promise<void> {
+  await victim.kill();
+  await pusher.freezeHalf();
+}
+
+async function restart(server: RingServer): Promise<void> {
+  server.launch();
+  await server.ready();
+}
+
+async function paused(trial: Trial, ms: number): Promise<void> {
+  const [, victim] = trial.servers;
+  victim.pause();
+  await trial.pusher.freezeHalf();
+  await trial.pass(ms);
+  victim.resume();
+  await trial.whole(`one of three paused for ${ms / 1_000} s`);
+  trial.pusher.thaw();
+  await trial.pass(3_000);
+  await trial.whole("pushes go on");
+}

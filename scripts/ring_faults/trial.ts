@@ -1,0 +1,133 @@
+/**
+ * One scenario, tried on servers of its own: what it took, and what was seen meanwhile.
+ *
+ * @module
+ */
+
+import { Observer } from "./observer.ts";
+import { Pusher } from "./pusher.ts";
+import { type RingServer, RingServers } from "./ring_servers.ts";
+import { ShownAccount, type ShownTotals } from "./shown_account.ts";
+
+/** How large a trial is. */
+export interface TrialScale {
+  /** Clusters that push. */
+  readonly clusters: number;
+  /** Pushes a second, of all clusters together. */
+  readonly pushesPerSecond: number;
+  /** Ends the trial early, with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a scenario works with. */
+export interface Trial {
+  /** The ring. */
+  readonly ring: RingServers;
+  /** Its servers. */
+  readonly servers: readonly RingServer[];
+  /** The clients. */
+  readonly pusher: Pusher;
+  /** Lets time pass in which things happen by themselves. */
+  pass(ms: number): Promise<void>;
+  /** Waits until each cluster is shown by exactly one server, nothing acknowledged is lost, and notes how long that took. */
+  whole(after: string): Promise<void>;
+}
+
+/** Something that befalls a ring. */
+export interface Scenario {
+  /** What it is called on the command line. */
+  readonly name: string;
+  /** How many servers there are. */
+  readonly servers: number;
+  /** How many of them are there from the start. @default all */
+  readonly begin?: number;
+  /** Makes it happen. All servers are ready before, and what it waits for is that the ring is whole again. */
+  act(trial: Trial): Promise<void>;
+}
+
+/** What became of a scenario. */
+export interface Verdict {
+  /** The scenario. */
+  readonly name: string;
+  /** What there was to wait for, and for how long it took from the wait before, in seconds. */
+  readonly waits: readonly { readonly after: string; readonly seconds: number }[];
+  /** What was seen on the pages. */
+  readonly shown: ShownTotals;
+  /** Pushes by answer. */
+  readonly answers: ReadonlyMap<string, number>;
+  /** The slowest acknowledged push, in milliseconds. */
+  readonly slowestMs: number;
+  /** Why the ring did not become whole, or what was shown that must not be. */
+  readonly failure?: string;
+  /** The last lines of each server's log. */
+  readonly logs: readonly string[];
+}
+
+/** Within which time a ring must be whole again after anything, in milliseconds. */
+const WHOLE_MS = 75_000;
+/** How much of each log is shown of a trial that failed. */
+const LOG_LINES = 60;
+
+/** Tries a scenario. */
+export async function tryScenario(scenario: Scenario, scale: TrialScale): Promise<Verdict> {
+  const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
+  await using ring = await RingServers.create({ names });
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(scale.signal?.reason);
+  scale.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([tryOn(ring, scenario, scale), stopped]);
+  } finally {
+    scale.signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function tryOn(
+  ring: RingServers,
+  { name, begin, act }: Scenario,
+  { clusters, pushesPerSecond }: TrialScale,
+): Promise<Verdict> {
+  const { servers } = ring;
+  const pusher = new Pusher({
+    servers: servers.map(({ external }) => external),
+    token: (id) => ring.token(id),
+    clusters,
+    pushesPerSecond,
+  });
+  const waits: { after: string; seconds: number }[] = [];
+  let sinceMs = performance.now();
+  try {
+    await ring.start(servers.slice(0, begin));
+    await pusher.pushAll();
+    await using observer = new Observer(servers, pusher.acknowledged);
+    await observer.untilWhole({ timeoutMs: WHOLE_MS });
+    observer.account = new ShownAccount(performance.now());
+    pusher.start();
+    sinceMs = performance.now();
+    const trial: Trial = {
+      ring,
+      servers,
+      pusher,
+      pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      whole: async (after) => {
+        await observer.untilWhole({ timeoutMs: WHOLE_MS });
+        waits.push({ after, seconds: (performance.now() - sinceMs) / 1_000 });
+        sinceMs = performance.now();
+      },
+    };
+    let failure: string | undefined;
+    try {
+      await act(trial);
+      await pusher.stop();
+      await trial.whole("the last push");
+    } catch (error) {
+      failure = (error as Error).message;
+    }
+    const { answers, slowestMs } = pusher, shown = observer.account.totals;
+    if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";
+    const logs = servers.map((server) => `--- the last lines of ${server.name}\n${server.tail(LOG_LINES)}`);
+    return { name, waits, shown, answers, slowestMs, failure, logs };
+  } finally {
+    await pusher.stop();
+  }
+}

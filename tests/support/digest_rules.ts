@@ -1,0 +1,21 @@
+/**
+ * The rules by which tests digest pushes that are not about rules.
+ *
+ * @module
+ */
+
+import type { DigestRules } from "../../server/ingest/digest.ts";
+
+/** Nothing is set, elided or left out, and the limits are small enough to be met. */
+export const DIGEST_RULES: DigestRules = {
+  set: new Map(),
+  elide: new Set(),
+  always: new Set(),
+  maxLabelBytes: 255,
+  maxNameBytes: 255,
+  maxTextBytes: 1e6,
+  maxAgeMs: 86_400_000,
+  maxAheadMs: 600_000,
+  limits: { maxFamilies: 100, maxSeries: 100, maxLabels: 16 },
+  limitBytes: 20_000,
+};

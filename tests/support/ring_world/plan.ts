@@ -1,0 +1,86 @@
+/**
+ * What is to happen in a simulated world: a list of faults, each of which ends by itself, so that a list without one of them is
+ * as good a plan.
+ *
+ * @module
+ */
+
+/** A machine that may run a member. */
+export interface PlannedNode {
+  /** The member's name; two nodes may bear the same. */
+  readonly name: string;
+  /** The host that it says it runs on. */
+  readonly host: string;
+  /** How far its wall clock is off, in milliseconds. */
+  readonly wallOffsetMs: number;
+  /** When it first starts; never by itself if absent. */
+  readonly startAt?: number;
+}
+
+/** Something that goes wrong, or is done, from a time on and for a while. Nodes are meant by their index. */
+export type Fault =
+  & {
+    /** When it begins. */
+    readonly at: number;
+    /** How long it lasts, in milliseconds. */
+    readonly ms: number;
+  }
+  & (
+    /** The process dies and is started again at the end; with `power` its peers do not see its links end. */
+    | { readonly kind: "crash"; readonly node: number; readonly power?: true; readonly wipe?: true }
+    /** SIGTERM; started again once it has left and the time is over, or else its storage is deleted. */
+    | { readonly kind: "leave"; readonly node: number; readonly forGood?: true; readonly wipe?: true }
+    /** SIGSTOP and SIGCONT. */
+    | { readonly kind: "stop"; readonly node: number }
+    /** Starts a node that is not running; at the end it is killed, unless it is to stay. */
+    | { readonly kind: "start"; readonly node: number; readonly stays: boolean }
+    /** Nothing gets from these nodes to those. */
+    | { readonly kind: "cut"; readonly from: readonly number[]; readonly to: readonly number[] }
+    /** Everything takes longer from these nodes to those. */
+    | {
+      readonly kind: "delay";
+      readonly from: readonly number[];
+      readonly to: readonly number[];
+      readonly delayMs: number;
+    }
+    /** The links between two nodes break. */
+    | { readonly kind: "reset"; readonly between: readonly [number, number] }
+    /** Nothing can be written. */
+    | { readonly kind: "full"; readonly node: number }
+    /** Writing takes longer. */
+    | { readonly kind: "slow"; readonly node: number; readonly slownessMs: number }
+  );
+
+/** A whole run. */
+export interface Plan {
+  /** What all chance follows from. */
+  readonly seed: number;
+  /** The name of the scenario. */
+  readonly scenario: string;
+  readonly nodes: readonly PlannedNode[];
+  readonly faults: readonly Fault[];
+  /** How many clusters push. */
+  readonly clusters: number;
+  /** The mean time between two pushes of a cluster, in milliseconds. */
+  readonly pushEveryMs: number;
+  /** How long an entry holds, in milliseconds. */
+  readonly ttlMs: number;
+  /** How long a message takes at least, and up to how much longer, in milliseconds. */
+  readonly delayMs: number;
+  /** How many bytes a push has. */
+  readonly pushBytes: number;
+  /** Bounds of every member. */
+  readonly limits: { readonly peerRequests: number; readonly pendingBytes: number; readonly totalBytes: number };
+  /** Whether the seeds are one address that stands for all. */
+  readonly balanced: boolean;
+  /** How likely a push is one that the store refuses. */
+  readonly poison: number;
+}
+
+/** For how long clients push at least, in milliseconds. */
+const PUSHING_MS = 60_000;
+
+/** When all faults are over. */
+export function healedAt({ faults }: Plan): number {
+  return Math.max(PUSHING_MS, ...faults.map(({ at, ms }) => at + ms));
+}
