@@ -14,6 +14,7 @@ import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { checkPoints, type DistributionType, DistributionWriter, SUFFIXES } from "./distribution.ts";
+import { FamilyNames } from "./family_names.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
@@ -26,8 +27,6 @@ const MAX_IDENTITIES = 16;
 const NO_LIMIT = 0xffffffff;
 
 const encoder = new TextEncoder();
-// A byte order mark is no part of any name, and not to be passed over.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The family at hand. */
 interface Family {
@@ -47,6 +46,7 @@ export class Ingester {
   readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
   /** By the kernel's number. */
   readonly #shapes: LabelShape[] = [];
+  readonly #names = new FamilyNames();
   readonly #out: LineWriter;
   readonly #distributions: DistributionWriter;
   #tokenCount = 0;
@@ -213,8 +213,8 @@ export class Ingester {
     if (end - start > maxNameBytes) {
       throw invalid("family_name", `a family name is longer than ${maxNameBytes} bytes`, start);
     }
-    const name = decoder.decode(this.#reader.bytes.subarray(start, end));
-    if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
+    const name = this.#names.read(this.#reader.bytes, start, end);
+    if (name === undefined) {
       throw invalid("family_name", "a family has no name, or one outside [a-zA-Z_:][a-zA-Z0-9_:]*", start);
     }
     return name;
@@ -392,18 +392,15 @@ function isDistribution(type: MetricType): type is DistributionType {
 
 /** Refuses families whose lines would take each other's names: `x_count` beside a summary `x`, or two types of one name. */
 function claim(claims: Map<string, string>, { name, type, at }: { name: string; type: MetricType; at: number }) {
-  const kind = isDistribution(type) ? type : "simple";
-  const taken = [name, ...isDistribution(type) ? SUFFIXES[type].map((suffix) => name + suffix) : []];
-  for (const each of taken) {
-    const wanted = each === name ? kind : `part of ${name}`;
-    const other = claims.get(each);
-    if (other !== undefined && other !== wanted) {
-      throw invalid(
-        "family_collision",
-        `families take the name ${each} twice, as ${other} and as ${wanted}`,
-        at,
-      );
-    }
-    claims.set(each, wanted);
+  take(claims, name, { wanted: isDistribution(type) ? type : "simple", at });
+  if (!isDistribution(type)) return;
+  for (const suffix of SUFFIXES[type]) take(claims, name + suffix, { wanted: `part of ${name}`, at });
+}
+
+function take(claims: Map<string, string>, name: string, { wanted, at }: { wanted: string; at: number }) {
+  const other = claims.get(name);
+  if (other === undefined) claims.set(name, wanted);
+  else if (other !== wanted) {
+    throw invalid("family_collision", `families take the name ${name} twice, as ${other} and as ${wanted}`, at);
   }
 }
