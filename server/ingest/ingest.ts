@@ -13,8 +13,8 @@ import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
 import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
+import { BytesMap } from "./bytes_map.ts";
 import { checkPoints, type DistributionType, DistributionWriter, SUFFIXES } from "./distribution.ts";
-import { FamilyNames } from "./family_names.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
@@ -26,7 +26,12 @@ const MAX_IDENTITIES = 16;
 /** What the kernel takes for no limit. */
 const NO_LIMIT = 0xffffffff;
 
+/** Names of families that are kept as strings, as most clusters have the same ones. */
+const MAX_NAMES = 10_000;
+
 const encoder = new TextEncoder();
+// A byte order mark is no part of any name, and not to be passed over.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The family at hand. */
 interface Family {
@@ -46,7 +51,7 @@ export class Ingester {
   readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
   /** By the kernel's number. */
   readonly #shapes: LabelShape[] = [];
-  readonly #names = new FamilyNames();
+  readonly #names = new BytesMap<string>(MAX_NAMES);
   readonly #out: LineWriter;
   readonly #distributions: DistributionWriter;
   #tokenCount = 0;
@@ -213,10 +218,14 @@ export class Ingester {
     if (end - start > maxNameBytes) {
       throw invalid("family_name", `a family name is longer than ${maxNameBytes} bytes`, start);
     }
-    const name = this.#names.read(this.#reader.bytes, start, end);
-    if (name === undefined) {
+    const known = this.#names.get(this.#reader.bytes, start, end);
+    if (known !== undefined) return known;
+    const bytes = this.#reader.bytes.subarray(start, end);
+    const name = decoder.decode(bytes);
+    if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
       throw invalid("family_name", "a family has no name, or one outside [a-zA-Z_:][a-zA-Z0-9_:]*", start);
     }
+    this.#names.set(bytes, name);
     return name;
   }
 
