@@ -363,7 +363,10 @@ export class Membership {
       this.#turn = new JoinTurn({ now, flaps: this.#saved.flaps });
       this.#settlement.lost(now);
     }
-    if (incarnation > this.#saved.incarnation) this.#save({ incarnation: incarnation + INCARNATION_RESERVE });
+    // While half of the reserve is left, so that what is in use has long been kept.
+    if (incarnation > this.#saved.incarnation - INCARNATION_RESERVE / 2) {
+      this.#save({ incarnation: incarnation + INCARNATION_RESERVE });
+    }
   }
 
   // --- what time brings ---
