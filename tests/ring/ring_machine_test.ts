@@ -1,7 +1,8 @@
 /** A few members as machines, in a world without faults but for those that a test makes. The simulator makes all others. */
 
 import assert from "node:assert/strict";
-import { STALL_MS } from "../../ring/membership/membership.ts";
+import { TICK_MS } from "../../ring/effect.ts";
+import { QUIET_AFTER_STALL_MS, STALL_MS } from "../../ring/membership/membership.ts";
 import { MAX_MALFORMED } from "../../ring/ring_machine.ts";
 import { type MachineMember, RingMachines } from "../support/ring_machines.ts";
 
@@ -169,6 +170,22 @@ Deno.test("RingMachine: after an own stall it shows nothing until the others con
   assert.ok(a.machine.membership.rows.every(({ status }) => status === "ALIVE"));
   assert.equal(b.machine.closed(world.clock.now), undefined);
 });
+
+for (const [names, what] of [["ab", "of one that knew another"], ["a", "of one that never knew anybody"]] as const) {
+  Deno.test(`RingMachine: after an own stall in a ring ${what}`, () => {
+    const { world, members: [a] } = ring(names);
+    world.gets = () => false;
+    world.until("a to be alone", () => world.members.get("a")!.machine.membership.view.size === 1);
+    const closedAt = (ms: number) => {
+      const later = { now: world.clock.now + 15_000 + ms, wall: world.clock.wall + 15_000 + ms };
+      a.machine.handle({ type: "tick" }, later);
+      return a.machine.closed(later.now)?.reason;
+    };
+    const reasons = Array.from({ length: 10 }, (_, i) => closedAt(i * TICK_MS));
+    const waits = names === "ab" ? QUIET_AFTER_STALL_MS / TICK_MS : 0;
+    assert.deepEqual(reasons, reasons.map((_, i) => i < waits ? "unsettled" : undefined));
+  });
+}
 
 Deno.test("RingMachine: nobody believes that it has left", () => {
   const { world, members: [a, b] } = ring("ab");
