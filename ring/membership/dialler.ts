@@ -65,6 +65,11 @@ export class Dialler {
     return due;
   }
 
+  /** Dials everything afresh: pauses that went by while nobody could answer tell nothing. */
+  restart() {
+    this.#attempts.clear();
+  }
+
   /** Leaves an address alone for a while that turned out to be our own. */
   isSelf(address: string, now: number) {
     this.#attempts.set(address, { nextAt: now + SHARED_REDIAL_MS, pauseMs: SHARED_REDIAL_MS });

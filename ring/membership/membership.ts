@@ -363,7 +363,10 @@ export class Membership {
       this.#turn = new JoinTurn({ now, flaps: this.#saved.flaps });
       this.#settlement.lost(now);
     }
-    if (incarnation > this.#saved.incarnation) this.#save({ incarnation: incarnation + INCARNATION_RESERVE });
+    // While half of the reserve is left, so that what is in use has long been kept.
+    if (incarnation > this.#saved.incarnation - INCARNATION_RESERVE / 2) {
+      this.#save({ incarnation: incarnation + INCARNATION_RESERVE });
+    }
   }
 
   // --- what time brings ---
@@ -371,6 +374,7 @@ export class Membership {
   #wakeUp(now: number, lateMs: number) {
     this.#note("warn", "Was not running for a while", { lateMs });
     this.#peers.resetSilence(now);
+    this.#dialler.restart();
     this.#quietUntil = now + QUIET_AFTER_STALL_MS;
     this.#settlement.lost(now);
   }
@@ -427,6 +431,8 @@ export class Membership {
   #settle(now: number) {
     const others = this.#others().filter(isPresent);
     if (!this.#view.has(this.self.name) || this.#wasFenced) return;
+    // After a stall, alone means that there is nobody to ask: others may have taken over, and tell us if we give them time to.
+    if (others.length === 0 && now < this.#quietUntil && this.#knowsOthers) return;
     const confirmations = others.map(({ name }) => this.#peers.confirmation(name));
     const { digest } = this.#view;
     if (!this.#settlement.check(confirmations, { view: digest, now })) return;
@@ -510,6 +516,12 @@ export class Membership {
 
   #others(): Member[] {
     return [...this.#table.rows()].filter((row) => row !== this.self);
+  }
+
+  /** Whether there is anybody that we were told of, or have heard of, and that has not left for good. */
+  get #knowsOthers(): boolean {
+    return this.#options.seeds.some((address) => !this.#ownAddresses.has(address)) ||
+      this.#others().some(({ status }) => status !== "LEFT");
   }
 
   #targets(now: number): Target[] {

@@ -57,3 +57,10 @@ Deno.test("Dialler leaves its own address alone for a minute", () => {
   dialler.isSelf("x", 0);
   assert.deepEqual(dials({ address: "x", courtesy: false }, { dialler, forMs: 61_000 }), [60_000]);
 });
+
+Deno.test("Dialler.restart() dials at once what it had given less and less time to", () => {
+  const dialler = new Dialler(() => 1);
+  dials({ address: "x", courtesy: false }, { dialler, forMs: 60_000 });
+  dialler.restart();
+  assert.deepEqual(dialler.due([{ address: "x", courtesy: false }], 60_000), ["x"]);
+});

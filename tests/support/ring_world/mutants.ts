@@ -101,7 +101,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
           method: "tick",
           by: (original) =>
             function (this: Membership, clock) {
-              for (let now = (last.get(this) ?? clock.now) + TICK_MS; now < clock.now - STALL_MS; now += STALL_MS) {
+              for (let now = (last.get(this) ?? clock.now) + TICK_MS; now < clock.now; now += STALL_MS) {
                 original.call(this, { ...clock, now });
               }
               last.set(this, clock.now);

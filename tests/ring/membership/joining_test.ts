@@ -1,0 +1,66 @@
+/** How a member joins: it serves once it has what will be its own, or has waited long enough for it. */
+
+import assert from "node:assert/strict";
+import { MAX_PULL_MS } from "../../../ring/membership/joining.ts";
+import { RingMachines } from "../../support/ring_machines.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const IDS = Array.from({ length: 40 }, (_, i) => `cluster-${i}`);
+
+/** Members in one view, with a push of every cluster. */
+function ring(names: string) {
+  const world = new RingMachines([...names]);
+  const members = [...names].map((name) => world.start(name));
+  world.until("one view", () => world.isWhole(names.length));
+  for (const id of IDS) world.push(members[0], id, "one");
+  world.run(1_000);
+  return { world, members };
+}
+
+Deno.test("Joining has every copy of what will be its own before it serves", () => {
+  const { world } = ring("ab");
+  const d = world.start("d");
+  world.until("d to serve", () => d.machine.membership.self.phase === "ACTIVE");
+  for (const id of IDS) {
+    const { owner, standby } = d.machine.place(id)!;
+    if (owner === "d" || standby === "d") assert.ok(d.store.has(id), id);
+  }
+});
+
+Deno.test("Joining: of two that come at once each waits for its turn, and in the end both serve", () => {
+  const { world, members: [a] } = ring("ab");
+  const [d, e] = ["d", "e"].map((name) => world.start(name));
+  world.until("all to serve", () => {
+    const phases = [d, e].map(({ machine }) => machine.membership.self.phase).join(" ");
+    assert.notEqual(phases, "JOINING ACTIVE", "the lower name is first");
+    return world.isWhole(4);
+  });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${a.machine.place(id)!.owner} one`]);
+});
+
+Deno.test("Joining does not wait for ever for members that bring nothing", () => {
+  const { world, members: [a] } = ring("ab");
+  // The answers to what d asks for never come, though pings do.
+  const handle = a.machine.handle.bind(a.machine);
+  a.machine.handle = (event, clock) =>
+    event.type === "message" && event.message.type === "PULL" ? [] : handle(event, clock);
+  const d = world.start("d");
+  world.until("d to ask", () => d.machine.membership.rows.length === 3);
+  world.run(MAX_PULL_MS - 5_000);
+  assert.equal(d.machine.membership.self.phase, "JOINING");
+  world.until("d to serve", () => world.isWhole(3), { withinMs: 10_000 });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${a.machine.place(id)!.owner} one`]);
+});
+
+Deno.test("Joining goes on when a member dies that was to bring something", () => {
+  const { world, members: [a, b] } = ring("abc");
+  const d = world.start("d");
+  world.until("d to be known", () => a.machine.membership.rows.length === 4);
+  world.kill(b);
+  world.until("d to serve", () => world.isWhole(3), { withinMs: 40_000 });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${d.machine.place(id)!.owner} one`]);
+});

@@ -1,0 +1,217 @@
+/** Who is in the ring: what one member says and does, without a network. */
+
+import assert from "node:assert/strict";
+import type { Effect, SavedState } from "../../../ring/effect.ts";
+import { KEEP_GONE_MS } from "../../../ring/membership/member_table.ts";
+import type { Member } from "../../../ring/membership/member.ts";
+import { INCARNATION_RESERVE, Membership, REFUSAL_MS } from "../../../ring/membership/membership.ts";
+import { SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
+import type { RefusalCode } from "../../../ring/mesh.ts";
+import { type Message, type MessageOf, readMessage } from "../../../ring/message.ts";
+import { beliefs, linkTo, row } from "../../support/ring_rows.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const at = (now: number) => ({ now, wall: now });
+
+/** The membership of `m`, and what it asks for. */
+function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedState } = {}) {
+  const effects: Effect[] = [];
+  const views: string[] = [];
+  const { name, boot, address, host } = row("m");
+  const membership = new Membership({
+    self: { name, boot, address, host },
+    seeds,
+    saved,
+    now: 0,
+    random: () => 0.5,
+    emit: (effect) => effects.push(effect),
+    isClearFor: () => true,
+    onView: (view) => views.push(view.names.join("")),
+  });
+  const taken = <D extends Effect["do"]>(what: D) =>
+    effects.splice(0).filter((effect) => effect.do === what) as Extract<Effect, { do: D }>[];
+  return {
+    membership,
+    views,
+    /** The states to save since the last look. */
+    saves: () => taken("save").map(({ state }) => state),
+    dials: () => taken("dial").map(({ address }) => address),
+    /** What was sent of a type since the last look. */
+    sent: <T extends Message["type"]>(type: T) =>
+      taken("send").map(({ to, message }) => ({ to, message: readMessage(message) }))
+        .filter(({ message }) => message.type === type) as { to: string; message: MessageOf<T> }[],
+    tell: (rows: readonly Member[], now = 0, from = rows[0].name) =>
+      membership.message(linkTo(from).peer, { type: "TABLE", request: 0, rows, full: false, reply: false }, at(now)),
+    /** Lets ticks come from one time to another. */
+    tick: (from: number, to = from) => {
+      for (let now = from; now <= to; now += 250) membership.tick(at(now));
+    },
+  };
+}
+
+Deno.test("Membership starts above what was saved, keeps a reserve, and counts its comings and goings", () => {
+  const first = open();
+  assert.deepEqual([first.membership.self.incarnation, first.membership.self.phase], [1, "JOINING"]);
+  assert.deepEqual(first.saves(), [{ incarnation: 1 + INCARNATION_RESERVE, flaps: 0 }]);
+  const agreed = { epoch: 4, members: [{ name: "a", address: "a" }] };
+  const second = open({ saved: { incarnation: 1_001, flaps: 0, agreed } });
+  assert.equal(second.membership.self.incarnation, 1_002);
+  assert.deepEqual(second.saves(), [{ incarnation: 2_002, flaps: 1, agreed }]);
+  second.membership.leave(at(0));
+  assert.equal(second.saves()[0].flaps, 0, "who leaves in good order does not flap");
+});
+
+Deno.test("Membership has kept an incarnation long before it uses it", () => {
+  const { membership, saves, tell } = open();
+  saves();
+  tell([row("m", { incarnation: 400, status: "SUSPECT" })]);
+  assert.deepEqual([membership.self.incarnation, saves()], [401, [{ incarnation: 1_001, flaps: 1 }]]);
+  tell([row("m", { incarnation: 501, status: "SUSPECT" })]);
+  assert.equal(saves().at(-1)?.incarnation, 502 + INCARNATION_RESERVE);
+});
+
+for (
+  const [what, name, boot, code] of [
+    ["itself", "m", "boot-m", "self"],
+    ["another process of its own name", "m", "x", "name-taken"],
+    ["a second process of a name that it hears", "a", "x", "name-taken"],
+    ["the same process once more", "a", "boot-a", undefined],
+    ["somebody new", "b", "x", undefined],
+  ] as const
+) {
+  Deno.test(`Membership.admit() of ${what}: ${code ?? "yes"}`, () => {
+    const { membership, tell } = open();
+    membership.linkUp(linkTo("a"), at(0));
+    tell([row("a")]);
+    assert.equal(membership.admit(linkTo(name, { boot }).peer, 1_000)?.code, code);
+  });
+}
+
+Deno.test("Membership.admit() lets another process have the name of one that is silent", () => {
+  const { membership, tell } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  tell([row("a")]);
+  assert.equal(membership.admit(linkTo("a", { boot: "x" }).peer, SUSPECT_AFTER_MS), undefined);
+});
+
+Deno.test("Membership tells a new link its table, and pings it", () => {
+  const { membership, sent } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  const [{ to, message }] = sent("TABLE");
+  assert.deepEqual([to, message.rows, message.full, message.reply], ["a", [membership.self], true, false]);
+  membership.linkUp(linkTo("a"), at(1));
+  assert.deepEqual(sent("TABLE"), [], "the same process once more");
+  membership.linkUp(linkTo("b"), at(2));
+  assert.deepEqual(sent("PING").map(({ to }) => to), ["b"]);
+});
+
+Deno.test("Membership answers a ping with what it brought, and sends its table where tables differ, once a second", () => {
+  const { membership, sent, tell } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  tell([row("a")]);
+  const ping: Message = { type: "PING", request: 0, at: 77, ...beliefs() };
+  sent("ACK");
+  membership.message(linkTo("a").peer, ping, at(10));
+  assert.equal(sent("ACK")[0].message.at, 77);
+  membership.message(linkTo("a").peer, ping, at(500));
+  assert.deepEqual(sent("TABLE"), []);
+  membership.message(linkTo("a").peer, ping, at(1_010));
+  assert.equal(sent("TABLE")[0].message.reply, true);
+});
+
+Deno.test("Membership has a member pinged for another, and passes the answer on, if it is linked with that very process", () => {
+  const { membership, sent, tell } = open();
+  for (const name of ["a", "b"]) membership.linkUp(linkTo(name), at(0));
+  tell([row("a"), row("b")]);
+  sent("PING");
+  const ask = (boot: string) =>
+    membership.message(linkTo("a").peer, { type: "PING_REQ", request: 0, target: "b", boot, at: 5 }, at(10));
+  ask("namesake");
+  assert.deepEqual(sent("PING"), []);
+  ask("boot-b");
+  const [{ to, message: { asker, askerBoot, askerAt, at: pingedAt } }] = sent("PING");
+  assert.deepEqual([to, asker, askerBoot, askerAt], ["b", "a", "boot-a", 5]);
+  membership.message(
+    linkTo("b").peer,
+    { type: "ACK", request: 0, at: pingedAt, asker, askerAt, ...beliefs({ view: "theirs" }) },
+    at(20),
+  );
+  const [{ to: back, message: answer }] = sent("PING_REQ_ACK");
+  assert.deepEqual([back, answer.target, answer.boot, answer.at, answer.view], ["a", "b", "boot-b", 5, "theirs"]);
+});
+
+Deno.test("Membership asks others before it suspects, says so to all, and declares dead when most agree", () => {
+  const { membership, sent, tell, tick } = open();
+  for (const name of ["a", "b", "c"]) membership.linkUp(linkTo(name), at(0));
+  tell([row("a"), row("b"), row("c")]);
+  const asked = new Set<string>(), told: string[] = [];
+  for (let now = 250; now <= 12_000; now += 250) {
+    // Only a is silent.
+    for (const name of ["b", "c"]) {
+      const accuses = now >= 9_000 && name === "b" ? ["a"] : [];
+      membership.message(linkTo(name).peer, { type: "PING", request: 0, at: now, ...beliefs({ accuses }) }, at(now));
+    }
+    sent("ACK");
+    tick(now);
+    const sends = sent("PING_REQ");
+    if (sends.length > 0 && asked.size === 0) assert.ok(now >= 3_000 && now < 4_250, String(now));
+    for (const { to, message } of sends) asked.add(`${to} ${message.target} ${message.boot}`);
+    const status = membership.rows.find(({ name }) => name === "a")!.status;
+    if (told.at(-1)?.split(" ")[1] !== status) told.push(`${Math.ceil(now / 1_000)} ${status}`);
+  }
+  assert.deepEqual([...asked].toSorted(), ["b a boot-a", "c a boot-a"]);
+  assert.deepEqual(told, ["1 ALIVE", "5 SUSPECT", "11 DEAD"]);
+});
+
+Deno.test("Membership places who is ACTIVE, and tells of a new view before anybody else can learn of it", () => {
+  const { membership, views, tell } = open();
+  tell([row("a"), row("b", { phase: "JOINING" })]);
+  assert.deepEqual(views, ["a"]);
+  membership.advance("ACTIVE", at(1));
+  assert.deepEqual([views.at(-1), membership.view.names], ["am", ["a", "m"]]);
+  tell([row("a", { status: "LEFT" })], 2);
+  assert.equal(views.at(-1), "m");
+});
+
+Deno.test("Membership dials seeds, members and who was of its last ring; the dead for three days, who has left never", () => {
+  const agreed = { epoch: 1, members: [{ name: "m", address: "m" }, { name: "old", address: "old" }] };
+  const { dials, tell, tick, membership } = open({ seeds: ["seed", "m"], saved: { incarnation: 1, flaps: 0, agreed } });
+  tell([row("a"), row("left"), row("dead")]);
+  tell([row("left", { status: "LEFT" }), row("dead", { status: "DEAD" })], 0, "a");
+  membership.dialFailed("m", { code: "self", message: "itself" }, at(0));
+  dials();
+  tick(0, 5_000);
+  assert.deepEqual(new Set(dials()), new Set(["a", "seed", "old", "dead"]));
+  tick(KEEP_GONE_MS, KEEP_GONE_MS + 2_000);
+  dials();
+  tick(KEEP_GONE_MS + 2_250, KEEP_GONE_MS + 30_000);
+  assert.deepEqual(new Set(dials()), new Set(["a", "seed", "old", "m"]));
+});
+
+for (const code of ["other-cluster", "version", "not-allowed", "name-taken"] as RefusalCode[]) {
+  Deno.test(`Membership starts no ring of its own while a peer would not have it: ${code}`, () => {
+    const { membership } = open({ seeds: ["seed"] });
+    membership.dialFailed("seed", { code, message: "no" }, at(10_000));
+    assert.equal(membership.joinStep(10_000), "wait");
+    assert.equal(membership.closed(0)?.reason, code === "name-taken" ? "name-taken" : "joining");
+    assert.equal(membership.joinStep(10_000 + REFUSAL_MS), "serve");
+  });
+}
+
+Deno.test("Membership takes over an agreement that is later than its own, and no earlier one", () => {
+  const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });
+  const { membership, saves } = open({ saved: { incarnation: 1, flaps: 0, agreed: agreed(5) } });
+  const tell = (epoch: number) =>
+    membership.message(
+      linkTo("a").peer,
+      { type: "TABLE", request: 0, rows: [], agreed: agreed(epoch), full: true, reply: false },
+      at(0),
+    );
+  saves();
+  tell(4);
+  tell(5);
+  assert.deepEqual(saves(), []);
+  tell(6);
+  assert.equal(saves()[0].agreed?.epoch, 6);
+});

@@ -1,0 +1,261 @@
+/** A few members as machines, in a world without faults but for those that a test makes. The simulator makes all others. */
+
+import assert from "node:assert/strict";
+import { TICK_MS } from "../../ring/effect.ts";
+import { QUIET_AFTER_STALL_MS, STALL_MS } from "../../ring/membership/membership.ts";
+import { MAX_MALFORMED } from "../../ring/ring_machine.ts";
+import { type MachineMember, RingMachines } from "../support/ring_machines.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const IDS = Array.from({ length: 30 }, (_, i) => `cluster-${i}`);
+
+/** Members that have come to one view. */
+function ring(names: string, options?: ConstructorParameters<typeof RingMachines>[1]) {
+  const world = new RingMachines([...names], options);
+  const members = [...names].map((name) => world.start(name));
+  world.until("one view", () => world.isWhole(names.length));
+  return { world, members };
+}
+
+/** Pushes every cluster through members in turn. */
+function pushAll(world: RingMachines, { members, text }: { members: readonly MachineMember[]; text: string }) {
+  const pushes = IDS.map((id, i) => {
+    const ingress = members[i % members.length];
+    return { ingress, token: world.push(ingress, id, text) };
+  });
+  world.run(50);
+  return pushes.map(({ ingress, token }) => ingress.outcomes.get(token));
+}
+
+/** Of each cluster who shows it: exactly the owner. */
+function assertShown(world: RingMachines, { by, text }: { by: MachineMember; text: string }) {
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${by.machine.place(id)!.owner} ${text}`], id);
+}
+
+Deno.test("RingMachine: three come to one view, forward to the owner, show at exactly one, and hand over on leave", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  const answers: string[] = [];
+  world.onSend = (from, to, { type }) => void (/^PUT|COPY/.test(type) && answers.push(`${from} ${to} ${type}`));
+  const id = IDS.find((id) => a.machine.place(id)!.owner === "b" && a.machine.place(id)!.standby === "c")!;
+  const token = world.push(a, id, "one");
+  world.run(20);
+  assert.deepEqual(a.outcomes.get(token), { result: "stored" });
+  // The standby's copy waits for no client: it goes together with the answer.
+  assert.deepEqual(answers.toSorted(), ["a b PUT", "b a PUT_OK", "b c COPY", "c b COPY_OK"]);
+  assert.deepEqual(world.shownBy(id), ["b one"]);
+  assert.deepEqual([a.store.has(id), c.store.has(id)], [false, true]);
+
+  for (const outcome of pushAll(world, { members: [a, b, c], text: "two" })) {
+    assert.deepEqual(outcome, { result: "stored" });
+  }
+  assertShown(world, { by: a, text: "two" });
+  world.run(5_000);
+
+  world.handle(b, { type: "leave" });
+  world.until("b to leave", () => b.hasLeft, { withinMs: 5_000 });
+  world.run(1_000);
+  assert.ok(world.isWhole(2));
+  assertShown(world, { by: a, text: "two" });
+  assert.deepEqual(a.machine.membership.rows.map(({ name, status }) => `${name} ${status}`).toSorted(), [
+    "a ALIVE",
+    "b LEFT",
+    "c ALIVE",
+  ]);
+});
+
+Deno.test("RingMachine: heirs show a crashed member's clusters within 25 s, from the standby's copies", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  pushAll(world, { members: [a, b, c], text: "one" });
+  world.run(1_000);
+  world.kill(b);
+  world.until("a view without b", () => world.isWhole(2), { withinMs: 25_000 });
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: the standby keeps pushes while the owner is gone, and shows none before the view makes it the owner", () => {
+  const { world, members: [a, b] } = ring("abc");
+  const id = IDS.find((id) => a.machine.place(id)!.owner === "b" && a.machine.place(id)!.standby === "c")!;
+  world.kill(b);
+  const token = world.push(a, id, "one");
+  world.run(5_000);
+  assert.deepEqual(a.outcomes.get(token), { result: "standby" });
+  assert.deepEqual(world.shownBy(id), []);
+  world.until("a view without b", () => world.isWhole(2), { withinMs: 20_000 });
+  assert.deepEqual(world.shownBy(id), ["c one"]);
+});
+
+Deno.test("RingMachine: who joins pulls what will be its own, and then shows it at once, nobody else any more", () => {
+  const { world, members: [a, b] } = ring("ab");
+  pushAll(world, { members: [a, b], text: "one" });
+  const d = world.start("d");
+  world.until("d to join", () => world.isWhole(3));
+  world.run(10);
+  assert.ok(d.shown.size > 3);
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: a member goes on from what it has kept: incarnation, agreed view, copies", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  pushAll(world, { members: [a, b, c], text: "one" });
+  const { incarnation } = c.machine.membership.self, { agreed } = c.machine.membership;
+  const epoch = agreed!.epoch;
+  assert.deepEqual(agreed!.members.map(({ name }) => name), ["a", "b", "c"]);
+  world.kill(c);
+  const again = world.start("c");
+  assert.ok(again.machine.membership.self.incarnation > incarnation);
+  assert.equal(again.machine.membership.agreed!.epoch, epoch);
+  assert.equal(again.machine.closed(world.clock.now)?.reason, "joining");
+  assert.equal(again.machine.load.owned + again.machine.load.standby + again.machine.load.foreign, c.store.size);
+  world.until("c to be back", () => world.isWhole(3));
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: whoever hears too few closes before the others bury it, and nobody shows a cluster twice", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  pushAll(world, { members: [a, b, c], text: "one" });
+  world.gets = (from, to) => (from === "c") === (to === "c");
+  let closedAt = Infinity;
+  const start = world.clock.now;
+  world.until("a view without c", () => {
+    if (c.machine.closed(world.clock.now)?.reason === "fenced") closedAt = Math.min(closedAt, world.clock.now - start);
+    for (const id of IDS) assert.ok(world.shownBy(id).length <= 1, id);
+    return a.machine.membership.view.size === 2 && b.machine.membership.isSettled && a.machine.membership.isSettled;
+  }, { withinMs: 25_000 });
+  assert.ok(closedAt < world.clock.now - start, `closed after ${closedAt} ms`);
+  assert.equal(c.machine.membership.view.size, 3, "it declares nobody dead");
+  const token = world.push(c, IDS[0], "lost");
+  assert.deepEqual({ ...c.outcomes.get(token), retryMs: 0 }, { result: "rejected", reason: "fenced", retryMs: 0 });
+  world.gets = () => true;
+  world.until("one view again", () => world.isWhole(3), { withinMs: 45_000 });
+  world.run(10);
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: at exactly half the half with the lowest name goes on", () => {
+  const { world, members: [a, b, c, d] } = ring("abcd");
+  const isHere = (name: string) => name === "a" || name === "d";
+  world.gets = (from, to) => isHere(from) === isHere(to);
+  world.run(40_000);
+  const state = [a, b, c, d].map(({ machine }) =>
+    `${machine.membership.view.size} ${machine.closed(world.clock.now)?.reason}`
+  );
+  assert.deepEqual(state, ["2 undefined", "4 fenced", "4 fenced", "2 undefined"]);
+});
+
+Deno.test("RingMachine: of two each goes on alone, and both are one again when they hear of each other", () => {
+  const { world, members: [a, b] } = ring("ab");
+  pushAll(world, { members: [a, b], text: "one" });
+  world.run(1_000);
+  world.gets = () => false;
+  world.until("both to be alone", () => a.machine.membership.view.size === 1 && b.machine.membership.view.size === 1);
+  world.run(1_000);
+  assert.deepEqual([a.shown.size, b.shown.size], [IDS.length, IDS.length]);
+  world.gets = () => true;
+  world.until("one view again", () => world.isWhole(2), { withinMs: 45_000 });
+  world.run(10);
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: after an own stall it shows nothing until the others confirm, and accuses nobody", () => {
+  const { world, members: [a, b] } = ring("abc");
+  const start = world.clock;
+  // Time goes on for a alone: what it hears meanwhile waits, like at a process that is stopped.
+  const later = { now: start.now + 15_000, wall: start.wall + 15_000 };
+  assert.equal(a.machine.closed(start.now + 250 + STALL_MS + 1)?.reason, "stalled");
+  const effects = a.machine.handle({ type: "tick" }, later);
+  assert.ok(effects.some((effect) => effect.do === "note" && effect.sentence === "Was not running for a while"));
+  assert.ok(!effects.some((effect) => effect.do === "note" && effect.sentence === "Found a member silent"));
+  assert.notEqual(a.machine.closed(later.now), undefined);
+  assert.ok(a.machine.membership.rows.every(({ status }) => status === "ALIVE"));
+  assert.equal(b.machine.closed(world.clock.now), undefined);
+});
+
+for (const [names, what] of [["ab", "of one that knew another"], ["a", "of one that never knew anybody"]] as const) {
+  Deno.test(`RingMachine: after an own stall in a ring ${what}`, () => {
+    const { world, members: [a] } = ring(names);
+    world.gets = () => false;
+    world.until("a to be alone", () => world.members.get("a")!.machine.membership.view.size === 1);
+    const closedAt = (ms: number) => {
+      const later = { now: world.clock.now + 15_000 + ms, wall: world.clock.wall + 15_000 + ms };
+      a.machine.handle({ type: "tick" }, later);
+      return a.machine.closed(later.now)?.reason;
+    };
+    const reasons = Array.from({ length: 10 }, (_, i) => closedAt(i * TICK_MS));
+    const waits = names === "ab" ? QUIET_AFTER_STALL_MS / TICK_MS : 0;
+    assert.deepEqual(reasons, reasons.map((_, i) => i < waits ? "unsettled" : undefined));
+  });
+}
+
+Deno.test("RingMachine: nobody believes that it has left", () => {
+  const { world, members: [a, b] } = ring("ab");
+  const link = b.links.get("a")!, { incarnation } = b.machine.membership.self;
+  const rows = [{ ...b.machine.membership.self, status: "LEFT" }];
+  const message = {
+    type: "TABLE",
+    request: 0,
+    header: { rows, full: false, reply: false },
+    body: new Uint8Array(),
+  } as const;
+  world.handle(b, { type: "message", link, message });
+  assert.deepEqual([b.machine.membership.self.status, b.machine.membership.self.incarnation], [
+    "ALIVE",
+    incarnation + 1,
+  ]);
+  assert.equal(b.machine.closed(world.clock.now)?.reason, "joining");
+  world.until("one view again", () => world.isWhole(2), { withinMs: 45_000 });
+  assert.equal(a.machine.membership.view.size, 2);
+});
+
+Deno.test("RingMachine cuts a link that brings garbage, at the third time", () => {
+  const { world, members: [a] } = ring("ab");
+  const link = a.links.get("b")!;
+  const cuts = Array.from({ length: MAX_MALFORMED }, () => {
+    const message = { type: "PUT", request: 1, header: { id: 7 }, body: new Uint8Array() } as const;
+    return a.machine.handle({ type: "message", link, message }, world.clock).filter((effect) => effect.do === "cut");
+  });
+  assert.deepEqual(cuts.map(({ length }) => length), [0, 0, 1]);
+  assert.equal(cuts[2][0].do === "cut" && cuts[2][0].name, "b");
+});
+
+Deno.test("RingMachine shows nothing that is older than its time, and forgets it", () => {
+  const { world, members: [a] } = ring("a", { ttlMs: 30_000 });
+  world.push(a, "c", "one");
+  world.run(10);
+  assert.deepEqual(world.shownBy("c"), ["a one"]);
+  world.run(30_000);
+  assert.deepEqual([world.shownBy("c"), a.machine.load.owned], [[], 0]);
+});
+
+Deno.test("RingMachine settles what is pushed after it has left", () => {
+  const { world, members: [a] } = ring("a");
+  world.handle(a, { type: "leave" });
+  world.until("a to leave", () => a.hasLeft);
+  const [effect, ...others] = a.machine.handle(
+    { type: "push", token: 9, id: "c", bytes: new Uint8Array(1) },
+    world.clock,
+  );
+  assert.deepEqual([effect, others], [
+    { do: "settle", token: 9, outcome: { result: "rejected", reason: "unreachable" } },
+    [],
+  ]);
+});
+
+Deno.test("RingMachine waits for no joiner that has died before it leaves", () => {
+  const { world, members: [a, b] } = ring("ab");
+  pushAll(world, { members: [a, b], text: "one" });
+  const d = world.start("d");
+  // It asks for what will be its own, and nothing reaches it any more.
+  let hasAsked = false;
+  world.onSend = (from, _to, { type }) => void (hasAsked ||= from === "d" && type === "PULL");
+  world.until("d to ask", () => hasAsked);
+  world.gets = (_from, to) => to !== "d";
+  world.until("something to be owed to d", () => a.machine.load.owed > 0);
+  world.kill(d);
+  world.until(
+    "d to be given up",
+    () => a.machine.membership.rows.some(({ name, status }) => name === "d" && status === "DEAD"),
+  );
+  world.run(250);
+  assert.equal(a.machine.load.owed, 0);
+});
