@@ -5,6 +5,7 @@
  */
 
 import type { Matcher, Selector } from "../../common/exposition/selector.ts";
+import { BytesMap, equals } from "./bytes_map.ts";
 import type { LabelShape, LabelSpans } from "./label_shape.ts";
 
 /** Results of a matcher that are remembered, by label value; at the bound all are forgotten. */
@@ -20,7 +21,7 @@ export class BytesMatcher {
   readonly #matcher: Matcher;
   readonly #wanted: Uint8Array | undefined;
   readonly #negated: boolean;
-  readonly #remembered = new Map<string, boolean>();
+  readonly #remembered = new BytesMap<boolean>(MAX_REMEMBERED);
 
   /** Takes a matcher on a label. */
   constructor(matcher: Matcher) {
@@ -35,24 +36,13 @@ export class BytesMatcher {
     const start = index === undefined ? 0 : spans[4 * index + 2];
     const end = index === undefined ? 0 : spans[4 * index + 3];
     if (this.#wanted !== undefined) return equals(bytes, start, end, this.#wanted) !== this.#negated;
-    const value = decoder.decode(bytes.subarray(start, end));
-    let result = this.#remembered.get(value);
+    let result = this.#remembered.get(bytes, start, end);
     if (result === undefined) {
-      result = this.#matcher.matches(value);
-      if (this.#remembered.size === MAX_REMEMBERED) this.#remembered.clear();
-      this.#remembered.set(value, result);
+      const value = bytes.subarray(start, end);
+      this.#remembered.set(value, result = this.#matcher.matches(decoder.decode(value)));
     }
     return result;
   }
-}
-
-/** Whether the bytes from `start` to `end` are exactly `wanted`. */
-export function equals(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
-  if (end - start !== wanted.length) return false;
-  for (let i = 0; i < wanted.length; i++) {
-    if (bytes[start + i] !== wanted[i]) return false;
-  }
-  return true;
 }
 
 /** What the allow-list says of one family: all of it, none of it, or a look at each sample. */
@@ -103,5 +93,11 @@ export class AllowList {
 /** Whether a sample passes the verdict on its family. */
 export function allows(verdict: FamilyVerdict, bytes: Uint8Array, spans: LabelSpans, shape: LabelShape): boolean {
   if (typeof verdict === "string") return verdict === "all";
-  return verdict.some((matchers) => matchers.every((matcher) => matcher.matches(bytes, spans, shape)));
+  // By loops, as this is done for each sample.
+  for (const matchers of verdict) {
+    let all = true;
+    for (let i = 0; all && i < matchers.length; i++) all = matchers[i].matches(bytes, spans, shape);
+    if (all) return true;
+  }
+  return false;
 }

@@ -13,6 +13,7 @@ import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
 import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
+import { BytesMap } from "./bytes_map.ts";
 import { checkPoints, type DistributionType, DistributionWriter, SUFFIXES } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
@@ -24,6 +25,9 @@ import { PushReader, VALUE_TAG } from "./push_reader.ts";
 const MAX_IDENTITIES = 16;
 /** What the kernel takes for no limit. */
 const NO_LIMIT = 0xffffffff;
+
+/** Names of families that are kept as strings, as most clusters have the same ones. */
+const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
 // A byte order mark is no part of any name, and not to be passed over.
@@ -47,6 +51,7 @@ export class Ingester {
   readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
   /** By the kernel's number. */
   readonly #shapes: LabelShape[] = [];
+  readonly #names = new BytesMap<string>(MAX_NAMES);
   readonly #out: LineWriter;
   readonly #distributions: DistributionWriter;
   #tokenCount = 0;
@@ -213,10 +218,14 @@ export class Ingester {
     if (end - start > maxNameBytes) {
       throw invalid("family_name", `a family name is longer than ${maxNameBytes} bytes`, start);
     }
-    const name = decoder.decode(this.#reader.bytes.subarray(start, end));
+    const known = this.#names.get(this.#reader.bytes, start, end);
+    if (known !== undefined) return known;
+    const bytes = this.#reader.bytes.subarray(start, end);
+    const name = decoder.decode(bytes);
     if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
       throw invalid("family_name", "a family has no name, or one outside [a-zA-Z_:][a-zA-Z0-9_:]*", start);
     }
+    this.#names.set(bytes, name);
     return name;
   }
 
@@ -392,18 +401,15 @@ function isDistribution(type: MetricType): type is DistributionType {
 
 /** Refuses families whose lines would take each other's names: `x_count` beside a summary `x`, or two types of one name. */
 function claim(claims: Map<string, string>, { name, type, at }: { name: string; type: MetricType; at: number }) {
-  const kind = isDistribution(type) ? type : "simple";
-  const taken = [name, ...isDistribution(type) ? SUFFIXES[type].map((suffix) => name + suffix) : []];
-  for (const each of taken) {
-    const wanted = each === name ? kind : `part of ${name}`;
-    const other = claims.get(each);
-    if (other !== undefined && other !== wanted) {
-      throw invalid(
-        "family_collision",
-        `families take the name ${each} twice, as ${other} and as ${wanted}`,
-        at,
-      );
-    }
-    claims.set(each, wanted);
+  take(claims, name, { wanted: isDistribution(type) ? type : "simple", at });
+  if (!isDistribution(type)) return;
+  for (const suffix of SUFFIXES[type]) take(claims, name + suffix, { wanted: `part of ${name}`, at });
+}
+
+function take(claims: Map<string, string>, name: string, { wanted, at }: { wanted: string; at: number }) {
+  const other = claims.get(name);
+  if (other === undefined) claims.set(name, wanted);
+  else if (other !== wanted) {
+    throw invalid("family_collision", `families take the name ${name} twice, as ${other} and as ${wanted}`, at);
   }
 }

@@ -8,7 +8,7 @@ import { formatRecord } from "../support/ring_world/trace.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 /** How many seeds each scenario is run with: about 75 ms each. */
-const SEEDS = 15;
+const SEEDS = 12;
 
 function describe({ plan: { scenario, seed }, violation, endedAt }: RunResult): string {
   const again = `deno task simulate --scenario ${scenario} --seed ${seed} --seeds 1`;

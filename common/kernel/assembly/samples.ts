@@ -57,7 +57,7 @@ import {
 const LINE_ROOM: usize = 128;
 
 // What to do with the samples of a family.
-const KEEP: u32 = 0, DROP: u32 = 1;
+const KEEP: u32 = 0, DROP: u32 = 1, ASK: u32 = 2;
 
 // What comes next for the sample at hand.
 const READ: u32 = 0, CHECK: u32 = 1, WRITE: u32 = 2, DECIDE: u32 = 3, END: u32 = 4;
@@ -65,7 +65,6 @@ const READ: u32 = 0, CHECK: u32 = 1, WRITE: u32 = 2, DECIDE: u32 = 3, END: u32 =
 let maxSeries: u32 = 0;
 let maxLabelBytes: usize = 0;
 let maxTextBytes: usize = 0;
-let freeFrom: usize = 0;
 
 // The push.
 let identityAt: usize = 0;
@@ -102,8 +101,7 @@ export let sampleAt: usize = 0;
 export let shape: usize = 0;
 /** Where the name and labels of its line start. */
 export let keyStart: usize = 0;
-/** Where they end. */
-export let keyEnd: usize = 0;
+let keyEnd: usize = 0;
 
 /** Sets limits, lays out memory for what outlives a push, and returns where it ends. */
 export function configure(
@@ -119,8 +117,7 @@ export function configure(
   maxTextBytes = textBytes;
   at = aligned(at);
   setSpans(at, labels);
-  freeFrom = layOutShapes(at + 16 * <usize> labels, shapeBytes);
-  return freeFrom;
+  return layOutShapes(at + 16 * <usize> labels, shapeBytes);
 }
 
 /**
@@ -136,8 +133,8 @@ export function openPush(length: usize, identity: usize, end: usize, oldest: f64
   dropped = 0;
   seriesCount = 0;
   step = READ;
-  // No sample that is kept is shorter than eight bytes: there are a timestamp and a value, and two bytes about them.
-  textAt = layOutTable(end, min<u32>(maxSeries, <u32> (length >>> 3)) + 1);
+  // No sample that is kept is shorter than six bytes: two about it, a timestamp, and a value that may be empty.
+  textAt = layOutTable(end, min<u32>(maxSeries, <u32> (length / 6)) + 1);
   reserve(textAt + 0x10000);
   clearSlots();
   out = textAt;
@@ -218,7 +215,7 @@ export function readSamples(): i32 {
       if (!writeKey()) return fault;
       step = DECIDE;
       if (compound) return LINES;
-      if (verdict > DROP) return CHOOSE;
+      if (verdict === ASK) return CHOOSE;
     }
     if (step === DECIDE) {
       if (verdict === DROP) {

@@ -105,6 +105,14 @@ Deno.test("Ingester merges a value message that comes twice, as proto2 has it", 
   assert.equal(textOf(ingest(sample(me, field(2, double(1, 1)), field(2, double(1, 7)), time))), 'x{_id="me"} 7\n');
 });
 
+Deno.test("Ingester has room for samples as short as can be, which need a clock that has just begun", () => {
+  const shortest = field(4, [...integer(6, 1), ...field(2, [])]);
+  assert.equal(shortest.length, 6);
+  const bytes = delimited(field(1, "x"), gauge, ...Array(900).fill(shortest));
+  const { text, received, duplicates } = new Ingester(RULES).ingest(bytes, { identity: new Map(), nowMs: 1 });
+  assert.deepEqual([new TextDecoder().decode(text), received, duplicates], ["x 0\n", 900, 899]);
+});
+
 Deno.test("Ingester lets the last of equal series stand, whatever the order of its labels, and counts the rest", () => {
   const a = label("a", "1");
   const first = delimited(
