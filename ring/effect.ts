@@ -126,7 +126,10 @@ export type Effect =
   /** From now on the page does not show the cluster. */
   | { readonly do: "hide"; readonly id: string }
   | { readonly do: "settle"; readonly token: number; readonly outcome: Outcome }
-  /** The member has left in good order: nothing is owed to anybody. */
+  /**
+   * The member has left in good order: nothing is owed to anybody. Pushes that are not settled by now have no outcome: what of them
+   * is being committed may come through or not, so their clients are told to try again.
+   */
   | { readonly do: "left" }
   /** Worth a line in the log. */
   | {

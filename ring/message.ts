@@ -17,6 +17,7 @@ import {
   member,
   oneOf,
   optional,
+  pause,
   text,
   version,
   writeHolding,
@@ -70,13 +71,13 @@ export type Role = "owner" | "standby";
 /** The content of each type of message. Where `bytes` is named, it travels as the frame's body. */
 export interface Messages {
   /** "I am here", and the answer is wanted; `asker` wants it passed on. */
-  PING: Beliefs & { at: number; asker?: string; askerAt?: number };
+  PING: Beliefs & { at: number; asker?: string; askerBoot?: string; askerAt?: number };
   /** Answers PING with what it brought. */
   ACK: Beliefs & { at: number; asker?: string; askerAt?: number };
-  /** "Ping that one for me." */
-  PING_REQ: { target: string; at: number };
-  /** That one has answered. */
-  PING_REQ_ACK: Beliefs & { target: string; at: number };
+  /** "Ping that process for me." */
+  PING_REQ: { target: string; boot: string; at: number };
+  /** That process has answered. */
+  PING_REQ_ACK: Beliefs & { target: string; boot: string; at: number };
   /** Rows that changed, or all. */
   TABLE: { rows: readonly Member[]; agreed?: AgreedView; full: boolean; reply: boolean };
   /** A push, for the owner or the standby. */
@@ -119,7 +120,8 @@ const BELIEFS = {
   accuses: listOf(text),
 };
 
-const agreed: Field<AgreedView> = (value, label) => {
+/** A view that was agreed on, from a peer or from the disk. */
+export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
   const { epoch, members } = (value ?? {}) as Record<string, unknown>;
   const pair: Field<{ name: string; address: string }> = (element, of) => {
     const { name, address } = (element ?? {}) as Record<string, unknown>;
@@ -129,17 +131,17 @@ const agreed: Field<AgreedView> = (value, label) => {
 };
 
 const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
-  PING: { ...BELIEFS, at: amount, asker: optional(text), askerAt: optional(amount) },
+  PING: { ...BELIEFS, at: amount, asker: optional(text), askerBoot: optional(text), askerAt: optional(amount) },
   ACK: { ...BELIEFS, at: amount, asker: optional(text), askerAt: optional(amount) },
-  PING_REQ: { target: text, at: amount },
-  PING_REQ_ACK: { ...BELIEFS, target: text, at: amount },
-  TABLE: { rows: listOf(member), agreed: optional(agreed), full: flag, reply: flag },
+  PING_REQ: { target: text, boot: text, at: amount },
+  PING_REQ_ACK: { ...BELIEFS, target: text, boot: text, at: amount },
+  TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },
   PUT: { id: text, version, view: text, hops: count, role: oneOf(["owner", "standby"]), bytes: bodyField },
   PUT_OK: { result: oneOf(["stored", "dup", "stale"]), role: oneOf(["owner", "standby"]) },
   NACK: {
     code: oneOf(NACK_CODES),
     owner: optional(text),
-    retryMs: optional(amount),
+    retryMs: optional(pause),
     reason: optional(text),
     detail: optional(text),
   },

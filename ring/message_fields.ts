@@ -14,6 +14,12 @@ export const MAX_TEXT_LENGTH = 255;
 /** The most elements of a list. */
 export const MAX_LIST_LENGTH = 4_096;
 
+/** The longest that a peer can make us wait, in milliseconds. */
+export const MAX_PAUSE_MS = 60_000;
+
+/** The latest time that there is (ECMA-262, 21.4.1.1). Of a version far beyond it no later one could be told apart. */
+export const MAX_TIME_MS = 8.64e15;
+
 /** Reads one field; the label says which in an error. */
 export type Field<T> = (value: unknown, label: string) => T;
 
@@ -36,6 +42,9 @@ export const amount: Field<number> = (value, label): number => {
   if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "an amount");
   return value as number;
 };
+
+/** How long to wait, in milliseconds; of more than {@linkcode MAX_PAUSE_MS} that is taken. */
+export const pause: Field<number> = (value, label): number => Math.min(amount(value, label), MAX_PAUSE_MS);
 
 /** True or false; false if it is absent. */
 export const flag: Field<boolean> = (value, label): boolean => {
@@ -66,7 +75,7 @@ export function listOf<T>(field: Field<T>): Field<readonly T[]> {
 
 /** A version, on the wire `[ms, ingress, sequence]`. */
 export const version: Field<PushVersion> = (value, label): PushVersion => {
-  if (!Array.isArray(value) || value.length < 3) throw bad(label, "a version");
+  if (!Array.isArray(value) || value.length < 3 || value[0] > MAX_TIME_MS) throw bad(label, "a version");
   return { ms: amount(value[0], label), ingress: text(value[1], label), sequence: count(value[2], label) };
 };
 

@@ -20,7 +20,8 @@ import {
 } from "./effect.ts";
 import type { Closed } from "./membership/membership.ts";
 import type { Hello, Mesh } from "./mesh.ts";
-import type { Role } from "./message.ts";
+import { agreedView, type Role } from "./message.ts";
+import { count, optional } from "./message_fields.ts";
 import type { PushVersion } from "./pushes/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
@@ -314,11 +315,11 @@ export class Ring implements AsyncDisposable {
 function readSaved(text: string, log: Logger): SavedState | undefined {
   try {
     const state = JSON.parse(text) as SavedState;
-    const { incarnation, flaps, agreed } = state;
-    const fits = Number.isSafeInteger(incarnation) && Number.isSafeInteger(flaps) &&
-      (agreed === undefined || (Number.isSafeInteger(agreed.epoch) && Array.isArray(agreed.members)));
-    if (fits) return state;
-    log.warn("Cannot use the saved state of the ring, and starts without it", { why: "it lacks a field" });
+    return {
+      incarnation: count(state.incarnation, "incarnation"),
+      flaps: count(state.flaps, "flaps"),
+      agreed: optional(agreedView)(state.agreed, "agreed"),
+    };
   } catch (error) {
     log.warn("Cannot use the saved state of the ring, and starts without it", { why: explain(error) });
   }

@@ -126,6 +126,7 @@ export class RingMachine {
       name,
       reception: this.#reception,
       limits,
+      limitBytes: limits.pushBytes,
       view,
       isFenced,
       isLinked,
@@ -218,6 +219,12 @@ export class RingMachine {
       const { isSettled } = this.membership;
       if (isSettled && !this.#wasSettled) this.#display.settled(clock.now);
       this.#wasSettled = isSettled;
+    } else if (event.type === "push") {
+      this.#effects.push({
+        do: "settle",
+        token: event.token,
+        outcome: { result: "rejected", reason: "unreachable" },
+      });
     }
     return this.#effects.splice(0);
   }
@@ -256,6 +263,7 @@ export class RingMachine {
     this.membership.tick(clock);
     if (this.#leaving.isStaying) this.#joining.tick(clock);
     this.#forwarding.tick(clock);
+    this.#obligations.tick();
     this.#deliveries.tick(clock);
     this.#repair.tick(clock);
     this.#leaving.tick(clock);

@@ -84,6 +84,11 @@ export class Deliveries {
     for (const lane of this.#lanes.values()) lane.clear();
   }
 
+  /** Nothing is owed to a member any more. */
+  forgive(name: string) {
+    this.#lanes.get(name)?.clear();
+  }
+
   /** A member must have an entry. */
   owe(name: string, id: string) {
     this.#lane(name).owe(id);

@@ -7,7 +7,7 @@
 
 import type { Deliveries } from "./deliveries.ts";
 import type { Held, Holdings } from "../pushes/holdings.ts";
-import { isPlaced, isPresent, type Member } from "../membership/member.ts";
+import { isPresent, type Member } from "../membership/member.ts";
 import type { RingView } from "../membership/view.ts";
 
 /** What obligations work with. */
@@ -58,6 +58,15 @@ export class Obligations {
     return true;
   }
 
+  /** Forgets what is owed to members that wanted to join and are gone: their end is no change of the view. */
+  tick() {
+    for (const joining of this.#joining) {
+      if (this.#isJoining(this.#options.memberOf(joining))) continue;
+      this.#joining.delete(joining);
+      if (!this.#options.view().has(joining)) this.#options.deliveries.forgive(joining);
+    }
+  }
+
   /** We are about to leave: those who will own and stand by instead of us must have what we own. */
   toHeirs() {
     const { name, view, deliveries } = this.#options;
@@ -83,13 +92,17 @@ export class Obligations {
   #oweJoining(name: string): boolean {
     const { view, memberOf, deliveries } = this.#options;
     const member = memberOf(name);
-    if (member === undefined || !isPresent(member) || isPlaced(member) || member.phase !== "JOINING") return false;
+    if (!this.#isJoining(member)) return false;
     const future = view().with(member);
     for (const held of this.#owned()) {
       const { owner, standby } = future.place(held.key)!;
       if (owner === name || standby === name) deliveries.owe(name, held.id);
     }
     return true;
+  }
+
+  #isJoining(member: Member | undefined): member is Member {
+    return member !== undefined && isPresent(member) && member.phase === "JOINING";
   }
 
   *#owned(): Generator<Held> {

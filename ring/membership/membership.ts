@@ -223,17 +223,24 @@ export class Membership {
     this.#peers.heard(from.name, now);
     switch (message.type) {
       case "PING":
-        this.#pinged(from.name, message, now);
+        this.#pinged(from, message, now);
         return true;
       case "ACK":
-        this.#acknowledged(from.name, message, now);
+        this.#acknowledged(from, message, now);
         return true;
       case "PING_REQ":
-        this.#ping(message.target, now, { asker: from.name, askerAt: message.at });
+        // Another process of that name would answer as well, and keep the silent one alive.
+        if (this.#peers.linkOf(message.target)?.boot === message.boot) {
+          this.#ping(message.target, now, { asker: from.name, askerBoot: from.boot, askerAt: message.at });
+        }
         return true;
       case "PING_REQ_ACK":
-        this.#peers.vouched(message.target, now);
-        this.#peers.believes(message.target, { beliefs: message, askedAt: Math.min(message.at, now) });
+        this.#peers.vouched(message.target, { boot: message.boot, now });
+        this.#peers.believes(message.target, {
+          boot: message.boot,
+          beliefs: message,
+          askedAt: Math.min(message.at, now),
+        });
         this.#settle(now);
         return true;
       case "TABLE":
@@ -303,12 +310,12 @@ export class Membership {
 
   // --- what we hear ---
 
-  #pinged(from: string, ping: MessageOf<"PING">, now: number) {
-    const { asker, askerAt, at } = ping;
+  #pinged({ name: from, boot }: Hello, ping: MessageOf<"PING">, now: number) {
+    const { asker, askerBoot, askerAt, at } = ping;
     const about = asker ?? from;
-    if (asker === undefined) this.#peers.believes(from, { beliefs: ping });
+    if (asker === undefined) this.#peers.believes(from, { boot, beliefs: ping });
     // Whoever has us pinged was alive just now.
-    else this.#peers.vouched(asker, now);
+    else this.#peers.vouched(asker, { boot: askerBoot, now });
     this.#send(from, { type: "ACK", request: 0, at, asker, askerAt, ...this.#beliefs(about, now) });
     if (ping.table !== this.#table.digest || ping.epoch > (this.agreed?.epoch ?? 0)) {
       if (this.#peers.maySync(from, { now, everyMs: PING_EVERY_MS })) this.#sendTable(from, { reply: true });
@@ -320,14 +327,14 @@ export class Membership {
     }
   }
 
-  #acknowledged(from: string, ack: MessageOf<"ACK">, now: number) {
+  #acknowledged({ name: from, boot }: Hello, ack: MessageOf<"ACK">, now: number) {
     const { asker, askerAt, at, view, table, epoch, clear, accuses } = ack;
     if (asker !== undefined) {
       const beliefs = { view, table, epoch, clear, accuses };
-      this.#send(asker, { type: "PING_REQ_ACK", request: 0, target: from, at: askerAt ?? 0, ...beliefs });
+      this.#send(asker, { type: "PING_REQ_ACK", request: 0, target: from, boot, at: askerAt ?? 0, ...beliefs });
       return;
     }
-    this.#peers.believes(from, { beliefs: ack, askedAt: Math.min(at, now) });
+    this.#peers.believes(from, { boot, beliefs: ack, askedAt: Math.min(at, now) });
     this.#settle(now);
   }
 
@@ -390,7 +397,7 @@ export class Membership {
     const others = this.#others().filter(isPresent);
     const reachable = others.filter(({ name }) => this.#peers.isReachable(name, now)).map(({ name }) => name);
     const mayBury = !this.isFenced(now);
-    for (const { name, status } of now < this.#quietUntil ? [] : others) {
+    for (const { name, boot, status } of now < this.#quietUntil ? [] : others) {
       const silentMs = this.#peers.silentMs(name, now);
       const helpers = reachable.filter((helper) => helper !== name);
       const verdict = judgeSilence({
@@ -402,7 +409,7 @@ export class Membership {
       if (verdict === "none") continue;
       this.#peers.asked(name, now);
       for (const helper of this.#some(helpers, HELPERS)) {
-        this.#send(helper, { type: "PING_REQ", request: 0, target: name, at: now });
+        this.#send(helper, { type: "PING_REQ", request: 0, target: name, boot, at: now });
       }
       if (verdict === "suspect" && status === "ALIVE") this.#accuse(name, { status: "SUSPECT", silentMs, now });
       if (verdict === "dead" && mayBury) this.#accuse(name, { status: "DEAD", silentMs, now });
@@ -472,7 +479,7 @@ export class Membership {
     this.#settle(now);
   }
 
-  #ping(name: string, now: number, asker: { asker?: string; askerAt?: number } = {}) {
+  #ping(name: string, now: number, asker: { asker?: string; askerBoot?: string; askerAt?: number } = {}) {
     this.#send(name, { type: "PING", request: 0, at: now, ...asker, ...this.#beliefs(asker.asker ?? name, now) });
   }
 

@@ -89,18 +89,18 @@ export class Peers {
     peer.askedAt = undefined;
   }
 
-  /** Another member found it alive. */
-  vouched(name: string, now: number) {
+  /** Another member found this process alive. Of another one of that name it would tell nothing. */
+  vouched(name: string, { boot, now }: { boot: string | undefined; now: number }) {
     const peer = this.#peers.get(name);
-    if (peer === undefined) return;
+    if (peer === undefined || peer.boot !== boot) return;
     peer.vouchedAt = now;
     peer.askedAt = undefined;
   }
 
-  /** What a member believes, and if it says so in answer to a ping of ours, when that was sent. */
-  believes(name: string, { beliefs, askedAt }: { beliefs: Beliefs; askedAt?: number }) {
+  /** What this process believes, and if it says so in answer to a ping of ours, when that was sent. */
+  believes(name: string, { boot, beliefs, askedAt }: { boot: string; beliefs: Beliefs; askedAt?: number }) {
     const peer = this.#peers.get(name);
-    if (peer === undefined) return;
+    if (peer === undefined || peer.boot !== boot) return;
     peer.beliefs = beliefs;
     if (askedAt === undefined || askedAt < (peer.confirmation?.askedAt ?? 0)) return;
     peer.confirmation = { askedAt, view: beliefs.view, clear: beliefs.clear };

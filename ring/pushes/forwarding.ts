@@ -48,6 +48,8 @@ export interface ForwardingOptions {
   readonly reception: Reception;
   /** The bounds. */
   readonly limits: ForwardLimits;
+  /** The most bytes that a push may have: what is larger has no frame, and nobody would take it. */
+  readonly limitBytes: number;
   /** The present view. */
   readonly view: () => RingView;
   /** Whether we hear too few of the ring to go on. */
@@ -95,8 +97,9 @@ export class Forwarding {
 
   /** Takes a push of a client. */
   push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
-    const { name, limits, view, isFenced } = this.#options;
+    const { name, limits, limitBytes, view, isFenced } = this.#options;
     const reject = (reason: RejectReason) => this.#options.emit(settle(token, this.#rejected(reason)));
+    if (bytes.length > limitBytes) return reject("too-big");
     const placement = view().place(keyHash(id));
     if (placement === undefined || isFenced(clock.now)) return reject("fenced");
     if (this.#bytes > 0 && this.#bytes + bytes.length > limits.totalBytes) return reject("busy");

@@ -11,9 +11,9 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
-import { addressBlock, plainAddress } from "../../common/http/connection_guard.ts";
 import { type Address, UsageError } from "../../common/options.ts";
 import { certificateNames } from "./certificate_names.ts";
+import { type Entry, Gate } from "./gate.ts";
 import { CLASS_LIMITS } from "../mesh.ts";
 import type { RingCredentials, RingIdentity } from "./ring_identity.ts";
 import type { Strangers } from "./strangers.ts";
@@ -49,6 +49,8 @@ export interface RingListenerOptions {
   readonly limits: TransportLimits;
   /** Gets those who are turned away here. */
   readonly strangers: Strangers;
+  /** The time in milliseconds, from any origin. */
+  readonly now: () => number;
   /** Gets the others. */
   readonly onCaller: (caller: Caller) => void;
 }
@@ -78,12 +80,12 @@ export function webSocketOptions({ lingerMs }: TransportLimits): WebSocketSettin
  * @throws {UsageError} if the address cannot be listened on.
  */
 export async function listenForPeers(options: RingListenerOptions): Promise<RingListener> {
-  const { address: { hostname, port }, identity, limits, strangers, onCaller } = options;
+  const { address: { hostname, port }, identity, limits, strangers, now, onCaller } = options;
   // The time limits are the gate's: each of the server's own would begin anew with each phase.
   const times = { handshakeTimeout: 0, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
   const requirePeer = { requestCert: true, rejectUnauthorized: true };
   const server = createServer({ ...times, ...requirePeer, ...secureContext(identity.current), maxHeaderSize: 4_096 });
-  const gate = new Gate(limits, strangers);
+  const gate = new Gate({ limits, strangers, now });
   const entries = new WeakMap<Duplex, Entry>();
 
   // In front of the server's own listener, so that one who is not let in costs no handshake.
@@ -161,59 +163,4 @@ type Wrapped = TLSSocket & { readonly _parent?: Socket };
 /** `minVersion` goes with every change: without it the platform's own default comes back, which is older. */
 function secureContext({ ca, cert, key }: RingCredentials) {
   return { ca, cert, key, minVersion: RING_TLS_VERSION } as const;
-}
-
-/** One who has come in and is no link yet. */
-interface Entry {
-  readonly address: string;
-  turnAway(reason: string, message: string): void;
-  settle(): void;
-}
-
-/** Lets connections in, so many in all and of each address, and for so long. */
-class Gate {
-  readonly #limits: TransportLimits;
-  readonly #strangers: Strangers;
-  readonly #sockets = new Set<Socket>();
-  readonly #perBlock = new Map<string, number>();
-  #closed = false;
-
-  constructor(limits: TransportLimits, strangers: Strangers) {
-    this.#limits = limits;
-    this.#strangers = strangers;
-  }
-
-  enter(socket: Socket): Entry | undefined {
-    const { maxConnections, maxConnectionsPerAddress, helloTimeoutMs } = this.#limits;
-    const address = plainAddress(socket.remoteAddress ?? ""), block = addressBlock(address);
-    const ofBlock = this.#perBlock.get(block) ?? 0;
-    if (this.#closed) return undefined;
-    if (this.#sockets.size >= maxConnections || ofBlock >= maxConnectionsPerAddress) {
-      this.#strangers.turnAway({ address, reason: "connections", message: "Too many connections are open" });
-      return undefined;
-    }
-    this.#sockets.add(socket);
-    this.#perBlock.set(block, ofBlock + 1);
-    let known = false;
-    const turnAway = (reason: string, message: string) => {
-      if (!known) this.#strangers.turnAway({ address, reason, message });
-      known = true;
-      socket.destroy();
-    };
-    const deadline = setTimeout(() => turnAway("timeout", "It took too long to become a link"), helloTimeoutMs);
-    socket.on("close", () => {
-      clearTimeout(deadline);
-      this.#sockets.delete(socket);
-      const left = this.#perBlock.get(block)! - 1;
-      if (left > 0) this.#perBlock.set(block, left);
-      else this.#perBlock.delete(block);
-    });
-    return { address, turnAway, settle: () => clearTimeout(deadline) };
-  }
-
-  /** Cuts all connections, and lets no more in. */
-  close(): void {
-    this.#closed = true;
-    for (const socket of this.#sockets) socket.destroy();
-  }
 }

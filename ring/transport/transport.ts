@@ -85,8 +85,10 @@ export interface LinkStatus {
 
 /** A dial under way. */
 interface Dial {
-  /** Whether a handler is told how it ends: a renewal is our own affair. */
+  /** Whether a handler is told how it ends: what becomes of a link is our own affair. */
   announced: boolean;
+  /** Whether it is for a link that has grown old. */
+  readonly renews: boolean;
   readonly abort: AbortController;
   readonly deadline: ReturnType<typeof setTimeout>;
   link?: Link;
@@ -106,6 +108,8 @@ export class Transport implements Mesh {
   /** All that are not closed, and when to renew them. */
   readonly #open = new Map<Link, number>();
   readonly #dials = new Map<string, Dial>();
+  /** When a silent link may be tried beside again. */
+  readonly #revivals = new WeakMap<Link, number>();
   readonly #events: LinkEvents;
   #handlers: MeshHandlers | undefined;
   #listener: RingListener | undefined;
@@ -153,7 +157,8 @@ export class Transport implements Mesh {
     const { address, identity } = this.#options, limits = this.#limits;
     this.#handlers = handlers;
     const onCaller = (caller: Caller) => this.#onCaller(caller);
-    this.#listener = await listenForPeers({ address, identity, limits, strangers: this.#strangers, onCaller });
+    const strangers = this.#strangers, now = this.#now;
+    this.#listener = await listenForPeers({ address, identity, limits, strangers, now, onCaller });
     this.#sweptAt = this.#now();
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
   }
@@ -163,7 +168,7 @@ export class Transport implements Mesh {
     if (this.#handlers === undefined) return;
     const under = this.#dials.get(address);
     if (under) under.announced = true;
-    else this.#dial(address, { announced: true });
+    else this.#dial(address, { announced: true, renews: false });
   }
 
   /** Queues a message; false if it will not be sent. */
@@ -194,10 +199,10 @@ export class Transport implements Mesh {
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
-  #dial(address: string, { announced }: { announced: boolean }): void {
+  #dial(address: string, { announced, renews }: Pick<Dial, "announced" | "renews">): void {
     const abort = new AbortController();
     const overdue = () => this.#failDial(address, { code: "unreachable", message: "It took too long" });
-    const dial: Dial = { announced, abort, deadline: setTimeout(overdue, this.#limits.helloTimeoutMs) };
+    const dial: Dial = { announced, renews, abort, deadline: setTimeout(overdue, this.#limits.helloTimeoutMs) };
     this.#dials.set(address, dial);
     void this.#connect(address, dial);
   }
@@ -331,7 +336,8 @@ export class Transport implements Mesh {
     dial.abort.abort(new Error(refusal.message));
     dial.link?.destroy();
     this.#metrics.dialled(refusal.code);
-    if (dial.announced) return this.#tell((handlers) => handlers.dialFailed(address, refusal));
+    if (dial.announced) this.#tell((handlers) => handlers.dialFailed(address, refusal));
+    if (!dial.renews) return;
     const retryAt = this.#now() + this.#limits.renewMs / 100;
     for (const link of this.#links.values()) if (link.options.dialled === address) this.#open.set(link, retryAt);
     this.#options.log.warn("Cannot renew a link to a peer and tries again", { address, error: refusal.message });
@@ -354,7 +360,9 @@ export class Transport implements Mesh {
     for (const [link, renewAt] of this.#open) {
       if (late) link.excuse(now);
       else link.sweep(now);
-      if (now >= renewAt && this.#links.get(link.peer?.name ?? "") === link) this.#renew(link, now);
+      if (this.#links.get(link.peer?.name ?? "") !== link) continue;
+      if (now >= renewAt) this.#renew(link, now);
+      this.#revive(link, now);
     }
   }
 
@@ -362,7 +370,18 @@ export class Transport implements Mesh {
     const { options: { dialled }, peer } = link;
     if (now - link.since >= 2 * this.#limits.renewMs) {
       this.cut(peer!.name, { code: "unreachable", message: "The link is too old, and could not be renewed" });
-    } else if (dialled !== undefined && !this.#dials.has(dialled)) this.#dial(dialled, { announced: false });
+    } else if (dialled !== undefined && !this.#dials.has(dialled)) {
+      this.#dial(dialled, { announced: false, renews: true });
+    }
+  }
+
+  /** Something between the two ends may have forgotten a link, or one end may not be reached any more by the way it was. */
+  #revive(link: Link, now: number): void {
+    const { doubtMs } = this.#limits;
+    if (link.silence(now) < doubtMs || now < (this.#revivals.get(link) ?? 0)) return;
+    this.#revivals.set(link, now + doubtMs);
+    const address = link.options.dialled ?? link.peer!.address;
+    if (!this.#dials.has(address)) this.#dial(address, { announced: false, renews: false });
   }
 
   #queued(): { control: number; data: number } {

@@ -19,6 +19,12 @@ export interface TransportLimits {
    */
   readonly maxConnectionsPerAddress: number;
   /**
+   * New connections in a second from one IPv4 address or one IPv6 /64 network: twice the members that may start on one host.
+   *
+   * @default {100}
+   */
+  readonly maxConnectionsPerSecond: number;
+  /**
    * Links in all.
    *
    * @default {256}
@@ -55,6 +61,13 @@ export interface TransportLimits {
    */
   readonly freshMs: number;
   /**
+   * After how long a silence another connection is tried beside a link, and again after as long: longer than `freshMs` on both
+   * ends, so that it takes the link's place, and in time before membership declares the peer dead (10 s).
+   *
+   * @default {5_000}
+   */
+  readonly doubtMs: number;
+  /**
    * The age at which a link is renewed, so that certificates that are gone do not stay in use. At twice this age it ends.
    *
    * @default {86_400_000}
@@ -78,12 +91,14 @@ export interface TransportLimits {
 export const TRANSPORT_LIMITS: TransportLimits = {
   maxConnections: 512,
   maxConnectionsPerAddress: 64,
+  maxConnectionsPerSecond: 100,
   maxLinks: 256,
   maxDials: 64,
   helloTimeoutMs: 5_000,
   pingMs: 10_000,
   silentMs: 30_000,
   freshMs: 3_000,
+  doubtMs: 5_000,
   renewMs: 24 * 3_600_000,
   maxProtocolErrors: 3,
   lingerMs: 1_000,

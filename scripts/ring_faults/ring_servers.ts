@@ -13,6 +13,7 @@ import { Child } from "../child.ts";
 import { freePort } from "../free_port.ts";
 import { untilReady } from "../ready.ts";
 import { taskCommand } from "../tasks.ts";
+import { Wire } from "./wire.ts";
 
 /** What the servers are. */
 export interface RingServersPlan {
@@ -20,25 +21,31 @@ export interface RingServersPlan {
   readonly names: readonly string[];
   /** Further flags of each. @default none */
   readonly flags?: readonly string[];
+  /** Whether peers reach each of them over a {@linkcode Wire}. @default {false} */
+  readonly wired?: boolean;
 }
 
 /** Servers that share a key, an authority, and a folder. None runs before it is started. */
 export class RingServers implements AsyncDisposable {
   /** The servers, in the order of the names. */
   readonly servers: readonly RingServer[];
+  /** The wires to them, in the same order, if there are any. */
+  readonly wires: readonly Wire[];
   readonly #folder: string;
   readonly #flags: readonly string[];
   readonly #signer: TokenSigner;
   readonly #all: RingServer[];
 
-  private constructor(folder: string, signer: TokenSigner, { names, flags = [] }: RingServersPlan) {
+  private constructor(folder: string, signer: TokenSigner, { names, flags = [], wired = false }: RingServersPlan) {
     this.#signer = signer;
     this.#folder = folder;
     this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
     const clusters = names.map(() => `127.0.0.1:${freePort()}`);
+    const ports = names.map(() => wired ? freePort() : undefined);
     this.servers = names.map((name, index) =>
-      this.#make(name, { cluster: clusters[index], seeds: clusters, store: name })
+      this.#make(name, { cluster: clusters[index], behind: ports[index], seeds: clusters, store: name })
     );
+    this.wires = ports.flatMap((port) => port === undefined ? [] : [new Wire({ to: port })]);
     this.#all = [...this.servers];
   }
 
@@ -49,7 +56,9 @@ export class RingServers implements AsyncDisposable {
     const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     await Deno.writeTextFile(join(folder, "shared-key.pem"), pem, { mode: 0o600 });
     await makeCertificates({ dir: join(folder, "certs"), names: [...plan.names], hosts: ["127.0.0.1"], days: 1 });
-    return new RingServers(folder, new TokenSigner(await readSigningKey(pem)), plan);
+    const ring = new RingServers(folder, new TokenSigner(await readSigningKey(pem)), plan);
+    await Promise.all(ring.wires.map((wire, index) => wire.open(Number(ring.servers[index].cluster.split(":")[1]))));
+    return ring;
   }
 
   /** A token for a cluster. Servers give one address few: it would take thousands of clusters minutes to ask for theirs. */
@@ -77,15 +86,21 @@ export class RingServers implements AsyncDisposable {
   /** Ends all at once, without their leave, and removes their files. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#all.map((server) => server.retire()));
+    await Promise.all(this.wires.map((wire) => wire[Symbol.asyncDispose]()));
     await Deno.remove(this.#folder, { recursive: true });
   }
 
-  #make(name: string, { cluster, seeds, store }: { cluster: string; seeds: readonly string[]; store: string }) {
+  #make(
+    name: string,
+    { cluster, behind, seeds, store }: { cluster: string; behind?: number; seeds: readonly string[]; store: string },
+  ) {
     const at = (file: string) => join(this.#folder, "certs", file);
     const flags = [
       ...this.#flags,
       `--name=${name}`,
-      `--listen-cluster=${cluster}`,
+      ...behind === undefined
+        ? [`--listen-cluster=${cluster}`]
+        : [`--listen-cluster=127.0.0.1:${behind}`, `--advertise-cluster=${cluster}`],
       ...seeds.filter((seed) => seed !== cluster).map((seed) => `--join=${seed}`),
       `--cluster-ca=${at("ca.crt")}`,
       `--cluster-crt=${at(`${name}.crt`)}`,

@@ -4,11 +4,16 @@
  * @module
  */
 
+import { knock } from "./strangers.ts";
 import type { RingServer } from "./ring_servers.ts";
 import type { Scenario, Trial } from "./trial.ts";
 
 /** For how long nothing happens when that is what is tried, in milliseconds. */
 const QUIET_MS = 10_000;
+/** So long that all links are given up. */
+const BLACKOUT_MS = 40_000;
+/** So long that it has been declared dead and has come back. */
+const ONE_WAY_MS = 30_000;
 /** How long the pushes get to reach the standby before what held them is deleted, in milliseconds. */
 const COPY_MS = 2_000;
 
@@ -65,6 +70,46 @@ export const SCENARIOS: readonly Scenario[] = [
       }
       await Promise.all(victims.map(restart));
       await trial.whole("one of three was alone, and showed nothing");
+    },
+  },
+  {
+    name: "blackout",
+    servers: 3,
+    wired: true,
+    act: async (trial) => {
+      const { servers, wires } = trial.ring;
+      await trial.pusher.freezeHalf();
+      wires.forEach((wire) => wire.cut());
+      await trial.pass(BLACKOUT_MS);
+      for (const { name, internal } of servers) {
+        const response = await fetch(new URL("federate", internal));
+        await response.body?.cancel();
+        if (response.status !== 503) throw new Error(`${name} shows a page although it hears nobody`);
+      }
+      wires.forEach((wire) => wire.mend());
+      await trial.whole(`nobody heard anybody for ${BLACKOUT_MS / 1_000} s`);
+      trial.pusher.thaw();
+    },
+  },
+  {
+    name: "one-way",
+    servers: 3,
+    wired: true,
+    act: async (trial) => {
+      const { servers: [one, other, victim], wires: [, , wire] } = trial.ring;
+      // Whoever starts dials the others, and of two dials that of the lower name stays: the wire is to carry its links.
+      for (const server of [one, other]) {
+        await server.stop();
+        await restart(server);
+      }
+      await trial.whole(`the others have dialled ${victim.name}`);
+      wire.cut();
+      await trial.pusher.freezeHalf();
+      await trial.pass(ONE_WAY_MS);
+      await trial.whole(`one of three cannot be dialled since ${ONE_WAY_MS / 1_000} s`);
+      wire.mend();
+      trial.pusher.thaw();
+      await trial.whole("it can be dialled again");
     },
   },
   { name: "pause-3s", servers: 3, act: (trial) => paused(trial, 3_000) },
@@ -127,6 +172,29 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "strangers",
+    servers: 3,
+    act: async (trial) => {
+      const stop = new AbortController();
+      const ports = trial.servers.map(({ cluster }) => Number(cluster.split(":")[1]));
+      const knocks = knock(ports, stop.signal);
+      try {
+        await trial.pass(QUIET_MS);
+        await trial.whole("strangers knocked");
+        // A member finds its way in beside them.
+        const [, member] = trial.servers;
+        await member.stop();
+        await restart(member);
+        await trial.whole("one of three left, and came back among them");
+      } finally {
+        stop.abort();
+      }
+      const counted = await Promise.all(trial.servers.map(refusals));
+      const sum = counted.reduce((a, b) => a + b, 0);
+      await trial.whole(`${await knocks} knocks; since their start the servers have counted ${sum}`);
+    },
+  },
+  {
     name: "two-of-one-name",
     servers: 3,
     act: async (trial) => {
@@ -175,6 +243,13 @@ async function impersonate({ ring, servers: [, twin] }: Trial): Promise<RingServ
 async function crash({ pusher }: Trial, victim: RingServer): Promise<void> {
   await victim.kill();
   await pusher.freezeHalf();
+}
+
+/** Who was turned away, for whatever reason. */
+async function refusals({ internal }: RingServer): Promise<number> {
+  const text = await (await fetch(new URL("metrics", internal))).text();
+  const values = text.matchAll(/^telemeter_ring_refused_total\{[^}]*\} (\d+)$/gm);
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 async function restart(server: RingServer): Promise<void> {

@@ -143,7 +143,16 @@ Deno.test("Ring goes on from the state that was saved", async () => {
   assert.ok(incarnation > 1, String(incarnation));
 });
 
-for (const saved of ["", "null", "{}", '{"incarnation":1,"flaps":0,"agreed":{}}']) {
+for (
+  const saved of [
+    "",
+    "null",
+    "{}",
+    '{"incarnation":-1,"flaps":0}',
+    '{"incarnation":1,"flaps":0,"agreed":{}}',
+    '{"incarnation":1,"flaps":0,"agreed":{"epoch":1,"members":[null]}}',
+  ]
+) {
   Deno.test(`Ring starts without a saved state that is garbled: ${saved}`, async () => {
     await using member = await startMember("a", { network: new MemoryNetwork(), saved });
     assert.equal(member.ring.status().members[0].incarnation, 1);

@@ -5,17 +5,18 @@
  * @module
  */
 
-import type { Effect, RingEvent, SavedState } from "../../ring/effect.ts";
+import type { Effect, RingEvent } from "../../ring/effect.ts";
 import { TICK_MS } from "../../ring/effect.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
 import { Random } from "../../scripts/random.ts";
 import { Agenda } from "./ring_world/agenda.ts";
 import { type Attempt, Clients } from "./ring_world/clients.ts";
 import { ConvergenceWatch } from "./ring_world/convergence_watch.ts";
-import { Disk } from "./ring_world/disk.ts";
+import { Disk, Disks } from "./ring_world/disk.ts";
 import { DurabilityWatch } from "./ring_world/durability_watch.ts";
 import { Network } from "./ring_world/network.ts";
-import { type Fault, healedAt, type Plan } from "./ring_world/plan.ts";
+import { Faults } from "./ring_world/faults.ts";
+import { healedAt, type Plan } from "./ring_world/plan.ts";
 import { type MachineFactory, type Node, Process } from "./ring_world/process.ts";
 import { ProtocolWatch } from "./ring_world/protocol_watch.ts";
 import { ShownWatch } from "./ring_world/shown_watch.ts";
@@ -27,17 +28,14 @@ import { Violation } from "./ring_world/violation.ts";
 const BALANCED_ADDRESS = "ring.example:9000";
 /** How often is looked at what time alone brings, in milliseconds. */
 const SAMPLE_MS = 250;
-/** After how long a process saves again what it could not, in milliseconds. */
-const SAVE_AGAIN_MS = 1_000;
-/** For how long before and after a fault nothing else may be wrong, if much is to be asked of the ring. */
-const CALM_MS = { before: 60_000, after: 30_000 } as const;
-
+/** How long two members may show a cluster where nothing excuses it, in milliseconds. Up to 5 ms was measured. */
+export const WINDOW_MS = 500;
 /** What a world is made with. */
 export interface RingWorldOptions {
   readonly plan: Plan;
   /** Makes the members. */
   readonly makeMachine?: MachineFactory;
-  /** How long two members may show a cluster, in milliseconds. */
+  /** How long two members may show a cluster where nothing excuses it, in milliseconds. */
   readonly windowMs?: number;
   /** How many records of the trace are kept. */
   readonly traceSize?: number;
@@ -66,27 +64,28 @@ class RingWorld {
   readonly #agenda = new Agenda();
   readonly #now = () => this.#agenda.now;
   readonly #random: Random;
-  readonly #diskRandom: Random;
   readonly #nodes: readonly Node[];
   readonly #network: Network;
+  readonly #disks: Disks;
   readonly #clients: Clients;
   readonly #durability: DurabilityWatch;
   readonly #shown: ShownWatch;
   readonly #protocol: ProtocolWatch;
   readonly #convergence: ConvergenceWatch;
   readonly #tally: WorldTally;
+  readonly #faults: Faults;
   readonly #trace: Trace;
-  readonly #saves = new Map<Process, SavedState>();
 
   constructor(
-    { plan, makeMachine = (options) => new RingMachine(options), windowMs = 0, traceSize = 20_000 }: RingWorldOptions,
+    { plan, makeMachine = (options) => new RingMachine(options), windowMs = WINDOW_MS, traceSize = 20_000 }:
+      RingWorldOptions,
   ) {
     this.#plan = plan;
     this.#makeMachine = makeMachine;
     this.#trace = new Trace(traceSize);
     const root = new Random(plan.seed);
     this.#random = root.fork();
-    this.#diskRandom = root.fork();
+    const diskRandom = root.fork();
     const agenda = this.#agenda, now = this.#now, { ttlMs } = plan;
     this.#nodes = plan.nodes.map(({ name, host, wallOffsetMs }, index) => ({
       index,
@@ -109,11 +108,18 @@ class RingWorld {
     });
     this.#durability = new DurabilityWatch({ nodes, ttlMs, now });
     const durability = this.#durability;
+    this.#disks = new Disks({
+      agenda,
+      random: diskRandom,
+      durability,
+      handle: (process, event) => this.#handle(process, event),
+    });
     this.#shown = new ShownWatch({
       durability,
       ttlMs,
       now,
       windowMs,
+      mergesRings: plan.balanced,
       canHear: (process, from) =>
         process.links.get(from.name)?.peer === from && !this.#network.isCut(from.node, process.node) &&
         !this.#network.isCut(process.node, from.node),
@@ -135,8 +141,30 @@ class RingWorld {
       },
     });
     const { ids } = this.#clients, shown = this.#shown;
-    this.#convergence = new ConvergenceWatch({ nodes, ids, shown, durability, now, healedAt: healedAt(plan) });
+    this.#convergence = new ConvergenceWatch({
+      nodes,
+      ids,
+      shown,
+      durability,
+      now,
+      healedAt: healedAt(plan),
+      convergeMs: plan.convergeMs,
+    });
     this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS });
+    this.#faults = new Faults({
+      plan,
+      agenda,
+      nodes,
+      network: this.#network,
+      shown,
+      durability,
+      convergence: this.#convergence,
+      start: (node) => this.#start(node),
+      kill: (process, how) => this.#kill(process, how),
+      leave: (process) => this.#handle(process, { type: "leave" }),
+      resume: (process) => this.#resume(process),
+      note: (what, fault) => this.#note("fault", what, fault),
+    });
   }
 
   run(): RunResult {
@@ -148,7 +176,7 @@ class RingWorld {
         this.#start(this.#nodes[index]);
       });
     }
-    for (const fault of faults) this.#agenda.at(fault.at, () => this.#begin(fault));
+    for (const fault of faults) this.#agenda.at(fault.at, () => this.#faults.begin(fault));
     this.#clients.start();
     this.#agenda.after(SAMPLE_MS, () => this.#sample());
     let violation: Violation | undefined;
@@ -157,7 +185,7 @@ class RingWorld {
       this.#shown.finish();
     } catch (error) {
       if (!(error instanceof Violation)) {
-        const { last } = { last: this.#trace.records().slice(-20).map(formatRecord).join("\n") };
+        const last = this.#trace.records().slice(-20).map(formatRecord).join("\n");
         throw new Error(`Seed ${this.#plan.seed} (${this.#plan.scenario}) failed\n${last}`, { cause: error });
       }
       violation = error;
@@ -180,93 +208,6 @@ class RingWorld {
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
     for (const { process } of this.#nodes) if (process?.isRunning) this.#protocol.sample(process);
-  }
-
-  // --- what goes wrong ---
-
-  #begin(fault: Fault) {
-    this.#note("fault", "begins", fault);
-    const end = this.#inflict(fault);
-    if (end === undefined) return;
-    this.#agenda.after(fault.ms, () => {
-      this.#note("fault", "ends", fault);
-      end();
-    });
-  }
-
-  #inflict(fault: Fault): (() => void) | undefined {
-    const node = "node" in fault ? this.#nodes[fault.node] : this.#nodes[0];
-    const process = node.process;
-    switch (fault.kind) {
-      case "crash": {
-        if (process === undefined || process.state === "gone") return undefined;
-        const page = this.#shown.page(process);
-        const isCalm = this.#isCalm(fault) && this.#convergence.isServing() && this.#nodes.length > 1;
-        this.#kill(process, { power: fault.power === true });
-        if (isCalm) this.#convergence.crashed(page);
-        if (fault.wipe) this.#wipe(node, { mustSurvive: false });
-        return () => {
-          if (node.process === process && node.wanted) this.#start(node);
-        };
-      }
-      case "leave": {
-        if (process === undefined || process.state !== "running") return undefined;
-        const isCalm = this.#isCalm(fault) && this.#convergence.isServing();
-        if (fault.forGood) node.wanted = false;
-        process.leavingSince = this.#agenda.now;
-        this.#handle(process, { type: "leave" });
-        return () => {
-          if (node.process !== process) return;
-          const hasLeft = process.state === "gone";
-          if (!hasLeft) this.#kill(process, { power: false });
-          if (fault.wipe) this.#wipe(node, { mustSurvive: isCalm && hasLeft });
-          if (!fault.forGood) this.#start(node);
-        };
-      }
-      case "stop":
-        if (process?.state !== "running") return undefined;
-        process.stop();
-        return () => this.#resume(process);
-      case "start":
-        if (process !== undefined && process.state !== "gone") return undefined;
-        node.wanted = fault.stays;
-        this.#start(node);
-        return () => {
-          if (!fault.stays && node.process!.state !== "gone") this.#kill(node.process!, { power: false });
-        };
-      case "cut": {
-        for (const from of fault.from) for (const to of fault.to) this.#network.cut(from, to);
-        return () => {
-          for (const from of fault.from) for (const to of fault.to) this.#network.heal(from, to);
-        };
-      }
-      case "delay": {
-        const { from, to } = fault;
-        const ends = from.flatMap((a) => to.map((b) => this.#network.slow(a, b, fault)));
-        return () => ends.forEach((end) => end());
-      }
-      case "reset": {
-        const [a, b] = fault.between.map((index) => this.#nodes[index]);
-        if (a.process?.isRunning) this.#network.cutLink(a.process, { name: b.name, reason: "Connection reset" });
-        return undefined;
-      }
-      case "full":
-        node.disk.isFull = true;
-        return () => node.disk.isFull = false;
-      case "slow": {
-        const before = node.disk.slownessMs;
-        node.disk.slownessMs = fault.slownessMs;
-        return () => node.disk.slownessMs = before;
-      }
-    }
-  }
-
-  /** Whether nothing else goes wrong around a fault. */
-  #isCalm(fault: Fault): boolean {
-    const { before, after } = CALM_MS;
-    return this.#plan.faults.every((other) =>
-      other === fault || other.at + other.ms < fault.at - before || other.at > fault.at + after
-    );
   }
 
   // --- processes ---
@@ -299,7 +240,7 @@ class RingWorld {
     this.#note(name, "starts", { boot });
     this.#protocol.started(process);
     const effects = process.handle({ type: "tick" });
-    for (const effect of effects) if (effect.do === "save") this.#save(process, effect.state);
+    for (const effect of effects) if (effect.do === "save") this.#disks.save(process, effect.state);
     this.#whenSaved(process, () => {
       process.state = "running";
       this.#perform(process, effects.filter((effect) => effect.do !== "save"));
@@ -311,7 +252,7 @@ class RingWorld {
   #whenSaved(process: Process, then: () => void) {
     this.#agenda.after(1, () => {
       if (process.state !== "starting") return;
-      if (this.#saves.has(process)) this.#whenSaved(process, then);
+      if (this.#disks.isSaving(process)) this.#whenSaved(process, then);
       else then();
     });
   }
@@ -333,7 +274,7 @@ class RingWorld {
 
   #end(process: Process) {
     process.end();
-    this.#saves.delete(process);
+    this.#disks.forget(process);
     this.#shown.gone(process);
     const attempts = [...process.pushes.values()];
     process.pushes.clear();
@@ -351,12 +292,6 @@ class RingWorld {
     const isTickFirst = this.#random.chance(0.5);
     if (isTickFirst) this.#handle(process, { type: "tick" });
     for (const task of waiting) process.post(task);
-  }
-
-  #wipe(node: Node, { mustSurvive }: { mustSurvive: boolean }) {
-    node.disk.wipe();
-    node.incarnation = 0;
-    this.#durability.wiped({ mustSurvive });
   }
 
   #resolve(address: string): Node | undefined {
@@ -400,17 +335,11 @@ class RingWorld {
       case "cut":
         return this.#network.cutLink(process, { name: effect.name, reason: effect.refusal.message });
       case "save":
-        return this.#save(process, effect.state);
+        return this.#disks.save(process, effect.state);
       case "commit":
-        return this.#commit(process, effect);
-      case "load": {
-        const { token, id } = effect;
-        this.#agenda.after(this.#diskMs(process) / 2, () => {
-          const entry = process.node.disk.entries.get(id);
-          process.post(() => this.#handle(process, { type: "loaded", token, entry }));
-        });
-        return;
-      }
+        return this.#disks.commit(process, effect);
+      case "load":
+        return this.#disks.load(process, effect);
       case "show":
         return this.#shown.shows(process, effect);
       case "hide":
@@ -429,56 +358,6 @@ class RingWorld {
         if (effect.sentence === "All have confirmed the view") process.overdue = false;
         return;
     }
-  }
-
-  #commit(process: Process, { token, entry }: Extract<Effect, { do: "commit" }>) {
-    const { node, committing } = process, { id } = entry;
-    if (committing.has(id)) {
-      throw new Violation("shell", `${process.name} commits two entries at the same time`, { cluster: id });
-    }
-    committing.add(id);
-    const { isPoison } = this.#durability.pushOf(entry.bytes);
-    this.#agenda.after(this.#diskMs(process), () => {
-      // What was under way when the process died may have come through, or not.
-      if (process.state === "gone" && this.#diskRandom.chance(0.5)) return;
-      const ok = !node.disk.isFull && !isPoison;
-      if (ok) {
-        this.#durability.commits(node, entry);
-        node.disk.entries.set(id, entry);
-      }
-      process.post(() => {
-        committing.delete(id);
-        const result = ok
-          ? { ok }
-          : isPoison
-          ? { ok, refused: { reason: "invalid", detail: "as the simulation wants it" } }
-          : { ok };
-        this.#handle(process, { type: "committed", token, result });
-      });
-    });
-  }
-
-  #save(process: Process, state: SavedState) {
-    const isSaving = this.#saves.has(process);
-    this.#saves.set(process, state);
-    if (!isSaving) this.#saveLater(process, this.#diskMs(process));
-  }
-
-  #saveLater(process: Process, afterMs: number) {
-    const state = this.#saves.get(process);
-    this.#agenda.after(afterMs, () => {
-      const latest = this.#saves.get(process);
-      if (state === undefined || latest === undefined) return;
-      const { disk } = process.node;
-      if (disk.isFull) return this.#saveLater(process, SAVE_AGAIN_MS);
-      disk.saved = state;
-      if (latest === state) this.#saves.delete(process);
-      else this.#saveLater(process, this.#diskMs(process));
-    });
-  }
-
-  #diskMs({ node: { disk: { slownessMs } } }: Process): number {
-    return 0.5 + slownessMs * this.#diskRandom.unit() ** 2;
   }
 
   #note(who: string, what: string, detail: unknown) {

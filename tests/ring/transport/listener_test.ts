@@ -288,12 +288,49 @@ Deno.test("Transport lets so many connections in from an address, and so many in
     assert.equal(await a.metric('telemeter_ring_refused_total{reason="connections"}'), 21);
     assert.equal(await a.metric('telemeter_ring_refused_total{reason="timeout"}'), 9);
     assert.equal(complaints(a).length, 1);
-    // With the strangers gone there is room again.
-    await using x = await folder.member("x");
-    await x.link(a);
     assert.ok(b.transport.send("a", message()));
     await a.next("message");
   }
+});
+
+Deno.test("Transport links a member while strangers hold all places, be they of its address or not", async () => {
+  for (const limits of [{ maxConnectionsPerAddress: 10 }, { maxConnections: 10 }]) {
+    await using a = await folder.member("a", { limits });
+    const port = Number(a.address.split(":")[1]);
+    const sockets = Array.from({ length: 10 }, () => connectPlain(port, "127.0.0.1"));
+    const cut = sockets.map(untilCut);
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    await using b = await folder.member("b");
+    await b.link(a);
+    await Promise.race(cut);
+    assert.equal(await a.metric('telemeter_ring_refused_total{reason="connections"}'), 1);
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(cut);
+  }
+});
+
+Deno.test("Transport lets no more links in than there may be connections", async () => {
+  await using a = await folder.member("a", { limits: { maxConnections: 1 } });
+  await using b = await folder.member("b");
+  await b.link(a);
+  await using x = await folder.member("x");
+  x.transport.dial(a.address);
+  assert.equal((await x.next("failed")).refusal.code, "unreachable");
+  assert.equal(await a.metric('telemeter_ring_refused_total{reason="connections"}'), 1);
+  assert.ok(b.transport.send("a", message()));
+  await a.next("message");
+});
+
+Deno.test("Transport begins only so many handshakes a second with those of one address", async () => {
+  let now = 0;
+  await using a = await folder.member("a", { now: () => now, limits: { maxConnectionsPerSecond: 5 } });
+  const port = Number(a.address.split(":")[1]);
+  for (let index = 0; index < 8; index++) await sendRaw(port, "no TLS");
+  assert.equal(await a.metric('telemeter_ring_refused_total{reason="rate"}'), 3);
+  assert.equal(await a.metric('telemeter_ring_refused_total{reason="handshake"}'), 5);
+  now = 1_000;
+  await using b = await folder.member("b");
+  await b.link(a);
 });
 
 Deno.test("Transport closes while strangers hold connections in every phase", async () => {

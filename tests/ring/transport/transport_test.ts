@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CLASS_LIMITS } from "../../../ring/mesh.ts";
+import { freePort } from "../../../scripts/free_port.ts";
+import { Wire } from "../../../scripts/ring_faults/wire.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -293,5 +295,26 @@ Deno.test("Transport ends a link at twice its age that cannot be renewed, and sa
     for (const kind of ["crt", "key"]) {
       await Deno.rename(join(folder.dir, `b-before.${kind}`), join(folder.dir, `b.${kind}`));
     }
+  }
+});
+
+Deno.test("Transport finds another way when nothing comes on a link any more, and tells nobody", async () => {
+  const limits = { freshMs: 200, doubtMs: 400, helloTimeoutMs: 1_000 };
+  await using a = await folder.member("a", { limits });
+  await using b = await folder.member("b", { limits });
+  await using wire = new Wire({ to: Number(b.address.split(":")[1]) });
+  const port = freePort();
+  await wire.open(port);
+  a.transport.dial(`127.0.0.1:${port}`);
+  await Promise.all([a.next("up"), b.next("up")]);
+  wire.cut();
+  // Members say something each second; here it is as often as it takes. What goes into the cut wire is lost.
+  const talk = setInterval(() => [a, b].forEach((from) => from.transport.send(from === a ? "b" : "a", message())), 50);
+  await Promise.all([a.next("message"), b.next("message")]);
+  clearInterval(talk);
+  assert.deepEqual([linksOf(a), linksOf(b)], [["b by b"], ["a by b"]]);
+  for (const { events } of [a, b]) {
+    assert.deepEqual(events.filter(({ kind }) => kind === "down" || kind === "failed"), []);
+    assert.equal(events.filter(({ kind }) => kind === "up").length, 1);
   }
 });

@@ -10,8 +10,6 @@ import type { ShownWatch } from "./shown_watch.ts";
 import { compareVersions } from "../../../ring/pushes/push_version.ts";
 import { Violation } from "./violation.ts";
 
-/** How long views may differ after everything was healed, in milliseconds. */
-const CONVERGED_MS = 45_000;
 /** How long it may take until all serve: members that come and go wait for up to two minutes, then come one after the other. */
 const SERVING_MS = 300_000;
 /** How long it may take until owner and standby have everything: they compare each minute. */
@@ -27,6 +25,8 @@ export interface ConvergenceWatchOptions {
   readonly durability: DurabilityWatch;
   readonly now: () => number;
   readonly healedAt: number;
+  /** How long views may differ from then on, in milliseconds. */
+  readonly convergeMs: number;
 }
 
 /** How far a world is on its way back to order. */
@@ -71,7 +71,7 @@ export class ConvergenceWatch {
 
   /** Looks how far it is. */
   sample() {
-    const { now, healedAt, shown, durability } = this.#options;
+    const { now, healedAt, convergeMs, shown, durability } = this.#options;
     for (const [id, since] of this.#missing) {
       const ms = now() - since;
       if (shown.showing(id).length > 0) {
@@ -90,7 +90,7 @@ export class ConvergenceWatch {
         if (processes !== undefined && this.#viewsAreEqual(processes)) {
           this.convergedMs = waitedMs;
           this.#enter("joining");
-        } else if (waitedMs > CONVERGED_MS) throw new Violation("converged", `after ${waitedMs} ms: ${this.#views()}`);
+        } else if (waitedMs > convergeMs) throw new Violation("converged", `after ${waitedMs} ms: ${this.#views()}`);
         return;
       }
       case "joining":

@@ -121,7 +121,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "believes that it has left": {
-    scenario: "storage deleted",
+    scenario: "storage-deleted",
     violates: ["I9", "converged", "heir"],
     patch: () =>
       replace(MemberTable.prototype, {
@@ -213,7 +213,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "shows what a view brings before the others know of it": {
-    scenario: "one leaves",
+    scenario: "one-leaves",
     violates: ["I1", "I3"],
     patch: () => {
       const before = Object.getOwnPropertyDescriptor(Membership.prototype, "isSettled")!;
@@ -222,13 +222,13 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "does not compare digests of views": {
-    scenario: "joins",
-    violates: ["I1", "I3"],
+    scenario: "stops",
+    violates: ["I3"],
     patch: () => believe((confirmation, view) => ({ ...confirmation, view })),
   },
   "takes an answer from before for one from after": {
-    scenario: "partition",
-    violates: ["I1", "I3"],
+    scenario: "stops",
+    violates: ["I3"],
     patch: () => believe((confirmation, _, since) => ({ ...confirmation, askedAt: since })),
   },
   "does not wait for what others hold": {
@@ -242,12 +242,12 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     patch: () => replace(Membership.prototype, { method: "isFenced", by: () => () => false }),
   },
   "serves without having joined": {
-    scenario: "joins",
-    violates: ["I1", "I3"],
+    scenario: "two-of-one-name",
+    violates: ["copies", "I9"],
     patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
   },
   "passes on pushes that are not its own": {
-    scenario: "joins",
+    scenario: "partition",
     violates: ["I5"],
     make: (options) =>
       wrap(options, ({ machine, event, handle }) => {
@@ -296,7 +296,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       ),
   },
   "has no bounds": {
-    scenario: "disks",
+    scenario: "overload",
     violates: ["I6"],
     make: ({ limits: _, ...options }) => new RingMachine(options),
   },
@@ -306,7 +306,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     make: (options) => wrap(options, ({ event, handle }) => handle(event).filter((effect) => effect.do !== "save")),
   },
   "sends no copies": {
-    scenario: "one crash",
+    scenario: "one-crash",
     violates: ["I3", "heir", "copies"],
     make: (options) =>
       wrap(

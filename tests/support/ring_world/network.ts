@@ -232,6 +232,11 @@ export class Network {
     const out = this.#channel(by, to);
     const mesh = again ? old.mesh : { peer: hello, dialled: address };
     const end: End = { peer: to, out, wire, mesh, heardAt: agenda.now };
+    if (again && !this.#prefers(by.name, old)) {
+      // Both have dialled at once, and the other link stays.
+      this.#sayClosed(by, end);
+      return this.#linked(by, { end: old, address });
+    }
     if (!again) {
       const refusal = by.admit(hello);
       if (refusal !== undefined) {

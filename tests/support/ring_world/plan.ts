@@ -73,6 +73,8 @@ export interface Plan {
   readonly limits: { readonly peerRequests: number; readonly pendingBytes: number; readonly totalBytes: number };
   /** Whether the seeds are one address that stands for all. */
   readonly balanced: boolean;
+  /** How long views may differ once all faults are over, in milliseconds. */
+  readonly convergeMs: number;
   /** How likely a push is one that the store refuses. */
   readonly poison: number;
 }

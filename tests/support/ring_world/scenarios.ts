@@ -50,8 +50,8 @@ function spread(
 /** The scenarios by name. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   nothing: () => [],
-  "one address": () => [],
-  "one crash": ({ random, size }) => [{
+  "one-address": () => [],
+  "one-crash": ({ random, size }) => [{
     kind: "crash",
     at: random.between(80_000, 90_000),
     ms: random.between(30_000, 60_000),
@@ -73,7 +73,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     const node = random.below(size), count = random.between(4, 8);
     return times(random, { count }).map((at) => ({ kind: "crash", at, node, ms: random.between(200, 8_000) }));
   },
-  "everybody crashes": ({ random, size }) => {
+  "everybody-crashes": ({ random, size }) => {
     const at = random.between(40_000, 80_000), spreadMs = random.pick([1, 2_000]);
     return Array.from({ length: size }, (_, node) => ({
       kind: "crash",
@@ -83,7 +83,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       power: true,
     }));
   },
-  "storage deleted": (setting) => {
+  "storage-deleted": (setting) => {
     const { random } = setting;
     const make = (at: number, node: number): Fault => ({
       kind: random.chance(0.7) ? "crash" : "leave",
@@ -105,13 +105,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       cutOff(setting, at, random.between(3_000, 60_000))
     );
   },
-  "one-way links": ({ random, size }) =>
+  "one-way-links": ({ random, size }) =>
     times(random, { count: random.between(1, 6) }).map((at) => {
       const from = random.below(size);
       const to = (from + random.between(1, size - 1)) % size;
       return { kind: "cut", at, ms: random.between(2_000, 40_000), from: [from], to: [to] };
     }),
-  "deaf or mute": ({ random, size }) =>
+  "deaf-or-mute": ({ random, size }) =>
     times(random, { count: random.between(1, 3) }).map((at) => {
       const one = random.below(size);
       const others = Array.from({ length: size }, (_, index) => index).filter((index) => index !== one);
@@ -152,7 +152,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       }),
     ];
   },
-  "one leaves": ({ random, size }) => [{
+  overload: ({ random, size }) =>
+    Array.from({ length: size }, (_, node) => ({
+      kind: "slow",
+      at: BEGIN_MS + random.below(20_000),
+      ms: random.between(10_000, 40_000),
+      node,
+      slownessMs: random.pick([1_000, 4_000]),
+    })),
+  "one-leaves": ({ random, size }) => [{
     kind: "leave",
     at: random.between(80_000, 90_000),
     ms: 30_000,
@@ -160,7 +168,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     wipe: true,
     ...(random.chance(0.7) ? { forGood: true } : {}),
   }],
-  "rolling restart": ({ random, size }) => {
+  "rolling-restart": ({ random, size }) => {
     const everyMs = random.pick([25_000, 40_000, 70_000]);
     return Array.from({ length: size }, (_, node) => ({
       kind: "leave",
@@ -181,7 +189,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       return { kind: "start", at: BEGIN_MS + 5_000 + index * gap, ms: 0, node: nodes.length - 1, stays: true };
     });
   },
-  "two of one name": ({ random, size, nodes }) => {
+  "two-of-one-name": ({ random, size, nodes }) => {
     const twin = nodes[random.below(size)].name;
     return times(random, { count: random.between(1, 2) }).flatMap((at, index): Fault[] => {
       nodes.push({ name: twin, host: `t${index}`, wallOffsetMs: random.between(-1_000, 1_000) });
@@ -201,7 +209,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
-      !["everything", "rolling restart", "one address"].includes(name)
+      !["everything", "rolling-restart", "one-address"].includes(name)
     );
     return Array.from({ length: 3 }, () => {
       const faults = SCENARIOS[random.pick(names)]({ ...setting, nodes });
@@ -213,7 +221,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
 /** The plan of a seed. */
 export function planOf(seed: number, { scenario }: { scenario?: string } = {}): Plan {
   const random = new Random(seed);
-  const names = Object.keys(SCENARIOS).filter((name) => name !== "one address");
+  const names = Object.keys(SCENARIOS);
   const name = scenario ?? random.pick(names);
   const size = random.between(2, 7);
   const hosts = random.chance(0.3) ? Math.ceil(size / 2) : size;
@@ -225,21 +233,23 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
     startAt: random.below(3_000),
   }));
   const faults = SCENARIOS[name]({ random: random.fork(), size, nodes });
-  const isTight = random.chance(0.2);
+  const isTight = random.chance(0.2) || name === "overload";
   return {
     seed,
     scenario: name,
     nodes,
     faults: faults.sort((a, b) => a.at - b.at),
     clusters: random.between(6, 24),
-    pushEveryMs: random.between(4_000, 20_000),
+    pushEveryMs: name === "overload" ? random.between(500, 3_000) : random.between(4_000, 20_000),
     ttlMs: random.pick([60_000, 180_000, 600_000]),
     delayMs: random.pick([0.3, 2, 20]),
     pushBytes: isTight ? 400 : 40,
     limits: isTight
       ? { peerRequests: 2, pendingBytes: 1_000, totalBytes: 1_600 }
       : { peerRequests: 64, pendingBytes: 2 ** 26, totalBytes: 2 ** 26 },
-    balanced: name === "one address",
+    balanced: name === "one-address",
+    // Rings that do not know of each other dial what they have in common now and then, and may reach themselves.
+    convergeMs: name === "one-address" ? 240_000 : 45_000,
     poison: random.chance(0.2) ? 0.05 : 0,
   };
 }

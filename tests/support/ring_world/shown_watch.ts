@@ -21,6 +21,8 @@ interface Claim {
 
 /** Why two members may show a cluster; "none" if they must not, but for a short while. */
 type Excuse =
+  /** They have never heard of each other. */
+  | "strangers"
   /** Of two members that cannot hear each other, each goes on alone. */
   | "pair"
   /** One has waited for the others long enough, and goes on without them. */
@@ -42,6 +44,8 @@ export interface ShownTally {
   longestPairMs: number;
   twiceOverdue: number;
   longestOverdueMs: number;
+  twiceStrangers: number;
+  longestStrangersMs: number;
   /** How often a cluster went back, as the holder of the newer version could not be heard. */
   regressions: number;
 }
@@ -53,6 +57,8 @@ export interface ShownWatchOptions {
   readonly now: () => number;
   /** How long two may show a cluster, in milliseconds. */
   readonly windowMs: number;
+  /** Whether rings may meet that were none of each other's: what one has shown of a cluster is not what the other has. */
+  readonly mergesRings: boolean;
   /** Whether something gets from one process to another. */
   readonly canHear: (process: Process, from: Process) => boolean;
   /** For how long nothing has been wrong between two processes, in milliseconds. */
@@ -69,6 +75,8 @@ export class ShownWatch {
     longestPairMs: 0,
     twiceOverdue: 0,
     longestOverdueMs: 0,
+    twiceStrangers: 0,
+    longestStrangersMs: 0,
     regressions: 0,
   };
   readonly #options: ShownWatchOptions;
@@ -210,16 +218,20 @@ export class ShownWatch {
       case "overdue":
         tally.twiceOverdue += ms / 1_000;
         tally.longestOverdueMs = Math.max(tally.longestOverdueMs, ms);
+        return;
+      case "strangers":
+        tally.twiceStrangers += ms / 1_000;
+        tally.longestStrangersMs = Math.max(tally.longestStrangersMs, ms);
     }
   }
 
   /** A claim is on an open page. */
   #seen(process: Process, id: string, claim: Claim) {
-    const { durability, ttlMs, now, canHear } = this.#options;
+    const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
     const best = this.#best.get(id);
     const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
       now() - best.storedAt < ttlMs;
-    if (isBack) {
+    if (isBack && !mergesRings) {
       const { view, rows } = process.machine.membership;
       const boots = new Set(rows.map(({ boot }) => boot));
       const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
@@ -240,10 +252,15 @@ export class ShownWatch {
   /** What lets these processes show what others show, or have shown, too. */
   #excuse(processes: readonly Process[], others: readonly Process[] = processes): Excuse {
     if (processes.some(({ overdue }) => overdue)) return "overdue";
+    if (processes.some((one) => others.some((other) => areStrangers(one, other)))) return "strangers";
     const isPair = processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2);
     const wereApart = processes.some((one) =>
       others.some((other) => other !== one && this.#options.undisturbedMs(one, other) < REUNION_MS)
     );
     return isPair && wereApart ? "pair" : "none";
   }
+}
+
+function areStrangers(one: Process, other: Process): boolean {
+  return one !== other && one.machine.membership.rows.every(({ name }) => name !== other.name);
 }

@@ -38,6 +38,8 @@ export function emptyTally(): Tally {
     longestPairMs: 0,
     twiceOverdue: 0,
     longestOverdueMs: 0,
+    twiceStrangers: 0,
+    longestStrangersMs: 0,
     regressions: 0,
     stored: 0,
     standby: 0,

@@ -15,7 +15,7 @@ export const INVARIANTS = {
   I7: "a push has exactly one outcome",
   I8: "incarnations never decrease",
   I9: "refutation wins in the end",
-  converged: "views are equal 45 s after all is well",
+  converged: "views are equal soon after all is well",
   heir: "what a crashed member showed is shown within 25 s",
   copies: "owner and standby have what was acknowledged in the end",
   shell: "the machine asks only for what a member can do",

@@ -1,0 +1,36 @@
+/**
+ * Rows of a member table, links and beliefs for tests of the ring's parts, with defaults for all that a test does not care about.
+ *
+ * @module
+ */
+
+import type { Member } from "../../ring/membership/member.ts";
+import type { MeshLink } from "../../ring/mesh.ts";
+import type { Beliefs } from "../../ring/message.ts";
+
+/** The row of a member that serves; its address and its host are called like it. */
+export function row(name: string, differs: Partial<Member> = {}): Member {
+  const incarnation = differs.incarnation ?? 1;
+  return {
+    name,
+    boot: `boot-${name}`,
+    incarnation,
+    since: 1,
+    address: name,
+    host: name,
+    status: "ALIVE",
+    phase: "ACTIVE",
+    ...differs,
+  };
+}
+
+/** A link to the process that the row of such a member is about. */
+export function linkTo(name: string, { boot = `boot-${name}`, dialled }: { boot?: string; dialled?: string } = {}) {
+  const peer = { name, boot, incarnation: 1, address: name, host: name };
+  return (dialled === undefined ? { peer } : { peer, dialled }) satisfies MeshLink;
+}
+
+/** Beliefs of a member that has nothing to say. */
+export function beliefs(differs: Partial<Beliefs> = {}): Beliefs {
+  return { view: "view", table: "table", epoch: 0, clear: true, accuses: [], ...differs };
+}

@@ -1,0 +1,158 @@
+/**
+ * Lets happen in a world what its plan says.
+ *
+ * @module
+ */
+
+import type { Agenda } from "./agenda.ts";
+import type { ConvergenceWatch } from "./convergence_watch.ts";
+import type { DurabilityWatch } from "./durability_watch.ts";
+import type { Network } from "./network.ts";
+import type { Fault, Plan } from "./plan.ts";
+import type { Node, Process } from "./process.ts";
+import type { ShownWatch } from "./shown_watch.ts";
+
+/** For how long before and after a fault nothing else may be wrong, if much is to be asked of the ring, in milliseconds. */
+const CALM_MS = { before: 60_000, after: 30_000 } as const;
+
+/** What faults work with. */
+export interface FaultsOptions {
+  readonly plan: Plan;
+  readonly agenda: Agenda;
+  readonly nodes: readonly Node[];
+  readonly network: Network;
+  readonly shown: ShownWatch;
+  readonly durability: DurabilityWatch;
+  readonly convergence: ConvergenceWatch;
+  readonly start: (node: Node) => void;
+  readonly kill: (process: Process, how: { readonly power: boolean }) => void;
+  readonly leave: (process: Process) => void;
+  readonly resume: (process: Process) => void;
+  /** Gets a line for the trace. */
+  readonly note: (what: string, fault: Fault) => void;
+}
+
+/** Begins faults, and ends them. */
+export class Faults {
+  readonly #options: FaultsOptions;
+
+  /** Starts with nothing wrong. */
+  constructor(options: FaultsOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a fault, and ends it when its time is over. */
+  begin(fault: Fault) {
+    const { agenda, note } = this.#options;
+    note("begins", fault);
+    const end = this.#inflict(fault);
+    if (end === undefined) return;
+    agenda.after(fault.ms, () => {
+      note("ends", fault);
+      end();
+    });
+  }
+
+  /** Returns how to end it, unless nothing has come of it, or it has no end. */
+  #inflict(fault: Fault): (() => void) | undefined {
+    const { nodes, network } = this.#options;
+    switch (fault.kind) {
+      case "crash":
+        return this.#crash(fault);
+      case "leave":
+        return this.#leave(fault);
+      case "stop": {
+        const { process } = nodes[fault.node];
+        if (process?.state !== "running") return undefined;
+        process.stop();
+        return () => this.#options.resume(process);
+      }
+      case "start":
+        return this.#start(fault);
+      case "cut": {
+        for (const from of fault.from) for (const to of fault.to) network.cut(from, to);
+        return () => {
+          for (const from of fault.from) for (const to of fault.to) network.heal(from, to);
+        };
+      }
+      case "delay": {
+        const { from, to } = fault;
+        const ends = from.flatMap((a) => to.map((b) => network.slow(a, b, fault)));
+        return () => ends.forEach((end) => end());
+      }
+      case "reset": {
+        const [a, b] = fault.between.map((index) => nodes[index]);
+        if (a.process?.isRunning) network.cutLink(a.process, { name: b.name, reason: "Connection reset" });
+        return undefined;
+      }
+      case "full": {
+        const { disk } = nodes[fault.node];
+        disk.isFull = true;
+        return () => disk.isFull = false;
+      }
+      case "slow": {
+        const { disk } = nodes[fault.node], before = disk.slownessMs;
+        disk.slownessMs = fault.slownessMs;
+        return () => disk.slownessMs = before;
+      }
+    }
+  }
+
+  #crash(fault: Extract<Fault, { kind: "crash" }>): (() => void) | undefined {
+    const { nodes, shown, convergence, kill, start } = this.#options;
+    const node = nodes[fault.node], { process } = node;
+    if (process === undefined || process.state === "gone") return undefined;
+    const page = shown.page(process);
+    const isCalm = this.#isCalm(fault) && nodes.length > 1;
+    kill(process, { power: fault.power === true });
+    if (isCalm) convergence.crashed(page);
+    if (fault.wipe) this.#wipe(node, { mustSurvive: false });
+    return () => {
+      if (node.process === process && node.wanted) start(node);
+    };
+  }
+
+  #leave(fault: Extract<Fault, { kind: "leave" }>): (() => void) | undefined {
+    const { nodes, agenda, kill, leave, start } = this.#options;
+    const node = nodes[fault.node], { process } = node;
+    if (process?.state !== "running") return undefined;
+    const isCalm = this.#isCalm(fault);
+    if (fault.forGood) node.wanted = false;
+    process.leavingSince = agenda.now;
+    leave(process);
+    return () => {
+      if (node.process !== process) return;
+      const hasLeft = process.state === "gone";
+      if (!hasLeft) kill(process, { power: false });
+      if (fault.wipe) this.#wipe(node, { mustSurvive: isCalm && hasLeft });
+      if (!fault.forGood) start(node);
+    };
+  }
+
+  #start({ node: index, stays }: Extract<Fault, { kind: "start" }>): (() => void) | undefined {
+    const { nodes, kill, start } = this.#options;
+    const node = nodes[index];
+    if (node.process !== undefined && node.process.state !== "gone") return undefined;
+    node.wanted = stays;
+    start(node);
+    return () => {
+      if (!stays && node.process!.state !== "gone") kill(node.process!, { power: false });
+    };
+  }
+
+  #wipe(node: Node, { mustSurvive }: { mustSurvive: boolean }) {
+    node.disk.wipe();
+    node.incarnation = 0;
+    this.#options.durability.wiped({ mustSurvive });
+  }
+
+  /** Whether all is well, and nothing else goes wrong around a fault. */
+  #isCalm(fault: Fault): boolean {
+    const { plan, convergence } = this.#options;
+    const { before, after } = CALM_MS;
+    return convergence.isServing() &&
+      plan.faults.every((other) =>
+        other === fault || other.at + other.ms < fault.at - before || other.at > fault.at + after
+      );
+  }
+}
