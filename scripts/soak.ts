@@ -56,6 +56,7 @@ if (import.meta.main) {
       if (report.faults.length > 0) Deno.exit(1);
     });
     return Promise.resolve({
+      keeps: ["net", "read", "write", "run"],
       finished: ended,
       failed: ended.then(() => new Promise<never>(() => {})),
       [Symbol.asyncDispose]: () => ended.catch(() => {}),
