@@ -8,10 +8,11 @@ import { listen } from "../common/http/http_server.ts";
 import type { Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry } from "../common/metrics.ts";
+import { file } from "../common/options.ts";
 import { Forwarder } from "./forwarder.ts";
 import { clientHandler } from "./handlers.ts";
 import { clientMetrics } from "./metrics.ts";
-import type { ClientValues } from "./options.ts";
+import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import { loadSettings } from "./settings.ts";
 
 /** Starts the client. */
@@ -51,7 +52,18 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
     await loop;
   });
   const owned = stack.move();
-  return { failed: loop.then(() => new Promise<never>(() => {})), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    keeps: namesFiles(values) ? ["net", "read"] : ["net"],
+    failed: loop.then(() => new Promise<never>(() => {})),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Whether there are files to read at the next reload, or earlier when they change. */
+function namesFiles(values: ClientValues): boolean {
+  return Object.entries(CLIENT_OPTIONS).some(([name, { kind }]) =>
+    (kind as unknown) === file && values[name as keyof ClientValues] !== undefined
+  );
 }
 
 /** Waits, at most until the signal is aborted. */

@@ -1,5 +1,5 @@
 /**
- * The life of a program: read the command line, start, wait for a signal, close in order, exit.
+ * The life of a program: read the command line, start, give up permissions, wait for a signal, close in order, exit.
  *
  * Exit codes: 0 after `--help` or an orderly stop, 2 for bad usage (one sentence on standard error), 1 for any other failure.
  *
@@ -15,6 +15,7 @@ import {
   UsageError,
 } from "./options.ts";
 import { type Logger, openLog } from "./log.ts";
+import { keepPermissions, type Permission } from "./permissions.ts";
 
 /** What a program gets to start with. */
 export interface Launch<Table extends OptionTable> {
@@ -30,6 +31,8 @@ export interface Launch<Table extends OptionTable> {
 
 /** A started program: disposing of it stops intake, drains and releases. */
 export interface Running extends AsyncDisposable {
+  /** The permissions that it needs from here on, out of those that it was started with. @default none */
+  readonly keeps?: readonly Permission[];
   /** Rejects if the program cannot go on. */
   readonly failed?: Promise<never>;
   /** Resolves when it has done all that it was started for, which stops it as a signal does. */
@@ -66,6 +69,8 @@ export async function run<Table extends OptionTable & typeof LOG_OPTIONS>(
       for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => onSignal(signal));
     });
     const running = await start({ ...parsed, log, signal: stop.signal });
+    keepPermissions(running.keeps ?? []);
+    log.debug("Gave up the permissions that it needs no more", { kept: running.keeps?.join(",") || "none" });
     const finished = running.finished?.then(() => "finished") ?? asked;
     const signal = await Promise.race([asked, running.failed ?? asked, finished]);
     log.info("Stops in an orderly way", { signal });

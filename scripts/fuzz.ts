@@ -158,6 +158,7 @@ if (import.meta.main) {
       if (findings > 0) Deno.exit(1);
     });
     return Promise.resolve({
+      keeps: ["read", "write", "run", "env"],
       finished: told,
       failed: told.then(() => new Promise<never>(() => {})),
       [Symbol.asyncDispose]: () => told,

@@ -301,6 +301,7 @@ if (import.meta.main) {
     // The clients end when they are told to, so that only their failure is news.
     const { promise: pending } = Promise.withResolvers<never>();
     return {
+      keeps: ["net"],
       finished: values.duration === undefined ? undefined : pause(values.duration, stop.signal),
       failed: work.then(() => pending),
       async [Symbol.asyncDispose]() {

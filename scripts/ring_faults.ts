@@ -27,16 +27,16 @@ export const RING_FAULTS: Program<typeof RING_FAULTS_OPTIONS> = {
 
 /** A verdict as people read it. */
 export function describe({ name, waits, shown, answers, slowestMs, failure, logs }: Verdict): string {
+  const seconds = (count: number) => count.toFixed(1);
+  const twice = `${seconds(shown.twiceSeconds)} (surely ${seconds(shown.surelyTwiceSeconds)})`;
+  const missing = `${seconds(shown.missingSeconds)} (${shown.missed} clusters, the longest ${
+    seconds(shown.longestGapSeconds)
+  } s)`;
   const pushes = [...answers].sort().map(([answer, number]) => `${answer}: ${number}`).join(", ");
-  const { twiceSeconds, surelyTwiceSeconds, missingSeconds, longestGapSeconds, missed, wentBack } = shown;
   return [
-    `${failure === undefined ? "passed" : "FAILED"}: ${name}`,
-    ...failure === undefined ? [] : [`  ${failure}`],
-    ...waits.map(({ after, seconds }) => `  ${seconds.toFixed(1)} s: ${after}`),
-    `  cluster-seconds shown twice ${twiceSeconds.toFixed(1)} (surely ${surelyTwiceSeconds.toFixed(1)}), not at all ${
-      missingSeconds.toFixed(1)
-    } ` +
-    `(${missed} clusters, one for ${longestGapSeconds.toFixed(1)} s at most); went back ${wentBack} times`,
+    failure === undefined ? `passed: ${name}` : `FAILED: ${name}\n  ${failure}`,
+    ...waits.map(({ after, seconds: waited }) => `  ${seconds(waited)} s: ${after}`),
+    `  cluster-seconds shown twice ${twice}, not at all ${missing}; went back ${shown.wentBack} times`,
     `  pushes by answer: ${pushes}; the slowest that was acknowledged took ${Math.round(slowestMs)} ms`,
     ...failure === undefined ? [] : logs,
   ].join("\n");

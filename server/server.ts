@@ -13,6 +13,7 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import { flagOf, UsageError } from "../common/options.ts";
+import type { Permission } from "../common/permissions.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import { TlsIdentity } from "../common/tls.ts";
@@ -194,7 +195,15 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
-  return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { keeps: permissionsOf(values), [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** What a server still needs once it listens and has its store open: to reach others, and to read files that change. */
+function permissionsOf(values: ServerOptions): Permission[] {
+  const reaches = [values.authorize, values.storageUrl, values.listenCluster];
+  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
+  const isGiven = (value: unknown) => value !== undefined;
+  return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
 }
 
 /** Refuses flags of the ring that would do nothing. */

@@ -7,11 +7,12 @@
 import { Random } from "../random.ts";
 import type { RingServer } from "./ring_servers.ts";
 import type { Scenario, Trial } from "./trial.ts";
+import type { Wire } from "./wire.ts";
 
 /** Something that befalls one server, which runs again at the end. */
 interface Fault {
   readonly what: string;
-  readonly befall: (server: RingServer, ms: number) => Promise<void>;
+  readonly befall: (server: RingServer, ms: number, wire: Wire) => Promise<void>;
 }
 
 const FAULTS: readonly Fault[] = [
@@ -37,6 +38,14 @@ const FAULTS: readonly Fault[] = [
       await server.stop();
       await pass(ms);
       await restart(server);
+    },
+  },
+  {
+    what: "out of its peers' reach",
+    befall: async (_server, ms, wire) => {
+      wire.cut();
+      await pass(ms);
+      wire.mend();
     },
   },
   {
@@ -72,6 +81,7 @@ export function chaos({ seed, rounds }: { seed: number; rounds: number }): Scena
   return {
     name: `chaos ${seed}`,
     servers: SERVERS,
+    wired: true,
     act: async (trial) => {
       const random = new Random(seed);
       for (let round = 0; round < rounds; round++) await oneRound(trial, random);
@@ -79,16 +89,16 @@ export function chaos({ seed, rounds }: { seed: number; rounds: number }): Scena
   };
 }
 
-async function oneRound({ servers, pusher, whole }: Trial, random: Random): Promise<void> {
+async function oneRound({ ring: { servers, wires }, pusher, whole }: Trial, random: Random): Promise<void> {
   const victims = random.chance(0.6) ? 1 : random.between(2, SERVERS);
   const start = random.below(SERVERS);
   const words: string[] = [];
   const faults = Array.from({ length: victims }, async (_, index) => {
-    const server = servers[(start + index) % SERVERS], { what, befall } = random.pick(FAULTS);
+    const at = (start + index) % SERVERS, server = servers[at], { what, befall } = random.pick(FAULTS);
     const [afterMs, ms] = [random.chance(0.5) ? 0 : random.size(3_000), random.size(MOST_MS)];
     words.push(`${server.name} ${what} after ${afterMs} ms, for ${ms} ms`);
     await pass(afterMs);
-    await befall(server, ms);
+    await befall(server, ms, wires[at]);
   });
   if (random.chance(0.5)) faults.push(pass(random.size(3_000)).then(() => pusher.freezeHalf()));
   await Promise.all(faults);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MetricType } from "../../common/exposition/metric_family.ts";
 import { invalid } from "./invalid_push.ts";
 import type { LabelShape } from "./label_shape.ts";
 import { LINE_ROOM, type LineWriter } from "./line_writer.ts";
@@ -11,6 +12,11 @@ import type { PushReader } from "./push_reader.ts";
 
 /** The types whose samples are several lines. */
 export type DistributionType = "histogram" | "summary";
+
+/** Whether the samples of a type are several lines. */
+export function isDistribution(type: MetricType): type is DistributionType {
+  return type === "histogram" || type === "summary";
+}
 
 /** What the lines' names end with, besides the name itself in a summary. */
 export const SUFFIXES: Readonly<Record<DistributionType, readonly string[]>> = {

@@ -7,19 +7,20 @@
  * @module
  */
 
-import { formatDuration } from "../../common/duration.ts";
 import { LimitError, METRIC_TYPES, type MetricType } from "../../common/exposition/metric_family.ts";
 import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
 import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { BytesMap } from "./bytes_map.ts";
-import { checkPoints, type DistributionType, DistributionWriter, SUFFIXES } from "./distribution.ts";
+import { Claims } from "./claims.ts";
+import { checkPoints, type DistributionType, DistributionWriter, isDistribution } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
 import { LineWriter } from "./line_writer.ts";
 import { PushReader, VALUE_TAG } from "./push_reader.ts";
+import { refusal } from "./refusal.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
@@ -101,7 +102,7 @@ export class Ingester {
     const reader = this.#reader;
     reader.at = 0;
     const families: { name: string; type: MetricType; endSample: number }[] = [];
-    const claims = new Map<string, string>();
+    const claims = new Claims();
     for (let count = 0; reader.at < this.#length; count++) {
       if (count === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
@@ -113,7 +114,7 @@ export class Ingester {
       reader.at = end;
       const endSample = this.#kernel.exports.size.value;
       if (endSample === before) continue;
-      claim(claims, { name, type, at: start });
+      claims.take({ name, type, at: start });
       families.push({ name, type, endSample });
     }
     return this.#finish(families);
@@ -300,47 +301,8 @@ export class Ingester {
 
   /** What the client is told where the kernel found a fault. */
   #refusal(fault: number, { type }: Family): Error {
-    const { exports } = this.#kernel;
-    const { limits: { maxSeries, maxLabels }, maxTextBytes, maxLabelBytes } = this.#rules;
-    const at = exports.faultAt.value - this.#start;
-    const tag = exports.faultDetail.value >>> 0;
-    const malformed = MALFORMED[fault]?.(tag);
-    if (malformed !== undefined) return invalid("malformed", malformed, at);
-    switch (fault) {
-      case status.BAD_TIME:
-        return invalid("timestamp", this.#whyTime(exports.timestampMs.value), at);
-      case status.NO_VALUE:
-        return invalid("value", `a sample has no value of its family's type, ${type}`, at);
-      case status.LONG_LABEL_NAME:
-        return invalid("label_name", `a label name is longer than ${maxLabelBytes} bytes`, at);
-      case status.LONG_LABEL_VALUE:
-        return invalid("label_value", `a label value is longer than ${maxLabelBytes} bytes`, at);
-      case status.NOT_UTF8:
-        return invalid("label_value", "a label value is not UTF-8", at);
-      case status.OTHER_IDENTITY:
-        return invalid("identity", "a label of the token has another value on a series", at);
-      case status.TOO_MANY_SERIES:
-        return new LimitError(`Cannot take a push of more than ${maxSeries} series`);
-      case status.TOO_MANY_LABELS:
-        return new LimitError(`Cannot take a series of more than ${maxLabels} labels`);
-      case status.TOO_MUCH_TEXT:
-        return new LimitError(`Cannot take a push that becomes more than ${maxTextBytes} bytes of text`);
-      case status.COLLISIONS:
-        return new LimitError("Cannot tell the series of the push apart: their hashes collide");
-      default:
-        return new Error(`Cannot tell what the kernel means by the status ${fault}`);
-    }
-  }
-
-  #whyTime(timestampMs: number): string {
-    const { maxAgeMs, maxAheadMs } = this.#rules;
-    return Number.isNaN(timestampMs)
-      ? "a sample has no timestamp"
-      : timestampMs < this.#oldestMs
-      ? `a sample is more than ${formatDuration(maxAgeMs)} old`
-      : timestampMs > this.#newestMs
-      ? `a sample is more than ${formatDuration(maxAheadMs)} ahead of the server's clock`
-      : "timestamps decrease within a family";
+    const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
+    return refusal(fault, { kernel: this.#kernel, rules: this.#rules, push, type });
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */
@@ -380,36 +342,5 @@ export class Ingester {
       dropped: exports.dropped.value,
       duplicates: exports.replaced.value,
     };
-  }
-}
-
-/** What is malformed, by the kernel's status, given the tag of the field. */
-const MALFORMED: Readonly<Record<number, (tag: number) => string>> = {
-  [status.CUT_VARINT]: () => "a varint is cut short",
-  [status.LONG_VARINT]: () => "a varint has more than 64 bits",
-  [status.BAD_LENGTH]: () => "a length goes past the end",
-  [status.CUT_DOUBLE]: () => "a double is cut short",
-  [status.OTHER_WIRE_TYPE]: (tag) => `field ${tag >>> 3} has the wire type ${tag & 7}`,
-  [status.NO_WIRE_TYPE]: (tag) => `a field has the wire type ${tag & 7}`,
-  [status.CUT_FIELD]: () => "a field is cut short",
-  [status.BAD_FIELD_NUMBER]: () => "a field has a number that none may have",
-};
-
-function isDistribution(type: MetricType): type is DistributionType {
-  return type === "histogram" || type === "summary";
-}
-
-/** Refuses families whose lines would take each other's names: `x_count` beside a summary `x`, or two types of one name. */
-function claim(claims: Map<string, string>, { name, type, at }: { name: string; type: MetricType; at: number }) {
-  take(claims, name, { wanted: isDistribution(type) ? type : "simple", at });
-  if (!isDistribution(type)) return;
-  for (const suffix of SUFFIXES[type]) take(claims, name + suffix, { wanted: `part of ${name}`, at });
-}
-
-function take(claims: Map<string, string>, name: string, { wanted, at }: { wanted: string; at: number }) {
-  const other = claims.get(name);
-  if (other === undefined) claims.set(name, wanted);
-  else if (other !== wanted) {
-    throw invalid("family_collision", `families take the name ${name} twice, as ${other} and as ${wanted}`, at);
   }
 }

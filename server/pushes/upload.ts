@@ -13,6 +13,7 @@ import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
 import { CapacityError } from "./capacity.ts";
+import { Places } from "./places.ts";
 import type { Push, PushStage } from "./push.ts";
 import { retryAfterSeconds } from "./rate_limit.ts";
 import { StoreUnavailableError } from "../store.ts";
@@ -35,9 +36,6 @@ export interface UploadOptions {
   readonly registry: Registry;
 }
 
-/** Seconds after which a client may try again when all places were taken. */
-const BUSY_RETRY_SECONDS = 1;
-
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
   const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
@@ -54,17 +52,11 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
-  let inFlight = 0;
+  const places = new Places({ most: maxInFlight, now });
 
   const accept: Handler = async (request, peer) => {
     const { id, labels } = await authenticate(request, peer);
-    if (inFlight >= maxInFlight) {
-      throw new HttpError(503, `Cannot take more than ${maxInFlight} pushes at a time: try again later`, {
-        reason: "busy",
-        headers: { "retry-after": String(BUSY_RETRY_SECONDS) },
-      });
-    }
-    inFlight++;
+    using place = places.take();
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
@@ -73,14 +65,12 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
-        body: () => body ??= readBody(request, { limitBytes }),
+        body: () => body ??= place.whileItComes(readBody(request, { limitBytes })),
       };
       pushes.inc({ result: await stage.accept(push) });
       return new Response(null, { status: 200 });
     } catch (error) {
       throw refusal(error, { id, log });
-    } finally {
-      inFlight--;
     }
   };
 

@@ -68,13 +68,18 @@ export class OpenServer implements AsyncDisposable {
     return this.#child.lines;
   }
 
+  /** The port where clients come. */
+  get port(): number {
+    return Number(new URL(this.#external).port);
+  }
+
   /** Pushes families, or bytes with their headers, for a cluster, which gets a token first if it has none. */
   async push(id: string, body: readonly MetricFamily[] | Uint8Array, headers: HeadersInit = {}): Promise<Answer> {
     const bytes = body instanceof Uint8Array ? body : encodeFamilies(body);
     const response = await fetch(`${this.#external}upload`, {
       method: "POST",
       headers: {
-        "authorization": `Bearer ${await this.#token(id)}`,
+        "authorization": `Bearer ${await this.token(id)}`,
         "content-type": PROTOBUF_CONTENT_TYPE,
         ...Object.fromEntries(new Headers(headers)),
       },
@@ -83,7 +88,8 @@ export class OpenServer implements AsyncDisposable {
     return { status: response.status, text: await response.text(), headers: response.headers };
   }
 
-  async #token(id: string): Promise<string> {
+  /** The token that a cluster pushes with. */
+  async token(id: string): Promise<string> {
     let token = this.#tokens.get(id);
     if (token === undefined) {
       const url = `${this.#external}authorize?id=${encodeURIComponent(id)}`;

@@ -243,6 +243,7 @@ class RingWorld {
     for (const effect of effects) if (effect.do === "save") this.#disks.save(process, effect.state);
     this.#whenSaved(process, () => {
       process.state = "running";
+      this.#protocol.stepped(process);
       this.#perform(process, effects.filter((effect) => effect.do !== "save"));
       this.#network.reboot(node, this.#nodes.flatMap(({ process }) => process ?? []));
       this.#tickLater(process);

@@ -23,6 +23,7 @@ import {
   SHAPE_SEGMENTS,
   SHAPE_SEGMENTS_AT,
 } from "./layout.ts";
+import { writeSmallInteger } from "./number.ts";
 import { cursor, fail, fault, forgive, readLength, readTag, seek, skipField } from "./protobuf.ts";
 import { addSample, clearSlots, layOutTable } from "./sample_table.ts";
 import {
@@ -224,7 +225,9 @@ export function readSamples(): i32 {
       }
       store<u8>(out++, 0x20);
       step = END;
-      if (!writeSmallInteger()) return NUMBER;
+      const end = writeSmallInteger(value, out);
+      if (end === 0) return NUMBER;
+      out = end;
     }
     store<u8>(out++, 0x0a);
     const status = keep(1);
@@ -324,21 +327,5 @@ function checkElided(scratch: usize): bool {
     if (writeValue(start, load<u32>(span + 12) - start, scratch) === 0) return false;
   }
   setValuesHash(hash);
-  return true;
-}
-
-/** Writes the value if it is an integer from 0 to 999,999,999, as most are. */
-function writeSmallInteger(): bool {
-  const whole = <u32> value;
-  if (!(value >= 0 && value <= 999_999_999) || <f64> whole !== value || reinterpret<i64>(value) < 0) return false;
-  let digits: usize = 1;
-  for (let power: u32 = 10; power <= whole; power *= 10) digits++;
-  let rest = whole;
-  for (let at = out + digits; at > out;) {
-    const tenth = rest / 10;
-    store<u8>(--at, <u8> (0x30 + rest - 10 * tenth));
-    rest = tenth;
-  }
-  out += digits;
   return true;
 }

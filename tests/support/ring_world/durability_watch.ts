@@ -5,13 +5,16 @@
  */
 
 import type { Entry, Outcome } from "../../../ring/effect.ts";
-import { compareVersions, type PushVersion } from "../../../ring/pushes/push_version.ts";
+import { CLOCK_LEEWAY_MS, compareVersions, type PushVersion } from "../../../ring/pushes/push_version.ts";
 import type { Attempt, Push } from "./clients.ts";
 import type { Node } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How much earlier than its time an entry may be taken for expired, in milliseconds: ages are reckoned by several clocks. */
 const EXPIRY_LEEWAY_MS = 10_000;
+
+/** How long a push may have been under way when it is acknowledged, in milliseconds. */
+const ANSWER_LEEWAY_MS = 15_000;
 
 /** A push, and what became of it. */
 interface Fate {
@@ -37,6 +40,8 @@ export class DurabilityWatch {
   readonly #now: () => number;
   readonly #fates = new Map<Uint8Array, Fate>();
   readonly #floors = new Map<string, Floor>();
+  // The latest push of each cluster that was acknowledged, and when.
+  readonly #acknowledged = new Map<string, { serial: number; at: number }>();
   #wipedAt = -Infinity;
 
   /** Starts with nothing pushed. */
@@ -84,6 +89,10 @@ export class DurabilityWatch {
   settled({ push, process }: Attempt, outcome: Outcome) {
     if (outcome.result === "rejected") return;
     const { id } = push;
+    const latest = this.#acknowledged.get(id);
+    if (latest === undefined || latest.serial < push.serial) {
+      this.#acknowledged.set(id, { serial: push.serial, at: this.#now() });
+    }
     const { version, storedAt } = this.#fates.get(push.bytes)!;
     const lost = (why: string) => {
       const said = `${process.name} says '${outcome.result}' of push ${push.serial}`;
@@ -118,6 +127,13 @@ export class DurabilityWatch {
       }
       this.#floors.delete(id);
     }
+  }
+
+  /** Whether a push of a cluster was acknowledged that is newer than these bytes by more than clocks may be apart. */
+  isBehind(id: string, bytes: Uint8Array): boolean {
+    const latest = this.#acknowledged.get(id);
+    return latest !== undefined && this.pushOf(bytes).serial < latest.serial &&
+      latest.at - this.storedAt(bytes) > 2 * CLOCK_LEEWAY_MS + ANSWER_LEEWAY_MS;
   }
 
   /** What must be held of a cluster now. */

@@ -85,6 +85,9 @@ export class Faults {
         if (a.process?.isRunning) network.cutLink(a.process, { name: b.name, reason: "Connection reset" });
         return undefined;
       }
+      case "clock":
+        nodes[fault.node].wallOffsetMs += fault.byMs;
+        return undefined;
       case "full": {
         const { disk } = nodes[fault.node];
         disk.isFull = true;

@@ -45,6 +45,8 @@ export type Fault =
     }
     /** The links between two nodes break. */
     | { readonly kind: "reset"; readonly between: readonly [number, number] }
+    /** A wall clock is set to another time. */
+    | { readonly kind: "clock"; readonly node: number; readonly byMs: number }
     /** Nothing can be written. */
     | { readonly kind: "full"; readonly node: number }
     /** Writing takes longer. */

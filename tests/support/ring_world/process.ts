@@ -27,7 +27,7 @@ export interface Node {
   readonly name: string;
   readonly host: string;
   readonly address: string;
-  readonly wallOffsetMs: number;
+  wallOffsetMs: number;
   readonly disk: Disk;
   /** The one that was started last. */
   process?: Process;

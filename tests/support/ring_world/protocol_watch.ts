@@ -54,13 +54,12 @@ export class ProtocolWatch {
     }
   }
 
-  /** A process has started. */
+  /** A process has started. Nobody is told of its incarnation before that is durable. */
   started({ node, machine, name }: Process) {
     const { incarnation } = machine.membership.self;
     if (incarnation <= node.incarnation) {
       throw new Violation("I8", `${name} starts with incarnation ${incarnation} after ${node.incarnation}`);
     }
-    node.incarnation = incarnation;
   }
 
   /** Something has happened to a process. */

@@ -152,6 +152,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       }),
     ];
   },
+  "clocks-set": ({ random, size }) =>
+    times(random, { count: random.between(2, 8) }).map((at) => ({
+      kind: "clock",
+      at,
+      ms: 0,
+      node: random.below(size),
+      byMs: random.pick([-1, 1]) * random.pick([2_000, 40_000, 600_000, 3_600_000]),
+    })),
   overload: ({ random, size }) =>
     Array.from({ length: size }, (_, node) => ({
       kind: "slow",

@@ -20,6 +20,8 @@ export interface Tally extends ShownTally {
   stored: number;
   standby: number;
   rejected: number;
+  /** Clusters that in the end show what is older than what was acknowledged, by more than clocks may be apart. */
+  behind: number;
   /** The longest times until views were equal, all served, and an heir showed what a crashed member had shown, in milliseconds. */
   convergedMs: number;
   servingMs: number;
@@ -44,6 +46,7 @@ export function emptyTally(): Tally {
     stored: 0,
     standby: 0,
     rejected: 0,
+    behind: 0,
     convergedMs: 0,
     servingMs: 0,
     heirMs: 0,
@@ -95,6 +98,13 @@ export class WorldTally {
 
   /** What was counted. */
   result({ convergedMs, servingMs, heirMs }: ConvergenceWatch): Tally {
-    return { ...this.#tally, ...this.#shown.tally, convergedMs, servingMs, heirMs };
+    let behind = 0;
+    for (const id of this.#ids) {
+      for (const { node } of this.#shown.showing(id)) {
+        const entry = node.disk.entries.get(id);
+        if (entry !== undefined && this.#durability.isBehind(id, entry.bytes)) behind++;
+      }
+    }
+    return { ...this.#tally, ...this.#shown.tally, behind, convergedMs, servingMs, heirMs };
   }
 }
