@@ -72,8 +72,8 @@ export type Role = "owner" | "standby";
 export interface Messages {
   /** "I am here", and the answer is wanted; `asker` wants it passed on. */
   PING: Beliefs & { at: number; asker?: string; askerBoot?: string; askerAt?: number };
-  /** Answers PING with what it brought. */
-  ACK: Beliefs & { at: number; asker?: string; askerAt?: number };
+  /** Answers PING with what it brought, and with what the sender's wall clock says. */
+  ACK: Beliefs & { at: number; wall?: number; asker?: string; askerAt?: number };
   /** "Ping that process for me." */
   PING_REQ: { target: string; boot: string; at: number };
   /** That process has answered. */
@@ -132,7 +132,7 @@ export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
 
 const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
   PING: { ...BELIEFS, at: amount, asker: optional(text), askerBoot: optional(text), askerAt: optional(amount) },
-  ACK: { ...BELIEFS, at: amount, asker: optional(text), askerAt: optional(amount) },
+  ACK: { ...BELIEFS, at: amount, wall: optional(amount), asker: optional(text), askerAt: optional(amount) },
   PING_REQ: { target: text, boot: text, at: amount },
   PING_REQ_ACK: { ...BELIEFS, target: text, boot: text, at: amount },
   TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },

@@ -17,6 +17,7 @@ import { isPresent, type Member, type Phase } from "./member.ts";
 import { MemberTable } from "./member_table.ts";
 import type { Hello, MeshLink, Refusal } from "../mesh.ts";
 import { type AgreedView, type Beliefs, type Message, type MessageOf, writeMessage } from "../message.ts";
+import { CLOCK_LEEWAY_MS } from "../pushes/push_version.ts";
 import { Peers } from "./peers.ts";
 import { Settlement } from "./settlement.ts";
 import { ACCUSE_AFTER_MS, judgeSilence } from "./silence.ts";
@@ -79,6 +80,8 @@ export class Membership {
   readonly #dialler: Dialler;
   readonly #settlement: Settlement;
   readonly #ownAddresses = new Set<string>();
+  // Members whose wall clock is far from ours.
+  readonly #apart = new Set<string>();
   #view: RingView;
   #turn: JoinTurn;
   #saved: SavedState;
@@ -200,7 +203,7 @@ export class Membership {
 
   /** A link has ended. */
   linkDown(link: MeshLink) {
-    this.#peers.linkDown(link);
+    if (this.#peers.linkDown(link)) this.#apart.delete(link.peer.name);
   }
 
   /** A dial came to nothing. */
@@ -219,14 +222,15 @@ export class Membership {
   }
 
   /** Takes a message of membership's; false for any other. */
-  message(from: Hello, message: Message, { now }: Clock): boolean {
+  message(from: Hello, message: Message, clock: Clock): boolean {
+    const { now } = clock;
     this.#peers.heard(from.name, now);
     switch (message.type) {
       case "PING":
-        this.#pinged(from, message, now);
+        this.#pinged(from, message, clock);
         return true;
       case "ACK":
-        this.#acknowledged(from, message, now);
+        this.#acknowledged(from, message, clock);
         return true;
       case "PING_REQ":
         // Another process of that name would answer as well, and keep the silent one alive.
@@ -310,13 +314,13 @@ export class Membership {
 
   // --- what we hear ---
 
-  #pinged({ name: from, boot }: Hello, ping: MessageOf<"PING">, now: number) {
+  #pinged({ name: from, boot }: Hello, ping: MessageOf<"PING">, { now, wall }: Clock) {
     const { asker, askerBoot, askerAt, at } = ping;
     const about = asker ?? from;
     if (asker === undefined) this.#peers.believes(from, { boot, beliefs: ping });
     // Whoever has us pinged was alive just now.
     else this.#peers.vouched(asker, { boot: askerBoot, now });
-    this.#send(from, { type: "ACK", request: 0, at, asker, askerAt, ...this.#beliefs(about, now) });
+    this.#send(from, { type: "ACK", request: 0, at, wall, asker, askerAt, ...this.#beliefs(about, now) });
     if (ping.table !== this.#table.digest || ping.epoch > (this.agreed?.epoch ?? 0)) {
       if (this.#peers.maySync(from, { now, everyMs: PING_EVERY_MS })) this.#sendTable(from, { reply: true });
     }
@@ -327,7 +331,7 @@ export class Membership {
     }
   }
 
-  #acknowledged({ name: from, boot }: Hello, ack: MessageOf<"ACK">, now: number) {
+  #acknowledged({ name: from, boot }: Hello, ack: MessageOf<"ACK">, { now, wall }: Clock) {
     const { asker, askerAt, at, view, table, epoch, clear, accuses } = ack;
     if (asker !== undefined) {
       const beliefs = { view, table, epoch, clear, accuses };
@@ -335,7 +339,27 @@ export class Membership {
       return;
     }
     this.#peers.believes(from, { boot, beliefs: ack, askedAt: Math.min(at, now) });
+    if (ack.wall !== undefined) this.#compareClocks(from, ack.wall - wall);
     this.#settle(now);
+  }
+
+  /**
+   * Tells when wall clocks are so far apart that versions do not follow them: of two owners in turn that have no copy in common,
+   * the push of the one whose clock is ahead then wins, though it may be the older one.
+   */
+  #compareClocks(member: string, aheadMs: number) {
+    const wasApart = this.#apart.has(member);
+    // Not again and again for a clock at the very edge.
+    const isApart = Math.abs(aheadMs) > (wasApart ? CLOCK_LEEWAY_MS / 2 : CLOCK_LEEWAY_MS);
+    if (isApart === wasApart) return;
+    const fields = { member, aheadMs: Math.round(aheadMs) };
+    if (isApart) {
+      this.#apart.add(member);
+      this.#note("warn", "Has a wall clock far from that of a member: keep both right", fields);
+    } else {
+      this.#apart.delete(member);
+      this.#note("info", "Has a wall clock like that of a member again", fields);
+    }
   }
 
   #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, now: number) {

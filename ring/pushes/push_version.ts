@@ -24,7 +24,11 @@ export function firstSequence(random: number): number {
   return Math.floor(random * PROCESSES) * SEQUENCES;
 }
 
-/** How far the clocks of two members may be apart without an effect, in milliseconds. */
+/**
+ * How far the clocks of two members may be apart without an effect, in milliseconds. Beyond it, an older push can win over a newer
+ * one where two members own the cluster in turn and have no copy in common (owner and standby were lost together): members warn of
+ * such clocks, and the next push mends it.
+ */
 export const CLOCK_LEEWAY_MS = 30_000;
 
 /** Negative if `a` is older than `b`, positive if it is newer, 0 if they are the same push. */

@@ -16,7 +16,7 @@ const HOLDINGS = [{ id: "c1", version: VERSION }];
 
 const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
   PING: { type: "PING", request: 1, ...beliefs({ accuses: ["b"] }), at: 5.5, asker: "a", askerBoot: "x", askerAt: 4 },
-  ACK: { type: "ACK", request: 1, ...beliefs(), at: 5 },
+  ACK: { type: "ACK", request: 1, ...beliefs(), at: 5, wall: 9.5 },
   PING_REQ: { type: "PING_REQ", request: 1, target: "b", boot: "x", at: 5 },
   PING_REQ_ACK: { type: "PING_REQ_ACK", request: 1, ...beliefs(), target: "b", boot: "x", at: 5 },
   TABLE: {

@@ -37,6 +37,7 @@ function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedS
     /** The states to save since the last look. */
     saves: () => taken("save").map(({ state }) => state),
     dials: () => taken("dial").map(({ address }) => address),
+    notes: () => taken("note").map(({ level, fields }) => `${level} ${fields.member} ${fields.aheadMs}`),
     /** What was sent of a type since the last look. */
     sent: <T extends Message["type"]>(type: T) =>
       taken("send").map(({ to, message }) => ({ to, message: readMessage(message) }))
@@ -214,4 +215,23 @@ Deno.test("Membership takes over an agreement that is later than its own, and no
   assert.deepEqual(saves(), []);
   tell(6);
   assert.equal(saves()[0].agreed?.epoch, 6);
+});
+
+Deno.test("Membership warns once of a clock that is far from its own, and tells when it is right again", () => {
+  const { membership, notes, sent } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  notes();
+  const ack = (wall: number) =>
+    membership.message(linkTo("a").peer, { type: "ACK", request: 0, at: 0, wall, ...beliefs() }, {
+      now: 0,
+      wall: 1_000_000,
+    });
+  for (const aheadMs of [0, 30_000, -30_000]) ack(1_000_000 + aheadMs);
+  assert.deepEqual(notes(), []);
+  for (const aheadMs of [-30_001, -40_000, 20_000, 16_000]) ack(1_000_000 + aheadMs);
+  assert.deepEqual(notes(), ["warn a -30001"]);
+  for (const aheadMs of [15_000, 0]) ack(1_000_000 + aheadMs);
+  assert.deepEqual(notes(), ["info a 15000"]);
+  membership.message(linkTo("a").peer, { type: "PING", request: 0, at: 0, ...beliefs() }, { now: 0, wall: 77 });
+  assert.equal(sent("ACK")[0].message.wall, 77);
 });
