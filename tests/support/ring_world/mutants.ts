@@ -213,7 +213,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   "shows what a view brings before the others know of it": {
-    scenario: "one-leaves",
+    scenario: "flaps",
     violates: ["I1", "I3"],
     patch: () => {
       const before = Object.getOwnPropertyDescriptor(Membership.prototype, "isSettled")!;
