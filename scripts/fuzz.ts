@@ -83,7 +83,7 @@ export async function fuzz(
   let heardMs = startedMs, toldMs = startedMs, lines = 0;
   const more: Record<string, number> = {};
   while (!child.gone && !signal.aborted && performance.now() - startedMs < duration) {
-    await Promise.race([child.exited, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+    await exitOrPoll(child);
     const nowMs = performance.now();
     const line = child.lines.findLast((line) => line.startsWith("{"));
     if (line !== undefined && child.lines.length !== lines) {
@@ -117,6 +117,14 @@ export async function fuzz(
     summary: summaryOf(latest, { seed, elapsedMs: performance.now() - startedMs, findings }),
     findings: Object.keys(findings).length,
   };
+}
+
+/** Resolves when it is time to look again. */
+async function exitOrPoll(child: Child): Promise<void> {
+  const poll = Promise.withResolvers<void>();
+  const timer = setTimeout(poll.resolve, POLL_MS);
+  await Promise.race([child.exited, poll.promise]);
+  clearTimeout(timer);
 }
 
 function summaryOf(
