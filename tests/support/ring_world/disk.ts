@@ -55,7 +55,7 @@ export class Disks {
   }
 
   /** Makes an entry durable. */
-  commit(process: Process, { token, entry }: Extract<Effect, { do: "commit" }>) {
+  commit(process: Process, { token, entry, fresh }: Extract<Effect, { do: "commit" }>) {
     const { node, committing } = process, { id } = entry;
     if (committing.has(id)) {
       throw new Violation("shell", `${process.name} commits two entries at the same time`, { cluster: id });
@@ -67,7 +67,7 @@ export class Disks {
       if (process.state === "gone" && (node.process !== process || this.#random.chance(0.5))) return;
       const ok = !node.disk.isFull && !isPoison;
       if (ok) {
-        this.#durability.commits(node, entry);
+        this.#durability.commits(node, { entry, fresh });
         node.disk.entries.set(id, entry);
       }
       const refused = isPoison ? { reason: "invalid", detail: "as the simulation wants it" } : undefined;

@@ -23,6 +23,8 @@ interface Fate {
   version?: PushVersion;
   /** When it was first made durable. */
   storedAt: number;
+  /** When it was last made durable as a push, and not as a copy: a client that got no answer pushes the same again. */
+  pushedAt: number;
 }
 
 /** What must not get lost. */
@@ -53,7 +55,7 @@ export class DurabilityWatch {
 
   /** A client pushes. */
   pushed(push: Push) {
-    if (!this.#fates.has(push.bytes)) this.#fates.set(push.bytes, { push, storedAt: Infinity });
+    if (!this.#fates.has(push.bytes)) this.#fates.set(push.bytes, { push, storedAt: Infinity, pushedAt: -Infinity });
   }
 
   /** The push with these bytes. */
@@ -66,8 +68,13 @@ export class DurabilityWatch {
     return this.#fates.get(bytes)!.storedAt;
   }
 
-  /** An entry is about to become durable. */
-  commits(node: Node, entry: Entry) {
+  /** When the push with these bytes was last made durable as a push, and not as a copy. */
+  pushedAt(bytes: Uint8Array): number {
+    return this.#fates.get(bytes)!.pushedAt;
+  }
+
+  /** An entry is about to become durable, which is `fresh` if it comes from a client. */
+  commits(node: Node, { entry, fresh }: { entry: Entry; fresh: boolean }) {
     const { id, version, bytes } = entry;
     const fate = this.#fates.get(bytes)!;
     const old = node.disk.entries.get(id);
@@ -83,6 +90,7 @@ export class DurabilityWatch {
     }
     if (fate.version === undefined || compareVersions(version, fate.version) < 0) fate.version = version;
     fate.storedAt = Math.min(fate.storedAt, this.#now());
+    if (fresh) fate.pushedAt = this.#now();
   }
 
   /** A client was answered. */

@@ -101,7 +101,7 @@ export class ShownWatch {
     }
     let claims = this.#claims.get(id);
     if (claims === undefined) this.#claims.set(id, claims = new Map());
-    const claim = { version, storedAt: this.#options.durability.storedAt(entry.bytes) };
+    const claim = { version, storedAt: this.#options.durability.pushedAt(entry.bytes) };
     claims.set(process, claim);
     if (claims.size > 1) this.#contested.add(id);
     if (this.isOpen(process)) this.#seen(process, id, claim);
