@@ -6,7 +6,7 @@
 
 import { connect } from "node:net";
 import { once } from "node:events";
-import { bombs } from "../../tests/support/bombs.ts";
+import { type Bomb, bombs } from "../../tests/support/bombs.ts";
 import type { Random } from "../random.ts";
 
 /** What an attack works with. */
@@ -30,9 +30,7 @@ const PATIENCE_MS = 20_000;
 /** All of them, by name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   "a bomb": async ({ target, token, random }) => {
-    const { headers, body } = random.pick(bombs(Date.now()));
-    const id = `bomber-${random.below(20)}`;
-    await post(new URL("upload", target), { token: await token(id), headers, body: body(id) });
+    await throwBomb(random.pick(bombs(Date.now())), { target, token });
   },
   "forged tokens": async ({ target, token, random }) => {
     const good = await token("victim");
@@ -80,6 +78,16 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   "silent sockets": ({ target, random }) => hold({ target, text: "", random }),
   "no HTTP": ({ target, random }) => hold({ target, text: String.fromCharCode(...random.bytes(200)), random }),
 };
+
+/** Throws every bomb once, so that what a server keeps for large pushes it has from then on. */
+export async function throwEachBomb(options: Pick<AttackOptions, "target" | "token">): Promise<void> {
+  for (const bomb of bombs(Date.now())) await throwBomb(bomb, options);
+}
+
+/** All are thrown by one cluster: some are taken, and of each cluster only the latest is held. */
+async function throwBomb({ headers, body }: Bomb, { target, token }: Pick<AttackOptions, "target" | "token">) {
+  await post(new URL("upload", target), { token: await token("bomber"), headers, body: body("bomber") });
+}
 
 async function post(
   url: URL,

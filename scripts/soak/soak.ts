@@ -11,7 +11,7 @@ import { eventually } from "../eventually.ts";
 import { Random } from "../random.ts";
 import { PROBE, Pusher } from "../ring_faults/pusher.ts";
 import { type RingServer, RingServers } from "../ring_faults/ring_servers.ts";
-import { type Attack, ATTACKS } from "./attacks.ts";
+import { type Attack, ATTACKS, throwEachBomb } from "./attacks.ts";
 import { type Footprint, footprintOf, median } from "./footprint.ts";
 
 /** How a soak goes. */
@@ -130,6 +130,8 @@ class Trial {
 
   /** Attacks, with pushes under way and no fault. Returns the medians of its second and its last quarter. */
   async calm(ms: number): Promise<SoakReport["memory"]> {
+    const token = (id: string) => this.#ring.token(id);
+    await throwEachBomb({ target: this.#server.external, token });
     this.pusher.start();
     const resident: number[] = [];
     await this.#turns(ms, async () => {
