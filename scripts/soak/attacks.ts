@@ -6,6 +6,7 @@
 
 import { connect } from "node:net";
 import { once } from "node:events";
+import { PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { type Bomb, bombs } from "../../tests/support/bombs.ts";
 import type { Random } from "../random.ts";
 
@@ -30,7 +31,7 @@ const PATIENCE_MS = 20_000;
 /** All of them, by name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   "a bomb": async ({ target, token, random }) => {
-    await throwBomb(random.pick(bombs(Date.now())), { target, token });
+    await throwBomb(random.pick(bombs(Date.now())), { target, token, turn: random.below(BOMBERS) });
   },
   "forged tokens": async ({ target, token, random }) => {
     const good = await token("victim");
@@ -81,12 +82,19 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
 
 /** Throws every bomb once, so that what a server keeps for large pushes it has from then on. */
 export async function throwEachBomb(options: Pick<AttackOptions, "target" | "token">): Promise<void> {
-  for (const bomb of bombs(Date.now())) await throwBomb(bomb, options);
+  for (const [turn, bomb] of bombs(Date.now()).entries()) await throwBomb(bomb, { ...options, turn });
 }
 
-/** All are thrown by one cluster: some are taken, and of each cluster only the latest is held. */
-async function throwBomb({ headers, body }: Bomb, { target, token }: Pick<AttackOptions, "target" | "token">) {
-  await post(new URL("upload", target), { token: await token("bomber"), headers, body: body("bomber") });
+/** Clusters take turns: after ten refused pushes one is refused unread. They are few, as of each the latest push is held. */
+const BOMBERS = 4;
+
+async function throwBomb(
+  { headers, body }: Bomb,
+  { target, token, turn }: Pick<AttackOptions, "target" | "token"> & { turn: number },
+) {
+  // One of the bombs has the id in the names of its labels, and some are as long as may be with a short one.
+  const id = `b${turn % BOMBERS}`;
+  await post(new URL("upload", target), { token: await token(id), headers, body: body(id) });
 }
 
 async function post(
@@ -96,7 +104,8 @@ async function post(
   try {
     const response = await fetch(url, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, ...headers },
+      // What has no type is read as text, which most bombs are not.
+      headers: { authorization: `Bearer ${token}`, "content-type": PROTOBUF_CONTENT_TYPE, ...headers },
       body: body as Uint8Array<ArrayBuffer>,
       signal: AbortSignal.timeout(PATIENCE_MS),
     });

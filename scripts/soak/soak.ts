@@ -168,6 +168,7 @@ class Trial {
         signal: this.#signal,
       });
     } catch {
+      if (this.#signal.aborted) return;
       const { descriptors, threads } = await footprintOf(pid);
       this.#fault(
         `${descriptors} descriptors and ${threads} threads are left of ${before.descriptors} and ${before.threads}`,

@@ -124,7 +124,12 @@ export class OpenServer implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
-  /** The most memory that the server has had so far, in bytes (Linux). */
+  /** Lets {@linkcode OpenServer.peakBytes} start again from what the server has now (Linux, man 5 proc_pid_clear_refs). */
+  async forgetPeak(): Promise<void> {
+    await Deno.writeTextFile(`/proc/${this.#child.pid}/clear_refs`, "5");
+  }
+
+  /** The most memory that the server has had so far, or since its peak was forgotten, in bytes (Linux). */
   async peakBytes(): Promise<number> {
     const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
     return 1_024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]);
