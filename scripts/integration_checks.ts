@@ -31,6 +31,8 @@ export interface Check {
 const SOON_MS = 30_000;
 /** How soon a server that ends as by a crash has an heir, in milliseconds. */
 const TAKEOVER_MS = 25_000;
+/** In this time the central Prometheus has read each server once more, in milliseconds. */
+const TWO_SCRAPES_MS = 2_500;
 /** How much later than at the end of its TTL a series may be seen to end, in milliseconds: a scrape, on a slow machine. */
 const LATE_MS = 10_000;
 
@@ -173,9 +175,9 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
         await Promise.all(servers.map((server) => server.kill()));
         await end(`{${ours}}`, { timeoutMs: SOON_MS });
         await Promise.all(servers.map((server) => server.start({ signal })));
-        // The last to join may just have taken the series over, for which one scrape may miss them.
+        // The last to join may just have taken the series over: they end at the next scrape of the one before, and go on.
         await soleOwner();
-        const after = Date.now();
+        const after = Date.now() + TWO_SCRAPES_MS;
         await arrival(`up{${ours}}`, { after });
         await arrival(`{__name__="${RECORDED_NAME}",${ours}}`, { after });
         await arrival(`alerts{${ours}}`, { after });
