@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isLabelName } from "../common/transforms/drop_invalid.ts";
+import { isLabelName } from "./transforms/drop_invalid.ts";
 import { type Call, call, readUpTo, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import { formatText } from "../common/exposition/text_format.ts";
-import { dedupe } from "../common/transforms/dedupe.ts";
-import { Account, countSamples, type Effect } from "../common/transforms/pipeline.ts";
+import { dedupe } from "./transforms/dedupe.ts";
+import { Account, countSamples, type Effect } from "./transforms/pipeline.ts";
 import { scrape } from "./forwarder.ts";
 import { placeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";

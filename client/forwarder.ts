@@ -15,9 +15,9 @@
 
 import type { Logger } from "../common/log.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
-import { dedupe } from "../common/transforms/dedupe.ts";
-import { Account, countSamples, pipeline } from "../common/transforms/pipeline.ts";
-import { setLabels } from "../common/transforms/set_labels.ts";
+import { dedupe } from "./transforms/dedupe.ts";
+import { Account, countSamples, pipeline } from "./transforms/pipeline.ts";
+import { setLabels } from "./transforms/set_labels.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { federate } from "./federate.ts";
 import type { ClientMetrics } from "./metrics.ts";

@@ -17,12 +17,12 @@ import {
   type SavedState,
   type StoredEntry,
   TICK_MS,
-} from "./effect.ts";
+} from "./protocol/effects.ts";
 import type { Closed } from "./membership/membership.ts";
-import type { Hello, Mesh } from "./mesh.ts";
-import { agreedView, type Role } from "./message.ts";
-import { count, optional } from "./message_fields.ts";
-import type { PushVersion } from "./pushes/push_version.ts";
+import type { Hello, Mesh } from "./protocol/mesh.ts";
+import { agreedView, type Role } from "./protocol/messages.ts";
+import { count, optional } from "./protocol/message_fields.ts";
+import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";

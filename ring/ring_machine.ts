@@ -6,26 +6,26 @@
  * @module
  */
 
-import { Acquisition } from "./handoff/acquisition.ts";
-import { Deliveries } from "./handoff/deliveries.ts";
-import { Display } from "./pushes/display.ts";
-import type { Clock, Effect, RingEvent, SavedState, StoredEntry } from "./effect.ts";
-import { Forwarding, type ForwardLimits } from "./pushes/forwarding.ts";
-import { Holdings } from "./pushes/holdings.ts";
-import { Intake, type IntakeLimits } from "./pushes/intake.ts";
-import { Joining } from "./membership/joining.ts";
-import { Leaving } from "./handoff/leaving.ts";
+import { CopyReceiver } from "./transfer/copy_receiver.ts";
+import { Transfers } from "./transfer/transfers.ts";
+import { Visibility } from "./replication/visibility.ts";
+import type { Clock, Effect, RingEvent, SavedState, StoredEntry } from "./protocol/effects.ts";
+import { Forwarding, type ForwardLimits } from "./replication/forwarding.ts";
+import { EntryTable } from "./replication/entry_table.ts";
+import { type CommitLimits, CommitSerializer } from "./replication/commit_serializer.ts";
+import { Join } from "./membership/join.ts";
+import { Leaving } from "./transfer/leaving.ts";
 import { type Closed, Membership } from "./membership/membership.ts";
-import type { Hello, MeshLink, MeshMessage, Refusal } from "./mesh.ts";
-import { type Message, readMessage, writeMessage } from "./message.ts";
-import { Obligations } from "./handoff/obligations.ts";
-import { Reception } from "./pushes/reception.ts";
-import { Repair } from "./handoff/repair.ts";
-import type { Placement } from "./rendezvous.ts";
-import { keyHash } from "./rendezvous.ts";
+import type { Hello, MeshLink, MeshMessage, Refusal } from "./protocol/mesh.ts";
+import { type Message, readMessage, writeMessage } from "./protocol/messages.ts";
+import { TransferPlan } from "./transfer/transfer_plan.ts";
+import { PutHandler } from "./replication/put_handler.ts";
+import { AntiEntropy } from "./transfer/anti_entropy.ts";
+import type { Placement } from "./placement/rendezvous.ts";
+import { keyHash } from "./placement/rendezvous.ts";
 
 /** Bounds, all with defaults. */
-export interface RingLimits extends ForwardLimits, IntakeLimits {
+export interface RingLimits extends ForwardLimits, CommitLimits {
   /** The most bytes that a push may have. */
   readonly pushBytes: number;
   /** The most bytes a second for copies that nobody waits for. */
@@ -69,16 +69,16 @@ export interface RingMachineOptions {
 export class RingMachine {
   /** Who is in the ring. */
   readonly membership: Membership;
-  readonly #holdings: Holdings;
-  readonly #intake: Intake;
-  readonly #reception: Reception;
+  readonly #table: EntryTable;
+  readonly #serializer: CommitSerializer;
+  readonly #putHandler: PutHandler;
   readonly #forwarding: Forwarding;
-  readonly #deliveries: Deliveries;
-  readonly #obligations: Obligations;
-  readonly #acquisition: Acquisition;
-  readonly #repair: Repair;
-  readonly #display: Display;
-  readonly #joining: Joining;
+  readonly #transfers: Transfers;
+  readonly #plan: TransferPlan;
+  readonly #copyReceiver: CopyReceiver;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #visibility: Visibility;
+  readonly #join: Join;
   readonly #leaving: Leaving;
   readonly #malformed = new WeakMap<MeshLink, number>();
   readonly #effects: Effect[] = [];
@@ -106,17 +106,17 @@ export class RingMachine {
       now: clock.now,
       random,
       emit,
-      isClearFor: (peer) => this.#deliveries.isClearFor(peer),
+      isClearFor: (peer) => this.#transfers.isClearFor(peer),
       onView: () => this.#viewChanged(),
     });
-    this.#holdings = new Holdings({ ttlMs, view: view() });
-    for (const entry of entries) this.#holdings.set(entry, clock);
-    const holdings = this.#holdings;
-    this.#intake = new Intake({ holdings, limits, emit });
-    this.#display = new Display({ name, holdings, emit, isSettled: () => this.membership.isSettled });
-    this.#reception = new Reception({
+    this.#table = new EntryTable({ ttlMs, view: view() });
+    for (const entry of entries) this.#table.set(entry, clock);
+    const table = this.#table;
+    this.#serializer = new CommitSerializer({ table, limits, emit });
+    this.#visibility = new Visibility({ name, table, emit, isSettled: () => this.membership.isSettled });
+    this.#putHandler = new PutHandler({
       name,
-      intake: this.#intake,
+      serializer: this.#serializer,
       limitBytes: limits.pushBytes,
       view,
       isFenced,
@@ -124,7 +124,7 @@ export class RingMachine {
     });
     this.#forwarding = new Forwarding({
       name,
-      reception: this.#reception,
+      putHandler: this.#putHandler,
       limits,
       limitBytes: limits.pushBytes,
       view,
@@ -134,26 +134,26 @@ export class RingMachine {
       random,
       emit,
     });
-    this.#deliveries = new Deliveries({
-      holdings,
+    this.#transfers = new Transfers({
+      table,
       bytesPerSecond: limits.transferBytesPerSecond,
       view,
       isLinked,
       nextRequest,
       emit,
       onClear: (peer, clock) => this.membership.ping(peer, clock),
-      onDirty: (peer) => this.#repair.dirty(peer, this.#clock),
+      onDirty: (peer) => this.#antiEntropy.dirty(peer, this.#clock),
     });
-    this.#obligations = new Obligations({
+    this.#plan = new TransferPlan({
       name,
-      holdings,
-      deliveries: this.#deliveries,
+      table,
+      transfers: this.#transfers,
       view,
       memberOf: (peer) => this.membership.rows.find((row) => row.name === peer),
     });
-    this.#acquisition = new Acquisition({
-      holdings,
-      intake: this.#intake,
+    this.#copyReceiver = new CopyReceiver({
+      table,
+      serializer: this.#serializer,
       limitBytes: limits.pushBytes,
       ttlMs,
       view,
@@ -161,21 +161,21 @@ export class RingMachine {
       emit,
       onStored: (held, { from, clock }) => this.#copyStored(held.id, { from, clock }),
     });
-    this.#repair = new Repair({
+    this.#antiEntropy = new AntiEntropy({
       name,
-      holdings,
+      table,
       view,
       isLinked,
       nextRequest,
       random,
       emit,
-      onMissing: (standby, id) => this.#deliveries.want(standby, id),
+      onMissing: (standby, id) => this.#transfers.want(standby, id),
     });
-    this.#joining = new Joining({ membership: this.membership, nextRequest, emit });
+    this.#join = new Join({ membership: this.membership, nextRequest, emit });
     this.#leaving = new Leaving({
       membership: this.membership,
-      obligations: this.#obligations,
-      deliveries: this.#deliveries,
+      plan: this.#plan,
+      transfers: this.#transfers,
       onLeft: () => this.#left(),
     });
   }
@@ -199,13 +199,13 @@ export class RingMachine {
   get load(): RingLoad {
     const counts = { owned: 0, standby: 0, foreign: 0 };
     const { name } = this.membership.self;
-    for (const { owner, standby } of this.#holdings) {
+    for (const { owner, standby } of this.#table) {
       counts[owner === name ? "owned" : standby === name ? "standby" : "foreign"]++;
     }
     return {
       ...counts,
-      ...this.#deliveries.backlog,
-      pendingBytes: this.#intake.pendingBytes,
+      ...this.#transfers.backlog,
+      pendingBytes: this.#serializer.pendingBytes,
       inFlightBytes: this.#forwarding.inFlight.bytes,
       inFlight: this.#forwarding.inFlight.peers,
     };
@@ -217,7 +217,7 @@ export class RingMachine {
       this.#clock = clock;
       this.#take(event, clock);
       const { isSettled } = this.membership;
-      if (isSettled && !this.#wasSettled) this.#display.settled(clock.now);
+      if (isSettled && !this.#wasSettled) this.#visibility.settled(clock.now);
       this.#wasSettled = isSettled;
     } else if (event.type === "push") {
       this.#effects.push({
@@ -248,24 +248,24 @@ export class RingMachine {
       case "push":
         return this.#forwarding.push(event, clock);
       case "committed":
-        return this.#intake.committed(event.token, { result: event.result, clock });
+        return this.#serializer.committed(event.token, { result: event.result, clock });
       case "loaded":
-        return this.#deliveries.loaded(event.token, { entry: event.entry, clock });
+        return this.#transfers.loaded(event.token, { entry: event.entry, clock });
       case "leave":
         return this.#leaving.start(clock);
     }
   }
 
   #tick(clock: Clock) {
-    const expired = this.#holdings.expire(clock.now);
-    for (const held of expired) this.#display.hide(held);
-    if (expired.length > 0) this.#deliveries.dropped(expired.map(({ id }) => id), clock);
+    const expired = this.#table.expire(clock.now);
+    for (const held of expired) this.#visibility.hide(held);
+    if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
-    if (this.#leaving.isStaying) this.#joining.tick(clock);
+    if (this.#leaving.isStaying) this.#join.tick(clock);
     this.#forwarding.tick(clock);
-    this.#obligations.tick();
-    this.#deliveries.tick(clock);
-    this.#repair.tick(clock);
+    this.#plan.tick();
+    this.#transfers.tick(clock);
+    this.#antiEntropy.tick(clock);
     this.#leaving.tick(clock);
   }
 
@@ -280,7 +280,7 @@ export class RingMachine {
     if (this.membership.message(link.peer, message, clock)) return;
     switch (message.type) {
       case "PUT":
-        return this.#reception.take(message, {
+        return this.#putHandler.take(message, {
           clock,
           done: (answer) => this.#send(from, { request: message.request, ...answer }),
         });
@@ -288,56 +288,56 @@ export class RingMachine {
         return this.#forwarding.answered(from, message, clock);
       case "NACK":
         this.#forwarding.answered(from, message, clock);
-        this.#joining.answered(from, message.request);
-        return this.#deliveries.answered(from, message, clock);
+        this.#join.answered(from, message.request);
+        return this.#transfers.answered(from, message, clock);
       case "COPY":
-        return this.#acquisition.copied(from, message, clock);
+        return this.#copyReceiver.copied(from, message, clock);
       case "OFFER":
-        return this.#acquisition.offered(from, message, clock);
+        return this.#copyReceiver.offered(from, message, clock);
       case "WANT":
-        if (message.request === 0) return this.#deliveries.asked(from, message.ids, clock);
-        return this.#deliveries.answered(from, message, clock);
+        if (message.request === 0) return this.#transfers.asked(from, message.ids, clock);
+        return this.#transfers.answered(from, message, clock);
       case "COPY_OK":
-        return this.#deliveries.answered(from, message, clock);
+        return this.#transfers.answered(from, message, clock);
       case "BUCKETS":
-        return this.#repair.compared(from, message, clock);
+        return this.#antiEntropy.compared(from, message, clock);
       case "LIST":
-        return this.#repair.listed(from, message, clock);
+        return this.#antiEntropy.listed(from, message, clock);
       case "PULL":
-        if (this.#obligations.toJoining(from)) this.#deliveries.pulled(from, message.request);
+        if (this.#plan.toJoining(from)) this.#transfers.pulled(from, message.request);
         else this.#send(from, { type: "NACK", request: message.request, code: "NOT_OWNER" });
         return;
       case "PULLED":
-        return this.#joining.answered(from, message.request);
+        return this.#join.answered(from, message.request);
     }
   }
 
   /** Everything is placed and hidden by the new view before anybody can learn that we have it. */
   #viewChanged() {
     this.#wasSettled = false;
-    this.#holdings.place(this.membership.view);
-    this.#display.viewChanged();
-    this.#acquisition.viewChanged();
-    this.#obligations.viewChanged();
-    this.#repair.viewChanged(this.#clock);
+    this.#table.place(this.membership.view);
+    this.#visibility.viewChanged();
+    this.#copyReceiver.viewChanged();
+    this.#plan.viewChanged();
+    this.#antiEntropy.viewChanged(this.#clock);
   }
 
   #pushStored(id: string, { bytes, clock }: { bytes: Uint8Array; clock: Clock }) {
-    const held = this.#holdings.get(id, clock.now);
+    const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
-    this.#display.stored(held);
-    const isOwed = this.#obligations.stored(held, { ownerKnows: false });
+    this.#visibility.stored(held);
+    const isOwed = this.#plan.stored(held, { ownerKnows: false });
     const to = isOwed ? held.owner : held.standby;
-    if (to !== undefined) this.#deliveries.copy(to, { held, bytes, clock });
+    if (to !== undefined) this.#transfers.copy(to, { held, bytes, clock });
   }
 
   #copyStored(id: string, { from, clock }: { from: string; clock: Clock }) {
-    const held = this.#holdings.get(id, clock.now);
+    const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
-    this.#display.stored(held);
-    this.#obligations.stored(held, { ownerKnows: held.owner === from });
+    this.#visibility.stored(held);
+    this.#plan.stored(held, { ownerKnows: held.owner === from });
     if (held.owner === this.membership.self.name && held.standby !== undefined && held.standby !== from) {
-      this.#repair.dirty(held.standby, clock);
+      this.#antiEntropy.dirty(held.standby, clock);
     }
   }
 

@@ -6,8 +6,8 @@
 
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
-import { STATUSES } from "./membership/member.ts";
-import type { MessageType } from "./mesh.ts";
+import { STATUSES } from "./protocol/member.ts";
+import type { MessageType } from "./protocol/mesh.ts";
 import type { RingStatus } from "./ring_status.ts";
 
 /** How often the status is looked at, in milliseconds: each look counts all clusters. */

@@ -5,8 +5,8 @@
  */
 
 import type { Closed } from "./membership/membership.ts";
-import type { Member } from "./membership/member.ts";
-import type { AgreedView } from "./message.ts";
+import type { Member } from "./protocol/member.ts";
+import type { AgreedView } from "./protocol/messages.ts";
 import type { RingLimits } from "./ring_machine.ts";
 
 /** One member, as another sees it. */

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import configuration from "../deno.json" with { type: "json" };
-import { runToEnd } from "./child.ts";
+import { runToEnd } from "./process/child.ts";
 
 /** The programs that are compiled: the task of each, and its executable. */
 export const EXECUTABLES = { server: "bin/telemeter-server", client: "bin/telemeter-client" } as const;

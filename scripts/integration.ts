@@ -7,12 +7,12 @@
 
 import { formatDuration } from "../common/duration.ts";
 import { parseOptions, type Program, url, UsageError } from "../common/options.ts";
-import { eventually } from "./eventually.ts";
-import { freePort, isFree } from "./free_port.ts";
-import { integrationChecks } from "./integration_checks.ts";
-import { describeRunner, findPrometheus } from "./prometheus.ts";
-import { type Stack, startStack } from "./stack.ts";
-import { CLUSTER_ID } from "./stack_plan.ts";
+import { eventually } from "./process/eventually.ts";
+import { freePort, isFree } from "./process/free_port.ts";
+import { integrationChecks } from "./integration/checks.ts";
+import { describeRunner, findPrometheus } from "./integration/prometheus.ts";
+import { type Stack, startStack } from "./integration/stack.ts";
+import { CLUSTER_ID } from "./integration/stack_plan.ts";
 
 /** Where people find the Prometheus of the demo in which series arrive. */
 const DEMO_PORT = 9005;

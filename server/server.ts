@@ -23,17 +23,17 @@ import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
 import { AllowList } from "./ingest/allow_list.ts";
-import { Digester, type DigestRules } from "./ingest/digest.ts";
-import type { Cluster } from "./cluster/open_cluster.ts";
-import { Forward } from "./cluster/forward.ts";
-import { Capacity } from "./pushes/capacity.ts";
-import { Keeper } from "./pushes/keeper.ts";
+import { Renderer, type RenderRules } from "./ingest/renderer.ts";
+import type { RunningRing } from "./ring/open_ring.ts";
+import { Forward } from "./ring/forward.ts";
+import { Capacity } from "./limits/capacity.ts";
+import { PushCommitter } from "./pushes/push_committer.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
-import { PushLimiter } from "./pushes/rate_limit.ts";
+import { PushLimiter } from "./limits/rate_limit.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
-import { PushStore } from "./store.ts";
+import { PushStore } from "./store/push_store.ts";
 import { openTokenKeys } from "./authorization/token_keys.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
@@ -57,8 +57,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const registry = createRegistry();
   const now = Date.now;
   // Without its flags a server is a ring of one, and loads nothing of the ring.
-  const ringModule = values.listenCluster === undefined ? undefined : await import("./cluster/open_cluster.ts");
-  const flags = await ringModule?.readClusterFlags(values);
+  const ringModule = values.listenCluster === undefined ? undefined : await import("./ring/open_ring.ts");
+  const flags = await ringModule?.readRingSettings(values);
   if (flags === undefined) mustBeAlone(values);
   const keys = await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log });
   const signer = new TokenSigner(keys.signing);
@@ -87,17 +87,17 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       registry,
     }),
   );
-  const digester = new Digester(await digestRules(values));
+  const renderer = new Renderer(await renderRules(values));
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
-  const keeper = new Keeper({ digester, capacity, store, index, registry });
+  const committer = new PushCommitter({ renderer, capacity, store, index, registry });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  let cluster: Cluster | undefined;
-  if (ringModule === undefined || flags === undefined) await restore(store, { keeper, log });
+  let cluster: RunningRing | undefined;
+  if (ringModule === undefined || flags === undefined) await restore(store, { committer, log });
   else {
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
-    const parts = { flags, values, keys: keyIds, keeper, store, index, limiter, registry, log };
-    cluster = opening.use(await ringModule.openCluster(parts));
+    const parts = { flags, values, keys: keyIds, committer, store, index, limiter, registry, log };
+    cluster = opening.use(await ringModule.openRing(parts));
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
@@ -137,7 +137,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           handler: upload({
             authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
             stage: new RateLimited(
-              cluster === undefined ? keeper : new Forward({ ring: cluster.ring, registry }),
+              cluster === undefined ? committer : new Forward({ ring: cluster.ring, registry }),
               limiter,
             ),
             limitBytes: values.limitBytes,
@@ -216,7 +216,7 @@ function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clus
 }
 
 /** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */
-function mustBeOpen(cluster: Cluster | undefined) {
+function mustBeOpen(cluster: RunningRing | undefined) {
   const closed = cluster?.ring.closed;
   if (closed === undefined) return;
   throw new HttpError(503, `Cannot show anything now: ${closed.message}`, {
@@ -279,7 +279,7 @@ async function readSecret(path: string | undefined, flag: string): Promise<strin
   }
 }
 
-async function digestRules(values: ServerOptions): Promise<DigestRules> {
+async function renderRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -318,13 +318,13 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
 }
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(store: PushStore, { keeper, log }: { keeper: Keeper; log: Logger }) {
+async function restore(store: PushStore, { committer, log }: { committer: PushCommitter; log: Logger }) {
   let shown = 0, refused = 0;
   for await (const push of store.load()) {
     try {
       // A copy that it kept for another member, when it was in a ring, is that member's to show.
       if (push.role === "standby") continue;
-      keeper.restore(push);
+      committer.restore(push);
       shown++;
     } catch (error) {
       refused++;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { AgreedView } from "../message.ts";
+import type { AgreedView } from "../protocol/messages.ts";
 
 /**
  * How long an answered ping counts as hearing its receiver, in milliseconds. A member that goes silent is declared dead 10 s

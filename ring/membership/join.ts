@@ -1,105 +1,81 @@
 /**
- * When a member that joins may go on: at once where nobody serves yet, else when its turn has come.
+ * Joins the ring: waits for our turn, pulls what will be our own from those who own it now, and then serves.
  *
  * @module
  */
 
-import { isPlaced, isPresent, type Member } from "./member.ts";
+import type { Clock, Emit } from "../protocol/effects.ts";
+import { isPlaced } from "../protocol/member.ts";
+import type { Membership } from "./membership.ts";
+import { type Message, writeMessage } from "../protocol/messages.ts";
 
-/** How long seeds may be silent before a member goes on without them, in milliseconds. */
-export const SILENT_SEEDS_MS = 10_000;
+/** How long a pull may take, in milliseconds. What is missing then is brought by the same members when the view has changed. */
+export const MAX_PULL_MS = 60_000;
 
-/** How long a member waits after it has linked with everybody that it knows of, in milliseconds: they may know of others. */
-export const ALL_LINKED_MS = 2_000;
+/** After how long a pull is asked for again, in milliseconds. */
+export const PULL_AGAIN_MS = 5_000;
 
-/** How long a member gives way to the transitions of others, in milliseconds. */
-export const MAX_TURN_WAIT_MS = 30_000;
-
-/** The shortest and the longest pause of a member that comes and goes, in milliseconds. */
-export const FLAP_PAUSE_MS = { min: 5_000, max: 120_000 } as const;
-
-/** How long a member must have served for its comings and goings to be forgiven, in milliseconds. */
-export const FORGIVE_AFTER_MS = 600_000;
-
-/** How long a member pauses before it joins for yet another time, in milliseconds. The first return is free. */
-export function flapPauseMs(flaps: number): number {
-  return flaps < 2 ? 0 : Math.min(FLAP_PAUSE_MS.min * 2 ** (flaps - 2), FLAP_PAUSE_MS.max);
+interface Pull {
+  readonly startedAt: number;
+  /** Who has not brought everything yet: when it was asked, and under which number. */
+  readonly awaited: Map<string, { askedAt: number; request: number }>;
 }
 
-/** What a member that joins sees. */
-export interface JoinSituation {
-  /** The present time. */
-  readonly now: number;
-  /** Our name. */
-  readonly name: string;
-  /** The member table. */
-  readonly rows: Iterable<Member>;
-  /** Whether a member is linked with us. */
-  readonly isLinked: (name: string) => boolean;
-  /** Whether a member has the same view as we. */
-  readonly agrees: (name: string) => boolean;
-  /** Whether everybody is linked with us whom we were told of: seeds, and members of the last agreed view. */
-  readonly knowsAll: boolean;
-  /** Whether there is nobody that we were told of. */
-  readonly knowsNobody: boolean;
-  /** Whether a majority of the last agreed view is missing. */
-  readonly fenced: boolean;
-  /** Whether another process is alive under our name. */
-  readonly nameTaken: boolean;
-  /** Whether a peer would not have us lately, for a reason that time does not mend: then nobody starts a ring of its own. */
-  readonly refused: boolean;
-}
+/** Joins, again and again if need be. */
+export class Join {
+  readonly #membership: Membership;
+  readonly #nextRequest: () => number;
+  readonly #emit: Emit;
+  #pull: Pull | undefined;
 
-/** What a member that joins may do: serve at once, pull what will be its own, or wait. */
-export type JoinStep = "serve" | "pull" | "wait";
-
-/** Decides for one stay in the ring. */
-export class JoinTurn {
-  readonly #startedAt: number;
-  readonly #pauseMs: number;
-  readonly #fellows = new Set<string>();
-  #allLinkedAt: number | undefined;
-  #turnSince: number | undefined;
-
-  /** Begins a stay. */
-  constructor({ now, flaps }: { now: number; flaps: number }) {
-    this.#startedAt = now;
-    this.#pauseMs = flapPauseMs(flaps);
+  /** Starts with nothing asked for. */
+  constructor({ membership, nextRequest, emit }: { membership: Membership; nextRequest: () => number; emit: Emit }) {
+    this.#membership = membership;
+    this.#nextRequest = nextRequest;
+    this.#emit = emit;
   }
 
-  /** Decides what may be done now. */
-  next(situation: JoinSituation): JoinStep {
-    const { now, name, fenced, nameTaken, isLinked } = situation;
-    const others = [...situation.rows].filter((row) => row.name !== name && isPresent(row));
-    const serving = others.filter(isPlaced);
-    // Those who join while nobody serves come up with us, all at once: nobody holds for us what we would have to wait for.
-    if (serving.length === 0) {
-      for (const other of others) if (other.phase === "JOINING") this.#fellows.add(stay(other));
+  /** Time has passed. */
+  tick(clock: Clock) {
+    const membership = this.#membership;
+    const { now } = clock;
+    const step = membership.joinStep(now);
+    if (membership.self.phase !== "JOINING") this.#pull = undefined;
+    else if (step === "serve") this.#serve(clock);
+    else if (step === "pull" && this.#pull === undefined) {
+      const serving = membership.rows.filter((row) => isPlaced(row) && membership.isLinked(row.name));
+      this.#pull = {
+        startedAt: now,
+        awaited: new Map(serving.map(({ name }) => [name, { askedAt: -Infinity, request: 0 }])),
+      };
     }
-    if (fenced || nameTaken || now - this.#startedAt < this.#pauseMs) return "wait";
-    if (serving.length === 0) return this.#mayStart(situation) ? "serve" : "wait";
-    if (serving.every((row) => this.#fellows.has(stay(row)))) return "serve";
-    if (!serving.some((row) => isLinked(row.name))) return "wait";
-    this.#turnSince ??= now;
-    const isTurn = !others.some((row) => goesFirst(row, name)) &&
-      serving.every((row) => situation.agrees(row.name));
-    return isTurn || now - this.#turnSince >= MAX_TURN_WAIT_MS ? "pull" : "wait";
+    if (this.#pull !== undefined) this.#goOn(this.#pull, { step, clock });
   }
 
-  #mayStart({ now, knowsAll, knowsNobody, refused }: JoinSituation): boolean {
-    if (refused) return false;
-    if (knowsNobody || now - this.#startedAt >= SILENT_SEEDS_MS) return true;
-    if (!knowsAll) this.#allLinkedAt = undefined;
-    else this.#allLinkedAt ??= now;
-    return this.#allLinkedAt !== undefined && now - this.#allLinkedAt >= ALL_LINKED_MS;
+  /** A member has brought everything, or will not bring anything. */
+  answered(from: string, request: number) {
+    if (this.#pull?.awaited.get(from)?.request === request) this.#pull.awaited.delete(from);
   }
-}
 
-function stay({ name, since }: Member): string {
-  return `${since} ${name}`;
-}
+  #goOn({ startedAt, awaited }: Pull, { step, clock }: { step: string; clock: Clock }) {
+    const { now } = clock;
+    const { view } = this.#membership;
+    for (const [name, asked] of awaited) {
+      if (!view.has(name) || !this.#membership.isLinked(name)) awaited.delete(name);
+      else if (now - asked.askedAt >= PULL_AGAIN_MS) {
+        asked.askedAt = now;
+        asked.request = this.#nextRequest();
+        const message: Message = { type: "PULL", request: asked.request, view: view.digest };
+        this.#emit({ do: "send", to: name, message: writeMessage(message) });
+      }
+    }
+    // Somebody may have come between: then we wait for our turn again, but what was pulled need not be pulled once more.
+    const isDone = awaited.size === 0 || now - startedAt >= MAX_PULL_MS;
+    if (isDone && step !== "wait") this.#serve(clock);
+  }
 
-/** One transition at a time: who leaves goes before who joins, and of those who join the lowest name goes first. */
-function goesFirst(row: Member, name: string): boolean {
-  return row.phase === "LEAVING" || (row.phase === "JOINING" && row.status === "ALIVE" && row.name < name);
+  #serve(clock: Clock) {
+    this.#pull = undefined;
+    this.#membership.advance("ACTIVE", clock);
+  }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isPresent, MAX_INCARNATION, type Member, mergeMember, type Phase, type Status } from "./member.ts";
-import { hash64, toHex } from "../rendezvous.ts";
+import { isPresent, MAX_INCARNATION, type Member, mergeMember, type Phase, type Status } from "../protocol/member.ts";
+import { hash64, toHex } from "../placement/rendezvous.ts";
 
 /** How many rows there may be: five times the largest ring. Rows of members that are gone make room for others. */
 export const MAX_ROWS = 256;

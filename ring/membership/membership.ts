@@ -3,25 +3,25 @@
  * what is to be done.
  *
  * Every member pings every other each second. Changes go to all at once; whatever gets lost shows as a difference of the digests
- * on the next ping, and then whole tables are exchanged. {@linkcode import("./member.ts")} draws the states of a member,
- * {@linkcode import("./settlement.ts")} those of a view.
+ * on the next ping, and then whole tables are exchanged. {@linkcode import("../protocol/member.ts")} draws the states of a member,
+ * {@linkcode import("./view_agreement.ts")} those of a view.
  *
  * @module
  */
 
-import { type Clock, type Emit, type SavedState, TICK_MS } from "../effect.ts";
+import { type Clock, type Emit, type SavedState, TICK_MS } from "../protocol/effects.ts";
 import { Dialler, type Target } from "./dialler.ts";
 import { isFenced } from "./fence.ts";
-import { FORGIVE_AFTER_MS, type JoinStep, JoinTurn } from "./join.ts";
-import { isPresent, type Member, type Phase } from "./member.ts";
+import { FORGIVE_AFTER_MS, type JoinStep, JoinTurn } from "./join_policy.ts";
+import { isPresent, type Member, type Phase } from "../protocol/member.ts";
 import { MemberTable } from "./member_table.ts";
-import type { Hello, MeshLink, Refusal } from "../mesh.ts";
-import { type AgreedView, type Beliefs, type Message, type MessageOf, writeMessage } from "../message.ts";
-import { CLOCK_LEEWAY_MS } from "../pushes/push_version.ts";
+import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
+import { type AgreedView, type Beliefs, type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
+import { CLOCK_LEEWAY_MS } from "../protocol/push_version.ts";
 import { Peers } from "./peers.ts";
-import { Settlement } from "./settlement.ts";
+import { ViewAgreement } from "./view_agreement.ts";
 import { ACCUSE_AFTER_MS, judgeSilence } from "./silence.ts";
-import { RingView } from "./view.ts";
+import { RingView } from "../placement/view.ts";
 
 /** How often every peer is pinged, in milliseconds. */
 export const PING_EVERY_MS = 1_000;
@@ -78,7 +78,7 @@ export class Membership {
   readonly #table: MemberTable;
   readonly #peers = new Peers();
   readonly #dialler: Dialler;
-  readonly #settlement: Settlement;
+  readonly #agreement: ViewAgreement;
   readonly #ownAddresses = new Set<string>();
   // Members whose wall clock is far from ours.
   readonly #apart = new Set<string>();
@@ -102,7 +102,7 @@ export class Membership {
     this.#table = new MemberTable({ ...self, incarnation, since: incarnation, status: "ALIVE", phase: "JOINING" });
     this.#view = RingView.of(this.#table.rows());
     this.#dialler = new Dialler(random);
-    this.#settlement = new Settlement(now);
+    this.#agreement = new ViewAgreement(now);
     this.#lastTickAt = this.#nextRoundAt = now;
     this.#nextSyncAt = now + SYNC_EVERY_MS;
     this.#saved = {
@@ -136,7 +136,7 @@ export class Membership {
 
   /** Whether all others that are there have the view, or have been waited for long enough. */
   get isSettled(): boolean {
-    return this.#settlement.state !== "unsettled";
+    return this.#agreement.state !== "unsettled";
   }
 
   /** What a member last said of the ring. */
@@ -171,7 +171,7 @@ export class Membership {
     if (self.phase === "JOINING") return because("joining", "This member has not joined the ring yet");
     if (now - this.#lastTickAt > TICK_MS + STALL_MS) return because("stalled", "This process has not been running");
     if (this.isFenced(now)) return because("fenced", "This member hears too few of the ring");
-    if (!this.#settlement.shows) return because("unsettled", "The others have not confirmed the ring yet");
+    if (!this.#agreement.shows) return because("unsettled", "The others have not confirmed the ring yet");
     return undefined;
   }
 
@@ -326,7 +326,7 @@ export class Membership {
     }
     // What it says now may have been said long ago: only an answer to a ping of ours counts.
     const confirms = asker === undefined && ping.clear && ping.view === this.#view.digest;
-    if (confirms && !this.isSettled && !this.#settlement.confirms(this.#peers.confirmation(from), ping.view)) {
+    if (confirms && !this.isSettled && !this.#agreement.confirms(this.#peers.confirmation(from), ping.view)) {
       this.#ping(from, now);
     }
   }
@@ -385,7 +385,7 @@ export class Membership {
     if (phase === "JOINING") {
       this.#save({ flaps: this.#saved.flaps + 1 });
       this.#turn = new JoinTurn({ now, flaps: this.#saved.flaps });
-      this.#settlement.lost(now);
+      this.#agreement.lost(now);
     }
     // While half of the reserve is left, so that what is in use has long been kept.
     if (incarnation > this.#saved.incarnation - INCARNATION_RESERVE / 2) {
@@ -400,7 +400,7 @@ export class Membership {
     this.#peers.resetSilence(now);
     this.#dialler.restart();
     this.#quietUntil = now + QUIET_AFTER_STALL_MS;
-    this.#settlement.lost(now);
+    this.#agreement.lost(now);
   }
 
   #watchFence(now: number) {
@@ -412,7 +412,7 @@ export class Membership {
     }
     this.#wasCutOff = cutOff;
     const fenced = this.self.phase === "ACTIVE" && cutOff;
-    if (fenced) this.#settlement.lost(now);
+    if (fenced) this.#agreement.lost(now);
     if (fenced !== this.#wasFenced) {
       if (fenced) this.#note("error", "Hears too few of the ring, and stops to show anything", {});
       else this.#note("info", "Hears enough of the ring again", {});
@@ -459,12 +459,12 @@ export class Membership {
     if (others.length === 0 && now < this.#quietUntil && this.#knowsOthers) return;
     const confirmations = others.map(({ name }) => this.#peers.confirmation(name));
     const { digest } = this.#view;
-    if (!this.#settlement.check(confirmations, { view: digest, now })) return;
-    const { state, since } = this.#settlement;
+    if (!this.#agreement.check(confirmations, { view: digest, now })) return;
+    const { state, since } = this.#agreement;
     const waitedMs = now - since;
     if (state === "overdue") {
       const missing = others.map(({ name }) => name)
-        .filter((name) => !this.#settlement.confirms(this.#peers.confirmation(name), digest));
+        .filter((name) => !this.#agreement.confirms(this.#peers.confirmation(name), digest));
       this.#note("warn", "Goes on with a view that not all have confirmed", { view: digest, waitedMs, missing });
       return;
     }
@@ -500,7 +500,7 @@ export class Membership {
     const isNew = view.digest !== this.#view.digest;
     if (isNew) {
       this.#view = view;
-      this.#settlement.viewChanged(now);
+      this.#agreement.viewChanged(now);
       this.#options.onView(view);
       this.#note("info", "Has another view of the ring", { view: view.digest, members: view.names });
     }

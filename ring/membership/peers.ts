@@ -5,9 +5,9 @@
  */
 
 import { HEARING_MS } from "./fence.ts";
-import type { Hello, MeshLink } from "../mesh.ts";
-import type { Beliefs } from "../message.ts";
-import type { Confirmation } from "./settlement.ts";
+import type { Hello, MeshLink } from "../protocol/mesh.ts";
+import type { Beliefs } from "../protocol/messages.ts";
+import type { Confirmation } from "./view_agreement.ts";
 import { SUSPECT_AFTER_MS } from "./silence.ts";
 
 interface Peer {

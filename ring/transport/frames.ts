@@ -13,7 +13,7 @@
  * @module
  */
 
-import { CLASS_LIMITS, MESSAGE_TYPES, type MessageClass, type MessageType } from "../mesh.ts";
+import { CLASS_LIMITS, MESSAGE_TYPES, type MessageClass, type MessageType } from "../protocol/mesh.ts";
 
 /** The first byte of each frame: no UTF-8 text and no TLS record begins with it. */
 export const FRAME_MAGIC = 0xf5;

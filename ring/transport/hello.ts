@@ -5,7 +5,7 @@
  */
 
 import type { FrameHeader } from "./frames.ts";
-import type { Hello, RefusalCode } from "../mesh.ts";
+import type { Hello, RefusalCode } from "../protocol/mesh.ts";
 
 /** The versions of the frame format that a member speaks, from the oldest to the newest. */
 export interface VersionRange {

@@ -18,7 +18,7 @@ import {
   writeFarewell,
   writeHello,
 } from "./hello.ts";
-import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../mesh.ts";
+import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../protocol/mesh.ts";
 import { Outbox } from "./outbox.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 import type { TransportMetrics } from "./transport_metrics.ts";

@@ -13,10 +13,10 @@ import type { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
 import { type Address, UsageError } from "../../common/options.ts";
 import { certificateNames } from "./certificate_names.ts";
-import { type Entry, Gate } from "./gate.ts";
-import { CLASS_LIMITS } from "../mesh.ts";
+import { type Admission, PeerAdmission } from "./peer_admission.ts";
+import { CLASS_LIMITS } from "../protocol/mesh.ts";
 import type { RingCredentials, RingIdentity } from "./ring_identity.ts";
-import type { Strangers } from "./strangers.ts";
+import type { RefusalLog } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
 /** The path of the WebSocket. */
@@ -48,7 +48,7 @@ export interface RingListenerOptions {
   /** The limits. */
   readonly limits: TransportLimits;
   /** Gets those who are turned away here. */
-  readonly strangers: Strangers;
+  readonly refusals: RefusalLog;
   /** The time in milliseconds, from any origin. */
   readonly now: () => number;
   /** Gets the others. */
@@ -80,19 +80,19 @@ export function webSocketOptions({ lingerMs }: TransportLimits): WebSocketSettin
  * @throws {UsageError} if the address cannot be listened on.
  */
 export async function listenForPeers(options: RingListenerOptions): Promise<RingListener> {
-  const { address: { hostname, port }, identity, limits, strangers, now, onCaller } = options;
+  const { address: { hostname, port }, identity, limits, refusals, now, onCaller } = options;
   // The time limits are the gate's: each of the server's own would begin anew with each phase.
   const times = { handshakeTimeout: 0, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
   const requirePeer = { requestCert: true, rejectUnauthorized: true };
   const server = createServer({ ...times, ...requirePeer, ...secureContext(identity.current), maxHeaderSize: 4_096 });
-  const gate = new Gate({ limits, strangers, now });
-  const entries = new WeakMap<Duplex, Entry>();
+  const admission = new PeerAdmission({ limits, refusals, now });
+  const entries = new WeakMap<Duplex, Admission>();
 
   // In front of the server's own listener, so that one who is not let in costs no handshake.
   const [accept] = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
-    const entry = gate.enter(socket);
+    const entry = admission.enter(socket);
     if (entry === undefined) return void socket.destroy();
     entries.set(socket, entry);
     accept.call(server, socket);
@@ -150,7 +150,7 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
     [Symbol.asyncDispose]: async () => {
       unwatch();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      gate.close();
+      admission.close();
       webSockets.close();
       await closed;
     },

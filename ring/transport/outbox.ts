@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLASS_LIMITS, type MessageClass } from "../mesh.ts";
+import { CLASS_LIMITS, type MessageClass } from "../protocol/mesh.ts";
 
 /** Frames in the order in which they go out: control first, and each class as it came. Bounded in bytes for each class. */
 export class Outbox {

@@ -19,9 +19,9 @@ import {
 } from "./hello.ts";
 import { Link, type LinkEnd, type LinkEvents, type LinkOptions } from "./link.ts";
 import { type Caller, listenForPeers, type RingListener } from "./listener.ts";
-import type { Hello, Mesh, MeshHandlers, MeshMessage, Refusal } from "../mesh.ts";
+import type { Hello, Mesh, MeshHandlers, MeshMessage, Refusal } from "../protocol/mesh.ts";
 import type { RingIdentity } from "./ring_identity.ts";
-import { Strangers } from "./strangers.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./transport_limits.ts";
 import { TransportMetrics } from "./transport_metrics.ts";
 
@@ -101,7 +101,7 @@ export class Transport implements Mesh {
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
   readonly #now: () => number;
-  readonly #strangers: Strangers;
+  readonly #refusals: RefusalLog;
   readonly #metrics: TransportMetrics;
   /** Those that are up, by name. */
   readonly #links = new Map<string, Link>();
@@ -122,7 +122,7 @@ export class Transport implements Mesh {
     this.#options = options;
     this.#limits = { ...TRANSPORT_LIMITS, ...limits };
     this.#now = now;
-    this.#strangers = new Strangers({ registry, log, now });
+    this.#refusals = new RefusalLog({ registry, log, now });
     this.#metrics = new TransportMetrics(registry, () => ({ links: this.#links.size, queued: this.#queued() }));
     this.#events = {
       judge: (link, theirs) => this.#judge(link, theirs),
@@ -157,8 +157,8 @@ export class Transport implements Mesh {
     const { address, identity } = this.#options, limits = this.#limits;
     this.#handlers = handlers;
     const onCaller = (caller: Caller) => this.#onCaller(caller);
-    const strangers = this.#strangers, now = this.#now;
-    this.#listener = await listenForPeers({ address, identity, limits, strangers, now, onCaller });
+    const refusals = this.#refusals, now = this.#now;
+    this.#listener = await listenForPeers({ address, identity, limits, refusals, now, onCaller });
     this.#sweptAt = this.#now();
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
   }
@@ -297,7 +297,7 @@ export class Transport implements Mesh {
     const claimed = link.peer?.name, name = certificateNames.find((name) => name === claimed);
     // One of the seeds may be our own address: who dials itself is no stranger.
     const isStranger = fault !== undefined && fault !== "self";
-    if (isStranger) this.#strangers.turnAway({ address, name, reason: fault, message });
+    if (isStranger) this.#refusals.turnAway({ address, name, reason: fault, message });
     if (name !== undefined && this.#links.get(name) === link) {
       this.#links.delete(name);
       this.#tell((handlers) => handlers.linkDown(link.mesh!, message));

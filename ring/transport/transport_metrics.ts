@@ -6,7 +6,7 @@
 
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import type { MessageClass } from "../mesh.ts";
+import type { MessageClass } from "../protocol/mesh.ts";
 
 /** The transport's metrics, registered once. */
 export class TransportMetrics {

@@ -5,7 +5,7 @@
  */
 
 import { HttpError, type Peer } from "../../common/http/http.ts";
-import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../pushes/rate_limit.ts";
+import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, notAuthorized, type TokenVerifier } from "./tokens.ts";
 
 /** Who pushes, by a verified token. */

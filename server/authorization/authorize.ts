@@ -10,7 +10,7 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
-import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../pushes/rate_limit.ts";
+import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
 
 /** What {@linkcode authorizeHandler} works with. */

@@ -8,7 +8,7 @@
  */
 
 import { BufferPool } from "./buffer_pool.ts";
-import type { Digest } from "../ingest/digest.ts";
+import type { RenderedPush } from "../ingest/renderer.ts";
 import type { Block } from "../ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
@@ -165,10 +165,10 @@ export class ExpositionIndex {
 
 /** What a push became, as an entry; nothing is shown yet. The buffer is the entry's from then on. */
 export function toEntry(
-  digest: Digest,
+  rendered: RenderedPush,
   { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
 ): ClusterEntry {
-  const { buffer, textBytes, runCount, blocks, baseMs, series } = digest;
+  const { buffer, textBytes, runCount, blocks, baseMs, series } = rendered;
   const text = new Uint8Array(buffer, 0, textBytes);
   const runs = new Uint32Array(buffer, textBytes + 3 & ~3, 2 * runCount);
   let newest = -Infinity;

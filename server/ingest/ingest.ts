@@ -13,7 +13,7 @@ import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { BytesMap } from "./bytes_map.ts";
-import { Claims } from "./claims.ts";
+import { FamilyNames } from "./family_names.ts";
 import { checkPoints, type DistributionType, DistributionWriter, isDistribution } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
@@ -102,7 +102,7 @@ export class Ingester {
     const reader = this.#reader;
     reader.at = 0;
     const families: { name: string; type: MetricType; endSample: number }[] = [];
-    const claims = new Claims();
+    const names = new FamilyNames();
     for (let count = 0; reader.at < this.#length; count++) {
       if (count === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
@@ -114,7 +114,7 @@ export class Ingester {
       reader.at = end;
       const endSample = this.#kernel.exports.size.value;
       if (endSample === before) continue;
-      claims.take({ name, type, at: start });
+      names.take({ name, type, at: start });
       families.push({ name, type, endSample });
     }
     return this.#finish(families);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
 
 /** A push as it came, whose body is read only when a stage asks for it. */
 export interface Push {

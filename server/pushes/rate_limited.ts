@@ -6,10 +6,10 @@
 
 import { HttpError } from "../../common/http/http.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
-import { CapacityError } from "./capacity.ts";
+import { CapacityError } from "../limits/capacity.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
 import type { Push, PushOutcome, PushStage } from "./push.ts";
-import { type PushLimiter, retryAfterSeconds } from "./rate_limit.ts";
+import { type PushLimiter, retryAfterSeconds } from "../limits/rate_limit.ts";
 
 /** Lets pushes through to the next stage at their cluster's rate. Those that fail do not use up the right to push. */
 export class RateLimited implements PushStage {

@@ -11,12 +11,12 @@ import type { Logger } from "../../common/log.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
-import { CapacityError } from "./capacity.ts";
-import { Places } from "./places.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
+import { CapacityError } from "../limits/capacity.ts";
+import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { retryAfterSeconds } from "./rate_limit.ts";
-import { StoreUnavailableError } from "../store.ts";
+import { retryAfterSeconds } from "../limits/rate_limit.ts";
+import { StoreUnavailableError } from "../store/push_store.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -52,11 +52,11 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
-  const places = new Places({ most: maxInFlight, now });
+  const slots = new UploadSlots({ most: maxInFlight, now });
 
   const accept: Handler = async (request, peer) => {
     const { id, labels } = await authenticate(request, peer);
-    using place = places.take();
+    using place = slots.take();
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {

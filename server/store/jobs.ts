@@ -9,7 +9,7 @@
 
 import { bytesOf } from "./commit_limits.ts";
 import type { Job } from "./commit_queue.ts";
-import type { Holdings } from "./holdings.ts";
+import type { StoredIndex } from "./stored_index.ts";
 import { type Head, type Keys, layPush, type Mutation, type StoredPush } from "./layout.ts";
 import { readHeadOf, strayChunks } from "./read.ts";
 
@@ -20,7 +20,7 @@ export interface Context {
   /** Where everything lies. */
   readonly keys: Keys;
   /** Learns what became of each job. */
-  readonly holdings: Holdings;
+  readonly stored: StoredIndex;
 }
 
 /**
@@ -29,15 +29,15 @@ export interface Context {
  * @throws {TypeError} and {LimitError} as {@linkcode layPush} does.
  */
 export function putJob(context: Context, { push, generation }: { push: StoredPush; generation: number }): Job {
-  const { keys, holdings } = context;
+  const { keys, stored } = context;
   const { id, receivedAtMs, body } = push;
   const mutations = layPush(push, { keys, generation });
   return {
     subject: id,
     bytes: mutations.reduce((sum, mutation) => sum + bytesOf(mutation), 0),
-    plan: () => holdings.hasChunks(id) ? thenTidy(context, { id, mutations, keep: generation }) : mutations,
-    committed: () => holdings.set(id, { receivedAtMs, bytes: body.length, chunked: mutations.length > 1 }),
-    failed: () => holdings.doubt(id),
+    plan: () => stored.hasChunks(id) ? thenTidy(context, { id, mutations, keep: generation }) : mutations,
+    committed: () => stored.set(id, { receivedAtMs, bytes: body.length, chunked: mutations.length > 1 }),
+    failed: () => stored.doubt(id),
   };
 }
 
@@ -46,29 +46,29 @@ export function removeJob(
   context: Context,
   { id, onlyIf = () => true, removed = () => {} }: { id: string; onlyIf?: () => boolean; removed?: () => void },
 ): Job {
-  const { keys, holdings } = context;
+  const { keys, stored } = context;
   const head: Mutation = { key: keys.head(id) };
   let removes = false;
   return {
     subject: id,
     bytes: bytesOf(head),
     plan: () => {
-      removes = holdings.has(id) && onlyIf();
+      removes = stored.has(id) && onlyIf();
       if (!removes) return [];
-      return holdings.hasChunks(id) ? thenTidy(context, { id, mutations: [head], keep: undefined }) : [head];
+      return stored.hasChunks(id) ? thenTidy(context, { id, mutations: [head], keep: undefined }) : [head];
     },
     committed: () => {
       if (!removes) return;
-      holdings.delete(id);
+      stored.delete(id);
       removed();
     },
-    failed: () => holdings.doubt(id),
+    failed: () => stored.doubt(id),
   };
 }
 
 /** Learns from the store what a cluster has after a write that failed, and removes all chunks but those. */
 export function tidyJob(context: Context, id: string): Job {
-  const { kv, keys, holdings } = context;
+  const { kv, keys, stored } = context;
   let head: Head | undefined;
   return {
     subject: id,
@@ -78,10 +78,10 @@ export function tidyJob(context: Context, id: string): Job {
       return await thenTidy(context, { id, mutations: [], keep: head?.chunked?.generation });
     },
     committed: () => {
-      holdings.delete(id);
+      stored.delete(id);
       if (head === undefined) return;
       const { push: { receivedAtMs, body }, chunked } = head;
-      holdings.set(id, { receivedAtMs, bytes: chunked?.bytes ?? body.length, chunked: chunked !== undefined });
+      stored.set(id, { receivedAtMs, bytes: chunked?.bytes ?? body.length, chunked: chunked !== undefined });
     },
   };
 }

@@ -16,7 +16,7 @@
 
 import { crc32 } from "node:zlib";
 import { LimitError } from "../../common/exposition/metric_family.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/digest.ts";
+import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
 
 /** Orders the pushes of one cluster. The ring's; the store keeps it and does not look inside. */
 export interface PushVersion {

@@ -11,7 +11,7 @@ import { formatText, parseText } from "../../common/exposition/text_format.ts";
 import { AllowList } from "../../server/ingest/allow_list.ts";
 import { ExpositionIndex, toEntry } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
-import { Digester } from "../../server/ingest/digest.ts";
+import { Renderer } from "../../server/ingest/renderer.ts";
 import { Ingester } from "../../server/ingest/ingest.ts";
 import type { IngestRules } from "../../server/ingest/ingested_push.ts";
 import { Gauge, Registry } from "prom-client";
@@ -45,7 +45,7 @@ const text = formatText(families);
 const identity = new Map([["_id", "cluster-1"]]);
 const unframer = new SnappyUnframer();
 const ingester = new Ingester(rules);
-const digester = new Digester({ ...rules, limitBytes: 1e7 });
+const renderer = new Renderer({ ...rules, limitBytes: 1e7 });
 const choosing = new Ingester({ ...rules, allow });
 
 const index = new ExpositionIndex({ ttlMs: 600_000 });
@@ -62,7 +62,7 @@ Deno.bench(
 Deno.bench("ingest with an allow-list", { group: GROUP }, () => void choosing.ingest(raw, { identity, nowMs }));
 Deno.bench("digest (unframe, ingest, copy)", { group: GROUP }, () => {
   const labels = identity;
-  digester.digest({ contentType: "protobuf", contentEncoding: "snappy", labels, receivedAtMs: nowMs, body: framed });
+  renderer.render({ contentType: "protobuf", contentEncoding: "snappy", labels, receivedAtMs: nowMs, body: framed });
 });
 
 const CLIENT = "client: objects";
@@ -76,14 +76,14 @@ for (let i = 0; i < 1_000; i++) {
   const id = `cluster-${i}`;
   const body = encodeFamilies(realisticFamilies({ id, nowMs }));
   const labels = new Map([["_id", id]]);
-  const digest = digester.digest({
+  const rendered = renderer.render({
     contentType: "protobuf",
     contentEncoding: "identity",
     labels,
     receivedAtMs: nowMs,
     body,
   });
-  index.show(toEntry(digest, { id, sequence: i, receivedAtMs: nowMs }));
+  index.show(toEntry(rendered, { id, sequence: i, receivedAtMs: nowMs }));
 }
 const conflicts = new Gauge({ name: "conflicts", help: "For the benchmark", registers: [new Registry()] });
 const page = federate({ index, conflicts, now: () => nowMs });

@@ -1,4 +1,4 @@
-import { keyHash, Rendezvous } from "../../ring/rendezvous.ts";
+import { keyHash, Rendezvous } from "../../ring/placement/rendezvous.ts";
 
 const ring = new Rendezvous(Array.from({ length: 50 }, (_, i) => ({ name: `telemeter-${i}`, host: `host-${i % 10}` })));
 const ids = Array.from({ length: 1_000 }, (_, i) => `1b0c4e5f-97a5-4c0a-8f0e-${i}`);

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { anonymize } from "../../common/transforms/anonymize.ts";
-import { dedupe } from "../../common/transforms/dedupe.ts";
-import { dropEmpty } from "../../common/transforms/drop_empty.ts";
-import { dropInvalid } from "../../common/transforms/drop_invalid.ts";
-import { Account, pipeline } from "../../common/transforms/pipeline.ts";
-import { rename } from "../../common/transforms/rename.ts";
-import { setLabels } from "../../common/transforms/set_labels.ts";
-import { sortByTimestamp } from "../../common/transforms/sort_by_timestamp.ts";
+import { anonymize } from "../../client/transforms/anonymize.ts";
+import { dedupe } from "../../client/transforms/dedupe.ts";
+import { dropEmpty } from "../../client/transforms/drop_empty.ts";
+import { dropInvalid } from "../../client/transforms/drop_invalid.ts";
+import { Account, pipeline } from "../../client/transforms/pipeline.ts";
+import { rename } from "../../client/transforms/rename.ts";
+import { setLabels } from "../../client/transforms/set_labels.ts";
+import { sortByTimestamp } from "../../client/transforms/sort_by_timestamp.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
 
 const NOW = 1_700_000_000_000;

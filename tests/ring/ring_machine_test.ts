@@ -1,7 +1,7 @@
 /** A few members as machines, in a world without faults but for those that a test makes. The simulator makes all others. */
 
 import assert from "node:assert/strict";
-import { TICK_MS } from "../../ring/effect.ts";
+import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { QUIET_AFTER_STALL_MS, STALL_MS } from "../../ring/membership/membership.ts";
 import { MAX_MALFORMED } from "../../ring/ring_machine.ts";
 import { type MachineMember, RingMachines } from "../support/ring_machines.ts";

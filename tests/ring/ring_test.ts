@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import type { CommitResult, Entry } from "../../ring/effect.ts";
+import type { CommitResult, Entry } from "../../ring/protocol/effects.ts";
 import { Ring, type RingHost } from "../../ring/ring.ts";
-import { eventually as eventuallyWithin } from "../../scripts/eventually.ts";
+import { eventually as eventuallyWithin } from "../../scripts/process/eventually.ts";
 import { MemoryNetwork } from "../support/memory_mesh.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

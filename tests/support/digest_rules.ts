@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { DigestRules } from "../../server/ingest/digest.ts";
+import type { RenderRules } from "../../server/ingest/renderer.ts";
 
 /** Nothing is set, elided or left out, and the limits are small enough to be met. */
-export const DIGEST_RULES: DigestRules = {
+export const DIGEST_RULES: RenderRules = {
   set: new Map(),
   elide: new Set(),
   always: new Set(),

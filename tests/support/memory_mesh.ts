@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Hello, Mesh, MeshHandlers, MeshLink, MeshMessage, Refusal } from "../../ring/mesh.ts";
+import type { Hello, Mesh, MeshHandlers, MeshLink, MeshMessage, Refusal } from "../../ring/protocol/mesh.ts";
 
 /** The network. */
 export class MemoryNetwork {

@@ -6,8 +6,8 @@
 
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { Child } from "../../scripts/child.ts";
-import { taskCommand } from "../../scripts/tasks.ts";
+import { Child } from "../../scripts/process/child.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
 
 /** How the server answered. */
 export interface Answer {

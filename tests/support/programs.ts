@@ -5,8 +5,8 @@
  */
 
 import { join } from "node:path";
-import { Child } from "../../scripts/child.ts";
-import { type ProgramTask, taskCommand } from "../../scripts/tasks.ts";
+import { Child } from "../../scripts/process/child.ts";
+import { type ProgramTask, taskCommand } from "../../scripts/process/tasks.ts";
 
 /** A folder that goes with the test. */
 export interface Folder extends AsyncDisposable {

@@ -5,8 +5,15 @@
  * @module
  */
 
-import { type Effect, type Entry, type Outcome, type RingEvent, type SavedState, TICK_MS } from "../../ring/effect.ts";
-import type { MeshLink, MeshMessage } from "../../ring/mesh.ts";
+import {
+  type Effect,
+  type Entry,
+  type Outcome,
+  type RingEvent,
+  type SavedState,
+  TICK_MS,
+} from "../../ring/protocol/effects.ts";
+import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
 import { type RingLimits, RingMachine } from "../../ring/ring_machine.ts";
 
 const WALL_MS = 1_800_000_000_000;

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import type { Hello, MeshHandlers, MeshMessage, Refusal } from "../../ring/mesh.ts";
+import type { Hello, MeshHandlers, MeshMessage, Refusal } from "../../ring/protocol/mesh.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { Transport, type TransportOptions } from "../../ring/transport/transport.ts";
 import { makeCertificates } from "../../scripts/certs.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Member } from "../../ring/membership/member.ts";
-import type { MeshLink } from "../../ring/mesh.ts";
-import type { Beliefs } from "../../ring/message.ts";
+import type { Member } from "../../ring/protocol/member.ts";
+import type { MeshLink } from "../../ring/protocol/mesh.ts";
+import type { Beliefs } from "../../ring/protocol/messages.ts";
 
 /** The row of a member that serves; its address and its host are called like it. */
 export function row(name: string, differs: Partial<Member> = {}): Member {

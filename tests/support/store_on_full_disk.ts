@@ -8,7 +8,7 @@
  */
 
 import assert from "node:assert/strict";
-import { StoreUnavailableError } from "../../server/store.ts";
+import { StoreUnavailableError } from "../../server/store/push_store.ts";
 import { NOW, openTestStore, pushOf, TTL_MS } from "./test_store.ts";
 
 const [dir, reason] = Deno.args;

@@ -5,7 +5,7 @@
  */
 
 import { Registry } from "prom-client";
-import { PushStore, type PushStoreOptions, type StoredPush } from "../../server/store.ts";
+import { PushStore, type PushStoreOptions, type StoredPush } from "../../server/store/push_store.ts";
 import { type LogRecord, recordingLog } from "./recording_log.ts";
 
 /** Where the tests' clock stands unless they set it. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Kernel } from "../../../common/kernel/kernel.ts";
-import { Random } from "../../../scripts/random.ts";
+import { Random } from "../../support/random.ts";
 import { bitwiseCrc32c } from "../../support/framed_snappy_oracle.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

@@ -1,105 +1,66 @@
-/** When a member that joins may go on. */
+/** How a member joins: it serves once it has what will be its own, or has waited long enough for it. */
 
 import assert from "node:assert/strict";
-import {
-  ALL_LINKED_MS,
-  flapPauseMs,
-  type JoinSituation,
-  JoinTurn,
-  MAX_TURN_WAIT_MS,
-  SILENT_SEEDS_MS,
-} from "../../../ring/membership/join.ts";
-import type { Member } from "../../../ring/membership/member.ts";
-import { row } from "../../support/ring_rows.ts";
+import { MAX_PULL_MS } from "../../../ring/membership/join.ts";
+import { RingMachines } from "../../support/ring_machines.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-const SELF = row("m", { phase: "JOINING" });
-const JOINING = { phase: "JOINING" } as const;
+const IDS = Array.from({ length: 40 }, (_, i) => `cluster-${i}`);
 
-function situation(now: number, others: readonly Member[], differs: Partial<JoinSituation> = {}): JoinSituation {
-  return {
-    now,
-    name: "m",
-    rows: [SELF, ...others],
-    isLinked: () => true,
-    agrees: () => true,
-    knowsAll: false,
-    knowsNobody: false,
-    fenced: false,
-    nameTaken: false,
-    refused: false,
-    ...differs,
-  };
+/** Members in one view, with a push of every cluster. */
+function ring(names: string) {
+  const world = new RingMachines([...names]);
+  const members = [...names].map((name) => world.start(name));
+  world.until("one view", () => world.isWhole(names.length));
+  for (const id of IDS) world.push(members[0], id, "one");
+  world.run(1_000);
+  return { world, members };
 }
 
-for (
-  const [what, others, differs, step] of [
-    ["it knows of nobody", [], { knowsNobody: true }, "serve"],
-    ["its seeds are silent", [], {}, "wait"],
-    ["a peer would not have it", [], { knowsNobody: true, refused: true }, "wait"],
-    ["it hears too few of its last ring", [], { knowsNobody: true, fenced: true }, "wait"],
-    ["its name is taken", [row("a")], { nameTaken: true }, "wait"],
-    ["another serves", [row("a")], {}, "pull"],
-    ["nobody who serves is linked", [row("a")], { isLinked: () => false }, "wait"],
-    ["one who serves has another view", [row("a"), row("b")], { agrees: (name: string) => name === "a" }, "wait"],
-    ["a lower name joins", [row("a"), row("b", JOINING)], {}, "wait"],
-    ["a lower name that is suspected joins", [row("a"), row("b", { ...JOINING, status: "SUSPECT" })], {}, "pull"],
-    ["a higher name joins", [row("a"), row("z", JOINING)], {}, "pull"],
-    ["somebody leaves", [row("a"), row("z", { phase: "LEAVING" })], {}, "wait"],
-    ["a lower name that is dead was joining", [row("a"), row("b", { ...JOINING, status: "DEAD" })], {}, "pull"],
-  ] as [string, Member[], Partial<JoinSituation>, string][]
-) {
-  Deno.test(`JoinTurn lets a member ${step} at once when ${what}`, () => {
-    assert.equal(new JoinTurn({ now: 0, flaps: 0 }).next(situation(0, others, differs)), step);
-  });
-}
-
-Deno.test("JoinTurn goes on without seeds that are silent for 10 s", () => {
-  const turn = new JoinTurn({ now: 0, flaps: 0 });
-  assert.equal(turn.next(situation(SILENT_SEEDS_MS - 1, [])), "wait");
-  assert.equal(turn.next(situation(SILENT_SEEDS_MS, [])), "serve");
-});
-
-Deno.test("JoinTurn goes on a little after all that it was told of are linked", () => {
-  const turn = new JoinTurn({ now: 0, flaps: 0 });
-  const step = (now: number, knowsAll: boolean) => turn.next(situation(now, [], { knowsAll }));
-  assert.equal(step(100, true), "wait");
-  assert.equal(step(1_000, false), "wait");
-  assert.equal(step(2_000, true), "wait");
-  assert.equal(step(2_000 + ALL_LINKED_MS - 1, true), "wait");
-  assert.equal(step(2_000 + ALL_LINKED_MS, true), "serve");
-});
-
-Deno.test("JoinTurn lets those who come up together serve without a pull, though one was first", () => {
-  const turn = new JoinTurn({ now: 0, flaps: 0 });
-  assert.equal(turn.next(situation(0, [row("a", JOINING), row("b", JOINING)])), "wait");
-  assert.equal(turn.next(situation(250, [row("a"), row("b", JOINING)])), "serve");
-});
-
-Deno.test("JoinTurn has a member pull from one that served before, and from a fellow in another stay", () => {
-  for (const served of [row("c"), row("a", { since: 2 })]) {
-    const turn = new JoinTurn({ now: 0, flaps: 0 });
-    turn.next(situation(0, [row("a", JOINING)]));
-    assert.equal(turn.next(situation(250, [served])), "pull");
+Deno.test("Join has every copy of what will be its own before it serves", () => {
+  const { world } = ring("ab");
+  const d = world.start("d");
+  world.until("d to serve", () => d.machine.membership.self.phase === "ACTIVE");
+  for (const id of IDS) {
+    const { owner, standby } = d.machine.place(id)!;
+    if (owner === "d" || standby === "d") assert.ok(d.store.has(id), id);
   }
 });
 
-Deno.test("JoinTurn does not wait for the transitions of others for ever", () => {
-  const turn = new JoinTurn({ now: 0, flaps: 0 });
-  const others = [row("a"), row("b", JOINING)];
-  assert.equal(turn.next(situation(1_000, others)), "wait");
-  assert.equal(turn.next(situation(1_000 + MAX_TURN_WAIT_MS - 1, others)), "wait");
-  assert.equal(turn.next(situation(1_000 + MAX_TURN_WAIT_MS, others)), "pull");
+Deno.test("Joining: of two that come at once each waits for its turn, and in the end both serve", () => {
+  const { world, members: [a] } = ring("ab");
+  const [d, e] = ["d", "e"].map((name) => world.start(name));
+  world.until("all to serve", () => {
+    const phases = [d, e].map(({ machine }) => machine.membership.self.phase).join(" ");
+    assert.notEqual(phases, "JOINING ACTIVE", "the lower name is first");
+    return world.isWhole(4);
+  });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${a.machine.place(id)!.owner} one`]);
 });
 
-for (
-  const [flaps, pauseMs] of [[0, 0], [1, 0], [2, 5_000], [3, 10_000], [6, 80_000], [7, 120_000], [1_000, 120_000]]
-) {
-  Deno.test(`JoinTurn has a member pause for ${pauseMs} ms that has come and gone ${flaps} times`, () => {
-    assert.equal(flapPauseMs(flaps), pauseMs);
-    const turn = new JoinTurn({ now: 50, flaps });
-    if (pauseMs > 0) assert.equal(turn.next(situation(50 + pauseMs - 1, [row("a")])), "wait");
-    assert.equal(turn.next(situation(50 + pauseMs, [row("a")])), "pull");
-  });
-}
+Deno.test("Join does not wait for ever for members that bring nothing", () => {
+  const { world, members: [a] } = ring("ab");
+  // The answers to what d asks for never come, though pings do.
+  const handle = a.machine.handle.bind(a.machine);
+  a.machine.handle = (event, clock) =>
+    event.type === "message" && event.message.type === "PULL" ? [] : handle(event, clock);
+  const d = world.start("d");
+  world.until("d to ask", () => d.machine.membership.rows.length === 3);
+  world.run(MAX_PULL_MS - 5_000);
+  assert.equal(d.machine.membership.self.phase, "JOINING");
+  world.until("d to serve", () => world.isWhole(3), { withinMs: 10_000 });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${a.machine.place(id)!.owner} one`]);
+});
+
+Deno.test("Join goes on when a member dies that was to bring something", () => {
+  const { world, members: [a, b] } = ring("abc");
+  const d = world.start("d");
+  world.until("d to be known", () => a.machine.membership.rows.length === 4);
+  world.kill(b);
+  world.until("d to serve", () => world.isWhole(3), { withinMs: 40_000 });
+  world.run(10);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [`${d.machine.place(id)!.owner} one`]);
+});

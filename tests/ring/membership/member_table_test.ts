@@ -1,7 +1,7 @@
 /** What a member makes of what others say, of itself above all. */
 
 import assert from "node:assert/strict";
-import { MAX_INCARNATION, type Member } from "../../../ring/membership/member.ts";
+import { MAX_INCARNATION, type Member } from "../../../ring/protocol/member.ts";
 import { KEEP_GONE_MS, MAX_ROWS, MemberTable } from "../../../ring/membership/member_table.ts";
 import { row } from "../../support/ring_rows.ts";
 

@@ -1,13 +1,13 @@
 /** Who is in the ring: what one member says and does, without a network. */
 
 import assert from "node:assert/strict";
-import type { Effect, SavedState } from "../../../ring/effect.ts";
+import type { Effect, SavedState } from "../../../ring/protocol/effects.ts";
 import { KEEP_GONE_MS } from "../../../ring/membership/member_table.ts";
-import type { Member } from "../../../ring/membership/member.ts";
+import type { Member } from "../../../ring/protocol/member.ts";
 import { INCARNATION_RESERVE, Membership, REFUSAL_MS } from "../../../ring/membership/membership.ts";
 import { SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
-import type { RefusalCode } from "../../../ring/mesh.ts";
-import { type Message, type MessageOf, readMessage } from "../../../ring/message.ts";
+import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
+import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
 import { beliefs, linkTo, row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

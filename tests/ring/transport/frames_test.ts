@@ -10,7 +10,7 @@ import {
   messageTypeOf,
   TRANSPORT_TYPES,
 } from "../../../ring/transport/frames.ts";
-import { MESSAGE_TYPES } from "../../../ring/mesh.ts";
+import { MESSAGE_TYPES } from "../../../ring/protocol/mesh.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

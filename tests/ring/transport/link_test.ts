@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeFrame, FRAME_LIMITS, TRANSPORT_TYPES } from "../../../ring/transport/frames.ts";
 import type { VersionRange } from "../../../ring/transport/hello.ts";
-import { CLASS_LIMITS, MESSAGE_TYPES } from "../../../ring/mesh.ts";
+import { CLASS_LIMITS, MESSAGE_TYPES } from "../../../ring/protocol/mesh.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 import { helloHeader, RingStranger } from "../../support/ring_stranger.ts";
 

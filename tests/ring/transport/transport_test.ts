@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CLASS_LIMITS } from "../../../ring/mesh.ts";
-import { freePort } from "../../../scripts/free_port.ts";
-import { Wire } from "../../../scripts/ring_faults/wire.ts";
+import { CLASS_LIMITS } from "../../../ring/protocol/mesh.ts";
+import { freePort } from "../../../scripts/process/free_port.ts";
+import { Wire } from "../../faults/wire.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

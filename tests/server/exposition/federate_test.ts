@@ -5,7 +5,7 @@ import type { Label, MetricFamily } from "../../../common/exposition/metric_fami
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { ExpositionIndex, toEntry } from "../../../server/exposition/exposition_index.ts";
 import { federate } from "../../../server/exposition/federate.ts";
-import { Digester } from "../../../server/ingest/digest.ts";
+import { Renderer } from "../../../server/ingest/renderer.ts";
 import { parseExposition, seriesKey } from "../../support/exposition_parser.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
@@ -19,7 +19,7 @@ const TTL_MS = 600_000;
 function site() {
   const clock = { now: NOW };
   const index = new ExpositionIndex({ ttlMs: TTL_MS });
-  const digester = new Digester({
+  const renderer = new Renderer({
     set: new Map(),
     elide: new Set(),
     always: new Set(["instance", "job"]),
@@ -42,14 +42,14 @@ function site() {
     conflicts: () => conflicts,
     text: async (query = "", headers: Record<string, string> = {}) => await (await get(query, headers)).text(),
     push(id: string, families: readonly MetricFamily[]) {
-      const digest = digester.digest({
+      const rendered = renderer.render({
         contentType: "protobuf",
         contentEncoding: "identity",
         labels: new Map([["_id", id]]),
         receivedAtMs: clock.now,
         body: encodeFamilies(families),
       }, index.spareFor(id));
-      index.show(toEntry(digest, { id, sequence: ++sequence, receivedAtMs: clock.now }));
+      index.show(toEntry(rendered, { id, sequence: ++sequence, receivedAtMs: clock.now }));
     },
   };
 }

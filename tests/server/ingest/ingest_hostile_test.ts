@@ -7,8 +7,8 @@ import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../../common/exposition/snappy.ts";
 import { Kernel } from "../../../common/kernel/kernel.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
-import { Random } from "../../../scripts/random.ts";
-import { Digester, type DigestRules, type RawPush } from "../../../server/ingest/digest.ts";
+import { Random } from "../../support/random.ts";
+import { type RawPush, Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
 import { Ingester } from "../../../server/ingest/ingest.ts";
 import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
@@ -17,7 +17,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const NOW = 1_700_000_000_000;
 const IDENTITY = new Map([["_id", "me"]]);
-const RULES: DigestRules = {
+const RULES: RenderRules = {
   set: new Map(),
   elide: new Set(),
   always: new Set(),
@@ -64,7 +64,7 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   }
 }
 
-Deno.test("Digester throws nothing but its two errors for garbled pushes, and is right about the next one", () => {
+Deno.test("Renderer throws nothing but its two errors for garbled pushes, and is right about the next one", () => {
   const families = realisticFamilies({ id: "me", nowMs: NOW }).slice(3).map((family) => ({
     ...family,
     metrics: family.metrics.slice(0, 6),
@@ -94,9 +94,9 @@ Deno.test("Digester throws nothing but its two errors for garbled pushes, and is
     push({ contentType: "protobuf", contentEncoding: "gzip", body: new Uint8Array(gzipSync(encoded)) }),
     push({ contentType: "text", contentEncoding: "identity", body: formatText(families) }),
   ];
-  const digester = new Digester(RULES);
+  const renderer = new Renderer(RULES);
   const shown = (push: RawPush) => {
-    const { buffer, textBytes, series } = digester.digest(push);
+    const { buffer, textBytes, series } = renderer.render(push);
     return `${series} ${decoder.decode(new Uint8Array(buffer, 0, textBytes))}`;
   };
   const expected = good.map(shown);
@@ -106,7 +106,7 @@ Deno.test("Digester throws nothing but its two errors for garbled pushes, and is
   for (let i = 0; i < 4_000; i++) {
     const which = random.below(good.length);
     try {
-      digester.digest({ ...good[which], body: mutate(good[which].body, random) });
+      renderer.render({ ...good[which], body: mutate(good[which].body, random) });
     } catch (error) {
       refused++;
       if (!(error instanceof InvalidPushError) && !(error instanceof LimitError)) throw error;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Label, Metric, MetricFamily, MetricType } from "../../../common/exposition/metric_family.ts";
-import { Random } from "../../../scripts/random.ts";
+import { Random } from "../../support/random.ts";
 import { Ingester } from "../../../server/ingest/ingest.ts";
 import type { IngestedPush, IngestRules } from "../../../server/ingest/ingested_push.ts";
 import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";

@@ -11,14 +11,14 @@ import { HttpError } from "../../../common/http/http.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { AllowList } from "../../../server/ingest/allow_list.ts";
-import { Digester, type DigestRules } from "../../../server/ingest/digest.ts";
-import { Capacity } from "../../../server/pushes/capacity.ts";
-import { Keeper } from "../../../server/pushes/keeper.ts";
+import { Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
+import { Capacity } from "../../../server/limits/capacity.ts";
+import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
-import { PushLimiter } from "../../../server/pushes/rate_limit.ts";
+import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
 import { upload } from "../../../server/pushes/upload.ts";
-import { StoreUnavailableError } from "../../../server/store.ts";
+import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { DIGEST_RULES } from "../../support/digest_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { openTestStore } from "../../support/test_store.ts";
@@ -29,7 +29,7 @@ const NOW = 1_700_000_000_000;
 
 interface SiteOptions {
   readonly intervalMs?: number;
-  readonly rules?: Partial<DigestRules>;
+  readonly rules?: Partial<RenderRules>;
   readonly maxInFlight?: number;
   /** Stands in front of the keeper. */
   readonly before?: (next: PushStage) => PushStage;
@@ -42,11 +42,11 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   starting.defer(() => Deno.remove(dir, { recursive: true }));
   const { store, registry, metric } = starting.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const digester = new Digester({ ...DIGEST_RULES, ...rules });
+  const renderer = new Renderer({ ...DIGEST_RULES, ...rules });
   const { log, records } = recordingLog();
   const clock = { now: NOW };
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
-  const keeper = new Keeper({ digester, capacity, store, index, registry });
+  const committer = new PushCommitter({ renderer, capacity, store, index, registry });
   const listener = starting.use(
     await listen(
       upload({
@@ -55,7 +55,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
           if (id === "bad") return Promise.reject(new HttpError(401, "No", { reason: "token" }));
           return Promise.resolve({ id, labels: new Map([["_id", id]]) });
         },
-        stage: new RateLimited(before(keeper), new PushLimiter({ intervalMs, refusedIntervalMs: 0 })),
+        stage: new RateLimited(before(committer), new PushLimiter({ intervalMs, refusedIntervalMs: 0 })),
         limitBytes: 5_000,
         maxInFlight,
         now: () => clock.now,

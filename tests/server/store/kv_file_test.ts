@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Registry } from "prom-client";
 import { UsageError } from "../../../common/options.ts";
-import { PushStore } from "../../../server/store.ts";
+import { PushStore } from "../../../server/store/push_store.ts";
 import { KEPT_ASIDE } from "../../../server/store/salvage.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { madeUpBytes, NOW, openTestStore, pushOf, scratchDir, TTL_MS } from "../../support/test_store.ts";

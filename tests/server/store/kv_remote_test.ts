@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { install } from "@sinonjs/fake-timers";
 import { Registry } from "prom-client";
 import { UsageError } from "../../../common/options.ts";
-import { PushStore } from "../../../server/store.ts";
+import { PushStore } from "../../../server/store/push_store.ts";
 import { KvConnectServer } from "../../support/kv_connect_server.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, pushOf, TTL_MS } from "../../support/test_store.ts";

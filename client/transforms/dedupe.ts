@@ -1,0 +1,39 @@
+/**
+ * Leaves each series once.
+ *
+ * @module
+ */
+
+import type { Label, MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Account } from "./pipeline.ts";
+
+/**
+ * Leaves the last sample of each series, and drops families that this empties. Two samples are of one series if their
+ * families share a name and their labels are the same, whatever their order and not counting empty ones. Such twins come
+ * about when a label is removed for its length, a family is renamed, or a label set over what told them apart.
+ */
+export function dedupe(families: readonly MetricFamily[], account: Account): MetricFamily[] {
+  const seen = new Set<string>();
+  const kept: MetricFamily[] = [];
+  let dropped = 0;
+  for (const family of families.toReversed()) {
+    const metrics = family.metrics.toReversed().filter(({ labels }) => {
+      const size = seen.size;
+      return seen.add(keyOf(family.name, labels)).size > size;
+    });
+    dropped += family.metrics.length - metrics.length;
+    if (metrics.length === family.metrics.length) kept.push(family);
+    else if (metrics.length > 0) kept.push({ ...family, metrics: metrics.reverse() });
+  }
+  if (dropped > 0) account.add("dedupe (series comes again later)", "dropped", dropped);
+  return kept.reverse();
+}
+
+function keyOf(name: string, labels: readonly Label[]): string {
+  let key = `${name.length} ${name}`;
+  // Lengths stand before the texts, which may hold any character, so that no two series share a key.
+  for (const { name, value } of labels.toSorted((a, b) => Number(a.name > b.name) - Number(a.name < b.name))) {
+    if (value !== "") key += ` ${name.length} ${name} ${value.length} ${value}`;
+  }
+  return key;
+}

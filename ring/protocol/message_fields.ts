@@ -1,0 +1,127 @@
+/**
+ * Reads the fields of a message's header, which a peer wrote: each is checked when it is used, and those that nobody asks for are
+ * ignored, so that a newer member may say more than an older one knows.
+ *
+ * @module
+ */
+
+import { MAX_INCARNATION, type Member, PHASES, STATUSES } from "./member.ts";
+import type { PushVersion } from "./push_version.ts";
+
+/** The longest name, address or id, in UTF-16 units. */
+export const MAX_TEXT_LENGTH = 255;
+
+/** The most elements of a list. */
+export const MAX_LIST_LENGTH = 4_096;
+
+/** The longest that a peer can make us wait, in milliseconds. */
+export const MAX_PAUSE_MS = 60_000;
+
+/** The latest time that there is (ECMA-262, 21.4.1.1). Of a version far beyond it no later one could be told apart. */
+export const MAX_TIME_MS = 8.64e15;
+
+/** Reads one field; the label says which in an error. */
+export type Field<T> = (value: unknown, label: string) => T;
+
+/** A string of 1 to {@linkcode MAX_TEXT_LENGTH} units. */
+export const text: Field<string> = (value, label): string => {
+  if (typeof value !== "string" || value.length === 0 || value.length > MAX_TEXT_LENGTH) {
+    throw bad(label, "a short text");
+  }
+  return value;
+};
+
+/** A number that is a whole one and not negative. */
+export const count: Field<number> = (value, label): number => {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a count");
+  return value as number;
+};
+
+/** A number, not negative. */
+export const amount: Field<number> = (value, label): number => {
+  if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "an amount");
+  return value as number;
+};
+
+/** How long to wait, in milliseconds; of more than {@linkcode MAX_PAUSE_MS} that is taken. */
+export const pause: Field<number> = (value, label): number => Math.min(amount(value, label), MAX_PAUSE_MS);
+
+/** True or false; false if it is absent. */
+export const flag: Field<boolean> = (value, label): boolean => {
+  if (value !== undefined && typeof value !== "boolean") throw bad(label, "true or false");
+  return value === true;
+};
+
+/** One of a few words. */
+export function oneOf<const T extends string>(words: readonly T[]): Field<T> {
+  return (value, label) => {
+    if (!words.includes(value as T)) throw bad(label, `one of ${words.join(", ")}`);
+    return value as T;
+  };
+}
+
+/** A field that may be absent. */
+export function optional<T>(field: Field<T>): Field<T | undefined> {
+  return (value, label) => value === undefined ? undefined : field(value, label);
+}
+
+/** A list of at most {@linkcode MAX_LIST_LENGTH}. */
+export function listOf<T>(field: Field<T>): Field<readonly T[]> {
+  return (value, label) => {
+    if (!Array.isArray(value) || value.length > MAX_LIST_LENGTH) throw bad(label, "a list");
+    return value.map((element) => field(element, label));
+  };
+}
+
+/** A version, on the wire `[ms, ingress, sequence]`. */
+export const version: Field<PushVersion> = (value, label): PushVersion => {
+  if (!Array.isArray(value) || value.length < 3 || value[0] > MAX_TIME_MS) throw bad(label, "a version");
+  return { ms: amount(value[0], label), ingress: text(value[1], label), sequence: count(value[2], label) };
+};
+
+/** A cluster id and the version that somebody holds of it. */
+export interface Holding {
+  /** The cluster id. */
+  readonly id: string;
+  /** The version. */
+  readonly version: PushVersion;
+}
+
+/** A {@linkcode Holding}, on the wire `[id, ms, ingress, sequence]`. */
+export const holding: Field<Holding> = (value, label): Holding => {
+  if (!Array.isArray(value) || value.length < 4) throw bad(label, "an id with a version");
+  return { id: text(value[0], label), version: version(value.slice(1), label) };
+};
+
+/** A row of the member table. */
+export const member: Field<Member> = (value, label): Member => {
+  if (typeof value !== "object" || value === null) throw bad(label, "a member");
+  const row = value as Record<string, unknown>;
+  const incarnation = count(row.incarnation, "incarnation");
+  const since = count(row.since, "since");
+  if (incarnation > MAX_INCARNATION || since > incarnation) throw bad("incarnation", "one that can be");
+  return {
+    name: text(row.name, "name"),
+    boot: text(row.boot, "boot"),
+    incarnation,
+    since,
+    address: text(row.address, "address"),
+    host: text(row.host, "host"),
+    status: oneOf(STATUSES)(row.status, "status"),
+    phase: oneOf(PHASES)(row.phase, "phase"),
+  };
+};
+
+/** A version as it stands on the wire. */
+export function writeVersion({ ms, ingress, sequence }: PushVersion): unknown {
+  return [ms, ingress, sequence];
+}
+
+/** A holding as it stands on the wire. */
+export function writeHolding({ id, version: { ms, ingress, sequence } }: Holding): unknown {
+  return [id, ms, ingress, sequence];
+}
+
+function bad(label: string, wanted: string): SyntaxError {
+  return new SyntaxError(`Field '${label}' is not ${wanted}`);
+}

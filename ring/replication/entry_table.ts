@@ -1,0 +1,116 @@
+/**
+ * What a member holds: of each cluster the version, the age and where it belongs, but not the bytes, which are the store's.
+ *
+ * @module
+ */
+
+import type { Clock, StoredEntry } from "../protocol/effects.ts";
+import type { PushVersion } from "../protocol/push_version.ts";
+import { type Hash64, hash64, keyHash } from "../placement/rendezvous.ts";
+import type { RingView } from "../placement/view.ts";
+
+/** What is held of one cluster. */
+export interface HeldEntry {
+  /** The cluster id. */
+  readonly id: string;
+  /** Its hash, by which it is placed. */
+  readonly key: Hash64;
+  /** The hash of id and version, by which two members compare what they hold. */
+  readonly mark: Hash64;
+  /** The version. */
+  readonly version: PushVersion;
+  /** When it was received, by the clock of the events: a jump of the wall clock makes nothing older or younger. */
+  readonly receivedAt: number;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Who owns it by the present view. */
+  owner?: string;
+  /** Who stands by. */
+  standby?: string;
+  /** Whether the page shows it. */
+  shown: boolean;
+  /** Whether the owner, being another member, may lack this version. */
+  unconfirmed: boolean;
+}
+
+/** Keeps what is held, and places it by the present view. */
+export class EntryTable implements Iterable<HeldEntry> {
+  readonly #ttlMs: number;
+  readonly #held = new Map<string, HeldEntry>();
+  #view: RingView;
+
+  /** Starts empty. */
+  constructor({ ttlMs, view }: { ttlMs: number; view: RingView }) {
+    this.#ttlMs = ttlMs;
+    this.#view = view;
+  }
+
+  /** How many clusters are held. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Everything that is held, and perhaps expired since the last {@linkcode EntryTable.expire}. */
+  [Symbol.iterator](): IterableIterator<HeldEntry> {
+    return this.#held.values();
+  }
+
+  /** What is held of a cluster, unless it is expired. */
+  get(id: string, now: number): HeldEntry | undefined {
+    const held = this.#held.get(id);
+    return held === undefined || this.isExpired(held, now) ? undefined : held;
+  }
+
+  /** Whether an entry has reached the end of its time. A copy of it does not count as held either. */
+  isExpired({ receivedAt }: Pick<HeldEntry, "receivedAt">, now: number): boolean {
+    return now - receivedAt >= this.#ttlMs;
+  }
+
+  /** For how long an entry still holds, in milliseconds. */
+  restMs({ receivedAt }: Pick<HeldEntry, "receivedAt">, now: number): number {
+    return this.#ttlMs - (now - receivedAt);
+  }
+
+  /** Takes in what the store holds now. A cluster that is shown stays shown, with the new version. */
+  set(entry: StoredEntry, { now, wall }: Clock): HeldEntry {
+    const { id, version, size } = entry;
+    const known = this.#held.get(id);
+    const key = known?.key ?? keyHash(id);
+    const held: HeldEntry = {
+      id,
+      key,
+      mark: hash64(`${id}\n${version.ms}\n${version.ingress}\n${version.sequence}`),
+      version,
+      receivedAt: now - Math.max(0, wall - entry.receivedAtMs),
+      size,
+      ...this.#view.place(key),
+      shown: known?.shown ?? false,
+      unconfirmed: true,
+    };
+    this.#held.set(id, held);
+    return held;
+  }
+
+  /**
+   * Places everything by another view. What has come to another owner than before, or to the same one in another stay in the ring,
+   * is unconfirmed.
+   */
+  place(view: RingView) {
+    const before = this.#view;
+    this.#view = view;
+    for (const held of this.#held.values()) {
+      const owner = held.owner;
+      held.owner = held.standby = undefined;
+      Object.assign(held, view.place(held.key));
+      const isSame = held.owner === owner && (owner === undefined || before.sinceOf(owner) === view.sinceOf(owner));
+      if (!isSame) held.unconfirmed = true;
+    }
+  }
+
+  /** Removes and returns what is expired. */
+  expire(now: number): HeldEntry[] {
+    const expired = [...this.#held.values()].filter((held) => this.isExpired(held, now));
+    for (const { id } of expired) this.#held.delete(id);
+    return expired;
+  }
+}

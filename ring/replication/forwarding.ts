@@ -1,0 +1,227 @@
+/**
+ * Brings pushes of our clients to their owner, else to the standby, and ends each in exactly one outcome.
+ *
+ * ```text
+ * push ──▶ owner ──── PUT_OK ──────────────────────────▶ stored, dup, stale
+ *            │ └───── NOT_OWNER ──▶ the owner that it names ──▶ (as owner, but the last attempt)
+ *            │ unreachable, fenced, store failed
+ *            ▼
+ *         standby ─── PUT_OK ──────────────────────────▶ standby
+ *            │
+ *            └─────── anything else ───────────────────▶ rejected
+ * ```
+ *
+ * @module
+ */
+
+import type { Clock, Emit, Outcome, RejectReason } from "../protocol/effects.ts";
+import { type Message, type MessageOf, type Messages, type Role, writeMessage } from "../protocol/messages.ts";
+import { firstSequence, type PushVersion } from "../protocol/push_version.ts";
+import type { Answer, PutHandler } from "./put_handler.ts";
+import { keyHash } from "../placement/rendezvous.ts";
+import type { RingView } from "../placement/view.ts";
+
+/** How long a member may take to answer a push, in milliseconds. */
+export const ANSWER_MS = 2_000;
+
+/** How often a push may be sent. */
+export const MAX_HOPS = 2;
+
+/** When a push is worth another try after it reached nobody, in milliseconds; spread at random up to twice as much. */
+export const RETRY_MS = 5_000;
+
+/** Bounds of what is in flight. */
+export interface ForwardLimits {
+  /** Pushes in flight to one peer. */
+  readonly peerRequests: number;
+  /** Bytes in flight to one peer. */
+  readonly peerBytes: number;
+  /** Bytes in flight in all. */
+  readonly totalBytes: number;
+}
+
+/** What forwarding works with. */
+export interface ForwardingOptions {
+  /** Our name. */
+  readonly name: string;
+  /** Takes what is our own. */
+  readonly putHandler: PutHandler;
+  /** The bounds. */
+  readonly limits: ForwardLimits;
+  /** The most bytes that a push may have: what is larger has no frame, and nobody would take it. */
+  readonly limitBytes: number;
+  /** The present view. */
+  readonly view: () => RingView;
+  /** Whether we hear too few of the ring to go on. */
+  readonly isFenced: (now: number) => boolean;
+  /** Whether a message to a member has a way. */
+  readonly isLinked: (name: string) => boolean;
+  /** The next number of a request. */
+  readonly nextRequest: () => number;
+  /** Numbers from 0 to 1. */
+  readonly random: () => number;
+  /** Takes the effects. */
+  readonly emit: Emit;
+}
+
+interface Flight {
+  readonly token: number;
+  readonly id: string;
+  readonly version: PushVersion;
+  readonly bytes: Uint8Array;
+  readonly standby?: string;
+  hops: number;
+  to?: string;
+  role: Role;
+  deadline: number;
+}
+
+/** Forwards pushes. */
+export class Forwarding {
+  readonly #options: ForwardingOptions;
+  readonly #flights = new Map<number, Flight>();
+  readonly #inFlight = new Map<string, { requests: number; bytes: number }>();
+  #bytes = 0;
+  #sequence: number;
+
+  /** Starts with nothing in flight. */
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+    this.#sequence = firstSequence(options.random());
+  }
+
+  /** What is in flight: to each peer, and in all. */
+  get inFlight(): { bytes: number; peers: ReadonlyMap<string, { readonly requests: number; readonly bytes: number }> } {
+    return { bytes: this.#bytes, peers: this.#inFlight };
+  }
+
+  /** Takes a push of a client. */
+  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
+    const { name, limits, limitBytes, view, isFenced } = this.#options;
+    const reject = (reason: RejectReason) => this.#options.emit(settle(token, this.#rejected(reason)));
+    if (bytes.length > limitBytes) return reject("too-big");
+    const placement = view().place(keyHash(id));
+    if (placement === undefined || isFenced(clock.now)) return reject("fenced");
+    if (this.#bytes > 0 && this.#bytes + bytes.length > limits.totalBytes) return reject("busy");
+    this.#bytes += bytes.length;
+    const version = { ms: clock.wall, ingress: name, sequence: ++this.#sequence };
+    const { owner, standby } = placement;
+    const flight: Flight = { token, id, version, bytes, standby, hops: 0, role: "owner", deadline: 0 };
+    this.#attempt(flight, { to: owner, clock });
+  }
+
+  /** A member has answered. */
+  answered(from: string, message: MessageOf<"PUT_OK"> | MessageOf<"NACK">, clock: Clock) {
+    const flight = this.#flights.get(message.request);
+    if (flight === undefined || flight.to !== from) return;
+    this.#land(message.request, flight);
+    this.#conclude(flight, { answer: message, clock });
+  }
+
+  /** Nothing will come from a member any more. */
+  linkDown(name: string, clock: Clock) {
+    for (const [request, flight] of this.#flights) {
+      if (flight.to === name) this.#unanswered(request, { flight, clock });
+    }
+  }
+
+  /** Time has passed. */
+  tick(clock: Clock) {
+    for (const [request, flight] of this.#flights) {
+      if (clock.now >= flight.deadline) this.#unanswered(request, { flight, clock });
+    }
+  }
+
+  /** We have left: what is under way gets no answer. */
+  abandon() {
+    for (const [request, flight] of this.#flights) {
+      this.#land(request, flight);
+      this.#end(flight, this.#rejected("unreachable"));
+    }
+  }
+
+  #attempt(flight: Flight, { to, clock }: { to: string; clock: Clock }) {
+    const { name, putHandler, limits, view, isLinked, nextRequest, emit } = this.#options;
+    const { id, version, role, bytes } = flight;
+    if (to === name) {
+      return putHandler.take({ id, version, role, bytes }, {
+        clock,
+        done: (answer, clock) => this.#conclude(flight, { answer, clock }),
+      });
+    }
+    if (flight.hops >= MAX_HOPS) return this.#end(flight, this.#rejected("unreachable"));
+    if (!isLinked(to)) return this.#elsewhere(flight, { reason: "unreachable", clock });
+    const load = this.#inFlight.get(to) ?? { requests: 0, bytes: 0 };
+    if (load.requests >= limits.peerRequests || (load.bytes > 0 && load.bytes + bytes.length > limits.peerBytes)) {
+      return this.#end(flight, this.#rejected("busy"));
+    }
+    const request = nextRequest();
+    flight.hops++;
+    flight.to = to;
+    flight.deadline = clock.now + ANSWER_MS;
+    this.#flights.set(request, flight);
+    this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
+    const put: Messages["PUT"] = { id, version, view: view().digest, hops: flight.hops, role, bytes };
+    const message: Message = { type: "PUT", request, ...put };
+    emit({ do: "send", to, message: writeMessage(message) });
+  }
+
+  #unanswered(request: number, { flight, clock }: { flight: Flight; clock: Clock }) {
+    this.#land(request, flight);
+    this.#elsewhere(flight, { reason: "unreachable", clock });
+  }
+
+  #conclude(flight: Flight, { answer, clock }: { answer: Answer; clock: Clock }) {
+    if (answer.type === "PUT_OK") {
+      return this.#end(flight, { result: answer.role === "standby" ? "standby" : answer.result });
+    }
+    const { code, owner, retryMs, reason, detail } = answer;
+    switch (code) {
+      case "NOT_OWNER":
+        if (flight.role === "owner" && flight.hops === 1 && owner !== undefined && owner !== this.#options.name) {
+          return this.#attempt(flight, { to: owner, clock });
+        }
+        return this.#end(flight, this.#rejected("views-differ"));
+      case "BUSY":
+        return this.#end(flight, { ...this.#rejected("owner-busy"), retryMs: retryMs ?? RETRY_MS });
+      case "TOO_BIG":
+        return this.#end(flight, this.#rejected("too-big"));
+      case "STORE_FAILED":
+        return this.#elsewhere(flight, { reason: "store", clock });
+      case "FENCED":
+        return this.#elsewhere(flight, { reason: "unreachable", clock });
+      case "REFUSED":
+        return this.#end(flight, {
+          ...this.#rejected("refused"),
+          refused: { reason: reason ?? "invalid", detail: detail ?? "" },
+        });
+    }
+  }
+
+  /** The owner cannot take it: the standby keeps it then. */
+  #elsewhere(flight: Flight, { reason, clock }: { reason: RejectReason; clock: Clock }) {
+    if (flight.role === "standby" || flight.standby === undefined) return this.#end(flight, this.#rejected(reason));
+    flight.role = "standby";
+    this.#attempt(flight, { to: flight.standby, clock });
+  }
+
+  #land(request: number, { to, bytes }: Flight) {
+    this.#flights.delete(request);
+    const load = this.#inFlight.get(to!)!;
+    if (load.requests === 1) this.#inFlight.delete(to!);
+    else this.#inFlight.set(to!, { requests: load.requests - 1, bytes: load.bytes - bytes.length });
+  }
+
+  #end({ token, bytes }: Flight, outcome: Outcome) {
+    this.#bytes -= bytes.length;
+    this.#options.emit(settle(token, outcome));
+  }
+
+  #rejected(reason: RejectReason): Outcome & { result: "rejected" } {
+    return { result: "rejected", reason, retryMs: Math.round(RETRY_MS * (1 + this.#options.random())) };
+  }
+}
+
+function settle(token: number, outcome: Outcome) {
+  return { do: "settle", token, outcome } as const;
+}

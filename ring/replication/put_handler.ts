@@ -1,0 +1,100 @@
+/**
+ * Takes pushes as owner or standby, from peers and from our own clients alike, and answers once they are durable.
+ *
+ * @module
+ */
+
+import type { Clock } from "../protocol/effects.ts";
+import type { HeldEntry } from "./entry_table.ts";
+import type { CommitSerializer, SerializedCommit } from "./commit_serializer.ts";
+import type { Messages, Role } from "../protocol/messages.ts";
+import type { PushVersion } from "../protocol/push_version.ts";
+import { keyHash } from "../placement/rendezvous.ts";
+import type { RingView } from "../placement/view.ts";
+
+/** A push that is to be taken. */
+export interface PutRequest {
+  /** The cluster id. */
+  readonly id: string;
+  /** Its version. */
+  readonly version: PushVersion;
+  /** What the sender takes us for. */
+  readonly role: Role;
+  /** The push. */
+  readonly bytes: Uint8Array;
+}
+
+/** What is answered. */
+export type Answer =
+  | ({ readonly type: "PUT_OK" } & Messages["PUT_OK"])
+  | ({ readonly type: "NACK" } & Messages["NACK"]);
+
+/** When a member without room wants to be asked again, in milliseconds. */
+export const BUSY_RETRY_MS = 1_000;
+
+/** What the reception works with. */
+export interface PutHandlerOptions {
+  /** Our name. */
+  readonly name: string;
+  /** Makes durable. */
+  readonly serializer: CommitSerializer;
+  /** The most bytes that a push may have. */
+  readonly limitBytes: number;
+  /** The present view. */
+  readonly view: () => RingView;
+  /** Whether we have a ring to belong to. */
+  readonly isFenced: (now: number) => boolean;
+  /** Called with what was stored, before it is answered. */
+  readonly onStored: (held: HeldEntry, stored: { bytes: Uint8Array; clock: Clock }) => void;
+}
+
+/** Takes pushes. */
+export class PutHandler {
+  readonly #options: PutHandlerOptions;
+
+  /** Starts with nothing under way. */
+  constructor(options: PutHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a push if it belongs here. `done` is called once, perhaps before this returns. */
+  take(push: PutRequest, { clock, done }: { clock: Clock; done: (answer: Answer, clock: Clock) => void }): void {
+    const { name, serializer, limitBytes, view, isFenced, onStored } = this.#options;
+    const nack = (content: Messages["NACK"]) => done({ type: "NACK", ...content }, clock);
+    if (isFenced(clock.now)) return nack({ code: "FENCED" });
+    const placement = view().place(keyHash(push.id));
+    // Taken for the standby while we are the owner, we are none the less the owner.
+    const role: Role | undefined = placement?.owner === name
+      ? "owner"
+      : placement?.standby === name && push.role === "standby"
+      ? "standby"
+      : undefined;
+    if (role === undefined) return nack({ code: "NOT_OWNER", owner: placement?.owner });
+    if (push.bytes.length > limitBytes) return nack({ code: "TOO_BIG" });
+    serializer.take({
+      ...push,
+      role,
+      fresh: true,
+      ageMs: 0,
+      done: (result, clock) => {
+        if (result.type === "stored") onStored(result.held, { bytes: push.bytes, clock });
+        done(answerOf(result, role), clock);
+      },
+    }, clock);
+  }
+}
+
+function answerOf(result: SerializedCommit, role: Role): Answer {
+  switch (result.type) {
+    case "stored":
+    case "dup":
+    case "stale":
+      return { type: "PUT_OK", result: result.type, role };
+    case "busy":
+      return { type: "NACK", code: "BUSY", retryMs: BUSY_RETRY_MS };
+    case "failed":
+      return { type: "NACK", code: "STORE_FAILED" };
+    case "refused":
+      return { type: "NACK", code: "REFUSED", reason: result.reason, detail: result.detail };
+  }
+}

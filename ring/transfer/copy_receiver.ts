@@ -1,0 +1,124 @@
+/**
+ * Takes what other members bring: offers of what they hold, and copies.
+ *
+ * @module
+ */
+
+import type { Clock, Emit } from "../protocol/effects.ts";
+import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
+import type { CommitSerializer } from "../replication/commit_serializer.ts";
+import type { Member } from "../protocol/member.ts";
+import { type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
+import { compareVersions } from "../protocol/push_version.ts";
+import { BUSY_RETRY_MS } from "../replication/put_handler.ts";
+import { type Hash64, keyHash } from "../placement/rendezvous.ts";
+import type { RingView } from "../placement/view.ts";
+
+/** What acquisition works with. */
+export interface CopyReceiverOptions {
+  /** What is held. */
+  readonly table: EntryTable;
+  /** Makes durable. */
+  readonly serializer: CommitSerializer;
+  /** The most bytes that a copy may have. */
+  readonly limitBytes: number;
+  /** How long an entry holds, in milliseconds. */
+  readonly ttlMs: number;
+  /** The present view. */
+  readonly view: () => RingView;
+  /** Our own row. */
+  readonly self: () => Member;
+  /** Takes the effects. */
+  readonly emit: Emit;
+  /** Called with what was stored, before it is answered. */
+  readonly onStored: (held: HeldEntry, stored: { from: string; clock: Clock }) => void;
+}
+
+/** Takes offers and copies. */
+export class CopyReceiver {
+  readonly #options: CopyReceiverOptions;
+  // The view as it will be with us, or without the member named: made when first needed.
+  readonly #futures = new Map<string, RingView>();
+
+  /** Starts with nothing under way. */
+  constructor(options: CopyReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** The view has changed. */
+  viewChanged() {
+    this.#futures.clear();
+  }
+
+  /** A member offers what it holds: we want what we lack or have older. */
+  offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now }: Clock): void {
+    const { view, table } = this.#options;
+    if (digest !== view().digest) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
+    const ids = theirs.filter(({ id, version }) => {
+      const held = table.get(id, now);
+      return held === undefined || compareVersions(held.version, version) < 0;
+    }).map(({ id }) => id);
+    this.#send(from, { type: "WANT", request, ids });
+  }
+
+  /** A member brings a copy: we keep it if it belongs here, or will once the sender has left or we have joined. */
+  copied(from: string, { request, id, version, ageMs, bytes }: MessageOf<"COPY">, clock: Clock): void {
+    const { limitBytes, ttlMs, serializer, onStored } = this.#options;
+    const key = keyHash(id);
+    const { name } = this.#options.self();
+    const role = this.#views(from).map((view) => roleIn(view, { key, name })).find((role) => role !== undefined);
+    if (role === undefined) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
+    if (bytes.length > limitBytes) return this.#send(from, { type: "NACK", request, code: "TOO_BIG" });
+    // Nobody needs a copy of what is expired, so it is as good as taken.
+    if (ageMs >= ttlMs) return this.#send(from, { type: "COPY_OK", request });
+    serializer.take({
+      id,
+      version,
+      fresh: false,
+      ageMs,
+      role,
+      bytes,
+      done: (result, clock) => {
+        switch (result.type) {
+          case "stored":
+            onStored(result.held, { from, clock });
+            return this.#send(from, { type: "COPY_OK", request });
+          case "dup":
+          case "stale":
+          // Brought again it would be refused again: whoever took it as a push has found nothing wrong with it.
+          case "refused":
+            return this.#send(from, { type: "COPY_OK", request });
+          case "busy":
+            return this.#send(from, { type: "NACK", request, code: "BUSY", retryMs: BUSY_RETRY_MS });
+          case "failed":
+            return this.#send(from, { type: "NACK", request, code: "STORE_FAILED", retryMs: BUSY_RETRY_MS });
+        }
+      },
+    }, clock);
+  }
+
+  /** The views by which an entry may belong here: as it is, with us, without the sender. */
+  #views(from: string): RingView[] {
+    const view = this.#options.view();
+    const self = this.#options.self();
+    const views = [view];
+    if (self.phase === "JOINING") views.push(this.#future("", () => view.with(self)));
+    if (view.has(from)) views.push(this.#future(from, () => view.without(from)));
+    return views;
+  }
+
+  #future(key: string, make: () => RingView): RingView {
+    let view = this.#futures.get(key);
+    if (view === undefined) this.#futures.set(key, view = make());
+    return view;
+  }
+
+  #send(to: string, message: Message) {
+    this.#options.emit({ do: "send", to, message: writeMessage(message) });
+  }
+}
+
+function roleIn(view: RingView, { key, name }: { key: Hash64; name: string }): "owner" | "standby" | undefined {
+  const placement = view.place(key);
+  return placement?.owner === name ? "owner" : placement?.standby === name ? "standby" : undefined;
+}

@@ -1,0 +1,111 @@
+/**
+ * What this member owes the others of what it holds: to owners what they may lack, to a member that joins what will be its own, to
+ * the heirs of a member that leaves what it has.
+ *
+ * @module
+ */
+
+import type { Transfers } from "./transfers.ts";
+import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
+import { isPresent, type Member } from "../protocol/member.ts";
+import type { RingView } from "../placement/view.ts";
+
+/** What obligations work with. */
+export interface TransferPlanOptions {
+  /** Our name. */
+  readonly name: string;
+  /** What is held. */
+  readonly table: EntryTable;
+  /** Brings copies to others. */
+  readonly transfers: Transfers;
+  /** The present view. */
+  readonly view: () => RingView;
+  /** The row of a member. */
+  readonly memberOf: (name: string) => Member | undefined;
+}
+
+/** Tells deliveries what is owed. */
+export class TransferPlan {
+  readonly #options: TransferPlanOptions;
+  // Members that join and have asked for what will be theirs.
+  readonly #join = new Set<string>();
+  #leaving = false;
+
+  /** Starts with nothing owed. */
+  constructor(options: TransferPlanOptions) {
+    this.#options = options;
+  }
+
+  /** The view has changed, and everything is placed by it: what is owed is reckoned afresh. */
+  viewChanged() {
+    const { name, table, transfers } = this.#options;
+    transfers.viewChanged();
+    for (const held of table) this.#oweOwner(held);
+    for (const joining of this.#join) if (!this.#oweJoining(joining)) this.#join.delete(joining);
+    if (this.#leaving && this.#options.view().has(name)) this.toHeirs();
+  }
+
+  /** Something was stored that may be news to its owner; true if that is another member. */
+  stored(held: HeldEntry, { ownerKnows }: { ownerKnows: boolean }): boolean {
+    held.unconfirmed = !ownerKnows;
+    return this.#oweOwner(held);
+  }
+
+  /** A member that joins asks for what will be its own; false if it does not join. */
+  toJoining(name: string): boolean {
+    if (!this.#oweJoining(name)) return false;
+    this.#join.add(name);
+    return true;
+  }
+
+  /** Forgets what is owed to members that wanted to join and are gone: their end is no change of the view. */
+  tick() {
+    for (const joining of this.#join) {
+      if (this.#isJoining(this.#options.memberOf(joining))) continue;
+      this.#join.delete(joining);
+      if (!this.#options.view().has(joining)) this.#options.transfers.forgive(joining);
+    }
+  }
+
+  /** We are about to leave: those who will own and stand by instead of us must have what we own. */
+  toHeirs() {
+    const { name, view, transfers } = this.#options;
+    this.#leaving = true;
+    const future = view().without(name);
+    for (const held of this.#owned()) {
+      const heirs = future.place(held.key);
+      if (heirs === undefined) continue;
+      transfers.owe(heirs.owner, held.id);
+      if (heirs.standby !== undefined) transfers.owe(heirs.standby, held.id);
+    }
+  }
+
+  #oweOwner(held: HeldEntry): boolean {
+    const { name, transfers } = this.#options;
+    if (held.owner === name) held.unconfirmed = false;
+    if (!held.unconfirmed || held.owner === undefined) return false;
+    transfers.owe(held.owner, held.id);
+    return true;
+  }
+
+  /** Each entry is brought by its present owner, so it comes once. */
+  #oweJoining(name: string): boolean {
+    const { view, memberOf, transfers } = this.#options;
+    const member = memberOf(name);
+    if (!this.#isJoining(member)) return false;
+    const future = view().with(member);
+    for (const held of this.#owned()) {
+      const { owner, standby } = future.place(held.key)!;
+      if (owner === name || standby === name) transfers.owe(name, held.id);
+    }
+    return true;
+  }
+
+  #isJoining(member: Member | undefined): member is Member {
+    return member !== undefined && isPresent(member) && member.phase === "JOINING";
+  }
+
+  *#owned(): Generator<HeldEntry> {
+    for (const held of this.#options.table) if (held.owner === this.#options.name) yield held;
+  }
+}

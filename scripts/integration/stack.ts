@@ -1,0 +1,178 @@
+/**
+ * All of Telemeter on one machine, with a real Prometheus at each end:
+ *
+ *     source Prometheus ◀── client ──▶ server-0 ──▶ authorizer
+ *                                      ▲   ▲▼ mutual TLS
+ *               central Prometheus ────┴▶ server-1
+ *
+ * @module
+ */
+
+import { generateKeyPairSync } from "node:crypto";
+import { join } from "node:path";
+import { makeCertificates } from "../certs.ts";
+import type { Child } from "../process/child.ts";
+import { Crew } from "../process/crew.ts";
+import { freePort } from "../process/free_port.ts";
+import { hostSeenFrom, type Prometheus, type Runner, startPrometheus } from "./prometheus.ts";
+import { centralConfig, sourceConfig } from "./prometheus_config.ts";
+import { untilReady } from "../process/ready.ts";
+import { clientFlags, type Files, filesIn, type Pace, serverFlags, type ServerPlan } from "./stack_plan.ts";
+import { type ProgramTask, taskCommand } from "../process/tasks.ts";
+
+/** What to start. */
+export interface StackOptions {
+  /** How to run Prometheus. */
+  readonly runner: Runner;
+  /** How often things happen. */
+  readonly pace: Pace;
+  /** How many servers there are: the client pushes to the first, the central Prometheus scrapes each. */
+  readonly servers: number;
+  /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
+  readonly source?: { readonly url: URL; readonly token?: string };
+  /** Picks the port of a program that listens at `usual` by the README. @default any free one */
+  readonly portFor?: (usual: number) => number;
+  /** Gets a line for each program that is ready. */
+  readonly say?: (line: string) => void;
+  /** Ends the start early. */
+  readonly signal?: AbortSignal;
+}
+
+/** One server, which may be killed and started again in its place. */
+export interface Server extends ServerPlan {
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it, with the same files and ports as before, and waits until it is ready. */
+  start(options?: { signal?: AbortSignal }): Promise<void>;
+}
+
+/** The running whole. Disposing of it stops what still runs, the last started first, and removes its files. */
+export interface Stack extends AsyncDisposable {
+  /** The Prometheus whose series are sent, if it is one of ours. */
+  readonly source?: Prometheus;
+  /** Where the client shows its status. */
+  readonly clientUrl: URL;
+  /** Asks the client to stop, for good. */
+  stopClient(): Promise<void>;
+  /** The Telemeter servers: the client pushes to the first, the central Prometheus scrapes each. */
+  readonly servers: readonly Server[];
+  /** The Prometheus where series arrive. */
+  readonly central: Prometheus;
+  /** The salt of the anonymized labels. */
+  readonly salt: string;
+  /** All programs that were started. */
+  readonly crew: Crew;
+}
+
+/**
+ * Starts everything, each program once those that it needs are ready.
+ *
+ * @throws {Error} if one does not become ready, after stopping the others.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { runner, pace, servers: count, source: foreign, say = () => {}, signal } = options;
+  const portFor = distinct(options.portFor ?? (() => freePort()));
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "telemeter-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const { files, salt } = await writeFiles(folder, { sourceToken: foreign?.token });
+  const crew = stack.use(new Crew());
+  const launch = (task: ProgramTask, args: readonly string[], name: string = task) =>
+    crew.start({ ...taskCommand(task, args), name });
+  const prometheus = (name: string, port: number) => ({ name, port, folder: join(folder, name) });
+
+  const place = prometheus("source", portFor(9090));
+  const source = foreign
+    ? undefined
+    : stack.use(await startPrometheus(runner, { ...place, config: sourceConfig(place) }, { crew, signal }));
+  const from = foreign?.url ?? source!.url;
+  say(`source        ${from}  the Prometheus whose series are sent`);
+
+  const authorizer = local(portFor(9001));
+  await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listens/);
+  say(`authorizer    ${authorizer}  a stub, which knows one token`);
+
+  const plans = Array.from({ length: count }, (_, index): ServerPlan => ({
+    name: `server-${index}`,
+    external: local(portFor(9003)),
+    internal: local(portFor(9004)),
+    cluster: local(portFor(9006)).host,
+  }));
+  const { certificates: dir } = files;
+  await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
+  const servers = plans.map((plan): Server => {
+    const flags = serverFlags({ plan, others: plans.filter((other) => other !== plan), authorizer, files, pace });
+    let child: Child;
+    return {
+      ...plan,
+      start: async ({ signal } = {}) => {
+        child = launch("server", flags, plan.name);
+        await untilReady(child, new URL("healthz/ready", plan.internal), { signal });
+      },
+      kill: () => crew.kill(child),
+    };
+  });
+  // At the same time: each is ready once it has found the others.
+  await Promise.all(servers.map((server) => server.start({ signal })));
+  for (const { name, external, internal } of servers) {
+    say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
+  }
+
+  const clientUrl = local(portFor(9002));
+  const fromToken = foreign?.token !== undefined;
+  const client = launch(
+    "client",
+    clientFlags({ listen: clientUrl, from, fromToken, to: servers[0].external, files, pace }),
+  );
+  await untilReady(client, new URL("healthz/ready", clientUrl), { signal });
+  say(`client        ${clientUrl}  reads the source and pushes to ${servers[0].name}`);
+
+  const config = centralConfig({ servers: servers.map(({ internal }) => `${hostSeenFrom(runner)}:${internal.port}`) });
+  const plan = { ...prometheus("central", portFor(9005)), config };
+  const central = stack.use(await startPrometheus(runner, plan, { crew, signal }));
+  say(`central       ${central.url}  the Prometheus where they arrive`);
+
+  const owned = stack.move();
+  return {
+    source,
+    clientUrl,
+    stopClient: () => crew.stop(client),
+    servers,
+    central,
+    salt,
+    crew,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Gives out no port twice: those whose programs do not listen yet look free. */
+function distinct(portFor: (usual: number) => number): (usual: number) => number {
+  const given = new Set<number>();
+  return (usual) => {
+    let port = portFor(usual);
+    while (given.has(port)) port = freePort();
+    given.add(port);
+    return port;
+  };
+}
+
+function local(port: number): URL {
+  return new URL(`http://127.0.0.1:${port}/`);
+}
+
+/** The secrets of the trial, in a folder that only its owner may enter. */
+async function writeFiles(
+  folder: string,
+  { sourceToken = "" }: { sourceToken?: string },
+): Promise<{ files: Files; salt: string }> {
+  const files = filesIn(folder);
+  const [token, salt] = [crypto.randomUUID(), crypto.randomUUID()];
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const write = (path: string, text: string) => Deno.writeTextFile(path, text, { mode: 0o600 });
+  await write(files.tokens, JSON.stringify([{ token }]));
+  await write(files.token, token);
+  await write(files.sourceToken, sourceToken);
+  await write(files.salt, salt);
+  await write(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+  return { files, salt };
+}

@@ -1,0 +1,134 @@
+/**
+ * From the body of a push, as it was sent, to the lines that it shows: uncompress, read, check, render.
+ *
+ * @module
+ */
+
+import { gunzipSync } from "node:zlib";
+import { LimitError } from "../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { SnappyUnframer } from "../../common/exposition/snappy.ts";
+import { Kernel } from "../../common/kernel/kernel.ts";
+import { parseText } from "../../common/exposition/text_format.ts";
+import { bufferSize } from "./buffer_size.ts";
+import { Ingester } from "./ingest.ts";
+import type { Block, IngestRules } from "./ingested_push.ts";
+import { InvalidPushError } from "./invalid_push.ts";
+
+/** What a body is before it is uncompressed. */
+export type PushContentType = "protobuf" | "text";
+
+/** How a body is compressed; `snappy` is the framing format. */
+export type PushContentEncoding = "snappy" | "gzip" | "identity";
+
+/** What a push brings. */
+export interface RawPush {
+  /** What the body is. */
+  readonly contentType: PushContentType;
+  /** How it is compressed. */
+  readonly contentEncoding: PushContentEncoding;
+  /** The labels of the token, which every series must carry. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** Milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  /** As it was sent. */
+  readonly body: Uint8Array;
+}
+
+/** The rules of digestion. */
+export interface RenderRules extends IngestRules {
+  /** The most bytes that a body may hold once uncompressed. */
+  readonly limitBytes: number;
+  /** The same of a body of text, if that is less. */
+  readonly limitTextBytes?: number;
+}
+
+/** What a push becomes: {@linkcode IngestedPush} with text and runs in a buffer of their own. */
+export interface RenderedPush {
+  /** The text, then from the next multiple of four the runs, then room to spare. */
+  readonly buffer: ArrayBuffer;
+  /** Bytes of text. */
+  readonly textBytes: number;
+  /** Runs, eight bytes each. */
+  readonly runCount: number;
+  /** The families that have lines. */
+  readonly blocks: readonly Block[];
+  /** What the runs count from, in milliseconds since the epoch. */
+  readonly baseMs: number;
+  /** Lines. */
+  readonly series: number;
+  /** Samples that came. */
+  readonly received: number;
+  /** Samples that the allow-list dropped. */
+  readonly dropped: number;
+  /** Samples that another one of the same series, further on, replaced. */
+  readonly duplicates: number;
+}
+
+/**
+ * Digests pushes, one at a time.
+ *
+ * A thread of its own for this was tried: on two logical processors, which share a core, it gave 5 % more pushes a second
+ * for 30 % more CPU time and 75 MB.
+ */
+export class Renderer {
+  readonly #rules: RenderRules;
+  readonly #ingester: Ingester;
+  readonly #unframer: SnappyUnframer;
+
+  /** Digests by rules that do not change. */
+  constructor(rules: RenderRules) {
+    this.#rules = rules;
+    // In one memory, so that a push is ingested where it is uncompressed.
+    const kernel = new Kernel();
+    this.#ingester = new Ingester(rules, kernel);
+    this.#unframer = new SnappyUnframer(kernel);
+  }
+
+  /**
+   * Digests one push. A spare buffer, which may be put to use, is the caller's no more.
+   *
+   * @throws {InvalidPushError} if the push must be refused.
+   * @throws {LimitError} if it passes a limit.
+   */
+  render(push: RawPush, spare?: ArrayBuffer): RenderedPush {
+    try {
+      const raw = this.#uncompress(push);
+      const families = push.contentType === "protobuf" ? raw : encodeFamilies(parseText(raw, this.#rules.limits));
+      const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs });
+      const { text, runs, blocks, baseMs, series, received, dropped, duplicates } = ingested;
+      const textEnd = text.length + 3 & ~3;
+      const size = bufferSize(textEnd + 4 * runs.length);
+      const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);
+      new Uint8Array(buffer).set(text);
+      new Uint32Array(buffer, textEnd, runs.length).set(runs);
+      const counts = { series, received, dropped, duplicates };
+      return { buffer, textBytes: text.length, runCount: runs.length / 2, blocks, baseMs, ...counts };
+    } catch (cause) {
+      if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
+      throw cause;
+    }
+  }
+
+  #uncompress({ contentType, contentEncoding, body }: RawPush): Uint8Array {
+    const { limitBytes: most, limitTextBytes = most } = this.#rules;
+    const limitBytes = contentType === "text" ? Math.min(most, limitTextBytes) : most;
+    if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
+    if (contentEncoding === "gzip") return gunzip(body, limitBytes);
+    if (body.length > limitBytes) throw tooLong(limitBytes);
+    return body;
+  }
+}
+
+function gunzip(body: Uint8Array, limitBytes: number): Uint8Array {
+  try {
+    return gunzipSync(body, { maxOutputLength: limitBytes });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooLong(limitBytes);
+    throw new SyntaxError("Cannot read the gzip: the body is malformed or cut short", { cause });
+  }
+}
+
+function tooLong(limitBytes: number): LimitError {
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+}

@@ -1,0 +1,225 @@
+/**
+ * What the ring asks of the server: pushes made durable, read back, shown and hidden.
+ *
+ * Only the owner of a cluster checks its pushes and keeps what they show; a standby keeps the bytes, and reads them when it
+ * becomes the owner.
+ *
+ * @module
+ */
+
+import { explain } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
+import type { Role } from "../../ring/protocol/messages.ts";
+import type { RingHost } from "../../ring/ring.ts";
+import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
+import type { PushCommitter } from "../pushes/push_committer.ts";
+import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
+import { type PushStore, type PushVersion, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import { decodePush, encodePush } from "./push_encoding.ts";
+import { refusalOf, refusalOfEarly } from "./refusal.ts";
+
+/** What a {@linkcode StoreRingHost} works with. */
+export interface StoreRingHostOptions {
+  /** The name of this member. */
+  readonly name: string;
+  /** Checks pushes and makes them durable. */
+  readonly committer: Pick<PushCommitter, "keep" | "prepare">;
+  /** Where they are. */
+  readonly store: Pick<PushStore, "put" | "get" | "setMeta">;
+  /** Where they are shown. */
+  readonly index: ExpositionIndex;
+  /** Holds clusters to their rate whichever member they push to. */
+  readonly limiter: PushLimiter;
+  /** Told of what cannot be shown. */
+  readonly log: Logger;
+}
+
+/** Under which the store keeps the state of the ring. */
+export const RING_STATE = "ring";
+
+/** How many clusters are read back at a time, when a member inherits many. */
+const READERS = 4;
+
+/** After how long a cluster that could not be read back is tried again, in milliseconds. */
+const READ_AGAIN_MS = 1_000;
+
+/** Serves the ring. Disposing of it ends the reading back. */
+export class StoreRingHost implements RingHost, Disposable {
+  readonly #options: StoreRingHostOptions;
+  /** What is prepared to be shown, by cluster id: of owned clusters alone, from their commit to the word of the ring. */
+  readonly #prepared = new Map<string, { readonly version: PushVersion; readonly entry: ClusterEntry }>();
+  /** What shall be shown and must be read back first, by cluster id. */
+  readonly #wanted = new Map<string, PushVersion>();
+  /** Those of them that nobody reads yet. */
+  readonly #unread = new Set<string>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #readers = 0;
+
+  /** Serves a ring that is about to start. */
+  constructor(options: StoreRingHostOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes in what the store held when the server started, and says what the ring has to know of it. What the server owned
+   * then it most likely owns again, so that is prepared.
+   */
+  async restore(push: StoredPush): Promise<StoredEntry> {
+    const { id, receivedAtMs } = push;
+    const version = push.version ?? { ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
+    if (push.role !== "standby") this.#prepare({ version, entry: await this.#options.committer.prepare(push) });
+    return { id, version, receivedAtMs, size: push.body.length };
+  }
+
+  /** Checks what nobody has checked, and makes it durable. */
+  async commit(
+    { id, version, receivedAtMs, bytes }: Entry,
+    { role, fresh }: { readonly role: Role; readonly fresh: boolean },
+  ): Promise<CommitResult> {
+    const { committer, store } = this.#options;
+    const push: StoredPush = { ...decodePush(bytes), id, receivedAtMs, version, role };
+    const reservation = fresh ? this.#reserve(id, version) : undefined;
+    if (reservation !== undefined && "retryAfterMs" in reservation) {
+      return { ok: false, refused: refusalOfEarly(reservation.retryAfterMs) };
+    }
+    using held = reservation;
+    try {
+      const onKept = (entry: ClusterEntry) => {
+        if (role === "owner") this.#prepare({ version, entry });
+        else this.#options.index.discard(entry);
+      };
+      if (fresh) await committer.keep(push, onKept);
+      else {
+        // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
+        const entry = role === "owner" ? await committer.prepare(push) : undefined;
+        await store.put(push);
+        if (entry !== undefined) this.#prepare({ version, entry });
+      }
+      held?.commit();
+      return { ok: true };
+    } catch (error) {
+      const refused = refusalOf(error);
+      if (refused !== undefined) held?.refuse();
+      // What else there is the ring logs, but for the store, which does so itself.
+      else if (!(error instanceof StoreUnavailableError)) throw error;
+      return { ok: false, refused };
+    }
+  }
+
+  /** Reads what a peer should have. */
+  async load(id: string): Promise<Entry | undefined> {
+    const push = await this.#options.store.get(id);
+    if (push?.version === undefined) return undefined;
+    return { id, version: push.version, receivedAtMs: push.receivedAtMs, bytes: encodePush(push) };
+  }
+
+  /** Shows what is prepared, or reads it back first. */
+  show(id: string, version: PushVersion): void {
+    const prepared = this.#prepared.get(id);
+    if (prepared !== undefined && isSame(prepared.version, version)) {
+      this.#prepared.delete(id);
+      this.#wanted.delete(id);
+      this.#options.index.show(prepared.entry);
+      return;
+    }
+    this.#wanted.set(id, version);
+    this.#read(id);
+  }
+
+  /** Shows nothing of a cluster any more. */
+  hide(id: string): void {
+    this.#wanted.delete(id);
+    this.#options.index.hide(id);
+  }
+
+  /** Keeps the ring's state in the store. */
+  async save(state: string): Promise<void> {
+    await this.#options.store.setMeta(RING_STATE, state);
+  }
+
+  /** Drops what was prepared before the time given and never shown, in milliseconds since the epoch. */
+  expire(beforeMs: number): void {
+    for (const [id, { entry }] of this.#prepared) if (entry.receivedAtMs < beforeMs) this.#discard(id);
+  }
+
+  /** Reads nothing back any more. */
+  [Symbol.dispose](): void {
+    this.#wanted.clear();
+    this.#unread.clear();
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** Asks the rate limit on behalf of a client of another member; by its clock, so that one that is on time there is so here. */
+  #reserve(id: string, { ms, ingress }: PushVersion): Reservation | { readonly retryAfterMs: number } | undefined {
+    const { name, limiter } = this.#options;
+    return ingress === name ? undefined : limiter.reserve(id, ms);
+  }
+
+  #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
+    this.#discard(entry.id);
+    this.#prepared.set(entry.id, { version, entry });
+  }
+
+  #discard(id: string): void {
+    const prepared = this.#prepared.get(id);
+    if (prepared === undefined) return;
+    this.#prepared.delete(id);
+    this.#options.index.discard(prepared.entry);
+  }
+
+  #read(id: string): void {
+    this.#unread.add(id);
+    if (this.#readers < READERS) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    this.#readers++;
+    for (const id of this.#unread) {
+      this.#unread.delete(id);
+      await this.#readOne(id);
+    }
+    this.#readers--;
+  }
+
+  /** Reads a cluster back and shows it, unless the ring has had it hidden meanwhile, or another version shown. */
+  async #readOne(id: string): Promise<void> {
+    const version = this.#wanted.get(id);
+    if (version === undefined) return;
+    const isWanted = () => this.#wanted.get(id) === version;
+    const { store, committer, index, log } = this.#options;
+    try {
+      const push = await store.get(id);
+      // Where the store has a newer one, the ring is about to ask for that.
+      if (push?.version !== undefined && isSame(push.version, version)) {
+        const entry = await committer.prepare(push);
+        if (isWanted()) index.show(entry);
+        else index.discard(entry);
+      }
+      if (isWanted()) this.#wanted.delete(id);
+    } catch (error) {
+      const isRefused = refusalOf(error) !== undefined;
+      log.warn(
+        isRefused ? "Leaves out a stored push that it would not accept today" : "Cannot read a cluster back yet",
+        {
+          cluster: id,
+          error: explain(error),
+        },
+      );
+      if (isRefused && isWanted()) this.#wanted.delete(id);
+      if (isWanted()) this.#readLater(id);
+    }
+  }
+
+  #readLater(id: string): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#read(id);
+    }, READ_AGAIN_MS);
+    this.#timers.add(timer);
+  }
+}
+
+function isSame(a: PushVersion, b: PushVersion): boolean {
+  return a.ms === b.ms && a.ingress === b.ingress && a.sequence === b.sequence;
+}

@@ -1,0 +1,90 @@
+/**
+ * What the store knows in memory of the pushes that it holds: sizes, ages, and where it is unsure.
+ *
+ * @module
+ */
+
+/** What is remembered of one push. */
+export interface StoredKey {
+  /** Milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  /** Of its body. */
+  readonly bytes: number;
+  /** Whether its body lies in chunks. */
+  readonly chunked: boolean;
+}
+
+/** How many clusters are remembered as unsure; what others may have left behind waits for the next start. */
+export const MAX_UNSURE = 10_000;
+
+/** The holdings by cluster id. Pure: it reads no clock. */
+export class StoredIndex {
+  readonly #held = new Map<string, StoredKey>();
+  readonly #unsure = new Set<string>();
+  #bytes = 0;
+
+  /** How many pushes are held. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** The bytes of their bodies. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether there is, or may be, something of the cluster in the store. */
+  has(id: string): boolean {
+    return this.#held.has(id) || this.#unsure.has(id);
+  }
+
+  /** Whether there are, or may be, chunks of the cluster in the store. */
+  hasChunks(id: string): boolean {
+    return this.#held.get(id)?.chunked === true || this.#unsure.has(id);
+  }
+
+  /** Remembers what a cluster has, and has nothing but. */
+  set(id: string, holding: StoredKey): void {
+    this.delete(id);
+    this.#held.set(id, holding);
+    this.#bytes += holding.bytes;
+  }
+
+  /** Remembers that a cluster has nothing. */
+  delete(id: string): void {
+    this.#bytes -= this.#held.get(id)?.bytes ?? 0;
+    this.#held.delete(id);
+    this.#unsure.delete(id);
+  }
+
+  /** Remembers that a write for a cluster failed or was cut off: a part of it may lie in the store, or all of it. */
+  doubt(id: string): void {
+    if (this.#unsure.size < MAX_UNSURE) this.#unsure.add(id);
+  }
+
+  /** Some of the clusters that are in doubt. */
+  unsure(limit: number): string[] {
+    return [...this.#unsure.values().take(limit)];
+  }
+
+  /** Whether a cluster's push is as old as the TTL or older. */
+  isExpired(id: string, { nowMs, ttlMs }: { nowMs: number; ttlMs: number }): boolean {
+    const holding = this.#held.get(id);
+    return holding !== undefined && nowMs - holding.receivedAtMs >= ttlMs;
+  }
+
+  /** The clusters whose push is expired. */
+  expired(clock: { nowMs: number; ttlMs: number }): string[] {
+    return [...this.#held.keys().filter((id) => this.isExpired(id, clock))];
+  }
+
+  /**
+   * Makes what seems to come from the future count from now. It does so when the clock was set back, and would stay for
+   * too long.
+   */
+  settle(nowMs: number): void {
+    for (const [id, holding] of this.#held) {
+      if (holding.receivedAtMs > nowMs) this.#held.set(id, { ...holding, receivedAtMs: nowMs });
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/** In which order pushes and copies become durable. */
+
+import assert from "node:assert/strict";
+import type { Clock, Effect } from "../../../ring/protocol/effects.ts";
+import { RingView } from "../../../ring/placement/view.ts";
+import { EntryTable } from "../../../ring/replication/entry_table.ts";
+import { type Arrival, CommitSerializer, MAX_WAITING } from "../../../ring/replication/commit_serializer.ts";
+import { CLOCK_LEEWAY_MS } from "../../../ring/protocol/push_version.ts";
+import { row } from "../../support/ring_rows.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const WALL = 1_000_000_000;
+const CLOCK: Clock = { now: 0, wall: WALL };
+type Commit = Extract<Effect, { do: "commit" }>;
+
+/** An intake, the commits that it asks for, and how arrivals ended. */
+function open({ pendingBytes = 100 } = {}) {
+  const table = new EntryTable({ ttlMs: 60_000, view: RingView.of([row("a")]) });
+  const commits: Commit[] = [];
+  const ends: string[] = [];
+  const serializer = new CommitSerializer({
+    table,
+    limits: { pendingBytes },
+    emit: (effect) => commits.push(effect as Commit),
+  });
+  const take = (
+    ms: number,
+    { id = "c", bytes = 10, ...differs }: Partial<Omit<Arrival, "bytes">> & { bytes?: number } = {},
+  ) =>
+    serializer.take({
+      id,
+      version: { ms: WALL + ms, ingress: "a", sequence: 1 },
+      fresh: false,
+      ageMs: 0,
+      role: "owner",
+      ...differs,
+      bytes: new Uint8Array(bytes),
+      done: (result) => ends.push(`${ms} ${result.type}`),
+    }, CLOCK);
+  const answer = (result: Parameters<CommitSerializer["committed"]>[1]["result"]) => {
+    const commit = commits.shift()!;
+    serializer.committed(commit.token, { result, clock: CLOCK });
+    return commit;
+  };
+  return { serializer, table, commits, ends, take, answer };
+}
+
+Deno.test("CommitSerializer answers only once the store has committed", () => {
+  const { serializer, table, commits, ends, take, answer } = open();
+  take(1, { ageMs: 300 });
+  assert.deepEqual([ends, commits.length, serializer.pendingBytes], [[], 1, 10]);
+  assert.equal(table.get("c", 0), undefined);
+  const { entry } = answer({ ok: true });
+  assert.deepEqual([ends, serializer.pendingBytes], [["1 stored"], 0]);
+  assert.equal(entry.receivedAtMs, WALL - 300);
+  assert.equal(table.get("c", 0)?.receivedAt, -300);
+});
+
+Deno.test("CommitSerializer commits one entry of a cluster at a time, and then only what is newer", () => {
+  const { commits, ends, take, answer } = open();
+  take(5);
+  take(4);
+  take(5);
+  take(6);
+  take(1, { id: "other" });
+  assert.deepEqual(commits.map(({ entry }) => entry.id), ["c", "other"]);
+  answer({ ok: true });
+  assert.deepEqual(ends, ["5 stored", "4 stale", "5 dup"]);
+  assert.equal(commits.length, 2);
+  commits.shift();
+  answer({ ok: true });
+  assert.equal(ends.at(-1), "6 stored");
+  take(6);
+  assert.equal(ends.at(-1), "6 dup");
+});
+
+Deno.test("CommitSerializer tries the next when the one before could not be stored", () => {
+  const { serializer, commits, ends, take, answer } = open();
+  take(5);
+  take(4);
+  answer({ ok: false });
+  assert.deepEqual([ends, commits.length], [["5 failed"], 1]);
+  answer({ ok: false, refused: { reason: "r", detail: "d" } });
+  assert.deepEqual([ends, serializer.pendingBytes], [["5 failed", "4 refused"], 0]);
+});
+
+Deno.test("CommitSerializer ignores answers that it does not await", () => {
+  const { serializer, ends } = open();
+  serializer.committed(99, { result: { ok: true }, clock: CLOCK });
+  assert.deepEqual(ends, []);
+});
+
+Deno.test("CommitSerializer has bounds: bytes in all, and arrivals of one cluster", () => {
+  const { serializer, ends, take } = open();
+  take(1, { bytes: 90 });
+  take(2, { id: "d", bytes: 11 });
+  take(3, { id: "d", bytes: 10 });
+  assert.deepEqual([ends, serializer.pendingBytes], [["2 busy"], 100]);
+  const other = open();
+  for (let i = 0; i < MAX_WAITING + 2; i++) other.take(i, { bytes: 1 });
+  assert.deepEqual(other.ends, [`${MAX_WAITING + 1} busy`]);
+});
+
+Deno.test("CommitSerializer takes what is larger than its bound where nothing else waits", () => {
+  const { ends, commits, take } = open({ pendingBytes: 5 });
+  take(1, { bytes: 50 });
+  take(2, { id: "d", bytes: 1 });
+  assert.deepEqual([ends, commits.length], [["2 busy"], 1]);
+});
+
+Deno.test("CommitSerializer keeps the time of a fresh push near its clock, and that of a copy as it is", () => {
+  const { take, answer } = open();
+  take(3_600_000, { fresh: true });
+  assert.equal(answer({ ok: true }).entry.version.ms, WALL + CLOCK_LEEWAY_MS);
+  take(3_600_000);
+  assert.equal(answer({ ok: true }).entry.version.ms, WALL + 3_600_000);
+});

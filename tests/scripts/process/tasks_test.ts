@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import configuration from "../../../deno.json" with { type: "json" };
+import { taskCommand } from "../../../scripts/process/tasks.ts";
+
+Deno.test("taskCommand() runs the task's program with its permissions and the given arguments", () => {
+  const { path, args, name } = taskCommand("authorization-server", ["127.0.0.1:0", "tokens.json"]);
+  assert.equal(path, Deno.execPath());
+  assert.equal(name, "authorization-server");
+  assert.equal(["deno", ...args].join(" "), `${configuration.tasks["authorization-server"]} 127.0.0.1:0 tokens.json`);
+});
+
+Deno.test("the tasks grant no program everything; only tests get that, which start programs and fill disks", () => {
+  for (const [name, command] of Object.entries(configuration.tasks)) {
+    if (name === "test" || name === "bench") continue;
+    assert.doesNotMatch(command, / (-A|--allow-all)\b/, name);
+  }
+});

@@ -1,0 +1,81 @@
+/** What a client is told, by how the ring ended its push. */
+
+import assert from "node:assert/strict";
+import { Registry } from "prom-client";
+import { HttpError } from "../../../common/http/http.ts";
+import type { Outcome } from "../../../ring/protocol/effects.ts";
+import { decodePush } from "../../../server/ring/push_encoding.ts";
+import { Forward } from "../../../server/ring/forward.ts";
+import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
+import type { Push } from "../../../server/pushes/push.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const BODY = new TextEncoder().encode("body");
+const PUSH: Push = {
+  id: "a",
+  labels: new Map([["_id", "a"]]),
+  contentType: "text",
+  contentEncoding: "identity",
+  receivedAtMs: 1,
+  body: () => Promise.resolve(BODY),
+};
+
+/** Forwards through a ring that ends every push in the same way. */
+function forwardTo(outcome: Outcome) {
+  const registry = new Registry();
+  const pushed: { id: string; bytes: Uint8Array }[] = [];
+  const ring = {
+    push: (id: string, bytes: Uint8Array) => {
+      pushed.push({ id, bytes });
+      return Promise.resolve(outcome);
+    },
+  };
+  const forward = new Forward({ ring, registry });
+  const counted = async () => {
+    const { values } = await registry.getSingleMetric("telemeter_server_cluster_forward")!.get();
+    return Object.fromEntries(
+      values.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.result, value]),
+    );
+  };
+  return { forward, pushed, counted };
+}
+
+for (const result of ["stored", "dup", "stale", "standby"] as const) {
+  Deno.test(`Forward takes ${result} for success, and counts it`, async () => {
+    const { forward, pushed, counted } = forwardTo({ result });
+    assert.equal(await forward.accept(PUSH), result);
+    assert.deepEqual(await counted(), { [result]: 1 });
+    const { labels, contentType, contentEncoding } = PUSH;
+    assert.equal(pushed[0].id, "a");
+    assert.deepEqual(decodePush(pushed[0].bytes), { labels, contentType, contentEncoding, body: BODY });
+  });
+}
+
+for (const reason of ["fenced", "busy", "owner-busy", "unreachable", "views-differ", "store"] as const) {
+  Deno.test(`Forward answers 503 with Retry-After where a push was not taken: ${reason}`, async () => {
+    const { forward, counted } = forwardTo({ result: "rejected", reason, retryMs: 7_300 });
+    await assert.rejects(forward.accept(PUSH), (error) => {
+      assert.ok(error instanceof HttpError);
+      assert.deepEqual([error.status, error.reason], [503, `ring_${reason.replace("-", "_")}`]);
+      assert.equal(new Headers(error.headers).get("retry-after"), "8");
+      assert.match(error.message, /try again later$/);
+      return true;
+    });
+    assert.deepEqual(await counted(), { rejected: 1 });
+  });
+}
+
+Deno.test("Forward tells the client what the owner found wrong", async () => {
+  const refused = { reason: "invalid identity", detail: "Cannot accept the push: a series has another _id" };
+  const { forward } = forwardTo({ result: "rejected", reason: "refused", refused });
+  await assert.rejects(
+    forward.accept(PUSH),
+    (error) => error instanceof InvalidPushError && error.reason === "identity" && error.message === refused.detail,
+  );
+});
+
+Deno.test("Forward answers 413 where no member takes so much", async () => {
+  const { forward } = forwardTo({ result: "rejected", reason: "too-big" });
+  await assert.rejects(forward.accept(PUSH), (error) => error instanceof HttpError && error.status === 413);
+});

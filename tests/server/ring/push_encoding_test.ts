@@ -1,0 +1,56 @@
+/** A push in its envelope, and what is no envelope. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { decodePush, encodePush, MAX_HEADER_BYTES, type PushContent } from "../../../server/ring/push_encoding.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const PUSH: PushContent = {
+  contentType: "protobuf",
+  contentEncoding: "snappy",
+  labels: new Map([["_id", 'a"\n\u{1f600}'], ["x", ""]]),
+  body: Uint8Array.of(1, 2, 3),
+};
+
+Deno.test("decodePush() opens what seal() made, whatever is in it", () => {
+  fc.assert(fc.property(
+    fc.constantFrom<PushContent["contentType"]>("protobuf", "text"),
+    fc.constantFrom<PushContent["contentEncoding"]>("snappy", "gzip", "identity"),
+    fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), { maxLength: 20 }),
+    fc.uint8Array({ maxLength: 1_000 }),
+    (contentType, contentEncoding, labels, body) => {
+      const push = { contentType, contentEncoding, labels: new Map(labels), body };
+      assert.deepEqual(decodePush(encodePush(push)), push);
+    },
+  ));
+});
+
+Deno.test("encodePush() adds less than ENVELOPE_BYTES to the body of a token with the longest labels", () => {
+  const labels = new Map(Array.from({ length: 15 }, (_, i) => [`l${i}`, '"'.repeat(255)]));
+  assert.ok(encodePush({ ...PUSH, labels }).length - PUSH.body.length < MAX_HEADER_BYTES);
+});
+
+Deno.test("decodePush() throws SyntaxErrors alone", () => {
+  const bytes = encodePush(PUSH);
+  for (let end = 0; end < bytes.length - PUSH.body.length; end++) {
+    assert.throws(() => decodePush(bytes.subarray(0, end)), SyntaxError);
+  }
+  const header = (text: string) => {
+    const written = new TextEncoder().encode(text);
+    return Uint8Array.of(0, written.length, ...written);
+  };
+  for (
+    const text of [
+      "null",
+      "[]",
+      "1",
+      '{"type":"text"}',
+      '{"type":"html","encoding":"gzip","labels":[]}',
+      '{"type":"text","encoding":"br","labels":[]}',
+      '{"type":"text","encoding":"gzip","labels":{}}',
+      '{"type":"text","encoding":"gzip","labels":[["a"]]}',
+      '{"type":"text","encoding":"gzip","labels":[["a",1]]}',
+    ]
+  ) assert.throws(() => decodePush(header(text)), SyntaxError, text);
+});

@@ -1,0 +1,259 @@
+/** What the server does for the ring, with a real store, digester and index. */
+
+import assert from "node:assert/strict";
+import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
+import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import type { Entry } from "../../../ring/protocol/effects.ts";
+import { RING_STATE, StoreRingHost } from "../../../server/ring/store_ring_host.ts";
+import { decodePush, encodePush } from "../../../server/ring/push_encoding.ts";
+import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
+import { Renderer } from "../../../server/ingest/renderer.ts";
+import { Capacity } from "../../../server/limits/capacity.ts";
+import { PushCommitter } from "../../../server/pushes/push_committer.ts";
+import { PushLimiter } from "../../../server/limits/rate_limit.ts";
+import type { PushStore, PushVersion } from "../../../server/store/push_store.ts";
+import { DIGEST_RULES } from "../../support/digest_rules.ts";
+import { recordingLog } from "../../support/recording_log.ts";
+import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const DECODER = new TextDecoder();
+
+/** A host named `me`, and what is around it. */
+async function openHost(
+  { intervalMs = 0, wrap = (store) => store }: {
+    intervalMs?: number;
+    wrap?: (store: PushStore) => Pick<PushStore, "put" | "get" | "setMeta">;
+  } = {},
+) {
+  await using opening = new AsyncDisposableStack();
+  const { dir } = opening.use(scratchDir());
+  const { store, registry } = opening.use(await openTestStore({ dir }));
+  const index = new ExpositionIndex({ ttlMs: 600_000 });
+  const renderer = new Renderer(DIGEST_RULES);
+  const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
+  const wrapped = wrap(store);
+  const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, registry });
+  const limiter = new PushLimiter({ intervalMs });
+  const { log, records } = recordingLog();
+  const host = opening.use(new StoreRingHost({ name: "me", committer, store: wrapped, index, limiter, log }));
+  const stack = opening.move();
+  return {
+    host,
+    store,
+    index,
+    records,
+    shown: (id = "a") => {
+      const entry = index.get(id);
+      return entry && DECODER.decode(entry.text);
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** A push of one series of a cluster. */
+function entryOf(
+  value: number,
+  { id = "a", ms = NOW, ingress = "other", claims = id }: {
+    id?: string;
+    ms?: number;
+    ingress?: string;
+    claims?: string;
+  } = {},
+): Entry {
+  const family: MetricFamily = {
+    name: "x",
+    type: "untyped",
+    metrics: [{ labels: [{ name: "_id", value: claims }], value, timestampMs: NOW }],
+  };
+  const labels = new Map([["_id", id]]);
+  const bytes = encodePush({
+    contentType: "protobuf",
+    contentEncoding: "identity",
+    labels,
+    body: encodeFamilies([family]),
+  });
+  return { id, version: { ms, ingress, sequence: value }, receivedAtMs: NOW, bytes };
+}
+
+const OWNER = { role: "owner", fresh: true } as const;
+const STANDBY = { role: "standby", fresh: true } as const;
+const COPY = { role: "standby", fresh: false } as const;
+
+/** Resolves once the index shows something of a cluster. */
+function untilShown(index: ExpositionIndex, id: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const show = index.show.bind(index);
+  index.show = (entry) => {
+    show(entry);
+    if (entry.id === id) resolve();
+  };
+  return promise;
+}
+
+Deno.test("StoreRingHost shows what it has committed at the ring's word, not before", async () => {
+  await using site = await openHost();
+  const entry = entryOf(1);
+  assert.deepEqual(await site.host.commit(entry, OWNER), { ok: true });
+  assert.equal(site.shown(), undefined);
+  site.host.show("a", { ...entry.version });
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  site.host.hide("a");
+  assert.equal(site.shown(), undefined);
+});
+
+Deno.test("StoreRingHost keeps version and role, and loads what it committed", async () => {
+  await using site = await openHost();
+  const entry = entryOf(1);
+  await site.host.commit(entry, STANDBY);
+  const { version, role } = (await site.store.get("a"))!;
+  assert.deepEqual([version, role], [entry.version, "standby"]);
+  assert.deepEqual(await site.host.load("a"), entry);
+  assert.equal(await site.host.load("b"), undefined);
+});
+
+Deno.test("StoreRingHost reads a copy back that it inherits", async () => {
+  await using site = await openHost();
+  const entry = entryOf(1);
+  await site.host.commit(entry, COPY);
+  const shown = untilShown(site.index, "a");
+  site.host.show("a", entry.version);
+  assert.equal(site.shown(), undefined);
+  await shown;
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+});
+
+Deno.test("StoreRingHost shows nothing that was hidden or overtaken while it was read back", async () => {
+  let admission: Promise<void> | undefined;
+  let entered = () => {};
+  await using site = await openHost({
+    wrap: (store) => ({
+      put: (push) => store.put(push),
+      setMeta: (key, text) => store.setMeta(key, text),
+      get: async (id) => {
+        const push = await store.get(id);
+        entered();
+        await admission;
+        return push;
+      },
+    }),
+  });
+  const [old, newer] = [entryOf(1), entryOf(2, { id: "a" })];
+  await site.host.commit(old, COPY);
+  await site.host.commit(entryOf(3, { id: "b" }), COPY);
+  for (const overtake of [() => site.host.hide("a"), () => site.host.show("a", newer.version)]) {
+    const open = Promise.withResolvers<void>();
+    const reading = Promise.withResolvers<void>();
+    admission = open.promise;
+    entered = reading.resolve;
+    site.host.show("a", old.version);
+    await reading.promise;
+    await site.host.commit(newer, OWNER);
+    overtake();
+    const before = site.shown();
+    admission = undefined;
+    open.resolve();
+    // What is wanted after it is read after it.
+    const shown = untilShown(site.index, "b");
+    site.host.show("b", entryOf(3).version);
+    await shown;
+    assert.equal(site.shown(), before);
+  }
+  assert.equal(site.shown(), 'x{_id="a"} 2\n');
+});
+
+Deno.test("StoreRingHost reads back again what the store could not give", async () => {
+  let failures = 1;
+  await using site = await openHost({
+    wrap: (store) => ({
+      put: (push) => store.put(push),
+      setMeta: (key, text) => store.setMeta(key, text),
+      get: (id) => failures-- > 0 ? Promise.reject(new Error("the disk is gone")) : store.get(id),
+    }),
+  });
+  const entry = entryOf(1);
+  await site.host.commit(entry, COPY);
+  const shown = untilShown(site.index, "a");
+  site.host.show("a", entry.version);
+  await shown;
+  assert.equal(site.records.filter(({ level }) => level === "warn").length, 1);
+});
+
+Deno.test("StoreRingHost refuses what is at fault, keeping what the cluster had, and checks it in either role", async () => {
+  await using site = await openHost();
+  await site.host.commit(entryOf(1), OWNER);
+  for (const role of [OWNER, STANDBY]) {
+    const result = await site.host.commit(entryOf(2, { claims: "b" }), role);
+    assert.equal(result.ok, false);
+    assert.equal(!result.ok && result.refused?.reason, "invalid identity");
+  }
+  assert.deepEqual((await site.host.load("a"))?.version, entryOf(1).version);
+});
+
+Deno.test("StoreRingHost refuses clusters beyond the limit, but takes their copies", async () => {
+  await using site = await openHost();
+  for (const id of ["a", "b", "c"]) assert.deepEqual(await site.host.commit(entryOf(1, { id }), STANDBY), { ok: true });
+  const result = await site.host.commit(entryOf(1, { id: "d" }), OWNER);
+  assert.equal(!result.ok && result.refused?.reason, "capacity clusters");
+  assert.deepEqual(await site.host.commit(entryOf(1, { id: "d" }), COPY), { ok: true });
+});
+
+Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes to, by the version's clock", async () => {
+  await using site = await openHost({ intervalMs: 60_000 });
+  const at = (ms: number, value: number) => site.host.commit(entryOf(value, { ms }), OWNER);
+  assert.deepEqual(await at(NOW, 1), { ok: true });
+  const early = await at(NOW + 30_000, 2);
+  assert.equal(!early.ok && early.refused?.reason, "rate 30000");
+  assert.deepEqual(await at(NOW + 60_000, 3), { ok: true });
+  // A push of this member's own client was asked at the door.
+  assert.deepEqual(await site.host.commit(entryOf(4, { ingress: "me" }), OWNER), { ok: true });
+});
+
+Deno.test("StoreRingHost tells a store that fails from a push at fault", async () => {
+  await using site = await openHost({
+    wrap: (store) => ({
+      put: () => Promise.reject(new Error("no such device")),
+      get: (id) => store.get(id),
+      setMeta: (key, text) => store.setMeta(key, text),
+    }),
+  });
+  await assert.rejects(site.host.commit(entryOf(1), OWNER), /no such device/);
+  assert.equal(site.index.clusters, 0);
+});
+
+Deno.test("StoreRingHost restores what the store held, with a version for what came before the ring", async () => {
+  await using site = await openHost();
+  const { labels, body } = decodePush(entryOf(1).bytes);
+  const push = {
+    id: "a",
+    receivedAtMs: NOW - 5,
+    contentType: "protobuf",
+    contentEncoding: "identity",
+    labels,
+    body,
+  } as const;
+  const stored = await site.host.restore(push);
+  const version: PushVersion = { ms: NOW - 5, ingress: "me", sequence: 0 };
+  assert.deepEqual(stored, { id: "a", version, receivedAtMs: NOW - 5, size: body.length });
+  assert.equal(site.shown(), undefined);
+  site.host.show("a", version);
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+});
+
+Deno.test("StoreRingHost forgets what is prepared and never shown", async () => {
+  await using site = await openHost();
+  const entry = entryOf(1);
+  await site.host.commit(entry, OWNER);
+  site.host.expire(NOW + 1);
+  const shown = untilShown(site.index, "a");
+  site.host.show("a", entry.version);
+  assert.equal(site.shown(), undefined);
+  await shown;
+});
+
+Deno.test("StoreRingHost keeps the ring's state in the store", async () => {
+  await using site = await openHost();
+  await site.host.save('{"incarnation":7}');
+  assert.equal(await site.store.getMeta(RING_STATE), '{"incarnation":7}');
+});

@@ -1,0 +1,122 @@
+/**
+ * The storage of simulated machines: what is on it is there after a crash, and what was being written may be.
+ *
+ * @module
+ */
+
+import type { Effect, Entry, RingEvent, SavedState } from "../../ring/protocol/effects.ts";
+import type { Random } from "../support/random.ts";
+import type { Agenda } from "./agenda.ts";
+import type { DurabilityWatch } from "./durability_watch.ts";
+import type { Process } from "./process.ts";
+import { Violation } from "./violation.ts";
+
+/** After how long a process saves again what it could not, in milliseconds. */
+const SAVE_AGAIN_MS = 1_000;
+
+/** A disk, which outlives the processes that write to it. */
+export class Disk {
+  /** What is durable of each cluster. */
+  readonly entries = new Map<string, Entry>();
+  /** What is durable of the ring's state. */
+  saved: SavedState | undefined;
+  /** Whether nothing can be written. */
+  isFull = false;
+  /** How long a write takes at most, in milliseconds. */
+  slownessMs = 20;
+
+  /** Deletes everything. */
+  wipe() {
+    this.entries.clear();
+    this.saved = undefined;
+  }
+}
+
+/** Reads and writes disks for processes. */
+export class Disks {
+  readonly #agenda: Agenda;
+  readonly #random: Random;
+  readonly #durability: DurabilityWatch;
+  readonly #handle: (process: Process, event: RingEvent) => void;
+  // The latest state that each process wants to have saved, while it is being written.
+  readonly #saves = new Map<Process, SavedState>();
+
+  /** Hands answers to processes as events. */
+  constructor({ agenda, random, durability, handle }: {
+    agenda: Agenda;
+    random: Random;
+    durability: DurabilityWatch;
+    handle: (process: Process, event: RingEvent) => void;
+  }) {
+    this.#agenda = agenda;
+    this.#random = random;
+    this.#durability = durability;
+    this.#handle = handle;
+  }
+
+  /** Makes an entry durable. */
+  commit(process: Process, { token, entry, fresh }: Extract<Effect, { do: "commit" }>) {
+    const { node, committing } = process, { id } = entry;
+    if (committing.has(id)) {
+      throw new Violation("shell", `${process.name} commits two entries at the same time`, { cluster: id });
+    }
+    committing.add(id);
+    const { isPoison } = this.#durability.pushOf(entry.bytes);
+    this.#agenda.after(this.#writingMs(process), () => {
+      // What was under way when the process died may have come through, or not.
+      if (process.state === "gone" && (node.process !== process || this.#random.chance(0.5))) return;
+      const ok = !node.disk.isFull && !isPoison;
+      if (ok) {
+        this.#durability.commits(node, { entry, fresh });
+        node.disk.entries.set(id, entry);
+      }
+      const refused = isPoison ? { reason: "invalid", detail: "as the simulation wants it" } : undefined;
+      process.post(() => {
+        committing.delete(id);
+        this.#handle(process, { type: "committed", token, result: ok ? { ok } : { ok, refused } as { ok: false } });
+      });
+    });
+  }
+
+  /** Reads what is held of a cluster. */
+  load(process: Process, { token, id }: Extract<Effect, { do: "load" }>) {
+    this.#agenda.after(this.#writingMs(process) / 2, () => {
+      const entry = process.node.disk.entries.get(id);
+      process.post(() => this.#handle(process, { type: "loaded", token, entry }));
+    });
+  }
+
+  /** Saves the state of the ring; of several that wait, only the latest. */
+  save(process: Process, state: SavedState) {
+    const isSaving = this.#saves.has(process);
+    this.#saves.set(process, state);
+    if (!isSaving) this.#saveLater(process, this.#writingMs(process));
+  }
+
+  /** Whether something is still to be saved. */
+  isSaving(process: Process): boolean {
+    return this.#saves.has(process);
+  }
+
+  /** A process has ended: what it has not saved by now is lost. */
+  forget(process: Process) {
+    this.#saves.delete(process);
+  }
+
+  #saveLater(process: Process, afterMs: number) {
+    const state = this.#saves.get(process);
+    this.#agenda.after(afterMs, () => {
+      const latest = this.#saves.get(process);
+      if (state === undefined || latest === undefined) return;
+      const { disk } = process.node;
+      if (disk.isFull) return this.#saveLater(process, SAVE_AGAIN_MS);
+      disk.saved = state;
+      if (latest === state) this.#saves.delete(process);
+      else this.#saveLater(process, this.#writingMs(process));
+    });
+  }
+
+  #writingMs({ node: { disk: { slownessMs } } }: Process): number {
+    return 0.5 + slownessMs * this.#random.unit() ** 2;
+  }
+}

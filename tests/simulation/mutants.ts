@@ -1,0 +1,327 @@
+/**
+ * Machines that are broken on purpose, each in one way that the simulator must find.
+ *
+ * @module
+ */
+
+import type { Effect, RingEvent } from "../../ring/protocol/effects.ts";
+import { AntiEntropy } from "../../ring/transfer/anti_entropy.ts";
+import { TransferPlan } from "../../ring/transfer/transfer_plan.ts";
+import { MemberTable } from "../../ring/membership/member_table.ts";
+import { Membership, STALL_MS } from "../../ring/membership/membership.ts";
+import { type Confirmation, ViewAgreement } from "../../ring/membership/view_agreement.ts";
+import { TICK_MS } from "../../ring/protocol/effects.ts";
+import { Forwarding } from "../../ring/replication/forwarding.ts";
+import { EntryTable } from "../../ring/replication/entry_table.ts";
+import { CommitSerializer } from "../../ring/replication/commit_serializer.ts";
+import { RingMachine, type RingMachineOptions } from "../../ring/ring_machine.ts";
+import type { Machine } from "./process.ts";
+import type { Invariant } from "./violation.ts";
+
+/** A way to break a machine. */
+export interface Mutant {
+  /** Which fault to give it, by the name of a scenario. */
+  readonly scenario: string;
+  /** The invariants of which one is violated then. */
+  readonly violates: readonly Invariant[];
+  /** Makes a broken machine. */
+  readonly make?: (options: RingMachineOptions) => Machine;
+  /** Breaks all machines; returns what mends them. */
+  readonly patch?: () => () => void;
+}
+
+/** Puts a function in place of a method of a class, until what it returns is called. */
+function replace<C extends object, K extends keyof C>(
+  prototype: C,
+  { method, by }: { method: K; by: (original: C[K]) => C[K] },
+): () => void {
+  const before = Object.getOwnPropertyDescriptor(prototype, method)!;
+  Object.defineProperty(prototype, method, { configurable: true, writable: true, value: by(before.value) });
+  return () => Object.defineProperty(prototype, method, before);
+}
+
+/** Lets a function see each event with the effects that it has, and tell what is to be done instead. */
+function wrap(
+  options: RingMachineOptions,
+  change: (context: {
+    machine: RingMachine;
+    event: RingEvent;
+    handle: (event: RingEvent) => Effect[];
+    wallMs: number;
+  }) => Effect[],
+): Machine {
+  const machine = new RingMachine(options);
+  return {
+    membership: machine.membership,
+    get load() {
+      return machine.load;
+    },
+    admit: (hello, now) => machine.admit(hello, now),
+    closed: (now) => machine.closed(now),
+    place: (id) => machine.place(id),
+    handle: (event, clock) =>
+      change({ machine, event, handle: (event) => machine.handle(event, clock), wallMs: clock.wall }),
+  };
+}
+
+/** Confirmations count that should not. */
+function believe(change: (confirmation: Confirmation, view: string, since: number) => Confirmation): () => void {
+  return replace(ViewAgreement.prototype, {
+    method: "confirms",
+    by: (original) =>
+      function (this: ViewAgreement, confirmation, view) {
+        return original.call(this, confirmation && change(confirmation, view, this.since), view);
+      },
+  });
+}
+
+/** The mutants, by what is wrong with them. */
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  "answers before the commit": {
+    scenario: "crashes",
+    violates: ["I2", "shell"],
+    make: (options) =>
+      wrap(
+        options,
+        ({ event, handle }) =>
+          handle(event).flatMap((effect) =>
+            effect.do === "commit"
+              ? [effect, ...handle({ type: "committed", token: effect.token, result: { ok: true } })]
+              : [effect]
+          ),
+      ),
+  },
+  "takes its own stall for the silence of others": {
+    scenario: "stops",
+    violates: ["I1", "I3"],
+    patch: () => {
+      const last = new WeakMap<Membership, number>();
+      const mends = [
+        replace(Membership.prototype, {
+          method: "tick",
+          by: (original) =>
+            function (this: Membership, clock) {
+              for (let now = (last.get(this) ?? clock.now) + TICK_MS; now < clock.now; now += STALL_MS) {
+                original.call(this, { ...clock, now });
+              }
+              last.set(this, clock.now);
+              original.call(this, clock);
+            },
+        }),
+        replace(Membership.prototype, {
+          method: "closed",
+          by: (original) =>
+            function (this: Membership, now) {
+              const closed = original.call(this, now);
+              return closed?.reason === "stalled" ? undefined : closed;
+            },
+        }),
+      ];
+      return () => mends.forEach((mend) => mend());
+    },
+  },
+  "believes that it has left": {
+    scenario: "storage-deleted",
+    violates: ["I9", "converged", "heir"],
+    patch: () =>
+      replace(MemberTable.prototype, {
+        method: "merge",
+        by: (original) =>
+          function (this: MemberTable, rows, now) {
+            const isLast = rows.some(({ name, status }) => name === this.self.name && status === "LEFT");
+            if (isLast) this.leave();
+            return original.call(this, rows, now);
+          },
+      }),
+  },
+  "does not refute": {
+    scenario: "partition",
+    violates: ["I9", "converged"],
+    patch: () =>
+      replace(MemberTable.prototype, {
+        method: "merge",
+        by: (original) =>
+          function (this: MemberTable, rows, now) {
+            return original.call(this, rows.filter(({ name }) => name !== this.self.name), now);
+          },
+      }),
+  },
+  "ignores versions": {
+    scenario: "nothing",
+    violates: ["I2", "I3"],
+    patch: () => {
+      let isBlind = false;
+      const blindly = <A extends unknown[]>(original: (...args: A) => void) =>
+        function (this: CommitSerializer, ...args: A) {
+          isBlind = true;
+          try {
+            original.apply(this, args);
+          } finally {
+            isBlind = false;
+          }
+        };
+      const mends = [
+        replace(EntryTable.prototype, {
+          method: "get",
+          by: (original) =>
+            function (this: EntryTable, id, now) {
+              return isBlind ? undefined : original.call(this, id, now);
+            },
+        }),
+        replace(CommitSerializer.prototype, { method: "take", by: blindly }),
+      ];
+      return () => mends.forEach((mend) => mend());
+    },
+  },
+  "shows what it only stands by for": {
+    scenario: "nothing",
+    violates: ["I1"],
+    make: (options) => {
+      const copies = new Map<number, Extract<Effect, { do: "commit" }>>();
+      return wrap(options, ({ event, handle }) => {
+        const effects = handle(event);
+        for (const effect of effects) {
+          if (effect.do === "commit" && effect.role === "standby") copies.set(effect.token, effect);
+        }
+        const copy = event.type === "committed" && event.result.ok ? copies.get(event.token)?.entry : undefined;
+        return copy === undefined ? effects : [...effects, { do: "show", id: copy.id, version: copy.version }];
+      });
+    },
+  },
+  "keeps and shows what it cannot forward": {
+    scenario: "partition",
+    violates: ["I1"],
+    make: (options) => {
+      const kept = new Map<number, Extract<Effect, { do: "commit" }>["entry"]>();
+      const pushes = new Map<number, { id: string; bytes: Uint8Array }>();
+      return wrap(options, ({ event, handle, wallMs }) => {
+        if (event.type === "push") pushes.set(event.token, event);
+        if (event.type === "committed" && event.token < 0) {
+          const { id, version } = kept.get(event.token)!;
+          return event.result.ok ? [{ do: "show", id, version }] : [];
+        }
+        return handle(event).flatMap((effect): Effect[] => {
+          if (effect.do !== "settle" || effect.outcome.result !== "rejected") return [effect];
+          if (effect.outcome.reason !== "unreachable") return [effect];
+          const { id, bytes } = pushes.get(effect.token)!;
+          const version = { ms: wallMs, ingress: options.self.name, sequence: 2 ** 40 + effect.token };
+          const entry = { id, version, receivedAtMs: wallMs, bytes };
+          kept.set(-effect.token, entry);
+          return [effect, { do: "commit", token: -effect.token, role: "owner", fresh: true, entry }];
+        });
+      });
+    },
+  },
+  "shows what a view brings before the others know of it": {
+    scenario: "flaps",
+    violates: ["I1", "I3"],
+    patch: () => {
+      const before = Object.getOwnPropertyDescriptor(Membership.prototype, "isSettled")!;
+      Object.defineProperty(Membership.prototype, "isSettled", { configurable: true, get: () => true });
+      return () => Object.defineProperty(Membership.prototype, "isSettled", before);
+    },
+  },
+  "does not compare digests of views": {
+    scenario: "stops",
+    violates: ["I3"],
+    patch: () => believe((confirmation, view) => ({ ...confirmation, view })),
+  },
+  "takes an answer from before for one from after": {
+    scenario: "stops",
+    violates: ["I3"],
+    patch: () => believe((confirmation, _, since) => ({ ...confirmation, askedAt: since })),
+  },
+  "does not wait for what others hold": {
+    scenario: "crashes",
+    violates: ["I3"],
+    patch: () => believe((confirmation) => ({ ...confirmation, clear: true })),
+  },
+  "goes on behind the fence": {
+    scenario: "partition",
+    violates: ["I1"],
+    patch: () => replace(Membership.prototype, { method: "isFenced", by: () => () => false }),
+  },
+  "serves without having joined": {
+    scenario: "two-of-one-name",
+    violates: ["copies", "I9"],
+    patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
+  },
+  "passes on pushes that are not its own": {
+    scenario: "partition",
+    violates: ["I5"],
+    make: (options) =>
+      wrap(options, ({ machine, event, handle }) => {
+        if (event.type === "message" && event.message.type === "PUT") {
+          const { header } = event.message;
+          const { owner, standby } = machine.place(header.id as string) ?? {};
+          const { name } = options.self;
+          if (owner !== undefined && owner !== name && standby !== name) {
+            const message = { ...event.message, header: { ...header, hops: header.hops as number + 1 } };
+            return [{ do: "send", to: owner, message }];
+          }
+        }
+        return handle(event);
+      }),
+  },
+  "shows what is expired": {
+    scenario: "flaps",
+    violates: ["I4"],
+    patch: () => {
+      const mends = [
+        replace(EntryTable.prototype, { method: "isExpired", by: () => () => false }),
+        replace(EntryTable.prototype, { method: "expire", by: () => () => [] }),
+      ];
+      return () => mends.forEach((mend) => mend());
+    },
+  },
+  "waits for an answer for ever": {
+    scenario: "partition",
+    violates: ["I7"],
+    patch: () => {
+      const mends = [
+        replace(Forwarding.prototype, { method: "tick", by: () => () => {} }),
+        replace(Forwarding.prototype, { method: "linkDown", by: () => () => {} }),
+      ];
+      return () => mends.forEach((mend) => mend());
+    },
+  },
+  "answers twice": {
+    scenario: "nothing",
+    violates: ["I7"],
+    make: (options) =>
+      wrap(
+        options,
+        ({ event, handle }) =>
+          handle(event).flatMap((effect): Effect[] => effect.do === "settle" ? [effect, effect] : [effect]),
+      ),
+  },
+  "has no bounds": {
+    scenario: "overload",
+    violates: ["I6"],
+    make: ({ limits: _, ...options }) => new RingMachine(options),
+  },
+  "does not keep its incarnation": {
+    scenario: "crashes",
+    violates: ["I8"],
+    make: (options) => wrap(options, ({ event, handle }) => handle(event).filter((effect) => effect.do !== "save")),
+  },
+  "sends no copies": {
+    scenario: "one-crash",
+    violates: ["I3", "heir", "copies"],
+    make: (options) =>
+      wrap(
+        options,
+        ({ event, handle }) => handle(event).filter((effect) => effect.do !== "send" || effect.message.type !== "COPY"),
+      ),
+  },
+  "never compares with its standby": {
+    scenario: "disks",
+    violates: ["copies"],
+    patch: () => replace(AntiEntropy.prototype, { method: "tick", by: () => () => {} }),
+  },
+  "owes nothing to a new owner": {
+    scenario: "crashes",
+    violates: ["I3", "copies", "heir"],
+    patch: () => replace(TransferPlan.prototype, { method: "viewChanged", by: () => () => {} }),
+  },
+};

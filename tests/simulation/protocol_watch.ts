@@ -1,0 +1,114 @@
+/**
+ * Watches what each member says and does by itself: (I5) to (I8) of the ring's design.
+ *
+ * @module
+ */
+
+import type { Outcome } from "../../ring/protocol/effects.ts";
+import { MAX_HOPS } from "../../ring/replication/forwarding.ts";
+import type { MeshMessage } from "../../ring/protocol/mesh.ts";
+import type { Attempt } from "./clients.ts";
+import type { Plan } from "./plan.ts";
+import type { Process } from "./process.ts";
+import { Violation } from "./violation.ts";
+
+/** How long a member may take with a push, in milliseconds: two answers, and a line of slow commits. */
+const OUTCOME_MS = 60_000;
+/** How long an orderly end may take, in milliseconds. */
+const LEAVE_MS = 25_000;
+
+/** Follows every process. */
+export class ProtocolWatch {
+  readonly #plan: Plan;
+  readonly #now: () => number;
+  // How often each push was sent by its present ingress, by version.
+  readonly #sent = new Map<string, number>();
+  readonly #incarnations = new Map<Process, Map<string, number>>();
+
+  /** Starts with nothing said. */
+  constructor({ plan, now }: { plan: Plan; now: () => number }) {
+    this.#plan = plan;
+    this.#now = now;
+  }
+
+  /** A member sends a message. */
+  sends(process: Process, { type, header }: MeshMessage) {
+    if (type !== "PUT") return;
+    const [ms, ingress, sequence] = header.version as [number, string, number];
+    const version = `${process.boot} ${ms} ${sequence}`;
+    const times = (this.#sent.get(version) ?? 0) + 1;
+    this.#sent.set(version, times);
+    const hops = header.hops as number;
+    if (hops > MAX_HOPS || times > MAX_HOPS || hops !== times || ingress !== process.name) {
+      const which = `push ${sequence} of ${ingress}`;
+      throw new Violation("I5", `${process.name} sends ${which} for the ${times}th time as hop ${hops}`, {
+        cluster: header.id as string,
+      });
+    }
+  }
+
+  /** A member settles a push, of which this is the attempt as far as one is known. */
+  settles(process: Process, { token, attempt }: { token: number; attempt?: Attempt; outcome: Outcome }) {
+    if (attempt === undefined) {
+      throw new Violation("I7", `${process.name} settles push ${token}, which it was not asked to or has settled`);
+    }
+  }
+
+  /** A process has started. Nobody is told of its incarnation before that is durable. */
+  started({ node, machine, name }: Process) {
+    const { incarnation } = machine.membership.self;
+    if (incarnation <= node.incarnation) {
+      throw new Violation("I8", `${name} starts with incarnation ${incarnation} after ${node.incarnation}`);
+    }
+  }
+
+  /** Something has happened to a process. */
+  stepped({ node, machine, name }: Process) {
+    const { incarnation } = machine.membership.self;
+    if (incarnation < node.incarnation) {
+      throw new Violation("I8", `${name} goes from incarnation ${node.incarnation} to ${incarnation}`);
+    }
+    node.incarnation = incarnation;
+  }
+
+  /** Looks at what takes long, and what is bounded. */
+  sample(process: Process) {
+    const { name, machine, pushes, stoppedMs, leavingSince } = process;
+    const now = this.#now();
+    for (const { push, at, stoppedMs: before } of pushes.values()) {
+      if (now - at - (stoppedMs - before) > OUTCOME_MS) {
+        throw new Violation("I7", `${name} has not settled push ${push.serial} after ${now - at} ms`, {
+          cluster: push.id,
+        });
+      }
+    }
+    if (leavingSince !== undefined && now - leavingSince > LEAVE_MS + stoppedMs) {
+      throw new Violation("I7", `${name} has not left after ${now - leavingSince} ms`);
+    }
+    this.#checkBounds(process);
+    let known = this.#incarnations.get(process);
+    if (known === undefined) this.#incarnations.set(process, known = new Map());
+    for (const { name: other, incarnation } of machine.membership.rows) {
+      if (incarnation < (known.get(other) ?? 0)) {
+        throw new Violation("I8", `${name} takes ${other} back from ${known.get(other)} to ${incarnation}`);
+      }
+      known.set(other, incarnation);
+    }
+  }
+
+  #checkBounds({ name, machine: { load } }: Process) {
+    const { limits: { peerRequests, pendingBytes, totalBytes }, pushBytes } = this.#plan;
+    const { inFlight, inFlightBytes, pendingBytes: pending } = load;
+    for (const [peer, { requests }] of inFlight) {
+      if (requests > peerRequests) throw new Violation("I6", `${name} has ${requests} pushes in flight to ${peer}`);
+    }
+    const check = (what: string, { bytes, limit }: { bytes: number; limit: number }) => {
+      // One may always be under way, however large it is.
+      if (bytes > Math.max(limit, pushBytes) || bytes < 0) {
+        throw new Violation("I6", `${name} has ${bytes} bytes ${what}`);
+      }
+    };
+    check("in flight", { bytes: inFlightBytes, limit: totalBytes });
+    check("waiting for the store", { bytes: pending, limit: pendingBytes });
+  }
+}

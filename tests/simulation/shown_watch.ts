@@ -1,0 +1,266 @@
+/**
+ * Watches what the pages show: (I1), (I3) and (I4) of the ring's design.
+ *
+ * @module
+ */
+
+import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
+import { describe, type DurabilityWatch } from "./durability_watch.ts";
+import type { Process } from "./process.ts";
+import { Violation } from "./violation.ts";
+
+/** How long two that were cut off from each other may take to become a ring again, in milliseconds: redials and a round of pings. */
+const REUNION_MS = 20_000;
+/** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
+const AGE_LEEWAY_MS = 45_000;
+
+interface Claim {
+  readonly version: PushVersion;
+  readonly storedAt: number;
+}
+
+/** Why two members may show a cluster; "none" if they must not, but for a short while. */
+type Excuse =
+  /** They have never heard of each other. */
+  | "strangers"
+  /** Of two members that cannot hear each other, each goes on alone. */
+  | "pair"
+  /** One has waited for the others long enough, and goes on without them. */
+  | "overdue"
+  | "none";
+
+/** A cluster that two members show, since when, and why that is. */
+interface Double {
+  since: number;
+  excuse: Excuse;
+}
+
+/** What is counted. */
+export interface ShownTally {
+  /** Seconds, summed over clusters, in which two showed it, by what excuses them, and the longest time without a break. */
+  twice: number;
+  longestMs: number;
+  twicePair: number;
+  longestPairMs: number;
+  twiceOverdue: number;
+  longestOverdueMs: number;
+  twiceStrangers: number;
+  longestStrangersMs: number;
+  /** How often a cluster went back, as the holder of the newer version could not be heard. */
+  regressions: number;
+}
+
+/** What the watch works with. */
+export interface ShownWatchOptions {
+  readonly durability: DurabilityWatch;
+  readonly ttlMs: number;
+  readonly now: () => number;
+  /** How long two may show a cluster, in milliseconds. */
+  readonly windowMs: number;
+  /** Whether rings may meet that were none of each other's: what one has shown of a cluster is not what the other has. */
+  readonly mergesRings: boolean;
+  /** Whether something gets from one process to another. */
+  readonly canHear: (process: Process, from: Process) => boolean;
+  /** For how long nothing has been wrong between two processes, in milliseconds. */
+  readonly undisturbedMs: (a: Process, b: Process) => number;
+}
+
+/** Knows what each page shows. */
+export class ShownWatch {
+  /** What was counted. */
+  readonly tally: ShownTally = {
+    twice: 0,
+    longestMs: 0,
+    twicePair: 0,
+    longestPairMs: 0,
+    twiceOverdue: 0,
+    longestOverdueMs: 0,
+    twiceStrangers: 0,
+    longestStrangersMs: 0,
+    regressions: 0,
+  };
+  readonly #options: ShownWatchOptions;
+  readonly #claims = new Map<string, Map<Process, Claim>>();
+  readonly #contested = new Set<string>();
+  readonly #doubles = new Map<string, Double>();
+  readonly #best = new Map<string, Claim>();
+  readonly #open = new Set<Process>();
+
+  /** Starts with nothing shown. */
+  constructor(options: ShownWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A process shows a cluster, as far as its page is open. */
+  shows(process: Process, { id, version }: { id: string; version: PushVersion }) {
+    const entry = process.node.disk.entries.get(id);
+    if (entry === undefined || compareVersions(entry.version, version) !== 0) {
+      throw new Violation("shell", `${process.name} shows ${describe(version)}, which it does not have`, {
+        cluster: id,
+      });
+    }
+    let claims = this.#claims.get(id);
+    if (claims === undefined) this.#claims.set(id, claims = new Map());
+    const claim = { version, storedAt: this.#options.durability.pushedAt(entry.bytes) };
+    claims.set(process, claim);
+    if (claims.size > 1) this.#contested.add(id);
+    if (this.isOpen(process)) this.#seen(process, id, claim);
+  }
+
+  /** A process does not show a cluster any more. */
+  hides(process: Process, id: string) {
+    const claims = this.#claims.get(id);
+    if (claims === undefined) return;
+    claims.delete(process);
+    if (claims.size < 2) this.#contested.delete(id);
+  }
+
+  /** A process has ended. */
+  gone(process: Process) {
+    this.#open.delete(process);
+    for (const id of this.#claims.keys()) this.hides(process, id);
+  }
+
+  /** Whether a process answers, with a page that is not closed. */
+  isOpen(process: Process): boolean {
+    return process.isRunning && process.closed === undefined;
+  }
+
+  /** Something has happened to a process. */
+  stepped(process: Process) {
+    const isOpen = this.isOpen(process);
+    if (!isOpen) return void this.#open.delete(process);
+    if (this.#open.has(process)) return;
+    this.#open.add(process);
+    for (const [id, claims] of this.#claims) {
+      const claim = claims.get(process);
+      if (claim !== undefined) this.#seen(process, id, claim);
+    }
+  }
+
+  /** Something has happened anywhere: who shows what together? */
+  check() {
+    if (this.#contested.size === 0 && this.#doubles.size === 0) return;
+    const now = this.#options.now();
+    for (const [id, double] of this.#doubles) {
+      if (this.showing(id).length < 2) this.#end(id, { double, now });
+    }
+    for (const id of this.#contested) {
+      const showing = this.showing(id);
+      if (showing.length >= 2) this.#together(id, { showing, now });
+    }
+  }
+
+  /** The processes on whose pages a cluster is. */
+  showing(id: string): Process[] {
+    const claims = this.#claims.get(id);
+    return claims === undefined ? [] : [...claims.keys()].filter((process) => this.isOpen(process));
+  }
+
+  /** The version of a cluster that a process shows. */
+  shownBy(process: Process, id: string): PushVersion | undefined {
+    return this.isOpen(process) ? this.#claims.get(id)?.get(process)?.version : undefined;
+  }
+
+  /** The clusters on the page of a process. */
+  page(process: Process): string[] {
+    if (!this.isOpen(process)) return [];
+    return [...this.#claims].filter(([, claims]) => claims.has(process)).map(([id]) => id);
+  }
+
+  /** Looks for what has become too old. */
+  sample() {
+    const { now, ttlMs } = this.#options;
+    const oldest = now() - ttlMs - AGE_LEEWAY_MS;
+    for (const [id, claims] of this.#claims) {
+      for (const [process, { storedAt, version }] of claims) {
+        if (storedAt >= oldest || !this.isOpen(process)) continue;
+        const ageMs = now() - storedAt;
+        throw new Violation("I4", `${process.name} shows ${describe(version)}, which is ${ageMs} ms old`, {
+          cluster: id,
+        });
+      }
+    }
+  }
+
+  /** Ends what is being counted. */
+  finish() {
+    for (const [id, double] of this.#doubles) this.#end(id, { double, now: this.#options.now() });
+  }
+
+  #together(id: string, { showing, now }: { showing: readonly Process[]; now: number }) {
+    const excuse = this.#excuse(showing);
+    const double = this.#doubles.get(id);
+    if (double?.excuse !== excuse) {
+      if (double !== undefined) this.#end(id, { double, now });
+      this.#doubles.set(id, { since: now, excuse });
+    } else if (excuse === "none" && now - double.since > this.#options.windowMs) {
+      const names = showing.map(({ name }) => name).join(" and ");
+      throw new Violation("I1", `${names} have shown it together for ${Math.round(now - double.since)} ms`, {
+        cluster: id,
+      });
+    }
+  }
+
+  #end(id: string, { double: { since, excuse }, now }: { double: Double; now: number }) {
+    this.#doubles.delete(id);
+    const { tally } = this;
+    const ms = now - since;
+    switch (excuse) {
+      case "none":
+        tally.twice += ms / 1_000;
+        tally.longestMs = Math.max(tally.longestMs, ms);
+        return;
+      case "pair":
+        tally.twicePair += ms / 1_000;
+        tally.longestPairMs = Math.max(tally.longestPairMs, ms);
+        return;
+      case "overdue":
+        tally.twiceOverdue += ms / 1_000;
+        tally.longestOverdueMs = Math.max(tally.longestOverdueMs, ms);
+        return;
+      case "strangers":
+        tally.twiceStrangers += ms / 1_000;
+        tally.longestStrangersMs = Math.max(tally.longestStrangersMs, ms);
+    }
+  }
+
+  /** A claim is on an open page. */
+  #seen(process: Process, id: string, claim: Claim) {
+    const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
+    const best = this.#best.get(id);
+    const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
+      now() - best.storedAt < ttlMs;
+    if (isBack && !mergesRings) {
+      const { view, rows } = process.machine.membership;
+      const boots = new Set(rows.map(({ boot }) => boot));
+      const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
+        other === process || (
+          other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot) &&
+          this.#excuse([process], [other]) === "none"
+        )
+      );
+      if (holder !== undefined) {
+        const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(claim.version)}`;
+        throw new Violation("I3", `${process.name} shows it going back ${from}`, { cluster: id });
+      }
+    }
+    if (isBack) this.tally.regressions++;
+    this.#best.set(id, claim);
+  }
+
+  /** What lets these processes show what others show, or have shown, too. */
+  #excuse(processes: readonly Process[], others: readonly Process[] = processes): Excuse {
+    if (processes.some(({ overdue }) => overdue)) return "overdue";
+    if (processes.some((one) => others.some((other) => areStrangers(one, other)))) return "strangers";
+    const isPair = processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2);
+    const wereApart = processes.some((one) =>
+      others.some((other) => other !== one && this.#options.undisturbedMs(one, other) < REUNION_MS)
+    );
+    return isPair && wereApart ? "pair" : "none";
+  }
+}
+
+function areStrangers(one: Process, other: Process): boolean {
+  return one !== other && one.machine.membership.rows.every(({ name }) => name !== other.name);
+}

@@ -1,0 +1,28 @@
+/** A soak that is short, so that it goes on working, and the server with it. */
+
+import assert from "node:assert/strict";
+import { ATTACKS } from "./attacks.ts";
+import { footprintOf, median } from "./footprint.ts";
+import { soak } from "./soak.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+Deno.test("soak() loses nothing acknowledged in a few seconds of faults and attacks", async () => {
+  const { log } = recordingLog();
+  const plan = { seed: 7, durationMs: 10_000, clusters: 40, pushesPerSecond: 40 };
+  const { faults, answers, acts, pages } = await soak(plan, { log, signal: new AbortController().signal });
+  assert.deepEqual(faults, []);
+  assert.ok((answers.get("200") ?? 0) >= 40, "pushes were acknowledged");
+  assert.ok(pages >= 5, `${pages} pages were read`);
+  assert.ok([...acts.keys()].some((act) => act in ATTACKS), "it was attacked");
+});
+
+Deno.test("footprintOf() sees memory, descriptors and threads", async () => {
+  const before = await footprintOf(Deno.pid);
+  assert.ok(before.residentBytes > 10_000_000 && before.threads > 0);
+  using _file = await Deno.open(new URL(import.meta.url));
+  assert.ok((await footprintOf(Deno.pid)).descriptors > before.descriptors);
+});
+
+Deno.test("median() is the middle one", () => assert.equal(median([5, 1, 9, 3, 4]), 4));
