@@ -4,25 +4,43 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import configuration from "../../deno.json" with { type: "json" };
 
-/** Who may import whom, besides itself. Scripts and tests may import everything, and nobody imports them. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  common: [],
-  ring: ["common"],
-  client: ["common"],
-  server: ["common", "ring"],
+/**
+ * Every folder of sources, from the top of the house to its ground: a file may import from its own folder and from folders
+ * further down, so that no arrow points up and no two folders import each other.
+ */
+const FLOORS: readonly string[] = [
+  ...["tests/system/timed", "tests/system", "tests/soak", "tests/bench", "tests/bench/ring_bench", "tests/faults"],
+  ...["tests/fuzz", "tests/simulation", "tests/support"],
+  ...["scripts", "scripts/integration", "scripts/certificates", "scripts/process"],
+  ...["server", "server/ring", "server/pushes", "server/authorization", "server/limits", "server/exposition"],
+  ...["server/store", "server/ingest"],
+  ...["client", "client/transforms"],
+  ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
+  "ring/protocol",
+  ...["common/http", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
+];
+
+/** What a room of the product knows nothing of, though it lies further down. */
+const MAY_NOT_IMPORT: Readonly<Record<string, RegExp>> = {
+  server: /^client\//,
+  client: /^ring\//,
+  // The ring carries bytes, whatever is in them.
+  ring: /^common\/(exposition|kernel)\//,
+  // Kept free to be compiled by itself.
+  "common/kernel/assembly": /^(?!common\/kernel\/assembly\/)/,
 };
+
+/** The rooms whose tests mirror them, folder by folder. */
+const MIRRORED = /^tests\/(common|client|server|ring|scripts)\b/;
 
 /** Files whose decisions depend on their arguments alone, so that tests need no clock, network or disk for them. */
 const PURE = [
-  /^common\/(transforms\/.*|exposition\/.*|duration)\.ts$/,
+  /^(client\/transforms\/.*|common\/exposition\/.*|common\/duration)\.ts$/,
   // All but the shell and the network: what a member decides.
   /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
-  /^server\/(ingest\/.*|pushes\/rate_limit|exposition\/exposition_(index|groups))\.ts$/,
+  /^server\/(ingest\/.*|limits\/rate_limit|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;
-
-/** What ring/ knows nothing of. */
-const BEYOND_RING = /^common\/(exposition|transforms)\/.*\.ts$/;
 
 interface SourceFile {
   readonly path: string;
@@ -41,17 +59,20 @@ function importsOf({ path, code }: SourceFile): string[] {
 
 function faultsOf(file: SourceFile): string[] {
   const faults: string[] = [];
-  const room = file.path.split("/")[0];
+  const folder = dirname(file.path);
+  const barred = Object.entries(MAY_NOT_IMPORT).filter(([room]) => `${folder}/`.startsWith(`${room}/`));
   for (const imported of importsOf(file)) {
-    const other = imported.split("/")[0];
-    if (room in MAY_IMPORT && other !== room && !MAY_IMPORT[room].includes(other)) {
-      faults.push(`${file.path} imports ${imported}: ${room}/ may not depend on ${other}/`);
+    const other = dirname(imported);
+    const why = `${file.path} imports ${imported}`;
+    if (MIRRORED.test(other)) faults.push(`${why}: nobody imports a test that mirrors a room`);
+    else if (other !== folder && !MIRRORED.test(folder)) {
+      const [from, to] = [folder, other].map((name) => FLOORS.indexOf(name));
+      if (from < 0 || to < 0) faults.push(`${why}: say in FLOORS where ${from < 0 ? folder : other} stands`);
+      else if (to < from) faults.push(`${why}: ${folder} is further down than ${other}`);
     }
-    if (room === "ring" && BEYOND_RING.test(imported)) {
-      faults.push(`${file.path} imports ${imported}: the ring knows nothing of what it carries`);
-    }
-    if (room !== "tests" && /(^|\/)main\.ts$/.test(imported)) {
-      faults.push(`${file.path} imports ${imported}: a program is started, not imported`);
+    if (barred.some(([, pattern]) => pattern.test(imported))) faults.push(`${why}: which it may know nothing of`);
+    if (!folder.startsWith("tests/") && /(^|\/)main\.ts$/.test(imported)) {
+      faults.push(`${why}: a program is started, not imported`);
     }
   }
   const code = withoutComments(file.code);
@@ -62,50 +83,58 @@ function faultsOf(file: SourceFile): string[] {
 }
 
 async function sourceFiles(folder: string): Promise<SourceFile[]> {
-  const root = new URL("../..", import.meta.url);
+  const root = new URL("../../", import.meta.url);
   const files: SourceFile[] = [];
   for await (const { name, isDirectory } of Deno.readDir(new URL(`${folder}/`, root))) {
     const path = `${folder}/${name}`;
     if (isDirectory) files.push(...await sourceFiles(path));
-    else if (name.endsWith(".ts")) files.push({ path, code: await Deno.readTextFile(new URL(path, root)) });
+    // This file quotes imports that are not its own.
+    else if (name.endsWith(".ts") && name !== "architecture_test.ts") {
+      files.push({ path, code: await Deno.readTextFile(new URL(path, root)) });
+    }
   }
   return files;
 }
 
-async function rooms(): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(new URL("../..", import.meta.url))) {
-    if (isDirectory && (name in MAY_IMPORT || name === "scripts")) names.push(name);
-  }
-  return names;
-}
+const ROOMS = ["common", "ring", "client", "server", "scripts"] as const;
 
-Deno.test("the rooms depend on each other in the allowed directions only", async () => {
-  const files = (await Promise.all((await rooms()).map(sourceFiles))).flat();
-  assert.ok(files.length > 20, `${files.length} files are read`);
+Deno.test("every folder imports only from folders further down, and none of what it may not know", async () => {
+  const files = (await Promise.all([...ROOMS, "tests"].map(sourceFiles))).flat();
+  assert.ok(files.length > 300, `${files.length} files are read`);
   assert.deepEqual(files.flatMap(faultsOf), []);
+});
+
+Deno.test("every folder that has a floor is there", async () => {
+  const files = (await Promise.all([...ROOMS, "tests"].map(sourceFiles))).flat();
+  const folders = new Set(files.map(({ path }) => dirname(path)));
+  assert.deepEqual(FLOORS.filter((folder) => !folders.has(folder)), []);
 });
 
 for (
   const [path, code, faults] of [
-    ["client/push.ts", 'import { a } from "../../server/store/push_store.ts";', 1],
-    ["server/upload.ts", 'import type { A } from "../../client/push.ts";', 1],
-    ["common/log.ts", 'export { a } from "../ring/gossip.ts";', 1],
-    ["client/transforms/rename.ts", 'const a = await import("../../ring/gossip.ts");', 1],
-    ["ring/gossip.ts", 'import {\n  a,\n} from "../../server/store/push_store.ts";', 1],
-    ["ring/gossip.ts", 'import { a } from "../../common/exposition/protobuf.ts";', 1],
+    ["client/push.ts", 'import { a } from "../server/store/push_store.ts";', 1],
+    ["server/pushes/upload.ts", 'import type { A } from "../../client/push.ts";', 1],
+    ["server/pushes/upload.ts", 'import { a } from "../options.ts";', 1],
+    ["server/store/layout.ts", 'import type { A } from "../pushes/push.ts";', 1],
+    ["server/parlour/sofa.ts", 'import { a } from "../store/layout.ts";', 1],
+    ["common/log.ts", 'export { a } from "../ring/ring.ts";', 1],
+    ["common/log.ts", 'export { a } from "./http/http.ts";', 1],
+    ["client/transforms/rename.ts", 'const a = await import("../../ring/ring.ts");', 1],
+    ["ring/ring.ts", 'import {\n  a,\n} from "../server/store/push_store.ts";', 1],
+    ["ring/ring.ts", 'import { a } from "../common/exposition/protobuf.ts";', 1],
+    ["ring/membership/fence.ts", 'import { a } from "../ring_machine.ts";', 1],
     ["server/server.ts", 'import "./main.ts";', 1],
-    ["server/server.ts", 'import { a } from "../../scripts/integration/stack.ts";', 1],
+    ["server/server.ts", 'import { a } from "../scripts/certs.ts";', 1],
+    ["scripts/certs.ts", 'import { a } from "../tests/support/random.ts";', 1],
+    ["tests/support/random.ts", 'import { a } from "../fuzz/check.ts";', 1],
+    ["tests/fuzz/check.ts", 'import { a } from "../common/fnv_test.ts";', 1],
     ["server/main.ts", "export const a = 1;", 1],
     ["server/limits/rate_limit.ts", "const now = Date.now();", 1],
     ["server/limits/rate_limit.ts", "// The default is Date.now().\nconst a = 1;", 0],
-    ["server/forward.ts", 'import { a } from "../ring/gossip.ts";\nimport { b } from "../../common/log.ts";', 0],
-    [
-      "client/push.ts",
-      '/** As `from "../../server/store/push_store.ts"` would. */\nimport { a } from "npm-package";',
-      0,
-    ],
-    ["scripts/readme.ts", 'import { a } from "../../server/options.ts";', 0],
+    ["server/ring/forward.ts", 'import { a } from "../../ring/ring.ts";\nimport { b } from "../../common/log.ts";', 0],
+    ["client/push.ts", '/** As `from "../server/store.ts"` would. */\nimport { a } from "npm-package";', 0],
+    ["scripts/readme.ts", 'import { a } from "../server/options.ts";', 0],
+    ["tests/ring/ring_test.ts", 'import { a } from "../simulation/ring_world.ts";', 0],
   ] as const
 ) {
   Deno.test(`the check of directions finds ${faults} in ${path}: ${code.split("\n")[0]}`, () => {
@@ -113,6 +142,6 @@ for (
   });
 }
 
-Deno.test("the task ok lints the documentation of every room", async () => {
-  for (const room of await rooms()) assert.ok(configuration.tasks.ok.includes(` ${room}/`), room);
+Deno.test("the task ok lints the documentation of every room", () => {
+  for (const room of ROOMS) assert.ok(configuration.tasks.ok.includes(` ${room}/`), room);
 });
