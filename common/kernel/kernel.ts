@@ -90,6 +90,21 @@ export interface KernelExports {
   /** Says where the name and labels stand that name the series of the sample at hand. */
   setKey(start: number, end: number): void;
 
+  /** Says where the powers of five stand that numbers are read with. */
+  setPowers(at: number): void;
+  /** Says where lines of text start, and where the samples that they become go. */
+  openLines(from: number, to: number): void;
+  /** Makes samples of the lines before `end`: a status. */
+  transcode(end: number, nameLength: number, valueTag: number): number;
+  /** Says what the number is that the kernel cannot read. */
+  setNumber(value: number): void;
+  /** Where the next sample goes. */
+  readonly sampleTo: KernelVariable;
+  /** Where the number starts that the kernel cannot read. */
+  readonly numberAt: KernelVariable;
+  /** Where that number ends. */
+  readonly numberEnd: KernelVariable;
+
   /** Where it is that something is wrong. */
   readonly faultAt: KernelVariable;
   /** The tag of the field that is wrong. */

@@ -10,8 +10,9 @@
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { preferredType } from "../../common/http/negotiate.ts";
-import type { MetricFamily, ParseLimits } from "../../common/exposition/metric_family.ts";
+import type { MetricFamily, MetricType, ParseLimits } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { LineTranscoder, type PlainType } from "../../common/exposition/line_transcoder.ts";
 import { parseSelector, type Selector, selectorMatches } from "../../common/exposition/selector.ts";
 import { formatText, parseText, TEXT_CONTENT_TYPE } from "../../common/exposition/text_format.ts";
 import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
@@ -42,6 +43,7 @@ export interface FederateOptions {
 
 /** The handler of `GET /federate`. It honours `match[]`, `Accept` (text or delimited protobuf) and gzip. */
 export function federate({ index, conflicts, now }: FederateOptions): (request: Request) => Promise<Response> {
+  let transcoder: LineTranscoder | undefined;
   return async (request) => {
     const selectors = readSelectors(new URL(request.url).searchParams.getAll("match[]"));
     const protobuf =
@@ -52,7 +54,7 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
     conflicts.set(settled.conflicts);
     const picky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== "__name__"));
     const chunks = protobuf
-      ? protobufChunks(settled.groups, selectors)
+      ? protobufChunks(settled.groups, picky ? { selectors } : { transcoder: transcoder ??= new LineTranscoder() })
       : picky
       ? pickedChunks(settled.groups, selectors)
       : textChunks(settled.groups);
@@ -123,9 +125,7 @@ function* textChunks(groups: readonly Group[]): Generator<Uint8Array> {
   for (const group of groups) {
     const slices = function* (): Generator<Uint8Array> {
       yield encoder.encode(`# TYPE ${group.name} ${group.type}\n`);
-      for (const piece of group.pieces) {
-        for (const [start, end] of linesOf(piece)) yield piece.entry.text.subarray(start, end);
-      }
+      yield* slicesOf(group);
     };
     for (const slice of slices()) {
       for (let at = 0; at < slice.length;) {
@@ -176,9 +176,29 @@ function* families(groups: readonly Group[], selectors: readonly Selector[]): Ge
   }
 }
 
-/** The page as delimited protobuf: a family that is large comes as several messages, so that none grows without bound. */
-function* protobufChunks(groups: readonly Group[], selectors: readonly Selector[]): Generator<Uint8Array> {
-  for (const family of families(groups, selectors)) yield encodeFamilies([family]);
+/**
+ * The page as delimited protobuf: a family that is large comes as several messages, so that none grows without bound. Lines
+ * become samples in the kernel, but for those of histograms and summaries, and where selectors look at labels.
+ */
+function* protobufChunks(
+  groups: readonly Group[],
+  { selectors = [], transcoder }: { selectors?: readonly Selector[]; transcoder?: LineTranscoder },
+): Generator<Uint8Array> {
+  for (const group of groups) {
+    const { name, type } = group;
+    if (transcoder !== undefined && isPlain(type)) yield* transcoder.transcode(slicesOf(group), { name, type });
+    else for (const family of families([group], selectors)) yield encodeFamilies([family]);
+  }
+}
+
+function isPlain(type: MetricType): type is PlainType {
+  return type !== "histogram" && type !== "summary";
+}
+
+function* slicesOf({ pieces }: Group): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    for (const [start, end] of linesOf(piece)) yield piece.entry.text.subarray(start, end);
+  }
 }
 
 /** The page as text where selectors look at labels. */

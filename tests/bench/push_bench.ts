@@ -99,4 +99,9 @@ Deno.bench(
   { group: PAGE },
   () => drain("http://localhost/federate", { "accept-encoding": "gzip" }),
 );
+Deno.bench(
+  "whole page, protobuf",
+  { group: PAGE },
+  () => drain("http://localhost/federate", { accept: "application/vnd.google.protobuf" }),
+);
 Deno.bench("one name of twenty", { group: PAGE }, () => drain("http://localhost/federate?match[]=up"));

@@ -31,6 +31,8 @@ import {
 } from "./samples.ts";
 import { learnShape, setToken, shapesEnd } from "./shapes.ts";
 import { fillCopyTable, uncompress } from "./snappy.ts";
+import { setPowers } from "./double.ts";
+import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode } from "./transcode.ts";
 
 // Not by `export from`, with which this compiler takes the same file for another one.
 export {
@@ -50,8 +52,12 @@ export {
   labelCount,
   layOutTable,
   learnShape,
+  lineAt,
   lines,
+  numberAt,
+  numberEnd,
   openFamily,
+  openLines,
   openPush,
   out,
   readSamples,
@@ -60,8 +66,11 @@ export {
   reserve,
   sampleAt,
   sampleEnd,
+  sampleTo,
   setKey,
+  setNumber,
   setOut,
+  setPowers,
   setToken,
   setValuesHash,
   shape,
@@ -70,6 +79,7 @@ export {
   spans,
   textAt,
   timestampMs,
+  transcode,
   uncompress,
   value,
   valuesHash,
