@@ -69,12 +69,17 @@ export interface KernelExports {
     end: number,
     nameAt: number,
     nameLength: number,
+    inQuotes: number,
     valueTag: number,
     compound: number,
     verdict: number,
   ): void;
   /** Reads, checks and writes samples until there are no more or something is asked or wrong: a status. */
   readSamples(): number;
+  /** Passes over the sample at hand, of which something is wrong. */
+  skipSample(): void;
+  /** Whether a name in the lines of the family stands in quotes. */
+  readonly quoted: KernelVariable;
   /** Says whether the sample at hand is kept. */
   choose(keep: number): void;
   /** Drops the sample at hand. */

@@ -20,6 +20,7 @@ import {
   openFamily,
   openPush,
   out,
+  quoted,
   readSamples,
   received,
   sampleAt,
@@ -27,6 +28,7 @@ import {
   setKey,
   setOut,
   shape,
+  skipSample,
   textAt,
 } from "./samples.ts";
 import { learnShape, setToken, shapesEnd } from "./shapes.ts";
@@ -60,6 +62,7 @@ export {
   openLines,
   openPush,
   out,
+  quoted,
   readSamples,
   received,
   replaced,
@@ -76,6 +79,7 @@ export {
   shape,
   shapesEnd,
   size,
+  skipSample,
   spans,
   textAt,
   timestampMs,

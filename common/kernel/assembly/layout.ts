@@ -31,6 +31,8 @@ export const SHAPE_IDENTITY_AT = 40;
 export const SHAPE_ELIDED = 44;
 /** Where their indexes are, four bytes each. */
 export const SHAPE_ELIDED_AT = 48;
+/** Not 0 if a name that is shown has to stand in quotes. */
+export const SHAPE_QUOTED = 52;
 /** The names: the length of each, sixteen bytes for it, then its letters, filled up with zeros to sixteen. */
 export const SHAPE_NAMES = 64;
 

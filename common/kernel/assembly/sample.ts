@@ -20,6 +20,9 @@ export let hasValue: bool = false;
 /** That, unless it is of a summary or histogram. */
 export let value: f64 = 0;
 
+/** Whether it has a field that is not known, and that may change what it says. */
+export let hasUnknown: bool = false;
+
 let maxLabels: u32 = 0;
 
 /** Where labels are to be told, and how many at most. */
@@ -37,6 +40,7 @@ export function readSample(end: usize, valueTag: u32, compound: bool): void {
   longest = 0;
   timestampMs = NaN;
   hasValue = false;
+  hasUnknown = false;
   value = 0;
   const plainValue: u32 = compound ? 0xffffffff : valueTag | 0x090900;
   let at = cursor;
@@ -94,11 +98,14 @@ function readField(end: usize, valueTag: u32, compound: bool): void {
     const stop = readLength(end);
     if (fault !== 0) return;
     if (compound) seek(stop);
-    else readScalar(stop);
+    else readScalar(stop, valueTag);
   } else if (tag === 0x12 || tag === 0x1a || tag === 0x22 || tag === 0x2a || tag === 0x3a) {
     const stop = readLength(end);
     if (fault === 0) seek(stop);
-  } else skipField(tag, end, 7);
+  } else {
+    hasUnknown = true;
+    skipField(tag, end, 7);
+  }
 }
 
 function readLabel(end: usize): void {
@@ -133,11 +140,15 @@ function readLabel(end: usize): void {
   longest = max<usize>(longest, max<usize>(nameEnd - nameAt, valueEnd - valueAt));
 }
 
-function readScalar(end: usize): void {
+function readScalar(end: usize, valueTag: u32): void {
   while (cursor < end) {
     const tag = readTag(end);
     if (fault !== 0) return;
-    if (tag !== 0x09) skipField(tag, end, 1);
+    if (tag !== 0x09) {
+      // A counter has an exemplar and the time of its creation, which change no number.
+      if (valueTag !== 0x1a || (tag !== 0x12 && tag !== 0x1a)) hasUnknown = true;
+      skipField(tag, end, 1);
+    }
     else if (cursor + 8 > end) fail(CUT_DOUBLE, cursor);
     else {
       value = load<f64>(cursor);

@@ -19,6 +19,7 @@ import {
   SHAPE_ELIDED_AT,
   SHAPE_IDENTITY,
   SHAPE_IDENTITY_AT,
+  SHAPE_QUOTED,
   SHAPE_ROOM,
   SHAPE_SEGMENTS,
   SHAPE_SEGMENTS_AT,
@@ -27,6 +28,7 @@ import { writeSmallInteger } from "./number.ts";
 import { cursor, fail, fault, forgive, readLength, readTag, seek, skipField } from "./protobuf.ts";
 import { addSample, clearSlots, layOutTable } from "./sample_table.ts";
 import {
+  hasUnknown,
   hasValue,
   labelCount,
   longest,
@@ -52,6 +54,7 @@ import {
   POINTS,
   TOO_MANY_SERIES,
   TOO_MUCH_TEXT,
+  UNKNOWN_FIELD,
 } from "./status.ts";
 
 /** Room for what a line has besides its name and labels: braces, a number, the line feed, what copies write past it. */
@@ -90,7 +93,9 @@ let nameHash: u64 = 0;
 let valueTag: u32 = 0;
 let compound: bool = false;
 let verdict: u32 = KEEP;
-let latestMs: f64 = 0;
+let quotedName: bool = false;
+/** Whether a name in the lines of the family stands in quotes. */
+export let quoted: bool = false;
 
 // The sample.
 let step: u32 = READ;
@@ -142,11 +147,20 @@ export function openPush(length: usize, identity: usize, end: usize, oldest: f64
 }
 
 /**
- * Starts on a family whose samples stand among the fields from `at` to `end`. Its name is at `name`; its samples have their
- * values under the tag `tag`; each of a compound type is several lines. `what` is 0 to keep all samples, 1 to drop them, 2
- * to ask of each.
+ * Starts on a family whose samples stand among the fields from `at` to `end`. Its name is at `name`, or if it has to stand in
+ * quotes what its lines start with: brace, quotes, comma; its samples have their values under the tag `tag`; each of a
+ * compound type is several lines. `what` is 0 to keep all samples, 1 to drop them, 2 to ask of each.
  */
-export function openFamily(at: usize, end: usize, name: usize, bytes: usize, tag: u32, lines: bool, what: u32): void {
+export function openFamily(
+  at: usize,
+  end: usize,
+  name: usize,
+  bytes: usize,
+  inQuotes: bool,
+  tag: u32,
+  lines: bool,
+  what: u32,
+): void {
   seek(at);
   familyEnd = end;
   nameAt = name;
@@ -155,7 +169,8 @@ export function openFamily(at: usize, end: usize, name: usize, bytes: usize, tag
   valueTag = tag;
   compound = lines;
   verdict = what;
-  latestMs = -Infinity;
+  quotedName = inQuotes;
+  quoted = inQuotes;
   step = READ;
 }
 
@@ -176,6 +191,13 @@ export function drop(): void {
   step = READ;
 }
 
+/** Passes over the sample at hand, of which something was wrong. */
+export function skipSample(): void {
+  out = keyStart;
+  seek(sampleEnd);
+  step = READ;
+}
+
 /** Goes on with the samples of the family, and tells why it stopped. */
 export function readSamples(): i32 {
   forgive();
@@ -192,18 +214,17 @@ export function readSamples(): i32 {
       sampleEnd = readLength(familyEnd);
       if (fault !== 0) return fault;
       sampleAt = cursor;
+      keyStart = out;
       if (++received > maxSeries) return TOO_MANY_SERIES;
       readSample(sampleEnd, valueTag, compound);
       if (fault !== 0) return fault;
       step = CHECK;
-      if (compound) return POINTS;
+      if (compound && hasValue) return POINTS;
     }
     if (step === CHECK) {
-      if (!(timestampMs >= oldestMs && timestampMs <= newestMs && timestampMs >= latestMs)) {
-        return fail(BAD_TIME, sampleAt);
-      }
-      latestMs = timestampMs;
+      if (!(timestampMs >= oldestMs && timestampMs <= newestMs)) return fail(BAD_TIME, sampleAt);
       if (!hasValue) return fail(NO_VALUE, sampleAt);
+      if (hasUnknown) return fail(UNKNOWN_FIELD, sampleAt);
       if (longest > maxLabelBytes && tooLong()) return fault;
       step = WRITE;
     }
@@ -211,10 +232,10 @@ export function readSamples(): i32 {
       shape = findShape();
       if (shape === 0) return LEARN;
       if (!hasIdentity()) return fail(OTHER_IDENTITY, sampleAt);
+      quoted = quoted || load<u32>(shape + SHAPE_QUOTED) !== 0;
       reserve(out + nameLength + 2 * (sampleEnd - sampleAt) + load<u32>(shape + SHAPE_ROOM) + LINE_ROOM);
-      keyStart = out;
-      if (!writeKey()) return fault;
       step = DECIDE;
+      if (!writeKey()) return fault;
       if (compound) return LINES;
       if (verdict === ASK) return CHOOSE;
     }
@@ -282,7 +303,7 @@ function writeKey(): bool {
   let to = out;
   if (!compound) {
     to = copy(nameAt, nameLength, to);
-    store<u8>(to++, 0x7b);
+    if (!quotedName) store<u8>(to++, 0x7b);
   }
   const first = to;
   let segment = <usize> load<u32>(shape + SHAPE_SEGMENTS_AT);
@@ -310,7 +331,7 @@ function writeKey(): bool {
   if (load<u32>(shape + SHAPE_ELIDED) !== 0 && !checkElided(to)) return false;
   if (!compound) {
     // The comma behind the last label becomes the closing brace; braces around nothing go.
-    if (to === first) to--;
+    if (to === first && !quotedName) to--;
     else store<u8>(to - 1, 0x7d);
   }
   keyEnd = to;

@@ -35,7 +35,7 @@ export const CUT_FIELD = 22;
 /** A field has a number that none may have. */
 export const BAD_FIELD_NUMBER = 23;
 
-/** A timestamp is missing, too old, too new, or less than the one before it. */
+/** A timestamp is missing, too old or too new. */
 export const BAD_TIME = 32;
 /** A sample has no value of its family's type. */
 export const NO_VALUE = 33;
@@ -47,11 +47,13 @@ export const LONG_LABEL_VALUE = 35;
 export const NOT_UTF8 = 36;
 /** A label of the token has another value. */
 export const OTHER_IDENTITY = 37;
+/** A sample has a field that is not known, and that may change what it says. */
+export const UNKNOWN_FIELD = 38;
+/** A series passes the limit on labels. */
+export const TOO_MANY_LABELS = 39;
 
 /** The push passes the limit on series. */
 export const TOO_MANY_SERIES = 48;
-/** A series passes the limit on labels. */
-export const TOO_MANY_LABELS = 49;
 /** The push passes the limit on text. */
 export const TOO_MUCH_TEXT = 50;
 /** The hashes of too many series collide. */
