@@ -11,7 +11,7 @@ import type { Logger } from "../../common/log.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import { InvalidPushError } from "../ingest/invalid_push.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
+import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { CapacityError } from "../limits/capacity.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
@@ -117,11 +117,11 @@ function readContentType(header: string | null): PushContentType {
 }
 
 function readContentEncoding(header: string | null): PushContentEncoding {
-  const encoding = (header ?? "identity").trim().toLowerCase();
-  if (encoding === "snappy" || encoding === "gzip" || encoding === "identity") return encoding;
-  if (encoding === "") return "identity";
+  const wanted = (header ?? "").trim().toLowerCase() || "identity";
+  const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
+  if (encoding !== undefined) return encoding;
   throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or none", {
     reason: "encoding",
-    headers: { "accept-encoding": "snappy, gzip, identity" },
+    headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
   });
 }

@@ -11,11 +11,12 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
+import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
-import { type PushStore, type PushVersion, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush } from "./push_encoding.ts";
 import { refusalOf, refusalOfEarly } from "./refusal.ts";
 
@@ -117,7 +118,7 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Shows what is prepared, or reads it back first. */
   show(id: string, version: PushVersion): void {
     const prepared = this.#prepared.get(id);
-    if (prepared !== undefined && isSame(prepared.version, version)) {
+    if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
       this.#wanted.delete(id);
       this.#options.index.show(prepared.entry);
@@ -191,7 +192,7 @@ export class StoreRingHost implements RingHost, Disposable {
     try {
       const push = await store.get(id);
       // Where the store has a newer one, the ring is about to ask for that.
-      if (push?.version !== undefined && isSame(push.version, version)) {
+      if (push?.version !== undefined && compareVersions(push.version, version) === 0) {
         const entry = await committer.prepare(push);
         if (isWanted()) index.show(entry);
         else index.discard(entry);
@@ -218,8 +219,4 @@ export class StoreRingHost implements RingHost, Disposable {
     }, READ_AGAIN_MS);
     this.#timers.add(timer);
   }
-}
-
-function isSame(a: PushVersion, b: PushVersion): boolean {
-  return a.ms === b.ms && a.ingress === b.ingress && a.sequence === b.sequence;
 }
