@@ -20,7 +20,7 @@ import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
 import { LineWriter } from "./line_writer.ts";
 import { PushReader, VALUE_TAG } from "./push_reader.ts";
-import { refusal } from "./refusal.ts";
+import { kernelFault } from "./kernel_fault.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
@@ -244,7 +244,7 @@ export class Ingester {
         const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
         this.#reader.points({ start, end, type: family.type as DistributionType });
       } else if (asked === status.LINES) this.#distribution(family);
-      else throw this.#refusal(asked, family);
+      else throw this.#faultOf(asked, family);
     }
   }
 
@@ -289,20 +289,20 @@ export class Ingester {
       name: encoder.encode(family.name),
       type,
       check: () => {
-        if (out.at > most) throw this.#refusal(status.TOO_MUCH_TEXT, family);
+        if (out.at > most) throw this.#faultOf(status.TOO_MUCH_TEXT, family);
       },
     });
     exports.setOut(out.at);
     exports.setKey(keyStart, keyEnd);
     const fault = exports.keep(lines);
     this.#look();
-    if (fault !== 0) throw this.#refusal(fault, family);
+    if (fault !== 0) throw this.#faultOf(fault, family);
   }
 
   /** What the client is told where the kernel found a fault. */
-  #refusal(fault: number, { type }: Family): Error {
+  #faultOf(fault: number, { type }: Family): Error {
     const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
-    return refusal(fault, { kernel: this.#kernel, rules: this.#rules, push, type });
+    return kernelFault(fault, { kernel: this.#kernel, rules: this.#rules, push, type });
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */

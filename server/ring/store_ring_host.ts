@@ -15,10 +15,10 @@ import { compareVersions, type PushVersion } from "../../ring/protocol/push_vers
 import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
+import { PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush } from "./push_encoding.ts";
-import { refusalOf, refusalOfEarly } from "./refusal.ts";
 
 /** What a {@linkcode StoreRingHost} works with. */
 export interface StoreRingHostOptions {
@@ -82,7 +82,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const push: StoredPush = { ...decodePush(bytes), id, receivedAtMs, version, role };
     const reservation = fresh ? this.#reserve(id, version) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
-      return { ok: false, refused: refusalOfEarly(reservation.retryAfterMs) };
+      return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
     using held = reservation;
     try {
@@ -100,7 +100,7 @@ export class StoreRingHost implements RingHost, Disposable {
       held?.commit();
       return { ok: true };
     } catch (error) {
-      const refused = refusalOf(error);
+      const refused = toMember(error);
       if (refused !== undefined) held?.refuse();
       // What else there is the ring logs, but for the store, which does so itself.
       else if (!(error instanceof StoreUnavailableError)) throw error;
@@ -199,7 +199,7 @@ export class StoreRingHost implements RingHost, Disposable {
       }
       if (isWanted()) this.#wanted.delete(id);
     } catch (error) {
-      const isRefused = refusalOf(error) !== undefined;
+      const isRefused = toMember(error) !== undefined;
       log.warn(
         isRefused ? "Leaves out a stored push that it would not accept today" : "Cannot read a cluster back yet",
         {
