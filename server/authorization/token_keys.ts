@@ -6,6 +6,7 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { warnIfExposed } from "../../common/watched_file.ts";
@@ -109,7 +110,7 @@ async function readKeyFile<Key>(
   try {
     return await read(await Deno.readTextFile(path));
   } catch (cause) {
-    throw new UsageError(`Bad ${option} '${path}': ${(cause as Error).message}`, { cause });
+    throw new UsageError(`Bad ${option} '${path}': ${messageOf(cause)}`, { cause });
   }
 }
 

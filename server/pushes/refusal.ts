@@ -62,8 +62,8 @@ interface Row {
   };
 }
 
-/** How long a client waits where the ring does not say. */
-const RING_RETRY_MS = 1_000;
+/** What passes once the ring has room, or agrees again. */
+const byRing = (words: string): Row => ({ status: 503, counts: false, retryAfterMs: 1_000, words });
 
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
@@ -104,42 +104,12 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     words: "Cannot take the push as it is larger than a server of the ring takes",
   },
   store: { status: 503, counts: false, fault: "store_unavailable" },
-  ring_fenced: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot take the push as this server has lost the others of its ring: try again later",
-  },
-  ring_busy: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot take the push as too many wait for other servers of the ring: try again later",
-  },
-  ring_owner_busy: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot take the push as the server that owns the cluster is busy: try again later",
-  },
-  ring_unreachable: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot reach a server that may keep the push: try again later",
-  },
-  ring_views_differ: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot tell which server owns the cluster, as the ring is changing: try again later",
-  },
-  ring_store: {
-    status: 503,
-    counts: false,
-    retryAfterMs: RING_RETRY_MS,
-    words: "Cannot store the push as the store has failed: try again later",
-  },
+  ring_fenced: byRing("Cannot take the push as this server has lost the others of its ring: try again later"),
+  ring_busy: byRing("Cannot take the push as too many wait for other servers of the ring: try again later"),
+  ring_owner_busy: byRing("Cannot take the push as the server that owns the cluster is busy: try again later"),
+  ring_unreachable: byRing("Cannot reach a server that may keep the push: try again later"),
+  ring_views_differ: byRing("Cannot tell which server owns the cluster, as the ring is changing: try again later"),
+  ring_store: byRing("Cannot store the push as the store has failed: try again later"),
 };
 
 const BY_FAULT = new Map(Object.entries(TABLE).map(([kind, { fault }]) => [fault, kind as RefusalKind]));
