@@ -7,14 +7,21 @@
  * @module
  */
 
-import { LimitError, METRIC_TYPES, type MetricType } from "../../common/exposition/metric_family.ts";
+import {
+  type DistributionType,
+  isDistribution,
+  LimitError,
+  METRIC_TYPES,
+  type MetricType,
+} from "../../common/exposition/metric_family.ts";
+import { BYTES, FAMILY, tagOf, VARINT } from "../../common/exposition/protobuf_fields.ts";
 import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
 import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { BytesMap } from "./bytes_map.ts";
 import { FamilyNames } from "./family_names.ts";
-import { checkPoints, type DistributionType, DistributionWriter, isDistribution } from "./distribution.ts";
+import { checkPoints, DistributionWriter } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
@@ -26,6 +33,9 @@ import { kernelFault } from "./kernel_fault.ts";
 const MAX_IDENTITIES = 16;
 /** What the kernel takes for no limit. */
 const NO_LIMIT = 0xffffffff;
+
+const NAME_TAG = tagOf(FAMILY.name, BYTES), HELP_TAG = tagOf(FAMILY.help, BYTES), TYPE_TAG = tagOf(FAMILY.type, VARINT);
+const METRIC_TAG = tagOf(FAMILY.metric, BYTES), UNIT_TAG = tagOf(FAMILY.unit, BYTES);
 
 /** Names of families that are kept as strings, as most clusters have the same ones. */
 const MAX_NAMES = 10_000;
@@ -183,15 +193,15 @@ export class Ingester {
     while (reader.at < end) {
       const at = reader.at;
       const tag = reader.tag(end);
-      if (tag === 0x22) {
+      if (tag === METRIC_TAG) {
         if (firstMetric < 0) firstMetric = at;
         reader.at = reader.lengthEnd(end);
-      } else if (tag === 0x0a) {
+      } else if (tag === NAME_TAG) {
         nameEnd = reader.lengthEnd(end);
         nameStart = reader.at;
         reader.at = nameEnd;
-      } else if (tag === 0x18) typeNumber = reader.varint(end);
-      else if (tag === 0x12 || tag === 0x2a) reader.at = reader.lengthEnd(end);
+      } else if (tag === TYPE_TAG) typeNumber = reader.varint(end);
+      else if (tag === HELP_TAG || tag === UNIT_TAG) reader.at = reader.lengthEnd(end);
       else reader.skip(tag, { end, known: 5 });
     }
     const name = this.#familyName(nameStart, nameEnd);
