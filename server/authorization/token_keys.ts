@@ -72,6 +72,14 @@ export async function generateSigningKey(): Promise<SigningKey> {
   return { id: await calculateJwkThumbprint(await exportJWK(publicKey)), algorithm: "ES256", publicKey, privateKey };
 }
 
+/** The keys of a server. */
+export interface TokenKeys {
+  /** Signs the tokens that it issues. */
+  readonly signing: SigningKey;
+  /** Verify those that it takes; the signing key is among them. */
+  readonly verifying: readonly VerifyingKey[];
+}
+
 /** Where {@linkcode openTokenKeys} finds the keys. */
 export interface TokenKeyFiles {
   /** The file of `--shared-key`. */
@@ -88,9 +96,7 @@ export interface TokenKeyFiles {
  *
  * @throws {UsageError} if a file cannot be read or holds no usable key.
  */
-export async function openTokenKeys(
-  { sharedKey, verifyKeys, log }: TokenKeyFiles,
-): Promise<{ signing: SigningKey; verifying: readonly VerifyingKey[] }> {
+export async function openTokenKeys({ sharedKey, verifyKeys, log }: TokenKeyFiles): Promise<TokenKeys> {
   if (sharedKey === undefined) {
     log.warn("Signs tokens with a key of its own, as --shared-key is not set: they end with this process", {});
   } else {

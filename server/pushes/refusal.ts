@@ -62,9 +62,6 @@ interface Row {
   };
 }
 
-/** What passes once the ring has room, or agrees again. */
-const byRing = (words: string): Row => ({ status: 503, counts: false, retryAfterMs: 1_000, words });
-
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
     status: 400,
@@ -111,6 +108,11 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
   ring_views_differ: byRing("Cannot tell which server owns the cluster, as the ring is changing: try again later"),
   ring_store: byRing("Cannot store the push as the store has failed: try again later"),
 };
+
+/** The row of what passes once the ring has room, or agrees again. */
+function byRing(words: string): Row {
+  return { status: 503, counts: false, retryAfterMs: 1_000, words };
+}
 
 const BY_FAULT = new Map(Object.entries(TABLE).map(([kind, { fault }]) => [fault, kind as RefusalKind]));
 
