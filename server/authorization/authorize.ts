@@ -5,12 +5,12 @@
  */
 
 import { createHash } from "node:crypto";
+import { addressBlock } from "../../common/http/connection_guard.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import { UsageError } from "../../common/options.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
-import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
+import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
 
 /** What {@linkcode authorizeHandler} works with. */
@@ -75,19 +75,11 @@ interface TokenResponse {
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 500 with a request id that the log explains.
- *
- * @throws {UsageError} if it could never issue a token that is any good.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, revoked, log } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
-  if (expireSeconds < 1) throw new UsageError("Bad --token-expire-seconds: a token must be good for at least a second");
-  for (const [name, value] of requiredLabels) {
-    if (!isLabelValue(value)) {
-      throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);
-    }
-  }
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
 
@@ -98,7 +90,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
         headers: { allow: "POST" },
       });
     }
-    limit(byAddress.take(addressGroup(peer.address), elapsed()));
+    limit(byAddress.take(addressBlock(peer.address), elapsed()));
     const id = await clusterIdOf(request);
     const token = bearerToken(request);
     // The hash, as tokens made up by a hostile client may be long.

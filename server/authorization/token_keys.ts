@@ -6,6 +6,7 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { warnIfExposed } from "../../common/watched_file.ts";
@@ -71,6 +72,14 @@ export async function generateSigningKey(): Promise<SigningKey> {
   return { id: await calculateJwkThumbprint(await exportJWK(publicKey)), algorithm: "ES256", publicKey, privateKey };
 }
 
+/** The keys of a server. */
+export interface TokenKeys {
+  /** Signs the tokens that it issues. */
+  readonly signing: SigningKey;
+  /** Verify those that it takes; the signing key is among them. */
+  readonly verifying: readonly VerifyingKey[];
+}
+
 /** Where {@linkcode openTokenKeys} finds the keys. */
 export interface TokenKeyFiles {
   /** The file of `--shared-key`. */
@@ -87,9 +96,7 @@ export interface TokenKeyFiles {
  *
  * @throws {UsageError} if a file cannot be read or holds no usable key.
  */
-export async function openTokenKeys(
-  { sharedKey, verifyKeys, log }: TokenKeyFiles,
-): Promise<{ signing: SigningKey; verifying: readonly VerifyingKey[] }> {
+export async function openTokenKeys({ sharedKey, verifyKeys, log }: TokenKeyFiles): Promise<TokenKeys> {
   if (sharedKey === undefined) {
     log.warn("Signs tokens with a key of its own, as --shared-key is not set: they end with this process", {});
   } else {
@@ -109,7 +116,7 @@ async function readKeyFile<Key>(
   try {
     return await read(await Deno.readTextFile(path));
   } catch (cause) {
-    throw new UsageError(`Bad ${option} '${path}': ${(cause as Error).message}`, { cause });
+    throw new UsageError(`Bad ${option} '${path}': ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isLabelName, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { escapeLabelValue } from "../../common/exposition/text_format.ts";
 import * as layout from "../../common/kernel/assembly/layout.ts";
@@ -132,9 +133,9 @@ export class LabelShapes {
     let fault: LabelShape["fault"];
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
       const name = text.slice(at, nameEnds[i]);
-      if (text.length !== length || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+      if (text.length !== length || !isLabelName(name)) {
         fault ??= { reason: "label_name", what: "a label has a name outside [a-zA-Z_][a-zA-Z0-9_]*" };
-      } else if (name === "__name__") fault ??= { reason: "label_name", what: "a series has a label __name__" };
+      } else if (name === METRIC_NAME_LABEL) fault ??= { reason: "label_name", what: "a series has a label __name__" };
       else if (indexOf.has(name)) fault ??= { reason: "duplicate_label", what: `a series has the label ${name} twice` };
       indexOf.set(name, i);
     }

@@ -200,18 +200,3 @@ export class PushLimiter {
 export function retryAfterSeconds(waitMs: number): string {
   return String(Math.max(1, Math.ceil(waitMs / 1_000)));
 }
-
-/**
- * The part of an address that its holder cannot change at will: all of IPv4, the first 64 bits of IPv6 (RFC 4291 section
- * 2.5.4), as any host there has 2^64 addresses. An address in the form of neither is returned as it is.
- */
-export function addressGroup(address: string): string {
-  const [plain] = address.split("%", 1);
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
-  if (mapped !== null) return mapped[1];
-  if (!plain.includes(":")) return address;
-  const [head, tail] = plain.split("::", 2).map((half) => half === "" ? [] : half.split(":"));
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
-  const groups = [...head, ...Array<string>(zeros).fill("0"), ...(tail ?? [])];
-  return groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":") + "::/64";
-}

@@ -8,15 +8,11 @@ import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
 import type { Logger } from "../../common/log.ts";
-import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
-import { InvalidPushError } from "../ingest/invalid_push.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
-import { CapacityError } from "../limits/capacity.ts";
+import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { retryAfterSeconds } from "../limits/rate_limit.ts";
-import { StoreUnavailableError } from "../store/push_store.ts";
+import { refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -70,7 +66,11 @@ export function upload(options: UploadOptions): Handler {
       pushes.inc({ result: await stage.accept(push) });
       return new Response(null, { status: 200 });
     } catch (error) {
-      throw refusal(error, { id, log });
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      const { status, reason, message } = refusal;
+      log.info("Refused a push", { cluster: id, status, reason, why: message });
+      throw refusal;
     }
   };
 
@@ -85,27 +85,6 @@ export function upload(options: UploadOptions): Handler {
   };
 }
 
-/** Turns what the stages reject with into what the client is told, and logs it once. */
-function refusal(error: unknown, { id, log }: { id: string; log: Logger }): unknown {
-  const refused = (status: number, reason: string, headers?: Record<string, string>) =>
-    new HttpError(status, (error as Error).message, { reason, headers, cause: error });
-  const later = (reason: string, retryAfterMs: number) =>
-    refused(503, reason, { "retry-after": retryAfterSeconds(retryAfterMs) });
-  const mapped = error instanceof InvalidPushError
-    ? refused(400, error.reason)
-    : error instanceof LimitError
-    ? refused(413, "limit")
-    : error instanceof CapacityError
-    ? later(error.reason, error.retryAfterMs)
-    : error instanceof StoreUnavailableError
-    ? later("store", error.retryAfterMs)
-    : error;
-  if (mapped instanceof HttpError) {
-    log.info("Refused a push", { cluster: id, status: mapped.status, reason: mapped.reason, why: mapped.message });
-  }
-  return mapped;
-}
-
 /** Anything but delimited metric families is taken for the text format, as the programs in the field do. */
 function readContentType(header: string | null): PushContentType {
   const [type, ...rest] = (header ?? "").toLowerCase().split(";").map((part) => part.trim());
@@ -117,11 +96,11 @@ function readContentType(header: string | null): PushContentType {
 }
 
 function readContentEncoding(header: string | null): PushContentEncoding {
-  const encoding = (header ?? "identity").trim().toLowerCase();
-  if (encoding === "snappy" || encoding === "gzip" || encoding === "identity") return encoding;
-  if (encoding === "") return "identity";
+  const wanted = (header ?? "").trim().toLowerCase() || "identity";
+  const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
+  if (encoding !== undefined) return encoding;
   throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or none", {
     reason: "encoding",
-    headers: { "accept-encoding": "snappy, gzip, identity" },
+    headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
   });
 }

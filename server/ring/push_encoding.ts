@@ -8,20 +8,15 @@
  * @module
  */
 
-import type { RawPush } from "../ingest/renderer.ts";
-
-/** What is in an envelope. */
-export type PushContent = Pick<RawPush, "contentType" | "contentEncoding" | "labels" | "body">;
+import { PUSH_CONTENT_ENCODINGS, PUSH_CONTENT_TYPES, type PushContent } from "../ingest/push_content.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const TYPES: readonly string[] = ["protobuf", "text"] satisfies RawPush["contentType"][];
-const ENCODINGS: readonly string[] = ["snappy", "gzip", "identity"] satisfies RawPush["contentEncoding"][];
 
-/** The most bytes that an envelope has beside the body: labels of a token take 4 KiB at most. */
+/** The most bytes that an encoded push has beside the body: labels of a token take 4 KiB at most. */
 export const MAX_HEADER_BYTES = 8_192;
 
-/** Puts a push into an envelope. */
+/** Encodes a push. */
 export function encodePush({ contentType, contentEncoding, labels, body }: PushContent): Uint8Array {
   const header = encoder.encode(JSON.stringify({ type: contentType, encoding: contentEncoding, labels: [...labels] }));
   const bytes = new Uint8Array(2 + header.length + body.length);
@@ -32,20 +27,22 @@ export function encodePush({ contentType, contentEncoding, labels, body }: PushC
 }
 
 /**
- * Opens an envelope. The body is a part of its bytes.
+ * Decodes a push. Its body is a part of the bytes.
  *
- * @throws {SyntaxError} if it is malformed, which that of a member never is.
+ * @throws {SyntaxError} if they are malformed, which those of a member never are.
  */
 export function decodePush(bytes: Uint8Array): PushContent {
   const bodyAt = bytes.length < 2 ? Infinity : 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
-  if (bodyAt > bytes.length) throw new SyntaxError("Cannot open a push of the ring: it is cut short");
+  if (bodyAt > bytes.length) throw new SyntaxError("Cannot decode a push of the ring: it is cut short");
   const { type, encoding, labels } = parse(bytes.subarray(2, bodyAt));
-  if (!TYPES.includes(type as string) || !ENCODINGS.includes(encoding as string) || !isPairs(labels)) {
-    throw new SyntaxError("Cannot open a push of the ring: its header lacks a field");
+  const contentType = PUSH_CONTENT_TYPES.find((known) => known === type);
+  const contentEncoding = PUSH_CONTENT_ENCODINGS.find((known) => known === encoding);
+  if (contentType === undefined || contentEncoding === undefined || !isPairs(labels)) {
+    throw new SyntaxError("Cannot decode a push of the ring: its header lacks a field");
   }
   return {
-    contentType: type as PushContent["contentType"],
-    contentEncoding: encoding as PushContent["contentEncoding"],
+    contentType,
+    contentEncoding,
     labels: new Map(labels),
     body: bytes.subarray(bodyAt),
   };
@@ -55,7 +52,7 @@ function parse(header: Uint8Array): Record<string, unknown> {
   try {
     return JSON.parse(decoder.decode(header)) ?? {};
   } catch (cause) {
-    throw new SyntaxError("Cannot open a push of the ring: its header is not JSON", { cause });
+    throw new SyntaxError("Cannot decode a push of the ring: its header is not JSON", { cause });
   }
 }
 

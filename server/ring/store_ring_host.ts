@@ -11,13 +11,14 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
+import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
+import { PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
-import { type PushStore, type PushVersion, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush } from "./push_encoding.ts";
-import { refusalOf, refusalOfEarly } from "./refusal.ts";
 
 /** What a {@linkcode StoreRingHost} works with. */
 export interface StoreRingHostOptions {
@@ -81,7 +82,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const push: StoredPush = { ...decodePush(bytes), id, receivedAtMs, version, role };
     const reservation = fresh ? this.#reserve(id, version) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
-      return { ok: false, refused: refusalOfEarly(reservation.retryAfterMs) };
+      return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
     using held = reservation;
     try {
@@ -99,7 +100,7 @@ export class StoreRingHost implements RingHost, Disposable {
       held?.commit();
       return { ok: true };
     } catch (error) {
-      const refused = refusalOf(error);
+      const refused = toMember(error);
       if (refused !== undefined) held?.refuse();
       // What else there is the ring logs, but for the store, which does so itself.
       else if (!(error instanceof StoreUnavailableError)) throw error;
@@ -117,7 +118,7 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Shows what is prepared, or reads it back first. */
   show(id: string, version: PushVersion): void {
     const prepared = this.#prepared.get(id);
-    if (prepared !== undefined && isSame(prepared.version, version)) {
+    if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
       this.#wanted.delete(id);
       this.#options.index.show(prepared.entry);
@@ -191,14 +192,14 @@ export class StoreRingHost implements RingHost, Disposable {
     try {
       const push = await store.get(id);
       // Where the store has a newer one, the ring is about to ask for that.
-      if (push?.version !== undefined && isSame(push.version, version)) {
+      if (push?.version !== undefined && compareVersions(push.version, version) === 0) {
         const entry = await committer.prepare(push);
         if (isWanted()) index.show(entry);
         else index.discard(entry);
       }
       if (isWanted()) this.#wanted.delete(id);
     } catch (error) {
-      const isRefused = refusalOf(error) !== undefined;
+      const isRefused = toMember(error) !== undefined;
       log.warn(
         isRefused ? "Leaves out a stored push that it would not accept today" : "Cannot read a cluster back yet",
         {
@@ -218,8 +219,4 @@ export class StoreRingHost implements RingHost, Disposable {
     }, READ_AGAIN_MS);
     this.#timers.add(timer);
   }
-}
-
-function isSame(a: PushVersion, b: PushVersion): boolean {
-  return a.ms === b.ms && a.ingress === b.ingress && a.sequence === b.sequence;
 }

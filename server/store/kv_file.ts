@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { inspect } from "./inspect.ts";
@@ -116,10 +117,6 @@ async function lock(dir: string): Promise<Disposable> {
 
 function isGarbled(error: unknown): boolean {
   return reasonOf(error) === "garbled";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function refusal(dir: string, error: unknown): UsageError {

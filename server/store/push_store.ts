@@ -19,7 +19,7 @@ import { readEntries, readGenerations, readPushOf } from "./read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./unavailable.ts";
 
 export type { StoreHealth } from "./commit_queue.ts";
-export type { PushVersion, StoredPush } from "./layout.ts";
+export type { StoredPush } from "./layout.ts";
 export type { StoreSizes } from "./metrics.ts";
 export { StoreUnavailableError } from "./unavailable.ts";
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
+
 /** Why the store cannot write: a label of its failure counter. */
 export type FailureReason = "full" | "io" | "locked" | "garbled" | "busy" | "stalled" | "closed" | "other";
 
@@ -81,6 +83,6 @@ export class StoreUnavailableError extends Error {
 
 /** Tells the reason of an error that Deno KV threw. */
 export function reasonOf(error: unknown): FailureReason {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return FAILURES.find(({ pattern }) => pattern?.test(message))?.reason ?? "other";
 }

@@ -6,8 +6,8 @@ import { HttpError } from "../../../common/http/http.ts";
 import type { Outcome } from "../../../ring/protocol/effects.ts";
 import { decodePush } from "../../../server/ring/push_encoding.ts";
 import { Forward } from "../../../server/ring/forward.ts";
-import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
 import type { Push } from "../../../server/pushes/push.ts";
+import { PushRefusal } from "../../../server/pushes/refusal.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -71,7 +71,12 @@ Deno.test("Forward tells the client what the owner found wrong", async () => {
   const { forward } = forwardTo({ result: "rejected", reason: "refused", refused });
   await assert.rejects(
     forward.accept(PUSH),
-    (error) => error instanceof InvalidPushError && error.reason === "identity" && error.message === refused.detail,
+    (error) => {
+      assert.ok(error instanceof PushRefusal);
+      const { kind, status, reason, message } = error;
+      assert.deepEqual([kind, status, reason, message], ["invalid", 400, "identity", refused.detail]);
+      return true;
+    },
   );
 });
 
