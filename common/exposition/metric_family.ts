@@ -7,21 +7,25 @@
 // path works on the encoded bytes and never builds these.
 
 /** The types of a family that Telemeter carries, by their number in `io.prometheus.client.MetricType`. */
-export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogram"] as const;
+export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogram", "gauge_histogram"] as const;
 
 /** The type of a family. */
 export type MetricType = (typeof METRIC_TYPES)[number];
 
 /** The types whose samples are several lines of text each. */
-export type DistributionType = "histogram" | "summary";
+export type DistributionType = "histogram" | "gauge_histogram" | "summary";
 
 /** Whether the samples of a type are several lines of text each. */
 export function isDistribution(type: MetricType): type is DistributionType {
-  return type === "histogram" || type === "summary";
+  return type === "histogram" || type === "gauge_histogram" || type === "summary";
 }
 
 /** The label that tells the points of a sample apart, which is the type's own. */
-export const POINT_LABEL: Readonly<Record<DistributionType, string>> = { histogram: "le", summary: "quantile" };
+export const POINT_LABEL: Readonly<Record<DistributionType, string>> = {
+  histogram: "le",
+  gauge_histogram: "le",
+  summary: "quantile",
+};
 
 /** What the names of lines end with that are a part of a sample. */
 export const SUFFIX = { bucket: "_bucket", count: "_count", sum: "_sum" } as const;
@@ -33,6 +37,7 @@ export const LINE_SUFFIXES: Readonly<Record<MetricType, readonly string[]>> = {
   untyped: [""],
   summary: ["", SUFFIX.count, SUFFIX.sum],
   histogram: [SUFFIX.bucket, SUFFIX.count, SUFFIX.sum],
+  gauge_histogram: [SUFFIX.bucket, SUFFIX.count, SUFFIX.sum],
 };
 
 /** One label; names are unique within a sample. */

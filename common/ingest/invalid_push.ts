@@ -5,18 +5,7 @@
  */
 
 /** Reasons, which are the values of a metric's label. */
-export type InvalidReason =
-  | "malformed"
-  | "empty"
-  | "family_name"
-  | "family_type"
-  | "family_collision"
-  | "label_name"
-  | "label_value"
-  | "duplicate_label"
-  | "identity"
-  | "value"
-  | "timestamp";
+export type InvalidReason = "malformed" | "empty" | "identity";
 
 /** A push that is not what it must be. The message says what is wrong and where. */
 export class InvalidPushError extends Error {

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { isLabelName, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
-import { LimitError } from "../../common/exposition/metric_family.ts";
-import { escapeLabelValue } from "../../common/exposition/text_format.ts";
-import * as layout from "../../common/kernel/assembly/layout.ts";
-import type { Kernel } from "../../common/kernel/kernel.ts";
+import { isLabelName, METRIC_NAME_LABEL } from "../exposition/label_name.ts";
+import { LimitError } from "../exposition/metric_family.ts";
+import { escapeLabelValue } from "../exposition/text_format.ts";
+import * as layout from "../kernel/assembly/layout.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 
 /** Labels of a sample as places in the kernel's memory: name start, name end, value start, value end, and so on. */
 export type LabelSpans = Int32Array;
@@ -39,8 +39,10 @@ export interface LabelShape {
   readonly identity: readonly number[];
   /** The index of a label by name. */
   readonly indexOf: ReadonlyMap<string, number>;
-  /** What is wrong with the names, if anything: a sentence fragment. */
-  readonly fault?: { readonly reason: "label_name" | "duplicate_label" | "identity"; readonly what: string };
+  /** Whether a name that is shown has to stand in quotes. */
+  readonly quoted: boolean;
+  /** What is wrong with the names, if anything; `identity` is worse than any rule, since who pushes it may mean harm. */
+  readonly fault?: { readonly rule: "label_name" | "duplicate_label" | "identity"; readonly what: string };
 }
 
 /** What the server does to labels, besides checking them. */
@@ -76,6 +78,7 @@ const LABEL_ROOM = 8;
 const encoder = new TextEncoder();
 // A byte order mark is no part of any name, and not to be passed over.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Memory that the kernel needs for shapes of so many labels. */
 export function shapeMemory({ maxLabels, maxLabelBytes }: { maxLabels: number; maxLabelBytes: number }): number {
@@ -97,7 +100,7 @@ export class LabelShapes {
     // What is the same on every series: labels that are set, and those that are shown empty where a series lacks them.
     this.#constants = new Map(Array.from(new Set([...set.keys(), ...always]), (name) => {
       const value = elide.has(name) ? "" : set.get(name) ?? "";
-      const head = value === "" && !always.has(name) ? "" : `${name}="${escapeLabelValue(value)}",`;
+      const head = value === "" && !always.has(name) ? "" : `${labelHead(name)}${escapeLabelValue(value)}",`;
       return [name, { head, bytes: encoder.encode(head).length }];
     }));
   }
@@ -132,18 +135,27 @@ export class LabelShapes {
     const indexOf = new Map<string, number>();
     let fault: LabelShape["fault"];
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
-      const name = text.slice(at, nameEnds[i]);
-      if (text.length !== length || !isLabelName(name)) {
-        fault ??= { reason: "label_name", what: "a label has a name outside [a-zA-Z_][a-zA-Z0-9_]*" };
-      } else if (name === METRIC_NAME_LABEL) fault ??= { reason: "label_name", what: "a series has a label __name__" };
-      else if (indexOf.has(name)) fault ??= { reason: "duplicate_label", what: `a series has the label ${name} twice` };
+      const name = text.length === length ? text.slice(at, nameEnds[i]) : nameOf(names.subarray(at, nameEnds[i]));
+      if (name === undefined || name === "") {
+        fault ??= { rule: "label_name", what: name === "" ? "a label has no name" : "the name of a label is not UTF-8" };
+        continue;
+      }
+      if (name === METRIC_NAME_LABEL) fault ??= { rule: "label_name", what: `the label ${name} is reserved` };
+      else if (indexOf.has(name)) {
+        // A series that names two clusters speaks for one that is not its own.
+        fault = this.#identityNames.includes(name)
+          ? { rule: "identity", what: `a series has the label ${name} of the token twice` }
+          : fault ?? { rule: "duplicate_label", what: `the series has the label ${name} twice` };
+      }
       indexOf.set(name, i);
     }
     for (const name of this.#identityNames) {
-      if (!indexOf.has(name)) fault ??= { reason: "identity", what: `a series lacks the label ${name} of the token` };
+      if (!indexOf.has(name)) fault = { rule: "identity", what: `a series lacks the label ${name} of the token` };
     }
+    const segments = fault === undefined ? this.#segments(indexOf) : [];
     return {
-      segments: fault === undefined ? this.#segments(indexOf) : [],
+      segments,
+      quoted: segments.some(({ head }) => head.startsWith('"')),
       elided: this.#elided(indexOf),
       identity: this.#identityNames.map((name) => indexOf.get(name) ?? -1),
       indexOf,
@@ -173,14 +185,27 @@ export class LabelShapes {
       const source = set.has(name) || elide.has(name) ? undefined : indexOf.get(name);
       const shown = always.has(name);
       if (source === undefined) return { ...this.#constants.get(name)!, source: -1, always: shown };
-      // The name is ASCII, or the shape would have a fault.
-      return { head: `${name}="`, bytes: name.length + 2, source, always: shown };
+      const head = labelHead(name);
+      return { head, bytes: encoder.encode(head).length, source, always: shown };
     });
   }
 }
 
+/** What a label starts with: its name, in quotes if that is outside the classic charset, and the quote before its value. */
+function labelHead(name: string): string {
+  return isLabelName(name) ? `${name}="` : `"${escapeLabelValue(name)}"="`;
+}
+
+function nameOf(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Has the kernel take up a shape without fault for the sample that it is at, and returns the number that it gives it. */
-export function teach(kernel: Kernel, { segments, identity, elided }: LabelShape): number {
+export function teach(kernel: Kernel, { segments, identity, elided, quoted }: LabelShape): number {
   let size = layout.SEGMENT_BYTES * segments.length + aligned(4 * identity.length) + aligned(4 * elided.length);
   let room = LABEL_ROOM * segments.length;
   for (const { bytes, source } of segments) {
@@ -213,6 +238,7 @@ export function teach(kernel: Kernel, { segments, identity, elided }: LabelShape
   view.setUint32(shape + layout.SHAPE_IDENTITY_AT, identityAt, true);
   view.setUint32(shape + layout.SHAPE_ELIDED, elided.length, true);
   view.setUint32(shape + layout.SHAPE_ELIDED_AT, elidedAt, true);
+  view.setUint32(shape + layout.SHAPE_QUOTED, Number(quoted), true);
   return view.getUint32(shape + layout.SHAPE_ID, true);
 }
 

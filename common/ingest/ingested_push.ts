@@ -4,15 +4,16 @@
  * @module
  */
 
-import type { MetricType, ParseLimits } from "../../common/exposition/metric_family.ts";
+import type { MetricType, ParseLimits } from "../exposition/metric_family.ts";
 import type { AllowList } from "./allow_list.ts";
 import type { LabelRules } from "./label_shape.ts";
+import type { LeftOut } from "./sample_rules.ts";
 
-/** What the server demands of a push and does to it. */
+/** What is demanded of a push and done to it. */
 export interface IngestRules extends LabelRules {
   /** Without one, everything is allowed. */
   readonly allow?: AllowList;
-  /** The most families, series and labels of a push. */
+  /** The most families and series of a push, and labels of a series. */
   readonly limits: ParseLimits;
   /** The most bytes of text that one push may become. */
   readonly maxTextBytes: number;
@@ -22,6 +23,18 @@ export interface IngestRules extends LabelRules {
   readonly maxAgeMs: number;
   /** How far a timestamp may be ahead of our clock, in milliseconds. */
   readonly maxAheadMs: number;
+}
+
+/** A native histogram of a block, which text cannot say whole. */
+export interface NativeSample {
+  /** Where its lines start in the text: its `+Inf` bucket, sum and count, and the classic buckets that it has. */
+  readonly start: number;
+  /** Where they end. */
+  readonly end: number;
+  /** Where its field `metric` of `MetricFamily` starts among the natives of the push. */
+  readonly nativeStart: number;
+  /** Where that ends. */
+  readonly nativeEnd: number;
 }
 
 /** The lines of one family of a push, by ascending timestamp. */
@@ -38,9 +51,15 @@ export interface Block {
   readonly firstRun: number;
   /** The run behind its last. */
   readonly endRun: number;
+  /** Whether a name in its lines stands in quotes, as it is outside the classic charset. */
+  readonly quoted: boolean;
+  /** Its native histograms, in the order of their lines. */
+  readonly natives: readonly NativeSample[];
+  /** Whether the lines of its native histograms are those of other families of the push, which say them in full. */
+  readonly hidesNatives: boolean;
 }
 
-/** What a push became. Text and runs are views that hold until the next push is ingested: copy what is kept. */
+/** What a push became. Text, runs and natives are views that hold until the next push is ingested: copy what is kept. */
 export interface IngestedPush {
   /** All lines, without timestamps, block after block. */
   readonly text: Uint8Array;
@@ -48,6 +67,8 @@ export interface IngestedPush {
   readonly blocks: readonly Block[];
   /** Pairs `[milliseconds after baseMs, end in the text]`: neighbouring lines of one timestamp are one run. */
   readonly runs: Uint32Array;
+  /** Native histograms, each a field `metric` of `MetricFamily` without its timestamp. */
+  readonly natives: Uint8Array;
   /** The oldest that a sample of the push could be, in milliseconds since the epoch. */
   readonly baseMs: number;
   /** Lines, which is what Prometheus counts as series. */
@@ -58,4 +79,6 @@ export interface IngestedPush {
   readonly dropped: number;
   /** Samples that another one of the same series, further on, replaced. */
   readonly duplicates: number;
+  /** Samples that were left out as they break a rule. */
+  readonly leftOut: LeftOut;
 }

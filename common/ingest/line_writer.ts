@@ -5,8 +5,8 @@
  * @module
  */
 
-import { formatValue } from "../../common/exposition/text_format.ts";
-import type { Kernel } from "../../common/kernel/kernel.ts";
+import { formatBound, formatValue } from "../exposition/text_format.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 
 /** Room for what a line has besides its name and labels: braces, a number, the line feed. */
 export const LINE_ROOM = 64;
@@ -35,11 +35,6 @@ export class LineWriter {
     this.at += bytes.length;
   }
 
-  /** Appends the brace that opens the labels. */
-  openLabels() {
-    this.#kernel.bytes[this.at++] = OPEN;
-  }
-
   /** Appends what ends a label: a quote, and the comma before the next one. */
   endLabel() {
     this.#kernel.bytes[this.at++] = QUOTE;
@@ -59,9 +54,17 @@ export class LineWriter {
     this.#kernel.bytes[this.at++] = LINE_FEED;
   }
 
+  /** Appends a bound or a quantile as Go writes it, since matchers depend on the text. Room for 32 bytes must be reserved. */
+  bound(value: number) {
+    this.#text(formatBound(value));
+  }
+
   /** Appends a number as Go and Prometheus read it. Room for 32 bytes must be reserved. */
   number(value: number) {
-    const text = formatValue(value);
+    this.#text(formatValue(value));
+  }
+
+  #text(text: string) {
     const { bytes } = this.#kernel;
     for (let i = 0; i < text.length; i++) bytes[this.at++] = text.charCodeAt(i);
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LimitError, type MetricType, type ParseLimits } from "../../common/exposition/metric_family.ts";
+import { type DistributionType, LimitError, type MetricType, type ParseLimits } from "../exposition/metric_family.ts";
 import {
   BUCKET,
   BYTES,
@@ -16,7 +16,7 @@ import {
   tagOf,
   VALUE,
   VARINT,
-} from "../../common/exposition/protobuf_fields.ts";
+} from "../exposition/protobuf_fields.ts";
 import { invalid, type InvalidPushError } from "./invalid_push.ts";
 
 /** What stands before the value of a sample, by the family's type. */
@@ -26,7 +26,12 @@ export const VALUE_TAG: Readonly<Record<MetricType, number>> = {
   summary: tagOf(VALUE.summary, BYTES),
   untyped: tagOf(VALUE.untyped, BYTES),
   histogram: tagOf(VALUE.histogram, BYTES),
+  gauge_histogram: tagOf(VALUE.gauge_histogram, BYTES),
 };
+
+/** The last field that is known of a message; those that are not read here change no number, or are read elsewhere. */
+const LAST_FIELD: Readonly<Record<DistributionType, number>> = { summary: 4, histogram: 16, gauge_histogram: 16 };
+const LAST_BUCKET_FIELD = 4;
 
 const COUNT_TAG = tagOf(DISTRIBUTION.count, VARINT);
 const SUM_TAG = tagOf(DISTRIBUTION.sum, FIXED64);
@@ -55,6 +60,10 @@ export class PushReader {
   values = new Float64Array(64);
   /** How many points there are. */
   pointCount = 0;
+  /** Whether that is all that the sample says; else it is a histogram with native buckets or counts that are floats. */
+  isPlain = true;
+  /** Whether it has a field that is not known. */
+  hasUnknown = false;
 
   readonly #maxSeries: number;
 
@@ -139,12 +148,14 @@ export class PushReader {
   }
 
   /** Reads what a summary or histogram from `start` to `end` counts, all of whose fields the kernel has read. */
-  points({ start, end, type }: { start: number; end: number; type: "summary" | "histogram" }) {
+  points({ start, end, type }: { start: number; end: number; type: DistributionType }) {
     const { at } = this;
     this.count =
       this.sum =
       this.pointCount =
         0;
+    this.isPlain = true;
+    this.hasUnknown = false;
     this.at = start;
     while (this.at < end) {
       const tag = this.tag(end);
@@ -154,17 +165,23 @@ export class PushReader {
     this.at = at;
   }
 
-  #distribution(end: number, type: "summary" | "histogram") {
+  #distribution(end: number, type: DistributionType) {
     while (this.at < end) {
       const tag = this.tag(end);
       if (tag === COUNT_TAG) this.count = this.varint(end);
       else if (tag === SUM_TAG) this.sum = this.double(end);
       else if (tag === POINT_TAG) this.#point(this.lengthEnd(end), type);
-      else this.skip(tag, { end, known: 3 });
+      else {
+        const field = Math.floor(tag / 8);
+        // When it began to count, and exemplars, change no number.
+        if (field > LAST_FIELD[type]) this.hasUnknown = true;
+        else if (type !== "summary") this.isPlain = false;
+        this.skip(tag, { end, known: 3 });
+      }
     }
   }
 
-  #point(end: number, type: "summary" | "histogram") {
+  #point(end: number, type: DistributionType) {
     if (this.pointCount === this.#maxSeries) {
       throw new LimitError(`Cannot take a push of more than ${this.#maxSeries} series`);
     }
@@ -173,9 +190,14 @@ export class PushReader {
       const tag = this.tag(end);
       if (type === "summary" && tag === QUANTILE_TAG) key = this.double(end);
       else if (type === "summary" && tag === QUANTILE_VALUE_TAG) value = this.double(end);
-      else if (type === "histogram" && tag === BUCKET_COUNT_TAG) value = this.varint(end);
-      else if (type === "histogram" && tag === BUCKET_BOUND_TAG) key = this.double(end);
-      else this.skip(tag, { end, known: 2 });
+      else if (type !== "summary" && tag === BUCKET_COUNT_TAG) value = this.varint(end);
+      else if (type !== "summary" && tag === BUCKET_BOUND_TAG) key = this.double(end);
+      else {
+        const field = Math.floor(tag / 8);
+        if (type === "summary" || field > LAST_BUCKET_FIELD) this.hasUnknown = true;
+        else this.isPlain = false;
+        this.skip(tag, { end, known: 2 });
+      }
     }
     if (this.pointCount === this.keys.length) {
       const longer = (column: Float64Array) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Matcher, Selector } from "../../common/exposition/selector.ts";
+import type { Matcher, Selector } from "../exposition/selector.ts";
 import { BytesMap, equals } from "./bytes_map.ts";
 import type { LabelShape, LabelSpans } from "./label_shape.ts";
 

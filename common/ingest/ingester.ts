@@ -1,0 +1,566 @@
+/**
+ * Ingests a push: one pass over its bytes that checks every series, keeps those on the allow-list, sets and elides labels,
+ * and writes the lines that `/federate` will show.
+ *
+ * Rules for the push as a whole, which is refused where it breaks one, and rules for each sample ({@linkcode
+ * import("./sample_rules.ts").SAMPLE_RULES}), which alone is left out, are those of openshift/telemeter, and stricter where
+ * that can be fooled.
+ *
+ * @module
+ */
+
+import {
+  type DistributionType,
+  type HistogramValue,
+  isDistribution,
+  type Label,
+  LimitError,
+  type Metric,
+  METRIC_TYPES,
+  type MetricType,
+  POINT_LABEL,
+} from "../exposition/metric_family.ts";
+import { isMetricName } from "../exposition/metric_name.ts";
+import { decodeMetric, encodeMetric } from "../exposition/protobuf.ts";
+import { parseText } from "../exposition/text_format.ts";
+import { BYTES, FAMILY, tagOf, VARINT } from "../exposition/protobuf_fields.ts";
+import { SHAPE_ID } from "../kernel/assembly/layout.ts";
+import * as status from "../kernel/assembly/status.ts";
+import { Kernel } from "../kernel/kernel.ts";
+import { allows, type FamilyVerdict } from "./allow_list.ts";
+import { BytesMap } from "./bytes_map.ts";
+import { FamilyNames } from "./family_names.ts";
+import { DistributionWriter, faultOfPoints, lineHeads, type Points } from "./distribution.ts";
+import type { Block, IngestedPush, IngestRules, NativeSample } from "./ingested_push.ts";
+import { invalid } from "./invalid_push.ts";
+import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
+import { LineWriter } from "./line_writer.ts";
+import { PushReader, VALUE_TAG } from "./push_reader.ts";
+import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
+import { lineHead } from "./line_head.ts";
+import { faultOfNative } from "./native_histogram.ts";
+import { type RuleCount, SAMPLE_RULES, type SampleFault, type SampleRule } from "./sample_rules.ts";
+
+/** Sets of token label names whose shapes are kept apart. In practice there is one. */
+const MAX_IDENTITIES = 16;
+/** What the kernel takes for no limit. */
+const NO_LIMIT = 0xffffffff;
+
+const NAME_TAG = tagOf(FAMILY.name, BYTES), HELP_TAG = tagOf(FAMILY.help, BYTES), TYPE_TAG = tagOf(FAMILY.type, VARINT);
+const METRIC_TAG = tagOf(FAMILY.metric, BYTES), UNIT_TAG = tagOf(FAMILY.unit, BYTES);
+
+/** Names of families that are kept as strings, as most clusters have the same ones. */
+const MAX_NAMES = 10_000;
+
+const encoder = new TextEncoder();
+// A byte order mark is a part of a name like any other character.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const tolerant = new TextDecoder();
+
+/** How much people are told of a series that is left out: labels, and letters of each name and value and of all. */
+const MAX_TOLD_LABELS = 16, MAX_TOLD_BYTES = 200;
+/** The longest head of a line, in bytes, when no byte of it is escaped. */
+const MAX_HEAD_BYTES = 65_536;
+const NOTHING = new Uint8Array(), NO_NATIVES: readonly NativeSample[] = [];
+
+/** The family at hand. */
+interface Family {
+  readonly name: string;
+  readonly type: MetricType;
+  readonly verdict: FamilyVerdict;
+  /** Whether other families have left it the names of its lines. */
+  readonly isFree: boolean;
+  /** Counts samples: what the kernel had received before its first. */
+  readonly receivedBefore: number;
+}
+
+/** A family whose samples are read. */
+interface ReadFamily {
+  readonly name: string;
+  readonly type: MetricType;
+  /** The sample in the table behind its last. */
+  readonly endSample: number;
+  readonly quoted: boolean;
+}
+
+/** What is wrong with a family as a whole, none of whose samples can be taken. */
+class BrokenFamily {
+  constructor(readonly rule: SampleRule, readonly what: string) {}
+}
+
+/** How a push is ingested. */
+export interface IngestOptions {
+  /** The labels of the token, which every series must carry. */
+  readonly identity: ReadonlyMap<string, string>;
+  /** The clock by which timestamps are judged, in milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** Hears of each sample that is left out, in order. */
+  readonly onFault?: (fault: SampleFault) => void;
+}
+
+/**
+ * Ingests pushes one after the other, in the memory of a kernel. The kernel goes through the samples, and asks for what it
+ * does not know.
+ */
+export class Ingester {
+  readonly #rules: IngestRules;
+  readonly #kernel: Kernel;
+  readonly #reader: PushReader;
+  readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
+  /** By the kernel's number. */
+  readonly #shapes: LabelShape[] = [];
+  readonly #names = new BytesMap<string>(MAX_NAMES);
+  readonly #out: LineWriter;
+  readonly #distributions: DistributionWriter;
+  /** Where the head of a family's lines stands, if its name has to stand in quotes. */
+  readonly #headAt: number;
+  #tokenCount = 0;
+  #spans: LabelSpans;
+  #runs = new Uint32Array(4_096);
+
+  // The push at hand.
+  #newShapes!: LabelShapes;
+  #start = 0;
+  #length = 0;
+  #oldestMs = 0;
+  #newestMs = 0;
+  #familyCount = 0;
+  #familyNames!: FamilyNames;
+  #onFault: IngestOptions["onFault"];
+  #leftOut!: Map<SampleRule, RuleCount>;
+  /** Samples of families that were left out as a whole, which the kernel has not seen. */
+  #brokenFamilySamples = 0;
+  /** Native histograms by their sample in the table, each encoded to be carried on. */
+  readonly #natives = new Map<number, Uint8Array>();
+  #nativeBytes = 0;
+
+  /** Ingests by rules that do not change, in the free memory of a kernel. */
+  constructor(rules: IngestRules, kernel: Kernel = new Kernel()) {
+    this.#rules = rules;
+    this.#kernel = kernel;
+    this.#reader = new PushReader(rules.limits);
+    this.#out = new LineWriter(kernel);
+    this.#distributions = new DistributionWriter(this.#out);
+    const { limits: { maxLabels, maxSeries }, maxLabelBytes, maxTextBytes } = rules;
+    kernel.freeFrom = kernel.exports.configure(
+      kernel.freeFrom,
+      maxLabels,
+      Math.min(maxSeries, NO_LIMIT),
+      Math.min(maxLabelBytes, NO_LIMIT),
+      Math.min(maxTextBytes, NO_LIMIT),
+      shapeMemory({ maxLabels, maxLabelBytes }),
+    );
+    this.#headAt = kernel.freeFrom;
+    // A name of the greatest length, each of whose bytes is escaped, and what stands about it.
+    kernel.freeFrom += 2 * Math.min(rules.maxNameBytes, MAX_HEAD_BYTES) + 64;
+    this.#spans = this.#spansNow();
+  }
+
+  /**
+   * Ingests delimited families. Samples that break a rule are left out, and counted.
+   *
+   * @throws {import("./invalid_push.ts").InvalidPushError} if the push must be refused.
+   * @throws {LimitError} if it passes a limit.
+   */
+  ingest(bytes: Uint8Array, options: IngestOptions): IngestedPush {
+    if (bytes.length === 0) throw invalid("empty", "it holds no family", 0);
+    this.#open(bytes, options);
+    const { limits } = this.#rules;
+    const reader = this.#reader;
+    reader.at = 0;
+    const families: ReadFamily[] = [];
+    for (this.#familyCount = 0; reader.at < this.#length; this.#familyCount++) {
+      if (this.#familyCount === limits.maxFamilies) {
+        throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
+      }
+      const end = reader.lengthEnd(this.#length);
+      const before = this.#kernel.exports.size.value;
+      const family = this.#family(end);
+      reader.at = end;
+      const endSample = this.#kernel.exports.size.value;
+      if (family === undefined || endSample === before) continue;
+      families.push({ ...family, endSample, quoted: this.#kernel.exports.quoted.value !== 0 });
+    }
+    return this.#finish(families);
+  }
+
+  /** Puts the push into the kernel's memory, if it is not there, and behind it the values of the token's labels. */
+  #open(bytes: Uint8Array, { identity, nowMs, onFault }: IngestOptions) {
+    const kernel = this.#kernel;
+    const { maxAgeMs, maxAheadMs } = this.#rules;
+    const { length } = bytes;
+    const inPlace = bytes.buffer === kernel.bytes.buffer;
+    const start = inPlace ? bytes.byteOffset : kernel.freeFrom;
+    const values = Array.from(identity.values(), (value) => encoder.encode(value));
+    const identityAt = start + length + 31 & ~15;
+    const end = values.reduce((sum, value) => sum + 8 + value.length, identityAt);
+    kernel.reserve(end);
+    if (!inPlace) kernel.bytes.set(bytes, start);
+    let valueAt = identityAt + 8 * values.length;
+    values.forEach((value, i) => {
+      kernel.view.setUint32(identityAt + 8 * i, valueAt, true);
+      kernel.view.setUint32(identityAt + 8 * i + 4, value.length, true);
+      kernel.bytes.set(value, valueAt);
+      valueAt += value.length;
+    });
+    this.#onFault = onFault;
+    this.#leftOut = new Map();
+    this.#brokenFamilySamples = 0;
+    this.#familyNames = new FamilyNames();
+    this.#natives.clear();
+    this.#nativeBytes = 0;
+    const { id, shapes } = this.#tokenOf(identity);
+    this.#newShapes = shapes;
+    shapes.open();
+    kernel.exports.setToken(id);
+    this.#start = start;
+    this.#length = length;
+    this.#oldestMs = Math.floor(nowMs - maxAgeMs);
+    this.#newestMs = nowMs + maxAheadMs;
+    kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs);
+    this.#reader.look(kernel.bytes.subarray(start, start + length));
+    if (this.#spans.buffer !== kernel.bytes.buffer) this.#spans = this.#spansNow();
+  }
+
+  /** The kernel's memory is another one whenever it has grown. */
+  #look() {
+    if (this.#reader.bytes.buffer === this.#kernel.bytes.buffer) return;
+    this.#reader.look(this.#kernel.bytes.subarray(this.#start, this.#start + this.#length));
+    this.#spans = this.#spansNow();
+  }
+
+  #spansNow(): LabelSpans {
+    const { exports, bytes } = this.#kernel;
+    return new Int32Array(bytes.buffer, exports.spans.value, 4 * this.#rules.limits.maxLabels);
+  }
+
+  #tokenOf(identity: ReadonlyMap<string, string>): { readonly id: number; readonly shapes: LabelShapes } {
+    const names = [...identity.keys()];
+    const key = names.join();
+    let token = this.#tokens.get(key);
+    if (token === undefined) {
+      if (this.#tokens.size === MAX_IDENTITIES) this.#tokens.clear();
+      this.#tokens.set(key, token = { id: ++this.#tokenCount, shapes: new LabelShapes(this.#rules, names) });
+    }
+    return token;
+  }
+
+  /** Reads the family that ends at `end`: first its own fields, whose order is free, then its samples. */
+  #family(end: number): { name: string; type: MetricType } | undefined {
+    const reader = this.#reader;
+    const start = reader.at;
+    let nameStart = start, nameEnd = start, typeNumber = 0, firstMetric = -1, metrics = 0;
+    while (reader.at < end) {
+      const at = reader.at;
+      const tag = reader.tag(end);
+      if (tag === METRIC_TAG) {
+        if (firstMetric < 0) firstMetric = at;
+        metrics++;
+        reader.at = reader.lengthEnd(end);
+      } else if (tag === NAME_TAG) {
+        nameEnd = reader.lengthEnd(end);
+        nameStart = reader.at;
+        reader.at = nameEnd;
+      } else if (tag === TYPE_TAG) typeNumber = reader.varint(end);
+      else if (tag === HELP_TAG || tag === UNIT_TAG) reader.at = reader.lengthEnd(end);
+      else reader.skip(tag, { end, known: 5 });
+    }
+    if (firstMetric < 0) return undefined;
+    const name = this.#familyName(nameStart, nameEnd);
+    const type = METRIC_TYPES[typeNumber];
+    if (name instanceof BrokenFamily) return this.#leaveOutFamily(name, { samples: metrics, series: "a metric" });
+    if (type === undefined) {
+      const broken = new BrokenFamily("family_type", `the metric has the type number ${typeNumber}`);
+      return this.#leaveOutFamily(broken, { samples: metrics, series: clip(name) });
+    }
+    const isFree = this.#familyNames.isFree({ name, type });
+    // What a native histogram says may be said in lines of other families as well.
+    if (!isFree && (type === "summary" || !isDistribution(type))) {
+      const broken = new BrokenFamily("family_collision", SAMPLE_RULES.family_collision.what);
+      return this.#leaveOutFamily(broken, { samples: metrics, series: clip(name) });
+    }
+    const verdict = this.#rules.allow?.verdict(name) ?? "all";
+    const { exports } = this.#kernel;
+    const head = this.#putHead(name, { start: nameStart, end: nameEnd });
+    exports.openFamily(
+      this.#start + firstMetric,
+      this.#start + end,
+      head.at,
+      head.length,
+      Number(head.quoted),
+      VALUE_TAG[type],
+      Number(isDistribution(type)),
+      verdict === "all" ? 0 : verdict === "none" ? 1 : 2,
+    );
+    const before = exports.size.value;
+    this.#samples({ name, type, verdict, isFree, receivedBefore: exports.received.value });
+    if (!isDistribution(type) && exports.size.value > before) this.#familyNames.take({ name, type });
+    return { name, type };
+  }
+
+  /** Says where the name of the family stands, or what its lines start with. */
+  #putHead(name: string, { start, end }: { start: number; end: number }) {
+    if (isMetricName(name)) return { at: this.#start + start, length: end - start, quoted: false };
+    const head = encoder.encode(lineHead(name));
+    this.#kernel.bytes.set(head, this.#headAt);
+    return { at: this.#headAt, length: head.length, quoted: true };
+  }
+
+  #familyName(start: number, end: number): string | BrokenFamily {
+    const { maxNameBytes } = this.#rules;
+    if (end === start) return new BrokenFamily("family_name", "a metric has no name");
+    if (end - start > maxNameBytes) {
+      return new BrokenFamily("family_name", `the name of a metric is longer than ${maxNameBytes} bytes`);
+    }
+    const known = this.#names.get(this.#reader.bytes, start, end);
+    if (known !== undefined) return known;
+    const bytes = this.#reader.bytes.subarray(start, end);
+    try {
+      const name = decoder.decode(bytes);
+      this.#names.set(bytes, name);
+      return name;
+    } catch {
+      return new BrokenFamily("family_name", "the name of a metric is not UTF-8");
+    }
+  }
+
+  /** Has the kernel read, check and write the samples of a family, and answers what it asks. */
+  #samples(family: Family) {
+    const { exports } = this.#kernel;
+    for (;;) {
+      const asked = exports.readSamples();
+      this.#look();
+      if (asked === status.DONE) return;
+      if (asked === status.LEARN) this.#learn(family);
+      else if (asked === status.NUMBER) this.#number(exports.value.value);
+      else if (asked === status.CHOOSE) exports.choose(Number(this.#keeps(family)));
+      else if (asked === status.POINTS) {
+        const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
+        this.#reader.points({ start, end, type: family.type as DistributionType });
+      } else if (asked === status.LINES) this.#distribution(family);
+      else {
+        const context = this.#contextOf(family);
+        const broken = brokenRule(asked, context);
+        if (broken === undefined) throw kernelFault(asked, context);
+        this.#leaveOut(family, broken);
+      }
+    }
+  }
+
+  /** Passes over the sample at hand. */
+  #leaveOut(family: Family, { rule, what }: Broken) {
+    const { exports } = this.#kernel;
+    const sample = exports.received.value - family.receivedBefore - 1;
+    if (this.#onFault !== undefined || !this.#leftOut.has(rule)) {
+      this.#note({ rule, what, family: this.#familyCount, sample, series: this.#seriesNow(family) });
+    } else this.#note({ rule, what, family: this.#familyCount, sample, series: "" });
+    exports.skipSample();
+  }
+
+  #leaveOutFamily({ rule, what }: BrokenFamily, { samples, series }: { samples: number; series: string }): undefined {
+    this.#brokenFamilySamples += samples;
+    const { limits: { maxSeries } } = this.#rules;
+    if (this.#brokenFamilySamples + this.#kernel.exports.received.value > maxSeries) throw tooManySeries(maxSeries);
+    for (let sample = 0; sample < samples; sample++) {
+      this.#note({ rule, what, family: this.#familyCount, sample, series });
+    }
+    return undefined;
+  }
+
+  #note(fault: SampleFault) {
+    const { rule, ...first } = fault;
+    const before = this.#leftOut.get(rule);
+    this.#leftOut.set(rule, before === undefined ? { count: 1, first } : { ...before, count: before.count + 1 });
+    this.#onFault?.(fault);
+  }
+
+  /** The series at hand as text, for people: what its labels cannot say is replaced, and what is long is clipped. */
+  #seriesNow({ name }: Family): string {
+    const { bytes, exports } = this.#kernel;
+    const count = Math.min(exports.labelCount.value, MAX_TOLD_LABELS);
+    const labels = Array.from({ length: count }, (_, i) => {
+      const [nameStart, nameEnd, valueStart, valueEnd] = this.#spans.subarray(4 * i, 4 * i + 4);
+      const text = (start: number, end: number) =>
+        clip(tolerant.decode(bytes.subarray(start, Math.min(end, start + MAX_TOLD_BYTES + 1))), MAX_TOLD_BYTES);
+      return `${text(nameStart, nameEnd)}=${JSON.stringify(text(valueStart, valueEnd))}`;
+    });
+    return clip(`${clip(name)}{${labels.join()}}`);
+  }
+
+  #learn(family: Family) {
+    const { exports, bytes } = this.#kernel;
+    const shape = this.#newShapes.build(bytes, this.#spans, exports.labelCount.value);
+    if (shape.fault === undefined) this.#shapes[teach(this.#kernel, shape)] = shape;
+    else if (shape.fault.rule === "identity") {
+      throw invalid("identity", shape.fault.what, exports.sampleAt.value - this.#start);
+    } else this.#leaveOut(family, shape.fault as Broken);
+  }
+
+  /** The shape of the sample at hand. */
+  #shape(): LabelShape {
+    const { exports, view } = this.#kernel;
+    return this.#shapes[view.getUint32(exports.shape.value + SHAPE_ID, true)];
+  }
+
+  #number(value: number) {
+    const { exports } = this.#kernel;
+    this.#out.at = exports.out.value;
+    this.#out.number(value);
+    exports.setOut(this.#out.at);
+  }
+
+  #keeps({ verdict }: Family): boolean {
+    return verdict === "all" || allows(verdict, this.#kernel.bytes, this.#spans, this.#shape());
+  }
+
+  /** Writes the lines of the summary or histogram at hand, whose labels the kernel has written. */
+  #distribution(family: Family) {
+    const { exports, bytes } = this.#kernel;
+    const type = family.type as DistributionType;
+    const start = exports.keyStart.value;
+    const labels = bytes.subarray(start, exports.out.value);
+    const reading = this.#pointsNow(family);
+    if ("rule" in reading) return this.#leaveOut(family, reading);
+    const { points, native } = reading;
+    const isHidden = native !== undefined && !this.#familyNames.isFree(family);
+    if (!this.#keeps(family)) return exports.drop();
+    const encoded = native && encodeMetric({ labels: parseLabels(labels), value: native }, type);
+    this.#distributions.take(labels);
+    const out = this.#out;
+    out.at = start;
+    const most = exports.textAt.value + this.#rules.maxTextBytes - this.#nativeBytes - (encoded?.length ?? 0);
+    const { keyStart, keyEnd, lines } = this.#distributions.write(points, {
+      heads: lineHeads(family.name, type),
+      type,
+      check: () => {
+        if (out.at > most) throw kernelFault(status.TOO_MUCH_TEXT, this.#contextOf(family));
+      },
+    });
+    exports.setOut(out.at);
+    exports.setKey(keyStart, keyEnd);
+    const row = exports.size.value;
+    const fault = exports.keep(lines);
+    this.#look();
+    if (fault !== 0) throw kernelFault(fault, this.#contextOf(family));
+    if (encoded === undefined) this.#familyNames.take(family);
+    else {
+      this.#natives.set(row, encoded);
+      this.#nativeBytes += encoded.length;
+    }
+  }
+
+  /** What the summary or histogram at hand says, which the reader has read; or which rule it breaks. */
+  #pointsNow({ type, isFree }: Family): { readonly points: Points; readonly native?: HistogramValue } | Broken {
+    const reader = this.#reader;
+    const { exports } = this.#kernel;
+    const label = POINT_LABEL[type as DistributionType];
+    if (this.#shape().indexOf.has(label)) {
+      return { rule: "label_name", what: `a series of a ${type} has a label ${label}, which is the type's own` };
+    }
+    if (reader.hasUnknown) return { rule: "unknown_field", what: SAMPLE_RULES.unknown_field.what };
+    const rule = type === "summary" ? "summary" : "histogram";
+    let points: Points = reader, value: Metric["value"];
+    if (!reader.isPlain) {
+      const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
+      ({ value } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits }));
+      if (typeof value !== "object" || !("buckets" in value)) return { rule, what: SAMPLE_RULES[rule].what };
+      points = pointsOf(value);
+    }
+    const native = typeof value === "object" && "native" in value ? value : undefined;
+    const what = faultOfPoints(points, type as DistributionType) ?? (native && faultOfNative(native));
+    if (what !== undefined) return { rule, what };
+    if (native === undefined && !isFree) {
+      return { rule: "family_collision", what: SAMPLE_RULES.family_collision.what };
+    }
+    return { points, native };
+  }
+
+  #contextOf({ type }: Family): FaultContext {
+    const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
+    return { kernel: this.#kernel, rules: this.#rules, push, type };
+  }
+
+  /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */
+  #finish(families: readonly ReadFamily[]): IngestedPush {
+    const { exports, bytes } = this.#kernel;
+    const size = exports.size.value;
+    const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
+    const ages = new Uint32Array(bytes.buffer, exports.ages.value, size);
+    const lines = new Int32Array(bytes.buffer, exports.lines.value, size);
+    const text = bytes.subarray(exports.textAt.value, exports.out.value);
+    if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(4 * size);
+    const runs = this.#runs;
+    const natives = this.#nativeBytes === 0 ? NOTHING : new Uint8Array(this.#nativeBytes);
+    const blocks: Block[] = [];
+    const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
+    let runCount = 0, length = 0, series = 0, first = 0, nativesEnd = 0;
+    for (const { name, type, endSample, quoted } of families) {
+      const start = length, firstRun = runCount;
+      const ofBlock: NativeSample[] = [];
+      const order = orderOf(ages, { first, end: endSample });
+      const familyStart = startOf(first);
+      const unordered = order && text.slice(familyStart, startOf(endSample));
+      for (let i = first; i < endSample; i++) {
+        const row = order === undefined ? i : order[i - first];
+        if (lines[row] === 0) continue;
+        const from = startOf(row), to = startOf(row + 1);
+        if (unordered !== undefined) text.set(unordered.subarray(from - familyStart, to - familyStart), length);
+        else if (length !== from) text.copyWithin(length, from, to);
+        const native = this.#nativeBytes === 0 ? undefined : this.#natives.get(row);
+        if (native !== undefined) {
+          natives.set(native, nativesEnd);
+          const place = { nativeStart: nativesEnd, nativeEnd: nativesEnd += native.length };
+          ofBlock.push({ start: length, end: length + to - from, ...place });
+        }
+        length += to - from;
+        series += lines[row];
+        if (runCount === firstRun || runs[2 * runCount - 2] !== ages[row]) runs[2 * runCount++] = ages[row];
+        runs[2 * runCount - 1] = length;
+      }
+      first = endSample;
+      if (length === start) continue;
+      const hidesNatives = ofBlock.length > 0 && !this.#familyNames.isFree({ name, type });
+      const shown = ofBlock.length > 0 ? ofBlock : NO_NATIVES;
+      blocks.push({ name, type, start, end: length, firstRun, endRun: runCount, quoted, natives: shown, hidesNatives });
+    }
+    return {
+      text: text.subarray(0, length),
+      blocks,
+      runs: runs.subarray(0, 2 * runCount),
+      natives: natives.subarray(0, nativesEnd),
+      baseMs: this.#oldestMs,
+      series,
+      received: exports.received.value + this.#brokenFamilySamples,
+      dropped: exports.dropped.value,
+      duplicates: exports.replaced.value,
+      leftOut: this.#leftOut,
+    };
+  }
+}
+
+/** The rows from `first` to `end` by ascending age, where they do not ascend by themselves. */
+function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array | undefined {
+  let row = first + 1;
+  while (row < end && ages[row] >= ages[row - 1]) row++;
+  if (row >= end) return undefined;
+  return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => ages[a] - ages[b] || a - b);
+}
+
+/** The labels that the kernel has written for a sample of several lines: `a="b",` each. */
+function parseLabels(written: Uint8Array): readonly Label[] {
+  const line = encoder.encode(`x{${decoder.decode(written)}} 1\n`);
+  return parseText(line, { maxFamilies: 1, maxSeries: 1, maxLabels: Infinity })[0].metrics[0].labels;
+}
+
+/** The classic buckets of a histogram as columns. */
+function pointsOf({ buckets, count, sum, isFloat }: HistogramValue): Points {
+  const keys = buckets.map(({ upperBound }) => upperBound), values = buckets.map(({ count }) => count);
+  return { keys, values, pointCount: buckets.length, count, sum, isFloat };
+}
+
+/** A text of a client's for people: clipped, and without what could be taken for something else. */
+function clip(text: string, most = MAX_TOLD_BYTES): string {
+  // deno-lint-ignore no-control-regex
+  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return plain.length > most ? plain.slice(0, most) + "…" : plain;
+}
