@@ -17,6 +17,7 @@ export const VALUE_TAG: Readonly<Record<MetricType, number>> = {
   summary: 4 * 8 + BYTES,
   untyped: 5 * 8 + BYTES,
   histogram: 7 * 8 + BYTES,
+  gauge_histogram: 7 * 8 + BYTES,
 };
 
 /** A cursor over one push at a time. Every read is bounded by the `end` of the message it stands in. */
