@@ -16,7 +16,7 @@ import { PasswordGrant } from "./authorization/oidc.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
 import { openTokenKeys, type TokenKeys } from "./authorization/token_keys.ts";
 import { isLabelValue } from "./authorization/tokens.ts";
-import { AllowList } from "./ingest/allow_list.ts";
+import { AllowList } from "../common/ingest/allow_list.ts";
 import type { RenderRules } from "./ingest/renderer.ts";
 import type { ServerOptions } from "./options.ts";
 import type { RingSettings } from "./ring/open_ring.ts";

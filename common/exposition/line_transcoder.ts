@@ -6,10 +6,10 @@
 
 import * as status from "../kernel/assembly/status.ts";
 import { Kernel } from "../kernel/kernel.ts";
-import { METRIC_TYPES, type MetricType } from "./metric_family.ts";
+import { type DistributionType, METRIC_TYPES, type MetricType } from "./metric_family.ts";
 
 /** The types of families with one line a sample. */
-export type PlainType = Exclude<MetricType, "histogram" | "summary">;
+export type PlainType = Exclude<MetricType, DistributionType>;
 
 /** Lines that become one message, in bytes; a family of more is several messages, so that none grows without bound. */
 const MESSAGE_BYTES = 128 * 1_024;

@@ -15,7 +15,6 @@ import {
   isDistribution,
   type Label,
   LimitError,
-  type Metric,
   METRIC_TYPES,
   type MetricType,
   POINT_LABEL,
@@ -422,7 +421,6 @@ export class Ingester {
     const reading = this.#pointsNow(family);
     if ("rule" in reading) return this.#leaveOut(family, reading);
     const { points, native } = reading;
-    const isHidden = native !== undefined && !this.#familyNames.isFree(family);
     if (!this.#keeps(family)) return exports.drop();
     const encoded = native && encodeMetric({ labels: parseLabels(labels), value: native }, type);
     this.#distributions.take(labels);
@@ -459,14 +457,14 @@ export class Ingester {
     }
     if (reader.hasUnknown) return { rule: "unknown_field", what: SAMPLE_RULES.unknown_field.what };
     const rule = type === "summary" ? "summary" : "histogram";
-    let points: Points = reader, value: Metric["value"];
+    let points: Points = reader, native: HistogramValue | undefined;
     if (!reader.isPlain) {
       const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
-      ({ value } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits }));
+      const { value } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits });
       if (typeof value !== "object" || !("buckets" in value)) return { rule, what: SAMPLE_RULES[rule].what };
       points = pointsOf(value);
+      if (value.native !== undefined) native = value;
     }
-    const native = typeof value === "object" && "native" in value ? value : undefined;
     const what = faultOfPoints(points, type as DistributionType) ?? (native && faultOfNative(native));
     if (what !== undefined) return { rule, what };
     if (native === undefined && !isFree) {

@@ -9,7 +9,7 @@
 
 import { BufferPool } from "./buffer_pool.ts";
 import type { RenderedPush } from "../ingest/renderer.ts";
-import type { Block } from "../ingest/ingested_push.ts";
+import type { Block } from "../../common/ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {

@@ -12,6 +12,7 @@ import { HttpError } from "../../common/http/http.ts";
 import { preferredType } from "../../common/http/negotiate.ts";
 import { METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
 import {
+  isDistribution,
   LINE_SUFFIXES,
   METRIC_TYPES,
   type MetricFamily,
@@ -204,7 +205,7 @@ function* protobufChunks(
 }
 
 function isPlain(type: MetricType): type is PlainType {
-  return type !== "histogram" && type !== "summary";
+  return !isDistribution(type);
 }
 
 function* slicesOf({ pieces }: Group): Generator<Uint8Array> {

@@ -11,9 +11,9 @@ import { SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
-import { Ingester } from "./ingest.ts";
-import type { Block, IngestRules } from "./ingested_push.ts";
-import { InvalidPushError } from "./invalid_push.ts";
+import { Ingester } from "../../common/ingest/ingester.ts";
+import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { PushContent } from "./push_content.ts";
 
 /** A push to render. */

@@ -7,7 +7,7 @@
 import type { LimitError } from "../../common/exposition/metric_family.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
-import type { InvalidPushError } from "../ingest/invalid_push.ts";
+import type { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { CapacityError } from "../limits/capacity.ts";
 import { retryAfterSeconds } from "../limits/rate_limit.ts";
 import type { StoreUnavailableError } from "../store/push_store.ts";

@@ -8,12 +8,12 @@ import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf
 import { parseSelector } from "../../common/exposition/selector.ts";
 import { crc32c, frameSnappy, SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { formatText, parseText } from "../../common/exposition/text_format.ts";
-import { AllowList } from "../../server/ingest/allow_list.ts";
+import { AllowList } from "../../common/ingest/allow_list.ts";
 import { ExpositionIndex, toEntry } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
 import { Renderer } from "../../server/ingest/renderer.ts";
-import { Ingester } from "../../server/ingest/ingest.ts";
-import type { IngestRules } from "../../server/ingest/ingested_push.ts";
+import { Ingester } from "../../common/ingest/ingester.ts";
+import type { IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Gauge, Registry } from "prom-client";
 import { realisticFamilies } from "../support/realistic_push.ts";
 

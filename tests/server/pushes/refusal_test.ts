@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { LimitError } from "../../../common/exposition/metric_family.ts";
 import { HttpError } from "../../../common/http/http.ts";
-import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
+import { InvalidPushError } from "../../../common/ingest/invalid_push.ts";
 import { CapacityError } from "../../../server/limits/capacity.ts";
 import {
   countsAsRefused,

@@ -10,7 +10,7 @@ import { formatText } from "../../../common/exposition/text_format.ts";
 import { HttpError } from "../../../common/http/http.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
-import { AllowList } from "../../../server/ingest/allow_list.ts";
+import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";

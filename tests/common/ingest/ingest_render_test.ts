@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
-import { Ingester } from "../../../server/ingest/ingest.ts";
+import { Ingester } from "../../../common/ingest/ingester.ts";
 import { arbitraryFamilies } from "../../support/arbitrary_families.ts";
 import { type ExpositionFamily, parseExposition } from "../../support/exposition_parser.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Kernel } from "../../../common/kernel/kernel.ts";
-import { LINE_ROOM, LineWriter } from "../../../server/ingest/line_writer.ts";
+import { LINE_ROOM, LineWriter } from "../../../common/ingest/line_writer.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

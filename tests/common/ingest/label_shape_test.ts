@@ -3,8 +3,8 @@ import { LimitError, type MetricFamily } from "../../../common/exposition/metric
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { SHAPE_HASH } from "../../../common/kernel/assembly/layout.ts";
 import { Kernel } from "../../../common/kernel/kernel.ts";
-import { Ingester } from "../../../server/ingest/ingest.ts";
-import { type LabelRules, type LabelShape, LabelShapes } from "../../../server/ingest/label_shape.ts";
+import { Ingester } from "../../../common/ingest/ingester.ts";
+import { type LabelRules, type LabelShape, LabelShapes } from "../../../common/ingest/label_shape.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

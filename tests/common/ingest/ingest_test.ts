@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { LimitError, type MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { parseSelector } from "../../../common/exposition/selector.ts";
-import { AllowList } from "../../../server/ingest/allow_list.ts";
-import { Ingester } from "../../../server/ingest/ingest.ts";
-import type { IngestedPush, IngestRules } from "../../../server/ingest/ingested_push.ts";
-import { InvalidPushError, type InvalidReason } from "../../../server/ingest/invalid_push.ts";
+import { AllowList } from "../../../common/ingest/allow_list.ts";
+import { Ingester } from "../../../common/ingest/ingester.ts";
+import type { IngestedPush, IngestRules } from "../../../common/ingest/ingested_push.ts";
+import { InvalidPushError, type InvalidReason } from "../../../common/ingest/invalid_push.ts";
 import { concat, delimited, double, field, integer, label } from "../../support/wire_bytes.ts";
 
 const NOW = 1_700_000_000_000;

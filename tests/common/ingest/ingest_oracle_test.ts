@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Label, Metric, MetricFamily, MetricType } from "../../../common/exposition/metric_family.ts";
 import { Random } from "../../support/random.ts";
-import { Ingester } from "../../../server/ingest/ingest.ts";
-import type { IngestedPush, IngestRules } from "../../../server/ingest/ingested_push.ts";
-import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
+import { Ingester } from "../../../common/ingest/ingester.ts";
+import type { IngestedPush, IngestRules } from "../../../common/ingest/ingested_push.ts";
+import { InvalidPushError } from "../../../common/ingest/invalid_push.ts";
 import { parseExposition } from "../../support/exposition_parser.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { delimited, double, field, integer, varint } from "../../support/wire_bytes.ts";
@@ -23,6 +23,7 @@ const VALUE_FIELD: Readonly<Record<MetricType, number>> = {
   summary: 4,
   untyped: 5,
   histogram: 7,
+  gauge_histogram: 7,
 };
 
 // From small pools, so that series repeat, label sets recur in another order, and families take each other's names.

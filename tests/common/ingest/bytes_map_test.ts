@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BytesMap, equals } from "../../../server/ingest/bytes_map.ts";
+import { BytesMap, equals } from "../../../common/ingest/bytes_map.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

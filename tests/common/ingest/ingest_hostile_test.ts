@@ -9,8 +9,8 @@ import { Kernel } from "../../../common/kernel/kernel.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
 import { Random } from "../../support/random.ts";
 import { type RawPush, Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
-import { Ingester } from "../../../server/ingest/ingest.ts";
-import { InvalidPushError } from "../../../server/ingest/invalid_push.ts";
+import { Ingester } from "../../../common/ingest/ingester.ts";
+import { InvalidPushError } from "../../../common/ingest/invalid_push.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
