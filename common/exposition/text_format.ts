@@ -338,3 +338,8 @@ function writeDistribution(
   line(SUFFIX.sum, value.sum);
   line(SUFFIX.count, value.count);
 }
+
+/** wip */
+export function formatBound(value: number): string {
+  return formatValue(value);
+}

@@ -76,7 +76,7 @@ const MAX_NEW_NAMES = 32_768;
 const LABEL_ROOM = 8;
 
 const encoder = new TextEncoder();
-// A byte order mark is no part of any name, and not to be passed over.
+// A byte order mark is a part of a name like any other character.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -130,12 +130,14 @@ export class LabelShapes {
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
       names.set(bytes.subarray(spans[4 * i], spans[4 * i + 1]), at);
     }
-    // All in one go, as that costs as much as a single name. Where it is shorter than its bytes, it is not ASCII.
+    // All in one go, as that costs as much as a single name; what is not ASCII is then read name by name.
     const text = decoder.decode(names);
+    // deno-lint-ignore no-control-regex
+    const isAscii = /^[\0-\x7f]*$/.test(text);
     const indexOf = new Map<string, number>();
     let fault: LabelShape["fault"];
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
-      const name = text.length === length ? text.slice(at, nameEnds[i]) : nameOf(names.subarray(at, nameEnds[i]));
+      const name = isAscii ? text.slice(at, nameEnds[i]) : nameOf(names.subarray(at, nameEnds[i]));
       if (name === undefined || name === "") {
         fault ??= { rule: "label_name", what: name === "" ? "a label has no name" : "the name of a label is not UTF-8" };
         continue;

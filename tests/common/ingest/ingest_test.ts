@@ -5,6 +5,7 @@ import { parseSelector } from "../../../common/exposition/selector.ts";
 import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Ingester } from "../../../common/ingest/ingester.ts";
 import type { IngestedPush, IngestRules } from "../../../common/ingest/ingested_push.ts";
+import type { SampleFault, SampleRule } from "../../../common/ingest/sample_rules.ts";
 import { InvalidPushError, type InvalidReason } from "../../../common/ingest/invalid_push.ts";
 import { concat, delimited, double, field, integer, label } from "../../support/wire_bytes.ts";
 
@@ -149,7 +150,8 @@ Deno.test("Ingester sets and elides labels after it has checked them", () => {
   const push = sample(label("secret", "s"), label("a", "own"), me, value, time);
   assert.equal(textOf(ingest(push, rules)), 'x{_id="me",a="set\\"",z="last"} 1\n');
   for (const name of ["secret", "a"]) {
-    assert.throws(() => ingest(sample(label(name, [0xff]), me, value, time), rules), { reason: "label_value" });
+    const { leftOut, blocks } = ingest(sample(label(name, [0xff]), me, value, time), rules);
+    assert.deepEqual([[...leftOut.keys()], blocks], [["label_value"], []]);
   }
 });
 
@@ -210,42 +212,32 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
     delimited(field(1, "x"), gauge, field(4, [...me, ...field(2, [0x09, 0, 0]), ...time])),
     "malformed",
   ],
-  ["no name", delimited(gauge, field(4, [...me, ...value, ...time])), "family_name"],
-  ["a name with a dash", delimited(field(1, "a-b"), gauge), "family_name"],
-  ["a name that is not ASCII", delimited(field(1, "ü"), gauge), "family_name"],
-  ["a name behind a byte order mark", delimited(field(1, "\ufeffx"), gauge), "family_name"],
-  ["a name of 256 bytes", delimited(field(1, "x".repeat(256)), gauge), "family_name"],
-  ["a gauge histogram", delimited(field(1, "x"), integer(3, 5)), "family_type"],
-  ["an unknown type", delimited(field(1, "x"), integer(3, 99)), "family_type"],
-  ["no timestamp", sample(me, value), "timestamp"],
-  ["a timestamp too old", sample(me, value, integer(6, NOW - 24 * HOUR - 1)), "timestamp"],
-  ["a timestamp too far ahead", sample(me, value, integer(6, NOW + 10 * 60_000 + 1)), "timestamp"],
-  ["a negative timestamp", sample(me, value, integer(6, -1)), "timestamp"],
-  ["a timestamp of 2^63 - 1", sample(me, value, integer(6, 2n ** 63n - 1n)), "timestamp"],
-  [
-    "timestamps that decrease",
-    delimited(
-      field(1, "x"),
-      gauge,
-      field(4, [...me, ...value, ...time]),
-      field(4, [...me, ...value, ...integer(6, NOW - 1)]),
-    ),
-    "timestamp",
-  ],
-  ["no value", sample(me, time), "value"],
-  ["a counter's value in a gauge", sample(me, field(3, double(1, 1)), time), "value"],
   ["no identity", sample(value, time), "identity"],
   ["another identity", sample(label("_id", "other"), value, time), "identity"],
   ["an identity that goes on", sample(label("_id", "me2"), value, time), "identity"],
-  ["two identities", sample(me, label("_id", "other"), value, time), "duplicate_label"],
-  ["two identities, the other first", sample(label("_id", "other"), me, value, time), "duplicate_label"],
+  ["two identities", sample(me, label("_id", "other"), value, time), "identity"],
+  ["two identities, the other first", sample(label("_id", "other"), me, value, time), "identity"],
+  ["an identity behind a byte order mark", sample(label("\ufeff_id", "me"), value, time), "identity"],
+];
+
+const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
+  ["no name", delimited(gauge, field(4, [...me, ...value, ...time])), "family_name"],
+  [
+    "a name of 256 bytes",
+    delimited(field(1, "x".repeat(256)), gauge, field(4, [...me, ...value, ...time])),
+    "family_name",
+  ],
+  ["an unknown type", delimited(field(1, "x"), integer(3, 99), field(4, [...me, ...value, ...time])), "family_type"],
+  ["no timestamp", sample(me, value), "timestamp"],
+  ["a timestamp too old", sample(me, value, integer(6, NOW - 24 * HOUR - 1)), "too_old"],
+  ["a timestamp too far ahead", sample(me, value, integer(6, NOW + 10 * 60_000 + 1)), "too_new"],
+  ["a negative timestamp", sample(me, value, integer(6, -1)), "too_old"],
+  ["a timestamp of 2^63 - 1", sample(me, value, integer(6, 2n ** 63n - 1n)), "too_new"],
+  ["no value", sample(me, time), "value"],
+  ["a counter's value in a gauge", sample(me, field(3, double(1, 1)), time), "value"],
   ["a label twice", sample(me, label("a", "1"), label("a", "1"), value, time), "duplicate_label"],
   ["an empty label twice", sample(me, label("a", ""), label("a", ""), value, time), "duplicate_label"],
   ["a label without a name", sample(me, label("", "1"), value, time), "label_name"],
-  ["a label name with a colon", sample(me, label("a:b", "1"), value, time), "label_name"],
-  ["a label name that is not ASCII", sample(me, label("ä", "1"), value, time), "label_name"],
-  ["a label name behind a byte order mark", sample(me, label("\ufeffa", "1"), value, time), "label_name"],
-  ["an identity behind a byte order mark", sample(label("\ufeff_id", "me"), value, time), "label_name"],
   ["a label __name__", sample(me, label("__name__", "y"), value, time), "label_name"],
   ["a label name of 256 bytes", sample(me, label("a".repeat(256), "1"), value, time), "label_name"],
   ["a label value of 256 bytes", sample(me, label("a", "ü".repeat(128)), value, time), "label_value"],
@@ -255,31 +247,30 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
   ["a cut sequence", sample(me, label("a", [0xf0, 0x9f, 0x98]), value, time), "label_value"],
   ["le on a histogram", typed(4, me, label("le", "1"), field(7, integer(1, 1)), time), "label_name"],
   ["quantile on a summary", typed(2, me, label("quantile", "1"), field(4, integer(1, 1)), time), "label_name"],
-  ["bounds that repeat", typed(4, me, field(7, [...integer(1, 1), ...point(1, 1), ...point(1, 1)]), time), "value"],
-  ["bounds that descend", typed(4, me, field(7, [...integer(1, 1), ...point(1, 2), ...point(1, 1)]), time), "value"],
-  ["a bound that is NaN", typed(4, me, field(7, [...integer(1, 1), ...point(1, NaN)]), time), "value"],
+  ["bounds that repeat", typed(4, me, field(7, [...integer(1, 1), ...point(1, 1), ...point(1, 1)]), time), "histogram"],
+  [
+    "bounds that descend",
+    typed(4, me, field(7, [...integer(1, 1), ...point(1, 2), ...point(1, 1)]), time),
+    "histogram",
+  ],
+  ["a bound that is NaN", typed(4, me, field(7, [...integer(1, 1), ...point(1, NaN)]), time), "histogram"],
   [
     "buckets that are not cumulative",
     typed(4, me, field(7, [...integer(1, 9), ...point(2, 1), ...point(1, 2)]), time),
-    "value",
+    "histogram",
   ],
-  ["a bucket of 2^63", typed(4, me, field(7, [...integer(1, 9), ...point(2n ** 63n, 1)]), time), "value"],
-  ["a bucket above the count", typed(4, me, field(7, [...integer(1, 1), ...point(2, 1)]), time), "value"],
+  ["a bucket of 2^63", typed(4, me, field(7, [...integer(1, 9), ...point(2n ** 63n, 1)]), time), "histogram"],
+  ["a bucket above the count", typed(4, me, field(7, [...integer(1, 1), ...point(2, 1)]), time), "histogram"],
   [
     "a last bucket that is not the count",
     typed(4, me, field(7, [...integer(1, 2), ...point(1, Infinity)]), time),
-    "value",
+    "histogram",
   ],
-  ["a histogram's count of 2^63", typed(4, me, field(7, integer(1, 2n ** 63n)), time), "value"],
-  ["a summary's count of 2^64 - 1", typed(2, me, field(4, integer(1, 2n ** 64n - 1n)), time), "value"],
-  ["a quantile below 0", typed(2, me, field(4, quantile(-0.1)), time), "value"],
-  ["a quantile above 1", typed(2, me, field(4, [...quantile(0.5), ...quantile(1.5)]), time), "value"],
-  ["quantiles that repeat", typed(2, me, field(4, [...quantile(0.5), ...quantile(0.5)]), time), "value"],
-  [
-    "x as gauge and histogram",
-    concat(sample(me, value, time), typed(4, me, field(7, integer(1, 1)), time)),
-    "family_collision",
-  ],
+  ["a histogram's count of 2^63", typed(4, me, field(7, integer(1, 2n ** 63n)), time), "histogram"],
+  ["a summary's count of 2^64 - 1", typed(2, me, field(4, integer(1, 2n ** 64n - 1n)), time), "summary"],
+  ["a quantile below 0", typed(2, me, field(4, quantile(-0.1)), time), "summary"],
+  ["a quantile above 1", typed(2, me, field(4, [...quantile(0.5), ...quantile(1.5)]), time), "summary"],
+  ["quantiles that repeat", typed(2, me, field(4, [...quantile(0.5), ...quantile(0.5)]), time), "summary"],
   [
     "x_count beside a summary x",
     concat(
@@ -288,25 +279,151 @@ const REFUSED: [what: string, bytes: Uint8Array, reason: InvalidReason][] = [
     ),
     "family_collision",
   ],
+  ["nine labels", sample(me, Array.from({ length: 8 }, (_, i) => label(`l${i}`, "v")).flat(), value, time), "labels"],
+  ["a field that is not known", sample(me, value, time, field(9, "x")), "unknown_field"],
+  [
+    "a field that is not known in its value",
+    sample(me, field(2, [...double(1, 1), ...double(2, 1)]), time),
+    "unknown_field",
+  ],
+  [
+    "a field that is not known in a bucket",
+    typed(4, me, field(7, [...integer(1, 1), ...field(3, [...integer(1, 1), ...double(2, 1), ...double(7, 1)])]), time),
+    "unknown_field",
+  ],
+  [
+    "a field that is not known in a summary",
+    typed(2, me, field(4, [...integer(1, 1), ...double(9, 1)]), time),
+    "unknown_field",
+  ],
+  [
+    "a name that is not UTF-8",
+    delimited(field(1, [0x78, 0xff]), gauge, field(4, [...me, ...value, ...time])),
+    "family_name",
+  ],
+  [
+    "a label name that is not UTF-8",
+    sample(me, field(1, [...field(1, [0x61, 0xff]), ...field(2, "1")]), value, time),
+    "label_name",
+  ],
+  [
+    "halves of a character in two label names",
+    sample(
+      me,
+      field(1, [...field(1, [0x61, 0xc3]), ...field(2, "1")]),
+      field(1, [...field(1, [0xa9]), ...field(2, "1")]),
+      value,
+      time,
+    ),
+    "label_name",
+  ],
 ];
 
 for (const [what, bytes, reason] of REFUSED) {
   Deno.test(`Ingester refuses ${what}: ${reason}`, () => {
-    assert.throws(() => ingest(bytes), (error) => {
+    const refused = (error: unknown) => {
       assert.ok(error instanceof InvalidPushError, String(error));
       assert.equal(error.reason, reason, error.message);
       return true;
-    });
+    };
+    assert.throws(() => ingest(bytes), refused);
     // What the allow-list would drop is checked all the same.
-    if (!["empty", "family_collision"].includes(reason)) {
-      assert.throws(() => ingest(bytes, { allow: new AllowList([parseSelector("none")]) }), { reason });
+    if (reason !== "empty") {
+      assert.throws(() => ingest(bytes, { allow: new AllowList([parseSelector("none")]) }), refused);
     }
   });
 }
 
+const GOOD = delimited(field(1, "good"), gauge, field(4, [...me, ...value, ...time]));
+
+for (const [what, bytes, rule] of LEFT_OUT) {
+  Deno.test(`Ingester leaves out ${what}: ${rule}, and takes the rest`, () => {
+    const faults: SampleFault[] = [];
+    const push = new Ingester(RULES).ingest(concat(GOOD, bytes, GOOD), {
+      identity: IDENTITY,
+      nowMs: NOW,
+      onFault: (fault) => faults.push(fault),
+    });
+    assert.match(textOf(push), /good\{_id="me"\} 1\n$/);
+    const [fault] = faults;
+    assert.deepEqual([[...push.leftOut.keys()], faults.length, fault.rule], [[rule], 1, rule]);
+    assert.deepEqual(push.leftOut.get(rule)?.count, 1);
+    assert.ok(fault.what.length > 0 && fault.series.length > 0);
+    // What the allow-list would drop is checked all the same, but for names that only those take that are shown.
+    if (rule === "family_collision") return;
+    const none = ingest(concat(GOOD, bytes), { allow: new AllowList([parseSelector("none")]) });
+    assert.deepEqual([textOf(none), [...none.leftOut.keys()]], ["", [rule]]);
+  });
+}
+
+Deno.test("Ingester tells which sample of which family it leaves out, and why, in words without control characters", () => {
+  const faults: SampleFault[] = [];
+  const bad = field(4, [...me, ...label("a", "\u202e\n" + "v".repeat(300)), ...value, ...time]);
+  const push = concat(GOOD, delimited(field(1, "x"), gauge, field(4, [...me, ...value, ...time]), bad, bad));
+  const { leftOut, received } = new Ingester(RULES).ingest(push, {
+    identity: IDENTITY,
+    nowMs: NOW,
+    onFault: (fault) => faults.push(fault),
+  });
+  assert.deepEqual(faults.map(({ rule, family, sample }) => ({ rule, family, sample })), [
+    { rule: "label_value", family: 1, sample: 1 },
+    { rule: "label_value", family: 1, sample: 2 },
+  ]);
+  assert.equal(received, 4);
+  assert.deepEqual([...leftOut.keys(), leftOut.get("label_value")?.count], ["label_value", 2]);
+  assert.match(faults[0].series, /^x\{_id="me",a="\ufffd\ufffdv+…/);
+  assert.ok(faults[0].series.length <= 201 && faults[0].what === "a label value is longer than 255 bytes");
+});
+
+Deno.test("Ingester takes names of any UTF-8, and writes them in quotes", () => {
+  const push = concat(
+    delimited(field(1, "my.metric"), gauge, field(4, [...me, ...label("label.x", "v"), ...value, ...time])),
+    delimited(
+      field(1, 'q"uo\\te'),
+      gauge,
+      field(4, [...me, ...label('l"x', ""), ...label("ä", "1"), ...value, ...time]),
+    ),
+    delimited(field(1, "x"), gauge, field(4, [...me, ...label("a:b", "1"), ...value, ...time])),
+    GOOD,
+  );
+  const { blocks, ...rest } = ingest(push);
+  assert.equal(
+    textOf(rest as IngestedPush),
+    '{"my.metric",_id="me","label.x"="v"} 1\n{"q\\"uo\\\\te",_id="me","ä"="1"} 1\nx{_id="me","a:b"="1"} 1\ngood{_id="me"} 1\n',
+  );
+  assert.deepEqual(blocks.map(({ name, quoted }) => [name, quoted]), [
+    ["my.metric", true],
+    ['q"uo\\te', true],
+    ["x", true],
+    ["good", false],
+  ]);
+});
+
+Deno.test("Ingester writes a name in quotes without labels", () => {
+  const push = new Ingester(RULES).ingest(delimited(field(1, "a.b"), gauge, field(4, [...value, ...time])), {
+    identity: new Map(),
+    nowMs: NOW,
+  });
+  assert.equal(textOf(push), '{"a.b"} 1\n');
+});
+
+Deno.test("Ingester brings lines of a family into the order of their timestamps", () => {
+  const at = (i: string, ms: number) => field(4, [...me, ...label("i", i), ...value, ...integer(6, NOW + ms)]);
+  const push = ingest(concat(
+    GOOD,
+    delimited(field(1, "x"), gauge, at("0", -1), at("1", -5), at("2", -5), at("3", -1), at("1", -9)),
+    GOOD,
+  ));
+  assert.equal(
+    textOf(push),
+    'x{_id="me",i="1"} 1\nx{_id="me",i="2"} 1\nx{_id="me",i="0"} 1\nx{_id="me",i="3"} 1\ngood{_id="me"} 1\n',
+  );
+  assert.deepEqual([...push.runs].filter((_, i) => i % 2 === 0).map((age) => age - 24 * HOUR), [-9, -5, -1, 0]);
+  assert.equal(push.duplicates, 2);
+});
+
 Deno.test("Ingester stops at its limits", () => {
   const limits = RULES.limits;
-  const labels = Array.from({ length: 9 }, (_, i) => label(`l${i}`, "v")).flat();
   const many = field(7, [...integer(1, 40), ...Array.from({ length: 40 }, (_, i) => point(i, i)).flat()]);
   const table: [Uint8Array, Partial<IngestRules>, RegExp][] = [
     [
@@ -317,7 +434,6 @@ Deno.test("Ingester stops at its limits", () => {
     [delimited(field(1, "x"), gauge, field(4, [...me, ...value, ...time]), field(4, [...me, ...value, ...time])), {
       limits: { ...limits, maxSeries: 1 },
     }, /more than 1 series/],
-    [sample(me, labels, value, time), {}, /more than 8 labels/],
     [typed(4, me, many, time), { limits: { ...limits, maxSeries: 30 } }, /more than 30 series/],
     [typed(4, me, many, time), { limits: { ...limits, maxSeries: 42 } }, /more than 42 series/],
     [typed(4, me, many, time), { maxTextBytes: 300 }, /more than 300 bytes of text/],

@@ -37,7 +37,7 @@ Deno.test("LineWriter keeps what it has written as the memory grows, and writes 
   while (kernel.bytes.length < before + 3_000_000) {
     const text = `value ${expected.length}`.padEnd(expected.length % 97, "x");
     growing.reserve(text.length + LINE_ROOM);
-    growing.openLabels();
+    growing.append(encoder.encode("{"));
     growing.append(encoder.encode(text));
     growing.endLabel();
     growing.closeLabels();
