@@ -283,7 +283,7 @@ Deno.test("Ingester shows what a rendering by strings shows, whatever the order 
       });
       parseExposition(page.join(""));
     }),
-    { numRuns: 400, seed: SEED },
+    { numRuns: 800, seed: SEED },
   );
   // Otherwise the test would show little.
   assert.ok(seen.accepted > 50 && seen.leftOut > 50 && seen.duplicates > 20, JSON.stringify(seen));
