@@ -31,6 +31,10 @@ export interface OptionRow<T = unknown> {
   readonly short?: string;
   /** The program does not start without it. */
   readonly required?: true;
+  /** The version that first had it. */
+  readonly since?: string;
+  /** Why somebody would change it, in a sentence. */
+  readonly why?: string;
 }
 
 /** An option table, by camel-case name. */
@@ -167,9 +171,27 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
 
 /** The rows that every long-running program has. */
 export const LOG_OPTIONS = {
-  logLevel: { kind: choice(LOG_LEVELS), default: "info", help: "The least severe level that is logged" },
-  logFormat: { kind: choice(LOG_FORMATS), default: "text", help: "How log lines are written: logfmt text, or JSON" },
-  verbose: { kind: flag, short: "-v", help: "Log at level debug, whatever --log-level says" },
+  logLevel: {
+    kind: choice(LOG_LEVELS),
+    default: "info",
+    help: "The least severe level that is logged",
+    since: "0.1.0",
+    why: "Raise it to warn where nobody reads what goes well; lower it to debug while you look for a fault",
+  },
+  logFormat: {
+    kind: choice(LOG_FORMATS),
+    default: "text",
+    help: "How log lines are written: logfmt text, or JSON",
+    since: "0.1.0",
+    why: "Choose json where logs are collected and searched by field",
+  },
+  verbose: {
+    kind: flag,
+    short: "-v",
+    help: "Log at level debug, whatever --log-level says",
+    since: "0.1.0",
+    why: "A short way to look closer when you start a program by hand",
+  },
 } as const satisfies OptionTable;
 
 /** The flag of a row: `limitBytes` is `--limit-bytes`. */
