@@ -10,6 +10,8 @@ const ROOT = new URL("../../", import.meta.url);
 const MADE = new Set([".git", "node_modules", "data", "bin", "coverage", "certs", "fuzz-corpus"]);
 const ROOMS = /^(?:\.ci|client|common|deploy|docs|ring|scripts|server|tests)\/[\w./-]*$/;
 const ROOT_FILE = /^(?:[A-Z_]+\.md|deno\.(?:json|lock))$/;
+/** Names flags and metrics of another program, to compare with. */
+const COMPARES = /^docs\/migration\.md$/;
 const README_LINES = 150;
 
 interface Document extends Markdown {
@@ -95,8 +97,7 @@ Deno.test("the documents name flags of our programs, or of the tasks that start 
   const known = await allFlags();
   const ofTasks = new Set(JSON.stringify(TASKS).match(/--[a-z][a-z-]*/g));
   const faults = documents
-    // It compares with the flags of another program.
-    .filter(({ path }) => path !== "docs/migration.md")
+    .filter(({ path }) => !COMPARES.test(path))
     .flatMap(({ path, spans }) => {
       const named = spans.map((span) => /^--[a-z][a-z\d-]*(?=$|[ =])/.exec(span)?.[0]).filter((flag) =>
         flag !== undefined
@@ -113,6 +114,20 @@ Deno.test("the documents name paths that there are", () => {
       return /^\w+\.ts$/.test(span) && !names.has(span);
     }).map((span) => `${path} names ${span}`)
   );
+  assert.deepEqual(faults, []);
+});
+
+Deno.test("the documents name metrics that there are", async () => {
+  const product = files.filter((path) => /^(client|common|ring|server)\/.*\.ts$/.test(path));
+  const code = (await Promise.all(product.map((path) => Deno.readTextFile(new URL(path, ROOT))))).join("\n");
+  const isKnown = (metric: string) =>
+    code.includes(`"${metric}"`) || code.includes(`"${metric.replace(/_(bucket|count|sum)$/, "")}"`);
+  const faults = documents.filter(({ path }) => !COMPARES.test(path)).flatMap(({ path, spans, fences }) => {
+    const named = [...spans, ...fences.map(({ text }) => text)].flatMap((text) =>
+      text.match(/\b(?:telemeter|federate|metricsclient)_[a-z_]*[a-z]\b(?![*_])/g) ?? []
+    );
+    return named.filter((metric) => !isKnown(metric)).map((metric) => `${path} names ${metric}`);
+  });
   assert.deepEqual(faults, []);
 });
 
