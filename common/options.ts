@@ -1,5 +1,5 @@
 /**
- * Option tables: one table a program feeds the parser, the defaults, `--help` and the README.
+ * Option tables: one table a program feeds the parser, the defaults, `--help` and `docs/configuration.md`.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface Kind<T> {
 export interface OptionRow<T = unknown> {
   /** How the text is read. */
   readonly kind: Kind<T>;
-  /** One sentence for `--help` and the README. */
+  /** One sentence for `--help` and `docs/configuration.md`. */
   readonly help: string;
   /** What stands when the flag is absent, written as a user would write it. */
   readonly default?: string;
@@ -49,7 +49,7 @@ export type OptionValues<Table extends OptionTable> = {
     : never;
 };
 
-/** What `--help` and the README say of a program besides its options. */
+/** What `--help` and `docs/configuration.md` say of a program besides its options. */
 export interface Program<Table extends OptionTable> {
   /** What users call the program. */
   readonly name: string;
@@ -199,7 +199,7 @@ export function flagOf(name: string): string {
   return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
-/** The flag with its short form and the placeholder of its value, as `--help` and the README show it. */
+/** The flag with its short form and the placeholder of its value, as `--help` and `docs/configuration.md` show it. */
 export function usageOf(name: string, row: OptionRow): string {
   return (row.short ? `${row.short}, ` : "") + flagOf(name) +
     (row.kind.placeholder ? ` <${row.kind.placeholder}>` : "");

@@ -69,7 +69,7 @@ export const CERTS_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const CERTS: Program<typeof CERTS_OPTIONS> = {
   name: "certs",
   summary: "Makes a certificate authority, ca.crt and ca.key, and the certificates of cluster members.",

@@ -98,7 +98,7 @@ export const LOAD_OPTIONS = {
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const LOAD: Program<typeof LOAD_OPTIONS> = {
   name: "load",
   summary: "Pushes metrics as many clients would, and tells how the server answered.",

@@ -339,7 +339,7 @@ export const SERVER_OPTIONS = {
 /** What the command line says. */
 export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const SERVER_PROGRAM: Program<typeof SERVER_OPTIONS> = {
   name: "telemeter-server",
   summary: "Receives the series that clients push, keeps them by cluster, and shows them on /federate.",
