@@ -1,5 +1,5 @@
 /**
- * The ring's gauges on /metrics: those that an alert is worth are named in the README.
+ * The ring's gauges on /metrics: those that an alert is worth are named in `docs/operations.md`.
  *
  * @module
  */

@@ -37,22 +37,39 @@ export const CERTS_OPTIONS = {
     kind: directory,
     default: "certs/",
     help: "Where the files go; an authority that is there already signs again",
+    since: "0.1.0",
+    why: "Keep the authority's key away from the servers: ca.key signs whom you like",
   },
   name: {
     kind: names,
     required: true,
     help: "Members, as --name calls them, each of which gets NAME.crt and NAME.key; repeatable",
+    since: "0.1.0",
+    why: "One for each server",
   },
   host: {
     kind: names,
     default: "localhost,127.0.0.1",
     help: "Host names and IP addresses for which the members' certificates are good besides their names; repeatable",
+    since: "0.1.0",
+    why: "Name every host and address under which clients and other servers dial",
   },
-  days: { kind: count, default: "365", help: "For how many days the members' certificates are good" },
-  force: { kind: flag, help: "Replace certificates and keys of members that are there; never the authority" },
+  days: {
+    kind: count,
+    default: "365",
+    help: "For how many days the members' certificates are good",
+    since: "0.1.0",
+    why: "Renew less often, or make a leaked key worthless sooner",
+  },
+  force: {
+    kind: flag,
+    help: "Replace certificates and keys of members that are there; never the authority",
+    since: "0.1.0",
+    why: "Renew certificates: running servers pick up the new files by themselves",
+  },
 } as const satisfies OptionTable;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const CERTS: Program<typeof CERTS_OPTIONS> = {
   name: "certs",
   summary: "Makes a certificate authority, ca.crt and ca.key, and the certificates of cluster members.",

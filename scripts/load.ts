@@ -35,19 +35,70 @@ import { parseText } from "../common/exposition/text_format.ts";
 
 /** The option table; what the programs in the field have as well keeps its default. */
 export const LOAD_OPTIONS = {
-  listen: { kind: address, default: "localhost:8080", help: "Where /metrics and /healthz are" },
-  to: { kind: url, default: "http://localhost:9003", help: "The server" },
-  toUpload: { kind: url, help: "Where to push, if not at --to's /upload" },
-  toAuth: { kind: url, help: "Where to get tokens, if not at --to's /authorize" },
-  toToken: { kind: text, default: "load", help: "The initial token of every client" },
-  metricsFile: { kind: file, required: true, help: "The metrics to push, in the text format" },
-  interval: { kind: duration, default: "4m30s", help: "How long each client waits between its pushes" },
-  workers: { kind: count, default: "1000", help: "How many clients there are" },
-  duration: { kind: duration, help: "Stop after this long; without it, on SIGTERM or Ctrl-C" },
+  listen: {
+    kind: address,
+    default: "localhost:8080",
+    help: "Where /metrics and /healthz are",
+    since: "0.1.0",
+    why: "Run several at a time on one machine",
+  },
+  to: {
+    kind: url,
+    default: "http://localhost:9003",
+    help: "The server",
+    since: "0.1.0",
+    why: "Names the server under trial",
+  },
+  toUpload: {
+    kind: url,
+    help: "Where to push, if not at --to's /upload",
+    since: "0.1.0",
+    why: "Goes around a proxy on the way of pushes",
+  },
+  toAuth: {
+    kind: url,
+    help: "Where to get tokens, if not at --to's /authorize",
+    since: "0.1.0",
+    why: "Goes around a proxy on the way of tokens",
+  },
+  toToken: {
+    kind: text,
+    default: "load",
+    help: "The initial token of every client",
+    since: "0.1.0",
+    why: "The authorizer of the server under trial knows another token",
+  },
+  metricsFile: {
+    kind: file,
+    required: true,
+    help: "The metrics to push, in the text format",
+    since: "0.1.0",
+    why: "Names pushes that look like yours: a page saved from /federate",
+  },
+  interval: {
+    kind: duration,
+    default: "4m30s",
+    help: "How long each client waits between its pushes",
+    since: "0.1.0",
+    why: "Lower it for more pushes a second; the server's --ratelimit has to allow them",
+  },
+  workers: {
+    kind: count,
+    default: "1000",
+    help: "How many clients there are",
+    since: "0.1.0",
+    why: "Raise it for more clusters",
+  },
+  duration: {
+    kind: duration,
+    help: "Stop after this long; without it, on SIGTERM or Ctrl-C",
+    since: "0.1.0",
+    why: "End by itself, in a script",
+  },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const LOAD: Program<typeof LOAD_OPTIONS> = {
   name: "load",
   summary: "Pushes metrics as many clients would, and tells how the server answered.",

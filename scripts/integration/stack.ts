@@ -30,7 +30,7 @@ export interface StackOptions {
   readonly servers: number;
   /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
   readonly source?: { readonly url: URL; readonly token?: string };
-  /** Picks the port of a program that listens at `usual` by the README. @default any free one */
+  /** Picks the port of a program that listens at `usual` by default. @default any free one */
   readonly portFor?: (usual: number) => number;
   /** Gets a line for each program that is ready. */
   readonly say?: (line: string) => void;

@@ -59,6 +59,7 @@ export interface AuthorizeOptions {
 /** 5,000 clusters at once, then 50 a second. */
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
+/** The longest url-encoded body that is read, in bytes. */
 const FORM_LIMIT_BYTES = 4_096;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
