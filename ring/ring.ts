@@ -18,12 +18,13 @@ import {
   type StoredEntry,
   TICK_MS,
 } from "./protocol/effects.ts";
-import type { Closed } from "./membership/membership.ts";
+import type { Closed } from "./membership/closed.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
 import { agreedView, type Role } from "./protocol/messages.ts";
 import { count, optional } from "./protocol/message_fields.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
-import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
+import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
+import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
 

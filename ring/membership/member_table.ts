@@ -51,6 +51,11 @@ export class MemberTable {
     return this.#rows.values();
   }
 
+  /** Every row but our own. */
+  others(): Member[] {
+    return [...this.#rows.values()].filter((row) => row !== this.#self);
+  }
+
   /** The row of one member. */
   get(name: string): Member | undefined {
     return this.#rows.get(name);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Clock, CommitResult, Emit } from "../protocol/effects.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import type { Clock, CommitResult } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "./entry_table.ts";
 import type { Role } from "../protocol/messages.ts";
 import { arrivalVersion, compareVersions, type PushVersion } from "../protocol/push_version.ts";
@@ -34,12 +35,6 @@ export type SerializedCommit =
   | { readonly type: "busy" | "failed" }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string };
 
-/** Bounds of the intake. */
-export interface CommitLimits {
-  /** Bytes that may wait for the store. */
-  readonly pendingBytes: number;
-}
-
 /** How many arrivals of one cluster may wait for the one that is being stored. */
 export const MAX_WAITING = 8;
 
@@ -51,19 +46,17 @@ interface Line {
 
 /** Stores arrivals. */
 export class CommitSerializer {
+  readonly #context: RingContext;
   readonly #table: EntryTable;
-  readonly #limits: CommitLimits;
-  readonly #emit: Emit;
   readonly #lines = new Map<string, Line>();
   readonly #tokens = new Map<number, string>();
   #token = 0;
   #bytes = 0;
 
   /** Starts with nothing under way. */
-  constructor({ table, limits, emit }: { table: EntryTable; limits: CommitLimits; emit: Emit }) {
+  constructor(context: RingContext, { table }: { table: EntryTable }) {
+    this.#context = context;
     this.#table = table;
-    this.#limits = limits;
-    this.#emit = emit;
   }
 
   /** Bytes that wait for the store. */
@@ -74,7 +67,8 @@ export class CommitSerializer {
   /** Takes an arrival. Its `done` may be called before this returns. */
   take(arrival: Arrival, clock: Clock): void {
     const line = this.#lines.get(arrival.id);
-    const isFull = this.#bytes + arrival.bytes.length > this.#limits.pendingBytes && this.#bytes > 0;
+    const { pendingBytes } = this.#context.limits;
+    const isFull = this.#bytes + arrival.bytes.length > pendingBytes && this.#bytes > 0;
     if (isFull || (line?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);
     this.#bytes += arrival.bytes.length;
     if (line === undefined) this.#store(arrival, clock);
@@ -119,7 +113,7 @@ export class CommitSerializer {
     const receivedAtMs = clock.wall - ageMs;
     this.#tokens.set(token, id);
     this.#lines.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
-    this.#emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
+    this.#context.emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
   }
 
   #end(arrival: Arrival, result: SerializedCommit, clock: Clock) {
