@@ -76,7 +76,7 @@ export class FailureDetector {
     const { table, peers, onSilent } = this.#options;
     const others = table.others().filter(isPresent);
     const reachable = others.filter(({ name }) => peers.isReachable(name, now)).map(({ name }) => name);
-    const mayBury = !this.#context.isFenced(now);
+    const mayDeclareDead = !this.#context.isFenced(now);
     if (this.isQuiet(now)) return;
     for (const { name, boot, status } of others) {
       const silentMs = peers.silentMs(name, now);
@@ -93,7 +93,7 @@ export class FailureDetector {
         sendIfLinked(this.#context, helper, { type: "PING_REQ", request: 0, target: name, boot, at: now });
       }
       if (verdict === "suspect" && status === "ALIVE") onSilent(name, { status: "SUSPECT", silentMs, now });
-      if (verdict === "dead" && mayBury) onSilent(name, { status: "DEAD", silentMs, now });
+      if (verdict === "dead" && mayDeclareDead) onSilent(name, { status: "DEAD", silentMs, now });
     }
   }
 }

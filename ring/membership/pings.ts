@@ -39,7 +39,7 @@ export interface PingsOptions {
 }
 
 /** For whom a ping is sent. */
-type Asker = Pick<MessageOf<"PING">, "asker" | "askerBoot" | "askerAt">;
+export type Asker = Pick<MessageOf<"PING">, "asker" | "askerBoot" | "askerAt">;
 
 /** Sends pings and answers them. */
 export class Pings {

@@ -80,15 +80,15 @@ export const version: Field<PushVersion> = (value, label): PushVersion => {
 };
 
 /** A cluster id and the version that somebody holds of it. */
-export interface Holding {
+export interface HeldVersion {
   /** The cluster id. */
   readonly id: string;
   /** The version. */
   readonly version: PushVersion;
 }
 
-/** A {@linkcode Holding}, on the wire `[id, ms, ingress, sequence]`. */
-export const holding: Field<Holding> = (value, label): Holding => {
+/** A {@linkcode HeldVersion}, on the wire `[id, ms, ingress, sequence]`. */
+export const heldVersion: Field<HeldVersion> = (value, label): HeldVersion => {
   if (!Array.isArray(value) || value.length < 4) throw bad(label, "an id with a version");
   return { id: text(value[0], label), version: version(value.slice(1), label) };
 };
@@ -117,8 +117,8 @@ export function writeVersion({ ms, ingress, sequence }: PushVersion): unknown {
   return [ms, ingress, sequence];
 }
 
-/** A holding as it stands on the wire. */
-export function writeHolding({ id, version: { ms, ingress, sequence } }: Holding): unknown {
+/** A held version as it stands on the wire. */
+export function writeHeldVersion({ id, version: { ms, ingress, sequence } }: HeldVersion): unknown {
   return [id, ms, ingress, sequence];
 }
 

@@ -38,7 +38,7 @@ export type SerializedCommit =
 /** How many arrivals of one cluster may wait for the one that is being stored. */
 export const MAX_WAITING = 8;
 
-interface Line {
+interface ClusterQueue {
   /** The arrival whose commit is under way. */
   storing: Arrival & { readonly receivedAtMs: number };
   readonly waiting: Arrival[];
@@ -48,7 +48,7 @@ interface Line {
 export class CommitSerializer {
   readonly #context: RingContext;
   readonly #table: EntryTable;
-  readonly #lines = new Map<string, Line>();
+  readonly #queues = new Map<string, ClusterQueue>();
   readonly #tokens = new Map<number, string>();
   #token = 0;
   #bytes = 0;
@@ -66,14 +66,14 @@ export class CommitSerializer {
 
   /** Takes an arrival. Its `done` may be called before this returns. */
   take(arrival: Arrival, clock: Clock): void {
-    const line = this.#lines.get(arrival.id);
+    const queue = this.#queues.get(arrival.id);
     const { pendingBytes } = this.#context.limits;
     const isFull = this.#bytes + arrival.bytes.length > pendingBytes && this.#bytes > 0;
-    if (isFull || (line?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);
+    if (isFull || (queue?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);
     this.#bytes += arrival.bytes.length;
-    if (line === undefined) this.#store(arrival, clock);
+    if (queue === undefined) this.#store(arrival, clock);
     // What is being stored may fail: whether an arrival is newer than what is held shows only then.
-    else line.waiting.push(arrival);
+    else queue.waiting.push(arrival);
   }
 
   /** The store has answered. */
@@ -81,8 +81,8 @@ export class CommitSerializer {
     const id = this.#tokens.get(token);
     if (id === undefined) return;
     this.#tokens.delete(token);
-    const { storing, waiting } = this.#lines.get(id)!;
-    this.#lines.delete(id);
+    const { storing, waiting } = this.#queues.get(id)!;
+    this.#queues.delete(id);
     const { version, receivedAtMs, bytes } = storing;
     if (result.ok) {
       const held = this.#table.set({ id, version, receivedAtMs, size: bytes.length }, clock);
@@ -95,9 +95,9 @@ export class CommitSerializer {
       );
     }
     for (const next of waiting) {
-      const line = this.#lines.get(id);
-      if (line === undefined) this.#store(next, clock);
-      else line.waiting.push(next);
+      const queue = this.#queues.get(id);
+      if (queue === undefined) this.#store(next, clock);
+      else queue.waiting.push(next);
     }
   }
 
@@ -112,7 +112,7 @@ export class CommitSerializer {
     const token = ++this.#token;
     const receivedAtMs = clock.wall - ageMs;
     this.#tokens.set(token, id);
-    this.#lines.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
+    this.#queues.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
     this.#context.emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
   }
 

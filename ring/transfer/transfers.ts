@@ -10,7 +10,7 @@ import { type Clock, type Entry, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
-import type { Holding } from "../protocol/message_fields.ts";
+import type { HeldVersion } from "../protocol/message_fields.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 
 /** How long a member may take to answer an offer or a copy, in milliseconds. Longer than for a push: nobody waits for it. */
@@ -102,7 +102,7 @@ export class Transfers {
     toPeer.wanted.delete(held.id);
     toPeer.toOffer.delete(held.id);
     const isReady = this.#context.isLinked(name) && clock.now >= toPeer.pausedUntil;
-    if (isReady && toPeer.underWay.size < MAX_UNDER_WAY) return this.#ship(name, { held, bytes, clock });
+    if (isReady && toPeer.underWay.size < MAX_UNDER_WAY) return this.#sendCopy(name, { held, bytes, clock });
     if (toPeer.urgent.size >= MAX_URGENT) {
       this.#options.onDirty(name);
       if (toPeer.owed.has(held.id)) toPeer.toOffer.add(held.id);
@@ -120,7 +120,7 @@ export class Transfers {
     const held = this.#options.table.get(id, clock.now);
     if (held === undefined) this.#settled(to, { id, clock });
     else if (entry !== undefined && compareVersions(entry.version, held.version) === 0) {
-      this.#ship(to, { held, bytes: entry.bytes, clock });
+      this.#sendCopy(to, { held, bytes: entry.bytes, clock });
     } else this.#again(toPeer, { id, clock });
     this.#pump(to, clock);
   }
@@ -136,8 +136,9 @@ export class Transfers {
     const { offer } = toPeer;
     if (offer !== undefined && offer.request === message.request) {
       toPeer.offer = undefined;
-      if (message.type === "WANT") this.#chosen(from, { offer: offer.versions, ids: new Set(message.ids), clock });
-      else this.#refused(toPeer, { ids: offer.versions.keys(), message, clock });
+      if (message.type === "WANT") {
+        this.#answeredOffer(from, { offer: offer.versions, ids: new Set(message.ids), clock });
+      } else this.#refused(toPeer, { ids: offer.versions.keys(), message, clock });
     }
     const transfer = toPeer.underWay.get(message.request);
     if (transfer !== undefined && message.type !== "WANT") {
@@ -207,7 +208,7 @@ export class Transfers {
   }
 
   #makeOffer(name: string, { toPeer, clock }: { toPeer: PeerTransfers; clock: Clock }) {
-    const versions = new Map<string, Holding["version"]>();
+    const versions = new Map<string, HeldVersion["version"]>();
     for (const id of toPeer.toOffer) {
       if (versions.size === OFFER_SIZE) break;
       toPeer.toOffer.delete(id);
@@ -222,9 +223,13 @@ export class Transfers {
     this.#send(name, { type: "OFFER", request, view: this.#context.view().digest, holdings });
   }
 
-  #chosen(
+  #answeredOffer(
     name: string,
-    { offer, ids, clock }: { offer: ReadonlyMap<string, Holding["version"]>; ids: ReadonlySet<string>; clock: Clock },
+    { offer, ids, clock }: {
+      offer: ReadonlyMap<string, HeldVersion["version"]>;
+      ids: ReadonlySet<string>;
+      clock: Clock;
+    },
   ) {
     const toPeer = this.#peerTransfers(name);
     for (const [id, version] of offer) {
@@ -243,7 +248,7 @@ export class Transfers {
     this.#context.emit({ do: "load", token, id: held.id });
   }
 
-  #ship(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }) {
+  #sendCopy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }) {
     const { id, version, receivedAt } = held;
     const request = this.#context.nextRequest();
     this.#peerTransfers(name).underWay.set(request, { id, version, deadline: clock.now + TRANSFER_MS });
@@ -252,7 +257,7 @@ export class Transfers {
   }
 
   /** A member holds this version of an entry, or a newer one. */
-  #confirmed(name: string, { id, version, clock }: { id: string; version: Holding["version"]; clock: Clock }) {
+  #confirmed(name: string, { id, version, clock }: { id: string; version: HeldVersion["version"]; clock: Clock }) {
     const held = this.#options.table.get(id, clock.now);
     if (held !== undefined && compareVersions(held.version, version) > 0) {
       const toPeer = this.#peerTransfers(name);

@@ -60,7 +60,7 @@ export interface Frame {
 
 /** The longest frames of each class, in bytes with prefix, header and body. */
 export interface FrameLimits extends Readonly<Record<MessageClass, number>> {
-  /** The transport's own, which a stranger may send. */
+  /** The transport's own, which anybody may send who has a certificate. */
   readonly transport: number;
 }
 
