@@ -1,7 +1,7 @@
 /**
- * A member of the ring as one pure state machine: membership, forwarding, copies, handoff. It is told what happens and when, and
+ * A member of the ring as one pure state machine: membership, forwarding, copies, hand-over. It is told what happens and when, and
  * answers with what is to be done; a thin shell ({@linkcode import("./ring.ts").Ring}) gives it timers, links and a store, and the
- * simulator gives it simulated ones.
+ * simulator gives it simulated ones. docs/ring.md draws its states, and says what it asks of its shell.
  *
  * @module
  */

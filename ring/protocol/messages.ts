@@ -130,7 +130,8 @@ export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
   return { epoch: count(epoch, label), members: listOf(pair)(members, label) };
 };
 
-const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
+/** The fields of each type of message, each with what reads it. */
+export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
   PING: { ...BELIEFS, at: amount, asker: optional(text), askerBoot: optional(text), askerAt: optional(amount) },
   ACK: { ...BELIEFS, at: amount, wall: optional(amount), asker: optional(text), askerAt: optional(amount) },
   PING_REQ: { target: text, boot: text, at: amount },
@@ -162,7 +163,7 @@ const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages
  */
 export function readMessage({ type, request, header, body }: MeshMessage): Message {
   const message: Record<string, unknown> = { type, request };
-  for (const [name, field] of Object.entries(FIELDS[type] as Record<string, Field<unknown>>)) {
+  for (const [name, field] of Object.entries(MESSAGE_FIELDS[type] as Record<string, Field<unknown>>)) {
     const value = field(name === "bytes" ? body : header[name], name);
     if (value !== undefined) message[name] = value;
   }

@@ -1,6 +1,6 @@
 /**
- * A ring in a simulated world, where time, chance, the network and the disks follow from a seed, and where the invariants of the
- * ring's design are checked after every step.
+ * A ring in a simulated world, where time, chance, the network and the disks follow from a seed, and where the invariants of
+ * docs/ring.md are checked after every step.
  *
  * @module
  */

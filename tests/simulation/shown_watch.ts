@@ -1,5 +1,5 @@
 /**
- * Watches what the pages show: (I1), (I3) and (I4) of the ring's design.
+ * Watches what the pages show: (I1), (I3) and (I4) of docs/ring.md.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How long two that were cut off from each other may take to become a ring again, in milliseconds: redials and a round of pings. */
-const REUNION_MS = 20_000;
+export const REUNION_MS = 20_000;
 /** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
-const AGE_LEEWAY_MS = 45_000;
+export const AGE_LEEWAY_MS = 45_000;
 
 interface ShownVersion {
   readonly version: PushVersion;

@@ -1,5 +1,5 @@
 /**
- * Runs the ring in simulated worlds, each of which follows from a seed, until an invariant of its design is violated:
+ * Runs the ring in simulated worlds, each of which follows from a seed, until an invariant of docs/ring.md is violated:
  * `deno task simulate`. Then it exits with 1 and tells by which faults, and what happened.
  *
  * @module
