@@ -8,6 +8,9 @@ import { note } from "../protocol/effects.ts";
 import { CLOCK_LEEWAY_MS } from "../protocol/push_version.ts";
 import type { RingContext } from "./ring_context.ts";
 
+/** What is noted of clocks that are apart. */
+const APART = `Wall clock differs from a member's by more than ${CLOCK_LEEWAY_MS / 1_000} s: synchronize both`;
+
 /**
  * Tells when wall clocks are so far apart that versions do not follow them: of two owners in turn that have no copy in common, the
  * push of the one whose clock is ahead then wins, though it may be the older one.
@@ -32,7 +35,7 @@ export class ClockWatch {
     if (isApart) {
       this.#apart.add(member);
       this.#context.emit(
-        note("warn", "Wall clock differs from a member's by more than 30 s: synchronize both", fields),
+        note("warn", APART, fields),
       );
     } else {
       this.#apart.delete(member);

@@ -276,7 +276,7 @@ export class Membership {
   advance(phase: Phase, { now }: Clock) {
     this.#servesSince = phase === "ACTIVE" ? now : undefined;
     this.#spread([this.#table.advance(phase)], now);
-    this.#context.emit(note("info", "This member's phase changed", { phase }));
+    this.#context.emit(note("info", "This member changed its phase", { phase }));
   }
 
   /** Ends our stay, and tells everybody. */
@@ -303,7 +303,7 @@ export class Membership {
     this.#changed(now);
     if (refuted !== undefined) this.#spread([this.self], now);
     for (const { name, status, phase, incarnation } of changed) {
-      this.#context.emit(note("info", "A member's row changed", { member: name, status, phase, incarnation, from }));
+      this.#context.emit(note("info", "A member changed", { member: name, status, phase, incarnation, from }));
     }
     if (full && reply) this.#gossip.sendTable(from, { reply: false });
   }
@@ -331,7 +331,7 @@ export class Membership {
     if (row === undefined) return;
     const fields = { member: name, status, silentMs };
     if (status === "DEAD") this.#context.emit(note("warn", "Declared a silent member dead", fields));
-    else this.#context.emit(note("info", "Suspects a silent member", fields));
+    else this.#context.emit(note("info", "Suspected a silent member", fields));
     this.#spread([row], now);
   }
 

@@ -68,7 +68,7 @@ export class Dials {
       return;
     }
     const abort = new AbortController();
-    const overdue = () => this.fail(address, { code: "unreachable", message: "It took too long" });
+    const overdue = () => this.fail(address, { code: "unreachable", message: "It did not answer in time" });
     const deadline = setTimeout(overdue, this.#options.limits.helloTimeoutMs);
     const dial: Dial = { announced, renews, abort, deadline };
     this.#underWay.set(address, dial);

@@ -161,7 +161,7 @@ function readHeader(bytes: Uint8Array): FrameHeader {
     throw malformed("its header is not JSON", FRAME_PREFIX_BYTES + jsonFaultAt(text, cause));
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw malformed("its header is no JSON object", FRAME_PREFIX_BYTES);
+    throw malformed("its header is not a JSON object", FRAME_PREFIX_BYTES);
   }
   return header as FrameHeader;
 }

@@ -165,7 +165,7 @@ export class Link {
     const { webSocket, limits: { pingMs, silentMs } } = this.options, silence = this.silence(now);
     if (this.#phase !== "up" || silence < pingMs) return;
     if (silence >= silentMs) {
-      this.#end({ message: `Nothing came for ${Math.round(silence)} ms` });
+      this.#end({ message: `Nothing arrived for ${Math.round(silence)} ms` });
       webSocket.terminate();
     } else if (now - this.#pingedAt >= pingMs) {
       this.#pingedAt = now;

@@ -216,7 +216,7 @@ export class Transport implements Mesh {
     const old = this.#links.get(theirs.name);
     if (old?.peer?.boot === theirs.boot && !this.#prefers(link, old)) return duplicateFor(ours.name);
     if (old === undefined && this.#links.size >= this.#limits.maxLinks) {
-      return { code: "unreachable", reason: "links", message: `${ours.name} has as many links as it takes` };
+      return { code: "unreachable", reason: "links", message: `${ours.name} has reached its limit of links` };
     }
     // Without handlers, or with those that fail, nobody is let in.
     let refusal: Refusal | undefined = { code: "unreachable", message: `${ours.name} is stopping` };
@@ -243,7 +243,7 @@ export class Transport implements Mesh {
       else old.finish({ yielding: dialled !== undefined });
     } else {
       if (old) {
-        old.refuse({ code: "name-taken", message: `Another process goes by the name ${name} now` });
+        old.refuse({ code: "name-taken", message: `Another process has the name ${name} now` });
         this.#tell((handlers) => handlers.linkDown(old.mesh!, "The member has restarted"));
       }
       this.#tell((handlers) => handlers.linkUp(link.mesh!));
@@ -322,7 +322,7 @@ export class Transport implements Mesh {
   #renew(link: Link, now: number): void {
     const { options: { dialled }, peer } = link;
     if (now - link.since >= 2 * this.#limits.renewMs) {
-      this.cut(peer!.name, { code: "unreachable", message: "The link is too old, and could not be renewed" });
+      this.cut(peer!.name, { code: "unreachable", message: "The link is too old and could not be renewed" });
     } else if (dialled !== undefined) this.#dials.start(dialled, { announced: false, renews: true });
   }
 
@@ -357,7 +357,7 @@ function sweepIntervalMs({ pingMs, renewMs }: TransportLimits): number {
 }
 
 function duplicateFor(name: string): LinkRefusal {
-  return { code: "duplicate", reason: "duplicate", message: `${name} is linked with this process already`, name };
+  return { code: "duplicate", reason: "duplicate", message: `${name} is already linked with this process`, name };
 }
 
 function helloOf({ name, boot, incarnation, address, host }: Hello): Hello {

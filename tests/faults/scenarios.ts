@@ -1,5 +1,5 @@
 /**
- * What may befall the servers of a ring, with pushes under way all the time.
+ * What may happen to the servers of a ring, with pushes under way all the time.
  *
  * @module
  */

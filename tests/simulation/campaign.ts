@@ -61,7 +61,7 @@ export function summaryOf({ seeds, simulatedMs, tallies }: Campaign): string {
   return [
     `${seeds} seeds, ${
       (simulatedMs / 3_600_000).toFixed(1)
-    } h simulated; cluster-seconds, and the longest of each in s`,
+    } h simulated; in cluster-seconds, with the longest of each in s`,
     ...lines.map((cells) => cells.join("  ").trimEnd()),
   ].join("\n");
 }

@@ -154,7 +154,8 @@ export class Network {
     const { agenda, resolve } = this.#options;
     const node = resolve(address);
     const deadline = agenda.now + HELLO_TIMEOUT_MS;
-    const timeout = () => this.#dialFailed(from, address, { code: "unreachable", message: "It took too long" });
+    const timeout = () =>
+      this.#dialFailed(from, address, { code: "unreachable", message: "It did not answer in time" });
     agenda.at(deadline, () => from.post(timeout));
     if (node === undefined || this.isCut(from.node, node) || this.isCut(node, from.node)) return;
     agenda.after(this.#delay(from.node, node), () => {

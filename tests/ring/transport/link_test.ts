@@ -115,7 +115,7 @@ Deno.test("Link is given up when its peer answers nothing any more", async () =>
   rawPeer.webSocket.pause();
   const { name, reason } = await a.next("down");
   assert.equal(name, "x");
-  assert.match(reason, /^Nothing came for \d+ ms$/);
+  assert.match(reason, /^Nothing arrived for \d+ ms$/);
   await assertUndisturbed(a, b);
   rawPeer.webSocket.resume();
   await rawPeer.closed;
