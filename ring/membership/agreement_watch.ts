@@ -48,7 +48,7 @@ export class AgreementWatch {
   }
 
   /** Something may have been confirmed, or the wait may be over. An agreement that is new is kept under the next epoch. */
-  check(now: number) {
+  check(now: number): void {
     const { agreement, table, peers, kept, detector, contacts } = this.#options;
     const others = table.others().filter(isPresent);
     // After a stall, alone means that there is nobody to ask: others may have taken over, and tell us if we give them time to.

@@ -63,7 +63,7 @@ export class Contacts {
   }
 
   /** A dial came to nothing. */
-  dialFailed(address: string, refusal: Refusal, now: number) {
+  dialFailed(address: string, refusal: Refusal, now: number): void {
     const { code, message } = refusal;
     if (code === "self") {
       this.#ownAddresses.add(address);
