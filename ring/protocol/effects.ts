@@ -6,7 +6,7 @@
  */
 
 import type { MeshLink, MeshMessage, Refusal } from "./mesh.ts";
-import type { AgreedView, Role } from "./messages.ts";
+import { type AgreedView, type Message, type Role, writeMessage } from "./messages.ts";
 import type { PushVersion } from "./push_version.ts";
 
 /** The time of an event. */
@@ -141,6 +141,19 @@ export type Effect =
 
 /** Takes the effects that a machine has. */
 export type Emit = (effect: Effect) => void;
+
+/** How much a note matters: to those who debug, to those who look back, to those who should act soon, or now. */
+export type NoteLevel = Extract<Effect, { do: "note" }>["level"];
+
+/** The effect that sends a message to a peer. */
+export function send(to: string, message: Message): Effect {
+  return { do: "send", to, message: writeMessage(message) };
+}
+
+/** The effect that writes a line into the log: a constant sentence, and what is particular in fields. */
+export function note(level: NoteLevel, sentence: string, fields: Readonly<Record<string, unknown>>): Effect {
+  return { do: "note", level, sentence, fields };
+}
 
 /** How often a `tick` is due, in milliseconds. */
 export const TICK_MS = 250;

@@ -1,5 +1,5 @@
 /**
- * Who a member is towards its peers, and whom it trusts: its certificate and key, and the authorities of the cluster.
+ * Who a member is towards its peers, and whom it trusts: its certificate and key, and the authorities of the ring.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export class RingIdentity implements Disposable {
     this.#log = log;
     pair.onChange((pair) => {
       if (!namesOf(pair).includes(name)) {
-        log.error("The new certificate does not have the member's name: its peers will refuse it", {
+        log.error("The new --cluster-crt does not have this member's name: peers will refuse it", {
           file: certPath,
           name,
         });
@@ -127,12 +127,12 @@ export class RingIdentity implements Disposable {
       if (ca === this.#ca) return;
       this.#ca = ca;
       this.#tell(this.#pair.current);
-      this.#log.info("Took up changed cluster authorities", { file: this.#file.path });
+      this.#log.info("Loaded the changed --cluster-ca", { file: this.#file.path });
     } catch (error) {
       const complaint = sentenceOf(error);
       if (complaint === this.#complaint) return;
       this.#complaint = complaint;
-      this.#log.warn("Cannot use changed cluster authorities and goes on with those before", { error: complaint });
+      this.#log.warn("Cannot use the changed --cluster-ca: keeping the one before", { error: complaint });
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * Tries what may befall a ring of real servers on this machine, and tells what it cost: `deno task ring-faults`.
+ * Tries what may happen to a ring of real servers on this machine, and says what it cost: `deno task ring-faults`.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { tryScenario, type Verdict } from "./trial.ts";
 export const RING_FAULTS_OPTIONS = {
   scenario: { kind: names, help: `One of ${SCENARIOS.map(({ name }) => name).join(", ")}; repeatable; by default all` },
   clusters: { kind: count, default: "300", help: "Clusters that push" },
-  chaos: { kind: count, default: "0", help: "Rounds of random faults to try in place of scenarios" },
-  seed: { kind: count, help: "What the random faults follow from; without one, a new one each time" },
+  chaos: { kind: count, default: "0", help: "Rounds of random faults to try instead of scenarios" },
+  seed: { kind: count, help: "Seed of the random faults; a new one each time by default" },
   rate: { kind: count, default: "100", help: "Pushes a second, of all clusters together" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
 export const RING_FAULTS: Program<typeof RING_FAULTS_OPTIONS> = {
   name: "ring-faults",
-  summary: "Kills, pauses, adds and removes servers of a ring under load, and tells what was lost and what was shown.",
+  summary: "Kills, pauses, adds and removes servers of a ring under load, and says what was lost and what was shown.",
   options: RING_FAULTS_OPTIONS,
 };
 
@@ -36,7 +36,7 @@ export function describe({ name, waits, shown, answers, slowestMs, failure, logs
   return [
     failure === undefined ? `passed: ${name}` : `FAILED: ${name}\n  ${failure}`,
     ...waits.map(({ after, seconds: waited }) => `  ${seconds(waited)} s: ${after}`),
-    `  cluster-seconds shown twice ${twice}, not at all ${missing}; went back ${shown.wentBack} times`,
+    `  cluster-seconds shown twice: ${twice}, not at all: ${missing}; went back ${shown.wentBack} times`,
     `  pushes by answer: ${pushes}; the slowest that was acknowledged took ${Math.round(slowestMs)} ms`,
     ...failure === undefined ? [] : logs,
   ].join("\n");

@@ -33,7 +33,7 @@ export interface Trial {
   whole(after: string): Promise<void>;
 }
 
-/** Something that befalls a ring. */
+/** Something that happens to a ring. */
 export interface Scenario {
   /** What it is called on the command line. */
   readonly name: string;

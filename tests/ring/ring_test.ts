@@ -129,7 +129,7 @@ Deno.test("Ring.start() listens only once its incarnation is kept", async () => 
   await eventually("the second try to save", () => host.saved !== undefined);
   await using member = await starting;
   assert.ok(network.hasMember("a"));
-  assert.match(member.records.find(({ level }) => level === "warn")!.sentence, /^Cannot keep the state of the ring/);
+  assert.match(member.records.find(({ level }) => level === "warn")!.sentence, /^Cannot save the state of the ring/);
 });
 
 Deno.test("Ring goes on from the state that was saved", async () => {

@@ -1,5 +1,5 @@
 /**
- * Watches that what was acknowledged stays on some disk: (I2) of the ring's design.
+ * Watches that what was acknowledged stays on some disk: (I2) of docs/ring.md.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Node } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How much earlier than its time an entry may be taken for expired, in milliseconds: ages are reckoned by several clocks. */
-const EXPIRY_LEEWAY_MS = 10_000;
+export const EXPIRY_LEEWAY_MS = 10_000;
 
 /** How long a push may have been under way when it is acknowledged, in milliseconds. */
 const ANSWER_LEEWAY_MS = 15_000;

@@ -1,5 +1,5 @@
 /**
- * Runs the ring in simulated worlds, each of which follows from a seed, until an invariant of its design is violated:
+ * Runs the ring in simulated worlds, each of which follows from a seed, until an invariant of docs/ring.md is violated:
  * `deno task simulate`. Then it exits with 1 and tells by which faults, and what happened.
  *
  * @module
@@ -19,8 +19,8 @@ import { SCENARIOS } from "./scenarios.ts";
 
 /** The option table. */
 export const SIMULATE_OPTIONS = {
-  seed: { kind: count, help: "The first seed; without one, a new one each time" },
-  seeds: { kind: count, default: "500", help: "How many seeds to run; 0 for any number" },
+  seed: { kind: count, help: "The first seed; a new one each time by default" },
+  seeds: { kind: count, default: "500", help: "How many seeds to run; 0 for no limit" },
   duration: { kind: duration, default: "10m", help: "Stop after this long" },
   scenario: { kind: names, help: `One of ${Object.keys(SCENARIOS).join(", ")}; repeatable; by default all` },
 } as const satisfies OptionTable;
@@ -29,7 +29,7 @@ export const SIMULATE_OPTIONS = {
 export const SIMULATE: Program<typeof SIMULATE_OPTIONS> = {
   name: "simulate",
   summary:
-    "Runs the ring in worlds with simulated clocks, links and disks, and checks what must always hold after each step.",
+    "Runs the ring in worlds with simulated clocks, links and disks, and checks after each step what must always hold.",
   options: SIMULATE_OPTIONS,
 };
 

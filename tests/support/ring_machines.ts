@@ -14,7 +14,8 @@ import {
   TICK_MS,
 } from "../../ring/protocol/effects.ts";
 import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
-import { type RingLimits, RingMachine } from "../../ring/ring_machine.ts";
+import type { RingLimits } from "../../ring/protocol/ring_limits.ts";
+import { RingMachine } from "../../ring/ring_machine.ts";
 
 const WALL_MS = 1_800_000_000_000;
 
