@@ -71,7 +71,7 @@ export async function fuzz(
     path: Deno.execPath(),
     args: [
       ...["run", "--unstable-kv", "--allow-read", `--allow-write=${corpus}`, "--ignore-env"],
-      ...[new URL("fuzz/worker.ts", import.meta.url).pathname, String(seed), corpus, String(inputs), current],
+      ...[new URL("worker.ts", import.meta.url).pathname, String(seed), corpus, String(inputs), current],
     ],
   });
   const startedMs = performance.now();
