@@ -4,15 +4,11 @@
  * @module
  */
 
+import { messageOf } from "./explain.ts";
 import type { Logger } from "./log.ts";
 
 /** How a {@linkcode WatchedFile} behaves. */
 export interface WatchedFileOptions {
-  /**
-   * Gets the error when a file that was readable before is not any more; the last good content then stands. Without it
-   * such an error is thrown to the reader, as that of a first reading always is.
-   */
-  readonly onError?: (error: Error) => void;
   /**
    * The largest file that is read.
    *
@@ -40,23 +36,21 @@ export class WatchedFile {
   /** The file's path, as it was given. */
   readonly path: string;
   readonly #limitBytes: number;
-  readonly #onError: ((error: Error) => void) | undefined;
   #stamp: Stamp | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #text: string | undefined;
   #reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   /** Watches the file at `path`, which need not exist yet. */
-  constructor(path: string, { onError, limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
+  constructor(path: string, { limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
     this.path = path;
-    this.#onError = onError;
     this.#limitBytes = limitBytes;
   }
 
   /**
    * The content now. The same array is returned, not to be written to, until the file changes.
    *
-   * @throws {Error} if the file cannot be read, with a sentence that names it (see {@linkcode WatchedFileOptions.onError}).
+   * @throws {Error} if the file cannot be read, with a sentence that names it.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     // One reading at a time, so that an older one never overwrites a newer one.
@@ -85,10 +79,7 @@ export class WatchedFile {
       this.#text = undefined;
       return this.#bytes = bytes;
     } catch (cause) {
-      const error = new Error(`Cannot read '${this.path}': ${reasonOf(cause)}`, { cause });
-      if (this.#bytes === undefined || this.#onError === undefined) throw error;
-      this.#onError(error);
-      return this.#bytes;
+      throw new Error(`Cannot read '${this.path}': ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -124,6 +115,5 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 /** What the system says, without the operation and the path that Deno adds. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return message.replace(/ \(os error \d+\)/, "").replace(/: (stat|open|readfile) '.*'$/s, "");
+  return messageOf(cause).replace(/ \(os error \d+\)/, "").replace(/: (stat|open|readfile) '.*'$/s, "");
 }

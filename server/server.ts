@@ -16,7 +16,7 @@ import { flagOf, UsageError } from "../common/options.ts";
 import type { Permission } from "../common/permissions.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
-import { TlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
@@ -244,7 +244,7 @@ async function openTls(
 ): Promise<TlsIdentity | undefined> {
   if (crt === undefined && key === undefined) return undefined;
   if (crt === undefined || key === undefined) throw new UsageError(`Cannot use one of ${flags} without the other`);
-  return await TlsIdentity.load({ certPath: crt, keyPath: key, log });
+  return await loadTlsIdentity({ certPath: crt, keyPath: key, log });
 }
 
 async function openAuthorizer(

@@ -103,7 +103,7 @@ Deno.test("Secret.value() keeps the last good one while the file is bad, and war
   assert.equal(await secret?.value(), "first");
   assert.equal(await secret?.value(), "first");
   const { sentence, fields } = records[0];
-  assert.equal(sentence, "Cannot use the changed file of a secret and goes on with what it held before");
+  assert.equal(sentence, "Cannot use the changed file of a secret: what it held before stays in use");
   assert.equal(fields.flag, "--to-token-file");
   assert.doesNotMatch(JSON.stringify(fields), /not a token/);
   assert.equal(records.length, 1);
