@@ -5,6 +5,7 @@
  */
 
 import { formatDuration } from "../common/duration.ts";
+import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { readSelectorFile } from "../common/exposition/selector.ts";
@@ -70,15 +71,18 @@ export async function loadSettings(values: ClientValues, { log, now }: LoadOptio
     Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
   const fromToken = await openToken("fromToken");
   const toToken = await openToken("toToken");
+  if (values.tlsPrivateKeyFile !== undefined) {
+    await warnIfExposed(values.tlsPrivateKeyFile, { option: "--tls-private-key-file", log });
+  }
   const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
   return {
     from: fromUrl(values.from),
     matches,
     fromToken,
-    fromClients: await openClients("fromCaFile", values),
+    fromClients: await openClients("fromCaFile", { values, log }),
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients("toCaFile", values, log),
+    toClients: await openClients("toCaFile", { values, log }),
     rules: await readRules(values, { log, now }),
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
@@ -102,9 +106,8 @@ async function readMatches({ match, matchFile }: ClientValues): Promise<string[]
     try {
       selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
       const place = cause instanceof SyntaxError ? ` '${matchFile}'` : "";
-      throw new UsageError(`Bad --match-file${place}: ${reason}`, { cause });
+      throw new UsageError(`Bad --match-file${place}: ${messageOf(cause)}`, { cause });
     }
   }
   if (selectors.length === 0) {
@@ -150,19 +153,20 @@ function joined(to: URL, segment: string): URL {
 }
 
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
-async function openClients(name: "fromCaFile" | "toCaFile", values: ClientValues, log?: Logger): Promise<HttpClients> {
+async function openClients(
+  name: "fromCaFile" | "toCaFile",
+  { values, log }: { values: ClientValues; log: Logger },
+): Promise<HttpClients> {
   const { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath, [name]: caPath } = values;
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
   }
-  const clients = new HttpClients({ ca: caPath === undefined ? undefined : { path: caPath, name }, certPath, keyPath });
+  const ca = caPath === undefined ? undefined : { path: caPath, name };
   try {
-    (await clients.open()).close();
+    return await HttpClients.load({ ca, certPath, keyPath }, { log });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new UsageError(messageOf(cause), { cause });
   }
-  if (log && keyPath !== undefined) await warnIfExposed(keyPath, { option: "--tls-private-key-file", log });
-  return clients;
 }
 
 /** Builds the rules, anew only when the salt changes, since they remember the hashes that they made. */
