@@ -54,7 +54,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
   const owned = stack.move();
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
-    failed: loop.then(() => new Promise<never>(() => {})),
+    done: loop,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

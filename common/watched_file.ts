@@ -4,8 +4,8 @@
  * @module
  */
 
-import { messageOf } from "./explain.ts";
 import type { Logger } from "./log.ts";
+import { fileFault } from "./named_path.ts";
 
 /** How a {@linkcode WatchedFile} behaves. */
 export interface WatchedFileOptions {
@@ -79,7 +79,7 @@ export class WatchedFile {
       this.#text = undefined;
       return this.#bytes = bytes;
     } catch (cause) {
-      throw new Error(`Cannot read '${this.path}': ${reasonOf(cause)}`, { cause });
+      throw new Error(`Cannot read '${this.path}': ${fileFault(cause)}`, { cause });
     }
   }
 
@@ -110,10 +110,4 @@ function same(a: Stamp, b: Stamp): boolean {
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
-}
-
-/** What the system says, without the operation and the path that Deno adds. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  return messageOf(cause).replace(/ \(os error \d+\)/, "").replace(/: (stat|open|readfile) '.*'$/s, "");
 }

@@ -10,7 +10,7 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
-import { makeCertificates } from "../certs.ts";
+import { makeCertificates } from "../certificates/certificate_folder.ts";
 import type { Child } from "../process/child.ts";
 import { Crew } from "../process/crew.ts";
 import { freePort } from "../process/free_port.ts";
