@@ -4,8 +4,9 @@
  * @module
  */
 
+import { readUpTo } from "../common/http/read_up_to.ts";
 import { isLabelName } from "./transforms/drop_invalid.ts";
-import { type Call, call, readUpTo, refusal } from "./request.ts";
+import { type Call, call, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 
 /** The longest answer that is taken, in bytes. */

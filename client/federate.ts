@@ -7,7 +7,8 @@
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { parseText } from "../common/exposition/text_format.ts";
-import { type Call, call, readUpTo, refusal } from "./request.ts";
+import { readUpTo } from "../common/http/read_up_to.ts";
+import { type Call, call, refusal } from "./request.ts";
 
 /** What the client takes: delimited protobuf first, then the text format. */
 const ACCEPT = `${PROTOBUF_CONTENT_TYPE}, text/plain; version=0.0.4; q=0.5`;

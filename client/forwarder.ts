@@ -13,6 +13,7 @@
  * @module
  */
 
+import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { dedupe } from "./transforms/dedupe.ts";
@@ -99,7 +100,7 @@ export class Forwarder {
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
-        this.#lastError = error instanceof Error ? error.message : String(error);
+        this.#lastError = messageOf(error);
         metrics.onFailure();
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });

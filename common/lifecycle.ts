@@ -13,7 +13,7 @@
  * @module
  */
 
-import { messageOf } from "./explain.ts";
+import { stackOf } from "./explain.ts";
 import { type Logger, type LogSettings, openLog } from "./log.ts";
 import {
   type LOG_OPTIONS,
@@ -162,7 +162,7 @@ function endOf(error: unknown, { reason }: AbortSignal): { sentence: string; exi
   }
   if (error instanceof UsageError) return { sentence: error.message, exitCode: 2 };
   if (error instanceof FailedError) return { sentence: error.message, exitCode: 1 };
-  return { sentence: error instanceof Error ? error.stack ?? error.message : messageOf(error), exitCode: 1 };
+  return { sentence: stackOf(error), exitCode: 1 };
 }
 
 function stemsFrom(error: unknown, origin: Error): boolean {

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { messageOf } from "../../common/explain.ts";
 import { type ChildCommand, runToEnd } from "../process/child.ts";
 import type { Crew } from "../process/crew.ts";
 import { unpackDebianPackage } from "./debian_package.ts";
@@ -39,7 +40,7 @@ export async function findPrometheus({ say = () => {} }: { say?: (line: string) 
     throw new Error(
       "Cannot find a Prometheus. There are three ways to have one: start a Docker engine; or put the program prometheus " +
         "on the PATH; or run this on Debian or Ubuntu with apt-get, which fetches the package without installing it " +
-        `(${cause instanceof Error ? cause.message : cause})`,
+        `(${messageOf(cause)})`,
       { cause },
     );
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseExposition, seriesKey } from "../support/exposition_parser.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
@@ -215,7 +216,7 @@ class Trial {
         }
       }
     } catch (error) {
-      this.#fault(`the page cannot be read: ${(error as Error).message}`);
+      this.#fault(`the page cannot be read: ${messageOf(error)}`);
     }
   }
 
