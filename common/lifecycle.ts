@@ -71,7 +71,7 @@ export class FailedError extends Error {
 }
 
 /** How long an orderly stop may take before the process exits all the same, in milliseconds. */
-export const STOP_DEADLINE_MS = 30_000;
+const STOP_DEADLINE_MS = 30_000;
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 

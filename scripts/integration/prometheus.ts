@@ -47,7 +47,7 @@ export async function findPrometheus({ say = () => {} }: { say?: (line: string) 
 }
 
 /** Debian's Prometheus, unpacked into a folder unless it is there already. */
-export async function debianPrometheus(
+async function debianPrometheus(
   folder: string,
   { say = () => {} }: { say?: (line: string) => void } = {},
 ): Promise<Runner> {

@@ -5,15 +5,7 @@
  */
 
 import { run } from "../../common/lifecycle.ts";
-import {
-  duration,
-  flag,
-  type OptionTable,
-  type OptionValues,
-  type Program,
-  UsageError,
-  wholeNumber,
-} from "../../common/options.ts";
+import { duration, flag, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
 import { compareRoutes } from "./ring_bench/forwarding.ts";
 import { grow } from "./ring_bench/growth.ts";
 
@@ -34,9 +26,6 @@ export const RING_BENCH_OPTIONS = {
   connections: { kind: wholeNumber({ least: 1 }), default: "16", help: "forward: pushes under way at a time" },
   atOnce: { kind: flag, help: "join: all join at the same time in place of one after the other" },
 } as const satisfies OptionTable;
-
-/** What the command line says. */
-export type RingBenchOptions = OptionValues<typeof RING_BENCH_OPTIONS>;
 
 /** The program as `--help` shows it. */
 export const RING_BENCH: Program<typeof RING_BENCH_OPTIONS> = {

@@ -44,11 +44,11 @@ export interface SoakReport {
 }
 
 /** How much the memory may grow in the calm half. */
-export const MOST_GROWTH = 1.1;
+const MOST_GROWTH = 1.1;
 /** A calm half shorter than this tells nothing of what is leaked: pools are still being filled. In milliseconds. */
-export const LEAST_CALM_MS = 60_000;
+const LEAST_CALM_MS = 60_000;
 /** Descriptors and threads that may come to stay: a log, a pool. */
-export const MOST_MORE_HANDLES = 4;
+const MOST_MORE_HANDLES = 4;
 /** How long the server may take to let go of its clients, in milliseconds: idle connections are cut after a minute. */
 const LET_GO_MS = 120_000;
 /** How long the good clients and one act take turns, in milliseconds. */
