@@ -104,7 +104,7 @@ export class Forwarder {
         metrics.onFailure();
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
-        log.error("Could not forward and tries again", { error: this.#lastError, failures: this.#failures, waitMs });
+        log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
       }
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
@@ -121,7 +121,7 @@ export class Forwarder {
       metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
     observe(cleaned);
     if (cleaned.length === 0 || settings.upload === undefined) {
-      log.warn("Has nothing to send", { scraped: countSamples(scraped) });
+      log.warn("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
       return;
     }
     const client = await settings.toClients.open();

@@ -67,7 +67,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   } catch (error) {
     request.signal.throwIfAborted();
     const late = deadline.signal.aborted;
-    const reason = late ? `no whole answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
+    const reason = late ? `no complete answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
     const message = `${attempt} ${placeOf(url)}: ${reason}`;
     if (!late && error instanceof RefusedError) throw new RefusedError(message, error);
     throw new Error(message, { cause: error });

@@ -76,9 +76,9 @@ function checkSecret(
   value: string,
   { where, faultOf }: { where: string; faultOf: SecretOptions["faultOf"] },
 ): string {
-  if (value === "") throw new SyntaxError(`Cannot take the secret as ${where} is empty`);
+  if (value === "") throw new SyntaxError(`Cannot use the secret: ${where} is empty`);
   const fault = faultOf?.(value);
-  if (fault) throw new SyntaxError(`Cannot take the secret as ${where} ${fault}`);
+  if (fault) throw new SyntaxError(`Cannot use the secret: ${where} ${fault}`);
   return value;
 }
 
@@ -89,5 +89,5 @@ export function isToken(text: string): boolean {
 
 /** What is wrong with a text as a bearer token, for {@linkcode SecretOptions.faultOf}. */
 export function tokenFault(text: string): string | undefined {
-  return isToken(text) ? undefined : "holds spaces, line breaks or characters that a token does not have";
+  return isToken(text) ? undefined : "holds spaces, line breaks or characters that no token has";
 }

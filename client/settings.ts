@@ -94,10 +94,12 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
   for (const [name, ms] of Object.entries({ interval, timeout })) {
     if (!(ms > 0 && ms <= MAX_INTERVAL_MS)) {
       const range = `it must be more than 0 and at most ${formatDuration(MAX_INTERVAL_MS)}`;
-      throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)} as ${range}`);
+      throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)}: ${range}`);
     }
   }
-  if (limitBytes < 1) throw new UsageError("Bad --limit-bytes: Cannot take 0 bytes as nothing fits: write at least 1");
+  if (limitBytes < 1) {
+    throw new UsageError("Bad --limit-bytes: Cannot read a page of at most 0 bytes: write at least 1");
+  }
 }
 
 async function readMatches({ match, matchFile }: ClientValues): Promise<string[]> {
@@ -139,7 +141,7 @@ function endpoints(
     throw new UsageError("Cannot start without a place to push to: give --to, or --to-upload and --to-auth");
   }
   if (authorize && !hasToken) throw new UsageError("Cannot push without a token: give one in --to-token-file");
-  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without a place for it: give --to-auth");
+  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without knowing where: give --to-auth");
   if (toAuth === undefined && authorize && !authorize.searchParams.get("id")) {
     throw new UsageError("Cannot exchange the token without an identifier: give --id");
   }
@@ -172,17 +174,17 @@ async function openClients(
 /** Builds the rules, anew only when the salt changes, since they remember the hashes that they made. */
 async function readRules(values: ClientValues, { log, now }: LoadOptions): Promise<() => Promise<Transform>> {
   for (const [name, value] of values.label) {
-    if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}' as it is no name of a label`);
-    if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}' as its value has over 255 bytes`);
+    if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}': it is not a valid label name`);
+    if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}': its value is longer than 255 bytes`);
   }
   for (const [from, to] of values.rename) {
     if (!isFamilyName(to)) {
-      throw new UsageError(`Bad --rename: Cannot rename '${from}' as '${to}' is no name of a metric`);
+      throw new UsageError(`Bad --rename: Cannot rename '${from}': '${to}' is not a valid metric name`);
     }
   }
   for (const name of values.anonymizeLabels) {
     if (!isLabelName(name)) {
-      throw new UsageError(`Bad --anonymize-labels: Cannot anonymize '${name}' as it is no name of a label`);
+      throw new UsageError(`Bad --anonymize-labels: Cannot anonymize '${name}': it is not a valid label name`);
     }
   }
   const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;

@@ -85,10 +85,10 @@ function checkPair({ cert, key }: TlsPair, { certPath, keyPath }: { certPath: st
     `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
   );
   if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error(`${what} as the private key in '${keyPath}' is not its own`);
+    throw new Error(`${what}: the private key in '${keyPath}' does not belong to it`);
   }
   // The TLS library reads fewer kinds of keys than node:crypto does, and only its client says so before a handshake.
-  attempt(() => Deno.createHttpClient({ cert, key }).close(), `${what}: write a key of RSA, P-256, P-384 or P-521`);
+  attempt(() => Deno.createHttpClient({ cert, key }).close(), `${what}: its key must be RSA, P-256, P-384 or P-521`);
   return { cert, key };
 }
 

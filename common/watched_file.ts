@@ -97,7 +97,7 @@ export class WatchedFile {
 export async function warnIfExposed(path: string, { option, log }: { option: string; log: Logger }): Promise<void> {
   const mode = await Deno.stat(path).then((info) => info.mode, () => null);
   if (mode === null || (mode & 0o077) === 0) return;
-  log.warn("Other users of this machine can read the file of a secret; take that away with chmod go=", {
+  log.warn("Other users of this machine can read a file that holds a secret: run chmod go= on it", {
     option,
     file: path,
     mode: (mode & 0o777).toString(8).padStart(4, "0"),

@@ -41,10 +41,10 @@ export function parseTokens(text: string): string[] {
     entries = JSON.parse(text);
   } catch {
     // The cause is left out as it quotes the text, which is secret.
-    throw new UsageError("Cannot read the tokens as they are not JSON");
+    throw new UsageError("Cannot read the tokens: they are not JSON");
   }
   if (!Array.isArray(entries) || !entries.every((entry) => typeof entry?.token === "string")) {
-    throw new UsageError('Cannot read the tokens: the file must hold a list as [{"token":"…"}]');
+    throw new UsageError('Cannot read the tokens: the file must hold a list such as [{"token":"…"}]');
   }
   return entries.map((entry) => entry.token);
 }
@@ -106,7 +106,7 @@ if (import.meta.main) {
       name: "authorizer",
       log,
     });
-    log.info("Listens", { url: listener.url.href, tokens: tokens.length });
+    log.info("Listening", { url: listener.url.href, tokens: tokens.length });
     return listener;
   });
 }

@@ -50,7 +50,7 @@ export const CERTS_OPTIONS = {
 /** The program as `--help` and `docs/configuration.md` show it. */
 export const CERTS: Program<typeof CERTS_OPTIONS> = {
   name: "certs",
-  summary: "Makes a certificate authority, ca.crt and ca.key, and the certificates of cluster members.",
+  summary: "Makes a certificate authority, ca.crt and ca.key, and the certificates of the members of a ring.",
   options: CERTS_OPTIONS,
 };
 

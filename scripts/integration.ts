@@ -59,7 +59,7 @@ interface Surroundings {
 async function demo({ source, signal, say }: { source?: Source } & Surroundings): Promise<void> {
   if (!isFree(DEMO_PORT)) throw new UsageError(`Port ${DEMO_PORT} is taken: stop what listens there and try again`);
   const runner = await findPrometheus({ say });
-  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   const startMs = performance.now();
   const portFor = (usual: number) => freePort({ preferred: usual });
   await using stack = await startStack({ runner, pace: DEMO_PACE, servers: SERVERS, source, portFor, say, signal });
@@ -71,7 +71,7 @@ async function demo({ source, signal, say }: { source?: Source } & Surroundings)
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
   await Promise.race([shown(), lost]);
-  say("Stops everything");
+  say("Stopping everything");
 }
 
 async function showFirstSeries(
@@ -81,7 +81,7 @@ async function showFirstSeries(
   const selector = `{_id="${CLUSTER_ID}"}`;
   const seconds = () => ((performance.now() - startMs) / 1_000).toFixed(1);
   let nextMs = performance.now() + PROGRESS_MS;
-  say("Waits for the first series to arrive");
+  say("Waiting for the first series to arrive");
   const series = await eventually("the first series to arrive", async (signal) => {
     const series = await central.query(selector, { signal });
     // Our own source begins with an alert alone, before its first scrape.
@@ -105,7 +105,7 @@ async function showFirstSeries(
 /** Checks every claim, and ends. Returns whether all hold. */
 async function integration({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
-  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   await using stack = await startStack({ runner, pace: INTEGRATION_PACE, servers: SERVERS, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`the program ${child.name} ended although nobody asked it to`);

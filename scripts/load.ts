@@ -34,7 +34,7 @@ import { readUpTo } from "../common/http/read_up_to.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
 import { parseText } from "../common/exposition/text_format.ts";
 
-/** The option table; what the programs in the field have as well keeps its default. */
+/** The option table; what openshift/telemeter has as well keeps its default. */
 export const LOAD_OPTIONS = {
   listen: {
     kind: address,
@@ -108,7 +108,7 @@ export const LOAD: Program<typeof LOAD_OPTIONS> = {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TOKEN_RESPONSE_LIMIT_BYTES = 16_384;
-/** Clients in the field renew their token so long before it expires. */
+/** Clients, those of openshift/telemeter among them, renew their token so long before it expires. */
 const RENEW_EARLY_MS = 15_000;
 /** Far above what a server accepts: it is the server whose limits are tried. */
 const PARSE_LIMITS = { maxFamilies: 100_000, maxSeries: 1_000_000, maxLabels: 1_000 };
@@ -282,7 +282,7 @@ export function* labelled(
 function readToken(body: Uint8Array): Token | undefined {
   try {
     const { token, expiresInSeconds, labels } = JSON.parse(new TextDecoder().decode(body));
-    // An expiry under a minute means never, as the clients in the field read it.
+    // An expiry under a minute means never, as the clients of openshift/telemeter read it.
     const renewAtMs = expiresInSeconds < 60 ? Infinity : Date.now() + 1_000 * expiresInSeconds - RENEW_EARLY_MS;
     return { value: String(token), labels: new Map(Object.entries(labels)), renewAtMs };
   } catch {
@@ -345,7 +345,7 @@ if (import.meta.main) {
     const plan = planOf(values, { families: await readMetrics(values.metricsFile), registry });
     const generator = new LoadGenerator(plan);
     const listener = await listen(pages(registry), { address: values.listen, name: "load", log });
-    log.info("Pushes", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
+    log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
     const startedMs = performance.now();
     const stop = new AbortController();
     const work = generator.run(stop.signal);

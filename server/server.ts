@@ -194,7 +194,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   );
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
-  log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
   return { keeps: permissionsOf(values), [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -40,7 +40,7 @@ const CLOCK_SKEW_MS = 5 * 60_000;
 export async function makeAuthority({ now = Date.now() }: { now?: number } = {}): Promise<Identity> {
   const keys = await makeKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: "CN=Telemeter cluster authority",
+    name: "CN=Telemeter ring authority",
     keys,
     ...validity(now, AUTHORITY_DAYS),
     signingAlgorithm: ALGORITHM,

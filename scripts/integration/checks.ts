@@ -191,7 +191,7 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
         expect(Date.now() >= endMs, `they ended ${endMs - Date.now()} ms too early`);
         const targets = await central.query('up{job="telemeter"}', { signal });
         const scraped = targets.filter(({ value }) => value === 1);
-        expect(scraped.length === servers.length, "they ended because a server could not be scraped");
+        expect(scraped.length === servers.length, "they ended because Prometheus could not scrape a server");
       },
     },
   ];

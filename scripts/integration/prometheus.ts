@@ -53,7 +53,7 @@ async function debianPrometheus(
 ): Promise<Runner> {
   const runner = { path: join(folder, "usr/bin/prometheus"), assets: join(folder, "usr/share/prometheus/web") };
   if (await runs(runner.path)) return runner;
-  say(`Fetches Debian's package of Prometheus into ${folder}`);
+  say(`Fetching Debian's package of Prometheus into ${folder}`);
   // Its web pages need these; the program itself only needs the C library.
   await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
   if (!await runs(runner.path)) throw new Error(`the program in ${folder} does not run on this machine`);

@@ -70,7 +70,7 @@ Deno.test("call() says so when the answer takes too long to begin", async () => 
   };
   await withServer(handler, async (url, client) => {
     const message = await messageOf(call(get(url, client, { timeoutMs: 20 }), () => Promise.resolve()));
-    assert.match(message, /^Cannot fetch http:\S+\/path: no whole answer within 20ms$/);
+    assert.match(message, /^Cannot fetch http:\S+\/path: no complete answer within 20ms$/);
     await gone.promise;
   });
 });
@@ -79,7 +79,7 @@ Deno.test("call() says so when the answer takes too long to end", async () => {
   const endless = () => new Response(new ReadableStream({ start: (body) => body.enqueue(new Uint8Array(10)) }));
   await withServer(endless, async (url, client) => {
     const message = await messageOf(call(get(url, client, { timeoutMs: 20 }), (response) => response.bytes()));
-    assert.match(message, /no whole answer within 20ms$/);
+    assert.match(message, /no complete answer within 20ms$/);
   });
 });
 

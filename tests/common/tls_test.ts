@@ -40,7 +40,7 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
     [
       { cert: one.cert, key: two.key },
       ({ certPath, keyPath }) =>
-        `Cannot use the certificate in '${certPath}' as the private key in '${keyPath}' is not its own`,
+        `Cannot use the certificate in '${certPath}': the private key in '${keyPath}' does not belong to it`,
     ],
   ];
   for (const [pair, sentence] of rows) {

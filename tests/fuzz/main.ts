@@ -101,7 +101,7 @@ export async function fuzz(
     }
     if (nowMs - toldMs < TELL_MS) continue;
     toldMs = nowMs;
-    log.info("Goes on", {
+    log.info("Fuzzing", {
       inputs: latest.tally.inputs,
       corpus: latest.corpus,
       findings: JSON.stringify(latest.tally.findings),
@@ -113,7 +113,7 @@ export async function fuzz(
   latest = JSON.parse(child.lines.findLast((line) => line.startsWith("{")) ?? JSON.stringify(latest));
   const findings = { ...latest.tally.findings, ...more };
   if (Object.keys(more).length > 0) {
-    log.error("The worker ended at an input", { input: current, code, last: child.tail(20) });
+    log.error("An input ended the worker", { input: current, code, last: child.tail(20) });
   } else await Deno.remove(current).catch(() => {});
   return {
     summary: summaryOf(latest, { seed, elapsedMs: performance.now() - startedMs, findings }),

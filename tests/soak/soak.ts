@@ -222,7 +222,7 @@ class Trial {
 
   #count(act: string): void {
     this.acts.set(act, (this.acts.get(act) ?? 0) + 1);
-    this.#log.debug("Does", { act });
+    this.#log.debug("Acting on the server", { act });
   }
 
   #fault(what: string): void {
