@@ -55,7 +55,12 @@ async function debianPrometheus(
   if (await runs(runner.path)) return runner;
   say(`Fetching Debian's package of Prometheus into ${folder}`);
   // Its web pages need these; the program itself only needs the C library.
-  await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
+  try {
+    await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
+  } catch (error) {
+    // Another process may have unpacked it in the meantime.
+    if (!await runs(runner.path)) throw error;
+  }
   if (!await runs(runner.path)) throw new Error(`the program in ${folder} does not run on this machine`);
   return runner;
 }
