@@ -131,7 +131,11 @@ async function runMode(
   const say = (line: string) => print(`${line}\n`);
   if (mode === "demo") {
     const source = from === undefined ? undefined : { url: readArgument(url, from), token };
-    await demo({ source, signal, say });
+    await demo({ source, signal, say }).catch((error) => {
+      // A signal is how it ends, be it before all has started.
+      if (!signal.aborted) throw error;
+    });
+    say("Stopped: all that was started is gone");
     return 0;
   }
   if (mode !== "integration" || from !== undefined) {
