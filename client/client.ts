@@ -33,7 +33,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
     return reloaded.then(
       () => log.info("Reloaded the configuration", {}),
       (error) => {
-        log.error("Cannot reload and keeps the running configuration", { error: error.message });
+        log.error("Cannot reload: the running configuration stays in use", { error: error.message });
         throw error;
       },
     );
@@ -44,7 +44,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
 
   const handler = clientHandler({ forwarder, registry, reload, signal: stop.signal });
   const listener = stack.use(await listen(handler, { address: values.listen, log }));
-  log.info("Listens", { url: listener.url.href });
+  log.info("Listening", { url: listener.url.href });
 
   const loop = forwarder.run(stop.signal);
   stack.defer(async () => {
@@ -54,7 +54,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
   const owned = stack.move();
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
-    failed: loop.then(() => new Promise<never>(() => {})),
+    done: loop,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

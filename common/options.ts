@@ -89,13 +89,19 @@ export const directory: Kind<string> = { ...file, placeholder: "DIR" };
 /** A duration in Go's notation; the value is in milliseconds. */
 export const duration: Kind<number> = last("DURATION", parseDuration);
 
+/** A whole number from `least` to `most`. */
+export function wholeNumber({ least, most = Infinity }: { least: number; most?: number }): Kind<number> {
+  const range = `a whole number from ${least} ${most === Infinity ? "up" : `to ${most}`}`;
+  return last("N", (value) => {
+    if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot read '${value}' as a count: write ${range}`);
+    const number = Number(value);
+    if (number < least || number > most) throw new SyntaxError(`Cannot use ${number}: write ${range}`);
+    return number;
+  });
+}
+
 /** A whole number from 0 up. */
-export const count: Kind<number> = last("N", (value) => {
-  if (!/^\d{1,15}$/.test(value)) {
-    throw new SyntaxError(`Cannot read '${value}' as a count: write a whole number from 0 up`);
-  }
-  return Number(value);
-});
+export const count: Kind<number> = wholeNumber({ least: 0 });
 
 /** A size in bytes, from 0 up. */
 export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
@@ -167,6 +173,20 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
       return map;
     },
   };
+}
+
+/**
+ * Reads a positional argument as an option's text is read.
+ *
+ * @throws {UsageError} if the text cannot be read.
+ */
+export function readArgument<T>(kind: Kind<T>, text: string): T {
+  try {
+    return kind.read([text]);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new UsageError(cause.message, { cause });
+  }
 }
 
 /** The rows that every long-running program has. */

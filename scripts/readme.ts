@@ -68,6 +68,5 @@ export function withTables(page: string, tables: Readonly<Record<string, string>
 if (import.meta.main) {
   await run(README, async () => {
     await Deno.writeTextFile(CONFIGURATION, withTables(await Deno.readTextFile(CONFIGURATION), await tables()));
-    return { finished: Promise.resolve(), [Symbol.asyncDispose]: () => Promise.resolve() };
   });
 }

@@ -16,7 +16,7 @@ import { flagOf, UsageError } from "../common/options.ts";
 import type { Permission } from "../common/permissions.ts";
 import { explain } from "../common/explain.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
-import { TlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
@@ -194,7 +194,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   );
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
-  log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
   return { keeps: permissionsOf(values), [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -244,7 +244,7 @@ async function openTls(
 ): Promise<TlsIdentity | undefined> {
   if (crt === undefined && key === undefined) return undefined;
   if (crt === undefined || key === undefined) throw new UsageError(`Cannot use one of ${flags} without the other`);
-  return await TlsIdentity.load({ certPath: crt, keyPath: key, log });
+  return await loadTlsIdentity({ certPath: crt, keyPath: key, log });
 }
 
 async function openAuthorizer(

@@ -17,7 +17,7 @@ import {
   type SummaryValue,
 } from "./metric_family.ts";
 
-/** The media type of delimited families, as the programs in the field write it. */
+/** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
   "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 

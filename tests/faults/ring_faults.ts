@@ -4,7 +4,8 @@
  * @module
  */
 
-import { count, names, type OptionTable, parseOptions, type Program, UsageError } from "../../common/options.ts";
+import { type Launch, run } from "../../common/lifecycle.ts";
+import { count, names, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
 import { chaos } from "./chaos.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { tryScenario, type Verdict } from "./trial.ts";
@@ -12,10 +13,10 @@ import { tryScenario, type Verdict } from "./trial.ts";
 /** The option table. */
 export const RING_FAULTS_OPTIONS = {
   scenario: { kind: names, help: `One of ${SCENARIOS.map(({ name }) => name).join(", ")}; repeatable; by default all` },
-  clusters: { kind: count, default: "300", help: "Clusters that push" },
-  chaos: { kind: count, default: "0", help: "Rounds of random faults to try instead of scenarios" },
-  seed: { kind: count, help: "Seed of the random faults; a new one each time by default" },
-  rate: { kind: count, default: "100", help: "Pushes a second, of all clusters together" },
+  clusters: { kind: wholeNumber({ least: 1 }), default: "300", help: "Clusters that push" },
+  chaos: { kind: count, default: "0", help: "Rounds of random faults to try in place of scenarios" },
+  seed: { kind: count, help: "What the random faults follow from; without one, a new one each time" },
+  rate: { kind: wholeNumber({ least: 1 }), default: "100", help: "Pushes a second, of all clusters together" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
@@ -42,17 +43,9 @@ export function describe({ name, waits, shown, answers, slowestMs, failure, logs
   ].join("\n");
 }
 
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const parsed = parseOptions(RING_FAULTS, args);
-  if ("help" in parsed) {
-    say(parsed.help);
-    return 0;
-  }
-  const { scenario: wanted, chaos: rounds, seed = Date.now() % 1e6, clusters, rate } = parsed.values;
+/** Tries what the command line asks for, and returns the exit code. */
+async function tryScenarios({ values, signal, print }: Launch<typeof RING_FAULTS_OPTIONS>): Promise<number> {
+  const { scenario: wanted, chaos: rounds, seed = Date.now() % 1e6, clusters, rate } = values;
   const unknown = wanted.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined) throw new UsageError(`Cannot find a scenario '${unknown}': see --help`);
   const scenarios = rounds > 0
@@ -62,20 +55,9 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   for (const scenario of scenarios) {
     const verdict = await tryScenario(scenario, { clusters, pushesPerSecond: rate, signal });
     if (verdict.failure !== undefined) failed++;
-    say(describe(verdict));
+    print(`${describe(verdict)}\n`);
   }
   return failed === 0 ? 0 : 1;
 }
 
-if (import.meta.main) {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
-  }
-  try {
-    Deno.exit(await main(Deno.args, stop.signal));
-  } catch (error) {
-    say((error as Error).message);
-    Deno.exit(error instanceof UsageError ? 2 : 1);
-  }
-}
+if (import.meta.main) await run(RING_FAULTS, tryScenarios, { startsPrograms: true });

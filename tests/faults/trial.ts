@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
@@ -123,7 +124,7 @@ async function tryOn(
       await pusher.stop();
       await trial.whole("the last push");
     } catch (error) {
-      failure = (error as Error).message;
+      failure = messageOf(error);
     }
     const { answers, slowestMs } = pusher, shown = observer.account.totals;
     if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";

@@ -5,15 +5,8 @@
  * @module
  */
 
-import {
-  count,
-  duration,
-  names,
-  type OptionTable,
-  parseOptions,
-  type Program,
-  UsageError,
-} from "../../common/options.ts";
+import { type Launch, run } from "../../common/lifecycle.ts";
+import { count, duration, names, type OptionTable, type Program, UsageError } from "../../common/options.ts";
 import { report, simulate, summaryOf } from "./campaign.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -33,36 +26,17 @@ export const SIMULATE: Program<typeof SIMULATE_OPTIONS> = {
   options: SIMULATE_OPTIONS,
 };
 
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-async function main(args: readonly string[], stop: AbortSignal): Promise<number> {
-  const parsed = parseOptions(SIMULATE, args);
-  if ("help" in parsed) {
-    say(parsed.help.trimEnd());
-    return 0;
-  }
-  const { seed = crypto.getRandomValues(new Uint32Array(1))[0], seeds, duration, scenario: scenarios } = parsed.values;
+/** Runs what the command line asks for, and returns the exit code. */
+async function runWorlds({ values, signal: stop, print }: Launch<typeof SIMULATE_OPTIONS>): Promise<number> {
+  const { seed = crypto.getRandomValues(new Uint32Array(1))[0], seeds, duration, scenario: scenarios } = values;
   const unknown = scenarios.find((name) => !Object.hasOwn(SCENARIOS, name));
   if (unknown !== undefined) throw new UsageError(`Cannot find a scenario '${unknown}': see --help`);
   const signal = AbortSignal.any([stop, AbortSignal.timeout(duration)]);
-  say(`simulate: from seed ${seed}`);
+  print(`simulate: from seed ${seed}\n`);
   const campaign = await simulate({ seed, seeds: seeds === 0 ? Infinity : seeds, scenarios, signal });
-  say(summaryOf(campaign));
-  if (campaign.failed !== undefined) say(report(campaign.failed));
+  print(`${summaryOf(campaign)}\n`);
+  if (campaign.failed !== undefined) print(`${report(campaign.failed)}\n`);
   return campaign.failed === undefined ? 0 : 1;
 }
 
-if (import.meta.main) {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
-  }
-  try {
-    Deno.exit(await main(Deno.args, stop.signal));
-  } catch (error) {
-    say(error instanceof UsageError ? error.message : String((error as Error).stack));
-    Deno.exit(error instanceof UsageError ? 2 : 1);
-  }
-}
+if (import.meta.main) await run(SIMULATE, runWorlds);

@@ -4,7 +4,7 @@ import type { HostileLimits } from "../../../common/http/hostile_limits.ts";
 import { type Handler, HttpError, readBody } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
-import { TlsIdentity } from "../../../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
 import { makeCertificate, type TestCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { recordingLog } from "../../support/recording_log.ts";
@@ -384,7 +384,7 @@ async function identity(certificate: TestCertificate) {
     await Deno.writeTextFile(`${dir}/key`, key);
   };
   await write(certificate);
-  const tls = stack.use(await TlsIdentity.load({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+  const tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
   const rest = stack.move();
   return { tls, write, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }

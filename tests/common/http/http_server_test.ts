@@ -5,7 +5,7 @@ import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import type { Listener, ListenOptions } from "../../../common/http/listener.ts";
 import { UsageError } from "../../../common/options.ts";
-import { TlsIdentity } from "../../../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
 import { makeCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { type LogRecord, recordingLog } from "../../support/recording_log.ts";
@@ -37,7 +37,7 @@ async function open(kind: keyof typeof KINDS, handler: Handler, more: Partial<Li
     const { cert, key } = await makeCertificate("test");
     await Deno.writeTextFile(`${dir}/crt`, cert);
     await Deno.writeTextFile(`${dir}/key`, key);
-    tls = stack.use(await TlsIdentity.load({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+    tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
     caCert = cert;
   }
   const address = { hostname: "127.0.0.1", port: 0 };

@@ -4,7 +4,7 @@ import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions } from "node:tls";
 import { encodeFrame, FRAME_LIMITS, TRANSPORT_TYPES } from "../../../ring/transport/frames.ts";
 import { RING_PATH } from "../../../ring/transport/listener.ts";
-import { issueCertificate, makeAuthority } from "../../../scripts/certs.ts";
+import { issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 import { connectTls, type Credentials, helloHeader, RawPeer, sendRaw, untilCut } from "../../support/raw_peer.ts";
 

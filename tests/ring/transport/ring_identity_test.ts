@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { UsageError } from "../../../common/options.ts";
 import { RingIdentity } from "../../../ring/transport/ring_identity.ts";
-import { type Identity, issueCertificate, makeAuthority } from "../../../scripts/certs.ts";
+import { type Identity, issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 
