@@ -21,6 +21,7 @@ import { type Message, readMessage, writeMessage } from "./protocol/messages.ts"
 import { TransferPlan } from "./transfer/transfer_plan.ts";
 import { PutHandler } from "./replication/put_handler.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
+import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { Placement } from "./placement/rendezvous.ts";
 import { keyHash } from "./placement/rendezvous.ts";
 
@@ -322,7 +323,7 @@ export class RingMachine {
     this.#antiEntropy.viewChanged(this.#clock);
   }
 
-  #pushStored(id: string, { bytes, clock }: { bytes: Uint8Array; clock: Clock }) {
+  #pushStored(id: string, { bytes, clock }: { bytes: PushBytes; clock: Clock }) {
     const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
     this.#visibility.stored(held);

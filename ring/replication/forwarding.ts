@@ -16,6 +16,7 @@
 
 import type { Clock, Emit, Outcome, RejectReason } from "../protocol/effects.ts";
 import { type Message, type MessageOf, type Messages, type Role, writeMessage } from "../protocol/messages.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { firstSequence, type PushVersion } from "../protocol/push_version.ts";
 import type { Answer, PutHandler } from "./put_handler.ts";
 import { keyHash } from "../placement/rendezvous.ts";
@@ -68,7 +69,7 @@ interface Flight {
   readonly token: number;
   readonly id: string;
   readonly version: PushVersion;
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
   readonly standby?: string;
   hops: number;
   to?: string;
@@ -96,7 +97,7 @@ export class Forwarding {
   }
 
   /** Takes a push of a client. */
-  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
+  push({ token, id, bytes }: { token: number; id: string; bytes: PushBytes }, clock: Clock): void {
     const { name, limits, limitBytes, view, isFenced } = this.#options;
     const reject = (reason: RejectReason) => this.#options.emit(settle(token, this.#rejected(reason)));
     if (bytes.length > limitBytes) return reject("too-big");
@@ -161,7 +162,7 @@ export class Forwarding {
     flight.deadline = clock.now + ANSWER_MS;
     this.#flights.set(request, flight);
     this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
-    const put: Messages["PUT"] = { id, version, view: view().digest, hops: flight.hops, role, bytes };
+    const put: Messages["PUT"] = { id, version, view: view().digest, hops: flight.hops, role, bytes: madeBytes(bytes) };
     const message: Message = { type: "PUT", request, ...put };
     emit({ do: "send", to, message: writeMessage(message) });
   }

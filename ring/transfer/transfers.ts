@@ -8,8 +8,9 @@
 import type { Clock, Emit, Entry } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
-import { type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
+import { type Message, type MessageOf, type Messages, writeMessage } from "../protocol/messages.ts";
 import type { Holding } from "../protocol/message_fields.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 import type { RingView } from "../placement/view.ts";
 
@@ -105,7 +106,7 @@ export class Transfers {
   }
 
   /** A member should have a copy now; the bytes are at hand, and sent at once if there is room on the lane. */
-  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }): void {
+  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }): void {
     const toPeer = this.#peerTransfers(name);
     toPeer.wanted.delete(held.id);
     toPeer.toOffer.delete(held.id);
@@ -251,12 +252,19 @@ export class Transfers {
     this.#options.emit({ do: "load", token, id: held.id });
   }
 
-  #ship(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }) {
+  #ship(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }) {
     const { id, version, receivedAt } = held;
     const request = this.#options.nextRequest();
     this.#peerTransfers(name).underWay.set(request, { id, version, deadline: clock.now + TRANSFER_MS });
     const { digest } = this.#options.view();
-    this.#send(name, { type: "COPY", request, id, version, view: digest, ageMs: clock.now - receivedAt, bytes });
+    const copy: Messages["COPY"] = {
+      id,
+      version,
+      view: digest,
+      ageMs: clock.now - receivedAt,
+      bytes: madeBytes(bytes),
+    };
+    this.#send(name, { type: "COPY", request, ...copy });
   }
 
   /** A member holds this version of an entry, or a newer one. */

@@ -11,14 +11,16 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
+import { madeBytes, type PushBytes } from "../../ring/protocol/push_bytes.ts";
 import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
+import type { PushContent } from "../ingest/push_content.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
-import { decodePush, encodePush } from "./push_encoding.ts";
+import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 
 /** What a {@linkcode StoreRingHost} works with. */
 export interface StoreRingHostOptions {
@@ -79,7 +81,7 @@ export class StoreRingHost implements RingHost, Disposable {
     { role, fresh }: { readonly role: Role; readonly fresh: boolean },
   ): Promise<CommitResult> {
     const { committer, store } = this.#options;
-    const push: StoredPush = { ...decodePush(bytes), id, receivedAtMs, version, role };
+    const push: StoredPush = { ...contentOf(bytes), id, receivedAtMs, version, role };
     const reservation = fresh ? this.#reserve(id, version) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
@@ -219,4 +221,9 @@ export class StoreRingHost implements RingHost, Disposable {
     }, READ_AGAIN_MS);
     this.#timers.add(timer);
   }
+}
+
+/** A push of our own is there as it is, one of another member is decoded. */
+function contentOf(bytes: PushBytes): PushContent {
+  return bytes instanceof LocalPush ? bytes.content : decodePush(madeBytes(bytes));
 }
