@@ -163,7 +163,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
-  return { keeps: settings.keeps, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */
@@ -201,7 +201,7 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
       shown++;
     } catch (error) {
       refused++;
-      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
   }
   log.info("Read the store", { shown, refused });
@@ -211,9 +211,9 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
 function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => number; registry: Registry }): () => void {
   const registers = [registry];
   const sizes: [name: string, help: string, size: () => number][] = [
-    ["telemeter_partitions", "Clusters that are held", () => index.clusters],
-    ["telemeter_families", "Families that are held, counted by cluster", () => index.families],
-    ["telemeter_series", "Series that are held", () => index.series],
+    ["telemeter_partitions", "Clusters held", () => index.clusters],
+    ["telemeter_families", "Families held, counted by cluster", () => index.families],
+    ["telemeter_series", "Series held", () => index.series],
     ["telemeter_index_bytes", "Memory of the exposition index, in bytes", () => index.bytes],
   ];
   for (const [name, help, size] of sizes) {
@@ -228,7 +228,7 @@ function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => numb
   }
   const cleanups = new Counter({
     name: "telemeter_cleanups_total",
-    help: "Clusters dropped as all of their samples had passed their time",
+    help: "Clusters removed because all of their samples had passed their TTL",
     registers,
   });
   const timer = setInterval(() => cleanups.inc(index.expire(now()).length), EXPIRE_INTERVAL_MS);

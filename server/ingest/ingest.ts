@@ -1,8 +1,8 @@
 /**
- * Ingests a push: one pass over its bytes that checks every series, keeps those on the allow-list, sets and elides labels,
+ * Ingests a push: one pass over its bytes that checks every series, takes those on the allow-list, sets and elides labels,
  * and writes the lines that `/federate` will show.
  *
- * The rules and their order are those of the programs in the field, and stricter where those can be fooled.
+ * The rules and their order are those of openshift/telemeter, and stricter where that can be fooled.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const NO_LIMIT = 0xffffffff;
 const NAME_TAG = tagOf(FAMILY.name, BYTES), HELP_TAG = tagOf(FAMILY.help, BYTES), TYPE_TAG = tagOf(FAMILY.type, VARINT);
 const METRIC_TAG = tagOf(FAMILY.metric, BYTES), UNIT_TAG = tagOf(FAMILY.unit, BYTES);
 
-/** Names of families that are kept as strings, as most clusters have the same ones. */
+/** Names of families that are remembered as strings, as most clusters have the same ones. */
 const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();

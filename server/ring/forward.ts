@@ -24,7 +24,7 @@ export class Forward implements PushStage {
     this.#ring = ring;
     this.#forwards = new Counter({
       name: "telemeter_server_cluster_forward",
-      help: "Pushes of this member's clients by what the ring made of them, whichever member owns them",
+      help: "Pushes of this member's clients by their outcome in the ring, whichever member owns them",
       labelNames: ["result"],
       registers: [registry],
     });

@@ -1,8 +1,8 @@
 /**
  * What the ring asks of the server: pushes made durable, read back, shown and hidden.
  *
- * Only the owner of a cluster checks its pushes and keeps what they show; a standby keeps the bytes, and reads them when it
- * becomes the owner.
+ * Whoever takes a push into the ring checks it. Only the owner holds ready what it shows; a standby has the bytes in its store,
+ * and reads them back when it becomes the owner.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface StoreRingHostOptions {
   /** The name of this member. */
   readonly name: string;
   /** Checks pushes and makes them durable. */
-  readonly committer: Pick<PushCommitter, "keep" | "prepare">;
+  readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
   readonly store: Pick<PushStore, "put" | "get" | "setMeta">;
   /** Where they are shown. */
@@ -38,7 +38,7 @@ export interface StoreRingHostOptions {
   readonly log: Logger;
 }
 
-/** Under which the store keeps the state of the ring. */
+/** Where in the store the state of the ring is. */
 export const RING_STATE = "ring";
 
 /** How many clusters are read back at a time, when a member inherits many. */
@@ -88,11 +88,11 @@ export class StoreRingHost implements RingHost, Disposable {
     }
     using held = reservation;
     try {
-      const onKept = (entry: ClusterEntry) => {
+      const onCommitted = (entry: ClusterEntry) => {
         if (role === "owner") this.#prepare({ version, entry });
         else this.#options.index.discard(entry);
       };
-      if (fresh) await committer.keep(push, onKept);
+      if (fresh) await committer.commit(push, onCommitted);
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
         const entry = role === "owner" ? await committer.prepare(push) : undefined;
@@ -136,7 +136,7 @@ export class StoreRingHost implements RingHost, Disposable {
     this.#options.index.hide(id);
   }
 
-  /** Keeps the ring's state in the store. */
+  /** Writes the ring's state to the store. */
   async save(state: string): Promise<void> {
     await this.#options.store.setMeta(RING_STATE, state);
   }
@@ -203,7 +203,9 @@ export class StoreRingHost implements RingHost, Disposable {
     } catch (error) {
       const isRefused = toMember(error) !== undefined;
       log.warn(
-        isRefused ? "Leaves out a stored push that it would not accept today" : "Cannot read a cluster back yet",
+        isRefused
+          ? "Left out a stored push, which today's rules refuse"
+          : "Cannot read a stored push back, and tries again",
         {
           cluster: id,
           error: explain(error),

@@ -38,7 +38,7 @@ export interface CommitQueueOptions {
   readonly maxQueuedBytes?: number;
   /** How long a write may take before those who wait for it are refused. @default {10_000} */
   readonly stallMs?: number;
-  /** What a refused caller is told to wait, before jitter. @default {30_000} */
+  /** How long a refused caller is told to wait. @default {30_000} */
   readonly retryAfterMs?: number;
 }
 
@@ -216,6 +216,6 @@ export class CommitQueue implements AsyncDisposable {
     this.#told = true;
     this.#toldAtMs = now();
     const { message } = new StoreUnavailableError(reason, this.#options);
-    log.error("Refuses pushes as the store failed", { location, reason, message, cause: String(error ?? "") });
+    log.error("Refuses pushes as the store has failed", { location, reason, message, cause: String(error ?? "") });
   }
 }

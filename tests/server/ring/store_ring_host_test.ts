@@ -1,4 +1,4 @@
-/** What the server does for the ring, with a real store, digester and index. */
+/** What the server does for the ring, with a real store, renderer and index. */
 
 import assert from "node:assert/strict";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
@@ -14,7 +14,7 @@ import { Capacity } from "../../../server/limits/capacity.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
-import { DIGEST_RULES } from "../../support/digest_rules.ts";
+import { RENDER_RULES } from "../../support/render_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
 
@@ -33,7 +33,7 @@ async function openHost(
   const { dir } = opening.use(scratchDir());
   const { store, registry } = opening.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const renderer = new Renderer(DIGEST_RULES);
+  const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
   const wrapped = wrap(store);
   const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, registry });
