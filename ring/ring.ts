@@ -22,6 +22,7 @@ import type { Closed } from "./membership/closed.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
 import { agreedView, type Role } from "./protocol/messages.ts";
 import { count, optional } from "./protocol/message_fields.ts";
+import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { RingMachine } from "./ring_machine.ts";
@@ -134,7 +135,7 @@ export class Ring implements AsyncDisposable {
   }
 
   /** Brings a push to its owner, or to the standby if that cannot be reached. Never rejects. */
-  push(id: string, bytes: Uint8Array): Promise<Outcome> {
+  push(id: string, bytes: PushBytes): Promise<Outcome> {
     if (this.#isOver) return Promise.resolve(UNREACHABLE);
     const token = ++this.#token;
     const { promise, resolve } = Promise.withResolvers<Outcome>();

@@ -29,6 +29,7 @@ import { Forwarding } from "./replication/forwarding.ts";
 import { PutHandler } from "./replication/put_handler.ts";
 import { Visibility } from "./replication/visibility.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
+import type { PushBytes } from "./protocol/push_bytes.ts";
 import { CopyReceiver } from "./transfer/copy_receiver.ts";
 import { Leaving } from "./transfer/leaving.ts";
 import { TransferPlan } from "./transfer/transfer_plan.ts";
@@ -282,7 +283,7 @@ export class RingMachine {
     this.#antiEntropy.viewChanged(this.#clock);
   }
 
-  #pushStored(id: string, { bytes, clock }: { bytes: Uint8Array; clock: Clock }) {
+  #pushStored(id: string, { bytes, clock }: { bytes: PushBytes; clock: Clock }) {
     const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
     this.#visibility.stored(held);

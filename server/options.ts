@@ -23,19 +23,19 @@ import {
 } from "../common/options.ts";
 import { selector } from "../common/exposition/selector.ts";
 
-/** The option table; defaults are those of the programs in the field where they have the option. */
+/** The option table; defaults are those of openshift/telemeter where it has the option. */
 export const SERVER_OPTIONS = {
   listen: {
     kind: address,
     default: "0.0.0.0:9003",
-    help: "Where clients authorize and push",
+    help: "Address where clients authorize and push",
     since: "0.1.0",
     why: "Bind one address of a host that has several, or another port",
   },
   listenInternal: {
     kind: address,
     default: "localhost:9004",
-    help: "Where /federate, /metrics and the status pages are",
+    help: "Address of /federate, /metrics and the status pages",
     since: "0.1.0",
     why: "Set it when the central Prometheus is on another host; bind an address that only your network reaches",
   },
@@ -66,32 +66,32 @@ export const SERVER_OPTIONS = {
 
   listenCluster: {
     kind: address,
-    help: "Where other servers of the ring connect; without it the server is a ring of one",
+    help: "Address where other servers of the ring connect; without it, the server stands alone",
     since: "0.1.0",
     why: "Set it to run several servers: to survive the loss of one, or to use more than one core",
   },
   advertiseCluster: {
     kind: address,
-    help: "Where they reach this one; by default --listen-cluster, if that is no wildcard",
+    help: "Address where they reach this server; by default --listen-cluster, unless that is a wildcard",
     since: "0.1.0",
     why: "Set it when --listen-cluster is a wildcard, or when others reach this server under another address",
   },
   join: {
     kind: list(address),
-    help: "A server of the ring, tried for ever until it is reached; repeatable",
+    help: "Address of a server of the ring, tried until it is reached; repeatable",
     since: "0.1.0",
     why: "Set it to the other servers; one that answers is enough, and the list may be the same on all of them",
   },
   name: {
     kind: text,
-    help: "The name in the ring, which the certificate must have; by default its first one",
+    help: "Name of this server in the ring, which its certificate must have; by default the first one there",
     since: "0.1.0",
     why: "Set it when the certificate has several names and the first one is not this server's",
   },
   clusterName: {
     kind: text,
     default: "telemeter",
-    help: "The name of the ring: servers of another one are refused",
+    help: "Name of the ring; servers of another ring are refused",
     since: "0.1.0",
     why: "Change it to keep two rings apart whose certificates one authority signs",
   },
@@ -103,7 +103,7 @@ export const SERVER_OPTIONS = {
   },
   clusterCrt: {
     kind: file,
-    help: "Certificate chain (PEM) towards other servers; read again when it changes",
+    help: "Certificate chain (PEM) that other servers are shown; read again when it changes",
     since: "0.1.0",
     why: "Required with --listen-cluster",
   },
@@ -115,45 +115,45 @@ export const SERVER_OPTIONS = {
   },
   peerAllow: {
     kind: names,
-    help: "Name of a server that is let into the ring; repeatable; without one, all are",
+    help: "Name of a server that may join the ring; repeatable; without one, all may",
     since: "0.1.0",
     why: "Set it when the authority also signs certificates of machines that are no servers of this ring",
   },
 
   sharedKey: {
     kind: file,
-    help: "Private key (PEM) that signs tokens; without one, tokens end with the process",
+    help: "Private key (PEM) that signs tokens; without one, tokens are valid until the process ends",
     since: "0.1.0",
     why: "Set it always, except in a trial: tokens then outlive a restart, and a ring needs it",
   },
   verifyKey: {
     kind: list(file),
-    help: "Key (PEM) whose tokens are accepted too, for rotation; repeatable",
+    help: "Another key (PEM) whose tokens are accepted, for rotation; repeatable",
     since: "0.1.0",
     why: "Set it while you rotate --shared-key, to the key that is not the signing one",
   },
   tokenExpireSeconds: {
     kind: count,
     default: "86400",
-    help: "How long a token is good for, in seconds",
+    help: "How long a token is valid, in seconds",
     since: "0.1.0",
     why: "Lower it to make a stolen token worthless sooner; clients exchange theirs more often then",
   },
   revokedFile: {
     kind: file,
-    help: "Cluster ids that are refused, one a line; read again when it changes",
+    help: "File of cluster ids that are refused, one a line; read again when it changes",
     since: "0.1.0",
     why: "Set it to be able to shut out a cluster at once, without a restart",
   },
   authorize: {
     kind: url,
-    help: "Upstream that authorizes clusters; without one, any token will do",
+    help: "Upstream that authorizes clusters; without one, any token is accepted",
     since: "0.1.0",
     why: "Set it always where strangers reach --listen: without it, anybody may push as any cluster",
   },
   authorizeIssuerUrl: {
     kind: url,
-    help: "OIDC issuer for the server's own login at the upstream (password grant)",
+    help: "OIDC issuer of the server's own access to the upstream (password grant)",
     since: "0.1.0",
     why: "Set it when the upstream asks the server itself to log in",
   },
@@ -171,7 +171,7 @@ export const SERVER_OPTIONS = {
   },
   authorizePasswordFile: {
     kind: file,
-    help: "File that holds the OIDC password",
+    help: "File of the OIDC password",
     since: "0.1.0",
     why: "Goes with --authorize-issuer-url",
   },
@@ -185,20 +185,20 @@ export const SERVER_OPTIONS = {
   partitionLabel: {
     kind: text,
     default: "_id",
-    help: "Label that names the source cluster",
+    help: "Label that holds the id of the source cluster",
     since: "0.1.0",
     why: "Change it when series of your clusters already use that label for something else",
   },
   requiredLabel: {
     kind: pairs("NAME=VALUE"),
-    help: "Label that tokens demand of every series; repeatable",
+    help: "Label that every token carries and every series must have; repeatable",
     since: "0.1.0",
     why:
       "Set it to mark everything that comes through this server; clients get it with their token and send it by themselves",
   },
   label: {
     kind: pairs("NAME=VALUE"),
-    help: "Label to set on every series, over what it has; repeatable",
+    help: "Label to set on every series, whatever value it has; repeatable",
     since: "0.1.0",
     why: "Set it to mark everything that is shown, whatever clients say",
   },
@@ -224,7 +224,7 @@ export const SERVER_OPTIONS = {
   ratelimit: {
     kind: duration,
     default: "4m30s",
-    help: "Least time between two accepted pushes of a cluster; 0 for none",
+    help: "Shortest time between two accepted pushes of a cluster; 0 for no limit",
     since: "0.1.0",
     why: "Lower it when clients push more often than every 4m30s; no client gets through faster than this",
   },
@@ -252,7 +252,7 @@ export const SERVER_OPTIONS = {
   limitTextBytes: {
     kind: bytes,
     default: "2097152",
-    help: "The same of one in the text format, which takes ten times as long to read",
+    help: "Largest body of a push in the text format, uncompressed: it takes ten times as long to read",
     since: "0.1.0",
     why: "Raise it for clients that push large pages of text; better let them push protobuf",
   },
@@ -273,14 +273,14 @@ export const SERVER_OPTIONS = {
   limitTotalSeries: {
     kind: count,
     default: "5000000",
-    help: "Most series of all clusters, 1 KiB each (usual ones take a third of it); 0 for none",
+    help: "Most series of all clusters, at 1 KiB each (usual ones take a third of it); 0 for no limit",
     since: "0.1.0",
     why: "Fit it to the memory of the machine",
   },
   limitClusters: {
     kind: count,
     default: "50000",
-    help: "Most clusters, 3 KiB each beside their series; 0 for none",
+    help: "Most clusters, at 3 KiB each besides their series; 0 for no limit",
     since: "0.1.0",
     why: "Fit it to the memory of the machine, and to the clusters that you expect",
   },
@@ -301,7 +301,7 @@ export const SERVER_OPTIONS = {
   limitInFlight: {
     kind: count,
     default: "256",
-    help: "Most pushes at work at a time; above, clients are asked to wait",
+    help: "Most pushes in progress at a time; clients of further ones are told to try again",
     since: "0.1.0",
     why: "Lower it on a machine with little memory; raise it when good clients get 503 while the CPU idles",
   },
@@ -315,7 +315,7 @@ export const SERVER_OPTIONS = {
   limitConnectionsPerAddress: {
     kind: count,
     default: "1000",
-    help: "Most connections from one address",
+    help: "Most connections from one address (IPv6: one /64)",
     since: "0.1.0",
     why: "Raise it to --limit-connections behind a proxy or NAT, where all clients share an address",
   },
@@ -323,13 +323,13 @@ export const SERVER_OPTIONS = {
   storageDir: {
     kind: directory,
     default: "data/",
-    help: "Where pushes are kept on disk",
+    help: "Directory where pushes are stored",
     since: "0.1.0",
     why: "Set it to a folder that outlives the process and is on a local disk",
   },
   storageUrl: {
     kind: url,
-    help: "KV Connect URL to keep pushes in, in place of --storage-dir",
+    help: "KV Connect URL of a remote store, in place of --storage-dir",
     since: "0.1.0",
     why: "Set it where the machine has no disk that stays",
   },

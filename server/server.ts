@@ -12,93 +12,60 @@ import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
-import { flagOf, UsageError } from "../common/options.ts";
-import type { Permission } from "../common/permissions.ts";
 import { explain } from "../common/explain.ts";
-import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
-import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
-import { AllowList } from "./ingest/allow_list.ts";
-import { Renderer, type RenderRules } from "./ingest/renderer.ts";
+import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
-import { PasswordGrant } from "./authorization/oidc.ts";
-import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
+import type { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
-import { RevokedIds } from "./authorization/revoked.ts";
 import { PushStore } from "./store/push_store.ts";
-import { openTokenKeys } from "./authorization/token_keys.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
+import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
-/** Bounds of names and values, as the programs in the field have them. */
-const MAX_NAME_BYTES = 255;
 /** When a page is worth another try that a member of a ring does not show now. */
 const CLOSED_RETRY_SECONDS = 5;
-/** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
-const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
-/** How old a sample may be, in milliseconds: 24 hours, as the client has it. */
-const MAX_AGE_MS = 24 * 3_600_000;
-/** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
-const TEXT_FACTOR = 4;
 
 /** Starts the server: opens what it needs, shows what the store holds, then listens. */
 export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  // Without its flags a server is a ring of one, and loads nothing of the ring.
-  const ringModule = values.listenCluster === undefined ? undefined : await import("./ring/open_ring.ts");
-  const flags = await ringModule?.readRingSettings(values);
-  if (flags === undefined) mustBeAlone(values);
-  const keys = await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log });
+  const settings = await loadSettings(values, { log });
+  const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
-  const revoked = values.revokedFile === undefined ? undefined : await openRevoked(values.revokedFile, log);
-  const authorizer = await openAuthorizer(values, { log, registry });
-  const { tlsCrt, tlsKey, internalTlsCrt, internalTlsKey } = values;
-  const externalTls = await openTls({ crt: tlsCrt, key: tlsKey, flags: "--tls-crt and --tls-key", log });
-  const internalTls = await openTls({
-    crt: internalTlsCrt,
-    key: internalTlsKey,
-    flags: "--internal-tls-crt and --internal-tls-key",
-    log,
-  });
-  for (const tls of [externalTls, internalTls]) if (tls !== undefined) opening.use(tls);
+  const authorizer = authorizerOf(settings, { log, registry });
+  const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
+  const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
   const index = new ExpositionIndex({ ttlMs: values.ttl });
-  const store = opening.use(
-    await PushStore.open({
-      place: values.storageUrl === undefined ? { dir: values.storageDir } : { url: values.storageUrl },
-      // Members of a ring that share a remote store each need a part of their own.
-      namespace: values.storageUrl === undefined || flags === undefined ? undefined : `telemeter ${flags.name}`,
-      ttlMs: values.ttl,
-      now,
-      log,
-      registry,
-    }),
-  );
-  const renderer = new Renderer(await renderRules(values));
+  const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
+  const renderer = new Renderer(settings.rules);
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
   const committer = new PushCommitter({ renderer, capacity, store, index, registry });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   let cluster: RunningRing | undefined;
-  if (ringModule === undefined || flags === undefined) await restore(store, { committer, log });
+  if (settings.ring === undefined) await restore(store, { committer, log });
   else {
+    // A server that stands alone loads nothing of the ring.
+    const { openRing } = await import("./ring/open_ring.ts");
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
-    const parts = { flags, values, keys: keyIds, committer, store, index, limiter, registry, log };
-    cluster = opening.use(await ringModule.openRing(parts));
+    const parts = { ttlMs: values.ttl, keys: keyIds, committer, store, index, limiter, registry, log };
+    cluster = opening.use(await openRing({ settings: settings.ring, ...parts }));
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
@@ -196,24 +163,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
-  return { keeps: permissionsOf(values), [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-/** What a server still needs once it listens and has its store open: to reach others, and to read files that change. */
-function permissionsOf(values: ServerOptions): Permission[] {
-  const reaches = [values.authorize, values.storageUrl, values.listenCluster];
-  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
-  const isGiven = (value: unknown) => value !== undefined;
-  return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
-}
-
-/** Refuses flags of the ring that would do nothing. */
-function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow }: ServerOptions) {
-  const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
-  for (const [option, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    throw new UsageError(`Cannot use ${flagOf(option)} without --listen-cluster, which makes a server part of a ring`);
-  }
+  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */
@@ -231,91 +181,13 @@ function listing(paths: readonly string[]) {
   return { name: "root", methods: ["GET"], handler: () => Response.json({ paths }) };
 }
 
-async function openRevoked(path: string, log: Logger): Promise<RevokedIds> {
-  try {
-    return await RevokedIds.open(path, { log });
-  } catch (cause) {
-    throw new UsageError(`Bad --revoked-file '${path}': ${explain(cause)}`, { cause });
-  }
-}
-
-async function openTls(
-  { crt, key, flags, log }: { crt?: string; key?: string; flags: string; log: Logger },
-): Promise<TlsIdentity | undefined> {
-  if (crt === undefined && key === undefined) return undefined;
-  if (crt === undefined || key === undefined) throw new UsageError(`Cannot use one of ${flags} without the other`);
-  return await loadTlsIdentity({ certPath: crt, keyPath: key, log });
-}
-
-async function openAuthorizer(
-  values: ServerOptions,
+function authorizerOf(
+  { upstream }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
-): Promise<Authorizer> {
-  const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
-    values;
-  if (url === undefined) {
-    log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
-    return new OpenAuthorizer();
-  }
-  let access: PasswordGrant | undefined;
-  if (issuer !== undefined) {
-    const password = values.authorizePassword ??
-      await readSecret(values.authorizePasswordFile, "--authorize-password-file");
-    if (username === undefined || clientId === undefined || password === undefined) {
-      throw new UsageError(
-        "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
-      );
-    }
-    access = new PasswordGrant({ issuer, clientId, username, password });
-  }
-  return new CachingAuthorizer(new UpstreamAuthorizer({ url, access }), { registry, log });
-}
-
-async function readSecret(path: string | undefined, flag: string): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (cause) {
-    throw new UsageError(`Bad ${flag} '${path}': ${explain(cause)}`, { cause });
-  }
-}
-
-async function renderRules(values: ServerOptions): Promise<RenderRules> {
-  const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
-  for (const name of [partitionLabel, ...requiredLabel.keys()]) {
-    if (set.has(name) || elideLabel.includes(name)) {
-      throw new UsageError(`Cannot set or elide the label ${name}, as it is one that tokens vouch for`);
-    }
-  }
-  for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name === "__name__") {
-      throw new UsageError(`Cannot use '${name}' as the name of a label`);
-    }
-  }
-  const selectors = [...values.whitelist, ...await readSelectors(values.whitelistFile)];
-  return {
-    set,
-    elide: new Set(elideLabel),
-    always: TARGET_LABELS,
-    allow: selectors.length === 0 ? undefined : new AllowList(selectors),
-    limitBytes: limitDecompressedBytes,
-    limitTextBytes: values.limitTextBytes,
-    limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
-    maxLabelBytes: MAX_NAME_BYTES,
-    maxNameBytes: MAX_NAME_BYTES,
-    maxTextBytes: TEXT_FACTOR * limitDecompressedBytes,
-    maxAgeMs: MAX_AGE_MS,
-    maxAheadMs: values.limitFuture,
-  };
-}
-
-async function readSelectors(path: string | undefined): Promise<Selector[]> {
-  if (path === undefined) return [];
-  try {
-    return readSelectorFile(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new UsageError(`Bad --whitelist-file '${path}': ${explain(cause)}`, { cause });
-  }
+): Authorizer {
+  if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
+  log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
+  return new OpenAuthorizer();
 }
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
@@ -329,7 +201,7 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
       shown++;
     } catch (error) {
       refused++;
-      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
   }
   log.info("Read the store", { shown, refused });
@@ -339,9 +211,9 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
 function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => number; registry: Registry }): () => void {
   const registers = [registry];
   const sizes: [name: string, help: string, size: () => number][] = [
-    ["telemeter_partitions", "Clusters that are held", () => index.clusters],
-    ["telemeter_families", "Families that are held, counted by cluster", () => index.families],
-    ["telemeter_series", "Series that are held", () => index.series],
+    ["telemeter_partitions", "Clusters held", () => index.clusters],
+    ["telemeter_families", "Families held, counted by cluster", () => index.families],
+    ["telemeter_series", "Series held", () => index.series],
     ["telemeter_index_bytes", "Memory of the exposition index, in bytes", () => index.bytes],
   ];
   for (const [name, help, size] of sizes) {
@@ -356,7 +228,7 @@ function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => numb
   }
   const cleanups = new Counter({
     name: "telemeter_cleanups_total",
-    help: "Clusters dropped as all of their samples had passed their time",
+    help: "Clusters removed because all of their samples had passed their TTL",
     registers,
   });
   const timer = setInterval(() => cleanups.inc(index.expire(now()).length), EXPIRE_INTERVAL_MS);

@@ -4,7 +4,15 @@
  * @module
  */
 
-import type { Label, Metric, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
+import { isLabelName as isInCharset, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
+import {
+  isDistribution,
+  type Label,
+  type Metric,
+  type MetricFamily,
+  type MetricType,
+  POINT_LABEL,
+} from "../../common/exposition/metric_family.ts";
 import type { Account, Transform } from "./pipeline.ts";
 
 /** The most bytes that a family's name, a label's name and a label's value may have. */
@@ -14,7 +22,6 @@ export const MAX_TEXT_BYTES = 255;
 export const MAX_AGE_MS = 86_400_000;
 
 const FAMILY_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const RULE = "drop invalid";
 
 const utf8 = new TextEncoder();
@@ -22,7 +29,7 @@ const scratch = new Uint8Array(MAX_TEXT_BYTES + 1);
 
 /** Whether `name` may name a label: within the length and the charset, and not `__name__`, which is the family's name. */
 export function isLabelName(name: string): boolean {
-  return name.length <= MAX_TEXT_BYTES && LABEL_NAME.test(name) && name !== "__name__";
+  return name.length <= MAX_TEXT_BYTES && isInCharset(name) && name !== METRIC_NAME_LABEL;
 }
 
 /** Whether `name` may name a family. */
@@ -92,7 +99,7 @@ function sampleFault(
   if (!hasValueOf(type, value)) return "value not of its type";
   if (!labels.every(({ name }) => isLabelName(name))) return "bad label name";
   if (new Set(labels.map(({ name }) => name)).size < labels.length) return "label name twice";
-  const reserved = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
+  const reserved = type !== undefined && isDistribution(type) ? POINT_LABEL[type] : undefined;
   if (reserved && labels.some(({ name }) => name === reserved)) return `label ${reserved} on a ${type}`;
   return undefined;
 }

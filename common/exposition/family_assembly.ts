@@ -5,12 +5,16 @@
  */
 
 import {
+  isDistribution,
   type Label,
   LimitError,
+  LINE_SUFFIXES,
   type Metric,
   type MetricFamily,
   type MetricType,
   type ParseLimits,
+  POINT_LABEL,
+  SUFFIX,
 } from "./metric_family.ts";
 
 /** One line of a text exposition. */
@@ -24,12 +28,6 @@ export interface Line {
   /** Milliseconds since the epoch. */
   readonly timestampMs?: number;
 }
-
-/** What a family of several lines a sample has, by the suffix of its name: the label that sets lines of it apart. */
-const PARTS: Readonly<Partial<Record<MetricType, Readonly<Record<string, string | undefined>>>>> = {
-  summary: { "": "quantile", _sum: "", _count: "" },
-  histogram: { _bucket: "le", _sum: "", _count: "" },
-};
 
 /** A sample of a histogram or summary whose lines are still coming in. */
 interface Distribution {
@@ -94,15 +92,17 @@ export class FamilyAssembler {
   /** Takes a line. */
   add(line: Line) {
     const { family, suffix } = this.#find(line.name) ?? { family: this.#create(line.name), suffix: "" };
-    const parts = family.type === undefined ? undefined : PARTS[family.type];
-    if (parts === undefined) {
+    const { type } = family;
+    if (type === undefined || !isDistribution(type)) {
       const { labels, value, timestampMs } = line;
       family.metrics.push(timestampMs === undefined ? { labels, value } : { labels, value, timestampMs });
       return;
     }
-    const key = parts[suffix];
-    if (key === undefined) this.#fail(`${line.name} is a histogram, which has no line of its own name`);
-    else this.#addPart(line, { family, suffix, key });
+    if (!LINE_SUFFIXES[type].includes(suffix)) {
+      this.#fail(`${line.name} is a histogram, which has no line of its own name`);
+    }
+    const isPoint = suffix !== SUFFIX.sum && suffix !== SUFFIX.count;
+    this.#addPart(line, { family, suffix, key: isPoint ? POINT_LABEL[type] : "" });
   }
 
   /** The families that have samples, in the order of the text. */
@@ -115,12 +115,12 @@ export class FamilyAssembler {
     if (key !== "" && at < 0) this.#fail(`a line of the ${family.type} ${family.name} has no label ${key}`);
     const distribution = this.#distribution(family, at < 0 ? line.labels : line.labels.toSpliced(at, 1));
     distribution.timestampMs = line.timestampMs ?? distribution.timestampMs;
-    if (suffix === "_sum") distribution.sum = line.value;
-    else if (suffix === "_count") distribution.count = this.#count(line);
+    if (suffix === SUFFIX.sum) distribution.sum = line.value;
+    else if (suffix === SUFFIX.count) distribution.count = this.#count(line);
     else {
       const bound = this.#parseNumber(line.labels[at].value);
       if (bound === undefined || Number.isNaN(bound)) this.#fail(`the label ${key} is not a number`);
-      else distribution.points.push({ key: bound, value: suffix === "_bucket" ? this.#count(line) : line.value });
+      else distribution.points.push({ key: bound, value: suffix === SUFFIX.bucket ? this.#count(line) : line.value });
     }
   }
 
@@ -143,16 +143,10 @@ export class FamilyAssembler {
   #find(name: string): { readonly family: Assembly; readonly suffix: string } | undefined {
     const own = this.#families.get(name);
     if (own !== undefined) return { family: own, suffix: "" };
-    const suffix = name.endsWith("_bucket")
-      ? "_bucket"
-      : name.endsWith("_count")
-      ? "_count"
-      : name.endsWith("_sum")
-      ? "_sum"
-      : undefined;
+    const suffix = suffixOf(name);
     if (suffix === undefined) return undefined;
     const family = this.#families.get(name.slice(0, -suffix.length));
-    const isPart = family?.type !== undefined && PARTS[family.type]?.[suffix] !== undefined;
+    const isPart = family?.type !== undefined && LINE_SUFFIXES[family.type].includes(suffix);
     return family !== undefined && isPart ? { family, suffix } : undefined;
   }
 
@@ -164,6 +158,12 @@ export class FamilyAssembler {
     this.#families.set(name, family);
     return family;
   }
+}
+
+function suffixOf(name: string): string | undefined {
+  if (name.endsWith(SUFFIX.bucket)) return SUFFIX.bucket;
+  if (name.endsWith(SUFFIX.count)) return SUFFIX.count;
+  return name.endsWith(SUFFIX.sum) ? SUFFIX.sum : undefined;
 }
 
 function equal(a: readonly Label[], b: readonly Label[]): boolean {

@@ -12,6 +12,29 @@ export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogra
 /** The type of a family. */
 export type MetricType = (typeof METRIC_TYPES)[number];
 
+/** The types whose samples are several lines of text each. */
+export type DistributionType = "histogram" | "summary";
+
+/** Whether the samples of a type are several lines of text each. */
+export function isDistribution(type: MetricType): type is DistributionType {
+  return type === "histogram" || type === "summary";
+}
+
+/** The label that tells the points of a sample apart, which is the type's own. */
+export const POINT_LABEL: Readonly<Record<DistributionType, string>> = { histogram: "le", summary: "quantile" };
+
+/** What the names of lines end with that are a part of a sample. */
+export const SUFFIX = { bucket: "_bucket", count: "_count", sum: "_sum" } as const;
+
+/** What the names of a family's lines end with, by type; the empty text stands for the name itself. */
+export const LINE_SUFFIXES: Readonly<Record<MetricType, readonly string[]>> = {
+  counter: [""],
+  gauge: [""],
+  untyped: [""],
+  summary: ["", SUFFIX.count, SUFFIX.sum],
+  histogram: [SUFFIX.bucket, SUFFIX.count, SUFFIX.sum],
+};
+
 /** One label; names are unique within a sample. */
 export interface Label {
   /** In the charset `[a-zA-Z_][a-zA-Z0-9_]*` where it was checked. */

@@ -16,25 +16,25 @@ import {
   type ParseLimits,
   type SummaryValue,
 } from "./metric_family.ts";
+import {
+  BUCKET,
+  BYTES,
+  DISTRIBUTION,
+  FAMILY,
+  FIXED32,
+  FIXED64,
+  LABEL,
+  METRIC,
+  NUMBER,
+  QUANTILE,
+  tagOf,
+  VALUE,
+  VARINT,
+} from "./protobuf_fields.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
   "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
-
-/** Wire types of the protobuf encoding that Telemeter reads; groups are long deprecated and refused. */
-const VARINT = 0;
-const FIXED64 = 1;
-const BYTES = 2;
-const FIXED32 = 5;
-
-/** The field of `Metric` that carries the value, by the family's type. */
-const VALUE_FIELD: Readonly<Record<MetricType, number>> = {
-  gauge: 2,
-  counter: 3,
-  summary: 4,
-  untyped: 5,
-  histogram: 7,
-};
 
 const utf8Encoder = new TextEncoder();
 
@@ -81,15 +81,15 @@ function readHead(
   const head: FamilyHead = { name: "", type: "counter", metrics: [] };
   while (reader.at < end) {
     const [field, wire] = reader.tag(end);
-    if (field === 1) head.name = reader.string(wire, end);
-    else if (field === 2) head.help = reader.string(wire, end);
-    else if (field === 3) head.type = METRIC_TYPES[reader.varint(wire, end)];
-    else if (field === 4) {
+    if (field === FAMILY.name) head.name = reader.string(wire, end);
+    else if (field === FAMILY.help) head.help = reader.string(wire, end);
+    else if (field === FAMILY.type) head.type = METRIC_TYPES[reader.varint(wire, end)];
+    else if (field === FAMILY.metric) {
       if (series + head.metrics.length === limits.maxSeries) {
         throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
       }
       head.metrics.push(reader.span(wire, end));
-    } else if (field === 5) head.unit = reader.string(wire, end);
+    } else if (field === FAMILY.unit) head.unit = reader.string(wire, end);
     else reader.skip(wire, end);
   }
   return head;
@@ -104,13 +104,13 @@ function readMetric(
   let timestampMs: number | undefined;
   for (reader.at = start; reader.at < end;) {
     const [field, wire] = reader.tag(end);
-    if (field === 1) {
+    if (field === METRIC.label) {
       if (labels.length === limits.maxLabels) {
         throw new LimitError(`Cannot take more than ${limits.maxLabels} labels on a series`);
       }
       labels.push(readLabel(reader, reader.span(wire, end)));
-    } else if (type !== undefined && field === VALUE_FIELD[type]) values.push(reader.span(wire, end));
-    else if (field === 6) timestampMs = reader.varint(wire, end);
+    } else if (type !== undefined && field === VALUE[type]) values.push(reader.span(wire, end));
+    else if (field === METRIC.timestampMs) timestampMs = reader.varint(wire, end);
     else reader.skip(wire, end);
   }
   return { labels, value: readValue(reader, type, values), ...(timestampMs === undefined ? {} : { timestampMs }) };
@@ -120,8 +120,8 @@ function readLabel(reader: Reader, [start, end]: [number, number]): Label {
   let name = "", value = "";
   for (reader.at = start; reader.at < end;) {
     const [field, wire] = reader.tag(end);
-    if (field === 1) name = reader.string(wire, end);
-    else if (field === 2) value = reader.string(wire, end);
+    if (field === LABEL.name) name = reader.string(wire, end);
+    else if (field === LABEL.value) value = reader.string(wire, end);
     else reader.skip(wire, end);
   }
   reader.at = end;
@@ -136,7 +136,7 @@ function readValue(reader: Reader, type: MetricType | undefined, spans: readonly
     for (const [start, end] of spans) {
       for (reader.at = start; reader.at < end;) {
         const [field, wire] = reader.tag(end);
-        if (field === 1) value = reader.double(wire, end);
+        if (field === NUMBER) value = reader.double(wire, end);
         else reader.skip(wire, end);
       }
     }
@@ -144,15 +144,14 @@ function readValue(reader: Reader, type: MetricType | undefined, spans: readonly
   }
   let count = 0, sum = 0;
   const points: { key: number; value: number }[] = [];
-  // A quantile has its key in field 1 and its value in field 2, both doubles; a bucket has the count first, a varint.
   const readPoint = (end: number) => {
     const point = { key: 0, value: 0 };
     while (reader.at < end) {
       const [field, wire] = reader.tag(end);
-      if (type === "summary" && field === 1) point.key = reader.double(wire, end);
-      else if (type === "summary" && field === 2) point.value = reader.double(wire, end);
-      else if (type === "histogram" && field === 1) point.value = reader.varint(wire, end);
-      else if (type === "histogram" && field === 2) point.key = reader.double(wire, end);
+      if (type === "summary" && field === QUANTILE.quantile) point.key = reader.double(wire, end);
+      else if (type === "summary" && field === QUANTILE.value) point.value = reader.double(wire, end);
+      else if (type === "histogram" && field === BUCKET.count) point.value = reader.varint(wire, end);
+      else if (type === "histogram" && field === BUCKET.upperBound) point.key = reader.double(wire, end);
       else reader.skip(wire, end);
     }
     return point;
@@ -160,9 +159,9 @@ function readValue(reader: Reader, type: MetricType | undefined, spans: readonly
   for (const [start, end] of spans) {
     for (reader.at = start; reader.at < end;) {
       const [field, wire] = reader.tag(end);
-      if (field === 1) count = reader.varint(wire, end);
-      else if (field === 2) sum = reader.double(wire, end);
-      else if (field === 3) {
+      if (field === DISTRIBUTION.count) count = reader.varint(wire, end);
+      else if (field === DISTRIBUTION.sum) sum = reader.double(wire, end);
+      else if (field === DISTRIBUTION.point) {
         const [pointStart, pointEnd] = reader.span(wire, end);
         reader.at = pointStart;
         points.push(readPoint(pointEnd));
@@ -279,11 +278,11 @@ export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
     const { type } = family;
     if (type === undefined) continue;
     out.message(() => {
-      out.string(1, family.name);
-      if (family.help !== undefined) out.string(2, family.help);
-      out.varintField(3, METRIC_TYPES.indexOf(type));
-      for (const metric of family.metrics) out.field(4, () => writeMetric(out, metric, type));
-      if (family.unit !== undefined) out.string(5, family.unit);
+      out.string(FAMILY.name, family.name);
+      if (family.help !== undefined) out.string(FAMILY.help, family.help);
+      out.varintField(FAMILY.type, METRIC_TYPES.indexOf(type));
+      for (const metric of family.metrics) out.field(FAMILY.metric, () => writeMetric(out, metric, type));
+      if (family.unit !== undefined) out.string(FAMILY.unit, family.unit);
     });
   }
   return out.take();
@@ -291,32 +290,32 @@ export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
 
 function writeMetric(out: Writer, metric: Metric, type: MetricType) {
   for (const { name, value } of metric.labels) {
-    out.field(1, () => {
-      out.string(1, name);
-      out.string(2, value);
+    out.field(METRIC.label, () => {
+      out.string(LABEL.name, name);
+      out.string(LABEL.value, value);
     });
   }
   const { value } = metric;
-  if (value !== undefined) out.field(VALUE_FIELD[type], () => writeValue(out, value));
-  if (metric.timestampMs !== undefined) out.varintField(6, metric.timestampMs);
+  if (value !== undefined) out.field(VALUE[type], () => writeValue(out, value));
+  if (metric.timestampMs !== undefined) out.varintField(METRIC.timestampMs, metric.timestampMs);
 }
 
 function writeValue(out: Writer, value: number | SummaryValue | HistogramValue) {
-  if (typeof value === "number") return out.double(1, value);
-  out.varintField(1, value.count);
-  out.double(2, value.sum);
+  if (typeof value === "number") return out.double(NUMBER, value);
+  out.varintField(DISTRIBUTION.count, value.count);
+  out.double(DISTRIBUTION.sum, value.sum);
   if ("quantiles" in value) {
     for (const { quantile, value: at } of value.quantiles) {
-      out.field(3, () => {
-        out.double(1, quantile);
-        out.double(2, at);
+      out.field(DISTRIBUTION.point, () => {
+        out.double(QUANTILE.quantile, quantile);
+        out.double(QUANTILE.value, at);
       });
     }
   } else {
     for (const { upperBound, count } of value.buckets) {
-      out.field(3, () => {
-        out.varintField(1, count);
-        out.double(2, upperBound);
+      out.field(DISTRIBUTION.point, () => {
+        out.varintField(BUCKET.count, count);
+        out.double(BUCKET.upperBound, upperBound);
       });
     }
   }
@@ -333,7 +332,7 @@ class Writer {
   }
 
   field(number: number, write: () => void) {
-    this.#varint(number * 8 + BYTES);
+    this.#varint(tagOf(number, BYTES));
     this.message(write);
   }
 
@@ -353,7 +352,7 @@ class Writer {
 
   string(number: number, text: string) {
     this.#reserve(16 + 3 * text.length);
-    this.#varint(number * 8 + BYTES);
+    this.#varint(tagOf(number, BYTES));
     if (this.#ascii(text)) return;
     const start = this.#length;
     // The length of the encoded text is known only afterwards; most are short enough for one byte.
@@ -381,7 +380,7 @@ class Writer {
 
   double(number: number, value: number) {
     this.#reserve(16);
-    this.#varint(number * 8 + FIXED64);
+    this.#varint(tagOf(number, FIXED64));
     this.#view.setFloat64(this.#length, value, true);
     this.#length += 8;
   }
@@ -390,7 +389,7 @@ class Writer {
     if (!(value >= -(2 ** 63) && value < 2 ** 63)) {
       throw new RangeError(`Cannot write ${value} as an integer of 64 bits`);
     }
-    this.#varint(number * 8 + VARINT);
+    this.#varint(tagOf(number, VARINT));
     this.#varint(value);
   }
 

@@ -8,12 +8,15 @@
 import { Buffer } from "node:buffer";
 import { FamilyAssembler } from "./family_assembly.ts";
 import {
+  type DistributionType,
   type HistogramValue,
   type Label,
   LimitError,
   METRIC_TYPES,
   type MetricFamily,
   type ParseLimits,
+  POINT_LABEL,
+  SUFFIX,
   type SummaryValue,
 } from "./metric_family.ts";
 
@@ -318,16 +321,20 @@ export function formatText(
   return new TextEncoder().encode(lines.map((line) => line + "\n").join(""));
 }
 
+function point(type: DistributionType, key: number): string[] {
+  return [`${POINT_LABEL[type]}="${formatValue(key)}"`];
+}
+
 function writeDistribution(
   value: SummaryValue | HistogramValue,
   line: (suffix: string, number: number, point?: readonly string[]) => void,
 ) {
   if ("quantiles" in value) {
-    for (const { quantile, value: at } of value.quantiles) line("", at, [`quantile="${formatValue(quantile)}"`]);
+    for (const { quantile, value: at } of value.quantiles) line("", at, point("summary", quantile));
   } else {
-    for (const { upperBound, count } of value.buckets) line("_bucket", count, [`le="${formatValue(upperBound)}"`]);
-    if (value.buckets.at(-1)?.upperBound !== Infinity) line("_bucket", value.count, ['le="+Inf"']);
+    for (const { upperBound, count } of value.buckets) line(SUFFIX.bucket, count, point("histogram", upperBound));
+    if (value.buckets.at(-1)?.upperBound !== Infinity) line(SUFFIX.bucket, value.count, point("histogram", Infinity));
   }
-  line("_sum", value.sum);
-  line("_count", value.count);
+  line(SUFFIX.sum, value.sum);
+  line(SUFFIX.count, value.count);
 }

@@ -110,7 +110,7 @@ export class ConnectionGuard {
 
 /** An address as people know it: `::ffff:192.0.2.1` is `192.0.2.1`. */
 export function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+  return /^::ffff:.*\./i.test(address) ? address.slice("::ffff:".length) : address;
 }
 
 /**

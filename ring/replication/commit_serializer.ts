@@ -8,6 +8,7 @@ import type { RingContext } from "../membership/ring_context.ts";
 import type { Clock, CommitResult } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "./entry_table.ts";
 import type { Role } from "../protocol/messages.ts";
+import type { PushBytes } from "../protocol/push_bytes.ts";
 import { arrivalVersion, compareVersions, type PushVersion } from "../protocol/push_version.ts";
 
 /** Something to be stored. */
@@ -23,7 +24,7 @@ export interface Arrival {
   /** What this member is for the cluster. */
   readonly role: Role;
   /** The push. */
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
   /** Told once, with the time of the answer; `held` only if the entry was stored. */
   readonly done: (result: SerializedCommit, clock: Clock) => void;
 }

@@ -17,6 +17,7 @@
 import type { RingContext } from "../membership/ring_context.ts";
 import { type Clock, type Outcome, type RejectReason, send } from "../protocol/effects.ts";
 import type { MessageOf, Messages, Role } from "../protocol/messages.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { firstSequence, type PushVersion } from "../protocol/push_version.ts";
 import type { Answer, PutHandler } from "./put_handler.ts";
 import { keyHash } from "../placement/rendezvous.ts";
@@ -34,7 +35,7 @@ interface Flight {
   readonly token: number;
   readonly id: string;
   readonly version: PushVersion;
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
   readonly standby?: string;
   hops: number;
   to?: string;
@@ -64,7 +65,7 @@ export class Forwarding {
   }
 
   /** Takes a push of a client. */
-  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
+  push({ token, id, bytes }: { token: number; id: string; bytes: PushBytes }, clock: Clock): void {
     const context = this.#context;
     const { name, limits } = context;
     const reject = (reason: RejectReason) => context.emit(settle(token, this.#rejected(reason)));
@@ -131,7 +132,14 @@ export class Forwarding {
     flight.deadline = clock.now + ANSWER_MS;
     this.#flights.set(request, flight);
     this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
-    const put: Messages["PUT"] = { id, version, view: context.view().digest, hops: flight.hops, role, bytes };
+    const put: Messages["PUT"] = {
+      id,
+      version,
+      view: context.view().digest,
+      hops: flight.hops,
+      role,
+      bytes: madeBytes(bytes),
+    };
     context.emit(send(to, { type: "PUT", request, ...put }));
   }
 

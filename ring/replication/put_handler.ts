@@ -9,6 +9,7 @@ import type { Clock } from "../protocol/effects.ts";
 import type { HeldEntry } from "./entry_table.ts";
 import type { CommitSerializer, SerializedCommit } from "./commit_serializer.ts";
 import type { Messages, Role } from "../protocol/messages.ts";
+import type { PushBytes } from "../protocol/push_bytes.ts";
 import type { PushVersion } from "../protocol/push_version.ts";
 import { keyHash } from "../placement/rendezvous.ts";
 
@@ -21,7 +22,7 @@ export interface PutRequest {
   /** What the sender takes us for. */
   readonly role: Role;
   /** The push. */
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
 }
 
 /** What is answered. */
@@ -37,7 +38,7 @@ export interface PutHandlerOptions {
   /** Makes durable. */
   readonly serializer: CommitSerializer;
   /** Called with what was stored, before it is answered. */
-  readonly onStored: (held: HeldEntry, stored: { bytes: Uint8Array; clock: Clock }) => void;
+  readonly onStored: (held: HeldEntry, stored: { bytes: PushBytes; clock: Clock }) => void;
 }
 
 /** Takes pushes. */

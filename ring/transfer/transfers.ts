@@ -11,6 +11,7 @@ import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { HeldVersion } from "../protocol/message_fields.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 
 /** How long a member may take to answer an offer or a copy, in milliseconds. Longer than for a push: nobody waits for it. */
@@ -97,7 +98,7 @@ export class Transfers {
   }
 
   /** A member should have a copy now; the bytes are at hand, and sent at once if not too many are under way. */
-  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }): void {
+  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }): void {
     const toPeer = this.#peerTransfers(name);
     toPeer.wanted.delete(held.id);
     toPeer.toOffer.delete(held.id);
@@ -248,12 +249,20 @@ export class Transfers {
     this.#context.emit({ do: "load", token, id: held.id });
   }
 
-  #sendCopy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }) {
+  #sendCopy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }) {
     const { id, version, receivedAt } = held;
     const request = this.#context.nextRequest();
     this.#peerTransfers(name).underWay.set(request, { id, version, deadline: clock.now + TRANSFER_MS });
     const { digest } = this.#context.view();
-    this.#send(name, { type: "COPY", request, id, version, view: digest, ageMs: clock.now - receivedAt, bytes });
+    this.#send(name, {
+      type: "COPY",
+      request,
+      id,
+      version,
+      view: digest,
+      ageMs: clock.now - receivedAt,
+      bytes: madeBytes(bytes),
+    });
   }
 
   /** A member holds this version of an entry, or a newer one. */

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { addressBlock } from "../../common/http/connection_guard.ts";
 import { HttpError, type Peer } from "../../common/http/http.ts";
-import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
+import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, notAuthorized, type TokenVerifier } from "./tokens.ts";
 
 /** Who pushes, by a verified token. */
@@ -50,13 +51,17 @@ export function authentication(
   const forged = new Buckets(forgedLimit);
 
   const verify = async (token: string, peer: Peer) => {
-    const address = addressGroup(peer.address);
+    const address = addressBlock(peer.address);
     const waitMs = forged.waitMs(address, elapsed());
     if (waitMs > 0) {
-      throw new HttpError(429, "Cannot check more tokens of this address after so many bad ones: try again later", {
-        reason: "forged",
-        headers: { "retry-after": retryAfterSeconds(waitMs) },
-      });
+      throw new HttpError(
+        429,
+        "Cannot check another token of this address after so many invalid ones: try again later",
+        {
+          reason: "forged",
+          headers: { "retry-after": retryAfterSeconds(waitMs) },
+        },
+      );
     }
     try {
       return await verifier.verify(token);

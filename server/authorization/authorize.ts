@@ -5,12 +5,12 @@
  */
 
 import { createHash } from "node:crypto";
+import { addressBlock } from "../../common/http/connection_guard.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import { UsageError } from "../../common/options.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
-import { addressGroup, type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
+import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
 
 /** What {@linkcode authorizeHandler} works with. */
@@ -63,7 +63,7 @@ export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 const FORM_LIMIT_BYTES = 4_096;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
-/** The response to a client that is let in, as the programs in the field read it; at most 16 KiB. */
+/** The response to a client that is let in, as clients of openshift/telemeter read it; at most 16 KiB. */
 interface TokenResponse {
   readonly version: 1;
   readonly token: string;
@@ -76,36 +76,28 @@ interface TokenResponse {
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 500 with a request id that the log explains.
- *
- * @throws {UsageError} if it could never issue a token that is any good.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, revoked, log } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
-  if (expireSeconds < 1) throw new UsageError("Bad --token-expire-seconds: a token must be good for at least a second");
-  for (const [name, value] of requiredLabels) {
-    if (!isLabelValue(value)) {
-      throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);
-    }
-  }
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
 
   return async (request, peer) => {
     if (request.method !== "POST") {
-      throw new HttpError(405, "Cannot authorise by this method: use POST", {
+      throw new HttpError(405, "Cannot authorize by this method: use POST", {
         reason: "method",
         headers: { allow: "POST" },
       });
     }
-    limit(byAddress.take(addressGroup(peer.address), elapsed()));
+    limit(byAddress.take(addressBlock(peer.address), elapsed()));
     const id = await clusterIdOf(request);
     const token = bearerToken(request);
     // The hash, as tokens made up by a hostile client may be long.
     limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
     if (await revoked?.has(id)) {
-      throw new HttpError(403, "Cannot authorise this cluster: its id is revoked", { reason: "revoked" });
+      throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
     }
     try {
       const { accountId } = await authorizer.authorize(token, id, request.signal);
@@ -121,7 +113,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       if (error instanceof AuthorizationRefused) throw refusal(error);
       if (request.signal.aborted) throw clientGone(error);
       const requestId = crypto.randomUUID();
-      log.error("Cannot authorise a cluster", { requestId, cluster: id, reason: explain(error) });
+      log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
       throw new HttpError(500, `Internal server error, requestid=${requestId}`, { reason: "authorizer", cause: error });
     }
   };
@@ -184,5 +176,5 @@ function firstValue(form: string, name: string): string | undefined {
 }
 
 function badRequest(what: string): HttpError {
-  return new HttpError(400, `Cannot authorise: ${what}`, { reason: "id" });
+  return new HttpError(400, `Cannot authorize: ${what}`, { reason: "id" });
 }

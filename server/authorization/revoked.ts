@@ -85,6 +85,8 @@ function quoted(line: string, number: number): string {
   try {
     return JSON.parse(line);
   } catch {
-    throw new SyntaxError(`Cannot read the list of revoked ids: line ${number} starts with '"' but is no JSON string`);
+    throw new SyntaxError(
+      `Cannot read the list of revoked ids: line ${number} starts with '"' but is not a JSON string`,
+    );
   }
 }

@@ -6,6 +6,7 @@
 
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import { BoundedMap } from "../../common/bounded_map.ts";
+import { isLabelName, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { SigningKey, VerifyingKey } from "./token_keys.ts";
 
@@ -18,7 +19,7 @@ const LEEWAY_SECONDS = 60;
 /** The longest token that is issued or looked at, in bytes; the ones that we issue have 400 and the longest id adds 2,000. */
 export const MAX_TOKEN_BYTES = 8_192;
 
-/** The longest value of a label in a token, in bytes of UTF-8: what is longer could not be on a sample either. */
+/** The longest name and value of a label in a token, in bytes of UTF-8: what is longer could not be on a sample either. */
 export const MAX_LABEL_BYTES = 255;
 
 /** What a token says of its client. */
@@ -73,7 +74,7 @@ export class TokenSigner {
       .setExpirationTime(issuedAt + expireSeconds)
       .sign(this.#key.privateKey);
     if (token.length > MAX_TOKEN_BYTES) {
-      throw new RangeError(`Cannot sign a token of ${token.length} bytes: the most is ${MAX_TOKEN_BYTES}`);
+      throw new RangeError(`Cannot sign a token of ${token.length} bytes: the limit is ${MAX_TOKEN_BYTES}`);
     }
     return token;
   }
@@ -179,7 +180,7 @@ export class TokenVerifier {
 
   /**
    * The keys that may have signed a token. A header can only narrow the choice: to the key it names, and to keys of its
-   * algorithm. The programs in the field name none, with `"kid":""`.
+   * algorithm. openshift/telemeter names none, with `"kid":""`.
    */
   #candidates(token: string): VerifyingKey[] {
     let header;
@@ -225,7 +226,7 @@ function labelsOf(claim: unknown): ReadonlyMap<string, string> | undefined {
   if (typeof claim !== "object" || claim === null || Array.isArray(claim)) return undefined;
   const labels = new Map<string, string>();
   for (const [name, value] of Object.entries(claim)) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,254}$/.test(name) || name === "__name__") return undefined;
+    if (!isLabelName(name) || name.length > MAX_LABEL_BYTES || name === METRIC_NAME_LABEL) return undefined;
     if (typeof value !== "string" || !isLabelValue(value)) return undefined;
     labels.set(name, value);
   }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { MetricType } from "../../common/exposition/metric_family.ts";
+import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { ClusterEntry } from "./exposition_index.ts";
 
 /** A slice of a cluster's text. */
@@ -42,9 +42,7 @@ interface Family {
 
 /** Names of the lines that a family of a type has. */
 function lineNames({ name, type }: { name: string; type: MetricType }): string[] {
-  if (type === "histogram") return [`${name}_bucket`, `${name}_count`, `${name}_sum`];
-  if (type === "summary") return [name, `${name}_count`, `${name}_sum`];
-  return [name];
+  return LINE_SUFFIXES[type].map((suffix) => name + suffix);
 }
 
 /** Collects slices and groups them. */
@@ -81,7 +79,7 @@ export class Grouping {
       if (families.length === 1) continue;
       conflicts++;
       for (const family of families) {
-        if (isCompound(family.type)) split.add(family);
+        if (isDistribution(family.type)) split.add(family);
       }
     }
     const groups: Group[] = [];
@@ -92,10 +90,6 @@ export class Grouping {
     groups.sort((a, b) => a.name < b.name ? -1 : 1);
     return { groups, conflicts };
   }
-}
-
-function isCompound(type: MetricType): boolean {
-  return type === "histogram" || type === "summary";
 }
 
 function toGroup(

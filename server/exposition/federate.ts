@@ -10,7 +10,14 @@
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { preferredType } from "../../common/http/negotiate.ts";
-import type { MetricFamily, ParseLimits } from "../../common/exposition/metric_family.ts";
+import { METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
+import {
+  LINE_SUFFIXES,
+  METRIC_TYPES,
+  type MetricFamily,
+  type MetricType,
+  type ParseLimits,
+} from "../../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { parseSelector, type Selector, selectorMatches } from "../../common/exposition/selector.ts";
 import { formatText, parseText, TEXT_CONTENT_TYPE } from "../../common/exposition/text_format.ts";
@@ -50,7 +57,7 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
     const grouping = await gather(index, { entries: reading.entries, selectors, nowMs: now() });
     const settled = grouping.settle();
     conflicts.set(settled.conflicts);
-    const picky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== "__name__"));
+    const picky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== METRIC_NAME_LABEL));
     const chunks = protobuf
       ? protobufChunks(settled.groups, selectors)
       : picky
@@ -94,13 +101,14 @@ async function gather(
   },
 ): Promise<Grouping> {
   const grouping = new Grouping();
-  const wanted = new Map<string, boolean>();
+  const wantedByType = mapTypes(() => new Map<string, boolean>());
   let turn = 0;
   for (const entry of entries) {
     if (++turn % CLUSTERS_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     for (const block of entry.blocks) {
+      const wanted = wantedByType[block.type];
       let want = wanted.get(block.name);
-      if (want === undefined) wanted.set(block.name, want = selectors.length === 0 || canMatch(selectors, block.name));
+      if (want === undefined) wanted.set(block.name, want = selectors.length === 0 || canMatch(selectors, block));
       if (!want) continue;
       const start = index.freshStart(entry, { block, nowMs });
       if (start < block.end) grouping.add(entry, { name: block.name, type: block.type, start, end: block.end });
@@ -109,10 +117,16 @@ async function gather(
   return grouping;
 }
 
-/** A compound family is matched by its own name or by that of any of its lines, and then shown whole. */
-function canMatch(selectors: readonly Selector[], family: string): boolean {
-  return ["", "_bucket", "_count", "_sum"].some((suffix) =>
-    selectors.some(({ matchers }) => matchers.every((m) => m.name !== "__name__" || m.matches(family + suffix)))
+/** By what a family is matched, which is then shown whole: its own name and those of its lines. */
+const MATCHED_SUFFIXES = mapTypes((type) => [...new Set(["", ...LINE_SUFFIXES[type]])]);
+
+function mapTypes<T>(make: (type: MetricType) => T): Record<MetricType, T> {
+  return Object.fromEntries(METRIC_TYPES.map((type) => [type, make(type)])) as Record<MetricType, T>;
+}
+
+function canMatch(selectors: readonly Selector[], { name, type }: { name: string; type: MetricType }): boolean {
+  return MATCHED_SUFFIXES[type].some((suffix) =>
+    selectors.some(({ matchers }) => matchers.every((m) => m.name !== METRIC_NAME_LABEL || m.matches(name + suffix)))
   );
 }
 
@@ -151,14 +165,12 @@ function* families(groups: readonly Group[], selectors: readonly Selector[]): Ge
     let length = 0;
     const flush = function* (): Generator<MetricFamily> {
       for (const family of parseText(concatenate(parts), UNLIMITED)) {
+        const names = MATCHED_SUFFIXES[family.type ?? "untyped"].map((suffix) => family.name + suffix);
         const metrics = selectors.length === 0 ? family.metrics : family.metrics.filter(({ labels }) => {
           const values = new Map(labels.map(({ name, value }) => [name, value]));
-          return ["", "_bucket", "_count", "_sum"].some((suffix) =>
-            (suffix === "" || typeof family.metrics[0].value === "object") &&
-            selectors.some((selector) =>
-              selectorMatches(selector, (name) => name === "__name__" ? family.name + suffix : values.get(name) ?? "")
-            )
-          );
+          const valueOf = (own: string) => (label: string) =>
+            label === METRIC_NAME_LABEL ? own : values.get(label) ?? "";
+          return names.some((own) => selectors.some((selector) => selectorMatches(selector, valueOf(own))));
         });
         if (metrics.length > 0) yield { ...family, metrics };
       }

@@ -4,31 +4,18 @@
  * @module
  */
 
-import type { MetricType } from "../../common/exposition/metric_family.ts";
+import { type DistributionType, POINT_LABEL, SUFFIX } from "../../common/exposition/metric_family.ts";
 import { invalid } from "./invalid_push.ts";
 import type { LabelShape } from "./label_shape.ts";
 import { LINE_ROOM, type LineWriter } from "./line_writer.ts";
 import type { PushReader } from "./push_reader.ts";
 
-/** The types whose samples are several lines. */
-export type DistributionType = "histogram" | "summary";
-
-/** Whether the samples of a type are several lines. */
-export function isDistribution(type: MetricType): type is DistributionType {
-  return type === "histogram" || type === "summary";
-}
-
-/** What the lines' names end with, besides the name itself in a summary. */
-export const SUFFIXES: Readonly<Record<DistributionType, readonly string[]>> = {
-  histogram: ["_bucket", "_count", "_sum"],
-  summary: ["_count", "_sum"],
-};
-
-/** The label that tells the points of one sample apart, which is the type's own. */
-const POINT_LABEL: Readonly<Record<DistributionType, string>> = { histogram: "le", summary: "quantile" };
 const encoder = new TextEncoder();
-const POINT_HEAD = { histogram: encoder.encode('le="'), summary: encoder.encode('quantile="') };
-const BUCKET = encoder.encode("_bucket"), COUNT = encoder.encode("_count"), SUM = encoder.encode("_sum");
+const POINT_HEAD = {
+  histogram: encoder.encode(`${POINT_LABEL.histogram}="`),
+  summary: encoder.encode(`${POINT_LABEL.summary}="`),
+};
+const BUCKET = encoder.encode(SUFFIX.bucket), COUNT = encoder.encode(SUFFIX.count), SUM = encoder.encode(SUFFIX.sum);
 
 /**
  * Checks the points of the sample that the reader is at.

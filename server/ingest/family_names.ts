@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { MetricType } from "../../common/exposition/metric_family.ts";
-import { isDistribution, SUFFIXES } from "./distribution.ts";
+import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
 import { invalid } from "./invalid_push.ts";
 
 /** The names that are taken, of one push. */
@@ -18,12 +17,13 @@ export class FamilyNames {
    * @throws {import("./invalid_push.ts").InvalidPushError} if another family has one of them.
    */
   take({ name, type, at }: { name: string; type: MetricType; at: number }): void {
-    this.#claim(name, { kind: isDistribution(type) ? type : "simple", at });
-    if (!isDistribution(type)) return;
-    for (const suffix of SUFFIXES[type]) this.#claim(name + suffix, { kind: `part of ${name}`, at });
+    this.#takeOne(name, { kind: isDistribution(type) ? type : "simple", at });
+    for (const suffix of LINE_SUFFIXES[type]) {
+      if (suffix !== "") this.#takeOne(name + suffix, { kind: `part of ${name}`, at });
+    }
   }
 
-  #claim(name: string, { kind, at }: { kind: string; at: number }): void {
+  #takeOne(name: string, { kind, at }: { kind: string; at: number }): void {
     const other = this.#kinds.get(name);
     if (other === undefined) this.#kinds.set(name, kind);
     else if (other !== kind) {

@@ -1,33 +1,43 @@
 /**
- * Ingests a push: one pass over its bytes that checks every series, keeps those on the allow-list, sets and elides labels,
+ * Ingests a push: one pass over its bytes that checks every series, takes those on the allow-list, sets and elides labels,
  * and writes the lines that `/federate` will show.
  *
- * The rules and their order are those of the programs in the field, and stricter where those can be fooled.
+ * The rules and their order are those of openshift/telemeter, and stricter where that can be fooled.
  *
  * @module
  */
 
-import { LimitError, METRIC_TYPES, type MetricType } from "../../common/exposition/metric_family.ts";
+import {
+  type DistributionType,
+  isDistribution,
+  LimitError,
+  METRIC_TYPES,
+  type MetricType,
+} from "../../common/exposition/metric_family.ts";
+import { BYTES, FAMILY, tagOf, VARINT } from "../../common/exposition/protobuf_fields.ts";
 import { SHAPE_ID } from "../../common/kernel/assembly/layout.ts";
 import * as status from "../../common/kernel/assembly/status.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { BytesMap } from "./bytes_map.ts";
 import { FamilyNames } from "./family_names.ts";
-import { checkPoints, type DistributionType, DistributionWriter, isDistribution } from "./distribution.ts";
+import { checkPoints, DistributionWriter } from "./distribution.ts";
 import type { Block, IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
 import { LineWriter } from "./line_writer.ts";
 import { PushReader, VALUE_TAG } from "./push_reader.ts";
-import { refusal } from "./refusal.ts";
+import { kernelFault } from "./kernel_fault.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
 /** What the kernel takes for no limit. */
 const NO_LIMIT = 0xffffffff;
 
-/** Names of families that are kept as strings, as most clusters have the same ones. */
+const NAME_TAG = tagOf(FAMILY.name, BYTES), HELP_TAG = tagOf(FAMILY.help, BYTES), TYPE_TAG = tagOf(FAMILY.type, VARINT);
+const METRIC_TAG = tagOf(FAMILY.metric, BYTES), UNIT_TAG = tagOf(FAMILY.unit, BYTES);
+
+/** Names of families that are remembered as strings, as most clusters have the same ones. */
 const MAX_NAMES = 10_000;
 
 const encoder = new TextEncoder();
@@ -183,15 +193,15 @@ export class Ingester {
     while (reader.at < end) {
       const at = reader.at;
       const tag = reader.tag(end);
-      if (tag === 0x22) {
+      if (tag === METRIC_TAG) {
         if (firstMetric < 0) firstMetric = at;
         reader.at = reader.lengthEnd(end);
-      } else if (tag === 0x0a) {
+      } else if (tag === NAME_TAG) {
         nameEnd = reader.lengthEnd(end);
         nameStart = reader.at;
         reader.at = nameEnd;
-      } else if (tag === 0x18) typeNumber = reader.varint(end);
-      else if (tag === 0x12 || tag === 0x2a) reader.at = reader.lengthEnd(end);
+      } else if (tag === TYPE_TAG) typeNumber = reader.varint(end);
+      else if (tag === HELP_TAG || tag === UNIT_TAG) reader.at = reader.lengthEnd(end);
       else reader.skip(tag, { end, known: 5 });
     }
     const name = this.#familyName(nameStart, nameEnd);
@@ -244,7 +254,7 @@ export class Ingester {
         const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
         this.#reader.points({ start, end, type: family.type as DistributionType });
       } else if (asked === status.LINES) this.#distribution(family);
-      else throw this.#refusal(asked, family);
+      else throw this.#faultOf(asked, family);
     }
   }
 
@@ -289,20 +299,20 @@ export class Ingester {
       name: encoder.encode(family.name),
       type,
       check: () => {
-        if (out.at > most) throw this.#refusal(status.TOO_MUCH_TEXT, family);
+        if (out.at > most) throw this.#faultOf(status.TOO_MUCH_TEXT, family);
       },
     });
     exports.setOut(out.at);
     exports.setKey(keyStart, keyEnd);
     const fault = exports.keep(lines);
     this.#look();
-    if (fault !== 0) throw this.#refusal(fault, family);
+    if (fault !== 0) throw this.#faultOf(fault, family);
   }
 
   /** What the client is told where the kernel found a fault. */
-  #refusal(fault: number, { type }: Family): Error {
+  #faultOf(fault: number, { type }: Family): Error {
     const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
-    return refusal(fault, { kernel: this.#kernel, rules: this.#rules, push, type });
+    return kernelFault(fault, { kernel: this.#kernel, rules: this.#rules, push, type });
   }
 
   /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */

@@ -2,12 +2,13 @@
  * Label shapes: what there is to know of a sample's label names, worked out once for all samples that have the same ones.
  *
  * Samples of a family, and the same family in push after push, repeat their label names; only values differ. So the kernel
- * keeps shapes, compares the names of a sample with those of the sample before, byte for byte, and reuses the checks and the
+ * remembers shapes, compares the names of a sample with those of the sample before, byte for byte, and reuses the checks and the
  * order of output.
  *
  * @module
  */
 
+import { isLabelName, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { escapeLabelValue } from "../../common/exposition/text_format.ts";
 import * as layout from "../../common/kernel/assembly/layout.ts";
@@ -58,7 +59,7 @@ export interface LabelRules {
 }
 
 /**
- * Memory for the shapes that are kept, some 90 bytes a name; at the bound all are forgotten, which costs a rebuild. It is
+ * Memory for the shapes that are remembered, some 90 bytes a name; at the bound all are forgotten, which costs a rebuild. It is
  * used only as shapes come.
  */
 const SHAPE_BYTES = 8 * 1_048_576;
@@ -116,7 +117,7 @@ export class LabelShapes {
     this.#newNames += size + 1;
     if (this.#newNames > MAX_NEW_NAMES) {
       throw new LimitError(
-        `Cannot take a push with more than ${MAX_NEW_NAMES} names in sets of labels not seen before`,
+        `Cannot take a push whose new sets of labels have more than ${MAX_NEW_NAMES} names together`,
       );
     }
     const nameEnds = new Int32Array(size);
@@ -132,9 +133,9 @@ export class LabelShapes {
     let fault: LabelShape["fault"];
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
       const name = text.slice(at, nameEnds[i]);
-      if (text.length !== length || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+      if (text.length !== length || !isLabelName(name)) {
         fault ??= { reason: "label_name", what: "a label has a name outside [a-zA-Z_][a-zA-Z0-9_]*" };
-      } else if (name === "__name__") fault ??= { reason: "label_name", what: "a series has a label __name__" };
+      } else if (name === METRIC_NAME_LABEL) fault ??= { reason: "label_name", what: "a series has a label __name__" };
       else if (indexOf.has(name)) fault ??= { reason: "duplicate_label", what: `a series has the label ${name} twice` };
       indexOf.set(name, i);
     }

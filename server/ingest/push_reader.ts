@@ -6,18 +6,35 @@
  */
 
 import { LimitError, type MetricType, type ParseLimits } from "../../common/exposition/metric_family.ts";
+import {
+  BUCKET,
+  BYTES,
+  DISTRIBUTION,
+  FIXED32,
+  FIXED64,
+  QUANTILE,
+  tagOf,
+  VALUE,
+  VARINT,
+} from "../../common/exposition/protobuf_fields.ts";
 import { invalid, type InvalidPushError } from "./invalid_push.ts";
 
-const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
-
-/** Tag of the field of `Metric` that carries the value, by the family's type; all are messages. */
+/** What stands before the value of a sample, by the family's type. */
 export const VALUE_TAG: Readonly<Record<MetricType, number>> = {
-  gauge: 2 * 8 + BYTES,
-  counter: 3 * 8 + BYTES,
-  summary: 4 * 8 + BYTES,
-  untyped: 5 * 8 + BYTES,
-  histogram: 7 * 8 + BYTES,
+  gauge: tagOf(VALUE.gauge, BYTES),
+  counter: tagOf(VALUE.counter, BYTES),
+  summary: tagOf(VALUE.summary, BYTES),
+  untyped: tagOf(VALUE.untyped, BYTES),
+  histogram: tagOf(VALUE.histogram, BYTES),
 };
+
+const COUNT_TAG = tagOf(DISTRIBUTION.count, VARINT);
+const SUM_TAG = tagOf(DISTRIBUTION.sum, FIXED64);
+const POINT_TAG = tagOf(DISTRIBUTION.point, BYTES);
+const QUANTILE_TAG = tagOf(QUANTILE.quantile, FIXED64);
+const QUANTILE_VALUE_TAG = tagOf(QUANTILE.value, FIXED64);
+const BUCKET_COUNT_TAG = tagOf(BUCKET.count, VARINT);
+const BUCKET_BOUND_TAG = tagOf(BUCKET.upperBound, FIXED64);
 
 /** A cursor over one push at a time. Every read is bounded by the `end` of the message it stands in. */
 export class PushReader {
@@ -140,14 +157,13 @@ export class PushReader {
   #distribution(end: number, type: "summary" | "histogram") {
     while (this.at < end) {
       const tag = this.tag(end);
-      if (tag === 0x08) this.count = this.varint(end);
-      else if (tag === 0x11) this.sum = this.double(end);
-      else if (tag === 0x1a) this.#point(this.lengthEnd(end), type);
+      if (tag === COUNT_TAG) this.count = this.varint(end);
+      else if (tag === SUM_TAG) this.sum = this.double(end);
+      else if (tag === POINT_TAG) this.#point(this.lengthEnd(end), type);
       else this.skip(tag, { end, known: 3 });
     }
   }
 
-  /** A quantile has its key in field 1 and its value in field 2, both doubles; a bucket has its count first, a varint. */
   #point(end: number, type: "summary" | "histogram") {
     if (this.pointCount === this.#maxSeries) {
       throw new LimitError(`Cannot take a push of more than ${this.#maxSeries} series`);
@@ -155,10 +171,10 @@ export class PushReader {
     let key = 0, value = 0;
     while (this.at < end) {
       const tag = this.tag(end);
-      if (type === "summary" && tag === 0x09) key = this.double(end);
-      else if (type === "summary" && tag === 0x11) value = this.double(end);
-      else if (type === "histogram" && tag === 0x08) value = this.varint(end);
-      else if (type === "histogram" && tag === 0x11) key = this.double(end);
+      if (type === "summary" && tag === QUANTILE_TAG) key = this.double(end);
+      else if (type === "summary" && tag === QUANTILE_VALUE_TAG) value = this.double(end);
+      else if (type === "histogram" && tag === BUCKET_COUNT_TAG) value = this.varint(end);
+      else if (type === "histogram" && tag === BUCKET_BOUND_TAG) key = this.double(end);
       else this.skip(tag, { end, known: 2 });
     }
     if (this.pointCount === this.keys.length) {

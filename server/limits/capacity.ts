@@ -16,8 +16,6 @@ export class CapacityError extends Error {
   override readonly name = "CapacityError";
   /** What there is too much of, in a word for a metric. */
   readonly reason: "clusters" | "total_series";
-  /** How long the client should wait, in milliseconds. */
-  readonly retryAfterMs: number = RETRY_AFTER_MS;
 
   /** Takes a message that the client may see. */
   constructor(reason: "clusters" | "total_series", message: string) {
@@ -25,9 +23,6 @@ export class CapacityError extends Error {
     this.reason = reason;
   }
 }
-
-/** What clients in the field wait after any refusal. */
-const RETRY_AFTER_MS = 60_000;
 
 /** Memory that a series may take on average; one of 521 in a usual push takes 320 bytes. */
 const SERIES_BYTES = 1_024;
@@ -65,7 +60,7 @@ export class Capacity {
     if (Math.max(index.clusters, store.clusters) + this.#arriving.clusters < maxClusters) return;
     throw new CapacityError(
       "clusters",
-      `Cannot take another cluster as the server holds ${maxClusters}, which is its limit: try again later`,
+      `Cannot take another cluster as the server already holds its limit of ${maxClusters}: try again later`,
     );
   }
 
@@ -91,7 +86,7 @@ export class Capacity {
       const limit = tooMany ? `${maxSeries} series` : `${SERIES_BYTES * maxSeries} bytes of series`;
       throw new CapacityError(
         "total_series",
-        `Cannot take the push as all clusters together would have more than ${limit}, the server's limit: try again later`,
+        `Cannot take the push as all clusters together would pass the server's limit of ${limit}: try again later`,
       );
     }
     this.#count(more, 1);

@@ -5,18 +5,12 @@
  * @module
  */
 
-import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
+import type { PushContent } from "../ingest/push_content.ts";
 
 /** A push as it came, whose body is read only when a stage asks for it. */
-export interface Push {
+export interface Push extends Omit<PushContent, "body"> {
   /** The cluster id: the token's value of the partition label. */
   readonly id: string;
-  /** The labels of the token, which every series must carry. */
-  readonly labels: ReadonlyMap<string, string>;
-  /** What the body is. */
-  readonly contentType: PushContentType;
-  /** How it is compressed. */
-  readonly contentEncoding: PushContentEncoding;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** The body as received; the same bytes at every call. */

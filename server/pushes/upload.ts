@@ -8,15 +8,11 @@ import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
 import type { Logger } from "../../common/log.ts";
-import { LimitError } from "../../common/exposition/metric_family.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
-import { InvalidPushError } from "../ingest/invalid_push.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
-import { CapacityError } from "../limits/capacity.ts";
+import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { retryAfterSeconds } from "../limits/rate_limit.ts";
-import { StoreUnavailableError } from "../store/push_store.ts";
+import { refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -41,14 +37,14 @@ export function upload(options: UploadOptions): Handler {
   const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
-    help: "Pushes by how they ended; each ends in exactly one way",
+    help: "Pushes by outcome; each has exactly one",
     labelNames: ["result"],
     registers: [registry],
   });
   for (const result of ["stored", "dup", "stale", "standby", "rejected"]) pushes.inc({ result }, 0);
   const rejections = new Counter({
     name: "telemeter_push_rejections_total",
-    help: "Pushes that were refused, by reason",
+    help: "Refused pushes, by reason",
     labelNames: ["reason"],
     registers: [registry],
   });
@@ -56,7 +52,7 @@ export function upload(options: UploadOptions): Handler {
 
   const accept: Handler = async (request, peer) => {
     const { id, labels } = await authenticate(request, peer);
-    using place = slots.take();
+    using slot = slots.take();
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
@@ -65,12 +61,16 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
-        body: () => body ??= place.whileItComes(readBody(request, { limitBytes })),
+        body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
       pushes.inc({ result: await stage.accept(push) });
       return new Response(null, { status: 200 });
     } catch (error) {
-      throw refusal(error, { id, log });
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      const { status, reason, message } = refusal;
+      log.info("Refused a push", { cluster: id, status, reason, why: message });
+      throw refusal;
     }
   };
 
@@ -85,28 +85,7 @@ export function upload(options: UploadOptions): Handler {
   };
 }
 
-/** Turns what the stages reject with into what the client is told, and logs it once. */
-function refusal(error: unknown, { id, log }: { id: string; log: Logger }): unknown {
-  const refused = (status: number, reason: string, headers?: Record<string, string>) =>
-    new HttpError(status, (error as Error).message, { reason, headers, cause: error });
-  const later = (reason: string, retryAfterMs: number) =>
-    refused(503, reason, { "retry-after": retryAfterSeconds(retryAfterMs) });
-  const mapped = error instanceof InvalidPushError
-    ? refused(400, error.reason)
-    : error instanceof LimitError
-    ? refused(413, "limit")
-    : error instanceof CapacityError
-    ? later(error.reason, error.retryAfterMs)
-    : error instanceof StoreUnavailableError
-    ? later("store", error.retryAfterMs)
-    : error;
-  if (mapped instanceof HttpError) {
-    log.info("Refused a push", { cluster: id, status: mapped.status, reason: mapped.reason, why: mapped.message });
-  }
-  return mapped;
-}
-
-/** Anything but delimited metric families is taken for the text format, as the programs in the field do. */
+/** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */
 function readContentType(header: string | null): PushContentType {
   const [type, ...rest] = (header ?? "").toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => part.split("=", 2) as [string, string]));
@@ -117,11 +96,11 @@ function readContentType(header: string | null): PushContentType {
 }
 
 function readContentEncoding(header: string | null): PushContentEncoding {
-  const encoding = (header ?? "identity").trim().toLowerCase();
-  if (encoding === "snappy" || encoding === "gzip" || encoding === "identity") return encoding;
-  if (encoding === "") return "identity";
-  throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or none", {
+  const wanted = (header ?? "").trim().toLowerCase() || "identity";
+  const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
+  if (encoding !== undefined) return encoding;
+  throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or identity", {
     reason: "encoding",
-    headers: { "accept-encoding": "snappy, gzip, identity" },
+    headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
   });
 }

@@ -1,15 +1,13 @@
 /**
- * From the cluster's flags to a member of the ring. Only a server with these flags loads this file, and with it the ring.
+ * From the settings of a ring to a member of it. Only a server that has some loads this file, and with it the ring.
  *
  * @module
  */
 
-import { X509Certificate } from "node:crypto";
 import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
-import { type Address, UsageError } from "../../common/options.ts";
+import type { Address } from "../../common/options.ts";
 import { explain } from "../../common/explain.ts";
-import { certificateNames } from "../../ring/transport/certificate_names.ts";
 import type { StoredEntry } from "../../ring/protocol/effects.ts";
 import type { TokenKeyIds } from "../../ring/transport/hello.ts";
 import { CLASS_LIMITS } from "../../ring/protocol/mesh.ts";
@@ -17,7 +15,6 @@ import { Ring } from "../../ring/ring.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { type LinkStatus, Transport } from "../../ring/transport/transport.ts";
 import type { RingStatus } from "../../ring/ring_status.ts";
-import type { ServerOptions } from "../options.ts";
 import type { PushStore } from "../store/push_store.ts";
 import { RING_STATE, StoreRingHost, type StoreRingHostOptions } from "./store_ring_host.ts";
 import { MAX_HEADER_BYTES } from "./push_encoding.ts";
@@ -26,14 +23,20 @@ import { MAX_HEADER_BYTES } from "./push_encoding.ts";
 export interface RingSettings {
   /** Its name. */
   readonly name: string;
+  /** The name of the ring. */
+  readonly ringName: string;
   /** Where it listens. */
   readonly listen: Address;
-  /** Where others dial it, `host:port`. */
-  readonly advertise: string;
-  /** The host of that. */
-  readonly host: string;
+  /** Where others dial it. */
+  readonly advertise: Address;
+  /** Where it dials others to begin with. */
+  readonly seeds: readonly Address[];
+  /** The names of those that it lets in; without it, of all. */
+  readonly peerAllow?: ReadonlySet<string>;
   /** Its certificate and whom it trusts. */
   readonly files: { readonly caPath: string; readonly certPath: string; readonly keyPath: string };
+  /** The most bytes that the body of a push may have: at most {@linkcode MAX_RING_BODY_BYTES}. */
+  readonly limitBytes: number;
 }
 
 /** The status page: the ring, and the links below it. */
@@ -53,12 +56,12 @@ export interface RunningRing extends AsyncDisposable {
 /** What a member starts with. */
 export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "store"> {
   /** Who it is. */
-  readonly flags: RingSettings;
-  /** The command line. */
-  readonly values: ServerOptions;
+  readonly settings: RingSettings;
+  /** How long a push is held after it was received, in milliseconds. */
+  readonly ttlMs: number;
   /** The keys of the tokens: members have some in common. */
   readonly keys: TokenKeyIds;
-  /** What it keeps; nothing has been read from it yet. */
+  /** What it stores; nothing has been read from it yet. */
   readonly store: PushStore;
   /** Gets the metrics. */
   readonly registry: Registry;
@@ -67,45 +70,11 @@ export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "st
 /** How often what was prepared and never shown is looked for, in milliseconds. */
 const FORGET_INTERVAL_MS = 30_000;
 
-/** The largest frame's room for what stands beside the envelope: an id, a version, a digest. */
+/** The room in the largest frame for what stands beside the push: an id, a version, the digest of a view. */
 const HEADER_BYTES = 4_096;
 
-/**
- * Reads the flags that make a server a member of a ring.
- *
- * @throws {UsageError} if some lack, or do not go together.
- */
-export async function readRingSettings(values: ServerOptions): Promise<RingSettings> {
-  const { listenCluster: listen, advertiseCluster, clusterCa, clusterCrt, clusterKey, sharedKey, limitBytes } = values;
-  if (listen === undefined) throw new UsageError("Cannot join a ring without --listen-cluster");
-  if (clusterCa === undefined || clusterCrt === undefined || clusterKey === undefined) {
-    throw new UsageError(
-      "Cannot use --listen-cluster without --cluster-ca, --cluster-crt and --cluster-key: `deno task certs` makes a first set",
-    );
-  }
-  if (sharedKey === undefined) {
-    throw new UsageError(
-      "Cannot use --listen-cluster without --shared-key: the servers of a ring take each other's tokens",
-    );
-  }
-  const most = CLASS_LIMITS.data.frameBytes - HEADER_BYTES - MAX_HEADER_BYTES;
-  if (limitBytes > most) {
-    throw new UsageError(
-      `Cannot use --limit-bytes ${limitBytes} in a ring, whose servers send each other ${most} bytes at most`,
-    );
-  }
-  const { hostname, port } = advertiseCluster ?? listen;
-  if (["", "0.0.0.0", "::"].includes(hostname) || port === 0) {
-    throw new UsageError("Cannot tell where others reach this server: set --advertise-cluster HOST:PORT");
-  }
-  return {
-    name: values.name ?? await firstNameIn(clusterCrt),
-    listen,
-    advertise: textOf({ hostname, port }),
-    host: hostname,
-    files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
-  };
-}
+/** The longest body of a push that members can send each other. */
+export const MAX_RING_BODY_BYTES: number = CLASS_LIMITS.data.frameBytes - HEADER_BYTES - MAX_HEADER_BYTES;
 
 /**
  * Starts a member: reads the store, listens and joins. What it owns is shown once it has joined.
@@ -113,39 +82,40 @@ export async function readRingSettings(values: ServerOptions): Promise<RingSetti
  * @throws {UsageError} if its certificate cannot be used, or it cannot listen.
  */
 export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
-  const { flags: { name, listen, advertise, host: hostname, files }, values, keys, store, registry, log } = options;
+  const { settings, ttlMs, keys, store, registry, log } = options;
+  const { name, listen, advertise, peerAllow, files } = settings;
   await using opening = new AsyncDisposableStack();
   const identity = opening.use(await RingIdentity.load({ name, ...files, log }));
   const host = opening.use(new StoreRingHost({ ...options, name }));
   const entries = await restore(store, { host, log });
-  const forget = setInterval(() => host.expire(Date.now() - values.ttl), FORGET_INTERVAL_MS);
+  const forget = setInterval(() => host.expire(Date.now() - ttlMs), FORGET_INTERVAL_MS);
   opening.defer(() => clearInterval(forget));
   let transport!: Transport;
   const ring = opening.use(
     await Ring.start({
-      self: { name, address: advertise, host: hostname },
-      seeds: values.join.map(textOf),
+      self: { name, address: textOf(advertise), host: advertise.hostname },
+      seeds: settings.seeds.map(textOf),
       saved: await store.getMeta(RING_STATE),
       entries,
-      ttlMs: values.ttl,
+      ttlMs,
       mesh: (hello) =>
         transport = new Transport({
           address: listen,
           hello,
-          cluster: values.clusterName,
+          cluster: settings.ringName,
           keys,
           identity,
-          peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
+          peerAllow,
           registry,
           log,
         }),
       host,
       registry,
       log,
-      limits: { pushBytes: values.limitBytes + MAX_HEADER_BYTES },
+      limits: { pushBytes: settings.limitBytes + MAX_HEADER_BYTES },
     }),
   );
-  log.info("Joins a ring", { name, listens: textOf(transport.address), advertises: advertise });
+  log.info("Joins a ring", { name, listens: textOf(transport.address), advertises: textOf(advertise) });
   const running = opening.move();
   return {
     ring,
@@ -163,7 +133,7 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
       entries.push(await host.restore(push));
     } catch (error) {
       refused++;
-      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
   }
   log.info("Read the store", { held: entries.length, refused });
@@ -172,17 +142,4 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
 
 function textOf({ hostname, port }: Address): string {
   return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-}
-
-async function firstNameIn(path: string): Promise<string> {
-  let names: readonly string[];
-  try {
-    names = certificateNames(new X509Certificate(await Deno.readTextFile(path)).raw);
-  } catch (cause) {
-    throw new UsageError(`Bad --cluster-crt '${path}': ${explain(cause)}`, { cause });
-  }
-  if (names.length === 0) {
-    throw new UsageError(`Cannot find a name in the certificate '${path}': set --name to one of its DNS names`);
-  }
-  return names[0];
 }

@@ -1,5 +1,5 @@
 /**
- * A push as the ring carries it: bytes that say all that the store keeps, but for what the ring knows itself.
+ * A push as the ring carries it from member to member: all that the store holds of it, but for what the ring knows itself.
  *
  * ```text
  * u16 header length | JSON { type, encoding, labels } | body as received
@@ -8,44 +8,65 @@
  * @module
  */
 
-import type { RawPush } from "../ingest/renderer.ts";
-
-/** What is in an envelope. */
-export type PushContent = Pick<RawPush, "contentType" | "contentEncoding" | "labels" | "body">;
+import type { UnmadeBytes } from "../../ring/protocol/push_bytes.ts";
+import { PUSH_CONTENT_ENCODINGS, PUSH_CONTENT_TYPES, type PushContent } from "../ingest/push_content.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const TYPES: readonly string[] = ["protobuf", "text"] satisfies RawPush["contentType"][];
-const ENCODINGS: readonly string[] = ["snappy", "gzip", "identity"] satisfies RawPush["contentEncoding"][];
 
-/** The most bytes that an envelope has beside the body: labels of a token take 4 KiB at most. */
+/** The most bytes that an encoded push has beside the body: labels of a token take 4 KiB at most. */
 export const MAX_HEADER_BYTES = 8_192;
 
-/** Puts a push into an envelope. */
-export function encodePush({ contentType, contentEncoding, labels, body }: PushContent): Uint8Array {
-  const header = encoder.encode(JSON.stringify({ type: contentType, encoding: contentEncoding, labels: [...labels] }));
-  const bytes = new Uint8Array(2 + header.length + body.length);
-  new DataView(bytes.buffer).setUint16(0, header.length);
-  bytes.set(header, 2);
-  bytes.set(body, 2 + header.length);
-  return bytes;
+/** A push of this member's own client. It is encoded only if it goes to another member, and then once. */
+export class LocalPush implements UnmadeBytes {
+  /** The push. */
+  readonly content: PushContent;
+  /** How many bytes it has once it is encoded. */
+  readonly length: number;
+  readonly #header: Uint8Array;
+  #bytes: Uint8Array | undefined;
+
+  /** Encodes nothing yet. */
+  constructor(content: PushContent) {
+    const { contentType: type, contentEncoding: encoding, labels, body } = content;
+    this.content = content;
+    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels] }));
+    this.length = 2 + this.#header.length + body.length;
+  }
+
+  /** Encodes it, if that was not done before. */
+  make(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes;
+    const bytes = new Uint8Array(this.length);
+    new DataView(bytes.buffer).setUint16(0, this.#header.length);
+    bytes.set(this.#header, 2);
+    bytes.set(this.content.body, 2 + this.#header.length);
+    return this.#bytes = bytes;
+  }
+}
+
+/** Encodes a push. */
+export function encodePush(content: PushContent): Uint8Array {
+  return new LocalPush(content).make();
 }
 
 /**
- * Opens an envelope. The body is a part of its bytes.
+ * Decodes a push. Its body is a part of the bytes.
  *
- * @throws {SyntaxError} if it is malformed, which that of a member never is.
+ * @throws {SyntaxError} if they are malformed, which those of a member never are.
  */
 export function decodePush(bytes: Uint8Array): PushContent {
   const bodyAt = bytes.length < 2 ? Infinity : 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
-  if (bodyAt > bytes.length) throw new SyntaxError("Cannot open a push of the ring: it is cut short");
+  if (bodyAt > bytes.length) throw new SyntaxError("Cannot decode a push of the ring: it is cut short");
   const { type, encoding, labels } = parse(bytes.subarray(2, bodyAt));
-  if (!TYPES.includes(type as string) || !ENCODINGS.includes(encoding as string) || !isPairs(labels)) {
-    throw new SyntaxError("Cannot open a push of the ring: its header lacks a field");
+  const contentType = PUSH_CONTENT_TYPES.find((known) => known === type);
+  const contentEncoding = PUSH_CONTENT_ENCODINGS.find((known) => known === encoding);
+  if (contentType === undefined || contentEncoding === undefined || !isPairs(labels)) {
+    throw new SyntaxError("Cannot decode a push of the ring: its header lacks a field");
   }
   return {
-    contentType: type as PushContent["contentType"],
-    contentEncoding: encoding as PushContent["contentEncoding"],
+    contentType,
+    contentEncoding,
     labels: new Map(labels),
     body: bytes.subarray(bodyAt),
   };
@@ -55,7 +76,7 @@ function parse(header: Uint8Array): Record<string, unknown> {
   try {
     return JSON.parse(decoder.decode(header)) ?? {};
   } catch (cause) {
-    throw new SyntaxError("Cannot open a push of the ring: its header is not JSON", { cause });
+    throw new SyntaxError("Cannot decode a push of the ring: its header is not JSON", { cause });
   }
 }
 

@@ -216,6 +216,6 @@ export class CommitQueue implements AsyncDisposable {
     this.#told = true;
     this.#toldAtMs = now();
     const { message } = new StoreUnavailableError(reason, this.#options);
-    log.error("Refuses pushes as the store failed", { location, reason, message, cause: String(error ?? "") });
+    log.error("Refuses pushes as the store has failed", { location, reason, message, cause: String(error ?? "") });
   }
 }

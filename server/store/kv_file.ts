@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { inspect } from "./inspect.ts";
@@ -77,7 +78,7 @@ export async function openKvFile(dir: string, { log, now, onSetAside }: KvFileOp
     }
   }
   if (isEmpty && fault === undefined) {
-    log.warn("Found the store file empty and starts with nothing held", { file: path });
+    log.warn("Found the store file empty, and starts with nothing stored", { file: path });
   }
   const opened = kv;
   // Measured by the end of open files, as a server keeps no permission to look at any. Closed after the database: see lock().
@@ -116,10 +117,6 @@ async function lock(dir: string): Promise<Disposable> {
 
 function isGarbled(error: unknown): boolean {
   return reasonOf(error) === "garbled";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function refusal(dir: string, error: unknown): UsageError {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import { UsageError } from "../../common/options.ts";
 import type { OpenKv } from "./kv_file.ts";
 
@@ -44,7 +45,7 @@ export async function openKvRemote(url: URL): Promise<OpenKv> {
     return { kv, location, fileBytes: () => undefined, [Symbol.dispose]: () => kv.close() };
   } catch (error) {
     opening.then((kv) => kv.close(), () => {});
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new UsageError(
       message.includes("DENO_KV_ACCESS_TOKEN") && !(error instanceof Deno.errors.NotCapable)
         ? `Cannot use the store at ${location} without an access token: set the environment variable DENO_KV_ACCESS_TOKEN`

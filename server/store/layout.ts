@@ -16,36 +16,20 @@
 
 import { crc32 } from "node:zlib";
 import { LimitError } from "../../common/exposition/metric_family.ts";
-import type { PushContentEncoding, PushContentType } from "../ingest/renderer.ts";
+import type { Role } from "../../ring/protocol/messages.ts";
+import type { PushVersion } from "../../ring/protocol/push_version.ts";
+import type { PushContent } from "../ingest/push_content.ts";
 
-/** Orders the pushes of one cluster. The ring's; the store keeps it and does not look inside. */
-export interface PushVersion {
-  /** When the push entered the ring, in milliseconds since the epoch. */
-  readonly ms: number;
-  /** The member through which it entered. */
-  readonly ingress: string;
-  /** Counts the pushes of that member. */
-  readonly sequence: number;
-}
-
-/** The newest accepted push of one cluster, its body as it was received. */
-export interface StoredPush {
+/** The newest accepted push of one cluster. Whoever puts one leaves its body alone until that has ended. */
+export interface StoredPush extends PushContent {
   /** The cluster id: well-formed Unicode of 1 to 255 bytes. */
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
-  /** What the body is once uncompressed. */
-  readonly contentType: PushContentType;
-  /** How the body is compressed. */
-  readonly contentEncoding: PushContentEncoding;
-  /** The labels of the token that the push came with. */
-  readonly labels: ReadonlyMap<string, string>;
-  /** The ring's version of it, if there is a ring. */
+  /** The ring's version of it, if there is a ring: the store does not look inside. */
   readonly version?: PushVersion;
   /** What this server was for the cluster, if there is a ring. */
-  readonly role?: "owner" | "standby";
-  /** As received. Whoever puts a push leaves these bytes alone until that has ended. */
-  readonly body: Uint8Array;
+  readonly role?: Role;
 }
 
 /** Where the chunks of a body lie, and what they must add up to. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import { type Head, joinChunks, type Keys, type Mutation, readHead, type StoredPush } from "./layout.ts";
 
 /** One entry under the pushes' prefix. */
@@ -101,6 +102,6 @@ function check<T>(read: () => T): T | { readonly fault: string } {
   try {
     return read();
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return { fault: messageOf(error) };
   }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import type { CommitResult, Entry } from "../../ring/protocol/effects.ts";
+import { madeBytes } from "../../ring/protocol/push_bytes.ts";
 import { Ring, type RingHost } from "../../ring/ring.ts";
 import { eventually as eventuallyWithin } from "../../scripts/process/eventually.ts";
 import { MemoryNetwork } from "../support/memory_mesh.ts";
@@ -32,7 +33,7 @@ class MemoryHost implements RingHost {
   }
 
   show(id: string): void {
-    this.shown.set(id, new TextDecoder().decode(this.entries.get(id)!.bytes));
+    this.shown.set(id, new TextDecoder().decode(madeBytes(this.entries.get(id)!.bytes)));
   }
 
   hide(id: string): void {

@@ -166,6 +166,22 @@ Deno.test("federate() matches by name, by label and by the name of a histogram's
   assert.equal(await names("none"), "");
 });
 
+Deno.test("federate() shows no family for the name of a line that its type does not have", async () => {
+  const { push, text } = site();
+  const quantiles = [{ quantile: 0.5, value: 1 }];
+  const summary: MetricFamily = {
+    name: "s",
+    type: "summary",
+    metrics: [{ ...sample("a"), value: { count: 1, sum: 1, quantiles } }],
+  };
+  push("a", [gauge("up", "a", 1), summary]);
+  for (const name of ["up_sum", "up_count", "up_bucket", "s_bucket"]) {
+    assert.equal(await text(`?match[]=${name}`), "", name);
+    assert.equal(await text(`?match[]=${name}{_id="a"}`), "", name);
+  }
+  for (const name of ["s", "s_sum", "s_count"]) assert.equal(lines(await text(`?match[]=${name}`)).length, 3, name);
+});
+
 Deno.test("federate() refuses selectors that are none, and too many", async () => {
   const { get } = site();
   for (const query of ["?match[]=x{", "?match[]={}", "?" + "match[]=x&".repeat(101)]) {

@@ -1,8 +1,9 @@
-/** A push in its envelope, and what is no envelope. */
+/** A push in the bytes that the ring carries, and bytes that are no push. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodePush, encodePush, MAX_HEADER_BYTES, type PushContent } from "../../../server/ring/push_encoding.ts";
+import type { PushContent } from "../../../server/ingest/push_content.ts";
+import { decodePush, encodePush, LocalPush, MAX_HEADER_BYTES } from "../../../server/ring/push_encoding.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -13,7 +14,7 @@ const PUSH: PushContent = {
   body: Uint8Array.of(1, 2, 3),
 };
 
-Deno.test("decodePush() opens what seal() made, whatever is in it", () => {
+Deno.test("decodePush() gives back what encodePush() was given, whatever is in it", () => {
   fc.assert(fc.property(
     fc.constantFrom<PushContent["contentType"]>("protobuf", "text"),
     fc.constantFrom<PushContent["contentEncoding"]>("snappy", "gzip", "identity"),
@@ -26,7 +27,14 @@ Deno.test("decodePush() opens what seal() made, whatever is in it", () => {
   ));
 });
 
-Deno.test("encodePush() adds less than ENVELOPE_BYTES to the body of a token with the longest labels", () => {
+Deno.test("LocalPush is encoded once, to as many bytes as it said", () => {
+  const local = new LocalPush(PUSH);
+  const bytes = local.make();
+  assert.deepEqual([bytes, bytes.length], [encodePush(PUSH), local.length]);
+  assert.equal(local.make(), bytes);
+});
+
+Deno.test("encodePush() adds less than MAX_HEADER_BYTES to the body of a token with the longest labels", () => {
   const labels = new Map(Array.from({ length: 15 }, (_, i) => [`l${i}`, '"'.repeat(255)]));
   assert.ok(encodePush({ ...PUSH, labels }).length - PUSH.body.length < MAX_HEADER_BYTES);
 });

@@ -36,7 +36,7 @@ export interface FaultContext {
 }
 
 /** The error for a status that stands for a fault: an `InvalidPushError` or a {@linkcode LimitError}. */
-export function refusal(fault: number, { kernel: { exports }, rules, push, type }: FaultContext): Error {
+export function kernelFault(fault: number, { kernel: { exports }, rules, push, type }: FaultContext): Error {
   const { limits: { maxSeries, maxLabels }, maxTextBytes, maxLabelBytes } = rules;
   const at = exports.faultAt.value - push.start;
   const malformed = MALFORMED[fault]?.(exports.faultDetail.value >>> 0);

@@ -1,0 +1,205 @@
+/**
+ * Why a push is refused: one row a kind says all that anybody has to know of it.
+ *
+ * @module
+ */
+
+import type { LimitError } from "../../common/exposition/metric_family.ts";
+import { HttpError } from "../../common/http/http.ts";
+import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
+import type { InvalidPushError } from "../ingest/invalid_push.ts";
+import type { CapacityError } from "../limits/capacity.ts";
+import { retryAfterSeconds } from "../limits/rate_limit.ts";
+import type { StoreUnavailableError } from "../store/push_store.ts";
+
+/** A kind of refusal, which is also what counters call it where nothing is more precise. */
+export type RefusalKind =
+  | "invalid"
+  | "limit"
+  | "capacity"
+  | "rate"
+  | "refused"
+  | "too_big"
+  | "store"
+  | "ring_fenced"
+  | "ring_busy"
+  | "ring_owner_busy"
+  | "ring_unreachable"
+  | "ring_views_differ"
+  | "ring_store";
+
+/** What the stages of a push throw that is no answer yet. Each has a `code` of its own, by which its row is found. */
+type Fault = InvalidPushError | LimitError | CapacityError | StoreUnavailableError;
+
+/** What sets one refusal apart from others of its kind. */
+interface Particulars {
+  /** Why, in a word for a counter's label. @default the kind */
+  readonly reason?: string;
+  /** When the same push may be taken, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+interface Row {
+  /** The status of the answer. */
+  readonly status: number;
+  /**
+   * Whether it counts against the cluster's limit of refused pushes: what is the cluster's own fault does, and what found no
+   * room, as that was a body read and ingested for nothing.
+   */
+  readonly counts: boolean;
+  /** The `code` of the error that a stage throws for it. */
+  readonly fault?: Fault["code"];
+  /** Whether counters call it by the reason of that error, which is more precise than the kind. */
+  readonly isPrecise?: true;
+  /** When the client may try again, in milliseconds, where nothing says so more precisely; without it, the push will never do. */
+  readonly retryAfterMs?: number;
+  /** What the client is told; without it, what the fault says. */
+  readonly words?: string;
+  /** Told by the owner to the member whose client pushed: what follows the kind there, and what is read of that. */
+  readonly member?: {
+    readonly write: (refusal: Particulars) => string;
+    readonly read: (particular: string) => Particulars;
+  };
+}
+
+const TABLE: Readonly<Record<RefusalKind, Row>> = {
+  invalid: {
+    status: 400,
+    counts: true,
+    fault: "invalid_push",
+    isPrecise: true,
+    member: { write: ({ reason = "" }) => reason, read: (reason) => ({ reason: reason || undefined }) },
+  },
+  limit: { status: 413, counts: true, fault: "limit", member: { write: () => "", read: () => ({}) } },
+  capacity: {
+    status: 503,
+    counts: true,
+    fault: "capacity",
+    isPrecise: true,
+    // Clients of openshift/telemeter wait a minute after any refusal.
+    retryAfterMs: 60_000,
+    member: {
+      write: ({ reason = "" }) => reason,
+      read: (reason) => ({ reason: reason === "total_series" ? reason : "clusters" }),
+    },
+  },
+  rate: {
+    status: 429,
+    counts: true,
+    retryAfterMs: 0,
+    words: "Cannot take a push of this cluster so soon after the one before: wait as Retry-After says",
+    member: {
+      write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
+      read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
+    },
+  },
+  /** By an owner of a later version, for a reason that this one does not know. */
+  refused: { status: 400, counts: true },
+  too_big: {
+    status: 413,
+    counts: true,
+    words: "Cannot take the push as it is larger than the servers of the ring take",
+  },
+  store: { status: 503, counts: false, fault: "store_unavailable" },
+  ring_fenced: byRing("Cannot take the push as this server has lost contact with its ring: try again later"),
+  ring_busy: byRing("Cannot take the push as too many pushes wait for other servers of the ring: try again later"),
+  ring_owner_busy: byRing("Cannot take the push as the server that owns the cluster is busy: try again later"),
+  ring_unreachable: byRing("Cannot reach a server that may store the push: try again later"),
+  ring_views_differ: byRing("Cannot tell which server owns the cluster, as the ring is changing: try again later"),
+  ring_store: byRing("Cannot store the push as the store has failed: try again later"),
+};
+
+/** The row of what passes once the ring has room, or agrees again. */
+function byRing(words: string): Row {
+  return { status: 503, counts: false, retryAfterMs: 1_000, words };
+}
+
+const BY_FAULT = new Map(Object.entries(TABLE).map(([kind, { fault }]) => [fault, kind as RefusalKind]));
+
+/** The kind by which the ring rejects a push that it has not found anything wrong with. */
+const OF_RING: Readonly<Record<Exclude<RejectReason, "refused">, RefusalKind>> = {
+  "fenced": "ring_fenced",
+  "busy": "ring_busy",
+  "owner-busy": "ring_owner_busy",
+  "unreachable": "ring_unreachable",
+  "views-differ": "ring_views_differ",
+  "too-big": "too_big",
+  "store": "ring_store",
+};
+
+/** A push refused by one row of the table: what its client is told. */
+export class PushRefusal extends HttpError {
+  /** The row. */
+  readonly kind: RefusalKind;
+  /** When the client may try again, in milliseconds; undefined if the same push will never do. */
+  readonly retryAfterMs: number | undefined;
+
+  /** Refuses by the row of a kind. The row's words go before `message`. */
+  constructor(
+    kind: RefusalKind,
+    { message = "", reason = kind, retryAfterMs = TABLE[kind].retryAfterMs, cause }:
+      & Particulars
+      & { readonly message?: string; readonly cause?: unknown } = {},
+  ) {
+    const { status, words } = TABLE[kind];
+    const headers = retryAfterMs === undefined ? undefined : { "retry-after": retryAfterSeconds(retryAfterMs) };
+    super(status, words ?? message, { reason, headers, cause });
+    this.kind = kind;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A refusal as the owner tells it to the member whose client pushed. */
+export interface MemberRefusal {
+  /** The kind, and what is particular to it behind a space. */
+  readonly reason: string;
+  /** A sentence that the client may see. */
+  readonly detail: string;
+}
+
+/** What the client is told where a stage throws; undefined if what it threw is no refusal but a failure of our own. */
+export function refusalOf(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  if (!(error instanceof Error)) return undefined;
+  const { code, message, reason, retryAfterMs } = error as Error & Particulars & { readonly code?: Fault["code"] };
+  const kind = code === undefined ? undefined : BY_FAULT.get(code);
+  if (kind === undefined) return undefined;
+  return new PushRefusal(kind, {
+    message,
+    reason: TABLE[kind].isPrecise ? reason : kind,
+    retryAfterMs,
+    cause: error,
+  });
+}
+
+/** Whether what a stage threw counts against the cluster's limit of refused pushes. */
+export function countsAsRefused(error: unknown): boolean {
+  const refusal = refusalOf(error);
+  if (refusal instanceof PushRefusal) return TABLE[refusal.kind].counts;
+  return refusal !== undefined && refusal.status < 500;
+}
+
+/** What the owner tells the member whose client pushed; undefined if the push is not at fault and has found room. */
+export function toMember(error: unknown): MemberRefusal | undefined {
+  const refusal = refusalOf(error);
+  if (!(refusal instanceof PushRefusal)) return undefined;
+  const { kind, message: detail } = refusal;
+  const particular = TABLE[kind].member?.write(refusal);
+  return particular === undefined ? undefined : { reason: `${kind} ${particular}`.trimEnd(), detail };
+}
+
+/** What the client is told of what the owner has told us. An owner of a later version may have reasons that we do not know. */
+export function fromMember({ reason, detail }: MemberRefusal): PushRefusal {
+  const [, kind = "", particular = ""] = /^(\w{1,32})(?: (\w{1,32}))?$/.exec(reason) ?? [];
+  const member = Object.hasOwn(TABLE, kind) ? TABLE[kind as RefusalKind].member : undefined;
+  if (member === undefined) return new PushRefusal("refused", { message: detail });
+  return new PushRefusal(kind as RefusalKind, { message: detail, ...member.read(particular) });
+}
+
+/** What the client is told of a push that the ring has rejected. */
+export function fromRing({ reason, retryMs, refused }: Extract<Outcome, { result: "rejected" }>): PushRefusal {
+  if (reason === "refused") {
+    return fromMember(refused ?? { reason: "", detail: "The server that owns the cluster has refused the push" });
+  }
+  return new PushRefusal(OF_RING[reason], { retryAfterMs: reason === "too-big" ? undefined : retryMs });
+}

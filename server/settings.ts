@@ -1,0 +1,262 @@
+/**
+ * What the server works by beside plain options: the files that options name, read, checked and joined.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import { explain } from "../common/explain.ts";
+import { isLabelName, METRIC_NAME_LABEL } from "../common/exposition/label_name.ts";
+import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
+import type { Logger } from "../common/log.ts";
+import { flagOf, UsageError } from "../common/options.ts";
+import type { Permission } from "../common/permissions.ts";
+import type { UpstreamOptions } from "./authorization/authorizer.ts";
+import { PasswordGrant } from "./authorization/oidc.ts";
+import { RevokedIds } from "./authorization/revoked.ts";
+import { openTokenKeys, type TokenKeys } from "./authorization/token_keys.ts";
+import { isLabelValue } from "./authorization/tokens.ts";
+import { AllowList } from "./ingest/allow_list.ts";
+import type { RenderRules } from "./ingest/renderer.ts";
+import type { ServerOptions } from "./options.ts";
+import type { RingSettings } from "./ring/open_ring.ts";
+import type { PushStoreOptions } from "./store/push_store.ts";
+
+/** The longest name and the longest value that openshift/telemeter takes, in bytes. */
+const MAX_NAME_BYTES = 255;
+/** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
+const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
+const MAX_AGE_MS = 24 * 3_600_000;
+/** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
+const TEXT_FACTOR = 4;
+
+/** A certificate and its key, both or neither. */
+export interface TlsFiles {
+  /** The file of the certificate chain. */
+  readonly certPath: string;
+  /** The file of the private key. */
+  readonly keyPath: string;
+}
+
+/** What the server works by until it stops. */
+export interface ServerSettings {
+  /** What makes it a member of a ring; without it, the server stands alone. */
+  readonly ring?: RingSettings;
+  /** The keys that sign and verify tokens. */
+  readonly keys: TokenKeys;
+  /** Ids of clusters that may not push. */
+  readonly revoked?: RevokedIds;
+  /** Where to ask who may push; without it, everybody may. */
+  readonly upstream?: Pick<UpstreamOptions, "url" | "access">;
+  /** The certificate of the external listener; without it, it speaks plain HTTP. */
+  readonly tls?: TlsFiles;
+  /** The certificate of the internal listener; without it, it speaks plain HTTP. */
+  readonly internalTls?: TlsFiles;
+  /** Where pushes are stored. */
+  readonly storage: Pick<PushStoreOptions, "place" | "namespace">;
+  /** The rules by which pushes are checked and rendered. */
+  readonly rules: RenderRules;
+  /** The permissions that the server needs once it listens and has its store open. */
+  readonly permissions: readonly Permission[];
+}
+
+/**
+ * Reads all files that the options name and checks everything, changing nothing.
+ *
+ * @throws {UsageError} on the first thing that the user must mend.
+ */
+export async function loadSettings(values: ServerOptions, { log }: { log: Logger }): Promise<ServerSettings> {
+  checkTokens(values);
+  const ring = await readRing(values);
+  return {
+    ring,
+    keys: await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log }),
+    revoked: await openRevoked(values, { log }),
+    upstream: await readUpstream(values),
+    tls: tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
+    internalTls: tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
+    storage: storageOf(values, { ring }),
+    rules: await readRules(values),
+    permissions: permissionsOf(values),
+  };
+}
+
+/** Refuses what would make every token one that is no good. */
+function checkTokens({ tokenExpireSeconds, requiredLabel }: ServerOptions) {
+  if (tokenExpireSeconds < 1) {
+    throw new UsageError("Bad --token-expire-seconds: a token must be valid for at least a second");
+  }
+  for (const [name, value] of requiredLabel) {
+    if (!isLabelValue(value)) {
+      throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);
+    }
+  }
+}
+
+/** A server without the flags of a ring loads nothing of the ring. */
+async function readRing(values: ServerOptions): Promise<RingSettings | undefined> {
+  const { listenCluster: listen, clusterCa, clusterCrt, clusterKey, limitBytes } = values;
+  if (listen === undefined) {
+    mustBeAlone(values);
+    return undefined;
+  }
+  if (clusterCa === undefined || clusterCrt === undefined || clusterKey === undefined) {
+    throw new UsageError(
+      "Cannot use --listen-cluster without --cluster-ca, --cluster-crt and --cluster-key: `deno task certs` makes a first set",
+    );
+  }
+  if (values.sharedKey === undefined) {
+    throw new UsageError(
+      "Cannot use --listen-cluster without --shared-key: the servers of a ring take each other's tokens",
+    );
+  }
+  const { MAX_RING_BODY_BYTES } = await import("./ring/open_ring.ts");
+  if (limitBytes > MAX_RING_BODY_BYTES) {
+    throw new UsageError(
+      `Cannot use --limit-bytes ${limitBytes} in a ring: its servers send each other at most ${MAX_RING_BODY_BYTES} bytes`,
+    );
+  }
+  const advertise = values.advertiseCluster ?? listen;
+  if (["", "0.0.0.0", "::"].includes(advertise.hostname) || advertise.port === 0) {
+    throw new UsageError("Cannot tell where others reach this server: set --advertise-cluster HOST:PORT");
+  }
+  return {
+    name: values.name ?? await firstNameIn(clusterCrt),
+    ringName: values.clusterName,
+    listen,
+    advertise,
+    seeds: values.join,
+    peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
+    files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
+    limitBytes,
+  };
+}
+
+/** Refuses flags of the ring that would do nothing. */
+function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow }: ServerOptions) {
+  const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw new UsageError(
+      `Cannot use ${flagOf(option)} without --listen-cluster, which makes the server a member of a ring`,
+    );
+  }
+}
+
+async function firstNameIn(path: string): Promise<string> {
+  const { certificateNames } = await import("../ring/transport/certificate_names.ts");
+  let names: readonly string[];
+  try {
+    names = certificateNames(new X509Certificate(await Deno.readTextFile(path)).raw);
+  } catch (cause) {
+    throw new UsageError(`Bad --cluster-crt '${path}': ${explain(cause)}`, { cause });
+  }
+  if (names.length === 0) {
+    throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
+  }
+  return names[0];
+}
+
+async function openRevoked(
+  { revokedFile: path }: ServerOptions,
+  { log }: { log: Logger },
+): Promise<RevokedIds | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await RevokedIds.open(path, { log });
+  } catch (cause) {
+    throw new UsageError(`Bad --revoked-file '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+async function readUpstream(values: ServerOptions): Promise<ServerSettings["upstream"]> {
+  const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
+    values;
+  if (url === undefined) return undefined;
+  if (issuer === undefined) return { url };
+  const password = values.authorizePassword ?? await readPassword(values.authorizePasswordFile);
+  if (username === undefined || clientId === undefined || password === undefined) {
+    throw new UsageError(
+      "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
+    );
+  }
+  return { url, access: new PasswordGrant({ issuer, clientId, username, password }) };
+}
+
+async function readPassword(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return (await Deno.readTextFile(path)).trim();
+  } catch (cause) {
+    throw new UsageError(`Bad --authorize-password-file '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+function tlsFiles(
+  values: ServerOptions,
+  { crt, key }: { crt: "tlsCrt" | "internalTlsCrt"; key: "tlsKey" | "internalTlsKey" },
+): TlsFiles | undefined {
+  const { [crt]: certPath, [key]: keyPath } = values;
+  if (certPath === undefined && keyPath === undefined) return undefined;
+  if (certPath === undefined || keyPath === undefined) {
+    throw new UsageError(`Cannot use one of ${flagOf(crt)} and ${flagOf(key)} without the other: give both`);
+  }
+  return { certPath, keyPath };
+}
+
+function storageOf(
+  { storageDir: dir, storageUrl: url }: ServerOptions,
+  { ring }: { ring: RingSettings | undefined },
+): ServerSettings["storage"] {
+  if (url === undefined) return { place: { dir } };
+  // Members of a ring that share a remote store each need a part of their own.
+  return { place: { url }, namespace: ring && `telemeter ${ring.name}` };
+}
+
+async function readRules(values: ServerOptions): Promise<RenderRules> {
+  const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
+  for (const name of [partitionLabel, ...requiredLabel.keys()]) {
+    if (set.has(name) || elideLabel.includes(name)) {
+      throw new UsageError(`Cannot set or elide the label ${name} as tokens vouch for it`);
+    }
+  }
+  for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
+    if (!isLabelName(name) || name === METRIC_NAME_LABEL) {
+      throw new UsageError(
+        `Cannot use '${name}' as the name of a label: write letters, digits and _, no digit first, and not __name__`,
+      );
+    }
+  }
+  const selectors = [...values.whitelist, ...await readSelectors(values.whitelistFile)];
+  return {
+    set,
+    elide: new Set(elideLabel),
+    always: TARGET_LABELS,
+    allow: selectors.length === 0 ? undefined : new AllowList(selectors),
+    limitBytes: limitDecompressedBytes,
+    limitTextBytes: values.limitTextBytes,
+    limits: { maxFamilies: values.limitFamilies, maxSeries: values.limitSeries, maxLabels: values.limitLabels },
+    maxLabelBytes: MAX_NAME_BYTES,
+    maxNameBytes: MAX_NAME_BYTES,
+    maxTextBytes: TEXT_FACTOR * limitDecompressedBytes,
+    maxAgeMs: MAX_AGE_MS,
+    maxAheadMs: values.limitFuture,
+  };
+}
+
+async function readSelectors(path: string | undefined): Promise<Selector[]> {
+  if (path === undefined) return [];
+  try {
+    return readSelectorFile(await Deno.readTextFile(path));
+  } catch (cause) {
+    throw new UsageError(`Bad --whitelist-file '${path}': ${explain(cause)}`, { cause });
+  }
+}
+
+/** To reach others, and to read files that change. */
+function permissionsOf(values: ServerOptions): Permission[] {
+  const reaches = [values.authorize, values.storageUrl, values.listenCluster];
+  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
+  const isGiven = (value: unknown) => value !== undefined;
+  return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
+}

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { parseOptions, UsageError } from "../../common/options.ts";
+import { SERVER_PROGRAM } from "../../server/options.ts";
+import { loadSettings, type ServerSettings } from "../../server/settings.ts";
+import { makeCertificate } from "../support/certificates.ts";
+import { ecKeys } from "../support/jwt.ts";
+import { recordingLog } from "../support/recording_log.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+const { cert, key } = await makeCertificate("localhost");
+const FILES: Readonly<Record<string, string>> = {
+  ca: cert,
+  crt: cert,
+  key,
+  token: ecKeys().pem,
+  list: '# Kept\nup\n{a=~"b.*"}\n',
+  bad: "up{",
+  ids: "a\nb\n",
+  quoted: '"a',
+  password: "secret\n",
+};
+
+/** Loads what a command line says; `{name}` in it stands for the path of one of the files. */
+async function load(...args: string[]): Promise<ServerSettings> {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(FILES)) await Deno.writeTextFile(`${directory}/${name}`, text);
+    const parsed = parseOptions(SERVER_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    assert.ok("values" in parsed);
+    return await loadSettings(parsed.values, { log: recordingLog().log });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const RING = [
+  "--listen-cluster=127.0.0.1:9006",
+  ...["--cluster-ca={ca}", "--cluster-crt={crt}", "--cluster-key={key}", "--shared-key={token}"],
+];
+
+Deno.test("loadSettings() has a server stand alone, take any token and need no permission by default", async () => {
+  const { ring, revoked, upstream, tls, internalTls, storage, rules, permissions } = await load();
+  assert.deepEqual([ring, revoked, upstream, tls, internalTls], Array(5).fill(undefined));
+  assert.deepEqual(storage, { place: { dir: "data/" } });
+  assert.equal(rules.allow, undefined);
+  assert.deepEqual(rules.limits, { maxFamilies: 5_000, maxSeries: 50_000, maxLabels: 64 });
+  assert.deepEqual(permissions, []);
+});
+
+Deno.test("loadSettings() reads the files that options name", async () => {
+  const settings = await load(
+    ...["--whitelist=down", "--whitelist-file={list}", "--revoked-file={ids}", "--shared-key={token}"],
+    ...["--tls-crt={crt}", "--tls-key={key}", "--verify-key={crt}"],
+    ...["--authorize=http://upstream/", "--authorize-issuer-url=http://issuer/", "--authorize-username=me"],
+    ...["--authorize-client-id=us", "--authorize-password-file={password}"],
+  );
+  for (const [name, verdict] of [["down", "all"], ["up", "all"]] as const) {
+    assert.equal(settings.rules.allow?.verdict(name), verdict, name);
+  }
+  assert.equal(typeof settings.rules.allow?.verdict("other"), "object");
+  assert.equal(settings.revoked?.size, 2);
+  assert.match(settings.tls?.certPath ?? "", /\/crt$/);
+  assert.match(settings.tls?.keyPath ?? "", /\/key$/);
+  assert.deepEqual([settings.upstream?.url.href, settings.upstream?.access !== undefined], ["http://upstream/", true]);
+  assert.equal(settings.keys.verifying.length, 2);
+  assert.deepEqual(settings.permissions, ["net", "read"]);
+});
+
+Deno.test("loadSettings() makes a member of a ring, by the first name of its certificate", async () => {
+  const { ring, storage } = await load(...RING, "--storage-url=https://kv/", "--join=b:1", "--join=[::1]:2");
+  assert.ok(ring);
+  const { files, ...rest } = ring;
+  assert.deepEqual(rest, {
+    name: "localhost",
+    ringName: "telemeter",
+    listen: { hostname: "127.0.0.1", port: 9006 },
+    advertise: { hostname: "127.0.0.1", port: 9006 },
+    seeds: [{ hostname: "b", port: 1 }, { hostname: "::1", port: 2 }],
+    peerAllow: undefined,
+    limitBytes: 512_000,
+  });
+  assert.deepEqual(Object.keys(files), ["caPath", "certPath", "keyPath"]);
+  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: "telemeter localhost" });
+});
+
+Deno.test("loadSettings() lets a member say who it is, where it is and whom it lets in", async () => {
+  const { ring } = await load(...RING, "--name=a", "--advertise-cluster=a.example:7", "--peer-allow=b,c");
+  assert.deepEqual(
+    [ring?.name, ring?.advertise, ring?.peerAllow],
+    ["a", { hostname: "a.example", port: 7 }, new Set(["b", "c"])],
+  );
+});
+
+Deno.test("loadSettings() gives a server alone the common namespace of a remote store", async () => {
+  const { storage, permissions } = await load("--storage-url=https://kv/");
+  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: undefined });
+  assert.deepEqual(permissions, ["net"]);
+});
+
+const WITHOUT_RING = ["--join=a:1", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];
+
+for (
+  const [args, sentence] of [
+    [["--token-expire-seconds=0"], /^Bad --token-expire-seconds: /],
+    [[`--required-label=kind=${"x".repeat(256)}`], /^Bad --required-label: the value of kind /],
+    [["--whitelist-file={bad}"], /^Bad --whitelist-file '.*\/bad': Line 1: /],
+    [["--whitelist-file={none}"], /^Bad --whitelist-file '.*\/none': /],
+    [["--revoked-file={quoted}"], /^Bad --revoked-file '.*\/quoted': .* line 1 /],
+    [["--shared-key={list}"], /^Bad --shared-key '.*\/list': /],
+    [["--tls-crt={crt}"], /^Cannot use one of --tls-crt and --tls-key without the other/],
+    [["--internal-tls-key={key}"], /^Cannot use one of --internal-tls-crt and --internal-tls-key without the other/],
+    [["--elide-label=_id"], /^Cannot set or elide the label _id/],
+    [["--required-label=kind=a", "--label=kind=b"], /^Cannot set or elide the label kind/],
+    [["--label=__name__=a"], /^Cannot use '__name__' as the name of a label/],
+    [["--partition-label=a-b"], /^Cannot use 'a-b' as the name of a label/],
+    [
+      ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password-file={none}"],
+      /^Bad --authorize-password-file '.*\/none': /,
+    ],
+    [
+      ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password=p"],
+      /^Cannot use --authorize-issuer-url without --authorize-username/,
+    ],
+    ...WITHOUT_RING.map((arg) =>
+      [[arg], new RegExp(`^Cannot use ${arg.split("=")[0]} without --listen-cluster`)] as const
+    ),
+    [RING.slice(0, 1), /^Cannot use --listen-cluster without --cluster-ca/],
+    [RING.slice(0, -1), /^Cannot use --listen-cluster without --shared-key/],
+    [[...RING, "--limit-bytes=2000000"], /^Cannot use --limit-bytes 2000000 in a ring/],
+    [[...RING, "--listen-cluster=:9006"], /^Cannot tell where others reach this server/],
+    [[...RING, "--cluster-crt={key}"], /^Bad --cluster-crt '.*\/key': /],
+  ] as [readonly string[], RegExp][]
+) {
+  Deno.test(`loadSettings() refuses ${args.map((arg) => arg.slice(0, 60)).join(" ")}`, async () => {
+    await assert.rejects(load(...args), (error) => error instanceof UsageError && sentence.test(error.message));
+  });
+}
