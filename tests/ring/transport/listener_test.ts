@@ -286,7 +286,7 @@ Deno.test("Transport lets so many connections in from an address, and so many in
   }
 });
 
-Deno.test("Transport links a member while others hold all places, be they of its address or not", async () => {
+Deno.test("Transport links a member while strangers hold all places, be they of its address or not", async () => {
   for (const limits of [{ maxConnectionsPerAddress: 10 }, { maxConnections: 10 }]) {
     await using a = await folder.member("a", { limits });
     const port = Number(a.address.split(":")[1]);
@@ -326,7 +326,7 @@ Deno.test("Transport begins only so many handshakes a second with those of one a
   await b.link(a);
 });
 
-Deno.test("Transport closes while others hold connections in every phase", async () => {
+Deno.test("Transport closes while strangers hold connections in every phase", async () => {
   const a = await folder.member("a");
   const port = Number(a.address.split(":")[1]);
   using rawPeer = await RawPeer.connect(port, own);
