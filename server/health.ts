@@ -21,14 +21,16 @@ export interface HealthSources {
 }
 
 /** Answers that the process runs. */
-export const isAlive: RouteHandler = () => new Response("ok\n");
+export function isAlive(): Response {
+  return new Response("ok\n");
+}
 
 /** Answers whether the store takes pushes and the ring lets the server show them. */
 export function isReady({ store, ring }: HealthSources): RouteHandler {
-  return whileOpen(ring, (c) => {
+  return whileOpen(ring, () => {
     const { health } = store;
     if (!health.ok) throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
-    return isAlive(c);
+    return isAlive();
   });
 }
 

@@ -16,10 +16,18 @@ export interface AppEnv {
   Bindings: Peer;
 }
 
-/** The app of a listener: `listen(app.fetch, …)` serves it. */
+/**
+ * The app of a listener: `listen(app.fetch, …)` serves it.
+ *
+ * @internal its members are those of the library, which documents them
+ */
 export type App = Hono<AppEnv>;
 
-/** Handles a request of one method and path. */
+/**
+ * Handles a request of one method and path.
+ *
+ * @internal its argument is that of the library, which documents it
+ */
 export type RouteHandler = (c: Context<AppEnv>) => Response | Promise<Response>;
 
 /** The methods that a route may take; GET brings HEAD with it. */

@@ -90,7 +90,11 @@ export class HttpMetrics {
   }
 }
 
-/** The middleware that counts and times the requests of a route under `name`, whether they are answered or refused. */
+/**
+ * The middleware that counts and times the requests of a route under `name`, whether they are answered or refused.
+ *
+ * @internal its result is a type of the library, which documents it
+ */
 export function countRequests(name: string, metrics: HttpMetrics): MiddlewareHandler<{ Bindings: Peer }> {
   return async (c, next) => {
     const { method } = c.req, start = performance.now();
