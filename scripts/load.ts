@@ -11,9 +11,10 @@ import { setTimeout } from "node:timers/promises";
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
-import { type Handler, HttpError } from "../common/http/http.ts";
+import { type App, createApp } from "../common/http/app.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
+import type { Logger } from "../common/log.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import {
@@ -329,14 +330,11 @@ function planOf(
   };
 }
 
-function pages(registry: Registry): Handler {
-  const metrics = metricsHandler(registry);
-  return (request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/metrics") return metrics();
-    if (pathname === "/healthz") return new Response("ok\n");
-    throw new HttpError(404, "Cannot find this page: there are /metrics and /healthz", { reason: "path" });
-  };
+function pages(registry: Registry, log: Logger): App {
+  return createApp({
+    "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    "/healthz": { name: "health", get: () => new Response("ok\n") },
+  }, { log });
 }
 
 if (import.meta.main) {
@@ -344,7 +342,7 @@ if (import.meta.main) {
     const registry = createRegistry();
     const plan = planOf(values, { families: await readMetrics(values.metricsFile), registry });
     const generator = new LoadGenerator(plan);
-    const listener = await listen(pages(registry), { address: values.listen, name: "load", log });
+    const listener = await listen(pages(registry, log).fetch, { address: values.listen, name: "load", log });
     log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
     const startedMs = performance.now();
     const stop = new AbortController();

@@ -46,7 +46,8 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
     const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
     inFlight.add(done);
     try {
-      return await handler(request, { address: plainAddress(remoteAddr.hostname), done });
+      const response = await handler(request, { address: plainAddress(remoteAddr.hostname), done });
+      return request.method === "HEAD" ? withoutLength(response) : response;
     } catch (error) {
       return respond(error, { log, request });
     }
@@ -68,6 +69,13 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
       clearTimeout(timer);
     },
   });
+}
+
+/** Keeps Deno.serve from claiming that what GET would get is empty (RFC 9110 section 8.6), by a body that it does not send. */
+function withoutLength(response: Response): Response {
+  const { body, headers, status } = response;
+  if (body !== null || headers.has("content-length") || status === 204 || status === 304) return response;
+  return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
 }
 
 const TAKEN = "another program listens there; stop it or choose another port";

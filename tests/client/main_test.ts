@@ -200,7 +200,7 @@ Deno.test("client reloads at POST /-/reload, and answers with the sentence if a 
   await Deno.writeTextFile(`${n.directory}/match`, "extra{");
   const [status, sentence] = await reload();
   assert.equal(status, 500);
-  assert.match(sentence, /^Keeps the running configuration: Bad --match-file '\S+': Line 1: .*\n$/);
+  assert.match(sentence, /^Cannot reload; the running configuration stays: Bad --match-file '\S+': Line 1: .*\n$/);
   await Deno.writeTextFile(`${n.directory}/match`, "other\n");
   assert.deepEqual(await reload(), [200, "Reloaded\n"]);
 });
