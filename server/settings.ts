@@ -26,6 +26,7 @@ import type { PushStoreOptions } from "./store/push_store.ts";
 const MAX_NAME_BYTES = 255;
 /** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
 const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
+/** How old a sample may be, in milliseconds: 24 hours, as the client has it. */
 const MAX_AGE_MS = 24 * 3_600_000;
 /** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
 const TEXT_FACTOR = 4;
