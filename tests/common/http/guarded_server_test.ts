@@ -81,8 +81,10 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; ms: number }> {
 
 Deno.test("a guarded listener cuts a connection that sends nothing", async () => {
   await using server = await attack({ headersTimeoutMs: 100 });
-  using client = await server.connect();
-  const { value, ms } = await timed(client.untilClosed());
+  const { value, ms } = await timed((async () => {
+    using client = await server.connect();
+    return await client.untilClosed();
+  })());
   assert.equal(value, "");
   assert(ms >= 95 && ms < 1_000, `${ms} ms`);
   assert.deepEqual(await server.counts(), { "cut headers": 1 });
