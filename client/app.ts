@@ -47,7 +47,7 @@ function readiness({ state }: Pick<Forwarder, "state">, signal: AbortSignal): Re
   const { lastPushMs, failures, lastError } = state;
   return Response.json({
     ready: !signal.aborted,
-    reason: signal.aborted ? "the client is stopping" : "the configuration is loaded and the client forwards by it",
+    reason: signal.aborted ? "the client is stopping" : "the configuration is loaded and the client is forwarding",
     lastPush: lastPushMs === undefined ? null : new Date(lastPushMs).toISOString(),
     failures,
     lastError: lastError ?? null,

@@ -61,7 +61,7 @@ export function createApp(table: Readonly<Record<string, Route>>, { log, metrics
   }
   if (metrics !== undefined) app.use(countRequests("none", metrics));
   return app.all("*", () => {
-    throw new HttpError(404, "There is nothing at this path", { reason: "path" });
+    throw new HttpError(404, "There is nothing at this path: / lists the paths that there are", { reason: "path" });
   });
 }
 

@@ -33,19 +33,19 @@ export class HttpMetrics {
       name: "http_request_duration_seconds",
       help: "Time from the headers of a request to the end of its response.",
       labelNames: ["code", "handler", "method"],
-      // The field's buckets from 0.25 up, and finer ones below: a push takes milliseconds here.
+      // openshift/telemeter's buckets from 0.25 up, and finer ones below: a push takes milliseconds here.
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     });
     this.#refused = new Counter({
       name: "telemeter_http_connections_refused_total",
-      help: "Connections closed at once as there were too many, in total or of their address.",
+      help: "Connections closed at once because there were too many, in all or from their address.",
       labelNames: ["listener", "reason"],
       registers,
     });
     this.#cut = new Counter({
       name: "telemeter_http_connections_cut_total",
-      help: "Connections closed by the server for what they did or did not do.",
+      help: "Connections that the server cut because they were slow, idle or broke the protocol, by reason.",
       labelNames: ["listener", "reason"],
       registers,
     });

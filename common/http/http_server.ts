@@ -42,7 +42,7 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
   let draining = false;
   const serving = { hostname, port: address.port, signal: kill.signal, onListen: () => {} };
   const server = Deno.serve(serving, async (request, { remoteAddr, completed }) => {
-    if (draining) return new Response("The server stops\n", { status: 503, headers: { connection: "close" } });
+    if (draining) return new Response("The server is stopping\n", { status: 503, headers: { connection: "close" } });
     const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
     inFlight.add(done);
     try {
@@ -78,7 +78,7 @@ function withoutLength(response: Response): Response {
   return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
 }
 
-const TAKEN = "another program listens there; stop it or choose another port";
+const TAKEN = "another program already listens there; stop it or choose another port";
 
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);

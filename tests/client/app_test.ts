@@ -61,7 +61,7 @@ Deno.test("clientApp() is healthy, and ready until the client stops", async () =
   assert.equal(ready.status, 200);
   assert.deepEqual(JSON.parse(ready.text), {
     ready: true,
-    reason: "the configuration is loaded and the client forwards by it",
+    reason: "the configuration is loaded and the client is forwarding",
     lastPush: "2023-11-14T22:13:20.000Z",
     failures: 2,
     lastError: "Cannot push",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { asRoute, createApp, type Route } from "../../../common/http/app.ts";
-import { type Handler, HttpError } from "../../../common/http/http.ts";
+import { type Handler, HttpError, readBody, readWhole } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import { RawClient } from "../../support/raw_client.ts";
@@ -32,7 +32,7 @@ function setUp(table: Record<string, Route>) {
 
 Deno.test("createApp() finds a handler by its exact path and its methods", async () => {
   const { ask } = setUp(TABLE);
-  const nothing = [404, "There is nothing at this path\n", null];
+  const nothing = [404, "There is nothing at this path: / lists the paths that there are\n", null];
   const notGet = [405, "Cannot use this method on /upload: use POST\n", "POST"];
   const neither = [405, "Cannot use this method on /both: use GET or PUT\n", "GET, PUT, HEAD"];
   const rows: [method: string, path: string, wanted: unknown][] = [
@@ -121,12 +121,30 @@ Deno.test("createApp() makes an answer of whatever a handler throws, and hides a
   assert.equal(records.length, 0);
   const unknown = await ask("GET", "/unknown?token=a");
   assert.equal(unknown.status, 500);
-  const [, id] = (await unknown.text()).match(/^Internal error, in the log under ([0-9a-f-]{36})\n$/)!;
+  const [, id] = (await unknown.text()).match(/^Internal error: the server's log has it under ([0-9a-f-]{36})\n$/)!;
   assert.deepEqual(records.map(({ fields }) => [fields.id, fields.path]), [[id, "/unknown"]]);
   assert.deepEqual(await counts(), [
     'http_requests_total{code="413",handler="known",method="get"} 1',
     'http_requests_total{code="500",handler="unknown",method="get"} 1',
   ]);
+});
+
+Deno.test("asRoute() hands a handler the listener's own request, whose body has a shorter way, and its peer", async () => {
+  const { app } = setUp({
+    "/upload": {
+      name: "upload",
+      post: asRoute(async (request, { address }) => {
+        assert(readWhole in request);
+        return new Response(`${(await readBody(request, { limitBytes: 10 })).length} bytes of ${address}`);
+      }),
+    },
+  });
+  const address = { hostname: "127.0.0.1", port: 0 };
+  await using listener = await listen(app.fetch, { address, hostile: {}, log: recordingLog().log });
+  const post = async (body: string) =>
+    await (await fetch(new URL("/upload", listener.url), { method: "POST", body })).text();
+  assert.equal(await post("abc"), "3 bytes of 127.0.0.1");
+  assert.equal(await post("x".repeat(11)), "Cannot take a body of more than 10 bytes\n");
 });
 
 for (const [kind, options] of Object.entries({ trusting: {}, guarded: { hostile: {} } })) {

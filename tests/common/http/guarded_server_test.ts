@@ -360,6 +360,21 @@ Deno.test("a guarded listener cuts a client that does not take its response, and
   await cancelled.promise;
 });
 
+Deno.test("a guarded listener lets a client take a long response slowly, as long as it always takes some", async () => {
+  const stallTimeoutMs = 400, total = 48 * MB;
+  await using server = await attack({ stallTimeoutMs }, { handler: () => new Response(new Uint8Array(total)) });
+  using client = await server.connect();
+  await client.send(GET);
+  await client.until(/200 OK/);
+  const start = performance.now();
+  for (let taken = 0; taken < total - KERNEL_BUFFERS_BYTES; taken += MB) {
+    await client.drink(MB);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  assert(performance.now() - start > 3 * stallTimeoutMs);
+  assert.deepEqual(await server.counts(), {});
+});
+
 Deno.test("a guarded listener closes a half-sent response whose stream fails, and says so in the log", async () => {
   const failing = async function* () {
     yield new TextEncoder().encode("begin");
