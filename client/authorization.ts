@@ -4,8 +4,9 @@
  * @module
  */
 
+import { readUpTo } from "../common/http/read_up_to.ts";
 import { isLabelName } from "./transforms/drop_invalid.ts";
-import { type Call, call, readUpTo, refusal } from "./request.ts";
+import { type Call, call, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 
 /** The longest answer that is taken, in bytes. */
@@ -18,12 +19,12 @@ const REFRESH_BEFORE_MS = 15_000;
 const SHORTEST_LIFETIME_SECONDS = 60;
 
 const HINTS: Readonly<Record<number, string>> = {
-  400: "it does not take the request: check --id",
-  401: "the token of --to-token-file is not valid, or no longer",
+  400: "it refuses the request: check --id",
+  401: "the token of --to-token-file is not valid, or no longer valid",
   403: "the token of --to-token-file may not speak for --id",
   404: "it knows no such cluster or page: check --to and --id",
   409: "the cluster of --id belongs to another account",
-  429: "it was asked too often",
+  429: "tokens are exchanged too often",
 };
 
 /** What an exchange yields. */
@@ -95,7 +96,7 @@ function parseAnswer(bytes: Uint8Array): { grant: Grant; lifetimeSeconds: number
   if (!isRecord(labels ?? {})) throw new TypeError("the answer's labels are not an object");
   const entries = Object.entries(labels ?? {}).map(([name, value]): [string, string] => {
     if (typeof value !== "string" || !isLabelName(name)) {
-      throw new TypeError("the answer's labels hold one that is none");
+      throw new TypeError("the answer's labels hold an invalid one");
     }
     return [name, value];
   });

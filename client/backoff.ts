@@ -5,10 +5,10 @@
  */
 
 /** The wait after a first failure, before jitter, in milliseconds; it doubles with each failure in a row. */
-export const FIRST_RETRY_MS = 1_000;
+const FIRST_RETRY_MS = 1_000;
 
 /** The longest `Retry-After` that is honoured, in milliseconds: an hour, lest one bad header silence a client for good. */
-export const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** What the wait depends on. */
 export interface RetryOptions {

@@ -9,8 +9,8 @@ import type { Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry } from "../common/metrics.ts";
 import { file } from "../common/options.ts";
+import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
-import { clientHandler } from "./handlers.ts";
 import { clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import { loadSettings } from "./settings.ts";
@@ -33,7 +33,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
     return reloaded.then(
       () => log.info("Reloaded the configuration", {}),
       (error) => {
-        log.error("Cannot reload and keeps the running configuration", { error: error.message });
+        log.error("Cannot reload: the running configuration stays in use", { error: error.message });
         throw error;
       },
     );
@@ -42,9 +42,9 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
   Deno.addSignalListener("SIGHUP", onHangUp);
   stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
-  const handler = clientHandler({ forwarder, registry, reload, signal: stop.signal });
-  const listener = stack.use(await listen(handler, { address: values.listen, log }));
-  log.info("Listens", { url: listener.url.href });
+  const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
+  const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
+  log.info("Listening", { url: listener.url.href });
 
   const loop = forwarder.run(stop.signal);
   stack.defer(async () => {
@@ -54,7 +54,7 @@ export async function startClient(values: ClientValues, { log }: { log: Logger }
   const owned = stack.move();
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
-    failed: loop.then(() => new Promise<never>(() => {})),
+    done: loop,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -7,7 +7,8 @@
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { parseText } from "../common/exposition/text_format.ts";
-import { type Call, call, readUpTo, refusal } from "./request.ts";
+import { readUpTo } from "../common/http/read_up_to.ts";
+import { type Call, call, refusal } from "./request.ts";
 
 /** What the client takes: delimited protobuf first, then the text format. */
 const ACCEPT = `${PROTOBUF_CONTENT_TYPE}, text/plain; version=0.0.4; q=0.5`;
@@ -16,8 +17,8 @@ const ACCEPT = `${PROTOBUF_CONTENT_TYPE}, text/plain; version=0.0.4; q=0.5`;
 const MAX_REDIRECTS = 5;
 
 const HINTS: Readonly<Record<number, string>> = {
-  400: "it does not take a --match",
-  401: "it wants a token: give one in --from-token-file",
+  400: "it refuses a --match",
+  401: "it requires a token: give one in --from-token-file",
   403: "the token of --from-token-file may not read this",
   404: "there is no such page: check --from",
 };
@@ -68,7 +69,9 @@ function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
 function redirected(url: URL, location: string): URL {
   const target = URL.parse(location, url);
   if (target?.origin !== url.origin) {
-    throw new Error(`it redirects to ${target?.origin ?? "what is no URL"}, which gets no token: point --from there`);
+    throw new Error(
+      `it redirects to ${target?.origin ?? "an invalid URL"}, which must not get the token: point --from there`,
+    );
   }
   target.username = url.username;
   target.password = url.password;
@@ -79,7 +82,9 @@ async function decode(response: Response, limitBytes: number): Promise<MetricFam
   const contentType = response.headers.get("content-type") ?? "";
   const decoder = decoderOf(contentType);
   if (decoder === undefined) {
-    throw new TypeError(`it answered with '${contentType.slice(0, 100)}', which is no page of metrics: check --from`);
+    throw new TypeError(
+      `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
+    );
   }
   let bytes;
   try {
@@ -92,7 +97,7 @@ async function decode(response: Response, limitBytes: number): Promise<MetricFam
   return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes });
 }
 
-/** Chooses as the programs in the field do: what names no type is taken for the text format. */
+/** Chooses as openshift/telemeter does: what names no type is taken for the text format. */
 function decoderOf(contentType: string): typeof decodeFamilies | undefined {
   const [mediaType, ...rest] = contentType.toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => {

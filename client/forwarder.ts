@@ -13,6 +13,7 @@
  * @module
  */
 
+import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { dedupe } from "./transforms/dedupe.ts";
@@ -99,11 +100,11 @@ export class Forwarder {
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
-        this.#lastError = error instanceof Error ? error.message : String(error);
+        this.#lastError = messageOf(error);
         metrics.onFailure();
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
-        log.error("Could not forward and tries again", { error: this.#lastError, failures: this.#failures, waitMs });
+        log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
       }
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
@@ -120,7 +121,7 @@ export class Forwarder {
       metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
     observe(cleaned);
     if (cleaned.length === 0 || settings.upload === undefined) {
-      log.warn("Has nothing to send", { scraped: countSamples(scraped) });
+      log.warn("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
       return;
     }
     const client = await settings.toClients.open();

@@ -6,8 +6,11 @@
 // A client is opened for each forward and closed after it. Forwards are minutes apart, so that nothing is lost by a new
 // connection, files that changed are taken up without a word, and no connection lies idle until the server cuts it.
 
+import { messageOf } from "../common/explain.ts";
+import type { Logger } from "../common/log.ts";
 import { flagOf } from "../common/options.ts";
 import { WatchedFile } from "../common/watched_file.ts";
+import { WatchedValue } from "../common/watched_value.ts";
 
 /** The files of a client's certificates, each optional. */
 export interface HttpClientFiles {
@@ -19,56 +22,99 @@ export interface HttpClientFiles {
   readonly keyPath?: string;
 }
 
-/** Opens HTTP clients with the certificates that the files hold now. */
-export class HttpClients {
-  readonly #ca: { readonly file: WatchedFile; readonly name: string } | undefined;
-  readonly #identity: { readonly cert: WatchedFile; readonly key: WatchedFile } | undefined;
+/** What a client is opened with. */
+interface Certificates {
+  readonly caCerts?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
 
-  /** Reads nothing yet. */
-  constructor({ ca, certPath, keyPath }: HttpClientFiles) {
-    this.#ca = ca && { file: new WatchedFile(ca.path), name: ca.name };
-    this.#identity = certPath !== undefined && keyPath !== undefined
-      ? { cert: new WatchedFile(certPath), key: new WatchedFile(keyPath) }
-      : undefined;
+/** One of the files, and what it adds to a client. */
+interface Source {
+  readonly file: WatchedFile;
+  readonly flag: string;
+  readonly adds: (text: string) => Certificates;
+}
+
+/** Opens HTTP clients with the certificates that the files hold now, or held when they last were good. */
+export class HttpClients {
+  readonly #certificates: WatchedValue<Certificates>;
+
+  private constructor(certificates: WatchedValue<Certificates>) {
+    this.#certificates = certificates;
   }
 
   /**
-   * Opens a client, which its caller closes.
+   * Reads and checks the files.
    *
-   * @throws {SyntaxError} if a file cannot be read or does not hold what its option wants.
+   * @throws {SyntaxError} if one cannot be read or does not hold what its option wants.
    */
+  static async load(files: HttpClientFiles, { log }: { log: Logger }): Promise<HttpClients> {
+    const sources = sourcesOf(files);
+    const certificates = await WatchedValue.open({
+      files: sources.map(({ file, flag }) => ({ text: () => textOf(file, flag) })),
+      parse: (...texts) => join(sources, texts),
+      onFault: (error) => log.warn("Cannot use changed certificates: those before stay in use", { error }),
+    });
+    return new HttpClients(certificates);
+  }
+
+  /** Opens a client, which its caller closes. */
   async open(): Promise<Deno.HttpClient> {
-    const ca = this.#ca && await certificates(this.#ca.file, this.#ca.name);
-    const trust = ca === undefined ? {} : { caCerts: [ca] };
-    const { cert: certFile, key: keyFile } = this.#identity ?? {};
-    try {
-      if (certFile === undefined || keyFile === undefined) return Deno.createHttpClient(trust);
-      const cert = await certificates(certFile, "tlsCertFile");
-      const key = await textOf(keyFile, "tlsPrivateKeyFile");
-      return Deno.createHttpClient({ ...trust, cert, key });
-    } catch (cause) {
-      if (cause instanceof SyntaxError) throw cause;
-      // What the platform says of a bad key or certificate names no content.
-      const flags = [this.#ca && flagOf(this.#ca.name), certFile && "--tls-cert-file and --tls-private-key-file"];
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new SyntaxError(`Bad ${flags.filter(Boolean).join(" or ")}: ${reason}`, { cause });
-    }
+    return openClient(await this.#certificates.check());
   }
 }
 
-async function textOf(file: WatchedFile, name: string): Promise<string> {
+function sourcesOf({ ca, certPath, keyPath }: HttpClientFiles): Source[] {
+  const sources: Source[] = [];
+  if (ca !== undefined) {
+    const flag = flagOf(ca.name);
+    sources.push({
+      file: new WatchedFile(ca.path),
+      flag,
+      adds: (text) => ({ caCerts: [mustHoldCertificate(text, flag)] }),
+    });
+  }
+  if (certPath !== undefined && keyPath !== undefined) {
+    const flag = flagOf("tlsCertFile");
+    sources.push(
+      { file: new WatchedFile(certPath), flag, adds: (text) => ({ cert: mustHoldCertificate(text, flag) }) },
+      { file: new WatchedFile(keyPath), flag: flagOf("tlsPrivateKeyFile"), adds: (key) => ({ key }) },
+    );
+  }
+  return sources;
+}
+
+/** What all files add, once a client has been opened with it. */
+function join(sources: readonly Source[], texts: readonly string[]): Certificates {
+  const all: Certificates = Object.assign({}, ...sources.map(({ adds }, i) => adds(texts[i])));
+  try {
+    openClient(all).close();
+  } catch (cause) {
+    // What the platform says of a bad key or certificate names no content.
+    const flags = sources.map(({ flag }) => flag).join(" or ");
+    throw new SyntaxError(`Bad ${flags}: ${messageOf(cause)}`, { cause });
+  }
+  return all;
+}
+
+function openClient({ caCerts, cert, key }: Certificates): Deno.HttpClient {
+  const trust = caCerts === undefined ? {} : { caCerts };
+  return cert === undefined || key === undefined
+    ? Deno.createHttpClient(trust)
+    : Deno.createHttpClient({ ...trust, cert, key });
+}
+
+async function textOf(file: WatchedFile, flag: string): Promise<string> {
   try {
     return await file.text();
   } catch (cause) {
-    throw new SyntaxError(`Bad ${flagOf(name)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new SyntaxError(`Bad ${flag}: ${messageOf(cause)}`, { cause });
   }
 }
 
 /** The platform takes a file without any certificate for one with none to add, and says nothing. */
-async function certificates(file: WatchedFile, name: string): Promise<string> {
-  const text = await textOf(file, name);
-  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new SyntaxError(`Bad ${flagOf(name)}: the file holds no certificate in PEM`);
-  }
-  return text;
+function mustHoldCertificate(text: string, flag: string): string {
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new SyntaxError(`Bad ${flag}: the file holds no certificate in PEM`);
 }

@@ -28,15 +28,15 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     const counter = new Counter({ name, help, labelNames: ["client", "status_code"], registers });
     return (status: number) => counter.inc({ client, status_code: String(status) });
   };
-  const samples = new Gauge({ name: "federate_samples", help: "The samples of the last scrape", registers });
+  const samples = new Gauge({ name: "federate_samples", help: "Samples of the last scrape", registers });
   const filtered = new Gauge({
     name: "federate_filtered_samples",
-    help: "The samples of the last scrape that the rules kept back",
+    help: "Samples of the last scrape that the rules held back",
     registers,
   });
   const forwards = new Counter({
     name: "federate_requests_total",
-    help: "Forwards, whatever came of them",
+    help: "Forwards, whether or not they succeeded",
     registers,
   });
   const failures = new Counter({
@@ -51,7 +51,7 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     },
     onForward: () => forwards.inc(),
     onFailure: () => failures.inc(),
-    onRetrieved: byStatus("metricsclient_request_retrieve", "Answers to scrapes by status", "federate_from"),
-    onSent: byStatus("metricsclient_request_send", "Answers to pushes by status", "federate_to"),
+    onRetrieved: byStatus("metricsclient_request_retrieve", "Answers to scrapes, by status", "federate_from"),
+    onSent: byStatus("metricsclient_request_send", "Answers to pushes, by status", "federate_to"),
   };
 }

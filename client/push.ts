@@ -10,12 +10,12 @@ import { frameSnappy } from "../common/exposition/snappy.ts";
 import { type Call, call, refusal } from "./request.ts";
 
 const HINTS: Readonly<Record<number, string>> = {
-  400: "it does not take what was sent",
-  401: "it does not take the token",
+  400: "it refuses the content of the push",
+  401: "it refuses the token",
   403: "the token may not push here",
   404: "there is no such page: check --to or --to-upload",
   413: "the push is too large: select less with --match",
-  429: "it was pushed to too often: raise --interval",
+  429: "pushes come too often: raise --interval",
   503: "it cannot take a push now",
 };
 

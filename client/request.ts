@@ -6,7 +6,7 @@
  */
 
 import { formatDuration } from "../common/duration.ts";
-import { LimitError } from "../common/exposition/metric_family.ts";
+import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "./backoff.ts";
 
 /** What a refusal's body is read up to, in bytes. */
@@ -67,7 +67,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   } catch (error) {
     request.signal.throwIfAborted();
     const late = deadline.signal.aborted;
-    const reason = late ? `no whole answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
+    const reason = late ? `no complete answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
     const message = `${attempt} ${placeOf(url)}: ${reason}`;
     if (!late && error instanceof RefusedError) throw new RefusedError(message, error);
     throw new Error(message, { cause: error });
@@ -86,7 +86,7 @@ export function placeOf(url: URL): string {
 function reasonOf(error: unknown): string {
   let deepest = error;
   while (deepest instanceof Error && deepest.cause instanceof Error) deepest = deepest.cause;
-  const message = deepest instanceof Error ? deepest.message : String(deepest);
+  const message = messageOf(deepest);
   return message.match(/^error sending request .*?: client error \([^)]*\): (.*)$/s)?.[1] ??
     (message.startsWith("error sending request ") ? "the request failed" : message);
 }
@@ -140,26 +140,4 @@ function withoutSecret(text: string, { secret, isWhole }: { secret: string; isWh
     if (struck.endsWith(secret.slice(0, length))) return `${struck.slice(0, -length)}…`;
   }
   return struck;
-}
-
-/**
- * Reads a body of at most `limitBytes`, and reads no further than that.
- *
- * @throws {LimitError} if the body is longer.
- */
-export async function readUpTo(response: Response, limitBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > limitBytes) throw new LimitError(`the answer is longer than ${limitBytes} bytes`);
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

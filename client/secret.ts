@@ -4,9 +4,11 @@
  * @module
  */
 
+import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
+import { WatchedValue } from "../common/watched_value.ts";
 
 /** Where a secret comes from. */
 export interface SecretOptions {
@@ -24,14 +26,10 @@ export interface SecretOptions {
 
 /** A secret as it is now: its file is read again when it changes, and surrounding white space does not count. */
 export class Secret {
-  readonly #options: SecretOptions;
-  readonly #file: WatchedFile | undefined;
-  #value = "";
-  #complaint = "";
+  readonly #read: () => Promise<string>;
 
-  private constructor(options: SecretOptions) {
-    this.#options = options;
-    this.#file = options.path === undefined ? undefined : new WatchedFile(options.path);
+  private constructor(read: () => Promise<string>) {
+    this.#read = read;
   }
 
   /**
@@ -40,48 +38,48 @@ export class Secret {
    * @throws {UsageError} if both are given, or the file cannot be read or holds no usable secret.
    */
   static async open(options: SecretOptions): Promise<Secret | undefined> {
-    const { name, path, log } = options;
+    const { name, path, log, faultOf } = options;
     const text = options.text?.trim();
     const flag = flagOf(name), fileFlag = flagOf(`${name}File`);
     if (text && path !== undefined) throw new UsageError(`Cannot use ${flag} beside ${fileFlag}: give the file only`);
     if (!text && path === undefined) return undefined;
-    const secret = new Secret({ ...options, text });
     try {
-      secret.#value = await secret.#read();
+      if (path === undefined) {
+        const value = checkSecret(text!, { where: "it", faultOf });
+        log.warn("A secret on the command line shows in the list of processes: give it in a file", {
+          instead: fileFlag,
+        });
+        return new Secret(() => Promise.resolve(value));
+      }
+      const watched = await WatchedValue.open({
+        files: [new WatchedFile(path)],
+        parse: (text) => checkSecret(text.trim(), { where: `the file '${path}'`, faultOf }),
+        onFault: (error) => {
+          const fields = { flag: fileFlag, file: path, error };
+          log.warn("Cannot use the changed file of a secret: what it held before stays in use", fields);
+        },
+      });
+      await warnIfExposed(path, { option: fileFlag, log });
+      return new Secret(() => watched.check());
     } catch (cause) {
-      throw new UsageError(`Bad ${path === undefined ? flag : fileFlag}: ${sentenceOf(cause)}`, { cause });
+      throw new UsageError(`Bad ${path === undefined ? flag : fileFlag}: ${messageOf(cause)}`, { cause });
     }
-    if (path === undefined) {
-      log.warn("A secret on the command line shows in the list of processes; give it in a file", { instead: fileFlag });
-    } else await warnIfExposed(path, { option: fileFlag, log });
-    return secret;
   }
 
   /** The value as it is now. While the file cannot be used, the last good one stands, with one warning. */
-  async value(): Promise<string> {
-    const { name, path, log } = this.#options;
-    try {
-      this.#value = await this.#read();
-      this.#complaint = "";
-    } catch (error) {
-      const complaint = sentenceOf(error);
-      if (complaint !== this.#complaint) {
-        const fields = { flag: flagOf(`${name}File`), file: path, error: complaint };
-        log.warn("Cannot use the changed file of a secret and goes on with what it held before", fields);
-      }
-      this.#complaint = complaint;
-    }
-    return this.#value;
+  value(): Promise<string> {
+    return this.#read();
   }
+}
 
-  async #read(): Promise<string> {
-    const value = this.#file ? (await this.#file.text()).trim() : this.#options.text ?? "";
-    const where = this.#file ? `the file '${this.#options.path}'` : "it";
-    if (value === "") throw new SyntaxError(`Cannot take the secret as ${where} is empty`);
-    const fault = this.#options.faultOf?.(value);
-    if (fault) throw new SyntaxError(`Cannot take the secret as ${where} ${fault}`);
-    return value;
-  }
+function checkSecret(
+  value: string,
+  { where, faultOf }: { where: string; faultOf: SecretOptions["faultOf"] },
+): string {
+  if (value === "") throw new SyntaxError(`Cannot use the secret: ${where} is empty`);
+  const fault = faultOf?.(value);
+  if (fault) throw new SyntaxError(`Cannot use the secret: ${where} ${fault}`);
+  return value;
 }
 
 /** Whether a text can be a bearer token: what a header carries, without spaces. */
@@ -91,9 +89,5 @@ export function isToken(text: string): boolean {
 
 /** What is wrong with a text as a bearer token, for {@linkcode SecretOptions.faultOf}. */
 export function tokenFault(text: string): string | undefined {
-  return isToken(text) ? undefined : "holds spaces, line breaks or characters that a token does not have";
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isToken(text) ? undefined : "holds spaces, line breaks or characters that no token has";
 }

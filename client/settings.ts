@@ -5,6 +5,7 @@
  */
 
 import { formatDuration } from "../common/duration.ts";
+import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { readSelectorFile } from "../common/exposition/selector.ts";
@@ -70,15 +71,18 @@ export async function loadSettings(values: ClientValues, { log, now }: LoadOptio
     Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
   const fromToken = await openToken("fromToken");
   const toToken = await openToken("toToken");
+  if (values.tlsPrivateKeyFile !== undefined) {
+    await warnIfExposed(values.tlsPrivateKeyFile, { option: "--tls-private-key-file", log });
+  }
   const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
   return {
     from: fromUrl(values.from),
     matches,
     fromToken,
-    fromClients: await openClients("fromCaFile", values),
+    fromClients: await openClients("fromCaFile", { values, log }),
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients("toCaFile", values, log),
+    toClients: await openClients("toCaFile", { values, log }),
     rules: await readRules(values, { log, now }),
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
@@ -90,10 +94,12 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
   for (const [name, ms] of Object.entries({ interval, timeout })) {
     if (!(ms > 0 && ms <= MAX_INTERVAL_MS)) {
       const range = `it must be more than 0 and at most ${formatDuration(MAX_INTERVAL_MS)}`;
-      throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)} as ${range}`);
+      throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)}: ${range}`);
     }
   }
-  if (limitBytes < 1) throw new UsageError("Bad --limit-bytes: Cannot take 0 bytes as nothing fits: write at least 1");
+  if (limitBytes < 1) {
+    throw new UsageError("Bad --limit-bytes: Cannot read a page of at most 0 bytes: write at least 1");
+  }
 }
 
 async function readMatches({ match, matchFile }: ClientValues): Promise<string[]> {
@@ -102,9 +108,8 @@ async function readMatches({ match, matchFile }: ClientValues): Promise<string[]
     try {
       selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
       const place = cause instanceof SyntaxError ? ` '${matchFile}'` : "";
-      throw new UsageError(`Bad --match-file${place}: ${reason}`, { cause });
+      throw new UsageError(`Bad --match-file${place}: ${messageOf(cause)}`, { cause });
     }
   }
   if (selectors.length === 0) {
@@ -136,7 +141,7 @@ function endpoints(
     throw new UsageError("Cannot start without a place to push to: give --to, or --to-upload and --to-auth");
   }
   if (authorize && !hasToken) throw new UsageError("Cannot push without a token: give one in --to-token-file");
-  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without a place for it: give --to-auth");
+  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without knowing where: give --to-auth");
   if (toAuth === undefined && authorize && !authorize.searchParams.get("id")) {
     throw new UsageError("Cannot exchange the token without an identifier: give --id");
   }
@@ -150,35 +155,36 @@ function joined(to: URL, segment: string): URL {
 }
 
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
-async function openClients(name: "fromCaFile" | "toCaFile", values: ClientValues, log?: Logger): Promise<HttpClients> {
+async function openClients(
+  name: "fromCaFile" | "toCaFile",
+  { values, log }: { values: ClientValues; log: Logger },
+): Promise<HttpClients> {
   const { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath, [name]: caPath } = values;
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
   }
-  const clients = new HttpClients({ ca: caPath === undefined ? undefined : { path: caPath, name }, certPath, keyPath });
+  const ca = caPath === undefined ? undefined : { path: caPath, name };
   try {
-    (await clients.open()).close();
+    return await HttpClients.load({ ca, certPath, keyPath }, { log });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new UsageError(messageOf(cause), { cause });
   }
-  if (log && keyPath !== undefined) await warnIfExposed(keyPath, { option: "--tls-private-key-file", log });
-  return clients;
 }
 
 /** Builds the rules, anew only when the salt changes, since they remember the hashes that they made. */
 async function readRules(values: ClientValues, { log, now }: LoadOptions): Promise<() => Promise<Transform>> {
   for (const [name, value] of values.label) {
-    if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}' as it is no name of a label`);
-    if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}' as its value has over 255 bytes`);
+    if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}': it is not a valid label name`);
+    if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}': its value is longer than 255 bytes`);
   }
   for (const [from, to] of values.rename) {
     if (!isFamilyName(to)) {
-      throw new UsageError(`Bad --rename: Cannot rename '${from}' as '${to}' is no name of a metric`);
+      throw new UsageError(`Bad --rename: Cannot rename '${from}': '${to}' is not a valid metric name`);
     }
   }
   for (const name of values.anonymizeLabels) {
     if (!isLabelName(name)) {
-      throw new UsageError(`Bad --anonymize-labels: Cannot anonymize '${name}' as it is no name of a label`);
+      throw new UsageError(`Bad --anonymize-labels: Cannot anonymize '${name}': it is not a valid label name`);
     }
   }
   const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;

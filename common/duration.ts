@@ -1,5 +1,5 @@
 /**
- * Durations in the notation of Go's `time.ParseDuration`, which the programs in the field take on their command lines.
+ * Durations in the notation of Go's `time.ParseDuration`, which openshift/telemeter takes on its command lines.
  *
  * @module
  */

@@ -9,6 +9,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Where an error was thrown, for who looks for a fault of the program; the message alone where that is not known. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
 /** The messages of an error and of its causes, joined; of URLs only scheme and host stay, as the rest may hold secrets. */
 export function explain(error: unknown): string {
   const messages: string[] = [];

@@ -14,7 +14,7 @@ export function fnv1a64(text: string): bigint {
   return hash;
 }
 
-/** An account id as the programs in the field write it: the hash in base 32 with the digits `0-9a-v`, not padded. */
+/** An account id as openshift/telemeter writes it: the hash in base 32 with the digits `0-9a-v`, not padded. */
 export function accountIdOf(text: string): string {
   return fnv1a64(text).toString(32);
 }

@@ -1,11 +1,20 @@
 /**
- * The life of a program: read the command line, start, give up permissions, wait for a signal, close in order, exit.
+ * The life of a program: read the command line, start, give up permissions, wait for a signal or the end of the work, close
+ * in order, exit.
  *
- * Exit codes: 0 after `--help` or an orderly stop, 2 for bad usage (one sentence on standard error), 1 for any other failure.
+ * ```
+ *   command line ─▸ start ─┬─▸ an exit code ──────────────────────────────────────▸ exit
+ *                          └─▸ Running ─▸ a signal, or done ─▸ dispose, in order ─▸ exit
+ * ```
+ *
+ * Exit codes: 0 after `--help`, an orderly stop or work that succeeded; 2 for bad usage (one sentence on standard error);
+ * 128 and the number of the signal for work that a signal cut short; 1 for any other failure.
  *
  * @module
  */
 
+import { stackOf } from "./explain.ts";
+import { type Logger, type LogSettings, openLog } from "./log.ts";
 import {
   type LOG_OPTIONS,
   type OptionTable,
@@ -14,7 +23,6 @@ import {
   type Program,
   UsageError,
 } from "./options.ts";
-import { type Logger, openLog } from "./log.ts";
 import { keepPermissions, type Permission } from "./permissions.ts";
 
 /** What a program gets to start with. */
@@ -25,67 +33,146 @@ export interface Launch<Table extends OptionTable> {
   readonly arguments: readonly string[];
   /** The program's logger. */
   readonly log: Logger;
-  /** Aborted when the program is asked to stop. */
+  /** Aborted, with a reason that {@linkcode run} knows again, when the program is asked to stop. */
   readonly signal: AbortSignal;
+  /** Writes a text, whole, to standard output. */
+  readonly print: (text: string) => void;
 }
 
-/** A started program: disposing of it stops intake, drains and releases. */
+/** A program that runs from here on: disposing of it stops intake, drains and releases. */
 export interface Running extends AsyncDisposable {
   /** The permissions that it needs from here on, out of those that it was started with. @default none */
   readonly keeps?: readonly Permission[];
-  /** Rejects if the program cannot go on. */
-  readonly failed?: Promise<never>;
-  /** Resolves when it has done all that it was started for, which stops it as a signal does. */
-  readonly finished?: Promise<void>;
+  /**
+   * Resolves when the program has done all that it was started for, and rejects when it cannot go on.
+   *
+   * @default a promise that is never settled: the program runs until it is asked to stop
+   */
+  readonly done?: Promise<void>;
+}
+
+/** How {@linkcode run} treats a program. */
+export interface RunOptions {
+  /**
+   * Whether it starts other programs, which must not outlive it: then it also stops when its terminal closes, and a second
+   * signal does not cut short what the first one began.
+   *
+   * @default {false}
+   */
+  readonly startsPrograms?: boolean;
+}
+
+/** A failure whose message says all that there is to say: it is shown without a stack, and the exit code is 1. */
+export class FailedError extends Error {
+  /** Stable, for {@linkcode run}. */
+  readonly code = "failed";
+  /** The name that stack traces show. */
+  override readonly name = "FailedError";
 }
 
 /** How long an orderly stop may take before the process exits all the same, in milliseconds. */
-export const STOP_DEADLINE_MS = 30_000;
+const STOP_DEADLINE_MS = 30_000;
+
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** The reason of a program's signal once it is asked to stop. */
+class StoppedError extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: keyof typeof SIGNAL_NUMBERS) {
+    super(`Stopped by ${signal}`);
+    this.exitCode = 128 + SIGNAL_NUMBERS[signal];
+  }
+}
 
 /**
- * Runs a program, whose table includes {@linkcode LOG_OPTIONS}, until SIGTERM or SIGINT (a second one exits at once), and exits the process.
+ * Runs a program and exits the process. `start` resolves to what runs until SIGTERM or SIGINT (a second one exits at once) or
+ * until it is done; or it does the work itself and resolves to the exit code, or to nothing for 0. It throws
+ * {@linkcode UsageError} for anything the user must mend on the command line or in a file.
  *
- * `start` throws {@linkcode UsageError} for anything the user must mend on the command line or in a file.
+ * The logger follows {@linkcode LOG_OPTIONS} where the program's table includes them.
  */
-export async function run<Table extends OptionTable & typeof LOG_OPTIONS>(
+export async function run<Table extends OptionTable>(
   program: Program<Table>,
-  start: (launch: Launch<Table>) => Promise<Running>,
+  start: (launch: Launch<Table>) => Promise<Running | number | void>,
+  { startsPrograms = false }: RunOptions = {},
 ): Promise<never> {
+  const stop = new AbortController();
   try {
     const parsed = parseOptions(program, Deno.args);
     if ("help" in parsed) {
-      await Deno.stdout.write(new TextEncoder().encode(parsed.help));
+      print(parsed.help);
       Deno.exit(0);
     }
-    const { logFormat, logLevel, verbose } = parsed.values as OptionValues<typeof LOG_OPTIONS>;
-    const log = await openLog(program.name, { format: logFormat, level: verbose ? "debug" : logLevel });
-    const stop = new AbortController();
-    const asked = new Promise<Deno.Signal>((resolve) => {
-      const onSignal = (signal: Deno.Signal) => {
-        if (stop.signal.aborted) Deno.exit(1);
-        stop.abort();
-        resolve(signal);
-      };
-      for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => onSignal(signal));
-    });
-    const running = await start({ ...parsed, log, signal: stop.signal });
-    keepPermissions(running.keeps ?? []);
-    log.debug("Gave up the permissions that it needs no more", { kept: running.keeps?.join(",") || "none" });
-    const finished = running.finished?.then(() => "finished") ?? asked;
-    const signal = await Promise.race([asked, running.failed ?? asked, finished]);
-    log.info("Stops in an orderly way", { signal });
-    const overdue = setTimeout(() => {
-      log.error("Did not stop in time and exits with work in flight", { deadlineMs: STOP_DEADLINE_MS });
-      Deno.exit(1);
-    }, STOP_DEADLINE_MS);
-    await running[Symbol.asyncDispose]();
-    clearTimeout(overdue);
-    log.info("Stopped", {});
-    Deno.exit(0);
+    const log = await openLog(program.name, logSettings(parsed.values));
+    const asked = stopOnSignals(stop, { startsPrograms });
+    const started = await start({ ...parsed, log, signal: stop.signal, print });
+    if (typeof started === "object") await runOn(started, { asked, log });
+    Deno.exit(typeof started === "number" ? started : 0);
   } catch (error) {
-    const usage = error instanceof UsageError;
-    const sentence = error instanceof Error ? (usage ? error.message : error.stack ?? error.message) : String(error);
-    Deno.stderr.writeSync(new TextEncoder().encode(`${program.name}: ${sentence}\n`));
-    Deno.exit(usage ? 2 : 1);
+    const { sentence, exitCode } = endOf(error, stop.signal);
+    writeWhole(Deno.stderr, `${program.name}: ${sentence}\n`);
+    Deno.exit(exitCode);
   }
+}
+
+/** Aborts the controller at the first signal, and resolves to its name. */
+function stopOnSignals(
+  stop: AbortController,
+  { startsPrograms }: { startsPrograms: boolean },
+): Promise<Deno.Signal> {
+  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
+  const onSignal = (signal: keyof typeof SIGNAL_NUMBERS) => {
+    if (stop.signal.aborted) {
+      if (!startsPrograms) Deno.exit(1);
+      return;
+    }
+    stop.abort(new StoppedError(signal));
+    resolve(signal);
+  };
+  const signals = ["SIGTERM", "SIGINT", ...startsPrograms ? ["SIGHUP"] as const : []] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, () => onSignal(signal));
+  return promise;
+}
+
+/** Waits for the end of a program that runs, and stops it in order. */
+async function runOn(running: Running, { asked, log }: { asked: Promise<Deno.Signal>; log: Logger }): Promise<void> {
+  const { keeps = [], done } = running;
+  keepPermissions(keeps);
+  log.debug("Gave up the permissions that are no longer needed", { kept: keeps.join(",") || "none" });
+  const because = await Promise.race([asked, done?.then(() => "done") ?? asked]);
+  log.info("Stopping", { because });
+  const overdue = setTimeout(() => {
+    log.error("Did not stop in time: exits with work in flight", { deadlineMs: STOP_DEADLINE_MS });
+    Deno.exit(1);
+  }, STOP_DEADLINE_MS);
+  await running[Symbol.asyncDispose]();
+  clearTimeout(overdue);
+  log.info("Stopped", {});
+}
+
+function logSettings(values: Partial<OptionValues<typeof LOG_OPTIONS>>): LogSettings {
+  const { logFormat = "text", logLevel = "info", verbose = false } = values;
+  return { format: logFormat, level: verbose ? "debug" : logLevel };
+}
+
+function endOf(error: unknown, { reason }: AbortSignal): { sentence: string; exitCode: number } {
+  if (reason instanceof StoppedError && stemsFrom(error, reason)) {
+    return { sentence: reason.message, exitCode: reason.exitCode };
+  }
+  if (error instanceof UsageError) return { sentence: error.message, exitCode: 2 };
+  if (error instanceof FailedError) return { sentence: error.message, exitCode: 1 };
+  return { sentence: stackOf(error), exitCode: 1 };
+}
+
+function stemsFrom(error: unknown, origin: Error): boolean {
+  return error === origin || (error instanceof Error && stemsFrom(error.cause, origin));
+}
+
+function print(text: string): void {
+  writeWhole(Deno.stdout, text);
+}
+
+function writeWhole(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0;) rest = rest.subarray(stream.writeSync(rest));
 }

@@ -24,6 +24,14 @@ export type LogFormat = "text" | "json";
 /** The least severe level that is written. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** How a program logs. */
+export interface LogSettings {
+  /** How each record is written. */
+  readonly format: LogFormat;
+  /** The least severe level that is written. */
+  readonly level: LogLevel;
+}
+
 /** The formats of `--log-format`. */
 export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
@@ -36,10 +44,7 @@ const encoder = new TextEncoder();
  * Sends the process's logs to standard error and returns the program's logger. Fields go beside the sentence
  * (`log.info("Stored the push", { cluster, series })`); control characters in them are escaped by both formats.
  */
-export async function openLog(
-  program: string,
-  { format, level }: { format: LogFormat; level: LogLevel },
-): Promise<Logger> {
+export async function openLog(program: string, { format, level }: LogSettings): Promise<Logger> {
   const formatter = format === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
   await configure({
     reset: true,

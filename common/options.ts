@@ -1,5 +1,5 @@
 /**
- * Option tables: one table a program feeds the parser, the defaults, `--help` and the README.
+ * Option tables: one table a program feeds the parser, the defaults, `--help` and `docs/configuration.md`.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface Kind<T> {
 export interface OptionRow<T = unknown> {
   /** How the text is read. */
   readonly kind: Kind<T>;
-  /** One sentence for `--help` and the README. */
+  /** One sentence for `--help` and `docs/configuration.md`. */
   readonly help: string;
   /** What stands when the flag is absent, written as a user would write it. */
   readonly default?: string;
@@ -31,6 +31,10 @@ export interface OptionRow<T = unknown> {
   readonly short?: string;
   /** The program does not start without it. */
   readonly required?: true;
+  /** The version that first had it. */
+  readonly since?: string;
+  /** Why somebody would change it, in a sentence. */
+  readonly why?: string;
 }
 
 /** An option table, by camel-case name. */
@@ -45,7 +49,7 @@ export type OptionValues<Table extends OptionTable> = {
     : never;
 };
 
-/** What `--help` and the README say of a program besides its options. */
+/** What `--help` and `docs/configuration.md` say of a program besides its options. */
 export interface Program<Table extends OptionTable> {
   /** What users call the program. */
   readonly name: string;
@@ -85,13 +89,19 @@ export const directory: Kind<string> = { ...file, placeholder: "DIR" };
 /** A duration in Go's notation; the value is in milliseconds. */
 export const duration: Kind<number> = last("DURATION", parseDuration);
 
+/** A whole number from `least` to `most`. */
+export function wholeNumber({ least, most = Infinity }: { least: number; most?: number }): Kind<number> {
+  const range = `a whole number from ${least} ${most === Infinity ? "up" : `to ${most}`}`;
+  return last("N", (value) => {
+    if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot read '${value}' as a count: write ${range}`);
+    const number = Number(value);
+    if (number < least || number > most) throw new SyntaxError(`Cannot use ${number}: write ${range}`);
+    return number;
+  });
+}
+
 /** A whole number from 0 up. */
-export const count: Kind<number> = last("N", (value) => {
-  if (!/^\d{1,15}$/.test(value)) {
-    throw new SyntaxError(`Cannot read '${value}' as a count: write a whole number from 0 up`);
-  }
-  return Number(value);
-});
+export const count: Kind<number> = wholeNumber({ least: 0 });
 
 /** A size in bytes, from 0 up. */
 export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
@@ -165,11 +175,43 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   };
 }
 
+/**
+ * Reads a positional argument as an option's text is read.
+ *
+ * @throws {UsageError} if the text cannot be read.
+ */
+export function readArgument<T>(kind: Kind<T>, text: string): T {
+  try {
+    return kind.read([text]);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new UsageError(cause.message, { cause });
+  }
+}
+
 /** The rows that every long-running program has. */
 export const LOG_OPTIONS = {
-  logLevel: { kind: choice(LOG_LEVELS), default: "info", help: "The least severe level that is logged" },
-  logFormat: { kind: choice(LOG_FORMATS), default: "text", help: "How log lines are written: logfmt text, or JSON" },
-  verbose: { kind: flag, short: "-v", help: "Log at level debug, whatever --log-level says" },
+  logLevel: {
+    kind: choice(LOG_LEVELS),
+    default: "info",
+    help: "The least severe level that is logged",
+    since: "0.1.0",
+    why: "Raise it to warn where nobody reads what goes well; lower it to debug while you look for a fault",
+  },
+  logFormat: {
+    kind: choice(LOG_FORMATS),
+    default: "text",
+    help: "How log lines are written: logfmt text, or JSON",
+    since: "0.1.0",
+    why: "Choose json where logs are collected and searched by field",
+  },
+  verbose: {
+    kind: flag,
+    short: "-v",
+    help: "Log at level debug, whatever --log-level says",
+    since: "0.1.0",
+    why: "A short way to look closer when you start a program by hand",
+  },
 } as const satisfies OptionTable;
 
 /** The flag of a row: `limitBytes` is `--limit-bytes`. */
@@ -177,7 +219,7 @@ export function flagOf(name: string): string {
   return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
 }
 
-/** The flag with its short form and the placeholder of its value, as `--help` and the README show it. */
+/** The flag with its short form and the placeholder of its value, as `--help` and `docs/configuration.md` show it. */
 export function usageOf(name: string, row: OptionRow): string {
   return (row.short ? `${row.short}, ` : "") + flagOf(name) +
     (row.kind.placeholder ? ` <${row.kind.placeholder}>` : "");

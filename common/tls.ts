@@ -5,9 +5,11 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { messageOf } from "./explain.ts";
 import type { Logger } from "./log.ts";
 import { UsageError } from "./options.ts";
 import { WatchedFile } from "./watched_file.ts";
+import { WatchedValue } from "./watched_value.ts";
 
 /** A certificate (with what it is signed by, if need be) and its private key, in PEM. */
 export interface TlsPair {
@@ -46,99 +48,47 @@ export const TLS_MIN_VERSION = "TLSv1.2";
  * A certificate and key that follow their files. A pair that cannot be used leaves the one before in place, with one
  * line in the log; so do the moments in which only one of two files is replaced.
  */
-export class TlsIdentity implements Disposable {
-  readonly #cert: WatchedFile;
-  readonly #key: WatchedFile;
-  readonly #log: Logger;
-  readonly #stop: () => void;
-  readonly #listeners = new Set<(pair: TlsPair) => void>();
-  #pair: TlsPair;
-  #complaint = "";
-  #checking: Promise<void> | undefined;
+export type TlsIdentity = WatchedValue<TlsPair>;
 
-  private constructor(
-    pair: TlsPair,
-    { certPath, keyPath, intervalMs = 10_000, log, every = daemon }: TlsIdentityOptions,
-  ) {
-    this.#pair = pair;
-    this.#cert = new WatchedFile(certPath);
-    this.#key = new WatchedFile(keyPath);
-    this.#log = log;
-    this.#stop = every(() => void this.check(), intervalMs);
-  }
-
-  /**
-   * Reads and checks the pair.
-   *
-   * @throws {UsageError} if a file cannot be read, or certificate and key cannot be used or do not belong together.
-   */
-  static async load(options: TlsIdentityOptions): Promise<TlsIdentity> {
-    const { certPath, keyPath } = options;
-    try {
-      return new TlsIdentity(await readPair(new WatchedFile(certPath), new WatchedFile(keyPath)), options);
-    } catch (cause) {
-      throw new UsageError(sentenceOf(cause), { cause });
-    }
-  }
-
-  /** The pair that is in force. */
-  get current(): TlsPair {
-    return this.#pair;
-  }
-
-  /** Calls `listener` with each new pair, and returns what ends that. */
-  onChange(listener: (pair: TlsPair) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /** Looks at the files now, and takes up what changed. Never rejects. */
-  check(): Promise<void> {
-    // One look at a time, so that no change is taken up twice.
-    this.#checking ??= this.#check().finally(() => this.#checking = undefined);
-    return this.#checking;
-  }
-
-  /** Stops looking at the files. */
-  [Symbol.dispose](): void {
-    this.#stop();
-    this.#listeners.clear();
-  }
-
-  async #check(): Promise<void> {
-    try {
-      const pair = await readPair(this.#cert, this.#key);
-      this.#complaint = "";
-      if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return;
-      for (const listener of this.#listeners) listener(pair);
-      this.#pair = pair;
-      const { subject, validTo } = new X509Certificate(pair.cert);
-      this.#log.info("Took up a changed TLS certificate", { file: this.#cert.path, subject, validTo });
-    } catch (error) {
-      const complaint = sentenceOf(error);
-      if (complaint === this.#complaint) return;
-      this.#complaint = complaint;
-      this.#log.warn("Cannot use a changed TLS certificate or key and goes on with the one before", {
-        error: complaint,
-      });
-    }
+/**
+ * Reads and checks a certificate and key, and follows their files.
+ *
+ * @throws {UsageError} if a file cannot be read, or certificate and key cannot be used or do not belong together.
+ */
+export async function loadTlsIdentity(
+  { certPath, keyPath, intervalMs = 10_000, log, every }: TlsIdentityOptions,
+): Promise<TlsIdentity> {
+  try {
+    return await WatchedValue.open({
+      files: [new WatchedFile(certPath), new WatchedFile(keyPath)],
+      parse: (cert, key) => checkPair({ cert, key }, { certPath, keyPath }),
+      onTakenUp: ({ cert }) => {
+        const { subject, validTo } = new X509Certificate(cert);
+        log.info("Took up a changed TLS certificate", { file: certPath, subject, validTo });
+      },
+      onFault: (error) =>
+        log.warn("Cannot use a changed TLS certificate or key: the one before stays in use", { error }),
+      intervalMs,
+      every,
+    });
+  } catch (cause) {
+    throw new UsageError(messageOf(cause), { cause });
   }
 }
 
-/** Reads both files, and throws a sentence that names the file at fault and never quotes it. */
-async function readPair(certFile: WatchedFile, keyFile: WatchedFile): Promise<TlsPair> {
-  const cert = await certFile.text(), key = await keyFile.text();
-  const what = `Cannot use the certificate in '${certFile.path}'`;
+/** Throws a sentence that names the file at fault and never quotes it. */
+function checkPair({ cert, key }: TlsPair, { certPath, keyPath }: { certPath: string; keyPath: string }): TlsPair {
+  const what = `Cannot use the certificate in '${certPath}'`;
   const certificate = attempt(() => new X509Certificate(cert), `${what}: it holds no certificate in PEM`);
   const privateKey = attempt(
     () => createPrivateKey(key),
-    `Cannot use '${keyFile.path}': it holds no private key in PEM without a passphrase`,
+    `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
   );
   if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error(`${what} as the private key in '${keyFile.path}' is not its own`);
+    throw new Error(`${what}: the private key in '${keyPath}' does not belong to it`);
   }
   // The TLS library reads fewer kinds of keys than node:crypto does, and only its client says so before a handshake.
-  attempt(() => Deno.createHttpClient({ cert, key }).close(), `${what}: write a key of RSA, P-256, P-384 or P-521`);
+  attempt(() => Deno.createHttpClient({ cert, key }).close(), `${what}: its key must be RSA, P-256, P-384 or P-521`);
   return { cert, key };
 }
 
@@ -148,14 +98,4 @@ function attempt<T>(read: () => T, otherwise: string): T {
   } catch (cause) {
     throw new Error(otherwise, { cause });
   }
-}
-
-function daemon(task: () => void, intervalMs: number): () => void {
-  const timer = setInterval(task, intervalMs);
-  Deno.unrefTimer(timer);
-  return () => clearInterval(timer);
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,14 +5,10 @@
  */
 
 import type { Logger } from "./log.ts";
+import { fileFault } from "./named_path.ts";
 
 /** How a {@linkcode WatchedFile} behaves. */
 export interface WatchedFileOptions {
-  /**
-   * Gets the error when a file that was readable before is not any more; the last good content then stands. Without it
-   * such an error is thrown to the reader, as that of a first reading always is.
-   */
-  readonly onError?: (error: Error) => void;
   /**
    * The largest file that is read.
    *
@@ -40,23 +36,21 @@ export class WatchedFile {
   /** The file's path, as it was given. */
   readonly path: string;
   readonly #limitBytes: number;
-  readonly #onError: ((error: Error) => void) | undefined;
   #stamp: Stamp | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #text: string | undefined;
   #reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   /** Watches the file at `path`, which need not exist yet. */
-  constructor(path: string, { onError, limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
+  constructor(path: string, { limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
     this.path = path;
-    this.#onError = onError;
     this.#limitBytes = limitBytes;
   }
 
   /**
    * The content now. The same array is returned, not to be written to, until the file changes.
    *
-   * @throws {Error} if the file cannot be read, with a sentence that names it (see {@linkcode WatchedFileOptions.onError}).
+   * @throws {Error} if the file cannot be read, with a sentence that names it.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     // One reading at a time, so that an older one never overwrites a newer one.
@@ -85,10 +79,7 @@ export class WatchedFile {
       this.#text = undefined;
       return this.#bytes = bytes;
     } catch (cause) {
-      const error = new Error(`Cannot read '${this.path}': ${reasonOf(cause)}`, { cause });
-      if (this.#bytes === undefined || this.#onError === undefined) throw error;
-      this.#onError(error);
-      return this.#bytes;
+      throw new Error(`Cannot read '${this.path}': ${fileFault(cause)}`, { cause });
     }
   }
 
@@ -106,7 +97,7 @@ export class WatchedFile {
 export async function warnIfExposed(path: string, { option, log }: { option: string; log: Logger }): Promise<void> {
   const mode = await Deno.stat(path).then((info) => info.mode, () => null);
   if (mode === null || (mode & 0o077) === 0) return;
-  log.warn("Other users of this machine can read the file of a secret; take that away with chmod go=", {
+  log.warn("Other users of this machine can read a file that holds a secret: run chmod go= on it", {
     option,
     file: path,
     mode: (mode & 0o777).toString(8).padStart(4, "0"),
@@ -119,11 +110,4 @@ function same(a: Stamp, b: Stamp): boolean {
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
-}
-
-/** What the system says, without the operation and the path that Deno adds. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return message.replace(/ \(os error \d+\)/, "").replace(/: (stat|open|readfile) '.*'$/s, "");
 }

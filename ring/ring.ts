@@ -18,12 +18,14 @@ import {
   type StoredEntry,
   TICK_MS,
 } from "./protocol/effects.ts";
-import type { Closed } from "./membership/membership.ts";
+import type { Closed } from "./membership/closed.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
 import { agreedView, type Role } from "./protocol/messages.ts";
 import { count, optional } from "./protocol/message_fields.ts";
+import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
-import { DEFAULT_RING_LIMITS, type RingLimits, RingMachine } from "./ring_machine.ts";
+import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
+import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
 
@@ -133,7 +135,7 @@ export class Ring implements AsyncDisposable {
   }
 
   /** Brings a push to its owner, or to the standby if that cannot be reached. Never rejects. */
-  push(id: string, bytes: Uint8Array): Promise<Outcome> {
+  push(id: string, bytes: PushBytes): Promise<Outcome> {
     if (this.#isOver) return Promise.resolve(UNREACHABLE);
     const token = ++this.#token;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -228,7 +230,7 @@ export class Ring implements AsyncDisposable {
         this.#doOne(effect);
       } catch (error) {
         // One effect that fails must not keep the machine from the others.
-        this.#options.log.error("Cannot do what the ring asks for", { effect: effect.do, error: explain(error) });
+        this.#options.log.error("Cannot carry out an effect of the ring", { effect: effect.do, error: explain(error) });
       }
     }
   }
@@ -267,7 +269,7 @@ export class Ring implements AsyncDisposable {
   #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
     this.#options.host.commit(entry, { role, fresh })
       .catch((error): CommitResult => {
-        this.#options.log.error("Cannot keep a push", { cluster: entry.id, error: explain(error) });
+        this.#options.log.error("Cannot store a push", { cluster: entry.id, error: explain(error) });
         return { ok: false };
       })
       .then((result) => this.#handle({ type: "committed", token, result }));
@@ -276,7 +278,7 @@ export class Ring implements AsyncDisposable {
   #load({ token, id }: Extract<Effect, { do: "load" }>) {
     this.#options.host.load(id)
       .catch((error) => {
-        this.#options.log.warn("Cannot read what a peer should have", { cluster: id, error: explain(error) });
+        this.#options.log.warn("Cannot read a push to copy it to a peer", { cluster: id, error: explain(error) });
         return undefined;
       })
       .then((entry) => this.#handle({ type: "loaded", token, entry }));
@@ -295,7 +297,7 @@ export class Ring implements AsyncDisposable {
       try {
         await this.#options.host.save(state);
       } catch (error) {
-        this.#options.log.warn("Cannot keep the state of the ring, and tries again", { error: explain(error) });
+        this.#options.log.warn("Cannot save the state of the ring: trying again", { error: explain(error) });
         if (this.#disposed) return;
         this.#state ??= state;
         await new Promise((resolve) => setTimeout(resolve, SAVE_AGAIN_MS));
@@ -321,7 +323,7 @@ function readSaved(text: string, log: Logger): SavedState | undefined {
       agreed: optional(agreedView)(state.agreed, "agreed"),
     };
   } catch (error) {
-    log.warn("Cannot use the saved state of the ring, and starts without it", { why: explain(error) });
+    log.warn("Cannot read the saved state of the ring: starting without it", { why: explain(error) });
   }
   return undefined;
 }

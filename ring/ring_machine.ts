@@ -1,48 +1,41 @@
 /**
- * A member of the ring as one pure state machine: membership, forwarding, copies, handoff. It is told what happens and when, and
+ * A member of the ring as one pure state machine: membership, forwarding, copies, hand-over. It is told what happens and when, and
  * answers with what is to be done; a thin shell ({@linkcode import("./ring.ts").Ring}) gives it timers, links and a store, and the
- * simulator gives it simulated ones.
+ * simulator gives it simulated ones. docs/ring.md draws its states, and says what it asks of its shell.
  *
  * @module
  */
 
-import { CopyReceiver } from "./transfer/copy_receiver.ts";
-import { Transfers } from "./transfer/transfers.ts";
-import { Visibility } from "./replication/visibility.ts";
-import type { Clock, Effect, RingEvent, SavedState, StoredEntry } from "./protocol/effects.ts";
-import { Forwarding, type ForwardLimits } from "./replication/forwarding.ts";
-import { EntryTable } from "./replication/entry_table.ts";
-import { type CommitLimits, CommitSerializer } from "./replication/commit_serializer.ts";
+import type { Closed } from "./membership/closed.ts";
 import { Join } from "./membership/join.ts";
-import { Leaving } from "./transfer/leaving.ts";
-import { type Closed, Membership } from "./membership/membership.ts";
+import { Membership } from "./membership/membership.ts";
+import type { RingContext } from "./membership/ring_context.ts";
+import { keyHash, type Placement } from "./placement/rendezvous.ts";
+import {
+  type Clock,
+  type Effect,
+  note,
+  type RingEvent,
+  type SavedState,
+  send,
+  type StoredEntry,
+} from "./protocol/effects.ts";
 import type { Hello, MeshLink, MeshMessage, Refusal } from "./protocol/mesh.ts";
-import { type Message, readMessage, writeMessage } from "./protocol/messages.ts";
-import { TransferPlan } from "./transfer/transfer_plan.ts";
+import { type Message, readMessage } from "./protocol/messages.ts";
+import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
+import { CommitSerializer } from "./replication/commit_serializer.ts";
+import { EntryTable } from "./replication/entry_table.ts";
+import { Forwarding } from "./replication/forwarding.ts";
 import { PutHandler } from "./replication/put_handler.ts";
+import { Visibility } from "./replication/visibility.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
-import type { Placement } from "./placement/rendezvous.ts";
-import { keyHash } from "./placement/rendezvous.ts";
+import type { PushBytes } from "./protocol/push_bytes.ts";
+import { CopyReceiver } from "./transfer/copy_receiver.ts";
+import { Leaving } from "./transfer/leaving.ts";
+import { TransferPlan } from "./transfer/transfer_plan.ts";
+import { Transfers } from "./transfer/transfers.ts";
 
-/** Bounds, all with defaults. */
-export interface RingLimits extends ForwardLimits, CommitLimits {
-  /** The most bytes that a push may have. */
-  readonly pushBytes: number;
-  /** The most bytes a second for copies that nobody waits for. */
-  readonly transferBytesPerSecond: number;
-}
-
-/** The bounds of ring.md; transfers get a third of what one core moves over a link. */
-export const DEFAULT_RING_LIMITS: RingLimits = {
-  peerRequests: 64,
-  peerBytes: 8 * 1_024 * 1_024,
-  totalBytes: 64 * 1_024 * 1_024,
-  pendingBytes: 64 * 1_024 * 1_024,
-  pushBytes: 1_000_000,
-  transferBytesPerSecond: 32 * 1_024 * 1_024,
-};
-
-/** How many messages that cannot be read a link survives. */
+/** How many malformed messages cost a peer its link. */
 export const MAX_MALFORMED = 3;
 
 /** What a machine starts with. */
@@ -90,88 +83,56 @@ export class RingMachine {
   /** Starts a member that joins. */
   constructor(options: RingMachineOptions) {
     const { self, seeds, saved, entries = [], ttlMs, clock, random } = options;
-    const limits = { ...DEFAULT_RING_LIMITS, ...options.limits };
-    const { name } = self;
     this.#clock = clock;
     this.#request = Math.floor(random() * 2 ** 31);
-    const emit = (effect: Effect) => void this.#effects.push(effect);
-    const nextRequest = () => this.#request = this.#request % 0xffff_ffff + 1;
-    const view = () => this.membership.view;
-    const isLinked = (peer: string) => this.membership.isLinked(peer);
-    const isFenced = (now: number) => this.membership.isFenced(now);
-    this.membership = new Membership({
+    const context: RingContext = {
+      name: self.name,
+      ttlMs,
+      limits: { ...DEFAULT_RING_LIMITS, ...options.limits },
+      self: () => this.membership.self,
+      memberOf: (name) => this.membership.row(name),
+      view: () => this.membership.view,
+      isSettled: () => this.membership.isSettled,
+      isFenced: (now) => this.membership.isFenced(now),
+      isLinked: (name) => this.membership.isLinked(name),
+      nextRequest: () => this.#request = this.#request % 0xffff_ffff + 1,
+      random,
+      emit: (effect) => void this.#effects.push(effect),
+    };
+    this.membership = new Membership(context, {
       self,
       seeds,
       saved,
       now: clock.now,
-      random,
-      emit,
       isClearFor: (peer) => this.#transfers.isClearFor(peer),
       onView: () => this.#viewChanged(),
     });
-    this.#table = new EntryTable({ ttlMs, view: view() });
-    for (const entry of entries) this.#table.set(entry, clock);
+    this.#table = new EntryTable({ ttlMs, view: this.membership.view });
     const table = this.#table;
-    this.#serializer = new CommitSerializer({ table, limits, emit });
-    this.#visibility = new Visibility({ name, table, emit, isSettled: () => this.membership.isSettled });
-    this.#putHandler = new PutHandler({
-      name,
+    for (const entry of entries) table.set(entry, clock);
+    this.#serializer = new CommitSerializer(context, { table });
+    this.#visibility = new Visibility(context, { table });
+    this.#putHandler = new PutHandler(context, {
       serializer: this.#serializer,
-      limitBytes: limits.pushBytes,
-      view,
-      isFenced,
       onStored: (held, { bytes, clock }) => this.#pushStored(held.id, { bytes, clock }),
     });
-    this.#forwarding = new Forwarding({
-      name,
-      putHandler: this.#putHandler,
-      limits,
-      limitBytes: limits.pushBytes,
-      view,
-      isFenced,
-      isLinked,
-      nextRequest,
-      random,
-      emit,
-    });
-    this.#transfers = new Transfers({
+    this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler });
+    this.#transfers = new Transfers(context, {
       table,
-      bytesPerSecond: limits.transferBytesPerSecond,
-      view,
-      isLinked,
-      nextRequest,
-      emit,
       onClear: (peer, clock) => this.membership.ping(peer, clock),
       onDirty: (peer) => this.#antiEntropy.dirty(peer, this.#clock),
     });
-    this.#plan = new TransferPlan({
-      name,
-      table,
-      transfers: this.#transfers,
-      view,
-      memberOf: (peer) => this.membership.rows.find((row) => row.name === peer),
-    });
-    this.#copyReceiver = new CopyReceiver({
+    this.#plan = new TransferPlan(context, { table, transfers: this.#transfers });
+    this.#copyReceiver = new CopyReceiver(context, {
       table,
       serializer: this.#serializer,
-      limitBytes: limits.pushBytes,
-      ttlMs,
-      view,
-      self: () => this.membership.self,
-      emit,
       onStored: (held, { from, clock }) => this.#copyStored(held.id, { from, clock }),
     });
-    this.#antiEntropy = new AntiEntropy({
-      name,
+    this.#antiEntropy = new AntiEntropy(context, {
       table,
-      view,
-      isLinked,
-      nextRequest,
-      random,
-      emit,
       onMissing: (standby, id) => this.#transfers.want(standby, id),
     });
-    this.#join = new Join({ membership: this.membership, nextRequest, emit });
+    this.#join = new Join(context, { membership: this.membership });
     this.#leaving = new Leaving({
       membership: this.membership,
       plan: this.#plan,
@@ -322,7 +283,7 @@ export class RingMachine {
     this.#antiEntropy.viewChanged(this.#clock);
   }
 
-  #pushStored(id: string, { bytes, clock }: { bytes: Uint8Array; clock: Clock }) {
+  #pushStored(id: string, { bytes, clock }: { bytes: PushBytes; clock: Clock }) {
     const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
     this.#visibility.stored(held);
@@ -345,10 +306,9 @@ export class RingMachine {
     const times = (this.#malformed.get(link) ?? 0) + 1;
     this.#malformed.set(link, times);
     const { name } = link.peer;
-    const sentence = "Got a message that cannot be read";
-    this.#effects.push({ do: "note", level: "warn", sentence, fields: { member: name, why: error.message } });
+    this.#effects.push(note("warn", "A peer sent a malformed message", { member: name, why: error.message }));
     if (times < MAX_MALFORMED) return;
-    const refusal = { code: "unreachable", message: `Sent ${times} messages that cannot be read` } as const;
+    const refusal = { code: "unreachable", message: `This member sent ${times} malformed messages` } as const;
     this.#effects.push({ do: "cut", name, refusal });
   }
 
@@ -359,7 +319,7 @@ export class RingMachine {
   }
 
   #send(to: string, message: Message) {
-    this.#effects.push({ do: "send", to, message: writeMessage(message) });
+    this.#effects.push(send(to, message));
   }
 }
 

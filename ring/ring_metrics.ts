@@ -1,5 +1,5 @@
 /**
- * The ring's gauges on /metrics: those that an alert is worth are named in the README.
+ * The ring's metrics; docs/operations.md says which of them are worth an alert.
  *
  * @module
  */
@@ -39,27 +39,28 @@ export class RingMetrics {
     });
     this.#gauge(registers, {
       name: "telemeter_ring_closed",
-      help: "1 while this member shows nothing: it joins, leaves, has lost its ring or waits for the others",
+      help:
+        "1 while this member shows nothing: it is joining, leaving, stalled, without quorum, or waiting for the others",
       value: () => status().closed === undefined ? 0 : 1,
     });
     this.#gauge(registers, {
       name: "telemeter_ring_view_members",
-      help: "Members that clusters are spread over, by this member's view",
+      help: "Members that own clusters, by this member's view",
       value: () => status().view.members.length,
     });
     this.#gauge(registers, {
       name: "telemeter_ring_digest_disagreement_seconds",
-      help: "For how long a member that is there has had another view of the ring than this one",
+      help: "How long a linked member has had a different view of the ring than this one",
       value: () => this.#since(this.#disagreesSince),
     });
     this.#gauge(registers, {
       name: "telemeter_ring_transfer_lag_seconds",
-      help: "For how long there have always been clusters that another member should have and has not confirmed",
+      help: "How long, without a break, there have been clusters that another member must get and has not confirmed",
       value: () => this.#since(this.#lagsSince),
     });
     new Gauge({
       name: "telemeter_ring_transfer_backlog",
-      help: "Clusters that others must still get (owed), and copies that wait or are under way (copies)",
+      help: "Clusters that other members must still get (owed), and copies that wait or are under way (copies)",
       labelNames: ["kind"],
       registers,
       collect() {
@@ -70,7 +71,7 @@ export class RingMetrics {
     });
     new Gauge({
       name: "telemeter_ring_clusters",
-      help: "Clusters held by what this member is for them",
+      help: "Clusters held, by role: owned, standby, or foreign (held for nobody until they expire)",
       labelNames: ["role"],
       registers,
       collect() {
@@ -79,7 +80,7 @@ export class RingMetrics {
     });
     new Gauge({
       name: "telemeter_ring_in_flight_bytes",
-      help: "Bytes of pushes on their way to other members (forward), and waiting for this one's store (store)",
+      help: "Bytes of pushes on their way to other members (forward), and waiting for this member's store (store)",
       labelNames: ["to"],
       registers,
       collect() {
@@ -90,7 +91,7 @@ export class RingMetrics {
     });
     this.#unsent = new Counter({
       name: "telemeter_ring_unsent_total",
-      help: "Messages to peers that found no link, or no room in its queue",
+      help: "Messages to peers that found no link or no room in its queue, by type",
       labelNames: ["type"],
       registers,
     });

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Closed } from "./membership/membership.ts";
+import type { Closed } from "./membership/closed.ts";
 import type { Member } from "./protocol/member.ts";
 import type { AgreedView } from "./protocol/messages.ts";
-import type { RingLimits } from "./ring_machine.ts";
+import type { RingLimits } from "./protocol/ring_limits.ts";
 
 /** One member, as another sees it. */
 export interface MemberStatus extends Member {

@@ -6,11 +6,12 @@
 
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../common/bounded_map.ts";
+import { messageOf } from "../common/explain.ts";
 import { accountIdOf } from "../common/fnv.ts";
 import { type Handler, HttpError, readBody } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
-import { address, LOG_OPTIONS, type Program, UsageError } from "../common/options.ts";
+import { address, LOG_OPTIONS, type Program, readArgument, UsageError } from "../common/options.ts";
 
 /** The longest question that is read, in bytes. */
 const QUESTION_LIMIT_BYTES = 32_768;
@@ -40,10 +41,10 @@ export function parseTokens(text: string): string[] {
     entries = JSON.parse(text);
   } catch {
     // The cause is left out as it quotes the text, which is secret.
-    throw new UsageError("Cannot read the tokens as they are not JSON");
+    throw new UsageError("Cannot read the tokens: they are not JSON");
   }
   if (!Array.isArray(entries) || !entries.every((entry) => typeof entry?.token === "string")) {
-    throw new UsageError('Cannot read the tokens: the file must hold a list as [{"token":"…"}]');
+    throw new UsageError('Cannot read the tokens: the file must hold a list such as [{"token":"…"}]');
   }
   return entries.map((entry) => entry.token);
 }
@@ -100,8 +101,12 @@ function hashOf(secret: string): string {
 if (import.meta.main) {
   await run(AUTHORIZATION_SERVER, async ({ arguments: [addr, path], log }) => {
     const tokens = parseTokens(await readFile(path));
-    const listener = await listen(authorizerStub(tokens), { address: readAddress(addr), name: "authorizer", log });
-    log.info("Listens", { url: listener.url.href, tokens: tokens.length });
+    const listener = await listen(authorizerStub(tokens), {
+      address: readArgument(address, addr),
+      name: "authorizer",
+      log,
+    });
+    log.info("Listening", { url: listener.url.href, tokens: tokens.length });
     return listener;
   });
 }
@@ -110,14 +115,6 @@ async function readFile(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the tokens: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function readAddress(addr: string) {
-  try {
-    return address.read([addr]);
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
+    throw new UsageError(`Cannot read the tokens: ${messageOf(cause)}`, { cause });
   }
 }

@@ -6,7 +6,16 @@
 
 import { join } from "node:path";
 import configuration from "../deno.json" with { type: "json" };
+import { FailedError, run } from "../common/lifecycle.ts";
+import type { Program } from "../common/options.ts";
 import { runToEnd } from "./process/child.ts";
+
+/** The program as `--help` shows it. */
+export const COMPILE: Program<Record<never, never>> = {
+  name: "compile",
+  summary: "Makes single executables of the server and the client in bin/, with the permissions of their tasks.",
+  options: {},
+};
 
 /** The programs that are compiled: the task of each, and its executable. */
 export const EXECUTABLES = { server: "bin/telemeter-server", client: "bin/telemeter-client" } as const;
@@ -41,16 +50,19 @@ export function excludedFiles(info: string): string[] {
   );
 }
 
-async function deno(args: readonly string[]): Promise<string> {
-  const outcome = await runToEnd(Deno.execPath(), args, { cwd: new URL("..", import.meta.url) });
+async function deno(args: readonly string[], { signal }: { signal: AbortSignal }): Promise<string> {
+  const outcome = await runToEnd(Deno.execPath(), args, { cwd: new URL("..", import.meta.url), signal });
   if (outcome?.success) return outcome.stdout;
-  throw new Error(`deno ${args.join(" ")} failed:\n${outcome?.output}`);
+  signal.throwIfAborted();
+  throw new FailedError(`Cannot compile, as deno ${args.join(" ")} failed:\n${outcome?.output}`);
 }
 
 if (import.meta.main) {
-  for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
-    const exclude = excludedFiles(await deno(["info", "--json", `${task}/main.ts`]));
-    await deno(compileArguments(task, { exclude }));
-    Deno.stdout.writeSync(new TextEncoder().encode(`${EXECUTABLES[task]}\n`));
-  }
+  await run(COMPILE, async ({ signal, print }) => {
+    for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
+      const exclude = excludedFiles(await deno(["info", "--json", `${task}/main.ts`], { signal }));
+      await deno(compileArguments(task, { exclude }), { signal });
+      print(`${EXECUTABLES[task]}\n`);
+    }
+  }, { startsPrograms: true });
 }

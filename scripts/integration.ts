@@ -6,7 +6,9 @@
  */
 
 import { formatDuration } from "../common/duration.ts";
-import { parseOptions, type Program, url, UsageError } from "../common/options.ts";
+import { messageOf } from "../common/explain.ts";
+import { FailedError, type Launch, run } from "../common/lifecycle.ts";
+import { type Program, readArgument, url, UsageError } from "../common/options.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { integrationChecks } from "./integration/checks.ts";
@@ -29,7 +31,8 @@ const DEMO_PATIENCE_MS = 24 * 3_600_000;
 /** How many of the first series are printed. */
 const SHOWN_SERIES = 10;
 
-const PROGRAM: Program<Record<never, never>> = {
+/** The program as `--help` shows it. */
+export const INTEGRATION: Program<Record<never, never>> = {
   name: "integration",
   summary: "Runs all of Telemeter on this machine, with a real Prometheus at each end: to look at, or to check.",
   arguments: {
@@ -45,15 +48,18 @@ interface Source {
   readonly token?: string;
 }
 
-function say(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+/** What a mode works with. */
+interface Surroundings {
+  readonly signal: AbortSignal;
+  /** Tells the user a line. */
+  readonly say: (line: string) => void;
 }
 
 /** Shows the whole until the signal. */
-async function demo({ source, signal }: { source?: Source; signal: AbortSignal }): Promise<void> {
+async function demo({ source, signal, say }: { source?: Source } & Surroundings): Promise<void> {
   if (!isFree(DEMO_PORT)) throw new UsageError(`Port ${DEMO_PORT} is taken: stop what listens there and try again`);
   const runner = await findPrometheus({ say });
-  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   const startMs = performance.now();
   const portFor = (usual: number) => freePort({ preferred: usual });
   await using stack = await startStack({ runner, pace: DEMO_PACE, servers: SERVERS, source, portFor, say, signal });
@@ -61,21 +67,21 @@ async function demo({ source, signal }: { source?: Source; signal: AbortSignal }
     throw new Error(`The program ${child.name} ended although nobody asked it to; its last lines:\n${child.tail()}`);
   });
   const shown = async () => {
-    await showFirstSeries(stack, { startMs, signal });
-    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await showFirstSeries(stack, { startMs, signal, say });
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
   await Promise.race([shown(), lost]);
-  say("Stops everything");
+  say("Stopping everything");
 }
 
 async function showFirstSeries(
   { central, crew, source }: Stack,
-  { startMs, signal }: { startMs: number; signal: AbortSignal },
+  { startMs, signal, say }: { startMs: number } & Surroundings,
 ) {
   const selector = `{_id="${CLUSTER_ID}"}`;
   const seconds = () => ((performance.now() - startMs) / 1_000).toFixed(1);
   let nextMs = performance.now() + PROGRESS_MS;
-  say("Waits for the first series to arrive");
+  say("Waiting for the first series to arrive");
   const series = await eventually("the first series to arrive", async (signal) => {
     const series = await central.query(selector, { signal });
     // Our own source begins with an alert alone, before its first scrape.
@@ -97,9 +103,9 @@ async function showFirstSeries(
 }
 
 /** Checks every claim, and ends. Returns whether all hold. */
-async function integration({ signal }: { signal: AbortSignal }): Promise<boolean> {
+async function integration({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
-  say(`Starts everything; Prometheus runs ${describeRunner(runner)}`);
+  say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   await using stack = await startStack({ runner, pace: INTEGRATION_PACE, servers: SERVERS, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`the program ${child.name} ended although nobody asked it to`);
@@ -111,7 +117,7 @@ async function integration({ signal }: { signal: AbortSignal }): Promise<boolean
     } catch (error) {
       if (signal.aborted) throw error;
       for (const child of stack.crew.children) say(`--- the last lines of ${child.name}\n${child.tail()}\n`);
-      say(`failed: ${claim}: ${(error as Error).message}`);
+      say(`failed: ${claim}: ${messageOf(error)}`);
       return false;
     }
     say(`passed: ${claim} (${((performance.now() - startMs) / 1_000).toFixed(1)} s)`);
@@ -119,40 +125,36 @@ async function integration({ signal }: { signal: AbortSignal }): Promise<boolean
   return true;
 }
 
-/** Runs the mode that the command line names and returns the exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  // A second Ctrl-C changes nothing: what stops has a deadline, and leaving earlier would leave programs behind.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
+async function runMode(
+  { arguments: [mode, from, token], signal, print }: Launch<Record<never, never>>,
+): Promise<number> {
+  const say = (line: string) => print(`${line}\n`);
+  if (mode === "demo") {
+    const source = from === undefined ? undefined : { url: readArgument(url, from), token };
+    await demo({ source, signal, say }).catch((error) => {
+      // A signal is how it ends, be it before all has started.
+      if (!signal.aborted) throw error;
+    });
+    say("Stopped: all that was started is gone");
+    return 0;
   }
-  const { signal } = stop;
-  try {
-    const parsed = parseOptions(PROGRAM, args);
-    if ("help" in parsed) {
-      say(parsed.help);
-      return 0;
-    }
-    const [mode, from, token] = parsed.arguments;
-    if (mode === "demo") {
-      await demo({ source: from === undefined ? undefined : { url: url.read([from]), token }, signal });
-      return 0;
-    }
-    if (mode !== "integration" || from !== undefined) {
-      throw new UsageError("Choose: demo [URL [TOKEN]], or integration");
-    }
-    const startMs = performance.now();
-    const ok = await integration({ signal });
-    say(`tests: ${ok ? "ok" : "failed"} (${formatDuration(Math.round(performance.now() - startMs))})`);
-    return ok ? 0 : 1;
-  } catch (error) {
-    if (signal.aborted) {
-      say(`${(signal.reason as Error).message}: all that was started is gone`);
-      return args[0] === "demo" ? 0 : 130;
-    }
-    say(error instanceof Error ? error.message : String(error));
-    return error instanceof UsageError || error instanceof SyntaxError ? 2 : 1;
+  if (mode !== "integration" || from !== undefined) {
+    throw new UsageError("Choose: demo [URL [TOKEN]], or integration");
   }
+  const startMs = performance.now();
+  const ok = await integration({ signal, say });
+  say(`tests: ${ok ? "ok" : "failed"} (${formatDuration(Math.round(performance.now() - startMs))})`);
+  return ok ? 0 : 1;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  await run(INTEGRATION, async (launch) => {
+    try {
+      return await runMode(launch);
+    } catch (cause) {
+      launch.signal.throwIfAborted();
+      // What goes wrong here goes wrong in one of the programs, whose lines say more than our stack.
+      throw cause instanceof UsageError ? cause : new FailedError(messageOf(cause), { cause });
+    }
+  }, { startsPrograms: true });
+}

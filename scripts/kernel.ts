@@ -4,13 +4,23 @@
  * @module
  */
 
+import { FailedError, run } from "../common/lifecycle.ts";
+import type { Program } from "../common/options.ts";
+
+/** The program as `--help` shows it. */
+export const KERNEL: Program<Record<never, never>> = {
+  name: "kernel",
+  summary: "Compiles the kernel, common/kernel/assembly, to common/kernel/kernel_wasm.ts.",
+  options: {},
+};
+
 const folder = new URL("../common/kernel/", import.meta.url);
 
 /**
  * The file that holds the compiled kernel. The bytes are in the text of a module, and not in a file of their own, so that
  * neither the programs nor the executables made of them need a permission to read it.
  *
- * @throws {SyntaxError} if the sources do not compile.
+ * @throws {FailedError} if the sources do not compile, with what the compiler says.
  */
 export async function compileKernel(): Promise<string> {
   // Only here, as it takes a third of a second to load.
@@ -33,7 +43,7 @@ export async function compileKernel(): Promise<string> {
       listFiles: () => [],
     },
   );
-  if (error !== null || wasm === undefined) throw new SyntaxError(`Cannot compile the kernel:\n${stderr.toString()}`);
+  if (error !== null || wasm === undefined) throw new FailedError(`Cannot compile the kernel:\n${stderr.toString()}`);
   return [
     "/**",
     " * The kernel, compiled from `assembly/` by `deno task kernel`.",
@@ -48,4 +58,6 @@ export async function compileKernel(): Promise<string> {
   ].join("\n");
 }
 
-if (import.meta.main) await Deno.writeTextFile(new URL("kernel_wasm.ts", folder), await compileKernel());
+if (import.meta.main) {
+  await run(KERNEL, async () => await Deno.writeTextFile(new URL("kernel_wasm.ts", folder), await compileKernel()));
+}

@@ -10,14 +10,15 @@
 import { setTimeout } from "node:timers/promises";
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
-import { type Handler, HttpError } from "../common/http/http.ts";
+import { messageOf } from "../common/explain.ts";
+import { type App, createApp } from "../common/http/app.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
+import type { Logger } from "../common/log.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
 import {
   address,
-  count,
   duration,
   file,
   LOG_OPTIONS,
@@ -27,27 +28,79 @@ import {
   text,
   url,
   UsageError,
+  wholeNumber,
 } from "../common/options.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
 import { parseText } from "../common/exposition/text_format.ts";
 
-/** The option table; what the programs in the field have as well keeps its default. */
+/** The option table; what openshift/telemeter has as well keeps its default. */
 export const LOAD_OPTIONS = {
-  listen: { kind: address, default: "localhost:8080", help: "Where /metrics and /healthz are" },
-  to: { kind: url, default: "http://localhost:9003", help: "The server" },
-  toUpload: { kind: url, help: "Where to push, if not at --to's /upload" },
-  toAuth: { kind: url, help: "Where to get tokens, if not at --to's /authorize" },
-  toToken: { kind: text, default: "load", help: "The initial token of every client" },
-  metricsFile: { kind: file, required: true, help: "The metrics to push, in the text format" },
-  interval: { kind: duration, default: "4m30s", help: "How long each client waits between its pushes" },
-  workers: { kind: count, default: "1000", help: "How many clients there are" },
-  duration: { kind: duration, help: "Stop after this long; without it, on SIGTERM or Ctrl-C" },
+  listen: {
+    kind: address,
+    default: "localhost:8080",
+    help: "Where /metrics and /healthz are",
+    since: "0.1.0",
+    why: "Run several at a time on one machine",
+  },
+  to: {
+    kind: url,
+    default: "http://localhost:9003",
+    help: "The server",
+    since: "0.1.0",
+    why: "Names the server under trial",
+  },
+  toUpload: {
+    kind: url,
+    help: "Where to push, if not at --to's /upload",
+    since: "0.1.0",
+    why: "Goes around a proxy on the way of pushes",
+  },
+  toAuth: {
+    kind: url,
+    help: "Where to get tokens, if not at --to's /authorize",
+    since: "0.1.0",
+    why: "Goes around a proxy on the way of tokens",
+  },
+  toToken: {
+    kind: text,
+    default: "load",
+    help: "The initial token of every client",
+    since: "0.1.0",
+    why: "The authorizer of the server under trial knows another token",
+  },
+  metricsFile: {
+    kind: file,
+    required: true,
+    help: "The metrics to push, in the text format",
+    since: "0.1.0",
+    why: "Names pushes that look like yours: a page saved from /federate",
+  },
+  interval: {
+    kind: duration,
+    default: "4m30s",
+    help: "How long each client waits between its pushes",
+    since: "0.1.0",
+    why: "Lower it for more pushes a second; the server's --ratelimit has to allow them",
+  },
+  workers: {
+    kind: wholeNumber({ least: 1 }),
+    default: "1000",
+    help: "How many clients there are",
+    since: "0.1.0",
+    why: "Raise it for more clusters",
+  },
+  duration: {
+    kind: duration,
+    help: "Stop after this long; without it, on SIGTERM or Ctrl-C",
+    since: "0.1.0",
+    why: "End by itself, in a script",
+  },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
-/** The program as `--help` and the README show it. */
+/** The program as `--help` and `docs/configuration.md` show it. */
 export const LOAD: Program<typeof LOAD_OPTIONS> = {
   name: "load",
   summary: "Pushes metrics as many clients would, and tells how the server answered.",
@@ -56,7 +109,7 @@ export const LOAD: Program<typeof LOAD_OPTIONS> = {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TOKEN_RESPONSE_LIMIT_BYTES = 16_384;
-/** Clients in the field renew their token so long before it expires. */
+/** Clients, those of openshift/telemeter among them, renew their token so long before it expires. */
 const RENEW_EARLY_MS = 15_000;
 /** Far above what a server accepts: it is the server whose limits are tried. */
 const PARSE_LIMITS = { maxFamilies: 100_000, maxSeries: 1_000_000, maxLabels: 1_000 };
@@ -230,7 +283,7 @@ export function* labelled(
 function readToken(body: Uint8Array): Token | undefined {
   try {
     const { token, expiresInSeconds, labels } = JSON.parse(new TextDecoder().decode(body));
-    // An expiry under a minute means never, as the clients in the field read it.
+    // An expiry under a minute means never, as the clients of openshift/telemeter read it.
     const renewAtMs = expiresInSeconds < 60 ? Infinity : Date.now() + 1_000 * expiresInSeconds - RENEW_EARLY_MS;
     return { value: String(token), labels: new Map(Object.entries(labels)), renewAtMs };
   } catch {
@@ -258,7 +311,7 @@ async function readMetrics(path: string): Promise<MetricFamily[]> {
   try {
     return parseText(await Deno.readFile(path), PARSE_LIMITS);
   } catch (cause) {
-    throw new UsageError(`Bad --metrics-file '${path}': ${(cause as Error).message}`, { cause });
+    throw new UsageError(`Bad --metrics-file '${path}': ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -267,7 +320,6 @@ function planOf(
   rest: { families: MetricFamily[]; registry: Registry },
 ): LoadPlan {
   const { to, toUpload, toAuth, toToken, interval, workers } = values;
-  if (workers < 1) throw new UsageError("Bad --workers: at least one client is needed");
   return {
     upload: toUpload ?? below(to, "upload"),
     authorize: toAuth ?? below(to, "authorize"),
@@ -278,37 +330,31 @@ function planOf(
   };
 }
 
-function pages(registry: Registry): Handler {
-  const metrics = metricsHandler(registry);
-  return (request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/metrics") return metrics();
-    if (pathname === "/healthz") return new Response("ok\n");
-    throw new HttpError(404, "Cannot find this page: there are /metrics and /healthz", { reason: "path" });
-  };
+function pages(registry: Registry, log: Logger): App {
+  return createApp({
+    "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    "/healthz": { name: "health", get: () => new Response("ok\n") },
+  }, { log });
 }
 
 if (import.meta.main) {
-  await run(LOAD, async ({ values, log }) => {
+  await run(LOAD, async ({ values, log, print }) => {
     const registry = createRegistry();
     const plan = planOf(values, { families: await readMetrics(values.metricsFile), registry });
     const generator = new LoadGenerator(plan);
-    const listener = await listen(pages(registry), { address: values.listen, name: "load", log });
-    log.info("Pushes", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
+    const listener = await listen(pages(registry, log).fetch, { address: values.listen, name: "load", log });
+    log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
     const startedMs = performance.now();
     const stop = new AbortController();
     const work = generator.run(stop.signal);
-    // The clients end when they are told to, so that only their failure is news.
-    const { promise: pending } = Promise.withResolvers<never>();
     return {
       keeps: ["net"],
-      finished: values.duration === undefined ? undefined : pause(values.duration, stop.signal),
-      failed: work.then(() => pending),
+      done: values.duration === undefined ? work : Promise.race([work, pause(values.duration, stop.signal)]),
       async [Symbol.asyncDispose]() {
         const elapsedMs = performance.now() - startedMs;
         stop.abort();
         await work;
-        await Deno.stdout.write(new TextEncoder().encode(await generator.summary(elapsedMs)));
+        print(await generator.summary(elapsedMs));
         await listener[Symbol.asyncDispose]();
       },
     };

@@ -1,17 +1,28 @@
 /**
- * Writes the tables of options in the README anew, from the tables that the programs read their command lines by.
+ * Writes the tables of `docs/configuration.md` anew: options from the tables that the programs read their command lines by, and
+ * fixed bounds from the code. Run it with `deno task readme`.
  *
  * @module
  */
 
 import { CLIENT_PROGRAM } from "../client/options.ts";
-import { type OptionTable, type Program, usageOf } from "../common/options.ts";
+import { run } from "../common/lifecycle.ts";
+import { LOG_OPTIONS, type OptionTable, type Program } from "../common/options.ts";
 import { SERVER_PROGRAM } from "../server/options.ts";
 import { AUTHORIZATION_SERVER } from "./authorization_server.ts";
 import { CERTS } from "./certs.ts";
+import { boundTables, fixedBounds, readSources } from "./documents/fixed_bounds.ts";
+import { optionTable } from "./documents/option_table.ts";
 import { LOAD } from "./load.ts";
 
-/** The programs whose options a README shows between the markers `<!-- options: NAME -->` and `<!-- /options -->`. */
+/** The command line. */
+export const README: Program<typeof LOG_OPTIONS> = {
+  name: "readme",
+  summary: "Writes the tables of docs/configuration.md anew from the code.",
+  options: LOG_OPTIONS,
+};
+
+/** The programs whose options are shown, by the names that their markers have. */
 export const PROGRAMS: Readonly<Record<string, Program<OptionTable>>> = {
   server: SERVER_PROGRAM,
   client: CLIENT_PROGRAM,
@@ -20,61 +31,42 @@ export const PROGRAMS: Readonly<Record<string, Program<OptionTable>>> = {
   certs: CERTS,
 };
 
+/** The page. */
+export const CONFIGURATION: URL = new URL("../docs/configuration.md", import.meta.url);
+
+/** The rooms whose bounds are listed. */
+const ROOMS = ["client", "common", "ring", "server"];
+
+/** The tables by marker: `options: NAME` for each program, and `bounds`. */
+export async function tables(): Promise<Record<string, string>> {
+  const programs = Object.entries(PROGRAMS).map(([name, program]) => [`options: ${name}`, optionTable(program)]);
+  const bounds = fixedBounds(await readSources(new URL("..", import.meta.url), ROOMS));
+  return { ...Object.fromEntries(programs), bounds: boundTables(bounds, { root: "../" }) };
+}
+
 /**
- * Returns a README with the tables between its markers as they should be.
+ * Returns a page with the tables between its markers, `<!-- MARKER -->` and `<!-- /MARKER -->`, as they should be; the end
+ * marker leaves out what follows a colon.
  *
- * @throws {Error} if a marker names no program, or the markers of a program are missing.
+ * @throws {Error} if a marker has no table, or a table no marker.
  */
-export function withOptionTables(
-  readme: string,
-  programs: Readonly<Record<string, Program<OptionTable>>> = PROGRAMS,
-): string {
+export function withTables(page: string, tables: Readonly<Record<string, string>>): string {
   const shown = new Set<string>();
-  const written = readme.replaceAll(
-    /(<!-- options: (\S+) -->\n)[^]*?(<!-- \/options -->)/g,
-    (_, start: string, name: string, end: string) => {
-      if (!Object.hasOwn(programs, name)) {
-        throw new Error(`Cannot show the options of '${name}': there is no such program`);
-      }
-      shown.add(name);
-      return `${start}\n${optionTable(programs[name])}\n\n${end}`;
+  const written = page.replaceAll(
+    /(<!-- ((\w+)(?:: \S+)?) -->\n)[^]*?(<!-- \/\3 -->)/g,
+    (_, start: string, marker: string, _kind: string, end: string) => {
+      if (!Object.hasOwn(tables, marker)) throw new Error(`Cannot fill in '${marker}': there is no such table`);
+      shown.add(marker);
+      return `${start}\n${tables[marker]}\n\n${end}`;
     },
   );
-  const missing = Object.keys(programs).filter((name) => !shown.has(name));
+  const missing = Object.keys(tables).filter((marker) => !shown.has(marker));
   if (missing.length === 0) return written;
-  throw new Error(`Cannot show the options of ${missing.join(", ")}: the README has no place marked for them`);
-}
-
-/** The arguments and options of a program as a table in Markdown, its columns padded as `deno fmt` pads them. */
-export function optionTable({ arguments: positional = {}, options }: Program<OptionTable>): string {
-  const rows = [
-    ...Object.entries(positional).map(([name, sentence]) => [
-      code(name.replace(/\?$/, "")),
-      name.endsWith("?") ? "" : "(required)",
-      cell(sentence),
-    ]),
-    ...Object.entries(options).map(([name, row]) => [
-      code(usageOf(name, row)),
-      row.required ? "(required)" : row.default === undefined ? "" : code(row.default),
-      cell(row.help),
-    ]),
-  ];
-  const table = [["Flag", "Default", "What it does"], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column].length)));
-  const line = (row: string[]) => `| ${row.map((text, column) => text.padEnd(widths[column])).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(table[0]), rule, ...rows.map(line)].join("\n");
-}
-
-function code(text: string): string {
-  return "`" + cell(text) + "`";
-}
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|");
+  throw new Error(`Cannot show ${missing.join(", ")}: the page has no place marked for it`);
 }
 
 if (import.meta.main) {
-  const file = new URL("../README.md", import.meta.url);
-  await Deno.writeTextFile(file, withOptionTables(await Deno.readTextFile(file)));
+  await run(README, async () => {
+    await Deno.writeTextFile(CONFIGURATION, withTables(await Deno.readTextFile(CONFIGURATION), await tables()));
+  });
 }

@@ -5,18 +5,18 @@
  */
 
 import { Counter, Gauge } from "prom-client";
-import { HttpError } from "../common/http/http.ts";
 import { HttpMetrics } from "../common/http/http_metrics.ts";
-import { route } from "../common/http/http_route.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
-import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
+import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
-import { TlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { externalApp } from "./external_app.ts";
+import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
 import { Renderer } from "./ingest/renderer.ts";
@@ -35,8 +35,6 @@ import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
-/** When a page is worth another try that a member of a ring does not show now. */
-const CLOSED_RETRY_SECONDS = 5;
 
 /** Starts the server: opens what it needs, shows what the store holds, then listens. */
 export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
@@ -48,8 +46,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
   const authorizer = authorizerOf(settings, { log, registry });
-  const externalTls = settings.tls && opening.use(await TlsIdentity.load({ ...settings.tls, log }));
-  const internalTls = settings.internalTls && opening.use(await TlsIdentity.load({ ...settings.internalTls, log }));
+  const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
+  const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
@@ -70,115 +68,63 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
 
-  const alive = () => new Response("ok\n");
-  const ready = () => {
-    const { health } = store;
-    if (!health.ok) throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
-    mustBeOpen(cluster);
-    return new Response("ok\n");
-  };
-  const health = {
-    "/healthz": { name: "health", methods: ["GET"], handler: alive },
-    "/healthz/ready": { name: "ready", methods: ["GET"], handler: ready },
-  };
   const metrics = new HttpMetrics(registry);
+  const ring = cluster?.ring;
+  const authorize = authorizeHandler({
+    authorizer,
+    signer,
+    partitionLabel: values.partitionLabel,
+    requiredLabels: values.requiredLabel,
+    expireSeconds: values.tokenExpireSeconds,
+    revoked,
+    log,
+  });
+  const push = upload({
+    authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
+    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), limiter),
+    limitBytes: values.limitBytes,
+    maxInFlight: values.limitInFlight,
+    now,
+    log,
+    registry,
+  });
   const external = opening.use(
-    await listen(
-      route({
-        "/": listing(["/authorize", "/upload", "/healthz", "/healthz/ready"]),
-        "/authorize": {
-          name: "authorize",
-          methods: ["POST"],
-          handler: authorizeHandler({
-            authorizer,
-            signer,
-            partitionLabel: values.partitionLabel,
-            requiredLabels: values.requiredLabel,
-            expireSeconds: values.tokenExpireSeconds,
-            revoked,
-            log,
-          }),
-        },
-        "/upload": {
-          name: "upload",
-          methods: ["POST"],
-          handler: upload({
-            authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-            stage: new RateLimited(
-              cluster === undefined ? committer : new Forward({ ring: cluster.ring, registry }),
-              limiter,
-            ),
-            limitBytes: values.limitBytes,
-            maxInFlight: values.limitInFlight,
-            now,
-            log,
-            registry,
-          }),
-        },
-        ...health,
-      }, { metrics }),
-      {
-        address: values.listen,
-        name: "external",
-        hostile: {
-          maxConnections: values.limitConnections,
-          maxConnectionsPerAddress: values.limitConnectionsPerAddress,
-        },
-        tls: externalTls,
-        log,
-        metrics,
+    await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
+      address: values.listen,
+      name: "external",
+      hostile: {
+        maxConnections: values.limitConnections,
+        maxConnectionsPerAddress: values.limitConnectionsPerAddress,
       },
-    ),
+      tls: externalTls,
+      log,
+      metrics,
+    }),
   );
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
     registers: [registry],
   });
-  const page = federate({ index, conflicts, now });
   const internal = opening.use(
     await listen(
-      route({
-        "/": listing(["/federate", "/metrics", "/debug/cluster", "/healthz", "/healthz/ready"]),
-        "/federate": {
-          name: "federate",
-          methods: ["GET"],
-          handler: (request) => {
-            mustBeOpen(cluster);
-            return page(request);
-          },
-        },
-        "/debug/cluster": {
-          name: "cluster",
-          methods: ["GET"],
-          handler: () => Response.json(cluster?.status() ?? { members: [], clusters: { owned: index.clusters } }),
-        },
-        "/metrics": { name: "metrics", methods: ["GET"], handler: metricsHandler(registry) },
-        ...health,
-      }, { metrics }),
+      internalApp({
+        federate: federate({ index, conflicts, now }),
+        ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
+        store,
+        ring,
+        registry,
+        log,
+        metrics,
+      }).fetch,
       { address: values.listenInternal, name: "internal", tls: internalTls, log, metrics },
     ),
   );
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
-  log.info("Listens", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
   const running = opening.move();
-  return { keeps: settings.keeps, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-/** A member that has no part in the ring now shows nothing, rather than a page that lacks what it owns. */
-function mustBeOpen(cluster: RunningRing | undefined) {
-  const closed = cluster?.ring.closed;
-  if (closed === undefined) return;
-  throw new HttpError(503, `Cannot show anything now: ${closed.message}`, {
-    reason: `ring_${closed.reason.replaceAll("-", "_")}`,
-    headers: { "retry-after": String(CLOSED_RETRY_SECONDS) },
-  });
-}
-
-/** The page at `/`: the paths that there are. */
-function listing(paths: readonly string[]) {
-  return { name: "root", methods: ["GET"], handler: () => Response.json({ paths }) };
+  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 function authorizerOf(
@@ -201,7 +147,7 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
       shown++;
     } catch (error) {
       refused++;
-      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
   }
   log.info("Read the store", { shown, refused });
@@ -211,9 +157,9 @@ async function restore(store: PushStore, { committer, log }: { committer: PushCo
 function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => number; registry: Registry }): () => void {
   const registers = [registry];
   const sizes: [name: string, help: string, size: () => number][] = [
-    ["telemeter_partitions", "Clusters that are held", () => index.clusters],
-    ["telemeter_families", "Families that are held, counted by cluster", () => index.families],
-    ["telemeter_series", "Series that are held", () => index.series],
+    ["telemeter_partitions", "Clusters held", () => index.clusters],
+    ["telemeter_families", "Families held, counted by cluster", () => index.families],
+    ["telemeter_series", "Series held", () => index.series],
     ["telemeter_index_bytes", "Memory of the exposition index, in bytes", () => index.bytes],
   ];
   for (const [name, help, size] of sizes) {
@@ -228,7 +174,7 @@ function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => numb
   }
   const cleanups = new Counter({
     name: "telemeter_cleanups_total",
-    help: "Clusters dropped as all of their samples had passed their time",
+    help: "Clusters removed because all of their samples had passed their TTL",
     registers,
   });
   const timer = setInterval(() => cleanups.inc(index.expire(now()).length), EXPIRE_INTERVAL_MS);

@@ -26,6 +26,7 @@ import type { PushStoreOptions } from "./store/push_store.ts";
 const MAX_NAME_BYTES = 255;
 /** The labels that a scraping Prometheus would add, and change whenever a cluster's series move to another server. */
 const TARGET_LABELS: ReadonlySet<string> = new Set(["instance", "job"]);
+/** How old a sample may be, in milliseconds: 24 hours, as the client has it. */
 const MAX_AGE_MS = 24 * 3_600_000;
 /** Text is at most so many times as long as the protobuf it comes from, but where histograms repeat their labels. */
 const TEXT_FACTOR = 4;
@@ -57,7 +58,7 @@ export interface ServerSettings {
   /** The rules by which pushes are checked and rendered. */
   readonly rules: RenderRules;
   /** The permissions that the server needs once it listens and has its store open. */
-  readonly keeps: readonly Permission[];
+  readonly permissions: readonly Permission[];
 }
 
 /**
@@ -77,14 +78,14 @@ export async function loadSettings(values: ServerOptions, { log }: { log: Logger
     internalTls: tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
     storage: storageOf(values, { ring }),
     rules: await readRules(values),
-    keeps: permissionsOf(values),
+    permissions: permissionsOf(values),
   };
 }
 
 /** Refuses what would make every token one that is no good. */
 function checkTokens({ tokenExpireSeconds, requiredLabel }: ServerOptions) {
   if (tokenExpireSeconds < 1) {
-    throw new UsageError("Bad --token-expire-seconds: a token must be good for at least a second");
+    throw new UsageError("Bad --token-expire-seconds: a token must be valid for at least a second");
   }
   for (const [name, value] of requiredLabel) {
     if (!isLabelValue(value)) {
@@ -113,7 +114,7 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
   const { MAX_RING_BODY_BYTES } = await import("./ring/open_ring.ts");
   if (limitBytes > MAX_RING_BODY_BYTES) {
     throw new UsageError(
-      `Cannot use --limit-bytes ${limitBytes} in a ring, whose servers send each other ${MAX_RING_BODY_BYTES} bytes at most`,
+      `Cannot use --limit-bytes ${limitBytes} in a ring: its servers send each other at most ${MAX_RING_BODY_BYTES} bytes`,
     );
   }
   const advertise = values.advertiseCluster ?? listen;
@@ -137,7 +138,9 @@ function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clus
   const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    throw new UsageError(`Cannot use ${flagOf(option)} without --listen-cluster, which makes a server part of a ring`);
+    throw new UsageError(
+      `Cannot use ${flagOf(option)} without --listen-cluster, which makes the server a member of a ring`,
+    );
   }
 }
 
@@ -150,7 +153,7 @@ async function firstNameIn(path: string): Promise<string> {
     throw new UsageError(`Bad --cluster-crt '${path}': ${explain(cause)}`, { cause });
   }
   if (names.length === 0) {
-    throw new UsageError(`Cannot find a name in the certificate '${path}': set --name to one of its DNS names`);
+    throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
   }
   return names[0];
 }
@@ -197,7 +200,7 @@ function tlsFiles(
   const { [crt]: certPath, [key]: keyPath } = values;
   if (certPath === undefined && keyPath === undefined) return undefined;
   if (certPath === undefined || keyPath === undefined) {
-    throw new UsageError(`Cannot use one of ${flagOf(crt)} and ${flagOf(key)} without the other`);
+    throw new UsageError(`Cannot use one of ${flagOf(crt)} and ${flagOf(key)} without the other: give both`);
   }
   return { certPath, keyPath };
 }
@@ -215,12 +218,14 @@ async function readRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
-      throw new UsageError(`Cannot set or elide the label ${name}, as it is one that tokens vouch for`);
+      throw new UsageError(`Cannot set or elide the label ${name} as tokens vouch for it`);
     }
   }
   for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
     if (!isLabelName(name) || name === METRIC_NAME_LABEL) {
-      throw new UsageError(`Cannot use '${name}' as the name of a label`);
+      throw new UsageError(
+        `Cannot use '${name}' as the name of a label: write letters, digits and _, no digit first, and not __name__`,
+      );
     }
   }
   const selectors = [...values.whitelist, ...await readSelectors(values.whitelistFile)];

@@ -49,11 +49,11 @@ export function isTooLong(text: string): boolean {
  * Drops samples without a timestamp, or with one more than 24 hours before `now()` (milliseconds since the epoch), without
  * a value of their family's type, or with labels that no server takes, and families of a name or type that none takes.
  *
- * Labels over 255 bytes are removed and their samples stay, as the programs in the field have it.
+ * Labels over 255 bytes are removed and their samples stay, as openshift/telemeter has it.
  */
 export function dropInvalid({ now }: { now: () => number }): Transform {
   return (families, account) => {
-    // Whole seconds, as the programs in the field cut it.
+    // Whole seconds, as openshift/telemeter cuts it.
     const oldestMs = Math.floor((now() - MAX_AGE_MS) / 1_000) * 1_000;
     return families.flatMap((family) => {
       const fault = familyFault(family);

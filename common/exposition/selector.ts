@@ -7,6 +7,7 @@
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { RE2JS, RE2JSSyntaxException } from "re2js";
+import { messageOf } from "../explain.ts";
 import type { Kind } from "../options.ts";
 
 /** How a matcher compares. */
@@ -201,7 +202,7 @@ export function readSelectorFile(text: string): Selector[] {
     try {
       return [parseSelector(content)];
     } catch (cause) {
-      throw new SyntaxError(`Line ${i + 1}: ${(cause as Error).message}`, { cause });
+      throw new SyntaxError(`Line ${i + 1}: ${messageOf(cause)}`, { cause });
     }
   });
 }

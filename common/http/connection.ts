@@ -59,7 +59,7 @@ export interface ConnectionOptions {
   readonly now: () => number;
 }
 
-/** Requests that a client may send ahead of a response. Neither our clients nor those in the field send any. */
+/** Requests that a client may send ahead of a response. Neither our clients nor openshift/telemeter's send any. */
 const MAX_PIPELINED = 8;
 
 /**

@@ -80,7 +80,7 @@ export function respond(error: unknown, { log, request }: { log: Logger; request
     path: URL.parse(request?.url ?? "")?.pathname,
     error: error instanceof Error ? error.stack ?? error.message : String(error),
   });
-  return new Response(`Internal error, in the log under ${id}\n`, {
+  return new Response(`Internal error: the server's log has it under ${id}\n`, {
     status: 500,
     headers: { "content-type": "text/plain; charset=utf-8" },
   });

@@ -42,11 +42,12 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
   let draining = false;
   const serving = { hostname, port: address.port, signal: kill.signal, onListen: () => {} };
   const server = Deno.serve(serving, async (request, { remoteAddr, completed }) => {
-    if (draining) return new Response("The server stops\n", { status: 503, headers: { connection: "close" } });
+    if (draining) return new Response("The server is stopping\n", { status: 503, headers: { connection: "close" } });
     const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
     inFlight.add(done);
     try {
-      return await handler(request, { address: plainAddress(remoteAddr.hostname), done });
+      const response = await handler(request, { address: plainAddress(remoteAddr.hostname), done });
+      return request.method === "HEAD" ? withoutLength(response) : response;
     } catch (error) {
       return respond(error, { log, request });
     }
@@ -70,7 +71,14 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
   });
 }
 
-const TAKEN = "another program listens there; stop it or choose another port";
+/** Keeps Deno.serve from claiming that what GET would get is empty (RFC 9110 section 8.6), by a body that it does not send. */
+function withoutLength(response: Response): Response {
+  const { body, headers, status } = response;
+  if (body !== null || headers.has("content-length") || status === 204 || status === 304) return response;
+  return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
+}
+
+const TAKEN = "another program already listens there; stop it or choose another port";
 
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);

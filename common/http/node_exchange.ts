@@ -206,9 +206,10 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     const headers: string[] = [];
     for (const [name, value] of response.headers) headers.push(name, value);
     this.#decideConnection(headers);
-    if (body === null || this.#message.method === "HEAD") {
+    const isHead = this.#message.method === "HEAD";
+    if (body === null || isHead) {
       await body?.cancel();
-      if (body === null && status !== 204 && status !== 304 && !response.headers.has("content-length")) {
+      if (!isHead && status !== 204 && status !== 304 && !response.headers.has("content-length")) {
         headers.push("content-length", "0");
       }
       out.writeHead(status, headers);

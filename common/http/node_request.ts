@@ -113,5 +113,7 @@ export class NodeRequest implements WholeBody {
 }
 
 function badTarget(): HttpError {
-  return new HttpError(400, "Cannot make a URL of the request's target and its Host header", { reason: "malformed" });
+  return new HttpError(400, "Cannot build a URL from the request's target and its Host header", {
+    reason: "malformed",
+  });
 }

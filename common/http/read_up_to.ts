@@ -17,7 +17,7 @@ export async function readUpTo(response: Response, limitBytes: number): Promise<
   // Leaving the loop cancels the stream.
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    if (length > limitBytes) throw new LimitError(`Cannot read an answer of more than ${limitBytes} bytes`);
+    if (length > limitBytes) throw new LimitError(`the answer is longer than ${limitBytes} bytes`);
     chunks.push(chunk);
   }
   if (chunks.length === 1) return chunks[0];

@@ -17,7 +17,7 @@ export class BytesMap<T extends string | number | boolean> {
   readonly #entries = new Map<number, Entry<T>>();
   readonly #maxEntries: number;
 
-  /** Keeps up to so many. */
+  /** Holds up to so many. */
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
   }
@@ -29,7 +29,7 @@ export class BytesMap<T extends string | number | boolean> {
     return entry !== undefined && equals(bytes, start, end, entry.bytes) ? entry.value : undefined;
   }
 
-  /** Keeps a value for a copy of these bytes. */
+  /** Remembers a value for a copy of these bytes. */
   set(bytes: Uint8Array, value: T) {
     if (this.#entries.size === this.#maxEntries) this.#entries.clear();
     this.#entries.set(hashOf(bytes, 0, bytes.length), { bytes: bytes.slice(), value });

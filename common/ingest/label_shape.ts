@@ -2,7 +2,7 @@
  * Label shapes: what there is to know of a sample's label names, worked out once for all samples that have the same ones.
  *
  * Samples of a family, and the same family in push after push, repeat their label names; only values differ. So the kernel
- * keeps shapes, compares the names of a sample with those of the sample before, byte for byte, and reuses the checks and the
+ * remembers shapes, compares the names of a sample with those of the sample before, byte for byte, and reuses the checks and the
  * order of output.
  *
  * @module
@@ -61,7 +61,7 @@ export interface LabelRules {
 }
 
 /**
- * Memory for the shapes that are kept, some 90 bytes a name; at the bound all are forgotten, which costs a rebuild. It is
+ * Memory for the shapes that are remembered, some 90 bytes a name; at the bound all are forgotten, which costs a rebuild. It is
  * used only as shapes come.
  */
 const SHAPE_BYTES = 8 * 1_048_576;
@@ -120,7 +120,7 @@ export class LabelShapes {
     this.#newNames += size + 1;
     if (this.#newNames > MAX_NEW_NAMES) {
       throw new LimitError(
-        `Cannot take a push with more than ${MAX_NEW_NAMES} names in sets of labels not seen before`,
+        `Cannot take a push whose new sets of labels have more than ${MAX_NEW_NAMES} names together`,
       );
     }
     const nameEnds = new Int32Array(size);

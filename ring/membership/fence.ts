@@ -12,7 +12,7 @@ import type { AgreedView } from "../protocol/messages.ts";
 
 /**
  * How long an answered ping counts as hearing its receiver, in milliseconds. A member that goes silent is declared dead 10 s
- * after it was last heard, by those who heard that ping; two seconds before, it has stopped to show anything.
+ * after it was last heard, by those who heard that ping; two seconds before, it has stopped showing anything.
  */
 export const HEARING_MS = 8_000;
 

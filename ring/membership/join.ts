@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Clock, Emit } from "../protocol/effects.ts";
+import { type Clock, send } from "../protocol/effects.ts";
 import { isPlaced } from "../protocol/member.ts";
 import type { Membership } from "./membership.ts";
-import { type Message, writeMessage } from "../protocol/messages.ts";
+import type { RingContext } from "./ring_context.ts";
 
 /** How long a pull may take, in milliseconds. What is missing then is brought by the same members when the view has changed. */
 export const MAX_PULL_MS = 60_000;
@@ -23,16 +23,14 @@ interface Pull {
 
 /** Joins, again and again if need be. */
 export class Join {
+  readonly #context: RingContext;
   readonly #membership: Membership;
-  readonly #nextRequest: () => number;
-  readonly #emit: Emit;
   #pull: Pull | undefined;
 
   /** Starts with nothing asked for. */
-  constructor({ membership, nextRequest, emit }: { membership: Membership; nextRequest: () => number; emit: Emit }) {
+  constructor(context: RingContext, { membership }: { membership: Membership }) {
+    this.#context = context;
     this.#membership = membership;
-    this.#nextRequest = nextRequest;
-    this.#emit = emit;
   }
 
   /** Time has passed. */
@@ -64,9 +62,8 @@ export class Join {
       if (!view.has(name) || !this.#membership.isLinked(name)) awaited.delete(name);
       else if (now - asked.askedAt >= PULL_AGAIN_MS) {
         asked.askedAt = now;
-        asked.request = this.#nextRequest();
-        const message: Message = { type: "PULL", request: asked.request, view: view.digest };
-        this.#emit({ do: "send", to: name, message: writeMessage(message) });
+        asked.request = this.#context.nextRequest();
+        this.#context.emit(send(name, { type: "PULL", request: asked.request, view: view.digest }));
       }
     }
     // Somebody may have come between: then we wait for our turn again, but what was pulled need not be pulled once more.

@@ -51,6 +51,11 @@ export class MemberTable {
     return this.#rows.values();
   }
 
+  /** Every row but our own. */
+  others(): Member[] {
+    return [...this.#rows.values()].filter((row) => row !== this.#self);
+  }
+
   /** The row of one member. */
   get(name: string): Member | undefined {
     return this.#rows.get(name);
@@ -154,11 +159,11 @@ export class MemberTable {
     }
     this.#contested = undefined;
     const next = incarnation + 1;
-    const buried = status === "DEAD" || status === "LEFT" || (boot !== self.boot && self.phase === "JOINING");
+    const isDeclaredDead = status === "DEAD" || status === "LEFT" || (boot !== self.boot && self.phase === "JOINING");
     this.#setSelf({
       ...self,
       incarnation: next,
-      ...(buried && self.phase !== "LEAVING" ? { phase: "JOINING", since: next } : {}),
+      ...(isDeclaredDead && self.phase !== "LEAVING" ? { phase: "JOINING", since: next } : {}),
     });
   }
 

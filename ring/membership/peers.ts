@@ -38,6 +38,11 @@ export class Peers {
     return this.#links.keys();
   }
 
+  /** Whether there is a link with that name. */
+  isLinked(name: string): boolean {
+    return this.#links.has(name);
+  }
+
   /** The process at the other end of the link with that name. */
   linkOf(name: string): Hello | undefined {
     return this.#links.get(name)?.peer;

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** How often every peer is pinged, and everybody's silence is judged, in milliseconds. */
+export const PING_EVERY_MS = 1_000;
+
 /** After so much silence others are asked to ping the member, in milliseconds: in time for an answer before it is suspected. */
 export const ASK_AFTER_MS = 3_000;
 

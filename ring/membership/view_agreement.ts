@@ -1,6 +1,6 @@
 /**
  * When a member may show what a new view has given it: once every other member that is there has that view too, and so has
- * stopped to show what it lost, and has handed over what it held. This is what keeps two members from showing one cluster.
+ * stopped showing what it lost, and has handed over what it held. This is what keeps two members from showing one cluster.
  *
  * ```text
  *           view changes: what is shown and still ours stays, nothing is added
@@ -30,10 +30,10 @@ export interface Confirmation {
   readonly clear: boolean;
 }
 
-/** How far a settlement has come. */
+/** How far the agreement on a view has come. */
 export type AgreementState = "unsettled" | "agreed" | "overdue";
 
-/** Follows the settlement of the current view. */
+/** Follows the agreement on the current view. */
 export class ViewAgreement {
   #since: number;
   #state: AgreementState = "unsettled";

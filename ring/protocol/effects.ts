@@ -6,7 +6,8 @@
  */
 
 import type { MeshLink, MeshMessage, Refusal } from "./mesh.ts";
-import type { AgreedView, Role } from "./messages.ts";
+import { type AgreedView, type Message, type Role, writeMessage } from "./messages.ts";
+import type { PushBytes } from "./push_bytes.ts";
 import type { PushVersion } from "./push_version.ts";
 
 /** The time of an event. */
@@ -36,7 +37,7 @@ export interface Entry {
   /** When it was received, by the wall clock of the member that holds it. */
   readonly receivedAtMs: number;
   /** The push, whose content the ring does not know. */
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
 }
 
 /** What the ring remembers of an {@linkcode Entry} that the store holds. */
@@ -93,7 +94,7 @@ export type RingEvent =
   | { readonly type: "dialFailed"; readonly address: string; readonly refusal: Refusal }
   | { readonly type: "message"; readonly link: MeshLink; readonly message: MeshMessage }
   /** A client pushed to this member. Ends in one `settle` effect with the token. */
-  | { readonly type: "push"; readonly token: number; readonly id: string; readonly bytes: Uint8Array }
+  | { readonly type: "push"; readonly token: number; readonly id: string; readonly bytes: PushBytes }
   /** Answers a `commit` effect. */
   | { readonly type: "committed"; readonly token: number; readonly result: CommitResult }
   /** Answers a `load` effect; no entry if the store has none, or could not read it. */
@@ -141,6 +142,19 @@ export type Effect =
 
 /** Takes the effects that a machine has. */
 export type Emit = (effect: Effect) => void;
+
+/** How much a note matters: to those who debug, to those who look back, to those who should act soon, or now. */
+export type NoteLevel = Extract<Effect, { do: "note" }>["level"];
+
+/** The effect that sends a message to a peer. */
+export function send(to: string, message: Message): Effect {
+  return { do: "send", to, message: writeMessage(message) };
+}
+
+/** The effect that writes a line into the log: a constant sentence, and what is particular in fields. */
+export function note(level: NoteLevel, sentence: string, fields: Readonly<Record<string, unknown>>): Effect {
+  return { do: "note", level, sentence, fields };
+}
 
 /** How often a `tick` is due, in milliseconds. */
 export const TICK_MS = 250;

@@ -26,20 +26,20 @@ export type Field<T> = (value: unknown, label: string) => T;
 /** A string of 1 to {@linkcode MAX_TEXT_LENGTH} units. */
 export const text: Field<string> = (value, label): string => {
   if (typeof value !== "string" || value.length === 0 || value.length > MAX_TEXT_LENGTH) {
-    throw bad(label, "a short text");
+    throw bad(label, `a text of 1 to ${MAX_TEXT_LENGTH} characters`);
   }
   return value;
 };
 
 /** A number that is a whole one and not negative. */
 export const count: Field<number> = (value, label): number => {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a count");
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a whole number from 0 up");
   return value as number;
 };
 
 /** A number, not negative. */
 export const amount: Field<number> = (value, label): number => {
-  if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "an amount");
+  if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "a number from 0 up");
   return value as number;
 };
 
@@ -68,7 +68,9 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
 /** A list of at most {@linkcode MAX_LIST_LENGTH}. */
 export function listOf<T>(field: Field<T>): Field<readonly T[]> {
   return (value, label) => {
-    if (!Array.isArray(value) || value.length > MAX_LIST_LENGTH) throw bad(label, "a list");
+    if (!Array.isArray(value) || value.length > MAX_LIST_LENGTH) {
+      throw bad(label, `a list of at most ${MAX_LIST_LENGTH}`);
+    }
     return value.map((element) => field(element, label));
   };
 }
@@ -80,16 +82,16 @@ export const version: Field<PushVersion> = (value, label): PushVersion => {
 };
 
 /** A cluster id and the version that somebody holds of it. */
-export interface Holding {
+export interface HeldVersion {
   /** The cluster id. */
   readonly id: string;
   /** The version. */
   readonly version: PushVersion;
 }
 
-/** A {@linkcode Holding}, on the wire `[id, ms, ingress, sequence]`. */
-export const holding: Field<Holding> = (value, label): Holding => {
-  if (!Array.isArray(value) || value.length < 4) throw bad(label, "an id with a version");
+/** A {@linkcode HeldVersion}, on the wire `[id, ms, ingress, sequence]`. */
+export const heldVersion: Field<HeldVersion> = (value, label): HeldVersion => {
+  if (!Array.isArray(value) || value.length < 4) throw bad(label, "a cluster id with a version");
   return { id: text(value[0], label), version: version(value.slice(1), label) };
 };
 
@@ -99,7 +101,7 @@ export const member: Field<Member> = (value, label): Member => {
   const row = value as Record<string, unknown>;
   const incarnation = count(row.incarnation, "incarnation");
   const since = count(row.since, "since");
-  if (incarnation > MAX_INCARNATION || since > incarnation) throw bad("incarnation", "one that can be");
+  if (incarnation > MAX_INCARNATION || since > incarnation) throw bad("incarnation", "a possible one");
   return {
     name: text(row.name, "name"),
     boot: text(row.boot, "boot"),
@@ -117,8 +119,8 @@ export function writeVersion({ ms, ingress, sequence }: PushVersion): unknown {
   return [ms, ingress, sequence];
 }
 
-/** A holding as it stands on the wire. */
-export function writeHolding({ id, version: { ms, ingress, sequence } }: Holding): unknown {
+/** A held version as it stands on the wire. */
+export function writeHeldVersion({ id, version: { ms, ingress, sequence } }: HeldVersion): unknown {
   return [id, ms, ingress, sequence];
 }
 

@@ -11,8 +11,8 @@ import {
   count,
   type Field,
   flag,
-  type Holding,
-  holding,
+  type HeldVersion,
+  heldVersion,
   listOf,
   member,
   oneOf,
@@ -20,7 +20,7 @@ import {
   pause,
   text,
   version,
-  writeHolding,
+  writeHeldVersion,
   writeVersion,
 } from "./message_fields.ts";
 import type { PushVersion } from "./push_version.ts";
@@ -91,13 +91,13 @@ export interface Messages {
   /** It is durable, or needless. */
   COPY_OK: Record<never, never>;
   /** What the sender holds for the receiver. */
-  OFFER: { view: string; holdings: readonly Holding[] };
+  OFFER: { view: string; holdings: readonly HeldVersion[] };
   /** Which of that the receiver lacks. */
   WANT: { ids: readonly string[] };
   /** Hashes of what the pair should both hold. */
   BUCKETS: { view: string; hashes: string };
   /** What is in the buckets that differ. */
-  LIST: { view: string; buckets: readonly number[]; holdings: readonly Holding[] };
+  LIST: { view: string; buckets: readonly number[]; holdings: readonly HeldVersion[] };
   /** "Offer me what will be mine." */
   PULL: { view: string };
   /** All of that was brought. */
@@ -130,7 +130,8 @@ export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
   return { epoch: count(epoch, label), members: listOf(pair)(members, label) };
 };
 
-const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
+/** The fields of each type of message, each with what reads it. */
+export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages[T][F]> } } = {
   PING: { ...BELIEFS, at: amount, asker: optional(text), askerBoot: optional(text), askerAt: optional(amount) },
   ACK: { ...BELIEFS, at: amount, wall: optional(amount), asker: optional(text), askerAt: optional(amount) },
   PING_REQ: { target: text, boot: text, at: amount },
@@ -147,10 +148,10 @@ const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages
   },
   COPY: { id: text, version, view: text, ageMs: amount, bytes: bodyField },
   COPY_OK: {},
-  OFFER: { view: text, holdings: listOf(holding) },
+  OFFER: { view: text, holdings: listOf(heldVersion) },
   WANT: { ids: listOf(text) },
   BUCKETS: { view: text, hashes: hashesField },
-  LIST: { view: text, buckets: listOf(count), holdings: listOf(holding) },
+  LIST: { view: text, buckets: listOf(count), holdings: listOf(heldVersion) },
   PULL: { view: text },
   PULLED: {},
 };
@@ -162,7 +163,7 @@ const FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?: Field<Messages
  */
 export function readMessage({ type, request, header, body }: MeshMessage): Message {
   const message: Record<string, unknown> = { type, request };
-  for (const [name, field] of Object.entries(FIELDS[type] as Record<string, Field<unknown>>)) {
+  for (const [name, field] of Object.entries(MESSAGE_FIELDS[type] as Record<string, Field<unknown>>)) {
     const value = field(name === "bytes" ? body : header[name], name);
     if (value !== undefined) message[name] = value;
   }
@@ -173,7 +174,7 @@ export function readMessage({ type, request, header, body }: MeshMessage): Messa
 export function writeMessage({ type, request, ...content }: Message): MeshMessage {
   const { bytes, ...header } = content as Record<string, unknown>;
   if ("version" in header) header.version = writeVersion(header.version as PushVersion);
-  if ("holdings" in header) header.holdings = (header.holdings as Holding[]).map(writeHolding);
+  if ("holdings" in header) header.holdings = (header.holdings as HeldVersion[]).map(writeHeldVersion);
   return { type, request, header, body: (bytes as Uint8Array | undefined) ?? EMPTY };
 }
 

@@ -4,9 +4,11 @@
  * @module
  */
 
-import type { Clock, CommitResult, Emit } from "../protocol/effects.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import type { Clock, CommitResult } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "./entry_table.ts";
 import type { Role } from "../protocol/messages.ts";
+import type { PushBytes } from "../protocol/push_bytes.ts";
 import { arrivalVersion, compareVersions, type PushVersion } from "../protocol/push_version.ts";
 
 /** Something to be stored. */
@@ -22,7 +24,7 @@ export interface Arrival {
   /** What this member is for the cluster. */
   readonly role: Role;
   /** The push. */
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
   /** Told once, with the time of the answer; `held` only if the entry was stored. */
   readonly done: (result: SerializedCommit, clock: Clock) => void;
 }
@@ -34,16 +36,10 @@ export type SerializedCommit =
   | { readonly type: "busy" | "failed" }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string };
 
-/** Bounds of the intake. */
-export interface CommitLimits {
-  /** Bytes that may wait for the store. */
-  readonly pendingBytes: number;
-}
-
 /** How many arrivals of one cluster may wait for the one that is being stored. */
 export const MAX_WAITING = 8;
 
-interface Line {
+interface ClusterQueue {
   /** The arrival whose commit is under way. */
   storing: Arrival & { readonly receivedAtMs: number };
   readonly waiting: Arrival[];
@@ -51,19 +47,17 @@ interface Line {
 
 /** Stores arrivals. */
 export class CommitSerializer {
+  readonly #context: RingContext;
   readonly #table: EntryTable;
-  readonly #limits: CommitLimits;
-  readonly #emit: Emit;
-  readonly #lines = new Map<string, Line>();
+  readonly #queues = new Map<string, ClusterQueue>();
   readonly #tokens = new Map<number, string>();
   #token = 0;
   #bytes = 0;
 
   /** Starts with nothing under way. */
-  constructor({ table, limits, emit }: { table: EntryTable; limits: CommitLimits; emit: Emit }) {
+  constructor(context: RingContext, { table }: { table: EntryTable }) {
+    this.#context = context;
     this.#table = table;
-    this.#limits = limits;
-    this.#emit = emit;
   }
 
   /** Bytes that wait for the store. */
@@ -73,13 +67,14 @@ export class CommitSerializer {
 
   /** Takes an arrival. Its `done` may be called before this returns. */
   take(arrival: Arrival, clock: Clock): void {
-    const line = this.#lines.get(arrival.id);
-    const isFull = this.#bytes + arrival.bytes.length > this.#limits.pendingBytes && this.#bytes > 0;
-    if (isFull || (line?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);
+    const queue = this.#queues.get(arrival.id);
+    const { pendingBytes } = this.#context.limits;
+    const isFull = this.#bytes + arrival.bytes.length > pendingBytes && this.#bytes > 0;
+    if (isFull || (queue?.waiting.length ?? 0) >= MAX_WAITING) return arrival.done({ type: "busy" }, clock);
     this.#bytes += arrival.bytes.length;
-    if (line === undefined) this.#store(arrival, clock);
+    if (queue === undefined) this.#store(arrival, clock);
     // What is being stored may fail: whether an arrival is newer than what is held shows only then.
-    else line.waiting.push(arrival);
+    else queue.waiting.push(arrival);
   }
 
   /** The store has answered. */
@@ -87,8 +82,8 @@ export class CommitSerializer {
     const id = this.#tokens.get(token);
     if (id === undefined) return;
     this.#tokens.delete(token);
-    const { storing, waiting } = this.#lines.get(id)!;
-    this.#lines.delete(id);
+    const { storing, waiting } = this.#queues.get(id)!;
+    this.#queues.delete(id);
     const { version, receivedAtMs, bytes } = storing;
     if (result.ok) {
       const held = this.#table.set({ id, version, receivedAtMs, size: bytes.length }, clock);
@@ -101,9 +96,9 @@ export class CommitSerializer {
       );
     }
     for (const next of waiting) {
-      const line = this.#lines.get(id);
-      if (line === undefined) this.#store(next, clock);
-      else line.waiting.push(next);
+      const queue = this.#queues.get(id);
+      if (queue === undefined) this.#store(next, clock);
+      else queue.waiting.push(next);
     }
   }
 
@@ -118,8 +113,8 @@ export class CommitSerializer {
     const token = ++this.#token;
     const receivedAtMs = clock.wall - ageMs;
     this.#tokens.set(token, id);
-    this.#lines.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
-    this.#emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
+    this.#queues.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
+    this.#context.emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
   }
 
   #end(arrival: Arrival, result: SerializedCommit, clock: Clock) {

@@ -14,12 +14,13 @@
  * @module
  */
 
-import type { Clock, Emit, Outcome, RejectReason } from "../protocol/effects.ts";
-import { type Message, type MessageOf, type Messages, type Role, writeMessage } from "../protocol/messages.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import { type Clock, type Outcome, type RejectReason, send } from "../protocol/effects.ts";
+import type { MessageOf, Messages, Role } from "../protocol/messages.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { firstSequence, type PushVersion } from "../protocol/push_version.ts";
 import type { Answer, PutHandler } from "./put_handler.ts";
 import { keyHash } from "../placement/rendezvous.ts";
-import type { RingView } from "../placement/view.ts";
 
 /** How long a member may take to answer a push, in milliseconds. */
 export const ANSWER_MS = 2_000;
@@ -30,45 +31,11 @@ export const MAX_HOPS = 2;
 /** When a push is worth another try after it reached nobody, in milliseconds; spread at random up to twice as much. */
 export const RETRY_MS = 5_000;
 
-/** Bounds of what is in flight. */
-export interface ForwardLimits {
-  /** Pushes in flight to one peer. */
-  readonly peerRequests: number;
-  /** Bytes in flight to one peer. */
-  readonly peerBytes: number;
-  /** Bytes in flight in all. */
-  readonly totalBytes: number;
-}
-
-/** What forwarding works with. */
-export interface ForwardingOptions {
-  /** Our name. */
-  readonly name: string;
-  /** Takes what is our own. */
-  readonly putHandler: PutHandler;
-  /** The bounds. */
-  readonly limits: ForwardLimits;
-  /** The most bytes that a push may have: what is larger has no frame, and nobody would take it. */
-  readonly limitBytes: number;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** Whether we hear too few of the ring to go on. */
-  readonly isFenced: (now: number) => boolean;
-  /** Whether a message to a member has a way. */
-  readonly isLinked: (name: string) => boolean;
-  /** The next number of a request. */
-  readonly nextRequest: () => number;
-  /** Numbers from 0 to 1. */
-  readonly random: () => number;
-  /** Takes the effects. */
-  readonly emit: Emit;
-}
-
 interface Flight {
   readonly token: number;
   readonly id: string;
   readonly version: PushVersion;
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
   readonly standby?: string;
   hops: number;
   to?: string;
@@ -78,16 +45,18 @@ interface Flight {
 
 /** Forwards pushes. */
 export class Forwarding {
-  readonly #options: ForwardingOptions;
+  readonly #context: RingContext;
+  readonly #putHandler: PutHandler;
   readonly #flights = new Map<number, Flight>();
   readonly #inFlight = new Map<string, { requests: number; bytes: number }>();
   #bytes = 0;
   #sequence: number;
 
-  /** Starts with nothing in flight. */
-  constructor(options: ForwardingOptions) {
-    this.#options = options;
-    this.#sequence = firstSequence(options.random());
+  /** Starts with nothing in flight. `putHandler` takes what is our own. */
+  constructor(context: RingContext, { putHandler }: { putHandler: PutHandler }) {
+    this.#context = context;
+    this.#putHandler = putHandler;
+    this.#sequence = firstSequence(context.random());
   }
 
   /** What is in flight: to each peer, and in all. */
@@ -96,12 +65,13 @@ export class Forwarding {
   }
 
   /** Takes a push of a client. */
-  push({ token, id, bytes }: { token: number; id: string; bytes: Uint8Array }, clock: Clock): void {
-    const { name, limits, limitBytes, view, isFenced } = this.#options;
-    const reject = (reason: RejectReason) => this.#options.emit(settle(token, this.#rejected(reason)));
-    if (bytes.length > limitBytes) return reject("too-big");
-    const placement = view().place(keyHash(id));
-    if (placement === undefined || isFenced(clock.now)) return reject("fenced");
+  push({ token, id, bytes }: { token: number; id: string; bytes: PushBytes }, clock: Clock): void {
+    const context = this.#context;
+    const { name, limits } = context;
+    const reject = (reason: RejectReason) => context.emit(settle(token, this.#rejected(reason)));
+    if (bytes.length > limits.pushBytes) return reject("too-big");
+    const placement = context.view().place(keyHash(id));
+    if (placement === undefined || context.isFenced(clock.now)) return reject("fenced");
     if (this.#bytes > 0 && this.#bytes + bytes.length > limits.totalBytes) return reject("busy");
     this.#bytes += bytes.length;
     const version = { ms: clock.wall, ingress: name, sequence: ++this.#sequence };
@@ -141,29 +111,36 @@ export class Forwarding {
   }
 
   #attempt(flight: Flight, { to, clock }: { to: string; clock: Clock }) {
-    const { name, putHandler, limits, view, isLinked, nextRequest, emit } = this.#options;
+    const context = this.#context;
+    const { name, limits } = context;
     const { id, version, role, bytes } = flight;
     if (to === name) {
-      return putHandler.take({ id, version, role, bytes }, {
+      return this.#putHandler.take({ id, version, role, bytes }, {
         clock,
         done: (answer, clock) => this.#conclude(flight, { answer, clock }),
       });
     }
     if (flight.hops >= MAX_HOPS) return this.#end(flight, this.#rejected("unreachable"));
-    if (!isLinked(to)) return this.#elsewhere(flight, { reason: "unreachable", clock });
+    if (!context.isLinked(to)) return this.#elsewhere(flight, { reason: "unreachable", clock });
     const load = this.#inFlight.get(to) ?? { requests: 0, bytes: 0 };
     if (load.requests >= limits.peerRequests || (load.bytes > 0 && load.bytes + bytes.length > limits.peerBytes)) {
       return this.#end(flight, this.#rejected("busy"));
     }
-    const request = nextRequest();
+    const request = context.nextRequest();
     flight.hops++;
     flight.to = to;
     flight.deadline = clock.now + ANSWER_MS;
     this.#flights.set(request, flight);
     this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
-    const put: Messages["PUT"] = { id, version, view: view().digest, hops: flight.hops, role, bytes };
-    const message: Message = { type: "PUT", request, ...put };
-    emit({ do: "send", to, message: writeMessage(message) });
+    const put: Messages["PUT"] = {
+      id,
+      version,
+      view: context.view().digest,
+      hops: flight.hops,
+      role,
+      bytes: madeBytes(bytes),
+    };
+    context.emit(send(to, { type: "PUT", request, ...put }));
   }
 
   #unanswered(request: number, { flight, clock }: { flight: Flight; clock: Clock }) {
@@ -178,7 +155,7 @@ export class Forwarding {
     const { code, owner, retryMs, reason, detail } = answer;
     switch (code) {
       case "NOT_OWNER":
-        if (flight.role === "owner" && flight.hops === 1 && owner !== undefined && owner !== this.#options.name) {
+        if (flight.role === "owner" && flight.hops === 1 && owner !== undefined && owner !== this.#context.name) {
           return this.#attempt(flight, { to: owner, clock });
         }
         return this.#end(flight, this.#rejected("views-differ"));
@@ -214,11 +191,11 @@ export class Forwarding {
 
   #end({ token, bytes }: Flight, outcome: Outcome) {
     this.#bytes -= bytes.length;
-    this.#options.emit(settle(token, outcome));
+    this.#context.emit(settle(token, outcome));
   }
 
   #rejected(reason: RejectReason): Outcome & { result: "rejected" } {
-    return { result: "rejected", reason, retryMs: Math.round(RETRY_MS * (1 + this.#options.random())) };
+    return { result: "rejected", reason, retryMs: Math.round(RETRY_MS * (1 + this.#context.random())) };
   }
 }
 

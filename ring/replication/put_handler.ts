@@ -4,13 +4,14 @@
  * @module
  */
 
+import type { RingContext } from "../membership/ring_context.ts";
 import type { Clock } from "../protocol/effects.ts";
 import type { HeldEntry } from "./entry_table.ts";
 import type { CommitSerializer, SerializedCommit } from "./commit_serializer.ts";
 import type { Messages, Role } from "../protocol/messages.ts";
+import type { PushBytes } from "../protocol/push_bytes.ts";
 import type { PushVersion } from "../protocol/push_version.ts";
 import { keyHash } from "../placement/rendezvous.ts";
-import type { RingView } from "../placement/view.ts";
 
 /** A push that is to be taken. */
 export interface PutRequest {
@@ -21,7 +22,7 @@ export interface PutRequest {
   /** What the sender takes us for. */
   readonly role: Role;
   /** The push. */
-  readonly bytes: Uint8Array;
+  readonly bytes: PushBytes;
 }
 
 /** What is answered. */
@@ -32,37 +33,33 @@ export type Answer =
 /** When a member without room wants to be asked again, in milliseconds. */
 export const BUSY_RETRY_MS = 1_000;
 
-/** What the reception works with. */
+/** What a {@linkcode PutHandler} works with, besides the ring's context. */
 export interface PutHandlerOptions {
-  /** Our name. */
-  readonly name: string;
   /** Makes durable. */
   readonly serializer: CommitSerializer;
-  /** The most bytes that a push may have. */
-  readonly limitBytes: number;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** Whether we have a ring to belong to. */
-  readonly isFenced: (now: number) => boolean;
   /** Called with what was stored, before it is answered. */
-  readonly onStored: (held: HeldEntry, stored: { bytes: Uint8Array; clock: Clock }) => void;
+  readonly onStored: (held: HeldEntry, stored: { bytes: PushBytes; clock: Clock }) => void;
 }
 
 /** Takes pushes. */
 export class PutHandler {
+  readonly #context: RingContext;
   readonly #options: PutHandlerOptions;
 
   /** Starts with nothing under way. */
-  constructor(options: PutHandlerOptions) {
+  constructor(context: RingContext, options: PutHandlerOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
   /** Takes a push if it belongs here. `done` is called once, perhaps before this returns. */
   take(push: PutRequest, { clock, done }: { clock: Clock; done: (answer: Answer, clock: Clock) => void }): void {
-    const { name, serializer, limitBytes, view, isFenced, onStored } = this.#options;
+    const { serializer, onStored } = this.#options;
+    const context = this.#context;
+    const { name, limits } = context;
     const nack = (content: Messages["NACK"]) => done({ type: "NACK", ...content }, clock);
-    if (isFenced(clock.now)) return nack({ code: "FENCED" });
-    const placement = view().place(keyHash(push.id));
+    if (context.isFenced(clock.now)) return nack({ code: "FENCED" });
+    const placement = context.view().place(keyHash(push.id));
     // Taken for the standby while we are the owner, we are none the less the owner.
     const role: Role | undefined = placement?.owner === name
       ? "owner"
@@ -70,7 +67,7 @@ export class PutHandler {
       ? "standby"
       : undefined;
     if (role === undefined) return nack({ code: "NOT_OWNER", owner: placement?.owner });
-    if (push.bytes.length > limitBytes) return nack({ code: "TOO_BIG" });
+    if (push.bytes.length > limits.pushBytes) return nack({ code: "TOO_BIG" });
     serializer.take({
       ...push,
       role,

@@ -8,12 +8,12 @@
  */
 
 import { bucketOf, differingBuckets, hashBuckets } from "./buckets.ts";
-import type { Clock, Emit } from "../protocol/effects.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import { type Clock, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
-import { type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
+import type { MessageOf } from "../protocol/messages.ts";
 import { MAX_LIST_LENGTH } from "../protocol/message_fields.ts";
 import { compareVersions } from "../protocol/push_version.ts";
-import type { RingView } from "../placement/view.ts";
 
 /** How often a pair is compared, in milliseconds. */
 export const ANTI_ENTROPY_EVERY_MS = 60_000;
@@ -30,44 +30,36 @@ export const ANTI_ENTROPY_MARGIN_MS = 10_000;
 /** How many bytes of ids go into a list, by estimate: half of a frame. */
 export const LIST_BYTES: number = 512 * 1_024;
 
-/** What repair works with. */
+/** What {@linkcode AntiEntropy} works with, besides the ring's context. */
 export interface AntiEntropyOptions {
-  /** Our name. */
-  readonly name: string;
   /** What is held. */
   readonly table: EntryTable;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** Whether a message to a member has a way. */
-  readonly isLinked: (name: string) => boolean;
-  /** The next number of a request. */
-  readonly nextRequest: () => number;
-  /** Numbers from 0 to 1. */
-  readonly random: () => number;
-  /** Takes the effects. */
-  readonly emit: Emit;
   /** A standby should have a copy. */
   readonly onMissing: (standby: string, id: string) => void;
 }
 
 /** Compares pairs. */
 export class AntiEntropy {
+  readonly #context: RingContext;
   readonly #options: AntiEntropyOptions;
   // Of each standby: when it is to be asked, and what the latest question was.
   readonly #pairs = new Map<string, { nextAt: number; request?: number }>();
 
   /** Starts with no pair. */
-  constructor(options: AntiEntropyOptions) {
+  constructor(context: RingContext, options: AntiEntropyOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
   /** The view has changed: everybody may have become our standby. */
   viewChanged({ now }: Clock) {
-    const { view, name, random } = this.#options;
+    const context = this.#context;
+    const { name } = context;
+    const view = context.view();
     this.#pairs.clear();
-    if (!view().has(name)) return;
-    for (const other of view().names) {
-      if (other !== name) this.#pairs.set(other, { nextAt: now + random() * ANTI_ENTROPY_SPREAD_MS });
+    if (!view.has(name)) return;
+    for (const other of view.names) {
+      if (other !== name) this.#pairs.set(other, { nextAt: now + context.random() * ANTI_ENTROPY_SPREAD_MS });
     }
   }
 
@@ -79,21 +71,22 @@ export class AntiEntropy {
 
   /** Time has passed. */
   tick({ now }: Clock) {
-    const { view, name, isLinked, nextRequest } = this.#options;
+    const context = this.#context;
     for (const [standby, pair] of this.#pairs) {
-      if (now < pair.nextAt || !isLinked(standby)) continue;
+      if (now < pair.nextAt || !context.isLinked(standby)) continue;
       pair.nextAt = now + ANTI_ENTROPY_AGAIN_MS;
-      pair.request = nextRequest();
-      const hashes = hashBuckets(this.#common({ owner: name, standby, now }));
-      this.#send(standby, { type: "BUCKETS", request: pair.request, view: view().digest, hashes });
+      pair.request = context.nextRequest();
+      const hashes = hashBuckets(this.#common({ owner: context.name, standby, now }));
+      const view = context.view().digest;
+      context.emit(send(standby, { type: "BUCKETS", request: pair.request, view, hashes }));
     }
   }
 
   /** An owner compares with us. Without the same view we would speak of different entries, and stay silent. */
   compared(from: string, { request, view: digest, hashes }: MessageOf<"BUCKETS">, { now }: Clock) {
-    const { name, view } = this.#options;
-    if (digest !== view().digest) return;
-    const common = this.#common({ owner: from, standby: name, now });
+    const context = this.#context;
+    if (digest !== context.view().digest) return;
+    const common = this.#common({ owner: from, standby: context.name, now });
     const byBucket = Map.groupBy(common, bucketOf);
     const buckets: number[] = [];
     const holdings: HeldEntry[] = [];
@@ -106,14 +99,15 @@ export class AntiEntropy {
       buckets.push(bucket);
       holdings.push(...held);
     }
-    this.#send(from, { type: "LIST", request, view: digest, buckets, holdings });
+    context.emit(send(from, { type: "LIST", request, view: digest, buckets, holdings }));
   }
 
   /** A standby has listed what differs. */
   listed(from: string, { request, view: digest, buckets, holdings: theirs }: MessageOf<"LIST">, { now }: Clock) {
-    const { name, view, table, onMissing } = this.#options;
+    const context = this.#context;
+    const { table, onMissing } = this.#options;
     const pair = this.#pairs.get(from);
-    if (pair === undefined || pair.request !== request || digest !== view().digest) return;
+    if (pair === undefined || pair.request !== request || digest !== context.view().digest) return;
     pair.request = undefined;
     if (buckets.length === 0) {
       pair.nextAt = now + ANTI_ENTROPY_EVERY_MS;
@@ -121,7 +115,7 @@ export class AntiEntropy {
     }
     const versions = new Map(theirs.map(({ id, version }) => [id, version]));
     const listed = new Set(buckets);
-    for (const held of this.#common({ owner: name, standby: from, now })) {
+    for (const held of this.#common({ owner: context.name, standby: from, now })) {
       if (!listed.has(bucketOf(held))) continue;
       const version = versions.get(held.id);
       if (version === undefined || compareVersions(held.version, version) > 0) onMissing(from, held.id);
@@ -130,7 +124,7 @@ export class AntiEntropy {
       const held = table.get(id, now);
       return held === undefined || compareVersions(held.version, version) < 0;
     }).map(({ id }) => id);
-    if (ids.length > 0) this.#send(from, { type: "WANT", request: 0, ids });
+    if (ids.length > 0) context.emit(send(from, { type: "WANT", request: 0, ids }));
   }
 
   #common({ owner, standby, now }: { owner: string; standby: string; now: number }): HeldEntry[] {
@@ -138,9 +132,5 @@ export class AntiEntropy {
     return [...table].filter((held) =>
       held.owner === owner && held.standby === standby && table.restMs(held, now) > ANTI_ENTROPY_MARGIN_MS
     );
-  }
-
-  #send(to: string, message: Message) {
-    this.#options.emit({ do: "send", to, message: writeMessage(message) });
   }
 }

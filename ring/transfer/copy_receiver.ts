@@ -4,44 +4,36 @@
  * @module
  */
 
-import type { Clock, Emit } from "../protocol/effects.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import { type Clock, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import type { CommitSerializer } from "../replication/commit_serializer.ts";
-import type { Member } from "../protocol/member.ts";
-import { type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 import { BUSY_RETRY_MS } from "../replication/put_handler.ts";
 import { type Hash64, keyHash } from "../placement/rendezvous.ts";
 import type { RingView } from "../placement/view.ts";
 
-/** What acquisition works with. */
+/** What a {@linkcode CopyReceiver} works with, besides the ring's context. */
 export interface CopyReceiverOptions {
   /** What is held. */
   readonly table: EntryTable;
   /** Makes durable. */
   readonly serializer: CommitSerializer;
-  /** The most bytes that a copy may have. */
-  readonly limitBytes: number;
-  /** How long an entry holds, in milliseconds. */
-  readonly ttlMs: number;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** Our own row. */
-  readonly self: () => Member;
-  /** Takes the effects. */
-  readonly emit: Emit;
   /** Called with what was stored, before it is answered. */
   readonly onStored: (held: HeldEntry, stored: { from: string; clock: Clock }) => void;
 }
 
 /** Takes offers and copies. */
 export class CopyReceiver {
+  readonly #context: RingContext;
   readonly #options: CopyReceiverOptions;
   // The view as it will be with us, or without the member named: made when first needed.
   readonly #futures = new Map<string, RingView>();
 
   /** Starts with nothing under way. */
-  constructor(options: CopyReceiverOptions) {
+  constructor(context: RingContext, options: CopyReceiverOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
@@ -52,8 +44,8 @@ export class CopyReceiver {
 
   /** A member offers what it holds: we want what we lack or have older. */
   offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now }: Clock): void {
-    const { view, table } = this.#options;
-    if (digest !== view().digest) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
+    const { table } = this.#options;
+    if (digest !== this.#context.view().digest) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
     const ids = theirs.filter(({ id, version }) => {
       const held = table.get(id, now);
       return held === undefined || compareVersions(held.version, version) < 0;
@@ -63,12 +55,12 @@ export class CopyReceiver {
 
   /** A member brings a copy: we keep it if it belongs here, or will once the sender has left or we have joined. */
   copied(from: string, { request, id, version, ageMs, bytes }: MessageOf<"COPY">, clock: Clock): void {
-    const { limitBytes, ttlMs, serializer, onStored } = this.#options;
+    const { serializer, onStored } = this.#options;
+    const { name, limits, ttlMs } = this.#context;
     const key = keyHash(id);
-    const { name } = this.#options.self();
     const role = this.#views(from).map((view) => roleIn(view, { key, name })).find((role) => role !== undefined);
     if (role === undefined) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
-    if (bytes.length > limitBytes) return this.#send(from, { type: "NACK", request, code: "TOO_BIG" });
+    if (bytes.length > limits.pushBytes) return this.#send(from, { type: "NACK", request, code: "TOO_BIG" });
     // Nobody needs a copy of what is expired, so it is as good as taken.
     if (ageMs >= ttlMs) return this.#send(from, { type: "COPY_OK", request });
     serializer.take({
@@ -99,8 +91,8 @@ export class CopyReceiver {
 
   /** The views by which an entry may belong here: as it is, with us, without the sender. */
   #views(from: string): RingView[] {
-    const view = this.#options.view();
-    const self = this.#options.self();
+    const view = this.#context.view();
+    const self = this.#context.self();
     const views = [view];
     if (self.phase === "JOINING") views.push(this.#future("", () => view.with(self)));
     if (view.has(from)) views.push(this.#future(from, () => view.without(from)));
@@ -114,7 +106,7 @@ export class CopyReceiver {
   }
 
   #send(to: string, message: Message) {
-    this.#options.emit({ do: "send", to, message: writeMessage(message) });
+    this.#context.emit(send(to, message));
   }
 }
 

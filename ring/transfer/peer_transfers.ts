@@ -15,7 +15,7 @@
 
 import type { PushVersion } from "../protocol/push_version.ts";
 
-/** How many holdings go into one offer. */
+/** How many clusters go into one offer. */
 export const OFFER_SIZE = 500;
 
 /** A copy that is under way, or is being read from the store. */

@@ -5,44 +5,34 @@
  * @module
  */
 
+import type { RingContext } from "../membership/ring_context.ts";
 import type { Transfers } from "./transfers.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { isPresent, type Member } from "../protocol/member.ts";
-import type { RingView } from "../placement/view.ts";
 
-/** What obligations work with. */
-export interface TransferPlanOptions {
-  /** Our name. */
-  readonly name: string;
-  /** What is held. */
-  readonly table: EntryTable;
-  /** Brings copies to others. */
-  readonly transfers: Transfers;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** The row of a member. */
-  readonly memberOf: (name: string) => Member | undefined;
-}
-
-/** Tells deliveries what is owed. */
+/** Tells {@linkcode Transfers} what is owed. */
 export class TransferPlan {
-  readonly #options: TransferPlanOptions;
+  readonly #context: RingContext;
+  readonly #table: EntryTable;
+  readonly #transfers: Transfers;
   // Members that join and have asked for what will be theirs.
   readonly #join = new Set<string>();
   #leaving = false;
 
   /** Starts with nothing owed. */
-  constructor(options: TransferPlanOptions) {
-    this.#options = options;
+  constructor(context: RingContext, { table, transfers }: { table: EntryTable; transfers: Transfers }) {
+    this.#context = context;
+    this.#table = table;
+    this.#transfers = transfers;
   }
 
   /** The view has changed, and everything is placed by it: what is owed is reckoned afresh. */
   viewChanged() {
-    const { name, table, transfers } = this.#options;
-    transfers.viewChanged();
-    for (const held of table) this.#oweOwner(held);
+    const { name } = this.#context;
+    this.#transfers.viewChanged();
+    for (const held of this.#table) this.#oweOwner(held);
     for (const joining of this.#join) if (!this.#oweJoining(joining)) this.#join.delete(joining);
-    if (this.#leaving && this.#options.view().has(name)) this.toHeirs();
+    if (this.#leaving && this.#context.view().has(name)) this.toHeirs();
   }
 
   /** Something was stored that may be news to its owner; true if that is another member. */
@@ -61,17 +51,17 @@ export class TransferPlan {
   /** Forgets what is owed to members that wanted to join and are gone: their end is no change of the view. */
   tick() {
     for (const joining of this.#join) {
-      if (this.#isJoining(this.#options.memberOf(joining))) continue;
+      if (this.#isJoining(this.#context.memberOf(joining))) continue;
       this.#join.delete(joining);
-      if (!this.#options.view().has(joining)) this.#options.transfers.forgive(joining);
+      if (!this.#context.view().has(joining)) this.#transfers.forgive(joining);
     }
   }
 
   /** We are about to leave: those who will own and stand by instead of us must have what we own. */
   toHeirs() {
-    const { name, view, transfers } = this.#options;
+    const context = this.#context, transfers = this.#transfers;
     this.#leaving = true;
-    const future = view().without(name);
+    const future = context.view().without(context.name);
     for (const held of this.#owned()) {
       const heirs = future.place(held.key);
       if (heirs === undefined) continue;
@@ -81,22 +71,21 @@ export class TransferPlan {
   }
 
   #oweOwner(held: HeldEntry): boolean {
-    const { name, transfers } = this.#options;
-    if (held.owner === name) held.unconfirmed = false;
+    if (held.owner === this.#context.name) held.unconfirmed = false;
     if (!held.unconfirmed || held.owner === undefined) return false;
-    transfers.owe(held.owner, held.id);
+    this.#transfers.owe(held.owner, held.id);
     return true;
   }
 
   /** Each entry is brought by its present owner, so it comes once. */
   #oweJoining(name: string): boolean {
-    const { view, memberOf, transfers } = this.#options;
-    const member = memberOf(name);
+    const context = this.#context;
+    const member = context.memberOf(name);
     if (!this.#isJoining(member)) return false;
-    const future = view().with(member);
+    const future = context.view().with(member);
     for (const held of this.#owned()) {
       const { owner, standby } = future.place(held.key)!;
-      if (owner === name || standby === name) transfers.owe(name, held.id);
+      if (owner === name || standby === name) this.#transfers.owe(name, held.id);
     }
     return true;
   }
@@ -106,6 +95,6 @@ export class TransferPlan {
   }
 
   *#owned(): Generator<HeldEntry> {
-    for (const held of this.#options.table) if (held.owner === this.#options.name) yield held;
+    for (const held of this.#table) if (held.owner === this.#context.name) yield held;
   }
 }

@@ -5,18 +5,19 @@
  * @module
  */
 
-import type { Clock, Emit, Entry } from "../protocol/effects.ts";
+import type { RingContext } from "../membership/ring_context.ts";
+import { type Clock, type Entry, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
-import { type Message, type MessageOf, writeMessage } from "../protocol/messages.ts";
-import type { Holding } from "../protocol/message_fields.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
+import type { HeldVersion } from "../protocol/message_fields.ts";
+import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { compareVersions } from "../protocol/push_version.ts";
-import type { RingView } from "../placement/view.ts";
 
 /** How long a member may take to answer an offer or a copy, in milliseconds. Longer than for a push: nobody waits for it. */
 export const TRANSFER_MS = 5_000;
 
-/** How long a lane rests after a refusal, in milliseconds: views differ, or the other's store is behind. */
+/** How long nothing is sent to a member after it refused, in milliseconds: views differ, or its store is behind. */
 export const PAUSE_MS = 500;
 
 /** How many copies may be under way to one member. */
@@ -25,37 +26,29 @@ export const MAX_UNDER_WAY = 16;
 /** How many urgent copies may wait for one member; above, the whole pair is compared instead. */
 export const MAX_URGENT = 1_000;
 
-/** What deliveries work with. */
+/** What {@linkcode Transfers} work with, besides the ring's context. */
 export interface TransfersOptions {
   /** What is held. */
   readonly table: EntryTable;
-  /** The most bytes a second for copies that are not urgent, so that pushes always have the better part of links and disks. */
-  readonly bytesPerSecond: number;
-  /** The present view. */
-  readonly view: () => RingView;
-  /** Whether a message to a member has a way. */
-  readonly isLinked: (name: string) => boolean;
-  /** The next number of a request. */
-  readonly nextRequest: () => number;
-  /** Takes the effects. */
-  readonly emit: Emit;
   /** Called when a member has all that it must have. */
   readonly onClear: (name: string, clock: Clock) => void;
   /** Called when copies for a member were dropped: what it holds must be compared with what we hold. */
   readonly onDirty: (name: string) => void;
 }
 
-/** Keeps a lane to each member. */
+/** Keeps what is on its way to each member. */
 export class Transfers {
+  readonly #context: RingContext;
   readonly #options: TransfersOptions;
   readonly #byPeer = new Map<string, PeerTransfers>();
-  // Reads of the store under way: for whom, and as which shipment.
+  // Reads of the store under way: for whom, and as which transfer.
   readonly #loads = new Map<number, { to: string; transfer: Transfer }>();
   #budget = 0;
   #budgetAt: number | undefined;
 
   /** Starts with nothing under way. */
-  constructor(options: TransfersOptions) {
+  constructor(context: RingContext, options: TransfersOptions) {
+    this.#context = context;
     this.#options = options;
   }
 
@@ -104,13 +97,13 @@ export class Transfers {
     this.#peerTransfers(name).wanted.add(id);
   }
 
-  /** A member should have a copy now; the bytes are at hand, and sent at once if there is room on the lane. */
-  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }): void {
+  /** A member should have a copy now; the bytes are at hand, and sent at once if not too many are under way. */
+  copy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }): void {
     const toPeer = this.#peerTransfers(name);
     toPeer.wanted.delete(held.id);
     toPeer.toOffer.delete(held.id);
-    const isReady = this.#options.isLinked(name) && clock.now >= toPeer.pausedUntil;
-    if (isReady && toPeer.underWay.size < MAX_UNDER_WAY) return this.#ship(name, { held, bytes, clock });
+    const isReady = this.#context.isLinked(name) && clock.now >= toPeer.pausedUntil;
+    if (isReady && toPeer.underWay.size < MAX_UNDER_WAY) return this.#sendCopy(name, { held, bytes, clock });
     if (toPeer.urgent.size >= MAX_URGENT) {
       this.#options.onDirty(name);
       if (toPeer.owed.has(held.id)) toPeer.toOffer.add(held.id);
@@ -128,7 +121,7 @@ export class Transfers {
     const held = this.#options.table.get(id, clock.now);
     if (held === undefined) this.#settled(to, { id, clock });
     else if (entry !== undefined && compareVersions(entry.version, held.version) === 0) {
-      this.#ship(to, { held, bytes: entry.bytes, clock });
+      this.#sendCopy(to, { held, bytes: entry.bytes, clock });
     } else this.#again(toPeer, { id, clock });
     this.#pump(to, clock);
   }
@@ -144,8 +137,9 @@ export class Transfers {
     const { offer } = toPeer;
     if (offer !== undefined && offer.request === message.request) {
       toPeer.offer = undefined;
-      if (message.type === "WANT") this.#chosen(from, { offer: offer.versions, ids: new Set(message.ids), clock });
-      else this.#refused(toPeer, { ids: offer.versions.keys(), message, clock });
+      if (message.type === "WANT") {
+        this.#answeredOffer(from, { offer: offer.versions, ids: new Set(message.ids), clock });
+      } else this.#refused(toPeer, { ids: offer.versions.keys(), message, clock });
     }
     const transfer = toPeer.underWay.get(message.request);
     if (transfer !== undefined && message.type !== "WANT") {
@@ -170,7 +164,7 @@ export class Transfers {
 
   /** Time has passed. */
   tick(clock: Clock) {
-    const { bytesPerSecond } = this.#options;
+    const { transferBytesPerSecond: bytesPerSecond } = this.#context.limits;
     const elapsed = clock.now - (this.#budgetAt ?? clock.now);
     this.#budgetAt = clock.now;
     this.#budget = Math.min(this.#budget + elapsed * bytesPerSecond / 1_000, bytesPerSecond / 2);
@@ -186,14 +180,14 @@ export class Transfers {
         this.#again(toPeer, { id, clock });
       }
       this.#pump(name, clock);
-      if (toPeer.isIdle && (toPeer.pulls.size === 0 || !this.#options.isLinked(name))) this.#byPeer.delete(name);
+      if (toPeer.isIdle && (toPeer.pulls.size === 0 || !this.#context.isLinked(name))) this.#byPeer.delete(name);
     }
   }
 
   #pump(name: string, clock: Clock) {
-    const { isLinked, table } = this.#options;
+    const { table } = this.#options;
     const toPeer = this.#byPeer.get(name);
-    if (toPeer === undefined || !isLinked(name) || clock.now < toPeer.pausedUntil) return;
+    if (toPeer === undefined || !this.#context.isLinked(name) || clock.now < toPeer.pausedUntil) return;
     while (toPeer.underWay.size < MAX_UNDER_WAY) {
       const isUrgent = toPeer.urgent.size > 0;
       if (!isUrgent && this.#budget <= 0) break;
@@ -215,7 +209,7 @@ export class Transfers {
   }
 
   #makeOffer(name: string, { toPeer, clock }: { toPeer: PeerTransfers; clock: Clock }) {
-    const versions = new Map<string, Holding["version"]>();
+    const versions = new Map<string, HeldVersion["version"]>();
     for (const id of toPeer.toOffer) {
       if (versions.size === OFFER_SIZE) break;
       toPeer.toOffer.delete(id);
@@ -224,15 +218,19 @@ export class Transfers {
       else versions.set(id, held.version);
     }
     if (versions.size === 0) return;
-    const request = this.#options.nextRequest();
+    const request = this.#context.nextRequest();
     toPeer.offer = { request, versions, deadline: clock.now + TRANSFER_MS };
     const holdings = Array.from(versions, ([id, version]) => ({ id, version }));
-    this.#send(name, { type: "OFFER", request, view: this.#options.view().digest, holdings });
+    this.#send(name, { type: "OFFER", request, view: this.#context.view().digest, holdings });
   }
 
-  #chosen(
+  #answeredOffer(
     name: string,
-    { offer, ids, clock }: { offer: ReadonlyMap<string, Holding["version"]>; ids: ReadonlySet<string>; clock: Clock },
+    { offer, ids, clock }: {
+      offer: ReadonlyMap<string, HeldVersion["version"]>;
+      ids: ReadonlySet<string>;
+      clock: Clock;
+    },
   ) {
     const toPeer = this.#peerTransfers(name);
     for (const [id, version] of offer) {
@@ -243,24 +241,32 @@ export class Transfers {
   }
 
   #load(name: string, { held, isUrgent, clock }: { held: HeldEntry; isUrgent: boolean; clock: Clock }) {
-    const token = this.#options.nextRequest();
+    const token = this.#context.nextRequest();
     const transfer = { id: held.id, version: held.version, deadline: clock.now + TRANSFER_MS };
     if (!isUrgent) this.#budget -= held.size;
     this.#peerTransfers(name).underWay.set(token, transfer);
     this.#loads.set(token, { to: name, transfer });
-    this.#options.emit({ do: "load", token, id: held.id });
+    this.#context.emit({ do: "load", token, id: held.id });
   }
 
-  #ship(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: Uint8Array; clock: Clock }) {
+  #sendCopy(name: string, { held, bytes, clock }: { held: HeldEntry; bytes: PushBytes; clock: Clock }) {
     const { id, version, receivedAt } = held;
-    const request = this.#options.nextRequest();
+    const request = this.#context.nextRequest();
     this.#peerTransfers(name).underWay.set(request, { id, version, deadline: clock.now + TRANSFER_MS });
-    const { digest } = this.#options.view();
-    this.#send(name, { type: "COPY", request, id, version, view: digest, ageMs: clock.now - receivedAt, bytes });
+    const { digest } = this.#context.view();
+    this.#send(name, {
+      type: "COPY",
+      request,
+      id,
+      version,
+      view: digest,
+      ageMs: clock.now - receivedAt,
+      bytes: madeBytes(bytes),
+    });
   }
 
   /** A member holds this version of an entry, or a newer one. */
-  #confirmed(name: string, { id, version, clock }: { id: string; version: Holding["version"]; clock: Clock }) {
+  #confirmed(name: string, { id, version, clock }: { id: string; version: HeldVersion["version"]; clock: Clock }) {
     const held = this.#options.table.get(id, clock.now);
     if (held !== undefined && compareVersions(held.version, version) > 0) {
       const toPeer = this.#peerTransfers(name);
@@ -301,6 +307,6 @@ export class Transfers {
   }
 
   #send(to: string, message: Message) {
-    this.#options.emit({ do: "send", to, message: writeMessage(message) });
+    this.#context.emit(send(to, message));
   }
 }

@@ -14,8 +14,8 @@ import { RING_PATH, RING_TLS_VERSION, webSocketOptions } from "./listener.ts";
 import type { RingCredentials } from "./ring_identity.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
-/** A WebSocket of one whom we dialled, and whose certificate is the cluster's. */
-export interface Callee {
+/** A WebSocket to a peer that we dialled, and whose certificate the ring's authority signed. */
+export interface DialledConnection {
   /** Open. */
   readonly webSocket: WebSocket;
   /** What carries it. */
@@ -51,15 +51,18 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Dials. Whom we reach is only known to be of the cluster: a member's certificate speaks for its name, not for its address.
+ * Dials. Whom we reach is only known to be of the ring: a member's certificate speaks for its name, not for its address.
  *
  * @throws {Error} if that comes to nothing, with a sentence that says why.
  */
-export async function dialPeer(address: Address, { credentials, limits, signal }: DialOptions): Promise<Callee> {
+export async function dialPeer(
+  address: Address,
+  { credentials, limits, signal }: DialOptions,
+): Promise<DialledConnection> {
   const { hostname, port } = address;
   // An address may come from a peer: nothing in it may make the URL another one.
   if (!/^[\w.-]+$/.test(hostname) && !isIP(hostname)) throw new SyntaxError("write HOST:PORT");
-  const { promise, resolve, reject } = Promise.withResolvers<Callee>();
+  const { promise, resolve, reject } = Promise.withResolvers<DialledConnection>();
   let socket: TLSSocket | undefined;
   const webSocket = new WebSocket(`wss://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}${RING_PATH}`, {
     ...webSocketOptions(limits),

@@ -60,7 +60,7 @@ export interface Frame {
 
 /** The longest frames of each class, in bytes with prefix, header and body. */
 export interface FrameLimits extends Readonly<Record<MessageClass, number>> {
-  /** The transport's own, which a stranger may send. */
+  /** The transport's own, which anybody may send who has a certificate. */
   readonly transport: number;
 }
 
@@ -161,7 +161,7 @@ function readHeader(bytes: Uint8Array): FrameHeader {
     throw malformed("its header is not JSON", FRAME_PREFIX_BYTES + jsonFaultAt(text, cause));
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw malformed("its header is no JSON object", FRAME_PREFIX_BYTES);
+    throw malformed("its header is not a JSON object", FRAME_PREFIX_BYTES);
   }
   return header as FrameHeader;
 }

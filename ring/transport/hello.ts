@@ -36,7 +36,7 @@ export const MAX_KEY_BYTES = 64;
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /** All that a HELLO says. */
-export interface Greeting extends Hello {
+export interface HelloHeader extends Hello {
   /** The versions that its sender speaks. */
   readonly versions: VersionRange;
   /** The name of the cluster that it belongs to. */
@@ -46,7 +46,7 @@ export interface Greeting extends Hello {
 }
 
 /** What the peer is told when its link is refused. */
-export interface Farewell {
+export interface RefusalHeader {
   /** Why. `duplicate`: there is a link between the two already, and that one stays. */
   readonly code: RefusalCode | "duplicate";
   /** For a person. */
@@ -56,7 +56,7 @@ export interface Farewell {
 }
 
 /** Why a link is refused: the label that it is counted under, and what the peer is told. */
-export interface Objection extends Farewell {
+export interface LinkRefusal extends RefusalHeader {
   /** The counter's label. */
   readonly reason: string;
 }
@@ -69,11 +69,11 @@ const REFUSAL_CODES: readonly string[] = [
   "version",
   "unreachable",
   "duplicate",
-] satisfies Farewell["code"][];
+] satisfies RefusalHeader["code"][];
 
 /** The header of a HELLO. */
-export function writeHello(greeting: Greeting): FrameHeader {
-  const { versions: { oldest, newest }, keys: { signing, verifying }, ...rest } = greeting;
+export function writeHello(hello: HelloHeader): FrameHeader {
+  const { versions: { oldest, newest }, keys: { signing, verifying }, ...rest } = hello;
   return { ...rest, versions: [oldest, newest], keys: { signing, verifying } };
 }
 
@@ -82,7 +82,7 @@ export function writeHello(greeting: Greeting): FrameHeader {
  *
  * @throws {SyntaxError} if a field is missing or not of its form.
  */
-export function readHello(header: FrameHeader): Greeting {
+export function readHello(header: FrameHeader): HelloHeader {
   const { name, boot, incarnation, address, host, cluster, versions, keys } = header;
   const { signing, verifying } = asObject(keys);
   if (typeof incarnation !== "number" || !Number.isSafeInteger(incarnation) || incarnation < 0) {
@@ -103,14 +103,14 @@ export function readHello(header: FrameHeader): Greeting {
 }
 
 /** The header of a REFUSAL. */
-export function writeFarewell({ code, message, name }: Farewell): FrameHeader {
+export function writeRefusal({ code, message, name }: RefusalHeader): FrameHeader {
   return { code, message: message.slice(0, MAX_MESSAGE_LENGTH), ...(name === undefined ? {} : { name }) };
 }
 
 /** Reads the header of a REFUSAL, whatever it says: the link ends all the same. */
-export function readFarewell({ code, message, name }: FrameHeader): Farewell {
+export function readRefusal({ code, message, name }: FrameHeader): RefusalHeader {
   return {
-    code: REFUSAL_CODES.includes(code as string) ? code as Farewell["code"] : "unreachable",
+    code: REFUSAL_CODES.includes(code as string) ? code as RefusalHeader["code"] : "unreachable",
     message: typeof message === "string" ? message.slice(0, MAX_MESSAGE_LENGTH) : "no reason given",
     ...(typeof name === "string" ? { name } : {}),
   };
@@ -122,12 +122,12 @@ export function commonVersion(a: VersionRange, b: VersionRange): number | undefi
   return newest >= Math.max(a.oldest, b.oldest) ? newest : undefined;
 }
 
-/** What {@linkcode objectionTo} knows of one who says HELLO. */
-export interface Claim {
+/** What {@linkcode refusalOf} knows of one who says HELLO. */
+export interface HelloCheck {
   /** The HELLO. */
-  readonly theirs: Greeting;
+  readonly theirs: HelloHeader;
   /** Ours. */
-  readonly ours: Greeting;
+  readonly ours: HelloHeader;
   /** The DNS names in the peer's certificate. */
   readonly certificateNames: readonly string[];
   /** The names that `--peer-allow` lets in; all if absent. */
@@ -135,7 +135,7 @@ export interface Claim {
 }
 
 /** Why the two do not link, if they do not. The name comes first: what else a peer says counts only once that is proven. */
-export function objectionTo({ theirs, ours, certificateNames, peerAllow }: Claim): Objection | undefined {
+export function refusalOf({ theirs, ours, certificateNames, peerAllow }: HelloCheck): LinkRefusal | undefined {
   const name = JSON.stringify(theirs.name);
   if (!certificateNames.includes(theirs.name)) {
     return { code: "not-allowed", reason: "name", message: `The certificate does not have the name ${name}` };
@@ -162,7 +162,7 @@ export function objectionTo({ theirs, ours, certificateNames, peerAllow }: Claim
     return { code: "version", reason: "version", message };
   }
   if (theirs.name === ours.name) {
-    return { code: "name-taken", reason: "name-taken", message: `${ours.name} runs elsewhere too` };
+    return { code: "name-taken", reason: "name-taken", message: `Another process is running as ${ours.name}` };
   }
   return undefined;
 }

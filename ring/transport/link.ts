@@ -10,13 +10,13 @@ import type { WebSocket } from "ws";
 import { decodeFrame, encodeFrame, FRAME_LIMITS, type FrameHeader, messageTypeOf, TRANSPORT_TYPES } from "./frames.ts";
 import {
   commonVersion,
-  type Farewell,
-  type Greeting,
-  type Objection,
-  readFarewell,
+  type HelloHeader,
+  type LinkRefusal,
   readHello,
-  writeFarewell,
+  readRefusal,
+  type RefusalHeader,
   writeHello,
+  writeRefusal,
 } from "./hello.ts";
 import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../protocol/mesh.ts";
 import { Outbox } from "./outbox.ts";
@@ -26,7 +26,7 @@ import type { TransportMetrics } from "./transport_metrics.ts";
 /** What a link tells its owner. */
 export interface LinkEvents {
   /** The peer said HELLO: what is wrong with that, if something is. */
-  judge(link: Link, theirs: Greeting): Objection | undefined;
+  judge(link: Link, theirs: HelloHeader): LinkRefusal | undefined;
   /** Messages can be sent and come. */
   up(link: Link): void;
   /** A message came. */
@@ -42,7 +42,7 @@ export interface LinkEnd {
   /** What the peer did that it was cut off for: the counter's label. */
   readonly fault?: string;
   /** What we told the peer, or the peer told us. */
-  readonly farewell?: Farewell;
+  readonly refusal?: RefusalHeader;
 }
 
 /** What a {@linkcode Link} works with. */
@@ -60,7 +60,7 @@ export interface LinkOptions {
   /** Ends the time limit for coming up. */
   readonly settle: () => void;
   /** What we say of ourselves. */
-  readonly ours: Greeting;
+  readonly ours: HelloHeader;
   /** The limits. */
   readonly limits: TransportLimits;
   /** Gets the counts. */
@@ -87,9 +87,9 @@ const CLOSE_CODES = { end: 1000, refusal: 4000 } as const;
  * A link.
  *
  * ```text
- * greeting ─accepted: HELLO is fine, ours goes out─▶ waiting ─READY─▶ up ─▶ ending ─▶ closed
+ * hello ─accepted: HELLO is fine, ours goes out─▶ waiting ─READY─▶ up ─▶ ending ─▶ closed
  *     ├────dialled: HELLO is fine, READY goes out─────────────────────▶ up
- *     └────an objection, garbage, a refusal─────────────────────────────────▶ ending
+ *     └────not fine, malformed, or the peer refuses─────────────────────▶ ending
  * ```
  */
 export class Link {
@@ -103,13 +103,13 @@ export class Link {
   mesh: MeshLink | undefined;
   readonly #outbox = new Outbox();
   readonly #resolveClosed: () => void;
-  #phase: "greeting" | "waiting" | "up" | "ending" | "closed" = "greeting";
-  #theirs: Greeting | undefined;
+  #phase: "hello" | "waiting" | "up" | "ending" | "closed" = "hello";
+  #theirs: HelloHeader | undefined;
   #version: number;
   #corked = false;
   #malformed = 0;
-  /** What comes does not count any more. */
-  #deaf = false;
+  /** Nothing that still comes counts. */
+  #isOver = false;
   #mark = 0;
   #heardAt: number;
   #pingedAt = -Infinity;
@@ -126,12 +126,12 @@ export class Link {
     webSocket.on("message", (data: Uint8Array, isBinary: boolean) => this.#receive(data, isBinary));
     webSocket.on("error", (error) => this.#onError(error));
     webSocket.on("close", (code: number) => this.#onClosed(code));
-    this.#limitGreeting();
+    this.#limitHello();
     if (dialled !== undefined) this.#write(TRANSPORT_TYPES.hello, writeHello(ours));
   }
 
   /** Who is at the other end, once it said HELLO. */
-  get peer(): Greeting | undefined {
+  get peer(): HelloHeader | undefined {
     return this.#theirs;
   }
 
@@ -165,7 +165,7 @@ export class Link {
     const { webSocket, limits: { pingMs, silentMs } } = this.options, silence = this.silence(now);
     if (this.#phase !== "up" || silence < pingMs) return;
     if (silence >= silentMs) {
-      this.#end({ message: `Nothing came for ${Math.round(silence)} ms` });
+      this.#end({ message: `Nothing arrived for ${Math.round(silence)} ms` });
       webSocket.terminate();
     } else if (now - this.#pingedAt >= pingMs) {
       this.#pingedAt = now;
@@ -198,10 +198,10 @@ export class Link {
   }
 
   /** Tells the peer why, and closes. Nothing that waits is sent. */
-  refuse(farewell: Farewell): void {
+  refuse(refusal: RefusalHeader): void {
     if (this.#phase === "ending" || this.#phase === "closed") return;
-    this.#deaf = true;
-    this.#write(TRANSPORT_TYPES.refusal, writeFarewell(farewell));
+    this.#isOver = true;
+    this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
     this.#close(CLOSE_CODES.refusal);
   }
 
@@ -226,7 +226,7 @@ export class Link {
 
   #receive(data: Uint8Array, isBinary: boolean): void {
     this.options.metrics.received(data.length);
-    if (this.#deaf) return;
+    if (this.#isOver) return;
     try {
       if (!isBinary) throw new SyntaxError("Cannot read a frame: it is text");
       const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
@@ -239,19 +239,19 @@ export class Link {
 
   #take({ version, type, request, header, body }: ReturnType<typeof decodeFrame>): void {
     if (type === TRANSPORT_TYPES.refusal) {
-      const farewell = readFarewell(header);
-      return this.#end({ message: farewell.message, farewell });
+      const refusal = readRefusal(header);
+      return this.#end({ message: refusal.message, refusal });
     }
-    if (this.#phase === "greeting") {
+    if (this.#phase === "hello") {
       if (type !== TRANSPORT_TYPES.hello) throw new SyntaxError("Cannot read a frame before HELLO");
-      return this.#greet(readHello(header));
+      return this.#onHello(readHello(header));
     }
     if (version !== this.#version) {
       throw new SyntaxError(`Cannot read a frame of version ${version}: this link speaks ${this.#version}`);
     }
     if (this.#phase === "waiting") {
       if (type !== TRANSPORT_TYPES.ready) throw new SyntaxError("Cannot read a frame before READY");
-      return this.#rise();
+      return this.#onUp();
     }
     const name = messageTypeOf(type);
     if (name !== undefined) this.options.events.message(this, { type: name, request, header, body });
@@ -259,15 +259,15 @@ export class Link {
     else throw new SyntaxError("Cannot read a second HELLO or READY");
   }
 
-  #greet(theirs: Greeting): void {
+  #onHello(theirs: HelloHeader): void {
     const { dialled, ours, events } = this.options;
     this.#theirs = theirs;
-    const objection = events.judge(this, theirs);
-    if (objection) {
+    const refusal = events.judge(this, theirs);
+    if (refusal) {
       // The owner may hear of the end before the peer does.
-      this.#write(TRANSPORT_TYPES.refusal, writeFarewell(objection));
-      const fault = objection.code === "duplicate" ? undefined : objection.reason;
-      return this.#end({ message: objection.message, fault, farewell: objection });
+      this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
+      const fault = refusal.code === "duplicate" ? undefined : refusal.reason;
+      return this.#end({ message: refusal.message, fault, refusal });
     }
     this.#version = commonVersion(ours.versions, theirs.versions) ?? this.#version;
     if (dialled === undefined) {
@@ -275,11 +275,11 @@ export class Link {
       this.#write(TRANSPORT_TYPES.hello, writeHello(ours), ours.versions.oldest);
     } else {
       this.#write(TRANSPORT_TYPES.ready, {});
-      this.#rise();
+      this.#onUp();
     }
   }
 
-  #rise(): void {
+  #onUp(): void {
     this.#phase = "up";
     this.options.settle();
     this.options.events.up(this);
@@ -288,19 +288,19 @@ export class Link {
   #onMalformed({ message }: SyntaxError): void {
     const { metrics, limits: { maxProtocolErrors } } = this.options;
     metrics.malformed();
-    const greeted = this.#phase !== "greeting" && this.#phase !== "waiting";
-    if (greeted && ++this.#malformed < maxProtocolErrors) return;
-    const farewell = { code: "unreachable", message } as const;
-    this.#write(TRANSPORT_TYPES.refusal, writeFarewell(farewell));
-    this.#end({ message, fault: greeted ? "protocol" : "hello", farewell });
+    const saidHello = this.#phase !== "hello" && this.#phase !== "waiting";
+    if (saidHello && ++this.#malformed < maxProtocolErrors) return;
+    const refusal = { code: "unreachable", message } as const;
+    this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
+    this.#end({ message, fault: saidHello ? "protocol" : "hello", refusal });
   }
 
   /** Cuts off one who sends more than a HELLO before we have read it: the WebSocket's own limit is that of data. */
-  #limitGreeting(): void {
+  #limitHello(): void {
     const { socket, webSocket } = this.options;
     let left = FRAME_LIMITS.transport + WIRE_SLACK_BYTES;
     const count = (chunk: Uint8Array) => {
-      if (this.#phase !== "greeting") return void socket.off("data", count);
+      if (this.#phase !== "hello") return void socket.off("data", count);
       left -= chunk.length;
       if (left >= 0) return;
       socket.off("data", count);
@@ -325,7 +325,7 @@ export class Link {
   /** Ends the link for a reason of its own. */
   #end(end: LinkEnd): void {
     if (this.#phase === "ending" || this.#phase === "closed") return;
-    this.#deaf = true;
+    this.#isOver = true;
     this.#close(CLOSE_CODES.refusal);
     this.options.events.ended(this, end);
   }

@@ -1,5 +1,5 @@
 /**
- * The ring's door: TLS connections of peers, each with a time limit until it is a link, and as many as there may be.
+ * Listens for peers: TLS connections, each with a time limit until it is a link, and as many as there may be.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export const RING_PATH = "/ring";
 /** Members run the same program: nothing older is needed. */
 export const RING_TLS_VERSION = "TLSv1.3";
 
-/** A WebSocket of one whose certificate is the cluster's. */
-export interface Caller {
+/** A WebSocket of a peer whose certificate the ring's authority signed. */
+export interface AcceptedConnection {
   /** Open. */
   readonly webSocket: WebSocket;
   /** What carries it. */
@@ -47,12 +47,12 @@ export interface RingListenerOptions {
   readonly identity: RingIdentity;
   /** The limits. */
   readonly limits: TransportLimits;
-  /** Gets those who are turned away here. */
+  /** Gets the peers that are refused here. */
   readonly refusals: RefusalLog;
   /** The time in milliseconds, from any origin. */
   readonly now: () => number;
   /** Gets the others. */
-  readonly onCaller: (caller: Caller) => void;
+  readonly onConnection: (connection: AcceptedConnection) => void;
 }
 
 /** A listener that runs. Disposing of it cuts all connections. */
@@ -80,60 +80,60 @@ export function webSocketOptions({ lingerMs }: TransportLimits): WebSocketSettin
  * @throws {UsageError} if the address cannot be listened on.
  */
 export async function listenForPeers(options: RingListenerOptions): Promise<RingListener> {
-  const { address: { hostname, port }, identity, limits, refusals, now, onCaller } = options;
-  // The time limits are the gate's: each of the server's own would begin anew with each phase.
+  const { address: { hostname, port }, identity, limits, refusals, now, onConnection } = options;
+  // PeerAdmission has the time limits: each of the server's own would begin anew with each phase.
   const times = { handshakeTimeout: 0, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
   const requirePeer = { requestCert: true, rejectUnauthorized: true };
   const server = createServer({ ...times, ...requirePeer, ...secureContext(identity.current), maxHeaderSize: 4_096 });
   const admission = new PeerAdmission({ limits, refusals, now });
-  const entries = new WeakMap<Duplex, Admission>();
+  const admitted = new WeakMap<Duplex, Admission>();
 
   // In front of the server's own listener, so that one who is not let in costs no handshake.
   const [accept] = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
-    const entry = admission.enter(socket);
-    if (entry === undefined) return void socket.destroy();
-    entries.set(socket, entry);
+    const admittance = admission.enter(socket);
+    if (admittance === undefined) return void socket.destroy();
+    admitted.set(socket, admittance);
     accept.call(server, socket);
   });
-  const turnAway = (socket: Wrapped, reason: string, message: string) => {
-    entries.get(socket._parent ?? socket)?.turnAway(reason, message);
+  const refuse = (socket: Wrapped, reason: string, message: string) => {
+    admitted.get(socket._parent ?? socket)?.refuse(reason, message);
     socket.destroy();
   };
   server.on("tlsClientError", (error: Error & { readonly code?: string }, socket: Wrapped) => {
     const { authorizationError } = socket;
     if (error.code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") {
-      turnAway(socket, "no-certificate", "It shows no certificate");
+      refuse(socket, "no-certificate", "It presents no certificate");
     } else if (authorizationError) {
       const message = `Its certificate has expired, or --cluster-ca did not sign it: ${authorizationError}`;
-      turnAway(socket, "certificate", message);
-    } else turnAway(socket, "handshake", `The TLS handshake failed: ${error.message}`);
+      refuse(socket, "certificate", message);
+    } else refuse(socket, "handshake", `The TLS handshake failed: ${error.message}`);
   });
   server.on("clientError", (error: Error, socket: Wrapped) => {
     // Those of the handshake come here too, first.
-    if (socket.authorized) turnAway(socket, "http", `What it sends is not HTTP: ${error.message}`);
+    if (socket.authorized) refuse(socket, "http", `What it sends is not HTTP: ${error.message}`);
   });
   server.on("request", (request, response) => {
-    turnAway(request.socket as Wrapped, "http", "It asks for something else than the ring's WebSocket");
+    refuse(request.socket as Wrapped, "http", "It asks for something other than the ring's WebSocket");
     response.destroy();
   });
 
   const webSockets = new WebSocketServer({ ...webSocketOptions(limits), noServer: true, clientTracking: false });
   server.on("upgrade", (request: IncomingMessage, duplex: Duplex, head: Uint8Array) => {
-    const socket = duplex as Wrapped, entry = entries.get(socket._parent ?? socket);
-    if (entry === undefined || request.url !== RING_PATH) {
-      return turnAway(socket, "http", "It asks for something else than the ring's WebSocket");
+    const socket = duplex as Wrapped, admittance = admitted.get(socket._parent ?? socket);
+    if (admittance === undefined || request.url !== RING_PATH) {
+      return refuse(socket, "http", "It asks for something other than the ring's WebSocket");
     }
     let names: readonly string[];
     try {
       names = certificateNames(socket.getPeerCertificate().raw);
     } catch (error) {
-      return turnAway(socket, "certificate", (error as Error).message);
+      return refuse(socket, "certificate", (error as Error).message);
     }
-    const { address } = entry;
+    const { address } = admittance;
     webSockets.handleUpgrade(request, socket, head as never, (webSocket) => {
-      onCaller({ webSocket, socket, address, certificateNames: names, settle: () => entry.settle() });
+      onConnection({ webSocket, socket, address, certificateNames: names, settle: () => admittance.settle() });
     });
   });
 

@@ -2,7 +2,7 @@
  * Who may hold a connection to the ring's listener: so many in all and of each address, and for so long until it is a link.
  *
  * Where there is no room for a newcomer, the one goes who has been the longest on the way to a link. A member needs some tens of
- * milliseconds for that, so strangers would have to come faster than that for all places to keep it out.
+ * milliseconds for that, so others would have to come faster than that for all places to keep it out.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { addressBlock, plainAddress } from "../../common/http/connection_guard.t
 import type { RefusalLog } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
-/** One who has come in. */
+/** A connection that was let in. */
 export interface Admission {
   /** The remote address, without the port. */
   readonly address: string;
   /** Cuts the connection, and takes note of why the first time. */
-  turnAway(reason: string, message: string): void;
-  /** It is a link: its time is not limited any more. */
+  refuse(reason: string, message: string): void;
+  /** It has become a link: its time is not limited any more. */
   settle(): void;
 }
 
-interface Guest {
+interface Connection {
   readonly block: string;
-  readonly turnAway: Admission["turnAway"];
+  readonly refuse: Admission["refuse"];
 }
 
 const SECOND_MS = 1_000;
@@ -34,9 +34,9 @@ export class PeerAdmission {
   readonly #limits: TransportLimits;
   readonly #refusals: RefusalLog;
   readonly #now: () => number;
-  readonly #guests = new Map<Socket, Guest>();
+  readonly #connections = new Map<Socket, Connection>();
   /** Those of them that are no link yet, the oldest first. */
-  readonly #waiting = new Map<Socket, Guest>();
+  readonly #waiting = new Map<Socket, Connection>();
   readonly #perBlock = new Map<string, number>();
   /** Who came in this second, by block. */
   readonly #arrivals = new Map<string, number>();
@@ -55,24 +55,24 @@ export class PeerAdmission {
     const { maxConnections, maxConnectionsPerAddress, maxConnectionsPerSecond, helloTimeoutMs } = this.#limits;
     const address = plainAddress(socket.remoteAddress ?? ""), block = addressBlock(address);
     if (this.#closed) return undefined;
-    const refuse = (reason: string, message: string) => void this.#refusals.turnAway({ address, reason, message });
-    if (this.#countArrival(block) > maxConnectionsPerSecond) return refuse("rate", "Too many connections in a second");
+    const note = (reason: string, message: string) => void this.#refusals.add({ address, reason, message });
+    if (this.#countArrival(block) > maxConnectionsPerSecond) return note("rate", "Too many connections in a second");
     const isFull = (this.#perBlock.get(block) ?? 0) >= maxConnectionsPerAddress
-      ? !this.#makeRoom((guest) => guest.block === block)
-      : this.#guests.size >= maxConnections && !this.#makeRoom(() => true);
-    if (isFull) return refuse("connections", "Too many links are open");
+      ? !this.#makeRoom((connection) => connection.block === block)
+      : this.#connections.size >= maxConnections && !this.#makeRoom(() => true);
+    if (isFull) return note("connections", "Too many links are open");
 
-    let known = false;
-    const guest: Guest = {
+    let isNoted = false;
+    const connection: Connection = {
       block,
-      turnAway: (reason, message) => {
-        if (!known) refuse(reason, message);
-        known = true;
+      refuse: (reason, message) => {
+        if (!isNoted) note(reason, message);
+        isNoted = true;
         socket.destroy();
         leave();
       },
     };
-    const overdue = () => guest.turnAway("timeout", "It took too long to become a link");
+    const overdue = () => connection.refuse("timeout", "It took too long to become a link");
     const deadline = setTimeout(overdue, helloTimeoutMs);
     const settle = () => {
       clearTimeout(deadline);
@@ -80,22 +80,22 @@ export class PeerAdmission {
     };
     const leave = () => {
       settle();
-      if (!this.#guests.delete(socket)) return;
+      if (!this.#connections.delete(socket)) return;
       const left = this.#perBlock.get(block)! - 1;
       if (left > 0) this.#perBlock.set(block, left);
       else this.#perBlock.delete(block);
     };
-    this.#guests.set(socket, guest);
-    this.#waiting.set(socket, guest);
+    this.#connections.set(socket, connection);
+    this.#waiting.set(socket, connection);
     this.#perBlock.set(block, (this.#perBlock.get(block) ?? 0) + 1);
     socket.on("close", leave);
-    return { address, turnAway: guest.turnAway, settle };
+    return { address, refuse: connection.refuse, settle };
   }
 
   /** Cuts all connections, and lets no more in. */
   close(): void {
     this.#closed = true;
-    for (const socket of this.#guests.keys()) socket.destroy();
+    for (const socket of this.#connections.keys()) socket.destroy();
   }
 
   /** A handshake costs half a millisecond of a processor, and whoever comes has it begun. */
@@ -110,10 +110,10 @@ export class PeerAdmission {
     return count;
   }
 
-  #makeRoom(fits: (guest: Guest) => boolean): boolean {
-    for (const guest of this.#waiting.values()) {
-      if (!fits(guest)) continue;
-      guest.turnAway("connections", "Too many connections are open, and it was the longest on its way");
+  #makeRoom(fits: (connection: Connection) => boolean): boolean {
+    for (const connection of this.#waiting.values()) {
+      if (!fits(connection)) continue;
+      connection.refuse("connections", "Too many connections are open, and it was the longest on its way");
       return true;
     }
     return false;

@@ -1,5 +1,5 @@
 /**
- * Who was turned away at the ring's door: counted by reason, and logged so that nobody can fill the log.
+ * The peers that were refused: counted by reason, and logged so that nobody can fill the log.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { BoundedMap } from "../../common/bounded_map.ts";
 import { addressBlock } from "../../common/http/connection_guard.ts";
 import type { Logger } from "../../common/log.ts";
 
-/** Someone who was turned away. */
+/** A peer that was refused. */
 export interface RefusedPeer {
   /** The remote address, without the port. */
   readonly address: string;
@@ -42,7 +42,7 @@ const MINUTE_MS = 60_000;
 /** About whom a line was written in the last minute, or rather the last of them. */
 const MAX_REMEMBERED = 1_024;
 
-/** Counts each stranger, and logs each at most once a minute. */
+/** Counts each refusal, and logs each peer at most once a minute. */
 export class RefusalLog {
   readonly #refused: Counter<"reason">;
   readonly #log: Logger;
@@ -58,14 +58,14 @@ export class RefusalLog {
     this.#maxLines = maxLines;
     this.#refused = new Counter({
       name: "telemeter_ring_refused_total",
-      help: "Connections to the ring's listener that were cut off, and links refused by either end, by reason.",
+      help: "Connections to the ring's listener that were refused, and links that either end refused, by reason",
       labelNames: ["reason"],
       registers: [registry],
     });
   }
 
-  /** Takes note of one. */
-  turnAway({ address, name, reason, message }: RefusedPeer): void {
+  /** A peer was refused. */
+  add({ address, name, reason, message }: RefusedPeer): void {
     this.#refused.inc({ reason });
     const now = this.#now(), minute = this.#minute;
     if (now - minute.since >= MINUTE_MS) {
@@ -80,7 +80,7 @@ export class RefusalLog {
     }
     this.#lastLine.set(who, now);
     minute.lines++;
-    this.#log.warn("Turned away one who wanted to link", { address, name, reason, message, unsaid: minute.unsaid });
+    this.#log.warn("Refused a ring connection", { address, name, reason, message, unsaid: minute.unsaid });
     minute.unsaid = 0;
   }
 }

@@ -1,15 +1,17 @@
 /**
- * Who a member is towards its peers, and whom it trusts: its certificate and key, and the authorities of the cluster.
+ * Who a member is towards its peers, and whom it trusts: its certificate and key, and the authorities of the ring.
  *
  * @module
  */
 
 import { X509Certificate } from "node:crypto";
 import { certificateNames } from "./certificate_names.ts";
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
-import { TlsIdentity, type TlsPair } from "../../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity, type TlsPair } from "../../common/tls.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
+import { WatchedValue } from "../../common/watched_value.ts";
 
 /** What a TLS handshake between members takes. */
 export interface RingCredentials extends TlsPair {
@@ -46,29 +48,25 @@ export interface RingIdentityOptions {
 /** Credentials that follow their files. What cannot be used leaves what was before in place, with one line in the log. */
 export class RingIdentity implements Disposable {
   readonly #pair: TlsIdentity;
-  readonly #file: WatchedFile;
-  readonly #log: Logger;
+  readonly #authorities: WatchedValue<string>;
   readonly #listeners = new Set<(credentials: RingCredentials) => void>();
-  readonly #stop: () => void;
-  #ca: string;
-  #complaint = "";
 
-  private constructor(pair: TlsIdentity, ca: string, options: RingIdentityOptions) {
-    const { name, caPath, certPath, intervalMs = 10_000, log, every = daemon } = options;
+  private constructor(
+    { pair, authorities }: { pair: TlsIdentity; authorities: WatchedValue<string> },
+    { name, certPath, log }: RingIdentityOptions,
+  ) {
     this.#pair = pair;
-    this.#ca = ca;
-    this.#file = new WatchedFile(caPath);
-    this.#log = log;
+    this.#authorities = authorities;
+    authorities.onChange((ca) => this.#tell({ ...pair.current, ca }));
     pair.onChange((pair) => {
       if (!namesOf(pair).includes(name)) {
-        log.error("The new certificate does not have the member's name: its peers will refuse it", {
+        log.error("The new --cluster-crt does not have this member's name: peers will refuse it", {
           file: certPath,
           name,
         });
       }
-      this.#tell(pair);
+      this.#tell({ ...pair, ca: authorities.current });
     });
-    this.#stop = every(() => void this.#checkAuthorities(), intervalMs);
   }
 
   /**
@@ -77,28 +75,24 @@ export class RingIdentity implements Disposable {
    * @throws {UsageError} if one cannot be read or used, or the certificate does not have the member's name.
    */
   static async load(options: RingIdentityOptions): Promise<RingIdentity> {
-    const { name, caPath, certPath } = options;
-    let ca: string;
-    try {
-      ca = await readAuthorities(new WatchedFile(caPath));
-    } catch (cause) {
-      throw new UsageError(sentenceOf(cause), { cause });
-    }
-    const pair = await TlsIdentity.load(options);
+    const { name, certPath } = options;
+    using opening = new DisposableStack();
+    const authorities = opening.use(await watchAuthorities(options));
+    const pair = opening.use(await loadTlsIdentity(options));
     const names = namesOf(pair.current);
     if (!names.includes(name)) {
-      pair[Symbol.dispose]();
       const found = names.map((name) => `'${name}'`).join(", ") || "none";
       throw new UsageError(
         `Cannot be '${name}' with the certificate in '${certPath}': the DNS names in it are ${found}`,
       );
     }
-    return new RingIdentity(pair, ca, options);
+    opening.move();
+    return new RingIdentity({ pair, authorities }, options);
   }
 
   /** The credentials in force. */
   get current(): RingCredentials {
-    return { ...this.#pair.current, ca: this.#ca };
+    return { ...this.#pair.current, ca: this.#authorities.current };
   }
 
   /** Calls `listener` with all new credentials, and returns what ends that. */
@@ -109,35 +103,19 @@ export class RingIdentity implements Disposable {
 
   /** Looks at the files now, and takes up what changed. Never rejects. */
   async check(): Promise<void> {
-    await this.#checkAuthorities();
+    await this.#authorities.check();
     await this.#pair.check();
   }
 
   /** Stops looking at the files. */
   [Symbol.dispose](): void {
-    this.#stop();
+    this.#authorities[Symbol.dispose]();
     this.#pair[Symbol.dispose]();
     this.#listeners.clear();
   }
 
-  async #checkAuthorities(): Promise<void> {
-    try {
-      const ca = await readAuthorities(this.#file);
-      this.#complaint = "";
-      if (ca === this.#ca) return;
-      this.#ca = ca;
-      this.#tell(this.#pair.current);
-      this.#log.info("Took up changed cluster authorities", { file: this.#file.path });
-    } catch (error) {
-      const complaint = sentenceOf(error);
-      if (complaint === this.#complaint) return;
-      this.#complaint = complaint;
-      this.#log.warn("Cannot use changed cluster authorities and goes on with those before", { error: complaint });
-    }
-  }
-
-  #tell(pair: TlsPair): void {
-    for (const listener of this.#listeners) listener({ ...pair, ca: this.#ca });
+  #tell(credentials: RingCredentials): void {
+    for (const listener of this.#listeners) listener(credentials);
   }
 }
 
@@ -145,8 +123,24 @@ function namesOf({ cert }: TlsPair): string[] {
   return certificateNames(new X509Certificate(cert).raw);
 }
 
-async function readAuthorities(file: WatchedFile): Promise<string> {
-  const pem = await file.text();
+async function watchAuthorities(
+  { caPath, intervalMs = 10_000, log, every }: RingIdentityOptions,
+): Promise<WatchedValue<string>> {
+  try {
+    return await WatchedValue.open({
+      files: [new WatchedFile(caPath)],
+      parse: (pem) => checkAuthorities(pem, caPath),
+      onTakenUp: () => log.info("Took up changed authorities of the ring", { file: caPath }),
+      onFault: (error) => log.warn("Cannot use changed authorities of the ring: those before stay in use", { error }),
+      intervalMs,
+      every,
+    });
+  } catch (cause) {
+    throw new UsageError(messageOf(cause), { cause });
+  }
+}
+
+function checkAuthorities(pem: string, path: string): string {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
   try {
     if (blocks.length > 0 && blocks.every((block) => new X509Certificate(block).ca)) return pem;
@@ -154,16 +148,6 @@ async function readAuthorities(file: WatchedFile): Promise<string> {
     // Said below.
   }
   throw new Error(
-    `Cannot use the authorities in '${file.path}': write certificates of authorities in PEM, and nothing else`,
+    `Cannot use the authorities in '${path}': write certificates of authorities in PEM, and nothing else`,
   );
-}
-
-function daemon(task: () => void, intervalMs: number): () => void {
-  const timer = setInterval(task, intervalMs);
-  Deno.unrefTimer(timer);
-  return () => clearInterval(timer);
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,18 +7,18 @@
 import type { Registry } from "../../common/metrics.ts";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import { type Address, address as addressKind } from "../../common/options.ts";
-import { type Callee, dialPeer } from "./dial.ts";
+import type { Address } from "../../common/options.ts";
+import { type DialPurpose, Dials } from "./dials.ts";
 import {
   FRAME_VERSIONS,
-  type Greeting,
-  type Objection,
-  objectionTo,
+  type HelloHeader,
+  type LinkRefusal,
+  refusalOf,
   type TokenKeyIds,
   type VersionRange,
 } from "./hello.ts";
 import { Link, type LinkEnd, type LinkEvents, type LinkOptions } from "./link.ts";
-import { type Caller, listenForPeers, type RingListener } from "./listener.ts";
+import { type AcceptedConnection, listenForPeers, type RingListener } from "./listener.ts";
 import type { Hello, Mesh, MeshHandlers, MeshMessage, Refusal } from "../protocol/mesh.ts";
 import type { RingIdentity } from "./ring_identity.ts";
 import { RefusalLog } from "./refusal_log.ts";
@@ -31,7 +31,7 @@ export interface TransportOptions {
   readonly address: Address;
   /** What to say of ourselves; asked for with each connection. */
   readonly hello: () => Hello;
-  /** The cluster's name. */
+  /** The ring's name, which the flag calls the cluster's. */
   readonly cluster: string;
   /** The keys of our tokens. */
   readonly keys: TokenKeyIds;
@@ -41,7 +41,7 @@ export interface TransportOptions {
   readonly peerAllow?: ReadonlySet<string>;
   /** Gets the metrics. */
   readonly registry: Registry;
-  /** Gets a line for those who are turned away. */
+  /** Gets a line for peers that are refused. */
   readonly log: Logger;
   /** Limits that differ from {@linkcode TRANSPORT_LIMITS}. */
   readonly limits?: Partial<TransportLimits>;
@@ -83,20 +83,7 @@ export interface LinkStatus {
   readonly queued: { readonly control: number; readonly data: number };
 }
 
-/** A dial under way. */
-interface Dial {
-  /** Whether a handler is told how it ends: what becomes of a link is our own affair. */
-  announced: boolean;
-  /** Whether it is for a link that has grown old. */
-  readonly renews: boolean;
-  readonly abort: AbortController;
-  readonly deadline: ReturnType<typeof setTimeout>;
-  link?: Link;
-  /** Who says that it is linked with us already, which we have not heard of yet. */
-  waitsFor?: string;
-}
-
-/** {@linkcode Mesh} over `node:https` and npm:ws, with the certificates of a cluster of one's own. */
+/** {@linkcode Mesh} over `node:https` and npm:ws, with certificates of an authority of the ring's own. */
 export class Transport implements Mesh {
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
@@ -107,7 +94,7 @@ export class Transport implements Mesh {
   readonly #links = new Map<string, Link>();
   /** All that are not closed, and when to renew them. */
   readonly #open = new Map<Link, number>();
-  readonly #dials = new Map<string, Dial>();
+  readonly #dials: Dials;
   /** When a silent link may be tried beside again. */
   readonly #revivals = new WeakMap<Link, number>();
   readonly #events: LinkEvents;
@@ -118,12 +105,20 @@ export class Transport implements Mesh {
 
   /** Neither listens nor dials before it is started. */
   constructor(options: TransportOptions) {
-    const { registry, log, limits, now = () => performance.now() } = options;
+    const { registry, log, identity, now = () => performance.now() } = options;
+    const limits = { ...TRANSPORT_LIMITS, ...options.limits };
     this.#options = options;
-    this.#limits = { ...TRANSPORT_LIMITS, ...limits };
+    this.#limits = limits;
     this.#now = now;
     this.#refusals = new RefusalLog({ registry, log, now });
     this.#metrics = new TransportMetrics(registry, () => ({ links: this.#links.size, queued: this.#queued() }));
+    this.#dials = new Dials({
+      identity,
+      limits,
+      metrics: this.#metrics,
+      adopt: (connection, { address, settle }) => this.#adopt({ ...connection, address, dialled: address, settle }),
+      onFailed: (address, refusal, purpose) => this.#onDialFailed(address, refusal, purpose),
+    });
     this.#events = {
       judge: (link, theirs) => this.#judge(link, theirs),
       up: (link) => this.#onUp(link),
@@ -156,19 +151,16 @@ export class Transport implements Mesh {
   async start(handlers: MeshHandlers): Promise<void> {
     const { address, identity } = this.#options, limits = this.#limits;
     this.#handlers = handlers;
-    const onCaller = (caller: Caller) => this.#onCaller(caller);
+    const onConnection = (connection: AcceptedConnection) => this.#onConnection(connection);
     const refusals = this.#refusals, now = this.#now;
-    this.#listener = await listenForPeers({ address, identity, limits, refusals, now, onCaller });
+    this.#listener = await listenForPeers({ address, identity, limits, refusals, now, onConnection });
     this.#sweptAt = this.#now();
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
   }
 
   /** Tries once to link with whoever is at the address. */
   dial(address: string): void {
-    if (this.#handlers === undefined) return;
-    const under = this.#dials.get(address);
-    if (under) under.announced = true;
-    else this.#dial(address, { announced: true, renews: false });
+    if (this.#handlers !== undefined) this.#dials.start(address, { announced: true, renews: false });
   }
 
   /** Queues a message; false if it will not be sent. */
@@ -189,7 +181,7 @@ export class Transport implements Mesh {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#handlers = undefined;
     clearInterval(this.#sweeper);
-    for (const address of this.#dials.keys()) this.#failDial(address, { code: "unreachable", message: "We stop" });
+    this.#dials.close({ code: "unreachable", message: "This member is stopping" });
     for (const link of this.#open.keys()) {
       if (link.mesh === undefined) link.destroy();
       else link.finish();
@@ -199,42 +191,16 @@ export class Transport implements Mesh {
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
-  #dial(address: string, { announced, renews }: Pick<Dial, "announced" | "renews">): void {
-    const abort = new AbortController();
-    const overdue = () => this.#failDial(address, { code: "unreachable", message: "It took too long" });
-    const dial: Dial = { announced, renews, abort, deadline: setTimeout(overdue, this.#limits.helloTimeoutMs) };
-    this.#dials.set(address, dial);
-    void this.#connect(address, dial);
-  }
-
-  async #connect(address: string, dial: Dial): Promise<void> {
-    try {
-      const callee = await this.#reach(address, dial);
-      if (dial.abort.signal.aborted) return callee.webSocket.terminate();
-      const settle = () => clearTimeout(dial.deadline);
-      dial.link = this.#adopt({ ...callee, address, dialled: address, settle });
-    } catch (error) {
-      if (dial.abort.signal.aborted) return;
-      this.#failDial(address, { code: "unreachable", message: `Cannot reach ${address}: ${(error as Error).message}` });
-    }
-  }
-
-  async #reach(address: string, { abort: { signal } }: Dial): Promise<Callee> {
-    const limits = this.#limits, { identity } = this.#options;
-    if (this.#dials.size > limits.maxDials) throw new Error("too many dials are under way");
-    return await dialPeer(addressKind.read([address]), { credentials: identity.current, limits, signal });
-  }
-
-  #onCaller(caller: Caller): void {
-    if (this.#handlers === undefined) caller.webSocket.terminate();
-    else this.#adopt(caller);
+  #onConnection(connection: AcceptedConnection): void {
+    if (this.#handlers === undefined) connection.webSocket.terminate();
+    else this.#adopt(connection);
   }
 
   #adopt(
     connection: Pick<LinkOptions, "webSocket" | "socket" | "address" | "certificateNames" | "dialled" | "settle">,
   ) {
     const { hello, cluster, keys, versions = FRAME_VERSIONS, random = Math.random } = this.#options;
-    const ours: Greeting = { ...hello(), cluster, keys, versions };
+    const ours: HelloHeader = { ...hello(), cluster, keys, versions };
     const limits = this.#limits, metrics = this.#metrics, now = this.#now, events = this.#events;
     const link = new Link({ ...connection, ours, limits, metrics, now, events });
     // Not all that came up together are renewed together.
@@ -243,17 +209,17 @@ export class Transport implements Mesh {
     return link;
   }
 
-  #judge(link: Link, theirs: Greeting): Objection | undefined {
+  #judge(link: Link, theirs: HelloHeader): LinkRefusal | undefined {
     const { options: { ours, certificateNames } } = link, { peerAllow } = this.#options;
-    const objection = objectionTo({ theirs, ours, certificateNames, peerAllow });
+    const objection = refusalOf({ theirs, ours, certificateNames, peerAllow });
     if (objection) return objection;
     const old = this.#links.get(theirs.name);
     if (old?.peer?.boot === theirs.boot && !this.#prefers(link, old)) return duplicateFor(ours.name);
     if (old === undefined && this.#links.size >= this.#limits.maxLinks) {
-      return { code: "unreachable", reason: "links", message: `${ours.name} has as many links as it may` };
+      return { code: "unreachable", reason: "links", message: `${ours.name} has reached its limit of links` };
     }
     // Without handlers, or with those that fail, nobody is let in.
-    let refusal: Refusal | undefined = { code: "unreachable", message: `${ours.name} stops` };
+    let refusal: Refusal | undefined = { code: "unreachable", message: `${ours.name} is stopping` };
     this.#tell((handlers) => refusal = handlers.admit(helloOf(theirs)));
     return refusal && { ...(refusal as Refusal), reason: "not-admitted" };
   }
@@ -277,13 +243,13 @@ export class Transport implements Mesh {
       else old.finish({ yielding: dialled !== undefined });
     } else {
       if (old) {
-        old.refuse({ code: "name-taken", message: `Another process goes by the name ${name} now` });
+        old.refuse({ code: "name-taken", message: `Another process has the name ${name} now` });
         this.#tell((handlers) => handlers.linkDown(old.mesh!, "The member has restarted"));
       }
       this.#tell((handlers) => handlers.linkUp(link.mesh!));
     }
     if (dialled !== undefined) this.#endDial(dialled, link, { silent: !again });
-    for (const [address, { waitsFor }] of this.#dials) if (waitsFor === name) this.#endDial(address, link);
+    for (const address of this.#dials.awaiting(name)) this.#endDial(address, link);
   }
 
   #onMessage(link: Link, message: MeshMessage): void {
@@ -292,55 +258,42 @@ export class Transport implements Mesh {
     if (current?.peer?.boot === boot) this.#tell((handlers) => handlers.message(current.mesh!, message));
   }
 
-  #onEnded(link: Link, { message, fault, farewell }: LinkEnd): void {
+  #onEnded(link: Link, { message, fault, refusal }: LinkEnd): void {
     const { address, dialled, certificateNames } = link.options;
     const claimed = link.peer?.name, name = certificateNames.find((name) => name === claimed);
-    // One of the seeds may be our own address: who dials itself is no stranger.
-    const isStranger = fault !== undefined && fault !== "self";
-    if (isStranger) this.#refusals.turnAway({ address, name, reason: fault, message });
+    // One of the seeds may be our own address: a member that dials itself is not to blame.
+    if (fault !== undefined && fault !== "self") this.#refusals.add({ address, name, reason: fault, message });
     if (name !== undefined && this.#links.get(name) === link) {
       this.#links.delete(name);
       this.#tell((handlers) => handlers.linkDown(link.mesh!, message));
-    } else if (dialled !== undefined && this.#dials.get(dialled)?.link === link) {
-      this.#onDialEnded(dialled, link, { message, farewell });
+    } else if (dialled !== undefined && this.#dials.has(dialled, { by: link })) {
+      this.#onDialEnded(dialled, link, { message, refusal });
     }
   }
 
-  #onDialEnded(address: string, { peer, options: { certificateNames } }: Link, { message, farewell }: LinkEnd): void {
-    const code = farewell?.code ?? "unreachable";
-    if (code !== "duplicate") return this.#failDial(address, { code, message });
-    const linked = peer?.name ?? certificateNames.find((name) => name === farewell?.name);
+  #onDialEnded(address: string, { peer, options: { certificateNames } }: Link, { message, refusal }: LinkEnd): void {
+    const code = refusal?.code ?? "unreachable";
+    if (code !== "duplicate") return this.#dials.fail(address, { code, message });
+    const linked = peer?.name ?? certificateNames.find((name) => name === refusal?.name);
     const there = linked === undefined ? undefined : this.#links.get(linked);
     if (there) this.#endDial(address, there);
-    else this.#dials.get(address)!.waitsFor = linked;
+    else this.#dials.awaitLink(address, linked);
   }
 
   /** The dial came to a link. */
   #endDial(address: string, link: Link, { silent = false }: { silent?: boolean } = {}): void {
-    const dial = this.#dials.get(address);
-    if (dial === undefined) return;
-    this.#dials.delete(address);
-    clearTimeout(dial.deadline);
-    this.#metrics.dialled("up");
-    if (silent || !dial.announced) return;
+    const purpose = this.#dials.succeed(address);
+    if (silent || !purpose?.announced) return;
     link.mesh = { peer: link.mesh!.peer, dialled: address };
     this.#tell((handlers) => handlers.linkUp(link.mesh!));
   }
 
-  /** The dial came to nothing. */
-  #failDial(address: string, refusal: Refusal): void {
-    const dial = this.#dials.get(address);
-    if (dial === undefined) return;
-    this.#dials.delete(address);
-    clearTimeout(dial.deadline);
-    dial.abort.abort(new Error(refusal.message));
-    dial.link?.destroy();
-    this.#metrics.dialled(refusal.code);
-    if (dial.announced) this.#tell((handlers) => handlers.dialFailed(address, refusal));
-    if (!dial.renews) return;
+  #onDialFailed(address: string, refusal: Refusal, { announced, renews }: DialPurpose): void {
+    if (announced) this.#tell((handlers) => handlers.dialFailed(address, refusal));
+    if (!renews) return;
     const retryAt = this.#now() + this.#limits.renewMs / 100;
     for (const link of this.#links.values()) if (link.options.dialled === address) this.#open.set(link, retryAt);
-    this.#options.log.warn("Cannot renew a link to a peer and tries again", { address, error: refusal.message });
+    this.#options.log.warn("Cannot renew a link to a peer: trying again", { address, error: refusal.message });
   }
 
   /** Whether a new link takes the place of one to the same process. Both ends come to the same answer. */
@@ -369,10 +322,8 @@ export class Transport implements Mesh {
   #renew(link: Link, now: number): void {
     const { options: { dialled }, peer } = link;
     if (now - link.since >= 2 * this.#limits.renewMs) {
-      this.cut(peer!.name, { code: "unreachable", message: "The link is too old, and could not be renewed" });
-    } else if (dialled !== undefined && !this.#dials.has(dialled)) {
-      this.#dial(dialled, { announced: false, renews: true });
-    }
+      this.cut(peer!.name, { code: "unreachable", message: "The link is too old and could not be renewed" });
+    } else if (dialled !== undefined) this.#dials.start(dialled, { announced: false, renews: true });
   }
 
   /** Something between the two ends may have forgotten a link, or one end may not be reached any more by the way it was. */
@@ -380,8 +331,7 @@ export class Transport implements Mesh {
     const { doubtMs } = this.#limits;
     if (link.silence(now) < doubtMs || now < (this.#revivals.get(link) ?? 0)) return;
     this.#revivals.set(link, now + doubtMs);
-    const address = link.options.dialled ?? link.peer!.address;
-    if (!this.#dials.has(address)) this.#dial(address, { announced: false, renews: false });
+    this.#dials.start(link.options.dialled ?? link.peer!.address, { announced: false, renews: false });
   }
 
   #queued(): { control: number; data: number } {
@@ -397,7 +347,7 @@ export class Transport implements Mesh {
     try {
       if (this.#handlers) event(this.#handlers);
     } catch (error) {
-      this.#options.log.error("A handler of the ring's messages failed", { error: explain(error) });
+      this.#options.log.error("Cannot handle an event of the ring", { error: explain(error) });
     }
   }
 }
@@ -406,8 +356,8 @@ function sweepIntervalMs({ pingMs, renewMs }: TransportLimits): number {
   return Math.min(1_000, Math.max(10, Math.min(pingMs, renewMs) / 8));
 }
 
-function duplicateFor(name: string): Objection {
-  return { code: "duplicate", reason: "duplicate", message: `${name} is linked with this process already`, name };
+function duplicateFor(name: string): LinkRefusal {
+  return { code: "duplicate", reason: "duplicate", message: `${name} is already linked with this process`, name };
 }
 
 function helloOf({ name, boot, incarnation, address, host }: Hello): Hello {

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** What the transport allows peers and strangers. */
+/** What the transport allows peers, and everybody else who connects. */
 export interface TransportLimits {
   /**
-   * Open connections to the listener in all: 50 members of which each one dials at the same moment, and strangers.
+   * Open connections to the listener in all: 50 members of which each one dials at the same moment, and others.
    *
    * @default {512}
    */

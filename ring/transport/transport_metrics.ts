@@ -25,13 +25,13 @@ export class TransportMetrics {
     const registers = [registry];
     const bytes = new Counter({
       name: "telemeter_ring_frame_bytes_total",
-      help: "Bytes of frames exchanged with peers, by direction.",
+      help: "Bytes of frames exchanged with peers, by direction",
       labelNames: ["direction"],
       registers,
     });
     const frames = new Counter({
       name: "telemeter_ring_frames_total",
-      help: "Frames exchanged with peers, by direction.",
+      help: "Frames exchanged with peers, by direction",
       labelNames: ["direction"],
       registers,
     });
@@ -39,29 +39,29 @@ export class TransportMetrics {
     this.#sent = { frames: frames.labels("sent"), bytes: bytes.labels("sent") };
     this.#dials = new Counter({
       name: "telemeter_ring_dials_total",
-      help: "Dials to peers by result: up, or why there was no link.",
+      help: "Dials to peers, by result: up, or why no link came of it",
       labelNames: ["result"],
       registers,
     });
     this.#malformed = new Counter({
       name: "telemeter_ring_malformed_frames_total",
-      help: "Frames from peers that could not be read.",
+      help: "Malformed frames from peers",
       registers,
     });
     this.#ignored = new Counter({
       name: "telemeter_ring_ignored_frames_total",
-      help: "Frames from peers of a type that this version does not know.",
+      help: "Frames from peers of a type that this version does not know",
       registers,
     });
     this.#refusedSends = new Counter({
       name: "telemeter_ring_queue_full_total",
-      help: "Messages not sent as too much waits for their peer already, by class.",
+      help: "Messages not sent because too much already waits for their peer, by class",
       labelNames: ["class"],
       registers,
     });
     new Gauge({
       name: "telemeter_ring_links",
-      help: "Links to peers that are up.",
+      help: "Links to peers that are up",
       registers,
       collect() {
         this.set(state().links);
@@ -69,7 +69,7 @@ export class TransportMetrics {
     });
     new Gauge({
       name: "telemeter_ring_queued_bytes",
-      help: "Bytes that wait to be sent to peers, by class.",
+      help: "Bytes waiting to be sent to peers, by class",
       labelNames: ["class"],
       registers,
       collect() {

@@ -191,7 +191,7 @@ export function integrationChecks(stack: Stack, { pace, signal }: CheckOptions):
         expect(Date.now() >= endMs, `they ended ${endMs - Date.now()} ms too early`);
         const targets = await central.query('up{job="telemeter"}', { signal });
         const scraped = targets.filter(({ value }) => value === 1);
-        expect(scraped.length === servers.length, "they ended because a server could not be scraped");
+        expect(scraped.length === servers.length, "they ended because Prometheus could not scrape a server");
       },
     },
   ];
@@ -249,7 +249,7 @@ function expect(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
 
-/** The hash of wire.md by its words: base64url without padding of the first 9 bytes of SHA-256. */
+/** The hash of `docs/wire.md` by its words: base64url without padding of the first 9 bytes of SHA-256. */
 async function hashOf(text: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return btoa(String.fromCharCode(...digest.subarray(0, 9))).replaceAll("+", "-").replaceAll("/", "_");

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { messageOf } from "../../common/explain.ts";
 import { type ChildCommand, runToEnd } from "../process/child.ts";
 import type { Crew } from "../process/crew.ts";
 import { unpackDebianPackage } from "./debian_package.ts";
@@ -39,22 +40,27 @@ export async function findPrometheus({ say = () => {} }: { say?: (line: string) 
     throw new Error(
       "Cannot find a Prometheus. There are three ways to have one: start a Docker engine; or put the program prometheus " +
         "on the PATH; or run this on Debian or Ubuntu with apt-get, which fetches the package without installing it " +
-        `(${cause instanceof Error ? cause.message : cause})`,
+        `(${messageOf(cause)})`,
       { cause },
     );
   }
 }
 
 /** Debian's Prometheus, unpacked into a folder unless it is there already. */
-export async function debianPrometheus(
+async function debianPrometheus(
   folder: string,
   { say = () => {} }: { say?: (line: string) => void } = {},
 ): Promise<Runner> {
   const runner = { path: join(folder, "usr/bin/prometheus"), assets: join(folder, "usr/share/prometheus/web") };
   if (await runs(runner.path)) return runner;
-  say(`Fetches Debian's package of Prometheus into ${folder}`);
+  say(`Fetching Debian's package of Prometheus into ${folder}`);
   // Its web pages need these; the program itself only needs the C library.
-  await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
+  try {
+    await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
+  } catch (error) {
+    // Another process may have unpacked it in the meantime.
+    if (!await runs(runner.path)) throw error;
+  }
   if (!await runs(runner.path)) throw new Error(`the program in ${folder} does not run on this machine`);
   return runner;
 }

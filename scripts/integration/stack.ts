@@ -10,7 +10,7 @@
 
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
-import { makeCertificates } from "../certs.ts";
+import { makeCertificates } from "../certificates/certificate_folder.ts";
 import type { Child } from "../process/child.ts";
 import { Crew } from "../process/crew.ts";
 import { freePort } from "../process/free_port.ts";
@@ -30,7 +30,7 @@ export interface StackOptions {
   readonly servers: number;
   /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
   readonly source?: { readonly url: URL; readonly token?: string };
-  /** Picks the port of a program that listens at `usual` by the README. @default any free one */
+  /** Picks the port of a program that listens at `usual` by default. @default any free one */
   readonly portFor?: (usual: number) => number;
   /** Gets a line for each program that is ready. */
   readonly say?: (line: string) => void;
@@ -89,7 +89,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   say(`source        ${from}  the Prometheus whose series are sent`);
 
   const authorizer = local(portFor(9001));
-  await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listens/);
+  await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listening/);
   say(`authorizer    ${authorizer}  a stub, which knows one token`);
 
   const plans = Array.from({ length: count }, (_, index): ServerPlan => ({

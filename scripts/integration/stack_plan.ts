@@ -14,7 +14,7 @@ export const ANONYMIZED_LABEL = "instance";
 /** A series that the client sends and the server does not let in. */
 export const UNLISTED_NAME = "go_goroutines";
 /** The names under which series arrive. */
-export const LISTED_NAMES: readonly string[] = ["up", RECORDED_NAME, "alerts"];
+const LISTED_NAMES: readonly string[] = ["up", RECORDED_NAME, "alerts"];
 
 /** The pace of a trial, as flags say it. */
 export interface Pace {

@@ -174,7 +174,7 @@ export interface Outcome {
 export async function runToEnd(
   path: string,
   args: readonly string[],
-  { cwd, timeoutMs = 300_000 }: { cwd?: string | URL; timeoutMs?: number } = {},
+  { cwd, timeoutMs = 300_000, signal }: { cwd?: string | URL; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<Outcome | undefined> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), timeoutMs);
@@ -185,7 +185,7 @@ export async function runToEnd(
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      signal: over.signal,
+      signal: signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]),
     }).output();
     const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     return { success, stdout: out, output: out + err };

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
+
 /** How long and how often to ask. */
 export interface EventuallyOptions {
   /** When to give up. */
@@ -44,7 +46,7 @@ export async function eventually<T>(
       await pause(intervalMs, over.signal);
     }
     signal?.throwIfAborted();
-    const because = cause instanceof Error ? `: ${cause.message}` : "";
+    const because = cause === undefined ? "" : `: ${messageOf(cause)}`;
     throw new Error(`Waited ${timeoutMs / 1_000} s in vain for ${what}${because}`, { cause });
   } finally {
     clearTimeout(timer);

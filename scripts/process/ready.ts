@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import type { Child } from "./child.ts";
 import { eventually } from "./eventually.ts";
 
@@ -30,6 +31,6 @@ export async function untilReady(
     }, { timeoutMs, signal: AbortSignal.any(signals) });
   } catch (cause) {
     if (signal?.aborted) throw cause;
-    throw new Error(`${(cause as Error).message}; its last lines:\n${child.tail()}`, { cause });
+    throw new Error(`${messageOf(cause)}; its last lines:\n${child.tail()}`, { cause });
   }
 }

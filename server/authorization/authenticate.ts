@@ -54,10 +54,14 @@ export function authentication(
     const address = addressBlock(peer.address);
     const waitMs = forged.waitMs(address, elapsed());
     if (waitMs > 0) {
-      throw new HttpError(429, "Cannot check more tokens of this address after so many bad ones: try again later", {
-        reason: "forged",
-        headers: { "retry-after": retryAfterSeconds(waitMs) },
-      });
+      throw new HttpError(
+        429,
+        "Cannot check another token of this address after so many invalid ones: try again later",
+        {
+          reason: "forged",
+          headers: { "retry-after": retryAfterSeconds(waitMs) },
+        },
+      );
     }
     try {
       return await verifier.verify(token);

@@ -59,10 +59,11 @@ export interface AuthorizeOptions {
 /** 5,000 clusters at once, then 50 a second. */
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
+/** The longest url-encoded body that is read, in bytes. */
 const FORM_LIMIT_BYTES = 4_096;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
-/** The response to a client that is let in, as the programs in the field read it; at most 16 KiB. */
+/** The response to a client that is let in, as clients of openshift/telemeter read it; at most 16 KiB. */
 interface TokenResponse {
   readonly version: 1;
   readonly token: string;
@@ -85,7 +86,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
 
   return async (request, peer) => {
     if (request.method !== "POST") {
-      throw new HttpError(405, "Cannot authorise by this method: use POST", {
+      throw new HttpError(405, "Cannot authorize by this method: use POST", {
         reason: "method",
         headers: { allow: "POST" },
       });
@@ -96,7 +97,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     // The hash, as tokens made up by a hostile client may be long.
     limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
     if (await revoked?.has(id)) {
-      throw new HttpError(403, "Cannot authorise this cluster: its id is revoked", { reason: "revoked" });
+      throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
     }
     try {
       const { accountId } = await authorizer.authorize(token, id, request.signal);
@@ -112,7 +113,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       if (error instanceof AuthorizationRefused) throw refusal(error);
       if (request.signal.aborted) throw clientGone(error);
       const requestId = crypto.randomUUID();
-      log.error("Cannot authorise a cluster", { requestId, cluster: id, reason: explain(error) });
+      log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
       throw new HttpError(500, `Internal server error, requestid=${requestId}`, { reason: "authorizer", cause: error });
     }
   };
@@ -175,5 +176,5 @@ function firstValue(form: string, name: string): string | undefined {
 }
 
 function badRequest(what: string): HttpError {
-  return new HttpError(400, `Cannot authorise: ${what}`, { reason: "id" });
+  return new HttpError(400, `Cannot authorize: ${what}`, { reason: "id" });
 }

@@ -47,7 +47,7 @@ export class AuthorizationRefused extends Error {
     /** The status to answer the client with. */
     readonly status: RefusalStatus,
   ) {
-    super(`Cannot authorise this cluster: ${REFUSALS[status]}`);
+    super(`Cannot authorize this cluster: ${REFUSALS[status]}`);
   }
 }
 
@@ -74,7 +74,7 @@ export interface UpstreamOptions {
   /** Our own access to it, where it wants one. */
   readonly access?: AccessTokens;
   /**
-   * How long one question may take, in milliseconds: below the time that clients in the field wait, so that they see our answer.
+   * How long one question may take, in milliseconds: below the time that clients of openshift/telemeter wait, so that they see our answer.
    *
    * @default {15_000}
    */
@@ -167,10 +167,10 @@ function authorizationOf({ status, json }: JsonAnswer): Authorization {
   if (status !== 200 && status !== 201) throw new Error(`The authorizer answered with the status ${status}`);
   const accountId = (json as { account_id?: unknown } | null | undefined)?.account_id;
   if (typeof accountId !== "string" || accountId === "") {
-    throw new Error("The authorizer let the cluster in without JSON that has an 'account_id'");
+    throw new Error("The authorizer's answer is not JSON with an 'account_id'");
   }
   if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed()) {
-    throw new Error(`The authorizer's 'account_id' is no text of at most ${ACCOUNT_ID_LIMIT} characters`);
+    throw new Error(`The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters`);
   }
   return { accountId };
 }

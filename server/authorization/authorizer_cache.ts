@@ -107,7 +107,7 @@ export class CachingAuthorizer implements Authorizer {
     this.#refused = new BoundedMap(this.#options.maxAnswers);
     this.#answers = new Counter({
       name: "telemeter_server_authorizations_total",
-      help: "Answers to clusters that ask for a token, by where they came from",
+      help: "Answers to clusters that ask for a token, by source",
       labelNames: ["source"],
       registers: [options.registry],
     });
@@ -190,7 +190,9 @@ export class CachingAuthorizer implements Authorizer {
   #failed(error: unknown) {
     if (!this.#failing) {
       const reason = explain(error);
-      this.#options.log.warn("The authorizer does not answer: clusters that it let in before stay let in", { reason });
+      this.#options.log.warn("The authorizer does not answer: clusters that it has authorized before may go on", {
+        reason,
+      });
     }
     this.#failing = true;
   }

@@ -143,7 +143,7 @@ function grantOf({ status, json }: JsonAnswer, now: number): Grant {
   if (typeof token !== "string" || !/^[\x21-\x7e]{1,16384}$/.test(token)) {
     throw new Error("The grant has no usable 'access_token'");
   }
-  if (typeof type === "string" && type.toLowerCase() !== "bearer") throw new Error("The grant is no bearer token");
+  if (typeof type === "string" && type.toLowerCase() !== "bearer") throw new Error("The grant is not a bearer token");
   // Some issuers write the number as text.
   const seconds = Number(life);
   const lifeMs = life !== undefined && Number.isFinite(seconds) && seconds > 0 ? 1_000 * seconds : DEFAULT_LIFE_MS;

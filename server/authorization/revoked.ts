@@ -4,9 +4,9 @@
  * @module
  */
 
-import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
+import { WatchedValue } from "../../common/watched_value.ts";
 
 /** How {@linkcode RevokedIds} works. */
 export interface RevokedIdsOptions {
@@ -25,21 +25,13 @@ const LOOK_INTERVAL_MS = 1_000;
 
 /** The ids in a file; see {@linkcode parseRevoked} for its form. A file that goes bad later leaves the last list in force. */
 export class RevokedIds {
-  readonly #file: WatchedFile;
-  readonly #log: Logger;
+  readonly #list: WatchedValue<ReadonlySet<string>>;
   readonly #now: () => number;
-  #text: string;
-  #ids: ReadonlySet<string>;
   #lookedMs: number;
-  #looking?: Promise<void>;
-  #failing = false;
 
-  private constructor(file: WatchedFile, text: string, { log, now = () => performance.now() }: RevokedIdsOptions) {
-    this.#file = file;
-    this.#log = log;
+  private constructor(list: WatchedValue<ReadonlySet<string>>, now: () => number) {
+    this.#list = list;
     this.#now = now;
-    this.#text = text;
-    this.#ids = parseRevoked(text);
     this.#lookedMs = now();
   }
 
@@ -48,41 +40,29 @@ export class RevokedIds {
    *
    * @throws {SyntaxError} if it is not in the form of {@linkcode parseRevoked}; and whatever reading it throws.
    */
-  static async open(path: string, options: RevokedIdsOptions): Promise<RevokedIds> {
-    const file = new WatchedFile(path);
-    return new RevokedIds(file, await file.text(), options);
+  static async open(path: string, { log, now = () => performance.now() }: RevokedIdsOptions): Promise<RevokedIds> {
+    const list = await WatchedValue.open({
+      files: [new WatchedFile(path)],
+      parse: parseRevoked,
+      onTakenUp: ({ size }) => log.info("Read the changed list of revoked ids", { ids: size }),
+      onFault: (reason) => log.error("Cannot read the list of revoked ids: the last one stays in force", { reason }),
+    });
+    return new RevokedIds(list, now);
   }
 
   /** How many ids are revoked. */
   get size(): number {
-    return this.#ids.size;
+    return this.#list.current.size;
   }
 
   /** True if `id` is revoked, by the file as it was at most a second ago. */
   async has(id: string): Promise<boolean> {
-    if (this.#now() - this.#lookedMs >= LOOK_INTERVAL_MS) {
-      await (this.#looking ??= this.#look().finally(() => this.#looking = undefined));
+    const atMs = this.#now();
+    if (atMs - this.#lookedMs >= LOOK_INTERVAL_MS) {
+      await this.#list.check();
+      this.#lookedMs = atMs;
     }
-    return this.#ids.has(id);
-  }
-
-  async #look() {
-    const at = this.#now();
-    try {
-      const text = await this.#file.text();
-      if (text !== this.#text) {
-        this.#ids = parseRevoked(text);
-        this.#text = text;
-        this.#log.info("Read the changed list of revoked ids", { ids: this.#ids.size });
-      }
-      this.#failing = false;
-    } catch (error) {
-      if (!this.#failing) {
-        this.#log.error("Cannot read the list of revoked ids: the last one stays in force", { reason: explain(error) });
-      }
-      this.#failing = true;
-    }
-    this.#lookedMs = at;
+    return this.#list.current.has(id);
   }
 }
 
@@ -105,6 +85,8 @@ function quoted(line: string, number: number): string {
   try {
     return JSON.parse(line);
   } catch {
-    throw new SyntaxError(`Cannot read the list of revoked ids: line ${number} starts with '"' but is no JSON string`);
+    throw new SyntaxError(
+      `Cannot read the list of revoked ids: line ${number} starts with '"' but is not a JSON string`,
+    );
   }
 }

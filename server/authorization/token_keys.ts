@@ -43,7 +43,7 @@ const LEAST_RSA_BITS = 2_048;
 export async function readSigningKey(pem: string): Promise<SigningKey> {
   const block = pemBlock(pem, /^(?:RSA |EC )?PRIVATE KEY$/);
   if (block === undefined) {
-    throw new SyntaxError("Cannot find a private key in it: PEM as PKCS#8, PKCS#1 or SEC1 is read");
+    throw new SyntaxError("Cannot find a private key in it: write one in PEM, as PKCS#8, PKCS#1 or SEC1");
   }
   const key = keyOf(block, createPrivateKey);
   const jwk = key.export({ format: "jwk" }) as JWK;
@@ -60,7 +60,7 @@ export async function readSigningKey(pem: string): Promise<SigningKey> {
 export async function readVerifyingKey(pem: string): Promise<VerifyingKey> {
   const block = pemBlock(pem, /^(?:(?:RSA )?PUBLIC KEY|CERTIFICATE|(?:RSA |EC )?PRIVATE KEY)$/);
   if (block === undefined) {
-    throw new SyntaxError("Cannot find a public key in it: a PEM public key or certificate is read");
+    throw new SyntaxError("Cannot find a public key in it: write a public key or a certificate in PEM");
   }
   const key = keyOf(block, createPublicKey);
   return await verifyingKey(key, algorithmOf(key.export({ format: "jwk" }) as JWK));
@@ -98,7 +98,10 @@ export interface TokenKeyFiles {
  */
 export async function openTokenKeys({ sharedKey, verifyKeys, log }: TokenKeyFiles): Promise<TokenKeys> {
   if (sharedKey === undefined) {
-    log.warn("Signs tokens with a key of its own, as --shared-key is not set: they end with this process", {});
+    log.warn(
+      "Signs tokens with a temporary key as --shared-key is not set: they are valid until this process ends",
+      {},
+    );
   } else {
     await warnIfExposed(sharedKey, { option: "--shared-key", log });
   }
@@ -134,14 +137,14 @@ function keyOf(block: string, create: (pem: string) => KeyObject): KeyObject {
     return create(block);
   } catch {
     // The cause is left out as it may quote what it could not read.
-    throw new SyntaxError("Cannot read the key in it: the PEM is damaged or of a kind that is not known");
+    throw new SyntaxError("Cannot read the key in it: the PEM is damaged or of an unknown kind");
   }
 }
 
 function algorithmOf(jwk: JWK): Algorithm {
   const algorithm = jwk.kty === "RSA" ? "RS256" : CURVE_ALGORITHMS[jwk.crv ?? ""];
   if (algorithm === undefined) {
-    throw new SyntaxError("Cannot sign tokens with a key of this kind: P-256, P-384, P-521 and RSA keys are used");
+    throw new SyntaxError("Cannot sign tokens with a key of this kind: use one of P-256, P-384, P-521 or RSA");
   }
   // Base64url holds 6 bits a digit.
   if (algorithm === "RS256" && (jwk.n ?? "").length * 6 < LEAST_RSA_BITS) {

@@ -74,7 +74,7 @@ export class TokenSigner {
       .setExpirationTime(issuedAt + expireSeconds)
       .sign(this.#key.privateKey);
     if (token.length > MAX_TOKEN_BYTES) {
-      throw new RangeError(`Cannot sign a token of ${token.length} bytes: the most is ${MAX_TOKEN_BYTES}`);
+      throw new RangeError(`Cannot sign a token of ${token.length} bytes: the limit is ${MAX_TOKEN_BYTES}`);
     }
     return token;
   }
@@ -180,7 +180,7 @@ export class TokenVerifier {
 
   /**
    * The keys that may have signed a token. A header can only narrow the choice: to the key it names, and to keys of its
-   * algorithm. The programs in the field name none, with `"kid":""`.
+   * algorithm. openshift/telemeter names none, with `"kid":""`.
    */
   #candidates(token: string): VerifyingKey[] {
     let header;

@@ -10,7 +10,7 @@
 /** Idle buffers kept at most, in bytes. */
 const MAX_IDLE_BYTES = 32 * 1_048_576;
 
-/** Takes buffers back and hands them out again. Those of a digest come in few sizes, so that most fit. */
+/** Takes buffers back and hands them out again. Those of rendered pushes come in few sizes, so that most fit. */
 export class BufferPool {
   readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;

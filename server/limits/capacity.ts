@@ -60,7 +60,7 @@ export class Capacity {
     if (Math.max(index.clusters, store.clusters) + this.#arriving.clusters < maxClusters) return;
     throw new CapacityError(
       "clusters",
-      `Cannot take another cluster as the server holds ${maxClusters}, which is its limit: try again later`,
+      `Cannot take another cluster as the server already holds its limit of ${maxClusters}: try again later`,
     );
   }
 
@@ -86,7 +86,7 @@ export class Capacity {
       const limit = tooMany ? `${maxSeries} series` : `${SERIES_BYTES * maxSeries} bytes of series`;
       throw new CapacityError(
         "total_series",
-        `Cannot take the push as all clusters together would have more than ${limit}, the server's limit: try again later`,
+        `Cannot take the push as all clusters together would pass the server's limit of ${limit}: try again later`,
       );
     }
     this.#count(more, 1);

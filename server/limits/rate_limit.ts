@@ -24,7 +24,7 @@ export interface BucketOptions {
 }
 
 /**
- * One token bucket a key, as the generic cell rate algorithm keeps it (ITU-T I.371): a single number, the time at which the
+ * One token bucket a key, as the generic cell rate algorithm has it (ITU-T I.371): a single number, the time at which the
  * bucket is full again. A key whose time has passed is the same as one never seen, and is forgotten.
  */
 export class Buckets {
@@ -43,7 +43,9 @@ export class Buckets {
    */
   constructor({ burst, intervalMs, maxKeys = 100_000 }: BucketOptions) {
     if (!(burst >= 1 && intervalMs >= 0)) {
-      throw new RangeError(`Cannot limit to a burst of ${burst}, one each ${intervalMs} ms: the least are 1 and 0`);
+      throw new RangeError(
+        `Cannot allow a burst of ${burst} and one more every ${intervalMs} ms: a burst is at least 1, an interval at least 0`,
+      );
     }
     this.#burst = burst;
     this.#intervalMs = intervalMs;
@@ -64,7 +66,7 @@ export class Buckets {
   /** Takes one from the bucket of `key`; an empty one stays empty. */
   charge(key: string, now: number) {
     if (this.#intervalMs === 0) return;
-    // A bucket is full after this time without a charge, so what was not used in it need not be kept.
+    // A bucket is full after this time without a charge, so what was not used in it can be forgotten.
     if (Math.abs(now - this.#agedAt) >= this.#fillMs) {
       this.#fullAt.age();
       this.#agedAt = now;
@@ -97,8 +99,8 @@ export interface PushLimits {
    */
   readonly refusedBurst?: number;
   /**
-   * The time that earns a cluster one more refused push; 0 switches it off. Clients in the field come back a minute after an
-   * error, so a client with a fault stays below this and is told its fault rather than its rate.
+   * The time that earns a cluster one more refused push; 0 switches it off. Clients of openshift/telemeter come back a minute
+   * after an error, so a client with a fault stays below this and is told its fault rather than its rate.
    *
    * @default {20_000}
    */

@@ -1,5 +1,5 @@
 /**
- * The places of pushes at work: so many at a time, and none is held for long by a body that does not come.
+ * Slots for pushes in progress: so many at a time, and none is held for long by a body that does not come.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import { HttpError } from "../../common/http/http.ts";
 
 /**
- * How long a body may take while others want its place, in milliseconds. A usual push is there in some 50 ms; whoever
- * holds all places with half-sent ones has to send as many anew each such time.
+ * How long a body may take while other pushes wait for its slot, in milliseconds. A usual push is there in some 50 ms; whoever
+ * holds all slots with half-sent ones has to send as many anew each such time.
  */
 export const PATIENCE_MS = 1_000;
 
-/** Seconds after which a client may try again that found no place or lost it. */
+/** Seconds after which a client may try again that found no slot or lost it. */
 const RETRY_SECONDS = 1;
 
 interface Waiting {
@@ -20,13 +20,13 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** One of the places, free again once it is disposed of. */
+/** One of the slots, free again once it is disposed of. */
 export interface UploadSlot extends Disposable {
-  /** Resolves as `body` does; rejects with 503 if another push gets the place meanwhile. */
+  /** Resolves as `body` does; rejects with 503 if another push gets the slot meanwhile. */
   whileItComes<T>(body: Promise<T>): Promise<T>;
 }
 
-/** Hands out places. One whose body has been awaited for longer than {@linkcode PATIENCE_MS} goes to the next who asks. */
+/** Hands out slots. One whose body has been awaited for longer than {@linkcode PATIENCE_MS} goes to the next who asks. */
 export class UploadSlots {
   readonly #most: number;
   readonly #now: () => number;
@@ -34,14 +34,14 @@ export class UploadSlots {
   /** Those whose bodies are awaited, the longest first. */
   readonly #waiting = new Set<Waiting>();
 
-  /** Starts with all places free; `now` is in milliseconds. */
+  /** Starts with all slots free; `now` is in milliseconds. */
   constructor({ most, now }: { most: number; now: () => number }) {
     this.#most = most;
     this.#now = now;
   }
 
   /**
-   * Takes a place.
+   * Takes a slot.
    *
    * @throws {HttpError} 503 with `Retry-After` if there is none.
    */
@@ -58,7 +58,7 @@ export class UploadSlots {
         const lost = Promise.withResolvers<never>();
         const giveWay = () => {
           free();
-          lost.reject(busy("Cannot wait longer for the rest of this push while others want its place"));
+          lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
         };
         const waiting = { sinceMs: this.#now(), giveWay };
         this.#waiting.add(waiting);

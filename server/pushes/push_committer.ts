@@ -1,5 +1,5 @@
 /**
- * The last stage of a push: digest, make durable, show.
+ * The last stage of a push: check and render it, make it durable, show it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Push, PushOutcome, PushStage } from "./push.ts";
 import { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 
-/** What a keeper works with. */
+/** What a {@linkcode PushCommitter} works with. */
 export interface PushCommitterOptions {
   /** Checks pushes and turns them into lines. */
   readonly renderer: Renderer;
@@ -27,7 +27,7 @@ export interface PushCommitterOptions {
   readonly registry: Registry;
 }
 
-/** Keeps pushes: on disk first, then in the exposition index. */
+/** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
   readonly #options: PushCommitterOptions;
   readonly #share = new EventLoopShare();
@@ -35,19 +35,19 @@ export class PushCommitter implements PushStage {
   readonly #dropped: Counter<"reason">;
   #sequence = 0;
 
-  /** Keeps pushes that a store and an index take. */
+  /** Commits to a store and an index. */
   constructor(options: PushCommitterOptions) {
     this.#options = options;
     const registers = [options.registry];
     this.#samples = new Counter({
       name: "telemeter_samples_total",
-      help: "Samples of accepted pushes",
+      help: "Samples in accepted pushes",
       registers,
     });
     this.#dropped = new Counter({
       name: "telemeter_samples_dropped_total",
       help:
-        "Samples of accepted pushes that are not shown: not on the allow-list, or replaced by a later one of their series",
+        "Samples in accepted pushes that are not shown: the allow-list drops them, or a later one of their series replaces them",
       labelNames: ["reason"],
       registers,
     });
@@ -58,7 +58,7 @@ export class PushCommitter implements PushStage {
   async accept(push: Push): Promise<PushOutcome> {
     const { index, capacity } = this.#options;
     capacity.admit(push.id);
-    await this.keep({ ...push, body: await push.body() }, (entry) => index.show(entry));
+    await this.commit({ ...push, body: await push.body() }, (entry) => index.show(entry));
     return "stored";
   }
 
@@ -68,13 +68,13 @@ export class PushCommitter implements PushStage {
    * @throws {InvalidPushError} {LimitError} {CapacityError} if it is refused.
    * @throws {StoreUnavailableError} if it cannot be made durable now.
    */
-  async keep(push: StoredPush, onKept: (entry: ClusterEntry) => void): Promise<void> {
+  async commit(push: StoredPush, onCommitted: (entry: ClusterEntry) => void): Promise<void> {
     const { store, index, capacity } = this.#options;
     const { entry, rendered: { received, dropped, duplicates } } = await this.#prepare(push);
     try {
       using _room = capacity.reserve(entry);
       await store.put(push);
-      onKept(entry);
+      onCommitted(entry);
     } catch (error) {
       index.discard(entry);
       throw error;
@@ -85,7 +85,7 @@ export class PushCommitter implements PushStage {
   }
 
   /**
-   * Makes of a push what it shows, once others had their turn.
+   * Makes of a push what it shows, once others have had their turn of the event loop.
    *
    * @throws {InvalidPushError} {LimitError} if it is refused.
    */

@@ -98,13 +98,13 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
   too_big: {
     status: 413,
     counts: true,
-    words: "Cannot take the push as it is larger than a server of the ring takes",
+    words: "Cannot take the push as it is larger than the servers of the ring take",
   },
   store: { status: 503, counts: false, fault: "store_unavailable" },
-  ring_fenced: byRing("Cannot take the push as this server has lost the others of its ring: try again later"),
-  ring_busy: byRing("Cannot take the push as too many wait for other servers of the ring: try again later"),
+  ring_fenced: byRing("Cannot take the push as this server has lost contact with its ring: try again later"),
+  ring_busy: byRing("Cannot take the push as too many pushes wait for other servers of the ring: try again later"),
   ring_owner_busy: byRing("Cannot take the push as the server that owns the cluster is busy: try again later"),
-  ring_unreachable: byRing("Cannot reach a server that may keep the push: try again later"),
+  ring_unreachable: byRing("Cannot reach a server that may store the push: try again later"),
   ring_views_differ: byRing("Cannot tell which server owns the cluster, as the ring is changing: try again later"),
   ring_store: byRing("Cannot store the push as the store has failed: try again later"),
 };

@@ -37,14 +37,14 @@ export function upload(options: UploadOptions): Handler {
   const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
-    help: "Pushes by how they ended; each ends in exactly one way",
+    help: "Pushes by outcome; each has exactly one",
     labelNames: ["result"],
     registers: [registry],
   });
   for (const result of ["stored", "dup", "stale", "standby", "rejected"]) pushes.inc({ result }, 0);
   const rejections = new Counter({
     name: "telemeter_push_rejections_total",
-    help: "Pushes that were refused, by reason",
+    help: "Refused pushes, by reason",
     labelNames: ["reason"],
     registers: [registry],
   });
@@ -52,7 +52,7 @@ export function upload(options: UploadOptions): Handler {
 
   const accept: Handler = async (request, peer) => {
     const { id, labels } = await authenticate(request, peer);
-    using place = slots.take();
+    using slot = slots.take();
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
@@ -61,7 +61,7 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
-        body: () => body ??= place.whileItComes(readBody(request, { limitBytes })),
+        body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
       pushes.inc({ result: await stage.accept(push) });
       return new Response(null, { status: 200 });
@@ -85,7 +85,7 @@ export function upload(options: UploadOptions): Handler {
   };
 }
 
-/** Anything but delimited metric families is taken for the text format, as the programs in the field do. */
+/** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */
 function readContentType(header: string | null): PushContentType {
   const [type, ...rest] = (header ?? "").toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => part.split("=", 2) as [string, string]));
@@ -99,7 +99,7 @@ function readContentEncoding(header: string | null): PushContentEncoding {
   const wanted = (header ?? "").trim().toLowerCase() || "identity";
   const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
   if (encoding !== undefined) return encoding;
-  throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or none", {
+  throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or identity", {
     reason: "encoding",
     headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
   });

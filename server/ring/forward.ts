@@ -10,7 +10,7 @@ import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { Ring } from "../../ring/ring.ts";
 import type { Push, PushOutcome, PushStage } from "../pushes/push.ts";
 import { fromRing } from "../pushes/refusal.ts";
-import { encodePush } from "./push_encoding.ts";
+import { LocalPush } from "./push_encoding.ts";
 
 const RESULTS = ["stored", "dup", "stale", "standby", "rejected"] as const satisfies Outcome["result"][];
 
@@ -24,7 +24,7 @@ export class Forward implements PushStage {
     this.#ring = ring;
     this.#forwards = new Counter({
       name: "telemeter_server_cluster_forward",
-      help: "Pushes of this member's clients by what the ring made of them, whichever member owns them",
+      help: "Pushes of this member's clients by their outcome in the ring, whichever member owns them",
       labelNames: ["result"],
       registers: [registry],
     });
@@ -33,7 +33,9 @@ export class Forward implements PushStage {
 
   /** Resolves once the owner, or in its absence the standby, has made the push durable. */
   async accept(push: Push): Promise<PushOutcome> {
-    const outcome = await this.#ring.push(push.id, encodePush({ ...push, body: await push.body() }));
+    const { id, contentType, contentEncoding, labels } = push;
+    const local = new LocalPush({ contentType, contentEncoding, labels, body: await push.body() });
+    const outcome = await this.#ring.push(id, local);
     this.#forwards.inc({ result: outcome.result });
     if (outcome.result === "rejected") throw fromRing(outcome);
     return outcome.result;

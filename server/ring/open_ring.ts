@@ -61,7 +61,7 @@ export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "st
   readonly ttlMs: number;
   /** The keys of the tokens: members have some in common. */
   readonly keys: TokenKeyIds;
-  /** What it keeps; nothing has been read from it yet. */
+  /** What it stores; nothing has been read from it yet. */
   readonly store: PushStore;
   /** Gets the metrics. */
   readonly registry: Registry;
@@ -133,7 +133,7 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
       entries.push(await host.restore(push));
     } catch (error) {
       refused++;
-      log.warn("Leaves out a stored push that it would not accept today", { cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
   }
   log.info("Read the store", { held: entries.length, refused });

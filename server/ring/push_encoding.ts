@@ -1,5 +1,5 @@
 /**
- * A push as the ring carries it: bytes that say all that the store keeps, but for what the ring knows itself.
+ * A push as the ring carries it from member to member: all that the store holds of it, but for what the ring knows itself.
  *
  * ```text
  * u16 header length | JSON { type, encoding, labels } | body as received
@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { UnmadeBytes } from "../../ring/protocol/push_bytes.ts";
 import { PUSH_CONTENT_ENCODINGS, PUSH_CONTENT_TYPES, type PushContent } from "../ingest/push_content.ts";
 
 const encoder = new TextEncoder();
@@ -16,14 +17,37 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** The most bytes that an encoded push has beside the body: labels of a token take 4 KiB at most. */
 export const MAX_HEADER_BYTES = 8_192;
 
+/** A push of this member's own client. It is encoded only if it goes to another member, and then once. */
+export class LocalPush implements UnmadeBytes {
+  /** The push. */
+  readonly content: PushContent;
+  /** How many bytes it has once it is encoded. */
+  readonly length: number;
+  readonly #header: Uint8Array;
+  #bytes: Uint8Array | undefined;
+
+  /** Encodes nothing yet. */
+  constructor(content: PushContent) {
+    const { contentType: type, contentEncoding: encoding, labels, body } = content;
+    this.content = content;
+    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels] }));
+    this.length = 2 + this.#header.length + body.length;
+  }
+
+  /** Encodes it, if that was not done before. */
+  make(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes;
+    const bytes = new Uint8Array(this.length);
+    new DataView(bytes.buffer).setUint16(0, this.#header.length);
+    bytes.set(this.#header, 2);
+    bytes.set(this.content.body, 2 + this.#header.length);
+    return this.#bytes = bytes;
+  }
+}
+
 /** Encodes a push. */
-export function encodePush({ contentType, contentEncoding, labels, body }: PushContent): Uint8Array {
-  const header = encoder.encode(JSON.stringify({ type: contentType, encoding: contentEncoding, labels: [...labels] }));
-  const bytes = new Uint8Array(2 + header.length + body.length);
-  new DataView(bytes.buffer).setUint16(0, header.length);
-  bytes.set(header, 2);
-  bytes.set(body, 2 + header.length);
-  return bytes;
+export function encodePush(content: PushContent): Uint8Array {
+  return new LocalPush(content).make();
 }
 
 /**

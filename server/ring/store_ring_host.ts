@@ -1,8 +1,8 @@
 /**
  * What the ring asks of the server: pushes made durable, read back, shown and hidden.
  *
- * Only the owner of a cluster checks its pushes and keeps what they show; a standby keeps the bytes, and reads them when it
- * becomes the owner.
+ * Whoever takes a push into the ring checks it. Only the owner holds ready what it shows; a standby has the bytes in its store,
+ * and reads them back when it becomes the owner.
  *
  * @module
  */
@@ -11,21 +11,23 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
+import { madeBytes, type PushBytes } from "../../ring/protocol/push_bytes.ts";
 import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
+import type { PushContent } from "../ingest/push_content.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
-import { decodePush, encodePush } from "./push_encoding.ts";
+import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 
 /** What a {@linkcode StoreRingHost} works with. */
 export interface StoreRingHostOptions {
   /** The name of this member. */
   readonly name: string;
   /** Checks pushes and makes them durable. */
-  readonly committer: Pick<PushCommitter, "keep" | "prepare">;
+  readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
   readonly store: Pick<PushStore, "put" | "get" | "setMeta">;
   /** Where they are shown. */
@@ -36,7 +38,7 @@ export interface StoreRingHostOptions {
   readonly log: Logger;
 }
 
-/** Under which the store keeps the state of the ring. */
+/** Where in the store the state of the ring is. */
 export const RING_STATE = "ring";
 
 /** How many clusters are read back at a time, when a member inherits many. */
@@ -79,18 +81,18 @@ export class StoreRingHost implements RingHost, Disposable {
     { role, fresh }: { readonly role: Role; readonly fresh: boolean },
   ): Promise<CommitResult> {
     const { committer, store } = this.#options;
-    const push: StoredPush = { ...decodePush(bytes), id, receivedAtMs, version, role };
+    const push: StoredPush = { ...contentOf(bytes), id, receivedAtMs, version, role };
     const reservation = fresh ? this.#reserve(id, version) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
     using held = reservation;
     try {
-      const onKept = (entry: ClusterEntry) => {
+      const onCommitted = (entry: ClusterEntry) => {
         if (role === "owner") this.#prepare({ version, entry });
         else this.#options.index.discard(entry);
       };
-      if (fresh) await committer.keep(push, onKept);
+      if (fresh) await committer.commit(push, onCommitted);
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
         const entry = role === "owner" ? await committer.prepare(push) : undefined;
@@ -134,7 +136,7 @@ export class StoreRingHost implements RingHost, Disposable {
     this.#options.index.hide(id);
   }
 
-  /** Keeps the ring's state in the store. */
+  /** Writes the ring's state to the store. */
   async save(state: string): Promise<void> {
     await this.#options.store.setMeta(RING_STATE, state);
   }
@@ -201,7 +203,9 @@ export class StoreRingHost implements RingHost, Disposable {
     } catch (error) {
       const isRefused = toMember(error) !== undefined;
       log.warn(
-        isRefused ? "Leaves out a stored push that it would not accept today" : "Cannot read a cluster back yet",
+        isRefused
+          ? "Left out a stored push, which today's rules refuse"
+          : "Cannot read a stored push back, and tries again",
         {
           cluster: id,
           error: explain(error),
@@ -219,4 +223,9 @@ export class StoreRingHost implements RingHost, Disposable {
     }, READ_AGAIN_MS);
     this.#timers.add(timer);
   }
+}
+
+/** A push of our own is there as it is, one of another member is decoded. */
+function contentOf(bytes: PushBytes): PushContent {
+  return bytes instanceof LocalPush ? bytes.content : decodePush(madeBytes(bytes));
 }

@@ -54,6 +54,6 @@ export class Aside {
     const kept = await Array.fromAsync(kv.list({ prefix: keys.all("aside") }), ({ key }) => ({ key }));
     if (kept.length > KEPT_ASIDE) await write(kept.slice(0, -KEPT_ASIDE));
     const examples = JSON.stringify(this.#faults.slice(0, 3));
-    log.error("Set entries of the store aside as they did not check out", { entries: this.#faults.length, examples });
+    log.error("Set entries of the store aside, which failed their checks", { entries: this.#faults.length, examples });
   }
 }

@@ -12,6 +12,7 @@ export const COMMIT_MUTATIONS = 1_000;
 /** The most bytes in a commit; some room is left for what Deno KV counts besides keys and values. */
 export const COMMIT_BYTES = 800_000;
 
+/** The most bytes of keys in a commit; Deno KV takes 81,920 of them. */
 const COMMIT_KEY_BYTES = 80_000;
 
 /** Cuts mutations into commits that Deno KV takes, as few as may be, in their order. */

@@ -38,7 +38,7 @@ export interface CommitQueueOptions {
   readonly maxQueuedBytes?: number;
   /** How long a write may take before those who wait for it are refused. @default {10_000} */
   readonly stallMs?: number;
-  /** What a refused caller is told to wait, before jitter. @default {30_000} */
+  /** What a refused caller is told to wait, before jitter. @default {RETRY_AFTER_MS} */
   readonly retryAfterMs?: number;
 }
 
@@ -56,7 +56,7 @@ interface Waiting {
   settled: boolean;
 }
 
-// On a disk that is nearly full every second write may fail: the log need not tell each time.
+/** How often the log says that writes fail: on a disk that is nearly full every second write may. */
 const TELL_EVERY_MS = 60_000;
 
 /**
@@ -216,6 +216,6 @@ export class CommitQueue implements AsyncDisposable {
     this.#told = true;
     this.#toldAtMs = now();
     const { message } = new StoreUnavailableError(reason, this.#options);
-    log.error("Refuses pushes as the store failed", { location, reason, message, cause: String(error ?? "") });
+    log.error("Refuses pushes as the store has failed", { location, reason, message, cause: String(error ?? "") });
   }
 }

@@ -78,7 +78,7 @@ export async function openKvFile(dir: string, { log, now, onSetAside }: KvFileOp
     }
   }
   if (isEmpty && fault === undefined) {
-    log.warn("Found the store file empty and starts with nothing held", { file: path });
+    log.warn("Found the store file empty, and starts with nothing stored", { file: path });
   }
   const opened = kv;
   // Measured by the end of open files, as a server keeps no permission to look at any. Closed after the database: see lock().

@@ -26,7 +26,7 @@ export interface StoredPush extends PushContent {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
-  /** The ring's version of it, if there is a ring: the store keeps it and does not look inside. */
+  /** The ring's version of it, if there is a ring: the store does not look inside. */
   readonly version?: PushVersion;
   /** What this server was for the cluster, if there is a ring. */
   readonly role?: Role;

@@ -35,7 +35,7 @@ export class StoreMetrics {
     const counter = (name: string, help: string) => new Counter({ name, help, registers });
     this.#commits = counter(
       "telemeter_store_commits_total",
-      "Durable commits; one carries all that waited while the one before it ran",
+      "Durable commits; each carries all writes that waited while the one before it ran",
     );
     this.#commitSeconds = new Histogram({
       name: "telemeter_store_commit_seconds",
@@ -46,12 +46,12 @@ export class StoreMetrics {
     });
     this.#failures = new Counter({
       name: "telemeter_store_failures_total",
-      help: "Writes refused or failed, by reason",
+      help: "Writes that were refused or failed, by reason",
       labelNames: ["reason"],
       registers,
     });
     for (const reason of FAILURE_REASONS) this.#failures.inc({ reason }, 0);
-    this.#entriesSetAside = counter("telemeter_store_set_aside_total", "Entries that did not check out at start");
+    this.#entriesSetAside = counter("telemeter_store_set_aside_total", "Entries that failed their checks at start");
     this.#filesSetAside = counter("telemeter_store_files_set_aside_total", "Store files that were garbled at start");
     this.#expired = counter("telemeter_store_expired_total", "Pushes removed because they were older than the TTL");
     const gauge = (name: string, help: string, value: () => number | undefined) =>
@@ -64,8 +64,8 @@ export class StoreMetrics {
           if (now !== undefined) this.set(now);
         },
       });
-    gauge("telemeter_store_entries", "Clusters whose push is held", () => this.sizes().entries);
-    gauge("telemeter_store_bytes", "Bytes of the bodies held", () => this.sizes().bytes);
+    gauge("telemeter_store_entries", "Clusters whose push is stored", () => this.sizes().entries);
+    gauge("telemeter_store_bytes", "Bytes of the stored bodies", () => this.sizes().bytes);
     gauge("telemeter_store_file_bytes", "Bytes of the store's files", () => this.sizes().fileBytes);
   }
 

@@ -42,7 +42,7 @@ export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedByt
 /** How often expired pushes are removed, in milliseconds. */
 export const SWEEP_INTERVAL_MS = 15_000;
 
-/** The longest small value that the store keeps for the server, in bytes of UTF-8. */
+/** The longest small value of the server's own that the store takes, in bytes of UTF-8. */
 export const MAX_META_BYTES: number = VALUE_BYTES;
 
 // A sweep goes on in steps of this many clusters, which share a commit and do not fill the queue.
@@ -212,7 +212,7 @@ export class PushStore implements AsyncDisposable {
   }
 
   /**
-   * Keeps a small value of the server's own. Resolves when it is durable.
+   * Stores a small value of the server's own. Resolves when it is durable.
    *
    * @throws {StoreUnavailableError} if it cannot be written now.
    * @throws {RangeError} if it is longer than {@linkcode MAX_META_BYTES}.
@@ -220,7 +220,7 @@ export class PushStore implements AsyncDisposable {
   async setMeta(key: string, text: string): Promise<void> {
     const value = new TextEncoder().encode(text);
     if (value.length > MAX_META_BYTES) {
-      throw new RangeError(`Cannot keep ${value.length} bytes under '${key}': the limit is ${MAX_META_BYTES}`);
+      throw new RangeError(`Cannot store ${value.length} bytes under '${key}': the limit is ${MAX_META_BYTES}`);
     }
     const mutation: Mutation = { key: this.#context.keys.meta(key), value };
     await this.#queue.run({ subject: `meta ${key}`, bytes: bytesOf(mutation), plan: () => [mutation] });

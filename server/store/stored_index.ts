@@ -5,7 +5,7 @@
  */
 
 /** What is remembered of one push. */
-export interface StoredKey {
+export interface StoredSize {
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** Of its body. */
@@ -17,9 +17,9 @@ export interface StoredKey {
 /** How many clusters are remembered as unsure; what others may have left behind waits for the next start. */
 export const MAX_UNSURE = 10_000;
 
-/** The holdings by cluster id. Pure: it reads no clock. */
+/** What is stored, by cluster id. Pure: it reads no clock. */
 export class StoredIndex {
-  readonly #held = new Map<string, StoredKey>();
+  readonly #held = new Map<string, StoredSize>();
   readonly #unsure = new Set<string>();
   #bytes = 0;
 
@@ -44,10 +44,10 @@ export class StoredIndex {
   }
 
   /** Remembers what a cluster has, and has nothing but. */
-  set(id: string, holding: StoredKey): void {
+  set(id: string, held: StoredSize): void {
     this.delete(id);
-    this.#held.set(id, holding);
-    this.#bytes += holding.bytes;
+    this.#held.set(id, held);
+    this.#bytes += held.bytes;
   }
 
   /** Remembers that a cluster has nothing. */
@@ -69,8 +69,8 @@ export class StoredIndex {
 
   /** Whether a cluster's push is as old as the TTL or older. */
   isExpired(id: string, { nowMs, ttlMs }: { nowMs: number; ttlMs: number }): boolean {
-    const holding = this.#held.get(id);
-    return holding !== undefined && nowMs - holding.receivedAtMs >= ttlMs;
+    const held = this.#held.get(id);
+    return held !== undefined && nowMs - held.receivedAtMs >= ttlMs;
   }
 
   /** The clusters whose push is expired. */
@@ -83,8 +83,8 @@ export class StoredIndex {
    * too long.
    */
   settle(nowMs: number): void {
-    for (const [id, holding] of this.#held) {
-      if (holding.receivedAtMs > nowMs) this.#held.set(id, { ...holding, receivedAtMs: nowMs });
+    for (const [id, held] of this.#held) {
+      if (held.receivedAtMs > nowMs) this.#held.set(id, { ...held, receivedAtMs: nowMs });
     }
   }
 }

@@ -9,7 +9,7 @@ import { messageOf } from "../../common/explain.ts";
 /** Why the store cannot write: a label of its failure counter. */
 export type FailureReason = "full" | "io" | "locked" | "garbled" | "busy" | "stalled" | "closed" | "other";
 
-/** What a refused caller is told to wait unless an option says otherwise, in milliseconds and before jitter. */
+/** How long a refused caller is told to wait unless an option says otherwise, in milliseconds. */
 export const RETRY_AFTER_MS = 30_000;
 
 interface Failure {
@@ -68,7 +68,7 @@ export class StoreUnavailableError extends Error {
   override readonly name = "StoreUnavailableError";
   /** A label for counters. */
   readonly reason: FailureReason;
-  /** How long a client should wait, before jitter. */
+  /** How long a client should wait, in milliseconds. */
   readonly retryAfterMs: number;
 
   /** Says what happened to the store at a place, and what to do. */

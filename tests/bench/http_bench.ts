@@ -8,7 +8,10 @@
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Registry } from "prom-client";
+import { asRoute, createApp } from "../../common/http/app.ts";
 import { type Handler, readBody } from "../../common/http/http.ts";
+import { HttpMetrics } from "../../common/http/http_metrics.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
@@ -39,12 +42,18 @@ const handler: Handler = async (request) => {
   if ((await readBody(request, { limitBytes: 512_000 })).length !== 20_000) throw new Error("The body is not whole");
   return new Response();
 };
+const app = createApp({ "/upload": { name: "upload", post: asRoute(handler) } }, {
+  log,
+  metrics: new HttpMetrics(new Registry()),
+});
 const guarded = await listen(handler, { address, log, hostile: {} });
+const guardedApp = await listen(app.fetch, { address, log, hostile: {} });
 const trusting = await listen(handler, { address, log });
 
 const listeners = {
   "node:http, bare": bare.address() as AddressInfo,
   "guarded listener": guarded,
+  "guarded listener, by an app": guardedApp,
   "trusting listener": trusting,
 };
 for (const [name, { port }] of Object.entries(listeners)) {

@@ -98,7 +98,7 @@ const refusals: [status: number, hint: RegExp][] = [
   [403, /may not speak for --id/],
   [404, /check --to and --id/],
   [409, /belongs to another account/],
-  [429, /asked too often/],
+  [429, /tokens are exchanged too often/],
   [500, /it answered 500; it says: request 7 failed for …$/],
 ];
 
@@ -119,8 +119,8 @@ const answers: [what: string, body: string, message: RegExp][] = [
   ["a token that no header carries", '{"token":"a\\nb"}', /the answer holds no usable token$/],
   ["a lifetime that is none", '{"token":"t","expiresInSeconds":"1"}', /expiresInSeconds is not a number$/],
   ["labels that are none", '{"token":"t","labels":[]}', /labels are not an object$/],
-  ["a label that is no text", '{"token":"t","labels":{"a":1}}', /labels hold one that is none$/],
-  ["a label without a proper name", '{"token":"t","labels":{"__name__":"x"}}', /labels hold one that is none$/],
+  ["a label that is no text", '{"token":"t","labels":{"a":1}}', /labels hold an invalid one$/],
+  ["a label without a proper name", '{"token":"t","labels":{"__name__":"x"}}', /labels hold an invalid one$/],
   ["more than 16 KiB", `{"token":"${"t".repeat(16_384)}"}`, /the answer is longer than 16384 bytes$/],
 ];
 

@@ -57,7 +57,7 @@ Deno.test("federate() shows its token", async () => {
   assert.deepEqual(await scrape(`${prometheus.url}/federate`, { token: "t0ken" }), [UP]);
   await assert.rejects(scrape(`${prometheus.url}/federate`), {
     name: "RefusedError",
-    message: `Cannot scrape ${prometheus.url}/federate: it answered 401, it wants a token: ` +
+    message: `Cannot scrape ${prometheus.url}/federate: it answered 401, it requires a token: ` +
       "give one in --from-token-file; it says: Unauthorized",
   });
 });
@@ -121,7 +121,7 @@ Deno.test("federate() follows no redirect to another origin", async () => {
   prometheus.fault = () => new Response(null, { status: 302, headers: { location: `${other.url}/federate` } });
   await assert.rejects(scrape(`${prometheus.url}/federate`, { token: "t0ken" }), {
     message:
-      `Cannot scrape ${prometheus.url}/federate: it redirects to ${other.url}, which gets no token: point --from there`,
+      `Cannot scrape ${prometheus.url}/federate: it redirects to ${other.url}, which must not get the token: point --from there`,
   });
   assert.deepEqual(other.asked, []);
 });
@@ -136,10 +136,10 @@ const types: [contentType: string | null, body: string, outcome: RegExp | "text"
   [null, "up 1\n", "text"],
   ["text/plain", "up 1\n", "text"],
   ["text/plain; charset=utf-8; version=0.0.4", "up 1\n", "text"],
-  ["text/plain; version=9", "up 1\n", /'text\/plain; version=9', which is no page of metrics/],
-  ["text/html", "<html>", /'text\/html', which is no page of metrics: check --from$/],
-  ["application/openmetrics-text", "up 1\n", /no page of metrics/],
-  ["application/vnd.google.protobuf; encoding=text", "", /no page of metrics/],
+  ["text/plain; version=9", "up 1\n", /'text\/plain; version=9', which is not a page of metrics/],
+  ["text/html", "<html>", /'text\/html', which is not a page of metrics: check --from$/],
+  ["application/openmetrics-text", "up 1\n", /not a page of metrics/],
+  ["application/vnd.google.protobuf; encoding=text", "", /not a page of metrics/],
   [
     'application/vnd.google.protobuf; encoding="delimited"',
     "\x05garbage",

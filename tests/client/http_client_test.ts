@@ -3,13 +3,16 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
-import { HttpClients } from "../../client/http_client.ts";
+import { type HttpClientFiles, HttpClients } from "../../client/http_client.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
+import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const authority = await CertificateAuthority.create();
 const other = await CertificateAuthority.create();
+
+const load = (files: HttpClientFiles) => HttpClients.load(files, { log: recordingLog().log });
 
 /** Writes files by name into a folder that goes with the test. */
 async function folder(files: Record<string, string>) {
@@ -58,7 +61,7 @@ Deno.test("HttpClients.open() trusts the authority of its file and shows the cli
   await using files = await folder({ ca: authority.cert, cert, key });
   await using server = await demandingServer();
   const ca = { path: files.path("ca"), name: "toCaFile" };
-  const clients = new HttpClients({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+  const clients = await load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
   assert.equal(await fetchWith(clients, server.url), "client one");
 });
 
@@ -67,7 +70,7 @@ Deno.test("HttpClients.open() takes up files that changed", async () => {
   await using files = await folder({ ca: other.cert, cert: one.cert, key: one.key });
   await using server = await demandingServer();
   const ca = { path: files.path("ca"), name: "toCaFile" };
-  const clients = new HttpClients({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+  const clients = await load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
   await assert.rejects(
     fetchWith(clients, server.url),
     (error: Error) => /invalid peer certificate/.test(String(error.cause)),
@@ -79,8 +82,26 @@ Deno.test("HttpClients.open() takes up files that changed", async () => {
   assert.equal(await fetchWith(clients, server.url), "client two");
 });
 
+Deno.test("HttpClients.open() keeps to the last good files while one is bad, and says so once", async () => {
+  const one = await authority.issue("client one"), two = await authority.issue("client two");
+  await using files = await folder({ ca: authority.cert, cert: one.cert, key: one.key });
+  await using server = await demandingServer();
+  const ca = { path: files.path("ca"), name: "toCaFile" }, { log, records } = recordingLog();
+  const clients = await HttpClients.load({ ca, certPath: files.path("cert"), keyPath: files.path("key") }, { log });
+  // Tools that renew certificates replace one file after the other.
+  await files.write("cert", two.cert);
+  for (let i = 0; i < 2; i++) assert.equal(await fetchWith(clients, server.url), "client one");
+  assert.deepEqual(records.map(({ level, sentence }) => [level, sentence]), [
+    ["warn", "Cannot use changed certificates: those before stay in use"],
+  ]);
+  assert.match(String(records[0].fields.error), /^Bad --to-ca-file or --tls-cert-file or --tls-private-key-file: /);
+  await files.write("key", two.key);
+  assert.equal(await fetchWith(clients, server.url), "client two");
+  assert.equal(records.length, 1);
+});
+
 Deno.test("HttpClients.open() opens a plain client without files", async () => {
-  (await new HttpClients({}).open()).close();
+  (await (await load({})).open()).close();
 });
 
 const identity = await authority.issue("client");
@@ -100,29 +121,29 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     BAD_PEM,
     identity.cert,
     identity.key,
-    /^Bad --from-ca-file or --tls-cert-file and --tls-priv/,
+    /^Bad --from-ca-file or --tls-cert-file or --tls-priv/,
   ],
   ["a certificate file without one", authority.cert, "junk", identity.key, /^Bad --tls-cert-file: the file holds no/],
-  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --from-ca-file or --tls-cert-file and --tls-private/],
+  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --from-ca-file or --tls-cert-file or --tls-private/],
   [
     "a key of another certificate",
     authority.cert,
     identity.cert,
     stranger.key,
-    /^Bad --from-ca-file or --tls-cert-file and /,
+    /^Bad --from-ca-file or --tls-cert-file or /,
   ],
 ];
 
 for (const [what, caText, cert, key, message] of bad) {
-  Deno.test(`HttpClients.open() refuses ${what}`, async () => {
+  Deno.test(`HttpClients.load() refuses ${what}`, async () => {
     await using files = await folder({ ca: caText, cert, key });
     const ca = { path: files.path("ca"), name: "fromCaFile" };
-    const clients = new HttpClients({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
-    await assert.rejects(clients.open().then((client) => client.close()), { name: "SyntaxError", message });
+    const loading = load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+    await assert.rejects(loading, { name: "SyntaxError", message });
   });
 }
 
-Deno.test("HttpClients.open() refuses a missing file", async () => {
-  const clients = new HttpClients({ ca: { path: "/nowhere/ca.pem", name: "fromCaFile" } });
-  await assert.rejects(clients.open(), { name: "SyntaxError", message: /^Bad --from-ca-file: .*\/nowhere\/ca\.pem/ });
+Deno.test("HttpClients.load() refuses a missing file", async () => {
+  const loading = load({ ca: { path: "/nowhere/ca.pem", name: "fromCaFile" } });
+  await assert.rejects(loading, { name: "SyntaxError", message: /^Bad --from-ca-file: .*\/nowhere\/ca\.pem/ });
 });

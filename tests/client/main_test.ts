@@ -159,7 +159,7 @@ Deno.test("client --dry-run ends with one sentence when there is nothing to read
 Deno.test("client pushes, shows what it pushed, and stops in order at SIGTERM", async () => {
   await using n = await network();
   await using client = start(n.args);
-  const { url } = await client.line("Listens");
+  const { url } = await client.line("Listening");
   assert.deepEqual(series((await n.server.pushes.take()).families), ['up{_id="me"} 1']);
   await client.line("Pushed");
   assert.match(await (await fetch(`${url}federate`)).text(), /^# TYPE up untyped\nup\{_id="me"\} 1 \d+\n$/);
@@ -175,10 +175,10 @@ Deno.test("client reloads at SIGHUP, and keeps the running configuration if a fi
   await using n = await network();
   n.server.tokens.clear();
   await using client = start(n.args);
-  await client.line("Could not forward and tries again");
+  await client.line("Cannot forward: will try again");
   await Deno.writeTextFile(`${n.directory}/match`, "extra{");
   client.kill("SIGHUP");
-  const { error } = await client.line("Cannot reload and keeps the running configuration");
+  const { error } = await client.line("Cannot reload: the running configuration stays in use");
   assert.match(String(error), /^Bad --match-file '\S+': Line 1: /);
   await Deno.writeTextFile(`${n.directory}/match`, "other\n");
   n.prometheus.series.set("other", [{ ...up(2), name: "other" }]);
@@ -191,7 +191,7 @@ Deno.test("client reloads at SIGHUP, and keeps the running configuration if a fi
 Deno.test("client reloads at POST /-/reload, and answers with the sentence if a file is bad", async () => {
   await using n = await network();
   await using client = start(n.args);
-  const { url } = await client.line("Listens");
+  const { url } = await client.line("Listening");
   await client.line("Pushed");
   const reload = async () => {
     const response = await fetch(`${url}-/reload`, { method: "POST" });
@@ -200,7 +200,7 @@ Deno.test("client reloads at POST /-/reload, and answers with the sentence if a 
   await Deno.writeTextFile(`${n.directory}/match`, "extra{");
   const [status, sentence] = await reload();
   assert.equal(status, 500);
-  assert.match(sentence, /^Keeps the running configuration: Bad --match-file '\S+': Line 1: .*\n$/);
+  assert.match(sentence, /^Cannot reload; the running configuration stays: Bad --match-file '\S+': Line 1: .*\n$/);
   await Deno.writeTextFile(`${n.directory}/match`, "other\n");
   assert.deepEqual(await reload(), [200, "Reloaded\n"]);
 });
@@ -210,7 +210,7 @@ Deno.test("client takes up a token file that changed without a reload", async ()
   n.server.tokens.clear();
   n.server.tokens.add("rotated");
   await using client = start(n.args);
-  await client.line("Could not forward and tries again");
+  await client.line("Cannot forward: will try again");
   await Deno.writeTextFile(`${n.directory}/new`, "rotated", { mode: 0o600 });
   await Deno.rename(`${n.directory}/new`, `${n.directory}/token`);
   assert.equal((await n.server.pushes.take()).cluster, "me");

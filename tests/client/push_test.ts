@@ -49,11 +49,11 @@ Deno.test("push() has a server take families and returns the bytes that it sent"
 const refusals: [status: number, message: RegExp][] = [
   [201, /: it answered 201; it says: so it is$/],
   [202, /: it answered 202/],
-  [400, /: it answered 400, it does not take what was sent; it says: so it is$/],
-  [401, /it does not take the token/],
+  [400, /: it answered 400, it refuses the content of the push; it says: so it is$/],
+  [401, /it refuses the token/],
   [404, /check --to or --to-upload/],
   [413, /too large: select less with --match/],
-  [429, /pushed to too often: raise --interval/],
+  [429, /pushes come too often: raise --interval/],
   [500, /: it answered 500; it says: so it is$/],
   [503, /cannot take a push now/],
 ];

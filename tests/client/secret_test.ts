@@ -52,8 +52,8 @@ Deno.test("Secret.open() warns of a file that others can read", async () => {
 });
 
 const bad: [what: string, text: string, message: RegExp][] = [
-  ["an empty file", " \n", /^Bad --to-token-file: Cannot take the secret as the file '\S+' is empty$/],
-  ["a file of two words", "to ken", /^Bad --to-token-file: Cannot take the secret as the file '\S+' holds spaces/],
+  ["an empty file", " \n", /^Bad --to-token-file: Cannot use the secret: the file '\S+' is empty$/],
+  ["a file of two words", "to ken", /^Bad --to-token-file: Cannot use the secret: the file '\S+' holds spaces/],
 ];
 
 for (const [what, text, message] of bad) {
@@ -69,8 +69,7 @@ Deno.test("Secret.open() refuses a bad text without quoting it", async () => {
   const { log } = recordingLog();
   await assert.rejects(Secret.open({ name: "toToken", text: "to ken", faultOf: tokenFault, log }), {
     name: "UsageError",
-    message:
-      "Bad --to-token: Cannot take the secret as it holds spaces, line breaks or characters that a token does not have",
+    message: "Bad --to-token: Cannot use the secret: it holds spaces, line breaks or characters that no token has",
   });
 });
 
@@ -103,7 +102,7 @@ Deno.test("Secret.value() keeps the last good one while the file is bad, and war
   assert.equal(await secret?.value(), "first");
   assert.equal(await secret?.value(), "first");
   const { sentence, fields } = records[0];
-  assert.equal(sentence, "Cannot use the changed file of a secret and goes on with what it held before");
+  assert.equal(sentence, "Cannot use the changed file of a secret: what it held before stays in use");
   assert.equal(fields.flag, "--to-token-file");
   assert.doesNotMatch(JSON.stringify(fields), /not a token/);
   assert.equal(records.length, 1);

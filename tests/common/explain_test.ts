@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { explain, messageOf } from "../../common/explain.ts";
+import { explain, messageOf, stackOf } from "../../common/explain.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -27,4 +27,12 @@ Deno.test("messageOf() is the message of an error alone, and the text of anythin
   assert.equal(messageOf(new TypeError("outer", { cause: new Error("inner") })), "outer");
   assert.equal(messageOf("thrown"), "thrown");
   assert.equal(messageOf(undefined), "undefined");
+});
+
+Deno.test("stackOf() is an error's stack, its message where it has none, and the text of anything else", () => {
+  const error = new TypeError("bad");
+  assert.match(stackOf(error), /^TypeError: bad\n +at .*explain_test\.ts/);
+  error.stack = undefined;
+  assert.equal(stackOf(error), "bad");
+  assert.equal(stackOf("thrown"), "thrown");
 });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../common/options.ts";
-import { TlsIdentity, type TlsPair } from "../../common/tls.ts";
+import { loadTlsIdentity, type TlsPair } from "../../common/tls.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
 const [one, two] = [await makeCertificate("one"), await makeCertificate("two")];
 
-/** Files for a pair, and what `TlsIdentity.load()` wants. */
+/** Files for a pair, and what `loadTlsIdentity()` wants. */
 async function files({ cert, key }: TlsPair) {
   const dir = await Deno.makeTempDir(), { log, records } = recordingLog();
   const options = { certPath: `${dir}/crt`, keyPath: `${dir}/key`, log };
@@ -18,7 +18,7 @@ async function files({ cert, key }: TlsPair) {
   return { options, records, write, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
 }
 
-Deno.test("TlsIdentity.load() refuses a pair that cannot serve, in a sentence that names the file at fault", async () => {
+Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence that names the file at fault", async () => {
   const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   const rows: [TlsPair, (paths: { certPath: string; keyPath: string }) => string][] = [
     [
@@ -40,12 +40,12 @@ Deno.test("TlsIdentity.load() refuses a pair that cannot serve, in a sentence th
     [
       { cert: one.cert, key: two.key },
       ({ certPath, keyPath }) =>
-        `Cannot use the certificate in '${certPath}' as the private key in '${keyPath}' is not its own`,
+        `Cannot use the certificate in '${certPath}': the private key in '${keyPath}' does not belong to it`,
     ],
   ];
   for (const [pair, sentence] of rows) {
     await using temp = await files(pair);
-    await assert.rejects(TlsIdentity.load(temp.options), (error) => {
+    await assert.rejects(loadTlsIdentity(temp.options), (error) => {
       assert(error instanceof UsageError);
       assert.equal(error.message, sentence(temp.options));
       return true;
@@ -53,14 +53,14 @@ Deno.test("TlsIdentity.load() refuses a pair that cannot serve, in a sentence th
   }
   await using temp = await files(one);
   await Deno.remove(temp.options.keyPath);
-  await assert.rejects(TlsIdentity.load(temp.options), {
+  await assert.rejects(loadTlsIdentity(temp.options), {
     message: `Cannot read '${temp.options.keyPath}': there is no such file`,
   });
 });
 
 Deno.test("TlsIdentity takes up a changed pair, and tells who listens", async () => {
   await using temp = await files(one);
-  using identity = await TlsIdentity.load(temp.options);
+  using identity = await loadTlsIdentity(temp.options);
   assert.deepEqual(identity.current, one);
   const seen: TlsPair[] = [];
   const stop = identity.onChange((pair) => seen.push(pair));
@@ -82,12 +82,12 @@ Deno.test("TlsIdentity takes up a changed pair, and tells who listens", async ()
 
 Deno.test("TlsIdentity keeps the pair before a bad one, and says so once", async () => {
   await using temp = await files(one);
-  using identity = await TlsIdentity.load(temp.options);
+  using identity = await loadTlsIdentity(temp.options);
   await temp.write({ key: two.key });
   for (let i = 0; i < 3; i++) await identity.check();
   assert.deepEqual(identity.current, one);
   assert.deepEqual(temp.records.map(({ level, sentence }) => [level, sentence]), [
-    ["warn", "Cannot use a changed TLS certificate or key and goes on with the one before"],
+    ["warn", "Cannot use a changed TLS certificate or key: the one before stays in use"],
   ]);
   await temp.write({ cert: two.cert });
   await identity.check();
@@ -100,7 +100,7 @@ Deno.test("TlsIdentity keeps the pair before a bad one, and says so once", async
 
 Deno.test("TlsIdentity keeps the pair before one that a listener cannot take", async () => {
   await using temp = await files(one);
-  using identity = await TlsIdentity.load(temp.options);
+  using identity = await loadTlsIdentity(temp.options);
   identity.onChange(() => {
     throw new Error("not mine");
   });
@@ -112,7 +112,7 @@ Deno.test("TlsIdentity keeps the pair before one that a listener cannot take", a
 Deno.test("TlsIdentity looks at its files by a timer until it is disposed of", async () => {
   await using temp = await files(one);
   let tick = () => {}, running: number | undefined;
-  const identity = await TlsIdentity.load({
+  const identity = await loadTlsIdentity({
     ...temp.options,
     every: (task, intervalMs) => {
       tick = task;

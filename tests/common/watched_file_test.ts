@@ -64,32 +64,24 @@ Deno.test("WatchedFile reads once for all who ask at the same time", async () =>
 
 Deno.test("WatchedFile throws as long as its file was never readable, and says which one and why", async () => {
   await using temp = await tempFile("one");
-  const complaints: string[] = [];
-  const missing = new WatchedFile(temp.path + ".not", { onError: ({ message }) => complaints.push(message) });
+  const missing = new WatchedFile(temp.path + ".not");
   await assert.rejects(missing.text(), { message: `Cannot read '${temp.path}.not': there is no such file` });
   const folder = new WatchedFile(temp.path.replace(/\/file$/, ""));
   await assert.rejects(folder.text(), /^Error: Cannot read '.*': Is a directory$/);
   const long = new WatchedFile(temp.path, { limitBytes: 2 });
   await assert.rejects(long.text(), { message: `Cannot read '${temp.path}': it is longer than 2 bytes` });
-  assert.deepEqual(complaints, []);
   await Deno.writeTextFile(missing.path, "now");
   assert.equal(await missing.text(), "now");
 });
 
-Deno.test("WatchedFile keeps what it had while the file cannot be read, where that is asked for", async () => {
+Deno.test("WatchedFile throws while a file that was readable is not, and reads it when it is back", async () => {
   await using temp = await tempFile("one");
-  const complaints: string[] = [];
-  const keeping = new WatchedFile(temp.path, { onError: ({ message }) => complaints.push(message) });
-  const strict = new WatchedFile(temp.path);
-  await keeping.text();
-  await strict.text();
+  const file = new WatchedFile(temp.path);
+  await file.text();
   await temp.remove();
-  assert.equal(await keeping.text(), "one");
-  assert.deepEqual(complaints, [`Cannot read '${temp.path}': there is no such file`]);
-  await assert.rejects(strict.text(), { message: `Cannot read '${temp.path}': there is no such file` });
+  await assert.rejects(file.text(), { message: `Cannot read '${temp.path}': there is no such file` });
   await temp.write("two");
-  assert.equal(await keeping.text(), "two");
-  assert.equal(await strict.text(), "two");
+  assert.equal(await file.text(), "two");
 });
 
 Deno.test("warnIfExposed() warns of a file that others can read, by its option, and never shows what is in it", async () => {

@@ -9,16 +9,16 @@ import type { RingServer } from "./ring_servers.ts";
 import type { Scenario, Trial } from "./trial.ts";
 import type { Wire } from "./wire.ts";
 
-/** Something that befalls one server, which runs again at the end. */
+/** Something that happens to one server, which runs again at the end. */
 interface Fault {
   readonly what: string;
-  readonly befall: (server: RingServer, ms: number, wire: Wire) => Promise<void>;
+  readonly inflict: (server: RingServer, ms: number, wire: Wire) => Promise<void>;
 }
 
 const FAULTS: readonly Fault[] = [
   {
     what: "killed",
-    befall: async (server, ms) => {
+    inflict: async (server, ms) => {
       await server.kill();
       await pass(ms);
       await restart(server);
@@ -26,7 +26,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: "paused",
-    befall: async (server, ms) => {
+    inflict: async (server, ms) => {
       server.pause();
       await pass(ms);
       server.resume();
@@ -34,7 +34,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: "stopped",
-    befall: async (server, ms) => {
+    inflict: async (server, ms) => {
       await server.stop();
       await pass(ms);
       await restart(server);
@@ -42,7 +42,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: "out of its peers' reach",
-    befall: async (_server, ms, wire) => {
+    inflict: async (_server, ms, wire) => {
       wire.cut();
       await pass(ms);
       wire.mend();
@@ -50,7 +50,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: "killed twice",
-    befall: async (server, ms) => {
+    inflict: async (server, ms) => {
       await server.kill();
       server.launch();
       await pass(ms / 4);
@@ -61,7 +61,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: "paused and killed",
-    befall: async (server, ms) => {
+    inflict: async (server, ms) => {
       server.pause();
       await pass(ms);
       await server.kill();
@@ -94,11 +94,11 @@ async function oneRound({ ring: { servers, wires }, pusher, whole }: Trial, rand
   const start = random.below(SERVERS);
   const words: string[] = [];
   const faults = Array.from({ length: victims }, async (_, index) => {
-    const at = (start + index) % SERVERS, server = servers[at], { what, befall } = random.pick(FAULTS);
+    const at = (start + index) % SERVERS, server = servers[at], { what, inflict } = random.pick(FAULTS);
     const [afterMs, ms] = [random.chance(0.5) ? 0 : random.size(3_000), random.size(MOST_MS)];
     words.push(`${server.name} ${what} after ${afterMs} ms, for ${ms} ms`);
     await pass(afterMs);
-    await befall(server, ms, wires[at]);
+    await inflict(server, ms, wires[at]);
   });
   if (random.chance(0.5)) faults.push(pass(random.size(3_000)).then(() => pusher.freezeHalf()));
   await Promise.all(faults);

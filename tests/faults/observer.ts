@@ -7,8 +7,8 @@
 import { PROBE } from "./pusher.ts";
 import { type Page, ShownAccount } from "./shown_account.ts";
 
-/** One whose page is read. */
-export interface Shower {
+/** A server whose page is read. */
+export interface PageSource {
   /** What it is called. */
   readonly name: string;
   /** Where its pages are. */
@@ -39,10 +39,10 @@ const LINE = new RegExp(`^${PROBE}\\{[^}]*_id="([^"]+)"[^}]*\\} (\\d+)$`, "gm");
 export class Observer implements AsyncDisposable {
   /** What it has seen. */
   account: ShownAccount = new ShownAccount(performance.now());
-  readonly #showers: readonly Shower[];
+  readonly #sources: readonly PageSource[];
   readonly #acknowledged: ReadonlyMap<string, number>;
   readonly #stop = new AbortController();
-  readonly #underWay = new Map<Promise<void>, Shower>();
+  readonly #underWay = new Map<Promise<void>, PageSource>();
   readonly #waiting = new Set<{ check: (findings: Findings) => boolean; resolve: () => void }>();
   #arrived = new Map<string, Page[]>();
   #latest: Findings | undefined;
@@ -50,8 +50,8 @@ export class Observer implements AsyncDisposable {
   #due: ReadonlyMap<string, number>;
 
   /** Begins at once. `acknowledged` is read in each round. */
-  constructor(showers: readonly Shower[], acknowledged: ReadonlyMap<string, number>) {
-    this.#showers = showers;
+  constructor(sources: readonly PageSource[], acknowledged: ReadonlyMap<string, number>) {
+    this.#sources = sources;
     this.#acknowledged = acknowledged;
     this.#due = new Map(acknowledged);
     this.#timer = setInterval(() => this.#round(), INTERVAL_MS);
@@ -121,14 +121,14 @@ export class Observer implements AsyncDisposable {
 
   #scrapeAll(): void {
     this.#due = new Map(this.#acknowledged);
-    for (const shower of this.#showers) {
-      if (Array.from(this.#underWay.values()).filter((other) => other === shower).length >= MAX_UNDER_WAY) continue;
-      const scrape = this.#scrape(shower).finally(() => this.#underWay.delete(scrape));
-      this.#underWay.set(scrape, shower);
+    for (const source of this.#sources) {
+      if (Array.from(this.#underWay.values()).filter((other) => other === source).length >= MAX_UNDER_WAY) continue;
+      const scrape = this.#scrape(source).finally(() => this.#underWay.delete(scrape));
+      this.#underWay.set(scrape, source);
     }
   }
 
-  async #scrape({ name, internal }: Shower): Promise<void> {
+  async #scrape({ name, internal }: PageSource): Promise<void> {
     const url = new URL(`federate?match[]=${PROBE}`, internal);
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
     try {

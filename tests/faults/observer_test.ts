@@ -5,7 +5,7 @@ import { PROBE } from "./pusher.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 /** A server that shows these clusters, or 503 without any. */
-function shower(name: string, shown: { page?: Record<string, number> }) {
+function pageSource(name: string, shown: { page?: Record<string, number> }) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
     if (shown.page === undefined) return new Response("not now", { status: 503 });
     const lines = Object.entries(shown.page).map(([id, number]) => `${PROBE}{_id="${id}",instance=""} ${number}\n`);
@@ -16,8 +16,8 @@ function shower(name: string, shown: { page?: Record<string, number> }) {
 }
 
 Deno.test("Observer takes a ring for whole only if each cluster is on one page, with what was acknowledged", async () => {
-  await using a = shower("a", { page: { x: 3 } });
-  await using b = shower("b", {});
+  await using a = pageSource("a", { page: { x: 3 } });
+  await using b = pageSource("b", {});
   const acknowledged = new Map([["x", 3], ["y", 5]]);
   await using observer = new Observer([a, b], acknowledged);
   const finds = (once: number, twice: number, behind: string) =>

@@ -1,10 +1,11 @@
 /**
- * Tries what may befall a ring of real servers on this machine, and tells what it cost: `deno task ring-faults`.
+ * Tries what may happen to a ring of real servers on this machine, and says what it cost: `deno task ring-faults`.
  *
  * @module
  */
 
-import { count, names, type OptionTable, parseOptions, type Program, UsageError } from "../../common/options.ts";
+import { type Launch, run } from "../../common/lifecycle.ts";
+import { count, names, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
 import { chaos } from "./chaos.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { tryScenario, type Verdict } from "./trial.ts";
@@ -12,16 +13,16 @@ import { tryScenario, type Verdict } from "./trial.ts";
 /** The option table. */
 export const RING_FAULTS_OPTIONS = {
   scenario: { kind: names, help: `One of ${SCENARIOS.map(({ name }) => name).join(", ")}; repeatable; by default all` },
-  clusters: { kind: count, default: "300", help: "Clusters that push" },
+  clusters: { kind: wholeNumber({ least: 1 }), default: "300", help: "Clusters that push" },
   chaos: { kind: count, default: "0", help: "Rounds of random faults to try in place of scenarios" },
   seed: { kind: count, help: "What the random faults follow from; without one, a new one each time" },
-  rate: { kind: count, default: "100", help: "Pushes a second, of all clusters together" },
+  rate: { kind: wholeNumber({ least: 1 }), default: "100", help: "Pushes a second, of all clusters together" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
 export const RING_FAULTS: Program<typeof RING_FAULTS_OPTIONS> = {
   name: "ring-faults",
-  summary: "Kills, pauses, adds and removes servers of a ring under load, and tells what was lost and what was shown.",
+  summary: "Kills, pauses, adds and removes servers of a ring under load, and says what was lost and what was shown.",
   options: RING_FAULTS_OPTIONS,
 };
 
@@ -36,23 +37,15 @@ export function describe({ name, waits, shown, answers, slowestMs, failure, logs
   return [
     failure === undefined ? `passed: ${name}` : `FAILED: ${name}\n  ${failure}`,
     ...waits.map(({ after, seconds: waited }) => `  ${seconds(waited)} s: ${after}`),
-    `  cluster-seconds shown twice ${twice}, not at all ${missing}; went back ${shown.wentBack} times`,
+    `  cluster-seconds shown twice: ${twice}, not at all: ${missing}; went back ${shown.wentBack} times`,
     `  pushes by answer: ${pushes}; the slowest that was acknowledged took ${Math.round(slowestMs)} ms`,
     ...failure === undefined ? [] : logs,
   ].join("\n");
 }
 
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const parsed = parseOptions(RING_FAULTS, args);
-  if ("help" in parsed) {
-    say(parsed.help);
-    return 0;
-  }
-  const { scenario: wanted, chaos: rounds, seed = Date.now() % 1e6, clusters, rate } = parsed.values;
+/** Tries what the command line asks for, and returns the exit code. */
+async function tryScenarios({ values, signal, print }: Launch<typeof RING_FAULTS_OPTIONS>): Promise<number> {
+  const { scenario: wanted, chaos: rounds, seed = Date.now() % 1e6, clusters, rate } = values;
   const unknown = wanted.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined) throw new UsageError(`Cannot find a scenario '${unknown}': see --help`);
   const scenarios = rounds > 0
@@ -62,20 +55,9 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   for (const scenario of scenarios) {
     const verdict = await tryScenario(scenario, { clusters, pushesPerSecond: rate, signal });
     if (verdict.failure !== undefined) failed++;
-    say(describe(verdict));
+    print(`${describe(verdict)}\n`);
   }
   return failed === 0 ? 0 : 1;
 }
 
-if (import.meta.main) {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => stop.abort(new Error(`Stopped by ${signal}`)));
-  }
-  try {
-    Deno.exit(await main(Deno.args, stop.signal));
-  } catch (error) {
-    say((error as Error).message);
-    Deno.exit(error instanceof UsageError ? 2 : 1);
-  }
-}
+if (import.meta.main) await run(RING_FAULTS, tryScenarios, { startsPrograms: true });

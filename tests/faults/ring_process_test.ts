@@ -7,7 +7,7 @@ import { tryScenario } from "./trial.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-/** By ring.md an heir shows what a crashed member showed within this time. */
+/** By `docs/ring.md` an heir shows what a crashed member showed within this time. */
 const TAKEOVER_SECONDS = 25;
 
 Deno.test("a ring loses no acknowledged push and shows no cluster twice while its servers come and go", async () => {

@@ -8,7 +8,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { readSigningKey } from "../../server/authorization/token_keys.ts";
 import { TokenSigner } from "../../server/authorization/tokens.ts";
-import { makeCertificates } from "../../scripts/certs.ts";
+import { makeCertificates } from "../../scripts/certificates/certificate_folder.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { freePort } from "../../scripts/process/free_port.ts";
 import { untilReady } from "../../scripts/process/ready.ts";

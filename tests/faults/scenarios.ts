@@ -1,10 +1,10 @@
 /**
- * What may befall the servers of a ring, with pushes under way all the time.
+ * What may happen to the servers of a ring, with pushes under way all the time.
  *
  * @module
  */
 
-import { knock } from "./strangers.ts";
+import { connectUntil } from "./refused_connections.ts";
 import type { RingServer } from "./ring_servers.ts";
 import type { Scenario, Trial } from "./trial.ts";
 
@@ -172,16 +172,16 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: "strangers",
+    name: "refused-connections",
     servers: 3,
     act: async (trial) => {
       const stop = new AbortController();
       const ports = trial.servers.map(({ cluster }) => Number(cluster.split(":")[1]));
-      const knocks = knock(ports, stop.signal);
+      const connections = connectUntil(ports, stop.signal);
       try {
         await trial.pass(QUIET_MS);
-        await trial.whole("strangers knocked");
-        // A member finds its way in beside them.
+        await trial.whole("refused connections");
+        // A member finds its way in among them.
         const [, member] = trial.servers;
         await member.stop();
         await restart(member);
@@ -191,7 +191,7 @@ export const SCENARIOS: readonly Scenario[] = [
       }
       const counted = await Promise.all(trial.servers.map(refusals));
       const sum = counted.reduce((a, b) => a + b, 0);
-      await trial.whole(`${await knocks} knocks; since their start the servers have counted ${sum}`);
+      await trial.whole(`${await connections} connections; the servers have counted ${sum} refusals since their start`);
     },
   },
   {
@@ -245,7 +245,7 @@ async function crash({ pusher }: Trial, victim: RingServer): Promise<void> {
   await pusher.freezeHalf();
 }
 
-/** Who was turned away, for whatever reason. */
+/** How many connections were refused, for whatever reason. */
 async function refusals({ internal }: RingServer): Promise<number> {
   const text = await (await fetch(new URL("metrics", internal))).text();
   const values = text.matchAll(/^telemeter_ring_refused_total\{[^}]*\} (\d+)$/gm);

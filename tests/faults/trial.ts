@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
@@ -33,7 +34,7 @@ export interface Trial {
   whole(after: string): Promise<void>;
 }
 
-/** Something that befalls a ring. */
+/** Something that happens to a ring. */
 export interface Scenario {
   /** What it is called on the command line. */
   readonly name: string;
@@ -123,7 +124,7 @@ async function tryOn(
       await pusher.stop();
       await trial.whole("the last push");
     } catch (error) {
-      failure = (error as Error).message;
+      failure = messageOf(error);
     }
     const { answers, slowestMs } = pusher, shown = observer.account.totals;
     if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { stackOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
@@ -139,7 +140,7 @@ function codecFinding({ payload }: PushInput): Finding | undefined {
     if (error instanceof SyntaxError || error instanceof LimitError) return undefined;
     return {
       what: "decodeFamilies() throws what it does not document",
-      detail: (error as Error).stack ?? String(error),
+      detail: stackOf(error),
     };
   }
   return undefined;

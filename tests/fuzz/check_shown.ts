@@ -6,6 +6,7 @@
  */
 
 import { gunzipSync } from "node:zlib";
+import { messageOf } from "../../common/explain.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { expectedSeries, familiesOfText, plainRules } from "../support/expected_series.ts";
 import { type ExpositionFamily, parseExposition } from "../support/exposition_parser.ts";
@@ -28,7 +29,7 @@ export async function checkShown(
   try {
     shown = parseExposition(page);
   } catch (error) {
-    return { finding: { what: "the page is malformed", detail: (error as Error).message } };
+    return { finding: { what: "the page is malformed", detail: messageOf(error) } };
   }
   const differs = await otherFormat(target, shown);
   if (differs !== undefined) return { finding: { what: "the page in protobuf is another one", detail: differs } };

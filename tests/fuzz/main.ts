@@ -7,8 +7,10 @@
 
 import { join } from "node:path";
 import { formatDuration } from "../../common/duration.ts";
+import { messageOf } from "../../common/explain.ts";
 import { run } from "../../common/lifecycle.ts";
 import type { Logger } from "../../common/log.ts";
+import { onNamedPath } from "../../common/named_path.ts";
 import {
   count,
   directory,
@@ -65,13 +67,13 @@ export async function fuzz(
   { log, signal }: { log: Logger; signal: AbortSignal },
 ): Promise<{ summary: string; findings: number }> {
   const current = join(corpus, `current-${seed}`);
-  await Deno.mkdir(corpus, { recursive: true });
+  await onNamedPath(`Bad --corpus: Cannot write into '${corpus}'`, () => mustBeWritable(corpus));
   await using child = new Child({
     name: "fuzz worker",
     path: Deno.execPath(),
     args: [
       ...["run", "--unstable-kv", "--allow-read", `--allow-write=${corpus}`, "--ignore-env"],
-      ...[new URL("fuzz/worker.ts", import.meta.url).pathname, String(seed), corpus, String(inputs), current],
+      ...[new URL("worker.ts", import.meta.url).pathname, String(seed), corpus, String(inputs), current],
     ],
   });
   const startedMs = performance.now();
@@ -99,7 +101,7 @@ export async function fuzz(
     }
     if (nowMs - toldMs < TELL_MS) continue;
     toldMs = nowMs;
-    log.info("Goes on", {
+    log.info("Fuzzing", {
       inputs: latest.tally.inputs,
       corpus: latest.corpus,
       findings: JSON.stringify(latest.tally.findings),
@@ -111,12 +113,17 @@ export async function fuzz(
   latest = JSON.parse(child.lines.findLast((line) => line.startsWith("{")) ?? JSON.stringify(latest));
   const findings = { ...latest.tally.findings, ...more };
   if (Object.keys(more).length > 0) {
-    log.error("The worker ended at an input", { input: current, code, last: child.tail(20) });
+    log.error("An input ended the worker", { input: current, code, last: child.tail(20) });
   } else await Deno.remove(current).catch(() => {});
   return {
     summary: summaryOf(latest, { seed, elapsedMs: performance.now() - startedMs, findings }),
     findings: Object.keys(findings).length,
   };
+}
+
+async function mustBeWritable(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.remove(await Deno.makeTempFile({ dir: folder }));
 }
 
 /** Resolves when it is time to look again. */
@@ -150,7 +157,7 @@ async function replay(path: string): Promise<{ summary: string; findings: number
   try {
     input = readInput(await Deno.readFile(path));
   } catch (cause) {
-    throw new UsageError(`Bad --replay '${path}': ${(cause as Error).message}`, { cause });
+    throw new UsageError(`Bad --replay '${path}': ${messageOf(cause)}`, { cause });
   }
   const { outcome, finding } = await (await Checker.create(await Target.create(input.target))).check(input);
   const summary = JSON.stringify({ outcome, finding: finding ?? "none" }, undefined, 2) + "\n";
@@ -158,18 +165,11 @@ async function replay(path: string): Promise<{ summary: string; findings: number
 }
 
 if (import.meta.main) {
-  await run(FUZZ, ({ values, log, signal }) => {
+  await run(FUZZ, async ({ values, log, signal, print }) => {
     const { seed = crypto.getRandomValues(new Uint32Array(1))[0], replay: path } = values;
-    const work = path === undefined ? fuzz({ ...values, seed }, { log, signal }) : replay(path);
-    const told = work.then(async ({ summary, findings }) => {
-      await Deno.stdout.write(new TextEncoder().encode(summary));
-      if (findings > 0) Deno.exit(1);
-    });
-    return Promise.resolve({
-      keeps: ["read", "write", "run", "env"],
-      finished: told,
-      failed: told.then(() => new Promise<never>(() => {})),
-      [Symbol.asyncDispose]: () => told,
-    });
-  });
+    const { summary, findings } =
+      await (path === undefined ? fuzz({ ...values, seed }, { log, signal }) : replay(path));
+    print(summary);
+    return findings > 0 ? 1 : 0;
+  }, { startsPrograms: true });
 }

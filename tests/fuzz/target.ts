@@ -6,6 +6,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseSelector, selectorMatches } from "../../common/exposition/selector.ts";
@@ -189,7 +190,7 @@ export class Target {
       return outcome((await this.#upload(request)).status, "stored");
     } catch (error) {
       if (error instanceof HttpError) return outcome(error.status, error.reason, error.message);
-      return outcome(500, "internal", error instanceof Error ? error.stack ?? error.message : String(error));
+      return outcome(500, "internal", stackOf(error));
     }
   }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import type { CommitResult, Entry } from "../../ring/protocol/effects.ts";
+import { madeBytes } from "../../ring/protocol/push_bytes.ts";
 import { Ring, type RingHost } from "../../ring/ring.ts";
 import { eventually as eventuallyWithin } from "../../scripts/process/eventually.ts";
 import { MemoryNetwork } from "../support/memory_mesh.ts";
@@ -32,7 +33,7 @@ class MemoryHost implements RingHost {
   }
 
   show(id: string): void {
-    this.shown.set(id, new TextDecoder().decode(this.entries.get(id)!.bytes));
+    this.shown.set(id, new TextDecoder().decode(madeBytes(this.entries.get(id)!.bytes)));
   }
 
   hide(id: string): void {
@@ -129,7 +130,7 @@ Deno.test("Ring.start() listens only once its incarnation is kept", async () => 
   await eventually("the second try to save", () => host.saved !== undefined);
   await using member = await starting;
   assert.ok(network.hasMember("a"));
-  assert.match(member.records.find(({ level }) => level === "warn")!.sentence, /^Cannot keep the state of the ring/);
+  assert.match(member.records.find(({ level }) => level === "warn")!.sentence, /^Cannot save the state of the ring/);
 });
 
 Deno.test("Ring goes on from the state that was saved", async () => {

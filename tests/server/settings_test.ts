@@ -39,13 +39,13 @@ const RING = [
   ...["--cluster-ca={ca}", "--cluster-crt={crt}", "--cluster-key={key}", "--shared-key={token}"],
 ];
 
-Deno.test("loadSettings() has a server stand alone, take any token and keep no permission by default", async () => {
-  const { ring, revoked, upstream, tls, internalTls, storage, rules, keeps } = await load();
+Deno.test("loadSettings() has a server stand alone, take any token and need no permission by default", async () => {
+  const { ring, revoked, upstream, tls, internalTls, storage, rules, permissions } = await load();
   assert.deepEqual([ring, revoked, upstream, tls, internalTls], Array(5).fill(undefined));
   assert.deepEqual(storage, { place: { dir: "data/" } });
   assert.equal(rules.allow, undefined);
   assert.deepEqual(rules.limits, { maxFamilies: 5_000, maxSeries: 50_000, maxLabels: 64 });
-  assert.deepEqual(keeps, []);
+  assert.deepEqual(permissions, []);
 });
 
 Deno.test("loadSettings() reads the files that options name", async () => {
@@ -64,7 +64,7 @@ Deno.test("loadSettings() reads the files that options name", async () => {
   assert.match(settings.tls?.keyPath ?? "", /\/key$/);
   assert.deepEqual([settings.upstream?.url.href, settings.upstream?.access !== undefined], ["http://upstream/", true]);
   assert.equal(settings.keys.verifying.length, 2);
-  assert.deepEqual(settings.keeps, ["net", "read"]);
+  assert.deepEqual(settings.permissions, ["net", "read"]);
 });
 
 Deno.test("loadSettings() makes a member of a ring, by the first name of its certificate", async () => {
@@ -93,9 +93,9 @@ Deno.test("loadSettings() lets a member say who it is, where it is and whom it l
 });
 
 Deno.test("loadSettings() gives a server alone the common namespace of a remote store", async () => {
-  const { storage, keeps } = await load("--storage-url=https://kv/");
+  const { storage, permissions } = await load("--storage-url=https://kv/");
   assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: undefined });
-  assert.deepEqual(keeps, ["net"]);
+  assert.deepEqual(permissions, ["net"]);
 });
 
 const WITHOUT_RING = ["--join=a:1", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];

@@ -61,7 +61,7 @@ export function summaryOf({ seeds, simulatedMs, tallies }: Campaign): string {
   return [
     `${seeds} seeds, ${
       (simulatedMs / 3_600_000).toFixed(1)
-    } h simulated; cluster-seconds, and the longest of each in s`,
+    } h simulated; in cluster-seconds, with the longest of each in s`,
     ...lines.map((cells) => cells.join("  ").trimEnd()),
   ].join("\n");
 }
@@ -77,7 +77,7 @@ const HEADER = [
   "longest",
   "overdue",
   "longest",
-  "strangers",
+  "separate",
   "acked",
   "behind",
   "equal",
@@ -97,7 +97,7 @@ function cellsOf(tally: Tally): string[] {
     seconds(tally.longestPairMs),
     tally.twiceOverdue.toFixed(0),
     seconds(tally.longestOverdueMs),
-    tally.twiceStrangers.toFixed(0),
+    tally.twiceSeparate.toFixed(0),
     String(tally.stored + tally.standby),
     String(tally.behind),
     seconds(tally.convergedMs),

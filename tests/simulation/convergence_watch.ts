@@ -11,11 +11,11 @@ import { compareVersions } from "../../ring/protocol/push_version.ts";
 import { Violation } from "./violation.ts";
 
 /** How long it may take until all serve: members that come and go wait for up to two minutes, then come one after the other. */
-const SERVING_MS = 300_000;
+export const SERVING_MS = 300_000;
 /** How long it may take until owner and standby have everything: they compare each minute. */
-const COPIED_MS = 100_000;
+export const COPIED_MS = 100_000;
 /** How long what a crashed member has shown may be missing, in milliseconds. */
-const HEIR_MS = 25_000;
+export const HEIR_MS = 25_000;
 
 /** What the watch works with. */
 export interface ConvergenceWatchOptions {

@@ -1,17 +1,18 @@
 /**
- * Watches that what was acknowledged stays on some disk: (I2) of the ring's design.
+ * Watches that what was acknowledged stays on some disk: (I2) of docs/ring.md.
  *
  * @module
  */
 
 import type { Entry, Outcome } from "../../ring/protocol/effects.ts";
+import type { PushBytes } from "../../ring/protocol/push_bytes.ts";
 import { CLOCK_LEEWAY_MS, compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { Attempt, Push } from "./clients.ts";
 import type { Node } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How much earlier than its time an entry may be taken for expired, in milliseconds: ages are reckoned by several clocks. */
-const EXPIRY_LEEWAY_MS = 10_000;
+export const EXPIRY_LEEWAY_MS = 10_000;
 
 /** How long a push may have been under way when it is acknowledged, in milliseconds. */
 const ANSWER_LEEWAY_MS = 15_000;
@@ -40,7 +41,7 @@ export class DurabilityWatch {
   readonly #nodes: readonly Node[];
   readonly #ttlMs: number;
   readonly #now: () => number;
-  readonly #fates = new Map<Uint8Array, Fate>();
+  readonly #fates = new Map<PushBytes, Fate>();
   readonly #floors = new Map<string, Floor>();
   // The latest push of each cluster that was acknowledged, and when.
   readonly #acknowledged = new Map<string, { serial: number; at: number }>();
@@ -59,17 +60,17 @@ export class DurabilityWatch {
   }
 
   /** The push with these bytes. */
-  pushOf(bytes: Uint8Array): Push {
+  pushOf(bytes: PushBytes): Push {
     return this.#fates.get(bytes)!.push;
   }
 
   /** When the push with these bytes was first made durable. */
-  storedAt(bytes: Uint8Array): number {
+  storedAt(bytes: PushBytes): number {
     return this.#fates.get(bytes)!.storedAt;
   }
 
   /** When the push with these bytes was last made durable as a push, and not as a copy. */
-  pushedAt(bytes: Uint8Array): number {
+  pushedAt(bytes: PushBytes): number {
     return this.#fates.get(bytes)!.pushedAt;
   }
 
@@ -138,7 +139,7 @@ export class DurabilityWatch {
   }
 
   /** Whether a push of a cluster was acknowledged that is newer than these bytes by more than clocks may be apart. */
-  isBehind(id: string, bytes: Uint8Array): boolean {
+  isBehind(id: string, bytes: PushBytes): boolean {
     const latest = this.#acknowledged.get(id);
     return latest !== undefined && this.pushOf(bytes).serial < latest.serial &&
       latest.at - this.storedAt(bytes) > 2 * CLOCK_LEEWAY_MS + ANSWER_LEEWAY_MS;

@@ -193,7 +193,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     violates: ["I1"],
     make: (options) => {
       const kept = new Map<number, Extract<Effect, { do: "commit" }>["entry"]>();
-      const pushes = new Map<number, { id: string; bytes: Uint8Array }>();
+      const pushes = new Map<number, Extract<RingEvent, { type: "push" }>>();
       return wrap(options, ({ event, handle, wallMs }) => {
         if (event.type === "push") pushes.set(event.token, event);
         if (event.type === "committed" && event.token < 0) {

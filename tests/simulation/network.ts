@@ -154,7 +154,8 @@ export class Network {
     const { agenda, resolve } = this.#options;
     const node = resolve(address);
     const deadline = agenda.now + HELLO_TIMEOUT_MS;
-    const timeout = () => this.#dialFailed(from, address, { code: "unreachable", message: "It took too long" });
+    const timeout = () =>
+      this.#dialFailed(from, address, { code: "unreachable", message: "It did not answer in time" });
     agenda.at(deadline, () => from.post(timeout));
     if (node === undefined || this.isCut(from.node, node) || this.isCut(node, from.node)) return;
     agenda.after(this.#delay(from.node, node), () => {
@@ -315,8 +316,8 @@ export class Network {
   }
 
   #put(channel: Channel, parcel: Parcel) {
-    const toPeer = parcel.isData ? 1 : 0;
-    channel.queued[toPeer] += parcel.bytes;
+    const queue = parcel.isData ? 1 : 0;
+    channel.queued[queue] += parcel.bytes;
     if (channel.held.length > 0 || this.isCut(channel.from.node, channel.to.node)) {
       channel.held.push(parcel);
     } else this.#carry(channel, parcel);
@@ -324,15 +325,15 @@ export class Network {
 
   #carry(channel: Channel, parcel: Parcel) {
     const { agenda } = this.#options;
-    const toPeer = parcel.isData ? 1 : 0;
-    const at = Math.max(channel.last[toPeer], agenda.now + this.#delay(channel.from.node, channel.to.node));
-    channel.last[toPeer] = at;
+    const queue = parcel.isData ? 1 : 0;
+    const at = Math.max(channel.last[queue], agenda.now + this.#delay(channel.from.node, channel.to.node));
+    channel.last[queue] = at;
     agenda.at(at, () => {
       if (channel.held.length > 0 || this.isCut(channel.from.node, channel.to.node)) {
         channel.held.push(parcel);
         return;
       }
-      channel.queued[toPeer] -= parcel.bytes;
+      channel.queued[queue] -= parcel.bytes;
       channel.to.post(parcel.deliver);
     });
   }

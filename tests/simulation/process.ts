@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Effect, RingEvent } from "../../ring/protocol/effects.ts";
-import type { Closed } from "../../ring/membership/membership.ts";
+import type { Closed } from "../../ring/membership/closed.ts";
 import type { Hello, Refusal } from "../../ring/protocol/mesh.ts";
 import type { RingMachine, RingMachineOptions } from "../../ring/ring_machine.ts";
 import type { Disk } from "./disk.ts";

@@ -1,5 +1,5 @@
 /**
- * Watches what each member says and does by itself: (I5) to (I8) of the ring's design.
+ * Watches what each member says and does by itself: (I5) to (I8) of docs/ring.md.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How long a member may take with a push, in milliseconds: two answers, and a line of slow commits. */
-const OUTCOME_MS = 60_000;
+export const OUTCOME_MS = 60_000;
 /** How long an orderly end may take, in milliseconds. */
-const LEAVE_MS = 25_000;
+export const LEAVE_MS = 25_000;
 
 /** Follows every process. */
 export class ProtocolWatch {

@@ -1,10 +1,11 @@
 /**
- * A ring in a simulated world, where time, chance, the network and the disks follow from a seed, and where the invariants of the
- * ring's design are checked after every step.
+ * A ring in a simulated world, where time, chance, the network and the disks follow from a seed, and where the invariants of
+ * docs/ring.md are checked after every step.
  *
  * @module
  */
 
+import { AGREEMENT_NOTES } from "../../ring/membership/agreement_watch.ts";
 import type { Effect, RingEvent } from "../../ring/protocol/effects.ts";
 import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
@@ -355,8 +356,8 @@ class RingWorld {
         this.#network.closeAll(process, { power: false });
         return this.#end(process);
       case "note":
-        if (effect.sentence === "Goes on with a view that not all have confirmed") process.overdue = true;
-        if (effect.sentence === "All have confirmed the view") process.overdue = false;
+        if (effect.sentence === AGREEMENT_NOTES.overdue) process.overdue = true;
+        if (effect.sentence === AGREEMENT_NOTES.agreed) process.overdue = false;
         return;
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Watches what the pages show: (I1), (I3) and (I4) of the ring's design.
+ * Watches what the pages show: (I1), (I3) and (I4) of docs/ring.md.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How long two that were cut off from each other may take to become a ring again, in milliseconds: redials and a round of pings. */
-const REUNION_MS = 20_000;
+export const REUNION_MS = 20_000;
 /** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
-const AGE_LEEWAY_MS = 45_000;
+export const AGE_LEEWAY_MS = 45_000;
 
-interface Claim {
+interface ShownVersion {
   readonly version: PushVersion;
   readonly storedAt: number;
 }
@@ -22,7 +22,7 @@ interface Claim {
 /** Why two members may show a cluster; "none" if they must not, but for a short while. */
 type Excuse =
   /** They have never heard of each other. */
-  | "strangers"
+  | "separate"
   /** Of two members that cannot hear each other, each goes on alone. */
   | "pair"
   /** One has waited for the others long enough, and goes on without them. */
@@ -44,8 +44,8 @@ export interface ShownTally {
   longestPairMs: number;
   twiceOverdue: number;
   longestOverdueMs: number;
-  twiceStrangers: number;
-  longestStrangersMs: number;
+  twiceSeparate: number;
+  longestSeparateMs: number;
   /** How often a cluster went back, as the holder of the newer version could not be heard. */
   regressions: number;
 }
@@ -75,15 +75,15 @@ export class ShownWatch {
     longestPairMs: 0,
     twiceOverdue: 0,
     longestOverdueMs: 0,
-    twiceStrangers: 0,
-    longestStrangersMs: 0,
+    twiceSeparate: 0,
+    longestSeparateMs: 0,
     regressions: 0,
   };
   readonly #options: ShownWatchOptions;
-  readonly #claims = new Map<string, Map<Process, Claim>>();
+  readonly #pages = new Map<string, Map<Process, ShownVersion>>();
   readonly #contested = new Set<string>();
   readonly #doubles = new Map<string, Double>();
-  readonly #best = new Map<string, Claim>();
+  readonly #best = new Map<string, ShownVersion>();
   readonly #open = new Set<Process>();
 
   /** Starts with nothing shown. */
@@ -99,26 +99,26 @@ export class ShownWatch {
         cluster: id,
       });
     }
-    let claims = this.#claims.get(id);
-    if (claims === undefined) this.#claims.set(id, claims = new Map());
-    const claim = { version, storedAt: this.#options.durability.pushedAt(entry.bytes) };
-    claims.set(process, claim);
-    if (claims.size > 1) this.#contested.add(id);
-    if (this.isOpen(process)) this.#seen(process, id, claim);
+    let showing = this.#pages.get(id);
+    if (showing === undefined) this.#pages.set(id, showing = new Map());
+    const shown = { version, storedAt: this.#options.durability.pushedAt(entry.bytes) };
+    showing.set(process, shown);
+    if (showing.size > 1) this.#contested.add(id);
+    if (this.isOpen(process)) this.#seen(process, id, shown);
   }
 
   /** A process does not show a cluster any more. */
   hides(process: Process, id: string) {
-    const claims = this.#claims.get(id);
-    if (claims === undefined) return;
-    claims.delete(process);
-    if (claims.size < 2) this.#contested.delete(id);
+    const showing = this.#pages.get(id);
+    if (showing === undefined) return;
+    showing.delete(process);
+    if (showing.size < 2) this.#contested.delete(id);
   }
 
   /** A process has ended. */
   gone(process: Process) {
     this.#open.delete(process);
-    for (const id of this.#claims.keys()) this.hides(process, id);
+    for (const id of this.#pages.keys()) this.hides(process, id);
   }
 
   /** Whether a process answers, with a page that is not closed. */
@@ -132,9 +132,9 @@ export class ShownWatch {
     if (!isOpen) return void this.#open.delete(process);
     if (this.#open.has(process)) return;
     this.#open.add(process);
-    for (const [id, claims] of this.#claims) {
-      const claim = claims.get(process);
-      if (claim !== undefined) this.#seen(process, id, claim);
+    for (const [id, showing] of this.#pages) {
+      const shown = showing.get(process);
+      if (shown !== undefined) this.#seen(process, id, shown);
     }
   }
 
@@ -153,27 +153,27 @@ export class ShownWatch {
 
   /** The processes on whose pages a cluster is. */
   showing(id: string): Process[] {
-    const claims = this.#claims.get(id);
-    return claims === undefined ? [] : [...claims.keys()].filter((process) => this.isOpen(process));
+    const showing = this.#pages.get(id);
+    return showing === undefined ? [] : [...showing.keys()].filter((process) => this.isOpen(process));
   }
 
   /** The version of a cluster that a process shows. */
   shownBy(process: Process, id: string): PushVersion | undefined {
-    return this.isOpen(process) ? this.#claims.get(id)?.get(process)?.version : undefined;
+    return this.isOpen(process) ? this.#pages.get(id)?.get(process)?.version : undefined;
   }
 
   /** The clusters on the page of a process. */
   page(process: Process): string[] {
     if (!this.isOpen(process)) return [];
-    return [...this.#claims].filter(([, claims]) => claims.has(process)).map(([id]) => id);
+    return [...this.#pages].filter(([, showing]) => showing.has(process)).map(([id]) => id);
   }
 
   /** Looks for what has become too old. */
   sample() {
     const { now, ttlMs } = this.#options;
     const oldest = now() - ttlMs - AGE_LEEWAY_MS;
-    for (const [id, claims] of this.#claims) {
-      for (const [process, { storedAt, version }] of claims) {
+    for (const [id, showing] of this.#pages) {
+      for (const [process, { storedAt, version }] of showing) {
         if (storedAt >= oldest || !this.isOpen(process)) continue;
         const ageMs = now() - storedAt;
         throw new Violation("I4", `${process.name} shows ${describe(version)}, which is ${ageMs} ms old`, {
@@ -219,17 +219,17 @@ export class ShownWatch {
         tally.twiceOverdue += ms / 1_000;
         tally.longestOverdueMs = Math.max(tally.longestOverdueMs, ms);
         return;
-      case "strangers":
-        tally.twiceStrangers += ms / 1_000;
-        tally.longestStrangersMs = Math.max(tally.longestStrangersMs, ms);
+      case "separate":
+        tally.twiceSeparate += ms / 1_000;
+        tally.longestSeparateMs = Math.max(tally.longestSeparateMs, ms);
     }
   }
 
-  /** A claim is on an open page. */
-  #seen(process: Process, id: string, claim: Claim) {
+  /** A version is on an open page. */
+  #seen(process: Process, id: string, shown: ShownVersion) {
     const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
     const best = this.#best.get(id);
-    const isBack = best !== undefined && compareVersions(claim.version, best.version) < 0 &&
+    const isBack = best !== undefined && compareVersions(shown.version, best.version) < 0 &&
       now() - best.storedAt < ttlMs;
     if (isBack && !mergesRings) {
       const { view, rows } = process.machine.membership;
@@ -241,18 +241,18 @@ export class ShownWatch {
         )
       );
       if (holder !== undefined) {
-        const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(claim.version)}`;
+        const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(shown.version)}`;
         throw new Violation("I3", `${process.name} shows it going back ${from}`, { cluster: id });
       }
     }
     if (isBack) this.tally.regressions++;
-    this.#best.set(id, claim);
+    this.#best.set(id, shown);
   }
 
   /** What lets these processes show what others show, or have shown, too. */
   #excuse(processes: readonly Process[], others: readonly Process[] = processes): Excuse {
     if (processes.some(({ overdue }) => overdue)) return "overdue";
-    if (processes.some((one) => others.some((other) => areStrangers(one, other)))) return "strangers";
+    if (processes.some((one) => others.some((other) => areSeparate(one, other)))) return "separate";
     const isPair = processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2);
     const wereApart = processes.some((one) =>
       others.some((other) => other !== one && this.#options.undisturbedMs(one, other) < REUNION_MS)
@@ -261,6 +261,6 @@ export class ShownWatch {
   }
 }
 
-function areStrangers(one: Process, other: Process): boolean {
+function areSeparate(one: Process, other: Process): boolean {
   return one !== other && one.machine.membership.rows.every(({ name }) => name !== other.name);
 }

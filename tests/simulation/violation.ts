@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The invariants by their numbers in the ring's design, and those that have none. */
+/** The invariants by their numbers in docs/ring.md, and those that have none. */
 export const INVARIANTS = {
   I1: "at most one member shows a cluster",
   I2: "what was acknowledged survives",

@@ -7,7 +7,7 @@
 
 import { formatDuration } from "../../common/duration.ts";
 import { run } from "../../common/lifecycle.ts";
-import { count, duration, LOG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
+import { count, duration, LOG_OPTIONS, type OptionTable, type Program, wholeNumber } from "../../common/options.ts";
 import { mebibytes, soak, type SoakReport } from "./soak.ts";
 
 /** The option table. */
@@ -18,8 +18,8 @@ export const SOAK_OPTIONS = {
     default: "4m",
     help: "How long it lasts: the first half with faults, the second without",
   },
-  clusters: { kind: count, default: "200", help: "Clusters that push" },
-  rate: { kind: count, default: "100", help: "Pushes a second, of all clusters together" },
+  clusters: { kind: wholeNumber({ least: 1 }), default: "200", help: "Clusters that push" },
+  rate: { kind: wholeNumber({ least: 1 }), default: "100", help: "Pushes a second, of all clusters together" },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -47,19 +47,11 @@ export function describe({ answers, acts, pages, memory, footprints: { before, a
 }
 
 if (import.meta.main) {
-  await run(SOAK, ({ values, log, signal }) => {
+  await run(SOAK, async ({ values, log, signal, print }) => {
     const { seed = crypto.getRandomValues(new Uint32Array(1))[0], duration: durationMs, clusters, rate } = values;
-    log.info("Soaks", { seed, duration: formatDuration(durationMs) });
-    const work = soak({ seed, durationMs, clusters, pushesPerSecond: rate }, { log, signal });
-    const ended = work.then((report) => {
-      Deno.stdout.writeSync(new TextEncoder().encode(`soak of seed ${seed}:\n${describe(report)}\n`));
-      if (report.faults.length > 0) Deno.exit(1);
-    });
-    return Promise.resolve({
-      keeps: ["net", "read", "write", "run"],
-      finished: ended,
-      failed: ended.then(() => new Promise<never>(() => {})),
-      [Symbol.asyncDispose]: () => ended.catch(() => {}),
-    });
-  });
+    log.info("Soaking a server", { seed, duration: formatDuration(durationMs) });
+    const report = await soak({ seed, durationMs, clusters, pushesPerSecond: rate }, { log, signal });
+    print(`soak of seed ${seed}:\n${describe(report)}\n`);
+    return report.faults.length > 0 ? 1 : 0;
+  }, { startsPrograms: true });
 }

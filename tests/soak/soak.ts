@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseExposition, seriesKey } from "../support/exposition_parser.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
@@ -43,11 +44,11 @@ export interface SoakReport {
 }
 
 /** How much the memory may grow in the calm half. */
-export const MOST_GROWTH = 1.1;
+const MOST_GROWTH = 1.1;
 /** A calm half shorter than this tells nothing of what is leaked: pools are still being filled. In milliseconds. */
-export const LEAST_CALM_MS = 60_000;
+const LEAST_CALM_MS = 60_000;
 /** Descriptors and threads that may come to stay: a log, a pool. */
-export const MOST_MORE_HANDLES = 4;
+const MOST_MORE_HANDLES = 4;
 /** How long the server may take to let go of its clients, in milliseconds: idle connections are cut after a minute. */
 const LET_GO_MS = 120_000;
 /** How long the good clients and one act take turns, in milliseconds. */
@@ -215,13 +216,13 @@ class Trial {
         }
       }
     } catch (error) {
-      this.#fault(`the page cannot be read: ${(error as Error).message}`);
+      this.#fault(`the page cannot be read: ${messageOf(error)}`);
     }
   }
 
   #count(act: string): void {
     this.acts.set(act, (this.acts.get(act) ?? 0) + 1);
-    this.#log.debug("Does", { act });
+    this.#log.debug("Acting on the server", { act });
   }
 
   #fault(what: string): void {

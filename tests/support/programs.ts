@@ -47,7 +47,7 @@ export interface RunningServer extends RunningProgram {
 async function startProgram(task: ProgramTask, args: readonly string[]): Promise<{ child: Child; listens: string }> {
   const child = new Child(taskCommand(task, args));
   try {
-    return { child, listens: (await child.line(/ msg=Listens (.*)$/))[1] };
+    return { child, listens: (await child.line(/ msg=Listening (.*)$/))[1] };
   } catch (error) {
     await child.kill();
     throw error;

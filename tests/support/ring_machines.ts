@@ -14,7 +14,9 @@ import {
   TICK_MS,
 } from "../../ring/protocol/effects.ts";
 import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
-import { type RingLimits, RingMachine } from "../../ring/ring_machine.ts";
+import { madeBytes } from "../../ring/protocol/push_bytes.ts";
+import type { RingLimits } from "../../ring/protocol/ring_limits.ts";
+import { RingMachine } from "../../ring/ring_machine.ts";
 
 const WALL_MS = 1_800_000_000_000;
 
@@ -196,7 +198,7 @@ export class RingMachines {
         });
         return;
       case "show":
-        member.shown.set(effect.id, new TextDecoder().decode(member.store.get(effect.id)!.bytes));
+        member.shown.set(effect.id, new TextDecoder().decode(madeBytes(member.store.get(effect.id)!.bytes)));
         return;
       case "hide":
         member.shown.delete(effect.id);

@@ -9,7 +9,7 @@ import { Registry } from "prom-client";
 import type { Hello, MeshHandlers, MeshMessage, Refusal } from "../../ring/protocol/mesh.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { Transport, type TransportOptions } from "../../ring/transport/transport.ts";
-import { makeCertificates } from "../../scripts/certs.ts";
+import { makeCertificates } from "../../scripts/certificates/certificate_folder.ts";
 import { type LogRecord, recordingLog } from "./recording_log.ts";
 
 /** What a handler of the mesh was called with. */

@@ -36,7 +36,7 @@ interface Result {
 /** Pushes on both routes by turns, and says how they compare. */
 export async function compareRoutes(
   { servers: count, clusters, duration, connections }: Routes,
-  say: (line: string) => void,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `server-${index}`);
   await using ring = await RingServers.create({ names });
@@ -59,10 +59,10 @@ export async function compareRoutes(
   const results: Record<Route, Result[]> = { owner: [], other: [] };
   // The first pushes find code that is not compiled yet.
   for (const route of ["owner", "other"] as const) {
-    await measure(ring.servers, { targets: targets(route), duration: duration / 2, connections });
+    await measure(ring.servers, { targets: targets(route), duration: duration / 2, connections, signal });
   }
   for (const route of TURNS) {
-    const result = await measure(ring.servers, { targets: targets(route), duration, connections });
+    const result = await measure(ring.servers, { targets: targets(route), duration, connections, signal });
     results[route].push(result);
     say(`${route.padEnd(6)} ${describe(result)}`);
   }
@@ -79,7 +79,12 @@ interface Target {
 
 async function measure(
   servers: readonly RingServer[],
-  { targets, duration, connections }: { targets: readonly Target[]; duration: number; connections: number },
+  { targets, duration, connections, signal }: {
+    targets: readonly Target[];
+    duration: number;
+    connections: number;
+    signal: AbortSignal;
+  },
 ): Promise<Result> {
   const cpuMs = async () => {
     const ofEach = await Promise.all(servers.map((server) => server.metric("process_cpu_seconds_total")));
@@ -92,6 +97,7 @@ async function measure(
     const open = new Map<RingServer, Deno.TcpConn>();
     try {
       while (performance.now() - startMs < duration) {
+        signal.throwIfAborted();
         const { server, request } = targets[next++ % targets.length];
         const pushedMs = performance.now();
         if (!open.has(server)) open.set(server, await connect(server));

@@ -27,7 +27,7 @@ const WHOLE_MS = 120_000;
 /** Fills one server, and lets the others join. Says what each step took, and how many bytes all servers sent for it. */
 export async function grow(
   { servers: count, clusters, series, atOnce }: Growth,
-  say: (line: string) => void,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `server-${index}`);
   await using ring = await RingServers.create({ names });
@@ -51,7 +51,7 @@ export async function grow(
     await ring.start(step);
     const readyIn = seconds(stepMs);
     members = [...members, ...step];
-    await settled(members);
+    await settled(members, signal);
     const now = await sent(members);
     say(
       `${members.length} servers: ready after ${readyIn} s, all copies there after ${seconds(stepMs)} s; ` +
@@ -66,8 +66,9 @@ export async function grow(
 }
 
 /** Waits until no server has copies to send, and all agree on who is in the ring. */
-async function settled(members: readonly RingServer[]): Promise<void> {
+async function settled(members: readonly RingServer[], signal: AbortSignal): Promise<void> {
   for (;;) {
+    signal.throwIfAborted();
     const states = await Promise.all(members.map(async ({ internal }) => {
       const response = await fetch(new URL("debug/cluster", internal));
       return await response.json() as {

@@ -4,7 +4,7 @@ import type { HostileLimits } from "../../../common/http/hostile_limits.ts";
 import { type Handler, HttpError, readBody } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
-import { TlsIdentity } from "../../../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
 import { makeCertificate, type TestCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { recordingLog } from "../../support/recording_log.ts";
@@ -81,8 +81,10 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; ms: number }> {
 
 Deno.test("a guarded listener cuts a connection that sends nothing", async () => {
   await using server = await attack({ headersTimeoutMs: 100 });
-  using client = await server.connect();
-  const { value, ms } = await timed(client.untilClosed());
+  const { value, ms } = await timed((async () => {
+    using client = await server.connect();
+    return await client.untilClosed();
+  })());
   assert.equal(value, "");
   assert(ms >= 95 && ms < 1_000, `${ms} ms`);
   assert.deepEqual(await server.counts(), { "cut headers": 1 });
@@ -358,6 +360,21 @@ Deno.test("a guarded listener cuts a client that does not take its response, and
   await cancelled.promise;
 });
 
+Deno.test("a guarded listener lets a client take a long response slowly, as long as it always takes some", async () => {
+  const stallTimeoutMs = 400, total = 48 * MB;
+  await using server = await attack({ stallTimeoutMs }, { handler: () => new Response(new Uint8Array(total)) });
+  using client = await server.connect();
+  await client.send(GET);
+  await client.until(/200 OK/);
+  const start = performance.now();
+  for (let taken = 0; taken < total - KERNEL_BUFFERS_BYTES; taken += MB) {
+    await client.drink(MB);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  assert(performance.now() - start > 3 * stallTimeoutMs);
+  assert.deepEqual(await server.counts(), {});
+});
+
 Deno.test("a guarded listener closes a half-sent response whose stream fails, and says so in the log", async () => {
   const failing = async function* () {
     yield new TextEncoder().encode("begin");
@@ -384,7 +401,7 @@ async function identity(certificate: TestCertificate) {
     await Deno.writeTextFile(`${dir}/key`, key);
   };
   await write(certificate);
-  const tls = stack.use(await TlsIdentity.load({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+  const tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
   const rest = stack.move();
   return { tls, write, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }

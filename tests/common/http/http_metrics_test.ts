@@ -1,28 +1,33 @@
 import assert from "node:assert/strict";
+import { Hono } from "@hono/hono";
 import { Registry } from "prom-client";
-import { type Handler, HttpError } from "../../../common/http/http.ts";
-import { HttpMetrics, instrument } from "../../../common/http/http_metrics.ts";
+import type { AppEnv, RouteHandler } from "../../../common/http/app.ts";
+import { HttpError, respond } from "../../../common/http/http.ts";
+import { countRequests, HttpMetrics } from "../../../common/http/http_metrics.ts";
+import { recordingLog } from "../../support/recording_log.ts";
 
 const peer = { address: "192.0.2.1" };
 
-function setUp() {
-  const registry = new Registry(), metrics = new HttpMetrics(registry);
+/** An app of one counted handler. */
+function setUp(name = "x", handler: RouteHandler = () => new Response()) {
+  const registry = new Registry(), metrics = new HttpMetrics(registry), { log } = recordingLog();
+  const thrown: unknown[] = [];
+  const app = new Hono<AppEnv>().use(countRequests(name, metrics)).all("*", handler);
+  app.onError((error) => {
+    thrown.push(error);
+    return respond(error, { log });
+  });
   const linesOf = async (name: string) =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith(name + "{"));
-  return { metrics, linesOf };
+  return { metrics, fetch: app.fetch, thrown, linesOf };
 }
 
-Deno.test("instrument() counts by status, name and method, of which there are few", async () => {
-  const { metrics, linesOf } = setUp();
-  const handler = instrument(
-    "upload",
-    (request) => new Response(null, { status: Number(request.headers.get("x")) }),
-    metrics,
-  );
+Deno.test("countRequests() counts by status, name and method, of which there are few", async () => {
+  const { fetch, linesOf } = setUp("upload", (c) => new Response(null, { status: Number(c.req.header("x")) }));
   for (
     const [method, status] of [["GET", 200], ["GET", 200], ["POST", 429], ["BREW", 405], ["M-SEARCH", 405]] as const
   ) {
-    await handler(new Request("http://localhost/", { method, headers: { x: String(status) } }), peer);
+    await fetch(new Request("http://localhost/", { method, headers: { x: String(status) } }), peer);
   }
   assert.deepEqual(await linesOf("http_requests_total"), [
     'http_requests_total{code="200",handler="upload",method="get"} 2',
@@ -36,29 +41,26 @@ Deno.test("instrument() counts by status, name and method, of which there are fe
   ]);
 });
 
-Deno.test("instrument() counts what a handler throws by the status that it leads to, and throws it on", async () => {
-  const { metrics, linesOf } = setUp();
+Deno.test("countRequests() counts what a handler throws by the status that it leads to, and lets it go on", async () => {
   const errors = [new HttpError(413, "Too long", { reason: "body_size" }), new Error("oops"), new TypeError("late")];
-  for (const [at, error] of errors.entries()) {
-    const handler: Handler = at === 2 ? () => Promise.reject(error) : () => {
-      throw error;
-    };
-    await assert.rejects(
-      Promise.resolve(instrument("x", handler, metrics)(new Request("http://localhost/"), peer)),
-      (thrown) => thrown === error,
-    );
-  }
+  const left = errors.values();
+  const { fetch, thrown, linesOf } = setUp("x", () => {
+    const error = left.next().value!;
+    if (error instanceof TypeError) return Promise.reject(error);
+    throw error;
+  });
+  for (const _ of errors) await fetch(new Request("http://localhost/"), peer);
+  assert.deepEqual(thrown, errors);
   assert.deepEqual(await linesOf("http_requests_total"), [
     'http_requests_total{code="413",handler="x",method="get"} 1',
     'http_requests_total{code="500",handler="x",method="get"} 2',
   ]);
 });
 
-Deno.test("instrument() takes the time of a body's sending for part of the request's", async () => {
-  const { metrics, linesOf } = setUp();
+Deno.test("countRequests() takes the time of a body's sending for part of the request's", async () => {
   const { promise: done, resolve } = Promise.withResolvers<void>();
-  const handler = instrument("federate", () => new Response("page"), metrics);
-  await handler(new Request("http://localhost/"), { ...peer, done });
+  const { fetch, linesOf } = setUp("federate", () => new Response("page"));
+  await fetch(new Request("http://localhost/"), { ...peer, done });
   assert.deepEqual(await linesOf("http_requests_total"), []);
   resolve();
   await done;

@@ -5,7 +5,7 @@ import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import type { Listener, ListenOptions } from "../../../common/http/listener.ts";
 import { UsageError } from "../../../common/options.ts";
-import { TlsIdentity } from "../../../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
 import { makeCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { type LogRecord, recordingLog } from "../../support/recording_log.ts";
@@ -37,7 +37,7 @@ async function open(kind: keyof typeof KINDS, handler: Handler, more: Partial<Li
     const { cert, key } = await makeCertificate("test");
     await Deno.writeTextFile(`${dir}/crt`, cert);
     await Deno.writeTextFile(`${dir}/key`, key);
-    tls = stack.use(await TlsIdentity.load({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+    tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
     caCert = cert;
   }
   const address = { hostname: "127.0.0.1", port: 0 };
@@ -185,7 +185,7 @@ for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[]) {
     for (const path of ["/unknown", "/late"]) {
       const unknown = await bench.get(path + "?token=secret");
       assert.equal(unknown.status, 500);
-      const id = (await unknown.text()).match(/^Internal error, in the log under ([0-9a-f-]{36})\n$/)?.[1];
+      const id = (await unknown.text()).match(/^Internal error: the server's log has it under ([0-9a-f-]{36})\n$/)?.[1];
       const record: LogRecord = bench.records[bench.records.length - 1];
       assert.deepEqual([record.level, record.fields.id, record.fields.path], ["error", id, path]);
       assert.match(String(record.fields.error), /the password is 1234/);
@@ -319,7 +319,7 @@ Deno.test("listen() says in one sentence why it cannot listen", async () => {
         assert(error instanceof UsageError);
         assert.equal(
           error.message,
-          `Cannot listen on 127.0.0.1:${port}: another program listens there; stop it or choose another port`,
+          `Cannot listen on 127.0.0.1:${port}: another program already listens there; stop it or choose another port`,
         );
         return true;
       },

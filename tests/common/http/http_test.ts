@@ -90,7 +90,7 @@ Deno.test("respond() gives a client an id for any other error, and the log the r
       respond(error, { log, request: new Request(URL_OF_ALL) }).text()
     ),
   );
-  const ids = answers.map((text) => text.match(/^Internal error, in the log under (\S+)\n$/)![1]);
+  const ids = answers.map((text) => text.match(/^Internal error: the server's log has it under (\S+)\n$/)![1]);
   assert.equal(new Set(ids).size, 3);
   assert.deepEqual(records.map(({ level, fields }) => [level, fields.id, fields.method, fields.path]), [
     ["error", ids[0], "GET", "/path"],

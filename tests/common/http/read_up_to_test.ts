@@ -35,3 +35,15 @@ Deno.test("readUpTo() stops at the chunk that passes the limit", async () => {
     assert(cancelled(), `${sizes}`);
   }
 });
+
+Deno.test("readUpTo() takes a body of exactly its limit and stops reading one that is longer", async () => {
+  assert.equal((await readUpTo(new Response("12345"), 5)).length, 5);
+  assert.equal((await readUpTo(new Response(null), 5)).length, 0);
+  let chunks = 0;
+  const endless = new ReadableStream({ pull: (body) => (chunks++, body.enqueue(new Uint8Array(3))) });
+  await assert.rejects(readUpTo(new Response(endless), 5), {
+    name: "LimitError",
+    message: "the answer is longer than 5 bytes",
+  });
+  assert.ok(chunks < 6, `${chunks} chunks were read`);
+});

@@ -28,7 +28,7 @@ Deno.test("Join has every copy of what will be its own before it serves", () => 
   }
 });
 
-Deno.test("Joining: of two that come at once each waits for its turn, and in the end both serve", () => {
+Deno.test("Join lets two that come at once wait for their turns, and in the end both serve", () => {
   const { world, members: [a] } = ring("ab");
   const [d, e] = ["d", "e"].map((name) => world.start(name));
   world.until("all to serve", () => {

@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import type { Effect, SavedState } from "../../../ring/protocol/effects.ts";
 import { KEEP_GONE_MS } from "../../../ring/membership/member_table.ts";
 import type { Member } from "../../../ring/protocol/member.ts";
-import { INCARNATION_RESERVE, Membership, REFUSAL_MS } from "../../../ring/membership/membership.ts";
+import { INCARNATION_RESERVE } from "../../../ring/membership/kept_state.ts";
+import { REFUSAL_MS } from "../../../ring/membership/contacts.ts";
+import { Membership } from "../../../ring/membership/membership.ts";
 import { SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
 import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { beliefs, linkTo, row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -19,13 +22,20 @@ function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedS
   const effects: Effect[] = [];
   const views: string[] = [];
   const { name, boot, address, host } = row("m");
-  const membership = new Membership({
+  const context = ringContext({
+    name,
+    self: () => membership.self,
+    view: () => membership.view,
+    isSettled: () => membership.isSettled,
+    isFenced: (now) => membership.isFenced(now),
+    isLinked: (name) => membership.isLinked(name),
+    emit: (effect) => void effects.push(effect),
+  });
+  const membership: Membership = new Membership(context, {
     self: { name, boot, address, host },
     seeds,
     saved,
     now: 0,
-    random: () => 0.5,
-    emit: (effect) => effects.push(effect),
     isClearFor: () => true,
     onView: (view) => views.push(view.names.join("")),
   });

@@ -6,24 +6,21 @@ import { RingView } from "../../../ring/placement/view.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
 import { type Arrival, CommitSerializer, MAX_WAITING } from "../../../ring/replication/commit_serializer.ts";
 import { CLOCK_LEEWAY_MS } from "../../../ring/protocol/push_version.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const WALL = 1_000_000_000;
 const CLOCK: Clock = { now: 0, wall: WALL };
-type Commit = Extract<Effect, { do: "commit" }>;
 
-/** An intake, the commits that it asks for, and how arrivals ended. */
+/** A serializer, the commits that it asks for, and how arrivals ended. */
 function open({ pendingBytes = 100 } = {}) {
   const table = new EntryTable({ ttlMs: 60_000, view: RingView.of([row("a")]) });
-  const commits: Commit[] = [];
+  const context = ringContext({ limits: { pendingBytes } });
+  const commits = context.effects as Extract<Effect, { do: "commit" }>[];
   const ends: string[] = [];
-  const serializer = new CommitSerializer({
-    table,
-    limits: { pendingBytes },
-    emit: (effect) => commits.push(effect as Commit),
-  });
+  const serializer = new CommitSerializer(context, { table });
   const take = (
     ms: number,
     { id = "c", bytes = 10, ...differs }: Partial<Omit<Arrival, "bytes">> & { bytes?: number } = {},

@@ -7,7 +7,8 @@ import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
 import { ANSWER_MS, Forwarding, RETRY_MS } from "../../../ring/replication/forwarding.ts";
 import type { Answer, PutHandler } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
-import { DEFAULT_RING_LIMITS } from "../../../ring/ring_machine.ts";
+import { DEFAULT_RING_LIMITS } from "../../../ring/protocol/ring_limits.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -23,23 +24,18 @@ const [OWN, THEIRS, STANDING_BY] = [idFor("ab"), idFor("bc"), idFor("ba")];
 const REJECTED = (reason: string, retryMs = RETRY_MS) => ({ result: "rejected", reason, retryMs });
 const OK = { type: "PUT_OK", result: "stored", role: "owner" } as const;
 
-/** Forwarding of `a`; its reception answers as it is told. */
+/** Forwarding of `a`; its own put handler answers as it is told. */
 function open(
-  { limits = {}, limitBytes = 1_000_000, unlinked = "", fenced = false, view = VIEW, own = OK as Answer } = {},
+  { limits = {}, pushBytes = 1_000_000, unlinked = "", fenced = false, view = VIEW, own = OK as Answer } = {},
 ) {
   const sent: { to: string; put: Extract<Message, { type: "PUT" }> }[] = [];
   const outcomes: (Outcome & { token: number })[] = [];
-  let request = 0;
   const links = new Set([..."bcd"].filter((name) => !unlinked.includes(name)));
-  const forwarding = new Forwarding({
-    name: "a",
-    putHandler: { take: (_push, { clock, done }) => done(own, clock) } as Pick<PutHandler, "take"> as PutHandler,
-    limits: { ...DEFAULT_RING_LIMITS, ...limits },
-    limitBytes,
+  const context = ringContext({
+    limits: { ...limits, pushBytes },
     view: () => view,
     isFenced: () => fenced,
     isLinked: (name) => links.has(name),
-    nextRequest: () => ++request,
     random: () => 0,
     emit: (effect: Effect) => {
       if (effect.do === "settle") outcomes.push({ token: effect.token, ...effect.outcome });
@@ -48,6 +44,8 @@ function open(
       }
     },
   });
+  const putHandler = { take: (_push, { clock, done }) => done(own, clock) } as Pick<PutHandler, "take"> as PutHandler;
+  const forwarding = new Forwarding(context, { putHandler });
   let token = 0;
   const at = (now: number): Clock => ({ now, wall: 1_000_000 + now });
   return {
@@ -208,7 +206,7 @@ for (
       OWN,
       "unreachable",
     ],
-    ["that is too big for anybody", { limitBytes: 9 }, THEIRS, "too-big"],
+    ["that is too big for anybody", { pushBytes: 9 }, THEIRS, "too-big"],
   ] as [string, Parameters<typeof open>[0], string, string][]
 ) {
   Deno.test(`Forwarding rejects a push ${what}`, () => {
@@ -229,7 +227,7 @@ Deno.test("Forwarding has bounds: 64 requests to a peer", () => {
 
 Deno.test("Forwarding has bounds: 8 MiB to a peer, but one push of any size", () => {
   const mib = 1_024 * 1_024;
-  const { push, outcomes, sent } = open({ limitBytes: 16 * mib });
+  const { push, outcomes, sent } = open({ pushBytes: 16 * mib });
   push(THEIRS, { bytes: 8 * mib });
   push(THEIRS, { bytes: 1 });
   assert.deepEqual([sent.length, outcomes], [1, [{ token: 2, ...REJECTED("busy") }]]);

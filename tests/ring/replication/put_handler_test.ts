@@ -8,6 +8,7 @@ import { EntryTable } from "../../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../../ring/replication/commit_serializer.ts";
 import { type Answer, BUSY_RETRY_MS, PutHandler } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -25,25 +26,15 @@ const OWNED = idFor((owner) => owner === "a");
 const STANDING_BY = idFor((owner, standby) => owner === "b" && standby === "a");
 const FOREIGN = idFor((owner, standby) => owner === "b" && standby === "c");
 
-/** A reception of `a`, whose answers and stored pushes are kept. */
+/** A put handler of `a`, whose answers and stored pushes are kept. */
 function open({ pendingBytes = 1_000, fenced = false, view = VIEW } = {}) {
   const table = new EntryTable({ ttlMs: 60_000, view });
-  const commits: Extract<Effect, { do: "commit" }>[] = [];
+  const context = ringContext({ limits: { pendingBytes, pushBytes: 100 }, view: () => view, isFenced: () => fenced });
+  const commits = context.effects as Extract<Effect, { do: "commit" }>[];
   const log: string[] = [];
   const answers: Answer[] = [];
-  const serializer = new CommitSerializer({
-    table,
-    limits: { pendingBytes },
-    emit: (effect) => commits.push(effect as typeof commits[0]),
-  });
-  const putHandler = new PutHandler({
-    name: "a",
-    serializer,
-    limitBytes: 100,
-    view: () => view,
-    isFenced: () => fenced,
-    onStored: ({ id }) => log.push(`stored ${id}`),
-  });
+  const serializer = new CommitSerializer(context, { table });
+  const putHandler = new PutHandler(context, { serializer, onStored: ({ id }) => log.push(`stored ${id}`) });
   const take = (id: string, { role = "owner" as Role, ms = 1_000_000, bytes = 10 } = {}) =>
     putHandler.take({ id, role, version: { ms, ingress: "b", sequence: 1 }, bytes: new Uint8Array(bytes) }, {
       clock: CLOCK,

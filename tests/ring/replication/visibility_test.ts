@@ -5,6 +5,7 @@ import type { Effect } from "../../../ring/protocol/effects.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { Visibility } from "../../../ring/replication/visibility.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -13,20 +14,19 @@ const IDS = Array.from({ length: 20 }, (_, i) => `c${i}`);
 const ALONE = RingView.of([row("a")]);
 const BOTH = RingView.of([row("a"), row("b")]);
 
-/** A display of `a`, and what it shows. */
+/** The visibility of what `a` holds, and what it shows. */
 function open(view: RingView) {
   const table = new EntryTable({ ttlMs: 1_000, view });
   const shown = new Map<string, number>();
   const state = { isSettled: false };
-  const visibility = new Visibility({
-    name: "a",
-    table,
+  const context = ringContext({
     isSettled: () => state.isSettled,
     emit: (effect: Effect) => {
       if (effect.do === "show") shown.set(effect.id, effect.version.ms);
       else if (effect.do === "hide") assert.ok(shown.delete(effect.id), "only what is shown is hidden");
     },
   });
+  const visibility = new Visibility(context, { table });
   const store = (id: string, ms: number) =>
     visibility.stored(
       table.set({ id, version: { ms, ingress: "a", sequence: 1 }, receivedAtMs: 0, size: 1 }, { now: 0, wall: 0 }),

@@ -1,7 +1,6 @@
 /** How owner and standby find and mend what they do not both hold. */
 
 import assert from "node:assert/strict";
-import type { Effect } from "../../../ring/protocol/effects.ts";
 import {
   ANTI_ENTROPY_AGAIN_MS,
   ANTI_ENTROPY_EVERY_MS,
@@ -12,6 +11,7 @@ import {
 import { RingView } from "../../../ring/placement/view.ts";
 import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -20,22 +20,17 @@ const TTL_MS = 600_000;
 const VIEW = RingView.of(["a", "b"].map((name) => row(name)));
 const at = (now: number) => ({ now, wall: now });
 
-/** The repair of one member, what it sends, and what it finds that its standby lacks. */
+/** The anti-entropy of one member, what it sends, and what it finds that its standby lacks. */
 function open(name: string, { view = VIEW } = {}) {
   const table = new EntryTable({ ttlMs: TTL_MS, view });
   const sent: Message[] = [];
   const missing: string[] = [];
-  let request = 0;
-  const antiEntropy = new AntiEntropy({
+  const context = ringContext({
     name,
-    table,
     view: () => view,
-    isLinked: () => true,
-    nextRequest: () => ++request,
-    random: () => 0.5,
-    emit: (effect: Effect) => void (effect.do === "send" && sent.push(readMessage(effect.message))),
-    onMissing: (_standby, id) => missing.push(id),
+    emit: (effect) => void (effect.do === "send" && sent.push(readMessage(effect.message))),
   });
+  const antiEntropy = new AntiEntropy(context, { table, onMissing: (_standby, id) => missing.push(id) });
   antiEntropy.viewChanged(at(0));
   const hold = (id: string, { ms = 1, receivedAtMs = 0 } = {}) =>
     table.set({ id, version: { ms, ingress: "a", sequence: 1 }, receivedAtMs, size: 1 }, at(0));

@@ -10,6 +10,7 @@ import { EntryTable } from "../../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../../ring/replication/commit_serializer.ts";
 import { BUSY_RETRY_MS } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -34,7 +35,7 @@ function idFor(
   throw new Error(`No cluster is at ${wanted}, then ${then}`);
 }
 
-/** The acquisition of a member, which says what it sends. */
+/** The copy receiver of a member, and what it sends. */
 function open(
   { self = row("a"), by = VIEW, pendingBytes = 100 }: { self?: Member; by?: RingView; pendingBytes?: number } = {},
 ) {
@@ -46,15 +47,18 @@ function open(
     if (effect.do === "commit") commits.push(effect);
     else if (effect.do === "send") sent.push(readMessage(effect.message));
   };
-  const serializer = new CommitSerializer({ table, limits: { pendingBytes }, emit });
-  const copyReceiver = new CopyReceiver({
-    table,
-    serializer,
-    limitBytes: 50,
+  const context = ringContext({
+    name: self.name,
     ttlMs: TTL_MS,
+    limits: { pushBytes: 50, pendingBytes },
     view: () => by,
     self: () => self,
     emit,
+  });
+  const serializer = new CommitSerializer(context, { table });
+  const copyReceiver = new CopyReceiver(context, {
+    table,
+    serializer,
     onStored: ({ id }, { from }) => stored.push(`${id} from ${from}`),
   });
   const copy = (id: string, { from = "b", ageMs = 0, bytes = 10, ms = 7 } = {}) =>

@@ -6,6 +6,7 @@ import { TransferPlan } from "../../../ring/transfer/transfer_plan.ts";
 import type { Member } from "../../../ring/protocol/member.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { EntryTable, type HeldEntry } from "../../../ring/replication/entry_table.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -13,17 +14,14 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const CLOCK = { now: 0, wall: 0 };
 const IDS = Array.from({ length: 60 }, (_, i) => `c${i}`);
 
-/** The obligations of `a` among members, with everything held; what is owed to whom. */
+/** The transfer plan of `a` among members, with everything held; what is owed to whom. */
 function open(names: string) {
   const rows = new Map<string, Member>([...names].map((name) => [name, row(name)]));
   let view = RingView.of(rows.values());
   const table = new EntryTable({ ttlMs: 1_000, view });
   const owed = new Map<string, Set<string>>();
-  const plan = new TransferPlan({
-    name: "a",
+  const plan = new TransferPlan(ringContext({ view: () => view, memberOf: (name) => rows.get(name) }), {
     table,
-    view: () => view,
-    memberOf: (name) => rows.get(name),
     transfers: {
       viewChanged: () => owed.clear(),
       owe: (name, id) => void owed.set(name, (owed.get(name) ?? new Set()).add(id)),
@@ -53,7 +51,7 @@ function open(names: string) {
   };
 }
 
-Deno.test("Obligations: a new owner must have what we hold of its own, until it has confirmed that", () => {
+Deno.test("TransferPlan owes a new owner what we hold of its own, until that has confirmed it", () => {
   const { table, idsOf, change, owedTo } = open("a");
   change(row("b"));
   const theirs = idsOf(({ owner }) => owner === "b");
@@ -79,7 +77,7 @@ Deno.test("TransferPlan.stored() owes the owner what it may not know", () => {
   assert.ok(owedTo("b").length > 0 && owedTo("b").every((id) => !id.endsWith("1")));
 });
 
-Deno.test("Obligations: who joins must have what we own and it will own or stand by for, in whatever view comes before", () => {
+Deno.test("TransferPlan owes a member that joins what we own and it will own or stand by for, in whatever view comes before", () => {
   const { plan, table, idsOf, change, owedTo, view } = open("ab");
   assert.equal(plan.toJoining("d"), false, "nobody of that name");
   assert.equal(plan.toJoining("b"), false, "it has joined");

@@ -7,30 +7,32 @@ import { OFFER_SIZE } from "../../../ring/transfer/peer_transfers.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
+import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const at = (now: number) => ({ now, wall: now });
 
-/** Deliveries of `a` to `b`; its store answers at once, unless it is told not to. */
+/** Transfers of `a` to `b`; its store answers at once, unless it is told not to. */
 function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
   const table = new EntryTable({ ttlMs: 600_000, view: RingView.of([row("b")]) });
   const sent: Message[] = [];
   const cleared: string[] = [];
   const dirty: string[] = [];
   const loads: { token: number; id: string }[] = [];
-  const state = { isLinked: true, request: 0 };
-  const transfers: Transfers = new Transfers({
-    table,
-    bytesPerSecond,
+  const state = { isLinked: true };
+  const context = ringContext({
+    limits: { transferBytesPerSecond: bytesPerSecond },
     view: () => RingView.of([row("b")]),
     isLinked: () => state.isLinked,
-    nextRequest: () => ++state.request,
     emit: (effect: Effect) => {
       if (effect.do === "send") sent.push(readMessage(effect.message));
       else if (effect.do === "load") loads.push(effect);
     },
+  });
+  const transfers = new Transfers(context, {
+    table,
     onClear: (name) => cleared.push(name),
     onDirty: (name) => dirty.push(name),
   });

@@ -3,17 +3,17 @@ import fc from "fast-check";
 import { encodeFrame, TRANSPORT_TYPES } from "../../../ring/transport/frames.ts";
 import {
   commonVersion,
-  type Greeting,
+  type HelloHeader,
   MAX_KEY_BYTES,
   MAX_KEYS,
-  objectionTo,
-  readFarewell,
   readHello,
-  writeFarewell,
+  readRefusal,
+  refusalOf,
   writeHello,
+  writeRefusal,
 } from "../../../ring/transport/hello.ts";
 
-const GREETING: Greeting = {
+const HELLO: HelloHeader = {
   name: "a",
   boot: "00112233445566778899aabbccddeeff",
   incarnation: 3,
@@ -23,14 +23,14 @@ const GREETING: Greeting = {
   versions: { oldest: 1, newest: 2 },
   keys: { signing: "k1", verifying: ["k1", "k2"] },
 };
-const OURS: Greeting = { ...GREETING, name: "b", boot: "f".repeat(32) };
+const OURS: HelloHeader = { ...HELLO, name: "b", boot: "f".repeat(32) };
 
 Deno.test("readHello() reads what writeHello() wrote, and ignores what it does not know", () => {
-  const header = JSON.parse(JSON.stringify(writeHello(GREETING)));
-  assert.deepEqual(readHello(header), GREETING);
+  const header = JSON.parse(JSON.stringify(writeHello(HELLO)));
+  assert.deepEqual(readHello(header), HELLO);
   assert.deepEqual(
     readHello({ ...header, later: [1], keys: { ...header.keys, later: 1 }, versions: [1, 2, 3] }),
-    GREETING,
+    HELLO,
   );
 });
 
@@ -38,12 +38,12 @@ Deno.test("writeHello() fits its frame at its longest", () => {
   // JSON escapes each of these bytes.
   const text = '"'.repeat(255), key = "x".repeat(MAX_KEY_BYTES);
   const keys = { signing: key, verifying: Array<string>(MAX_KEYS).fill(key) };
-  const longest = { ...GREETING, name: text, address: text, host: text, cluster: text, keys };
+  const longest = { ...HELLO, name: text, address: text, host: text, cluster: text, keys };
   assert.ok(encodeFrame({ version: 1, type: TRANSPORT_TYPES.hello, header: writeHello(longest) }).length > 3_000);
 });
 
 Deno.test("readHello() refuses fields that are missing or not of their form", () => {
-  const header = writeHello(GREETING);
+  const header = writeHello(HELLO);
   const rows: [string, unknown[]][] = [
     ["name", [undefined, "", 1, "x".repeat(256), "ü".repeat(128)]],
     ["boot", [undefined, "", "0".repeat(31), "G".repeat(32), 1]],
@@ -65,10 +65,10 @@ Deno.test("readHello() refuses fields that are missing or not of their form", ()
 });
 
 Deno.test("readHello() throws nothing but a SyntaxError, whatever the header", () => {
-  const field = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(...Object.values(writeHello(GREETING))));
-  fc.assert(fc.property(fc.dictionary(fc.constantFrom(...Object.keys(GREETING)), field), (header) => {
+  const field = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(...Object.values(writeHello(HELLO))));
+  fc.assert(fc.property(fc.dictionary(fc.constantFrom(...Object.keys(HELLO)), field), (header) => {
     try {
-      assert.equal(readHello({ ...writeHello(GREETING), ...header }).boot.length, 32);
+      assert.equal(readHello({ ...writeHello(HELLO), ...header }).boot.length, 32);
     } catch (error) {
       assert.ok(error instanceof SyntaxError, String(error));
     }
@@ -90,19 +90,19 @@ Deno.test("commonVersion() is the newest that both speak", () => {
   }
 });
 
-Deno.test("objectionTo() lets in whom nothing speaks against", () => {
+Deno.test("refusalOf() lets in whom nothing speaks against", () => {
   const rotating = { signing: "k2", verifying: ["k2", "k1"] };
   for (
-    const theirs of [GREETING, { ...GREETING, keys: rotating }, { ...GREETING, versions: { oldest: 2, newest: 9 } }]
+    const theirs of [HELLO, { ...HELLO, keys: rotating }, { ...HELLO, versions: { oldest: 2, newest: 9 } }]
   ) {
-    assert.equal(objectionTo({ theirs, ours: OURS, certificateNames: ["x", "a"] }), undefined);
+    assert.equal(refusalOf({ theirs, ours: OURS, certificateNames: ["x", "a"] }), undefined);
     const peerAllow = new Set(["a", "c"]);
-    assert.equal(objectionTo({ theirs, ours: OURS, certificateNames: ["a"], peerAllow }), undefined);
+    assert.equal(refusalOf({ theirs, ours: OURS, certificateNames: ["a"], peerAllow }), undefined);
   }
 });
 
-Deno.test("objectionTo() says what speaks against one", () => {
-  const rows: [Partial<Greeting>, string[], string, string, string][] = [
+Deno.test("refusalOf() says what speaks against one", () => {
+  const rows: [Partial<HelloHeader>, string[], string, string, string][] = [
     [{}, ["A", "a.b", "*", ""], "not-allowed", "name", 'The certificate does not have the name "a"'],
     [{ boot: OURS.boot }, ["a"], "self", "self", "This process dialled itself"],
     [{ name: "d" }, ["d"], "not-allowed", "peer-allow", '--peer-allow of b does not list "d"'],
@@ -128,24 +128,24 @@ Deno.test("objectionTo() says what speaks against one", () => {
       "version",
       "b speaks versions 1 to 2 of the frames, not 3 to 4",
     ],
-    [{ name: "b" }, ["b"], "name-taken", "name-taken", "b runs elsewhere too"],
+    [{ name: "b" }, ["b"], "name-taken", "name-taken", "Another process is running as b"],
   ];
   for (const [fields, certificateNames, code, reason, message] of rows) {
-    const theirs = { ...GREETING, ...fields }, peerAllow = new Set(["a", "b"]);
-    assert.deepEqual(objectionTo({ theirs, ours: OURS, certificateNames, peerAllow }), { code, reason, message });
+    const theirs = { ...HELLO, ...fields }, peerAllow = new Set(["a", "b"]);
+    assert.deepEqual(refusalOf({ theirs, ours: OURS, certificateNames, peerAllow }), { code, reason, message });
   }
 });
 
-Deno.test("readFarewell() reads what writeFarewell() wrote, and makes do with anything", () => {
-  const rows: [Parameters<typeof readFarewell>[0], ReturnType<typeof readFarewell>][] = [
+Deno.test("readRefusal() reads what writeRefusal() wrote, and makes do with anything", () => {
+  const rows: [Parameters<typeof readRefusal>[0], ReturnType<typeof readRefusal>][] = [
     [
-      writeFarewell({ code: "duplicate", message: "twice", name: "a" }),
+      writeRefusal({ code: "duplicate", message: "twice", name: "a" }),
       { code: "duplicate", message: "twice", name: "a" },
     ],
-    [writeFarewell({ code: "self", message: "x".repeat(9_000) }), { code: "self", message: "x".repeat(1_000) }],
+    [writeRefusal({ code: "self", message: "x".repeat(9_000) }), { code: "self", message: "x".repeat(1_000) }],
     [{ code: "of-tomorrow", message: "why" }, { code: "unreachable", message: "why" }],
     [{}, { code: "unreachable", message: "no reason given" }],
     [{ code: {}, message: 1, name: [] }, { code: "unreachable", message: "no reason given" }],
   ];
-  for (const [header, farewell] of rows) assert.deepEqual(readFarewell(header), farewell);
+  for (const [header, refusal] of rows) assert.deepEqual(readRefusal(header), refusal);
 });

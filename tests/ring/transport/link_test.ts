@@ -3,7 +3,7 @@ import { encodeFrame, FRAME_LIMITS, TRANSPORT_TYPES } from "../../../ring/transp
 import type { VersionRange } from "../../../ring/transport/hello.ts";
 import { CLASS_LIMITS, MESSAGE_TYPES } from "../../../ring/protocol/mesh.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
-import { helloHeader, RingStranger } from "../../support/ring_stranger.ts";
+import { helloHeader, RawPeer } from "../../support/raw_peer.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -14,15 +14,15 @@ globalThis.addEventListener("unload", () => Deno.removeSync(folder.dir, { recurs
 const UNLIMITED = { transport: Infinity, control: Infinity, data: Infinity };
 const PING = MESSAGE_TYPES.PING.number;
 
-/** A member that is linked with another one and with a stranger, whose frames are the test's. */
+/** A member that is linked with another one and with a raw peer, whose frames are the test's. */
 async function linked(options?: Parameters<RingFolder["member"]>[1]) {
   await using stack = new AsyncDisposableStack();
   const a = stack.use(await folder.member("a", options)), b = stack.use(await folder.member("b"));
   await a.link(b);
-  const stranger = stack.use(await RingStranger.join(portOf(a), own, helloHeader("x")));
+  const rawPeer = stack.use(await RawPeer.join(portOf(a), own, helloHeader("x")));
   await a.next("up", (event) => event.kind === "up" && event.name === "x");
   const kept = stack.move();
-  return { a, b, stranger, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { a, b, rawPeer, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 function portOf({ address }: RingMember): number {
@@ -66,18 +66,18 @@ function garble({ header }: { header: Record<string, unknown> }): Uint8Array {
 for (const [what, bytes, says] of GARBAGE) {
   Deno.test(`Link survives ${what} twice, and ends at the third time`, async () => {
     await using together = await linked();
-    const { a, b, stranger } = together;
-    stranger.send(bytes);
-    stranger.send(bytes);
-    stranger.send({ version: 1, type: PING, request: 5, header: {} });
+    const { a, b, rawPeer } = together;
+    rawPeer.send(bytes);
+    rawPeer.send(bytes);
+    rawPeer.send({ version: 1, type: PING, request: 5, header: {} });
     assert.equal((await a.next("message")).message.request, 5);
-    stranger.send(bytes);
+    rawPeer.send(bytes);
     // What comes behind does not count any more.
-    stranger.send({ version: 1, type: PING, request: 6, header: {} });
-    const { type, header } = await stranger.frames.take();
+    rawPeer.send({ version: 1, type: PING, request: 6, header: {} });
+    const { type, header } = await rawPeer.frames.take();
     assert.equal(type, TRANSPORT_TYPES.refusal);
     assert.match(String(header.message), says);
-    await stranger.closed;
+    await rawPeer.closed;
     const down = await a.next("down");
     assert.equal(down.name, "x");
     assert.match(down.reason, says);
@@ -90,9 +90,9 @@ for (const [what, bytes, says] of GARBAGE) {
 
 Deno.test("Link ends at once for a message that is longer than any frame, before it is whole", async () => {
   await using together = await linked();
-  const { a, b, stranger } = together;
-  stranger.send(new Uint8Array(4 * CLASS_LIMITS.data.frameBytes));
-  assert.equal(await stranger.closed, 1009);
+  const { a, b, rawPeer } = together;
+  rawPeer.send(new Uint8Array(4 * CLASS_LIMITS.data.frameBytes));
+  assert.equal(await rawPeer.closed, 1009);
   assert.equal((await a.next("down")).name, "x");
   assert.equal(await a.metric('telemeter_ring_refused_total{reason="oversize"}'), 1);
   assert.equal(await a.metric('telemeter_ring_frame_bytes_total{direction="received"}') < 10_000, true);
@@ -101,9 +101,9 @@ Deno.test("Link ends at once for a message that is longer than any frame, before
 
 Deno.test("Link ignores and counts types of frames that a later generation knows", async () => {
   await using together = await linked();
-  const { a, stranger } = together;
-  for (const type of [9, 21, 200]) stranger.send({ version: 1, type, flags: 255, header: { of: "tomorrow" } });
-  stranger.send({ version: 1, type: PING, flags: 7, request: 5, header: { later: true } });
+  const { a, rawPeer } = together;
+  for (const type of [9, 21, 200]) rawPeer.send({ version: 1, type, flags: 255, header: { of: "tomorrow" } });
+  rawPeer.send({ version: 1, type: PING, flags: 7, request: 5, header: { later: true } });
   assert.deepEqual((await a.next("message")).message.header, { later: true });
   assert.equal(await a.metric("telemeter_ring_ignored_frames_total"), 3);
   assert.equal(await a.metric("telemeter_ring_malformed_frames_total"), 0);
@@ -111,14 +111,14 @@ Deno.test("Link ignores and counts types of frames that a later generation knows
 
 Deno.test("Link is given up when its peer answers nothing any more", async () => {
   await using together = await linked({ limits: { pingMs: 50, silentMs: 200 } });
-  const { a, b, stranger } = together;
-  stranger.webSocket.pause();
+  const { a, b, rawPeer } = together;
+  rawPeer.webSocket.pause();
   const { name, reason } = await a.next("down");
   assert.equal(name, "x");
-  assert.match(reason, /^Nothing came for \d+ ms$/);
+  assert.match(reason, /^Nothing arrived for \d+ ms$/);
   await assertUndisturbed(a, b);
-  stranger.webSocket.resume();
-  await stranger.closed;
+  rawPeer.webSocket.resume();
+  await rawPeer.closed;
 });
 
 for (

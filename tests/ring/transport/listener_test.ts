@@ -4,16 +4,9 @@ import { connect as connectPlain } from "node:net";
 import { connect, type ConnectionOptions } from "node:tls";
 import { encodeFrame, FRAME_LIMITS, TRANSPORT_TYPES } from "../../../ring/transport/frames.ts";
 import { RING_PATH } from "../../../ring/transport/listener.ts";
-import { issueCertificate, makeAuthority } from "../../../scripts/certs.ts";
+import { issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
-import {
-  connectTls,
-  type Credentials,
-  helloHeader,
-  RingStranger,
-  sendRaw,
-  untilCut,
-} from "../../support/ring_stranger.ts";
+import { connectTls, type Credentials, helloHeader, RawPeer, sendRaw, untilCut } from "../../support/raw_peer.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -37,10 +30,10 @@ async function holdTls(port: number, options: ConnectionOptions = {}): Promise<v
 }
 
 /** One who is connected by WebSocket, and what he does then; resolves once he is cut off. */
-async function greet(port: number, act: (stranger: RingStranger) => void): Promise<void> {
-  using stranger = await RingStranger.connect(port, own);
-  act(stranger);
-  await stranger.closed;
+async function greet(port: number, act: (rawPeer: RawPeer) => void): Promise<void> {
+  using rawPeer = await RawPeer.connect(port, own);
+  act(rawPeer);
+  await rawPeer.closed;
 }
 
 function hello(fields: Record<string, unknown> = {}) {
@@ -59,7 +52,7 @@ interface Attack {
 }
 
 const ATTACKS: Attack[] = [
-  { what: "shows no certificate", by: (port) => holdTls(port), reason: "no-certificate", says: /^It shows no cert/ },
+  { what: "shows no certificate", by: (port) => holdTls(port), reason: "no-certificate", says: /^It presents no cert/ },
   {
     what: "has a certificate of another authority",
     by: async (port) => holdTls(port, await issueCertificate("x", { authority: foreign, hosts, days: 1 })),
@@ -102,7 +95,7 @@ const ATTACKS: Attack[] = [
   },
   {
     what: "sends HELLO and no READY",
-    by: (port) => greet(port, (stranger) => stranger.send(hello())),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello())),
     reason: "timeout",
     says: /^It took too long/,
   },
@@ -116,14 +109,14 @@ const ATTACKS: Attack[] = [
     what: "asks for a page",
     by: (port) => sendRaw(port, `GET ${RING_PATH} HTTP/1.1\r\nhost: x\r\n\r\n`, own),
     reason: "http",
-    says: /^It asks for something else/,
+    says: /^It asks for something other/,
   },
   {
     what: "asks for a WebSocket elsewhere",
     by: (port) =>
       sendRaw(port, "GET /else HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", own),
     reason: "http",
-    says: /^It asks for something else/,
+    says: /^It asks for something other/,
   },
   {
     what: "sends bytes that are no HTTP",
@@ -145,72 +138,72 @@ const ATTACKS: Attack[] = [
   },
   {
     what: "sends bytes that are no frame",
-    by: (port) => greet(port, (stranger) => stranger.send(crypto.getRandomValues(new Uint8Array(100)).fill(7, 0, 1))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(crypto.getRandomValues(new Uint8Array(100)).fill(7, 0, 1))),
     reason: "hello",
     says: /^Cannot read a frame: it begins with 7/,
   },
   {
     what: "sends a message before HELLO",
-    by: (port) => greet(port, (stranger) => stranger.send({ version: 1, type: 16, header: {} })),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 1, type: 16, header: {} })),
     reason: "hello",
     says: /^Cannot read a frame before HELLO/,
   },
   {
     what: "sends a message in place of READY",
     by: (port) =>
-      greet(port, (stranger) => {
-        stranger.send(hello());
-        stranger.send({ version: 1, type: 16, header: {} });
+      greet(port, (rawPeer) => {
+        rawPeer.send(hello());
+        rawPeer.send({ version: 1, type: 16, header: {} });
       }),
     reason: "hello",
     says: /^Cannot read a frame before READY/,
   },
   {
     what: "sends a HELLO without fields",
-    by: (port) => greet(port, (stranger) => stranger.send({ version: 1, type: TRANSPORT_TYPES.hello, header: {} })),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 1, type: TRANSPORT_TYPES.hello, header: {} })),
     reason: "hello",
     says: /^Cannot read HELLO: its incarnation must be/,
   },
   {
     what: "sends a HELLO over the limit",
-    by: (port) => greet(port, (stranger) => stranger.send(hello({ later: "x".repeat(FRAME_LIMITS.transport) }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ later: "x".repeat(FRAME_LIMITS.transport) }))),
     reason: "hello",
     says: /^Cannot read a frame: HELLO has at most 4096 bytes, and this one \d+/,
   },
   {
     what: "sends a megabyte in place of a HELLO",
-    by: (port) => greet(port, (stranger) => stranger.send(new Uint8Array(1_000_000))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(new Uint8Array(1_000_000))),
     reason: "oversize",
     says: /^HELLO is too long/,
   },
   {
     what: "says a name that is not in its certificate",
-    by: (port) => greet(port, (stranger) => stranger.send(hello({ name: "b" }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ name: "b" }))),
     reason: "name",
     says: /^The certificate does not have the name "b"/,
   },
   {
     what: "is of another cluster",
-    by: (port) => greet(port, (stranger) => stranger.send(hello({ cluster: "other" }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ cluster: "other" }))),
     reason: "cluster",
     says: /^a is in cluster "test", not "other"/,
   },
   {
     what: "has other token keys",
-    by: (port) => greet(port, (stranger) => stranger.send(hello({ keys: { signing: "k", verifying: ["k"] } }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ keys: { signing: "k", verifying: ["k"] } }))),
     reason: "keys",
     says: /do not verify each other's tokens/,
   },
   {
     what: "speaks other versions of the frames",
-    by: (port) => greet(port, (stranger) => stranger.send(hello({ versions: [2, 9] }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ versions: [2, 9] }))),
     reason: "version",
     says: /^a speaks versions 1 to 1 of the frames, not 2 to 9/,
   },
 ];
 
 function complaints({ records }: RingMember): unknown[] {
-  return records.filter(({ sentence }) => sentence === "Turned away one who wanted to link");
+  return records.filter(({ sentence }) => sentence === "Refused a ring connection");
 }
 
 for (const { what, by, reason, says } of ATTACKS) {
@@ -336,13 +329,13 @@ Deno.test("Transport begins only so many handshakes a second with those of one a
 Deno.test("Transport closes while strangers hold connections in every phase", async () => {
   const a = await folder.member("a");
   const port = Number(a.address.split(":")[1]);
-  using stranger = await RingStranger.connect(port, own);
-  using greeted = await RingStranger.connect(port, own);
-  greeted.send(hello());
-  await greeted.frames.take();
+  using rawPeer = await RawPeer.connect(port, own);
+  using saidHello = await RawPeer.connect(port, own);
+  saidHello.send(hello());
+  await saidHello.frames.take();
   const tls = connectTls(port, own), plain = connectPlain(port, "127.0.0.1");
   const cut = [tls, plain].map(untilCut);
   await Promise.all([once(tls, "secureConnect"), once(plain, "connect")]);
   await a[Symbol.asyncDispose]();
-  await Promise.all([...cut, stranger.closed, greeted.closed]);
+  await Promise.all([...cut, rawPeer.closed, saidHello.closed]);
 });

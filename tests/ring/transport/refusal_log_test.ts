@@ -18,23 +18,23 @@ function door({ maxLines }: { maxLines?: number } = {}) {
 Deno.test("RefusalLog counts each one, and logs each one once a minute", async () => {
   const { refusals, records, clock, count } = door();
   const one = { address: "192.0.2.1", reason: "http", message: "It is not HTTP" };
-  for (let index = 0; index < 5; index++) refusals.turnAway(one);
-  refusals.turnAway({ ...one, reason: "timeout" });
-  refusals.turnAway({ ...one, address: "192.0.2.2" });
-  refusals.turnAway({ ...one, name: "a" });
+  for (let index = 0; index < 5; index++) refusals.add(one);
+  refusals.add({ ...one, reason: "timeout" });
+  refusals.add({ ...one, address: "192.0.2.2" });
+  refusals.add({ ...one, name: "a" });
   assert.deepEqual(records.map(({ fields: { address, name, unsaid } }) => [address, name, unsaid]), [
     ["192.0.2.1", undefined, 0],
     ["192.0.2.2", undefined, 5],
     ["192.0.2.1", "a", 0],
   ]);
   clock.now = MINUTE_MS - 1;
-  refusals.turnAway(one);
+  refusals.add(one);
   assert.equal(records.length, 3);
   clock.now = MINUTE_MS;
-  refusals.turnAway(one);
+  refusals.add(one);
   assert.deepEqual(records[3], {
     level: "warn",
-    sentence: "Turned away one who wanted to link",
+    sentence: "Refused a ring connection",
     fields: { ...one, name: undefined, unsaid: 1 },
   });
   assert.deepEqual([await count("http"), await count("timeout")], [9, 1]);
@@ -43,7 +43,7 @@ Deno.test("RefusalLog counts each one, and logs each one once a minute", async (
 Deno.test("RefusalLog takes the addresses of one IPv6 network for one", () => {
   const { refusals, records } = door();
   for (let index = 0; index < 100; index++) {
-    refusals.turnAway({ address: `2001:db8::${index.toString(16)}`, reason: "http", message: "" });
+    refusals.add({ address: `2001:db8::${index.toString(16)}`, reason: "http", message: "" });
   }
   assert.equal(records.length, 1);
 });
@@ -53,7 +53,7 @@ Deno.test("RefusalLog writes so many lines a minute, however many there are", as
   for (let minute = 0; minute < 3; minute++) {
     clock.now = minute * MINUTE_MS;
     for (let index = 0; index < 5_000; index++) {
-      refusals.turnAway({ address: `10.0.${index >> 8}.${index & 255}`, reason: "timeout", message: "" });
+      refusals.add({ address: `10.0.${index >> 8}.${index & 255}`, reason: "timeout", message: "" });
     }
     assert.equal(records.length, (minute + 1) * 10);
   }

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { UsageError } from "../../../common/options.ts";
 import { RingIdentity } from "../../../ring/transport/ring_identity.ts";
-import { type Identity, issueCertificate, makeAuthority } from "../../../scripts/certs.ts";
+import { type Identity, issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 
@@ -90,7 +90,7 @@ Deno.test("RingIdentity says so when a new certificate lacks the member's name",
   await files.renew("a", files.authority, "somebody-else");
   await identity.check();
   assert.ok(
-    records.some(({ level, sentence }) => level === "error" && /does not have the member's name/.test(sentence)),
+    records.some(({ level, sentence }) => level === "error" && /does not have this member's name/.test(sentence)),
   );
 });
 
@@ -121,7 +121,7 @@ Deno.test("Transport moves to another authority without a restart: both are trus
   await relink(a, b);
   await relink(b, a);
 
-  // One with a certificate of the authority that is gone is a stranger now.
+  // One with a certificate of the authority that is gone is refused now.
   const left = await issueCertificate("x", { authority: files.authority, hosts, days: 1 });
   await files.write("x.crt", left.cert);
   await files.write("x.key", left.key);

@@ -118,7 +118,7 @@ Deno.test("Transport puts a restarted member in the place of its former process,
   await again.link(a);
   assert.equal((await a.next("down")).reason, "The member has restarted");
   assert.deepEqual(await a.next("up"), { kind: "up", name: "b", boot: again.boot });
-  assert.equal((await b.next("down")).reason, "Another process goes by the name b now");
+  assert.equal((await b.next("down")).reason, "Another process has the name b now");
 });
 
 Deno.test("Transport refuses whom its handlers do not admit, and tells them why", async () => {
@@ -169,7 +169,7 @@ Deno.test("Transport tells why a dial came to nothing", async () => {
     ["a/b@c:1", /write HOST:PORT$/],
     [":1", /write HOST:PORT$/],
     [`127.0.0.1:${http.addr.port}`, /it does not speak TLS$/],
-    [`127.0.0.1:${silent.addr.port}`, /^(It took too long|Cannot reach 127\.0\.0\.1:\d+: .*timed out)$/],
+    [`127.0.0.1:${silent.addr.port}`, /^(It did not answer in time|Cannot reach 127\.0\.0\.1:\d+: .*timed out)$/],
   ];
   for (const [address, message] of rows) {
     a.transport.dial(address);
@@ -286,7 +286,7 @@ Deno.test("Transport ends a link at twice its age that cannot be renewed, and sa
     assert.deepEqual(await a.next("down"), {
       kind: "down",
       name: "b",
-      reason: "The link is too old, and could not be renewed",
+      reason: "The link is too old and could not be renewed",
     });
     assert.deepEqual(a.events.filter(({ kind }) => kind === "failed"), []);
     const warnings = a.records.filter(({ sentence }) => sentence.startsWith("Cannot renew a link"));

@@ -82,8 +82,8 @@ Deno.test("readSigningKey() refuses what signs no tokens, with a sentence that q
     [good.slice(0, 100), /find a private key/],
     [good.replace(/\n\w{20}/, "\nAAAAAAAAAAAAAAAAAAAA"), /damaged/],
     [privatePem(rsa(1_024).privateKey, "pkcs1"), /less than 2048 bits/],
-    [privatePem(generateKeyPairSync("ed25519").privateKey, "pkcs8"), /P-256, P-384, P-521 and RSA/],
-    [privatePem(curve("secp256k1").privateKey, "pkcs8"), /P-256, P-384, P-521 and RSA/],
+    [privatePem(generateKeyPairSync("ed25519").privateKey, "pkcs8"), /P-256, P-384, P-521 or RSA/],
+    [privatePem(curve("secp256k1").privateKey, "pkcs8"), /P-256, P-384, P-521 or RSA/],
     [encrypted, /encrypted/],
     [encryptedOldStyle, /encrypted/],
   ];
@@ -128,7 +128,7 @@ Deno.test("openTokenKeys() makes a key without --shared-key, and says what that 
   const { signing, verifying } = await openTokenKeys({ verifyKeys: [], log });
   assert.deepEqual(verifying, [signing]);
   assert.equal(records[0].level, "warn");
-  assert.match(records[0].sentence, /end with this process/);
+  assert.match(records[0].sentence, /valid until this process ends/);
 });
 
 Deno.test("openTokenKeys() warns of a key that others may read", async () => {

@@ -17,7 +17,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const NOW = Date.UTC(2024, 5, 1);
 const SECONDS = NOW / 1_000;
 
-/** What the programs in the field put into a token for the cluster `c`. */
+/** What openshift/telemeter puts into a token for the cluster `c`. */
 const CLAIMS: Json = {
   iss: "telemeter.selfsigned",
   aud: ["federate"],
@@ -45,7 +45,7 @@ async function assertRefused(token: string, what: string, by: TokenVerifier = ve
   return error;
 }
 
-Deno.test("TokenSigner.sign() writes the claims of the programs in the field, with its key's thumbprint", async () => {
+Deno.test("TokenSigner.sign() writes the claims of openshift/telemeter, with its key's thumbprint", async () => {
   const labels = new Map([["_id", 'a"b\n/é🦕'], ["cluster_kind", ""], ["__proto__", "x"]]);
   const token = await signer.sign({ labels, subject: "account", expireSeconds: 86_400, now: NOW + 999 });
   const { header, claims, good } = opened(token, keys.publicKey);
@@ -96,7 +96,7 @@ Deno.test("TokenVerifier.verify() takes what TokenSigner.sign() issues, for any 
   );
 });
 
-Deno.test("TokenVerifier.verify() takes the tokens of the programs in the field", async () => {
+Deno.test("TokenVerifier.verify() takes the tokens of openshift/telemeter", async () => {
   const headers = [{ alg: "ES256", kid: "" }, { alg: "ES256" }, { alg: "ES256", typ: "JWT" }];
   for (const header of headers) {
     const { labels } = await verifier().verify(signed(header, CLAIMS, keys.privateKey));
@@ -273,7 +273,7 @@ Deno.test("TokenVerifier remembers no more tokens than its bound", async () => {
   }
 });
 
-Deno.test("bearerToken() reads the header as the programs in the field write it", () => {
+Deno.test("bearerToken() reads the header as clients of openshift/telemeter write it", () => {
   for (const header of ["Bearer abc", "bearer abc", "BEARER   abc", "Bearer abc  "]) {
     assert.equal(bearerToken(new Request("http://h/", { headers: { authorization: header } })), "abc");
   }

@@ -165,7 +165,7 @@ Deno.test("PushLimiter.reserve() turns a cluster away after a burst of refused p
   assert.equal(refused(limiter.reserve("c", 20_000)), 20_000);
 });
 
-Deno.test("PushLimiter lets a client with a fault come back each minute for ever, as those in the field do", () => {
+Deno.test("PushLimiter lets a client with a fault come back each minute for ever, as those of openshift/telemeter do", () => {
   const limiter = new PushLimiter({ intervalMs: 4.5 * MINUTE });
   for (let now = 0; now < 1_000 * MINUTE; now += MINUTE) held(limiter.reserve("c", now)).refuse();
 });

@@ -9,10 +9,10 @@ function isBusy(error: unknown): boolean {
     new Headers(error.headers).get("retry-after") === "1";
 }
 
-/** A place whose body never comes, and what becomes of it. */
-function waitIn(place: UploadSlot): { lost: () => boolean; settled: Promise<void> } {
+/** A slot whose body never comes, and what becomes of it. */
+function waitIn(slot: UploadSlot): { lost: () => boolean; settled: Promise<void> } {
   let lost = false;
-  const settled = place.whileItComes(new Promise<never>(() => {})).catch((error) => {
+  const settled = slot.whileItComes(new Promise<never>(() => {})).catch((error) => {
     assert(isBusy(error));
     lost = true;
   });
@@ -29,7 +29,7 @@ Deno.test("UploadSlots hands out so many, and each again once it is free", () =>
   assert.throws(() => slots.take(), isBusy);
 });
 
-Deno.test("UploadSlots takes the place of whom it has waited for the longest, if that is long enough", async () => {
+Deno.test("UploadSlots takes the slot of whom it has waited for the longest, if that is long enough", async () => {
   let now = 0;
   const slots = new UploadSlots({ most: 3, now: () => now });
   const atWork = slots.take();
@@ -45,7 +45,7 @@ Deno.test("UploadSlots takes the place of whom it has waited for the longest, if
   await first.settled;
   assert.deepEqual([first.lost(), second.lost()], [true, false]);
   assert.throws(() => slots.take(), isBusy, "the second has not waited long enough");
-  // What lost its place frees none.
+  // What lost its slot frees none.
   slow[Symbol.dispose]();
   assert.throws(() => slots.take(), isBusy);
   now = PATIENCE_MS + 1;

@@ -19,7 +19,7 @@ import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
-import { DIGEST_RULES } from "../../support/digest_rules.ts";
+import { RENDER_RULES } from "../../support/render_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { openTestStore } from "../../support/test_store.ts";
 
@@ -31,18 +31,18 @@ interface SiteOptions {
   readonly intervalMs?: number;
   readonly rules?: Partial<RenderRules>;
   readonly maxInFlight?: number;
-  /** Stands in front of the keeper. */
+  /** Stands in front of the committer. */
   readonly before?: (next: PushStage) => PushStage;
 }
 
-/** A listener, a limiter, a keeper and a store; the token is the cluster id, and `bad` is none. */
+/** A listener, a limiter, a committer and a store; the token is the cluster id, and `bad` is none. */
 async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before = (next) => next }: SiteOptions = {}) {
   await using starting = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir();
   starting.defer(() => Deno.remove(dir, { recursive: true }));
   const { store, registry, metric } = starting.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const renderer = new Renderer({ ...DIGEST_RULES, ...rules });
+  const renderer = new Renderer({ ...RENDER_RULES, ...rules });
   const { log, records } = recordingLog();
   const clock = { now: NOW };
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });

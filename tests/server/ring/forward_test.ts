@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { HttpError } from "../../../common/http/http.ts";
 import type { Outcome } from "../../../ring/protocol/effects.ts";
+import { madeBytes, type PushBytes } from "../../../ring/protocol/push_bytes.ts";
 import { decodePush } from "../../../server/ring/push_encoding.ts";
 import { Forward } from "../../../server/ring/forward.ts";
 import type { Push } from "../../../server/pushes/push.ts";
@@ -24,9 +25,9 @@ const PUSH: Push = {
 /** Forwards through a ring that ends every push in the same way. */
 function forwardTo(outcome: Outcome) {
   const registry = new Registry();
-  const pushed: { id: string; bytes: Uint8Array }[] = [];
+  const pushed: { id: string; bytes: PushBytes }[] = [];
   const ring = {
-    push: (id: string, bytes: Uint8Array) => {
+    push: (id: string, bytes: PushBytes) => {
       pushed.push({ id, bytes });
       return Promise.resolve(outcome);
     },
@@ -48,7 +49,7 @@ for (const result of ["stored", "dup", "stale", "standby"] as const) {
     assert.deepEqual(await counted(), { [result]: 1 });
     const { labels, contentType, contentEncoding } = PUSH;
     assert.equal(pushed[0].id, "a");
-    assert.deepEqual(decodePush(pushed[0].bytes), { labels, contentType, contentEncoding, body: BODY });
+    assert.deepEqual(decodePush(madeBytes(pushed[0].bytes)), { labels, contentType, contentEncoding, body: BODY });
   });
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { PushContent } from "../../../server/ingest/push_content.ts";
-import { decodePush, encodePush, MAX_HEADER_BYTES } from "../../../server/ring/push_encoding.ts";
+import { decodePush, encodePush, LocalPush, MAX_HEADER_BYTES } from "../../../server/ring/push_encoding.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -25,6 +25,13 @@ Deno.test("decodePush() gives back what encodePush() was given, whatever is in i
       assert.deepEqual(decodePush(encodePush(push)), push);
     },
   ));
+});
+
+Deno.test("LocalPush is encoded once, to as many bytes as it said", () => {
+  const local = new LocalPush(PUSH);
+  const bytes = local.make();
+  assert.deepEqual([bytes, bytes.length], [encodePush(PUSH), local.length]);
+  assert.equal(local.make(), bytes);
 });
 
 Deno.test("encodePush() adds less than MAX_HEADER_BYTES to the body of a token with the longest labels", () => {

@@ -1,19 +1,20 @@
-/** What the server does for the ring, with a real store, digester and index. */
+/** What the server does for the ring, with a real store, renderer and index. */
 
 import assert from "node:assert/strict";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import type { Entry } from "../../../ring/protocol/effects.ts";
+import { madeBytes } from "../../../ring/protocol/push_bytes.ts";
 import type { PushVersion } from "../../../ring/protocol/push_version.ts";
 import { RING_STATE, StoreRingHost } from "../../../server/ring/store_ring_host.ts";
-import { decodePush, encodePush } from "../../../server/ring/push_encoding.ts";
+import { decodePush, encodePush, LocalPush } from "../../../server/ring/push_encoding.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
-import { DIGEST_RULES } from "../../support/digest_rules.ts";
+import { RENDER_RULES } from "../../support/render_rules.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
 
@@ -32,7 +33,7 @@ async function openHost(
   const { dir } = opening.use(scratchDir());
   const { store, registry } = opening.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const renderer = new Renderer(DIGEST_RULES);
+  const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
   const wrapped = wrap(store);
   const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, registry });
@@ -112,6 +113,18 @@ Deno.test("StoreRingHost keeps version and role, and loads what it committed", a
   assert.deepEqual([version, role], [entry.version, "standby"]);
   assert.deepEqual(await site.host.load("a"), entry);
   assert.equal(await site.host.load("b"), undefined);
+});
+
+Deno.test("StoreRingHost commits a push of its own client without encoding it", async () => {
+  await using site = await openHost();
+  const entry = entryOf(1, { ingress: "me" });
+  const local = new LocalPush(decodePush(madeBytes(entry.bytes)));
+  local.make = () => assert.fail("it was encoded");
+  assert.equal(local.length, entry.bytes.length);
+  assert.deepEqual(await site.host.commit({ ...entry, bytes: local }, OWNER), { ok: true });
+  assert.deepEqual(await site.host.load("a"), entry);
+  site.host.show("a", entry.version);
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
 });
 
 Deno.test("StoreRingHost reads a copy back that it inherits", async () => {
@@ -225,7 +238,7 @@ Deno.test("StoreRingHost tells a store that fails from a push at fault", async (
 
 Deno.test("StoreRingHost restores what the store held, with a version for what came before the ring", async () => {
   await using site = await openHost();
-  const { labels, body } = decodePush(entryOf(1).bytes);
+  const { labels, body } = decodePush(madeBytes(entryOf(1).bytes));
   const push = {
     id: "a",
     receivedAtMs: NOW - 5,

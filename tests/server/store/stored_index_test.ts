@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { MAX_UNSURE, StoredIndex, type StoredKey } from "../../../server/store/stored_index.ts";
+import { MAX_UNSURE, StoredIndex, type StoredSize } from "../../../server/store/stored_index.ts";
 
-const holding = (fields: Partial<StoredKey> = {}): StoredKey => ({
+const holding = (fields: Partial<StoredSize> = {}): StoredSize => ({
   receivedAtMs: 0,
   bytes: 10,
   chunked: false,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Counter, Registry } from "prom-client";
+import { clientApp } from "../../client/app.ts";
 import type { ForwarderState } from "../../client/forwarder.ts";
-import { clientHandler } from "../../client/handlers.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { UsageError } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -16,8 +16,9 @@ async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
   const state: ForwarderState = { lastPushMs: 1_700_000_000_000, failures: 2, lastError: "Cannot push" };
   const stop = new AbortController();
   const forwarder = { state, lastPush: families(['up{a="1"} 2']) };
-  const handler = clientHandler({ forwarder, registry, reload, signal: stop.signal });
-  const listener = await listen(handler, { address: { hostname: "127.0.0.1", port: 0 }, log: recordingLog().log });
+  const { log } = recordingLog();
+  const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
+  const listener = await listen(app.fetch, { address: { hostname: "127.0.0.1", port: 0 }, log });
   const client = Deno.createHttpClient({});
   return {
     stop,
@@ -32,35 +33,35 @@ async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
   };
 }
 
-Deno.test("clientHandler() lists its pages", async () => {
+Deno.test("clientApp() lists its pages", async () => {
   await using p = await pages();
   assert.deepEqual(JSON.parse((await p.fetch("/")).text), {
     paths: ["/federate", "/healthz", "/healthz/ready", "/metrics", "/-/reload"],
   });
 });
 
-Deno.test("clientHandler() shows the last push as text", async () => {
+Deno.test("clientApp() shows the last push as text", async () => {
   await using p = await pages();
   const response = await p.fetch("/federate?match[]=any");
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   assert.equal(response.text, '# TYPE up untyped\nup{a="1"} 2\n');
 });
 
-Deno.test("clientHandler() shows the metrics", async () => {
+Deno.test("clientApp() shows the metrics", async () => {
   await using p = await pages();
   const response = await p.fetch("/metrics");
   assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
   assert.match(response.text, /^tests_total 2$/m);
 });
 
-Deno.test("clientHandler() is healthy, and ready until the client stops", async () => {
+Deno.test("clientApp() is healthy, and ready until the client stops", async () => {
   await using p = await pages();
   assert.equal((await p.fetch("/healthz")).text, "ok\n");
   const ready = await p.fetch("/healthz/ready");
   assert.equal(ready.status, 200);
   assert.deepEqual(JSON.parse(ready.text), {
     ready: true,
-    reason: "the configuration is loaded and the client forwards by it",
+    reason: "the configuration is loaded and the client is forwarding",
     lastPush: "2023-11-14T22:13:20.000Z",
     failures: 2,
     lastError: "Cannot push",
@@ -71,7 +72,7 @@ Deno.test("clientHandler() is healthy, and ready until the client stops", async 
   assert.equal(JSON.parse(stopping.text).reason, "the client is stopping");
 });
 
-Deno.test("clientHandler() reloads on POST", async () => {
+Deno.test("clientApp() reloads on POST", async () => {
   let reloads = 0;
   await using p = await pages(() => Promise.resolve(void reloads++));
   const response = await p.fetch("/-/reload", "POST");
@@ -79,11 +80,11 @@ Deno.test("clientHandler() reloads on POST", async () => {
   assert.equal(reloads, 1);
 });
 
-Deno.test("clientHandler() answers a bad reload with the sentence", async () => {
+Deno.test("clientApp() answers a bad reload with the sentence", async () => {
   await using p = await pages(() => Promise.reject(new UsageError("Bad --match-file: line 1")));
   const response = await p.fetch("/-/reload", "POST");
   assert.equal(response.status, 500);
-  assert.equal(response.text, "Keeps the running configuration: Bad --match-file: line 1\n");
+  assert.equal(response.text, "Cannot reload; the running configuration stays: Bad --match-file: line 1\n");
 });
 
 const refusals: [method: string, path: string, status: number, allow: string | null][] = [
@@ -97,7 +98,7 @@ const refusals: [method: string, path: string, status: number, allow: string | n
 ];
 
 for (const [method, path, status, allow] of refusals) {
-  Deno.test(`clientHandler() answers ${method} ${path} with ${status}`, async () => {
+  Deno.test(`clientApp() answers ${method} ${path} with ${status}`, async () => {
     await using p = await pages();
     const response = await p.fetch(path, method);
     assert.equal(response.status, status);

@@ -42,7 +42,7 @@ export function helloHeader(name: string, fields: FrameHeader = {}): FrameHeader
 }
 
 /** A WebSocket to a member. */
-export class RingStranger implements Disposable {
+export class RawPeer implements Disposable {
   /** The WebSocket. */
   readonly webSocket: WebSocket;
   /** What came. */
@@ -58,25 +58,25 @@ export class RingStranger implements Disposable {
   }
 
   /** Shakes hands, of TLS and of the WebSocket. Rejects if the member does not. */
-  static async connect(port: number, credentials: Credentials): Promise<RingStranger> {
+  static async connect(port: number, credentials: Credentials): Promise<RawPeer> {
     const webSocket = new WebSocket(`wss://127.0.0.1:${port}${RING_PATH}`, {
       perMessageDeflate: false,
       closeTimeout: 100,
       createConnection: () => connectTls(port, credentials),
     });
-    const stranger = new RingStranger(webSocket);
+    const rawPeer = new RawPeer(webSocket);
     await new Promise((resolve, reject) => webSocket.once("open", resolve).once("error", reject));
-    return stranger;
+    return rawPeer;
   }
 
   /** Connects and says HELLO, and READY once it is answered. */
-  static async join(port: number, credentials: Credentials, hello: FrameHeader): Promise<RingStranger> {
-    const stranger = await RingStranger.connect(port, credentials);
-    stranger.send({ version: 1, type: TRANSPORT_TYPES.hello, header: hello });
-    const { type } = await stranger.frames.take();
+  static async join(port: number, credentials: Credentials, hello: FrameHeader): Promise<RawPeer> {
+    const rawPeer = await RawPeer.connect(port, credentials);
+    rawPeer.send({ version: 1, type: TRANSPORT_TYPES.hello, header: hello });
+    const { type } = await rawPeer.frames.take();
     if (type !== TRANSPORT_TYPES.hello) throw new Error(`Got frame ${type} in place of HELLO`);
-    stranger.send({ version: 1, type: TRANSPORT_TYPES.ready, header: {} });
-    return stranger;
+    rawPeer.send({ version: 1, type: TRANSPORT_TYPES.ready, header: {} });
+    return rawPeer;
   }
 
   /** Sends a frame, or bytes as they are. */

@@ -1,5 +1,5 @@
 /**
- * The rules by which tests digest pushes that are not about rules.
+ * The rules by which tests render pushes that are not about rules.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { RenderRules } from "../../server/ingest/renderer.ts";
 
 /** Nothing is set, elided or left out, and the limits are small enough to be met. */
-export const DIGEST_RULES: RenderRules = {
+export const RENDER_RULES: RenderRules = {
   set: new Map(),
   elide: new Set(),
   always: new Set(),

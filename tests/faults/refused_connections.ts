@@ -1,5 +1,5 @@
 /**
- * Strangers who knock at the ring's doors.
+ * Connections that the ring's listeners refuse, many a second.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect } from "node:tls";
 
-/** What they do, by turns: hold a connection, send what is no TLS, begin a handshake, show no certificate. */
+/** What each does, by turns: hold a connection, send what is no TLS, begin a handshake, show no certificate. */
 const KINDS: readonly ((port: number) => Socket)[] = [
   (port) => connectPlain(port, "127.0.0.1"),
   (port) => say(port, "GET / HTTP/1.1\r\n\r\n"),
@@ -15,18 +15,18 @@ const KINDS: readonly ((port: number) => Socket)[] = [
   (port) => connect({ host: "127.0.0.1", port, rejectUnauthorized: false }),
 ];
 
-/** How many knock in a second at each door. */
+/** How many connect in a second to each port. */
 const PER_SECOND = 200;
 const EVERY_MS = 50;
 
-/** Knocks at each of the doors until the signal is aborted, and then leaves. Returns how often that was. */
-export async function knock(ports: readonly number[], signal: AbortSignal): Promise<number> {
+/** Connects to each of the ports until the signal is aborted. Returns how often that was. */
+export async function connectUntil(ports: readonly number[], signal: AbortSignal): Promise<number> {
   const open = new Set<Socket>();
-  let knocks = 0;
+  let count = 0;
   while (!signal.aborted) {
     for (const port of ports) {
       for (let index = 0; index < PER_SECOND * EVERY_MS / 1_000; index++) {
-        const socket = KINDS[knocks++ % KINDS.length](port);
+        const socket = KINDS[count++ % KINDS.length](port);
         open.add(socket);
         socket.on("error", () => {});
         socket.on("close", () => open.delete(socket));
@@ -36,7 +36,7 @@ export async function knock(ports: readonly number[], signal: AbortSignal): Prom
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
   for (const socket of open) socket.destroy();
-  return knocks;
+  return count;
 }
 
 function say(port: number, text: string): Socket {

@@ -4,15 +4,16 @@
  * @module
  */
 
-import { type Handler, HttpError } from "../common/http/http.ts";
-import { route } from "../common/http/http_route.ts";
+import { type App, createApp } from "../common/http/app.ts";
+import { HttpError } from "../common/http/http.ts";
+import type { Logger } from "../common/log.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
 
-/** What the handlers show and do. */
-export interface HandlerOptions {
+/** What the app shows and does. */
+export interface ClientAppOptions {
   /** Shown by `/healthz/ready` and `/federate`. */
   readonly forwarder: Pick<Forwarder, "state" | "lastPush">;
   /** Shown by `/metrics`. */
@@ -21,19 +22,19 @@ export interface HandlerOptions {
   readonly reload: () => Promise<void>;
   /** Aborted when the client stops. */
   readonly signal: AbortSignal;
+  /** Gets the errors that nobody else gets to see. */
+  readonly log: Logger;
 }
 
-/** Makes the client's handler. */
-export function clientHandler({ forwarder, registry, reload, signal }: HandlerOptions): Handler {
-  const page = (name: string, handler: Handler) => ({ name, methods: ["GET"], handler });
-  const pages = {
-    "/federate": page("federate", () => federated(forwarder)),
-    "/healthz": page("healthz", () => plain("ok")),
-    "/healthz/ready": page("ready", () => readiness(forwarder, signal)),
-    "/metrics": page("metrics", metricsHandler(registry)),
-    "/-/reload": { name: "reload", methods: ["POST"], handler: () => reloaded(reload) },
-  };
-  return route({ "/": page("root", () => Response.json({ paths: Object.keys(pages) })), ...pages });
+/** Makes the client's app. */
+export function clientApp({ forwarder, registry, reload, signal, log }: ClientAppOptions): App {
+  return createApp({
+    "/federate": { name: "federate", get: () => federated(forwarder) },
+    "/healthz": { name: "healthz", get: () => plain("ok") },
+    "/healthz/ready": { name: "ready", get: () => readiness(forwarder, signal) },
+    "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    "/-/reload": { name: "reload", post: () => reloaded(reload) },
+  }, { log });
 }
 
 function federated({ lastPush }: Pick<Forwarder, "lastPush">): Response {
@@ -46,7 +47,7 @@ function readiness({ state }: Pick<Forwarder, "state">, signal: AbortSignal): Re
   const { lastPushMs, failures, lastError } = state;
   return Response.json({
     ready: !signal.aborted,
-    reason: signal.aborted ? "the client is stopping" : "the configuration is loaded and the client forwards by it",
+    reason: signal.aborted ? "the client is stopping" : "the configuration is loaded and the client is forwarding",
     lastPush: lastPushMs === undefined ? null : new Date(lastPushMs).toISOString(),
     failures,
     lastError: lastError ?? null,
@@ -58,7 +59,10 @@ async function reloaded(reload: () => Promise<void>): Promise<Response> {
     await reload();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new HttpError(500, `Keeps the running configuration: ${error.message}`, { reason: "usage", cause: error });
+    throw new HttpError(500, `Cannot reload; the running configuration stays: ${error.message}`, {
+      reason: "usage",
+      cause: error,
+    });
   }
   return plain("Reloaded");
 }

@@ -1,0 +1,98 @@
+/**
+ * The Hono app of a listener: a table of routes, and what holds for all of them.
+ *
+ * @module
+ */
+
+import { type Context, Hono, type MiddlewareHandler } from "@hono/hono";
+import { RegExpRouter } from "@hono/hono/router/reg-exp-router";
+import type { Logger } from "../log.ts";
+import { type Handler, HttpError, type Peer, respond } from "./http.ts";
+import { countRequests, type HttpMetrics } from "./http_metrics.ts";
+
+/** What a route's handler gets beside the request: `c.env` is the peer that sent it. */
+export interface AppEnv {
+  /** Given to `app.fetch()` by the listener. */
+  Bindings: Peer;
+}
+
+/**
+ * The app of a listener: `listen(app.fetch, …)` serves it.
+ *
+ * @internal its members are those of the library, which documents them
+ */
+export type App = Hono<AppEnv>;
+
+/**
+ * Handles a request of one method and path.
+ *
+ * @internal its argument is that of the library, which documents it
+ */
+export type RouteHandler = (c: Context<AppEnv>) => Response | Promise<Response>;
+
+/** The methods that a route may take; GET brings HEAD with it. */
+export type RouteMethod = "get" | "post" | "put" | "patch" | "delete";
+
+/** What is at a path: a name for the metrics, and a handler for each method. */
+export type Route = { readonly name: string } & { readonly [method in RouteMethod]?: RouteHandler };
+
+/** What a {@linkcode createApp} works with. */
+export interface AppOptions {
+  /** Gets the errors that the clients do not get to see. */
+  readonly log: Logger;
+  /** Counts the requests by the names of their routes; those to any other path count as `none`. */
+  readonly metrics?: HttpMetrics;
+}
+
+/**
+ * Makes the app of a table of routes by path. Any other path is a 404, any other method a 405 that names the right ones.
+ * `/` lists the other paths, unless the table has a page for it.
+ */
+export function createApp(table: Readonly<Record<string, Route>>, { log, metrics }: AppOptions): App {
+  // All paths are fixed, which this router finds by one look into a table.
+  const app: App = new Hono<AppEnv>({ router: new RegExpRouter(), getPath: pathOf });
+  app.onError((error, c) => respond(error, { log, request: c.req.raw }));
+  const listing: Route = { name: "root", get: (c) => c.json({ paths: pathsOf(app) }) };
+  for (const [path, { name, ...handlers }] of Object.entries({ "/": listing, ...table })) {
+    if (metrics !== undefined) app.all(path, countRequests(name, metrics));
+    if (handlers.get !== undefined) app.get(path, dropBodyOfHead);
+    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
+    app.all(path, refuseMethod(path, Object.keys(handlers).map((method) => method.toUpperCase())));
+  }
+  if (metrics !== undefined) app.use(countRequests("none", metrics));
+  return app.all("*", () => {
+    throw new HttpError(404, "There is nothing at this path: / lists the paths that there are", { reason: "path" });
+  });
+}
+
+/** A handler that knows nothing of Hono as the handler of a route. */
+export function asRoute(handler: Handler): RouteHandler {
+  return (c) => handler(c.req.raw, c.env);
+}
+
+/** The paths of an app in the order of its table, without its root. */
+function pathsOf(app: App): string[] {
+  return [...new Set(app.routes.map(({ path }) => path))].filter((path) => path !== "/" && path !== "/*");
+}
+
+/** The path as the client wrote it. Hono's own reading decodes it, so that one page had many addresses. */
+function pathOf({ url }: Request): string {
+  const [path] = /(?<=^[a-z]+:\/\/[^/?#]+)\/[^?#]*/i.exec(url) ?? ["/"];
+  return path;
+}
+
+/** Hono answers HEAD as GET without the body, of which nobody else would tell its stream. */
+const dropBodyOfHead: MiddlewareHandler<AppEnv> = async (c, next) => {
+  await next();
+  if (c.req.method === "HEAD") await c.res.body?.cancel();
+};
+
+function refuseMethod(path: string, methods: string[]): RouteHandler {
+  const allow = (methods.includes("GET") ? [...methods, "HEAD"] : methods).join(", ");
+  return () => {
+    throw new HttpError(405, `Cannot use this method on ${path}: use ${methods.join(" or ")}`, {
+      reason: "method",
+      headers: { allow },
+    });
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * Why a member shows nothing at the moment.
+ *
+ * @module
+ */
+
+/** A reason, and what to say of it. */
+export interface Closed {
+  /** A stable word. */
+  readonly reason: "joining" | "leaving" | "name-taken" | "stalled" | "fenced" | "unsettled";
+  /** For a person. */
+  readonly message: string;
+}

@@ -1,0 +1,100 @@
+/**
+ * Whom a member dials: seeds, the members that it knows of, and those of the last agreed view; and what came of it.
+ *
+ * @module
+ */
+
+import { note } from "../protocol/effects.ts";
+import type { Refusal } from "../protocol/mesh.ts";
+import { Dialler, type Target } from "./dialler.ts";
+import type { KeptState } from "./kept_state.ts";
+import type { MemberTable } from "./member_table.ts";
+import type { Peers } from "./peers.ts";
+import type { RingContext } from "./ring_context.ts";
+
+/** How long a refusal counts as recent, in milliseconds. */
+export const REFUSAL_MS = 30_000;
+
+/** What {@linkcode Contacts} work with, besides the ring's context. */
+export interface ContactsOptions {
+  /** Addresses of members to begin with. */
+  readonly seeds: readonly string[];
+  /** The member table. */
+  readonly table: MemberTable;
+  /** Who is linked. */
+  readonly peers: Peers;
+  /** Who was in the last agreed view. */
+  readonly kept: KeptState;
+}
+
+/** Knows the addresses of the ring. */
+export class Contacts {
+  readonly #context: RingContext;
+  readonly #options: ContactsOptions;
+  readonly #dialler: Dialler;
+  readonly #ownAddresses = new Set<string>();
+  #refusal: (Refusal & { readonly at: number }) | undefined;
+
+  /** Starts with nothing dialled. */
+  constructor(context: RingContext, options: ContactsOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#dialler = new Dialler(() => context.random());
+  }
+
+  /** The seeds that are not known to be our own address. */
+  get seeds(): string[] {
+    return this.#options.seeds.filter((address) => !this.#ownAddresses.has(address));
+  }
+
+  /** Whether there is anybody that we were told of, or have heard of, and that has not left for good. */
+  get knowsOthers(): boolean {
+    return this.seeds.length > 0 || this.#options.table.others().some(({ status }) => status !== "LEFT");
+  }
+
+  /** Why a peer would not have us lately, for a reason that time does not mend. */
+  refusal(now: number): Refusal | undefined {
+    return this.#refusal !== undefined && now - this.#refusal.at < REFUSAL_MS ? this.#refusal : undefined;
+  }
+
+  /** Dials whoever is due. */
+  dial(now: number) {
+    for (const address of this.#dialler.due(this.#targets(now), now)) this.#context.emit({ do: "dial", address });
+  }
+
+  /** A dial came to nothing. */
+  dialFailed(address: string, refusal: Refusal, now: number): void {
+    const { code, message } = refusal;
+    if (code === "self") {
+      this.#ownAddresses.add(address);
+      return this.#dialler.isSelf(address, now);
+    }
+    if (code === "unreachable") return;
+    const recent = this.refusal(now);
+    this.#refusal = { ...refusal, at: now };
+    if (recent?.message === message && recent.code === code) return;
+    this.#context.emit(note("error", "A peer refused to link with this member", { address, code, why: message }));
+  }
+
+  /** Dials everybody afresh: pauses that went by while nobody could answer tell nothing. */
+  restart() {
+    this.#dialler.restart();
+  }
+
+  #targets(now: number): Target[] {
+    const { seeds, table, peers, kept } = this.#options;
+    const { name, status } = table.self;
+    if (status === "LEFT") return [];
+    const members = table.others()
+      .filter((row) => row.status !== "LEFT" && !peers.isLinked(row.name))
+      .map((row) => ({ address: row.address, courtesy: name > row.name && table.goneFor(row.name, now) === 0 }));
+    const known = kept.agreed?.members.filter((member) => member.name !== name).map(({ address }) => address) ?? [];
+    const others = [...seeds, ...known]
+      .filter((address) => !peers.isAddressLinked(address))
+      .map((address) => ({ address, courtesy: false }));
+    const shared = seeds
+      .filter((address) => peers.isAddressLinked(address) && !peers.isAddressOwn(address))
+      .map((address) => ({ address, courtesy: false, shared: true }));
+    return [...members, ...others, ...shared];
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Spreads the rows of the member table: what has changed goes to all peers at once; whole tables follow where digests differ, and
+ * to some peer now and then whatever the digests say.
+ *
+ * @module
+ */
+
+import type { Member } from "../protocol/member.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import type { KeptState } from "./kept_state.ts";
+import type { MemberTable } from "./member_table.ts";
+import type { Peers } from "./peers.ts";
+import { someOf } from "./random_peers.ts";
+import { type RingContext, sendIfLinked } from "./ring_context.ts";
+import { PING_EVERY_MS } from "./silence.ts";
+
+/** How often our table goes to some peer whatever the digests say, in milliseconds. */
+export const SYNC_EVERY_MS = 30_000;
+
+/** What {@linkcode Gossip} works with, besides the ring's context. */
+export interface GossipOptions {
+  /** The rows. */
+  readonly table: MemberTable;
+  /** Who is linked. */
+  readonly peers: Peers;
+  /** The last agreed view, which goes with every whole table. */
+  readonly kept: KeptState;
+  /** The present time. */
+  readonly now: number;
+}
+
+/** Sends rows. */
+export class Gossip {
+  readonly #context: RingContext;
+  readonly #options: GossipOptions;
+  #nextSyncAt: number;
+
+  /** Starts with nothing sent. */
+  constructor(context: RingContext, options: GossipOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#nextSyncAt = options.now + SYNC_EVERY_MS;
+  }
+
+  /** Tells every peer of rows that have changed. */
+  spread(rows: readonly Member[]) {
+    for (const name of this.#options.peers.linked()) this.#send(name, { rows, full: false, reply: false });
+  }
+
+  /** Sends the whole table to a peer; with `reply` it is to send its own back. */
+  sendTable(name: string, { reply }: { reply: boolean }) {
+    const { table, kept } = this.#options;
+    this.#send(name, { rows: [...table.rows()], agreed: kept.agreed, full: true, reply });
+  }
+
+  /** What a peer has said differs from what we know: exchanges whole tables, though not more often than there are pings. */
+  compare(name: string, { table: digest, epoch, now }: { table: string; epoch: number; now: number }) {
+    const { table, peers, kept } = this.#options;
+    if (digest === table.digest && epoch <= kept.epoch) return;
+    if (peers.maySync(name, { now, everyMs: PING_EVERY_MS })) this.sendTable(name, { reply: true });
+  }
+
+  /** Time has passed. */
+  tick(now: number) {
+    if (now < this.#nextSyncAt) return;
+    this.#nextSyncAt = now + SYNC_EVERY_MS;
+    for (const name of someOf(this.#options.peers.linked(), { count: 1, random: this.#context.random })) {
+      this.sendTable(name, { reply: true });
+    }
+  }
+
+  #send(to: string, content: Omit<MessageOf<"TABLE">, "type" | "request">) {
+    sendIfLinked(this.#context, to, { type: "TABLE", request: 0, ...content });
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What a member keeps over a restart: how far its incarnations have gone, how often it has come and gone, and the last agreed view.
+ *
+ * @module
+ */
+
+import type { SavedState } from "../protocol/effects.ts";
+import type { AgreedView } from "../protocol/messages.ts";
+import type { RingContext } from "./ring_context.ts";
+
+/** How far the incarnation that is kept on disk runs ahead of the one in use: refutations need not wait for a disk. */
+export const INCARNATION_RESERVE = 1_000;
+
+/** The state, which is to be saved with each change. */
+export class KeptState {
+  /** The incarnation at which this process starts: above all that the one before can have used. */
+  readonly firstIncarnation: number;
+  readonly #context: RingContext;
+  #state: SavedState;
+
+  /** Goes on from what the last process of this name saved, and has the next one start higher. */
+  constructor(context: RingContext, saved: SavedState | undefined) {
+    this.#context = context;
+    this.firstIncarnation = (saved?.incarnation ?? 0) + 1;
+    this.#state = {
+      ...saved,
+      incarnation: this.firstIncarnation + INCARNATION_RESERVE,
+      flaps: saved === undefined ? 0 : saved.flaps + 1,
+    };
+    this.#save();
+  }
+
+  /** The last view that all of its members agreed on. */
+  get agreed(): AgreedView | undefined {
+    return this.#state.agreed;
+  }
+
+  /** The epoch of that view, 0 if there is none. */
+  get epoch(): number {
+    return this.agreed?.epoch ?? 0;
+  }
+
+  /** How often the member has come and gone lately. */
+  get flaps(): number {
+    return this.#state.flaps;
+  }
+
+  /** Keeps a view that was agreed on later than the one before. */
+  agree(agreed: AgreedView) {
+    this.#state = { ...this.#state, agreed };
+    this.#save();
+  }
+
+  /** Keeps another number of comings and goings. */
+  countFlaps(flaps: number) {
+    this.#state = { ...this.#state, flaps };
+    this.#save();
+  }
+
+  /** An incarnation is in use: keeps a higher one while half of the reserve is left, so that what is in use has long been kept. */
+  reserve(incarnation: number) {
+    if (incarnation <= this.#state.incarnation - INCARNATION_RESERVE / 2) return;
+    this.#state = { ...this.#state, incarnation: incarnation + INCARNATION_RESERVE };
+    this.#save();
+  }
+
+  #save() {
+    this.#context.emit({ do: "save", state: this.#state });
+  }
+}

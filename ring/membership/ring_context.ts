@@ -1,0 +1,44 @@
+/**
+ * What all parts of a member share: who the member is, what it knows of the ring at this moment, and where their effects go.
+ *
+ * @module
+ */
+
+import type { RingView } from "../placement/view.ts";
+import { type Emit, send } from "../protocol/effects.ts";
+import type { Member } from "../protocol/member.ts";
+import type { Message } from "../protocol/messages.ts";
+import type { RingLimits } from "../protocol/ring_limits.ts";
+
+/** The ring as the parts of one member see it. What is a method is asked anew each time, as the answer changes. */
+export interface RingContext {
+  /** The member's name. */
+  readonly name: string;
+  /** How long an entry holds, in milliseconds. */
+  readonly ttlMs: number;
+  /** The bounds. */
+  readonly limits: RingLimits;
+  /** The member's own row. */
+  self(): Member;
+  /** The row of any member. */
+  memberOf(name: string): Member | undefined;
+  /** The present view: who owns what. */
+  view(): RingView;
+  /** Whether all others that are there have the present view, or have been waited for long enough. */
+  isSettled(): boolean;
+  /** Whether the member hears too few of the ring to go on. */
+  isFenced(now: number): boolean;
+  /** Whether a message to a peer has a way. */
+  isLinked(name: string): boolean;
+  /** The next number of a request: 1 to 2^32-1, in a circle. */
+  nextRequest(): number;
+  /** Draws a number from 0 to 1. */
+  readonly random: () => number;
+  /** Takes an effect, after those before it. */
+  readonly emit: Emit;
+}
+
+/** Sends a message if there is a way, and nothing otherwise: what gets lost of it is said again. */
+export function sendIfLinked(context: RingContext, to: string, message: Message) {
+  if (context.isLinked(to)) context.emit(send(to, message));
+}

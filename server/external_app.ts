@@ -1,0 +1,27 @@
+/**
+ * The app of the listener that clients reach: authorizing, pushing, health.
+ *
+ * @module
+ */
+
+import { type App, type AppOptions, asRoute, createApp } from "../common/http/app.ts";
+import type { Handler } from "../common/http/http.ts";
+import { type HealthSources, isAlive, isReady } from "./health.ts";
+
+/** What the app is made of. */
+export interface ExternalAppOptions extends AppOptions, HealthSources {
+  /** Answers `POST /authorize`. */
+  readonly authorize: Handler;
+  /** Answers `POST /upload`. */
+  readonly upload: Handler;
+}
+
+/** Makes the app. */
+export function externalApp({ authorize, upload, store, ring, log, metrics }: ExternalAppOptions): App {
+  return createApp({
+    "/authorize": { name: "authorize", post: asRoute(authorize) },
+    "/upload": { name: "upload", post: asRoute(upload) },
+    "/healthz": { name: "health", get: isAlive },
+    "/healthz/ready": { name: "ready", get: isReady({ store, ring }) },
+  }, { log, metrics });
+}

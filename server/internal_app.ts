@@ -1,0 +1,32 @@
+/**
+ * The app of the listener that the operator's network reaches: what the server shows, and how it fares.
+ *
+ * @module
+ */
+
+import { type App, type AppOptions, asRoute, createApp } from "../common/http/app.ts";
+import type { Handler } from "../common/http/http.ts";
+import { metricsHandler, type Registry } from "../common/metrics.ts";
+import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
+
+/** What the app is made of. */
+export interface InternalAppOptions extends AppOptions, HealthSources {
+  /** Answers `GET /federate` as long as the server has its part in the ring. */
+  readonly federate: Handler;
+  /** Shown as JSON by `/debug/cluster`. */
+  readonly ringStatus: () => unknown;
+  /** Shown by `/metrics`. */
+  readonly registry: Registry;
+}
+
+/** Makes the app. */
+export function internalApp(options: InternalAppOptions): App {
+  const { federate, ringStatus, store, ring, registry, log, metrics } = options;
+  return createApp({
+    "/federate": { name: "federate", get: whileOpen(ring, asRoute(federate)) },
+    "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
+    "/healthz": { name: "health", get: isAlive },
+    "/healthz/ready": { name: "ready", get: isReady({ store, ring }) },
+  }, { log, metrics });
+}

@@ -1,0 +1,88 @@
+/** The programs that people run beside the server and the client, as processes: help, and what they say of bad usage. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type ProgramTask } from "../../scripts/process/tasks.ts";
+import { runProgram, tempFolder } from "../support/programs.ts";
+
+Deno.test.sanitizer({ ops: true, resources: true });
+
+/** The tasks, and what their programs call themselves. */
+const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
+  certs: "certs",
+  compile: "compile",
+  demo: "integration",
+  fuzz: "fuzz",
+  integration: "integration",
+  kernel: "kernel",
+  load: "load",
+  readme: "readme",
+  "authorization-server": "authorization-server",
+  "ring-bench": "ring-bench",
+  "ring-faults": "ring-faults",
+  simulate: "simulate",
+  soak: "soak",
+};
+
+for (const [task, name] of Object.entries(PROGRAMS) as [ProgramTask, string][]) {
+  Deno.test(`${task} shows its help, and ends an unknown flag with one sentence and exit code 2`, async () => {
+    const [help, unknown] = await Promise.all([runProgram(task, ["--help"]), runProgram(task, ["--unknown"])]);
+    assert.equal(help.code, 0, help.output);
+    assert.match(help.output, new RegExp(`^Usage: ${name} `));
+    assert.deepEqual(unknown, {
+      code: 2,
+      output: `${name}: Unknown option '--unknown'; ${name} --help lists the options`,
+    });
+  });
+}
+
+for (
+  const [task, args, sentence] of [
+    ["certs", ["--name=a", "--days=0"], "Bad --days: Cannot use 0: write a whole number from 1 to 3650"],
+    ["certs", ["--name=a", "--days=3651"], "Bad --days: Cannot use 3651: write a whole number from 1 to 3650"],
+    ["certs", ["--name=a", "--dir=deno.json/certs"], /^Cannot make certificates in 'deno\.json\/certs': \w.*$/],
+    ["certs", ["--name=a", "--dir=/proc/certs"], /^Cannot make certificates in '\/proc\/certs': \w.*$/],
+    ["demo", ["nowhere"], /^Cannot read 'nowhere' as a URL: /],
+    ["fuzz", ["--corpus=deno.json/corpus"], /^Bad --corpus: Cannot write into 'deno\.json\/corpus': \w.*$/],
+    ["fuzz", ["--corpus=/proc/corpus"], /^Bad --corpus: Cannot write into '\/proc\/corpus': \w.*$/],
+    ["fuzz", ["--replay=/nowhere/input"], /^Bad --replay '\/nowhere\/input': /],
+    ["integration", ["http://127.0.0.1:1"], "Choose: demo [URL [TOKEN]], or integration"],
+    ["ring-bench", ["sideways"], "Choose: forward or join"],
+    ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
+    ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
+    ["simulate", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
+    ["soak", ["--clusters=0"], "Bad --clusters: Cannot use 0: write a whole number from 1 up"],
+  ] as const
+) {
+  Deno.test(`${task} ${args.join(" ")} ends with code 2 and one sentence`, async () => {
+    const { code, output } = await runProgram(task, args);
+    assert.ok(output.startsWith(`${PROGRAMS[task]}: `), output);
+    const said = output.slice(`${PROGRAMS[task]}: `.length);
+    if (typeof sentence === "string") assert.equal(said, sentence);
+    else assert.match(said, sentence);
+    assert.equal(code, 2);
+  });
+}
+
+Deno.test("certs writes certificates, and names the files it wrote", async () => {
+  await using folder = await tempFolder();
+  const dir = join(folder.path, "certs");
+  const { code, output } = await runProgram("certs", [`--dir=${dir}`, "--name=a,b", "--days=1"]);
+  assert.equal(code, 0, output);
+  const files = ["ca.crt", "ca.key", "a.crt", "a.key", "b.crt", "b.key"];
+  assert.deepEqual(output.split("\n"), files.map((file) => join(dir, file)));
+  assert.deepEqual((await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort(), files.toSorted());
+});
+
+Deno.test("certs refuses a folder that it may not write into", { ignore: Deno.uid() === 0 }, async () => {
+  await using folder = await tempFolder();
+  await Deno.chmod(folder.path, 0o500);
+  const { code, output } = await runProgram("certs", [`--dir=${folder.path}`, "--name=a"]);
+  assert.deepEqual([code, output], [2, `certs: Cannot make certificates in '${folder.path}': Permission denied`]);
+});
+
+Deno.test("simulate runs the worlds it is asked for, without any permission", async () => {
+  const { code, output } = await runProgram("simulate", ["--seed=1", "--seeds=2"]);
+  assert.equal(code, 0, output);
+  assert.match(output, /^simulate: from seed 1\n/);
+});
