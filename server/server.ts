@@ -54,7 +54,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const renderer = new Renderer(settings.rules);
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
-  const committer = new PushCommitter({ renderer, capacity, store, index, registry });
+  const committer = new PushCommitter({ renderer, capacity, store, index, ttlMs: values.ttl, log, registry });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   let cluster: RunningRing | undefined;
   if (settings.ring === undefined) await restore(store, { committer, log });
@@ -106,10 +106,16 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
     registers: [registry],
   });
+  const collisions = new Counter({
+    name: "telemeter_federate_collisions_total",
+    help:
+      "Samples left out of pages, as with underscores in place of other characters they were the same series as others",
+    registers: [registry],
+  });
   const internal = opening.use(
     await listen(
       internalApp({
-        federate: federate({ index, conflicts, now }),
+        federate: federate({ index, conflicts, collisions, now }),
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,

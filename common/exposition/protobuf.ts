@@ -27,6 +27,8 @@ export const PROTOBUF_CONTENT_TYPE =
 /** The field of the value that says when it began to count, by that of the value. */
 const CREATED_FIELD: Readonly<Record<number, number | undefined>> = { 3: 3, 4: 4, 7: 15 };
 
+const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
+
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
   name: string;
@@ -236,6 +238,32 @@ export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
 export function encodeMetric(metric: Metric, type: MetricType): Uint8Array {
   const out = new ProtobufWriter();
   writeMetric(out, metric, type);
+  return out.take();
+}
+
+/**
+ * Reads a sample as {@linkcode encodeMetric} writes it.
+ *
+ * @throws {SyntaxError} if it is none.
+ */
+export function decodeMetricField(field: Uint8Array, type: MetricType): Metric {
+  const reader = new ProtobufReader(field);
+  reader.next(field.length);
+  const end = reader.enter(field.length);
+  return readMetric(reader, { start: reader.at, end, type, limits: UNLIMITED });
+}
+
+/** The delimited message of a family whose samples are written already, as {@linkcode encodeMetric} writes them. */
+export function encodeFamily(
+  { name, type }: { readonly name: string; readonly type: MetricType },
+  metrics: readonly Uint8Array[],
+): Uint8Array {
+  const out = new ProtobufWriter();
+  const family = out.open();
+  out.string(FAMILY.name, name);
+  out.varint(FAMILY.type, METRIC_TYPES.indexOf(type));
+  for (const metric of metrics) out.fields(metric);
+  out.close(family);
   return out.take();
 }
 

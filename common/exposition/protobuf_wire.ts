@@ -230,6 +230,13 @@ export class ProtobufWriter {
     this.#length += length;
   }
 
+  /** Writes fields that are encoded already. */
+  fields(encoded: Uint8Array) {
+    this.#reserve(encoded.length);
+    this.#bytes.set(encoded, this.#length);
+    this.#length += encoded.length;
+  }
+
   /** Writes a string. */
   string(number: number, text: string) {
     this.#reserve(16 + 3 * text.length);

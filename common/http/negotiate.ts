@@ -22,24 +22,34 @@ function readRanges(accept: string): MediaRange[] {
   });
 }
 
+/** What an `Accept` header likes best. */
+export interface Preferred {
+  /** The index of the offer. */
+  readonly offer: number;
+  /** The parameters, in lower case, of the range that asks for it; none where nothing does. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
 /**
- * The index of the offer that an `Accept` header likes best: by weight, then by the order of `offers`. The first offer
- * stands where the header is absent or likes none, as scrapers are better served by something than by a 406.
+ * The offer that an `Accept` header likes best: by weight, then by the order of `offers`. The first offer stands where the
+ * header is absent or likes none, as scrapers are better served by something than by a 406.
  *
- * A protobuf range counts only in the delimited encoding.
+ * Of ranges that fit an offer, those that name its type outdo wildcards, then the one with the greatest weight stands. A
+ * protobuf range counts only in the delimited encoding.
  */
-export function preferredType(accept: string | null, offers: readonly string[]): number {
-  if (accept === null) return 0;
-  const ranges = readRanges(accept);
-  const weights = offers.map((offer) => {
-    const fits = (range: MediaRange, pattern: string) =>
-      range.type === pattern && (range.parameters.get("encoding") ?? "delimited") === "delimited";
-    for (const pattern of [offer, offer.replace(/\/.*/, "/*"), "*/*"]) {
-      const range = ranges.find((candidate) => fits(candidate, pattern));
-      if (range !== undefined) return range.weight;
+export function preferred(accept: string | null, offers: readonly string[]): Preferred {
+  const ranges = accept === null ? [] : readRanges(accept);
+  let best: Preferred & { readonly weight: number } = { offer: 0, parameters: new Map(), weight: 0 };
+  offers.forEach((type, offer) => {
+    for (const pattern of [type, type.replace(/\/.*/, "/*"), "*/*"]) {
+      const fitting = ranges.filter((range) =>
+        range.type === pattern && (range.parameters.get("encoding") ?? "delimited") === "delimited"
+      );
+      if (fitting.length === 0) continue;
+      const [{ weight, parameters }] = fitting.toSorted((a, b) => b.weight - a.weight);
+      if (weight > best.weight) best = { offer, parameters: pattern === type ? parameters : new Map(), weight };
+      break;
     }
-    return 0;
   });
-  const best = Math.max(...weights);
-  return best > 0 ? weights.indexOf(best) : 0;
+  return best;
 }

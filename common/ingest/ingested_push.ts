@@ -23,6 +23,10 @@ export interface IngestRules extends LabelRules {
   readonly maxAgeMs: number;
   /** How far a timestamp may be ahead of our clock, in milliseconds. */
   readonly maxAheadMs: number;
+  /** How old a sample may be to be shown, in milliseconds. @default {Infinity} */
+  readonly ttlMs?: number;
+  /** Whether samples age from their timestamps on; else they do from their arrival, and need none. @default {true} */
+  readonly honorTimestamps?: boolean;
 }
 
 /** A native histogram of a block, which text cannot say whole. */
@@ -79,6 +83,8 @@ export interface IngestedPush {
   readonly dropped: number;
   /** Samples that another one of the same series, further on, replaced. */
   readonly duplicates: number;
+  /** Lines that are too old to be shown when they come. */
+  readonly stale: number;
   /** Samples that were left out as they break a rule. */
   readonly leftOut: LeftOut;
 }

@@ -19,7 +19,7 @@ import {
   type MetricType,
   POINT_LABEL,
 } from "../exposition/metric_family.ts";
-import { isMetricName } from "../exposition/metric_name.ts";
+import { isClassicMetricName } from "../exposition/names.ts";
 import { decodeMetric, encodeMetric } from "../exposition/protobuf.ts";
 import { parseText } from "../exposition/text_format.ts";
 import { BYTES, FAMILY, tagOf, VARINT } from "../exposition/protobuf_fields.ts";
@@ -123,6 +123,7 @@ export class Ingester {
   #length = 0;
   #oldestMs = 0;
   #newestMs = 0;
+  #nowMs = 0;
   #familyCount = 0;
   #familyNames!: FamilyNames;
   #onFault: IngestOptions["onFault"];
@@ -216,7 +217,9 @@ export class Ingester {
     this.#length = length;
     this.#oldestMs = Math.floor(nowMs - maxAgeMs);
     this.#newestMs = nowMs + maxAheadMs;
-    kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs);
+    this.#nowMs = nowMs;
+    const honors = Number(this.#rules.honorTimestamps ?? true);
+    kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs, honors);
     this.#reader.look(kernel.bytes.subarray(start, start + length));
     if (this.#spans.buffer !== kernel.bytes.buffer) this.#spans = this.#spansNow();
   }
@@ -299,7 +302,7 @@ export class Ingester {
 
   /** Says where the name of the family stands, or what its lines start with. */
   #putHead(name: string, { start, end }: { start: number; end: number }) {
-    if (isMetricName(name)) return { at: this.#start + start, length: end - start, quoted: false };
+    if (isClassicMetricName(name)) return { at: this.#start + start, length: end - start, quoted: false };
     const head = encoder.encode(lineHead(name));
     this.#kernel.bytes.set(head, this.#headAt);
     return { at: this.#headAt, length: head.length, quoted: true };
@@ -491,7 +494,8 @@ export class Ingester {
     const natives = this.#nativeBytes === 0 ? NOTHING : new Uint8Array(this.#nativeBytes);
     const blocks: Block[] = [];
     const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
-    let runCount = 0, length = 0, series = 0, first = 0, nativesEnd = 0;
+    const freshFrom = this.#nowMs - (this.#rules.ttlMs ?? Infinity) - this.#oldestMs;
+    let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
     for (const { name, type, endSample, quoted } of families) {
       const start = length, firstRun = runCount;
       const ofBlock: NativeSample[] = [];
@@ -512,6 +516,7 @@ export class Ingester {
         }
         length += to - from;
         series += lines[row];
+        if (ages[row] < freshFrom) stale += lines[row];
         if (runCount === firstRun || runs[2 * runCount - 2] !== ages[row]) runs[2 * runCount++] = ages[row];
         runs[2 * runCount - 1] = length;
       }
@@ -531,6 +536,7 @@ export class Ingester {
       received: exports.received.value + this.#brokenFamilySamples,
       dropped: exports.dropped.value,
       duplicates: exports.replaced.value,
+      stale,
       leftOut: this.#leftOut,
     };
   }

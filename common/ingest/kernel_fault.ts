@@ -45,7 +45,10 @@ export interface Broken {
 }
 
 /** What a status says of the sample at hand; undefined if it is at fault with more than that sample. */
-export function brokenRule(fault: number, { kernel: { exports }, rules, push, type }: FaultContext): Broken | undefined {
+export function brokenRule(
+  fault: number,
+  { kernel: { exports }, rules, push, type }: FaultContext,
+): Broken | undefined {
   const { limits: { maxLabels }, maxLabelBytes } = rules;
   switch (fault) {
     case status.BAD_TIME:

@@ -139,7 +139,10 @@ export class LabelShapes {
     for (let i = 0, at = 0; i < size; at = nameEnds[i++]) {
       const name = isAscii ? text.slice(at, nameEnds[i]) : nameOf(names.subarray(at, nameEnds[i]));
       if (name === undefined || name === "") {
-        fault ??= { rule: "label_name", what: name === "" ? "a label has no name" : "the name of a label is not UTF-8" };
+        fault ??= {
+          rule: "label_name",
+          what: name === "" ? "a label has no name" : "the name of a label is not UTF-8",
+        };
         continue;
       }
       if (name === METRIC_NAME_LABEL) fault ??= { rule: "label_name", what: `the label ${name} is reserved` };

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { isMetricName } from "../exposition/metric_name.ts";
+import { isClassicMetricName } from "../exposition/names.ts";
 import { escapeLabelValue } from "../exposition/text_format.ts";
 
 /** The name and the opening brace; of a name outside the classic charset, the brace, the name in quotes, and a comma. */
 export function lineHead(name: string): string {
-  return isMetricName(name) ? `${name}{` : `{"${escapeLabelValue(name)}",`;
+  return isClassicMetricName(name) ? `${name}{` : `{"${escapeLabelValue(name)}",`;
 }

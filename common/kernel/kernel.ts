@@ -62,7 +62,15 @@ export interface KernelExports {
   /** Says which labels the token of the push has: a number that stands for their names. */
   setToken(id: number): void;
   /** Starts on a push. */
-  openPush(length: number, identity: number, end: number, oldestMs: number, newestMs: number, nowMs: number): void;
+  openPush(
+    length: number,
+    identity: number,
+    end: number,
+    oldestMs: number,
+    newestMs: number,
+    nowMs: number,
+    honors: number,
+  ): void;
   /** Starts on the samples of a family. */
   openFamily(
     at: number,

@@ -48,7 +48,8 @@ export type StoredEntry = Omit<Entry, "bytes"> & {
 
 /** How a commit ended. */
 export type CommitResult =
-  | { readonly ok: true }
+  /** `remark` is for the client: what of the push was left out. */
+  | { readonly ok: true; readonly remark?: string }
   /** The store cannot take it now. */
   | { readonly ok: false; readonly refused?: undefined }
   /** The push itself is at fault: its ingress is told why. */
@@ -75,7 +76,11 @@ export type RejectReason =
 
 /** How a push ended. */
 export type Outcome =
-  | { readonly result: "stored" | "dup" | "stale" | "standby" }
+  | {
+    readonly result: "stored" | "dup" | "stale" | "standby";
+    /** What the owner left out of the push, for the client. */
+    readonly remark?: string;
+  }
   | {
     readonly result: "rejected";
     readonly reason: RejectReason;

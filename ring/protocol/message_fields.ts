@@ -31,6 +31,12 @@ export const text: Field<string> = (value, label): string => {
   return value;
 };
 
+/** The longest text for people, in UTF-16 units. */
+export const MAX_WORDS_LENGTH = 2_048;
+
+/** A text for people, which is clipped at {@linkcode MAX_WORDS_LENGTH} and never costs a message. */
+export const words: Field<string> = (value): string => String(value).slice(0, MAX_WORDS_LENGTH);
+
 /** A number that is a whole one and not negative. */
 export const count: Field<number> = (value, label): number => {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a whole number from 0 up");

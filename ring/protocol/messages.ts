@@ -20,6 +20,7 @@ import {
   pause,
   text,
   version,
+  words,
   writeHeldVersion,
   writeVersion,
 } from "./message_fields.ts";
@@ -83,7 +84,7 @@ export interface Messages {
   /** A push, for the owner or the standby. */
   PUT: { id: string; version: PushVersion; view: string; hops: number; role: Role; bytes: Uint8Array };
   /** It is durable, or something newer is. */
-  PUT_OK: { result: "stored" | "dup" | "stale"; role: Role };
+  PUT_OK: { result: "stored" | "dup" | "stale"; role: Role; remark?: string };
   /** A request is refused. */
   NACK: { code: NackCode; owner?: string; retryMs?: number; reason?: string; detail?: string };
   /** A copy of what the sender holds. */
@@ -138,13 +139,17 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   PING_REQ_ACK: { ...BELIEFS, target: text, boot: text, at: amount },
   TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },
   PUT: { id: text, version, view: text, hops: count, role: oneOf(["owner", "standby"]), bytes: bodyField },
-  PUT_OK: { result: oneOf(["stored", "dup", "stale"]), role: oneOf(["owner", "standby"]) },
+  PUT_OK: {
+    result: oneOf(["stored", "dup", "stale"]),
+    role: oneOf(["owner", "standby"]),
+    remark: optional(words),
+  },
   NACK: {
     code: oneOf(NACK_CODES),
     owner: optional(text),
     retryMs: optional(pause),
     reason: optional(text),
-    detail: optional(text),
+    detail: optional(words),
   },
   COPY: { id: text, version, view: text, ageMs: amount, bytes: bodyField },
   COPY_OK: {},

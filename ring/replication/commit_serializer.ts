@@ -31,7 +31,7 @@ export interface Arrival {
 
 /** What became of an arrival; the first three mean that it, or something newer, is durable. */
 export type SerializedCommit =
-  | { readonly type: "stored"; readonly held: HeldEntry }
+  | { readonly type: "stored"; readonly held: HeldEntry; readonly remark?: string }
   | { readonly type: "dup" | "stale" }
   | { readonly type: "busy" | "failed" }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string };
@@ -87,7 +87,7 @@ export class CommitSerializer {
     const { version, receivedAtMs, bytes } = storing;
     if (result.ok) {
       const held = this.#table.set({ id, version, receivedAtMs, size: bytes.length }, clock);
-      this.#end(storing, { type: "stored", held }, clock);
+      this.#end(storing, { type: "stored", held, remark: result.remark }, clock);
     } else {
       this.#end(
         storing,

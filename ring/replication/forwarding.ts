@@ -150,7 +150,8 @@ export class Forwarding {
 
   #conclude(flight: Flight, { answer, clock }: { answer: Answer; clock: Clock }) {
     if (answer.type === "PUT_OK") {
-      return this.#end(flight, { result: answer.role === "standby" ? "standby" : answer.result });
+      const { role, result, remark } = answer;
+      return this.#end(flight, { result: role === "standby" ? "standby" : result, ...(remark ? { remark } : {}) });
     }
     const { code, owner, retryMs, reason, detail } = answer;
     switch (code) {

@@ -84,6 +84,7 @@ export class PutHandler {
 function answerOf(result: SerializedCommit, role: Role): Answer {
   switch (result.type) {
     case "stored":
+      return { type: "PUT_OK", result: result.type, role, ...(result.remark ? { remark: result.remark } : {}) };
     case "dup":
     case "stale":
       return { type: "PUT_OK", result: result.type, role };

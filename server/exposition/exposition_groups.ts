@@ -7,18 +7,21 @@
  */
 
 import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
+import type { Block } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry } from "./exposition_index.ts";
 
-/** A slice of a cluster's text. */
+/** A slice of a block of a cluster. */
 export interface Piece {
   /** Whose lines. */
   readonly entry: ClusterEntry;
-  /** Where they start in its text. */
+  /** The block. */
+  readonly block: Block;
+  /** Where the lines start in the entry's text. */
   readonly start: number;
-  /** Where they end in its text. */
+  /** Where they end there. */
   readonly end: number;
-  /** Where set, only the lines of this very name are meant: the family stands in groups of its parts. */
-  readonly only?: string;
+  /** Where set, only the lines whose name is the block's with this suffix are meant: the family stands in groups of its parts. */
+  readonly onlySuffix?: string;
 }
 
 /** All that is shown under one name. */
@@ -49,20 +52,29 @@ function lineNames({ name, type }: { name: string; type: MetricType }): string[]
 export class Grouping {
   readonly #families = new Map<string, Family>();
 
-  /** Adds the lines from `start` to `end` of one cluster. */
-  add(entry: ClusterEntry, { name, type, start, end }: { name: string; type: MetricType; start: number; end: number }) {
+  /** Adds the lines of a block from `start` on. They are shown under `name`, which may be the block's with underscores. */
+  add(entry: ClusterEntry, { block, start, name = block.name }: { block: Block; start: number; name?: string }) {
+    const { type, end } = block;
     const key = `${type} ${name}`;
     let family = this.#families.get(key);
     if (family === undefined) this.#families.set(key, family = { name, type, pieces: [], clusters: 0 });
     if (family.pieces.at(-1)?.entry !== entry) family.clusters++;
-    family.pieces.push({ entry, start, end });
+    family.pieces.push({ entry, block, start, end });
+  }
+
+  /** The families with native histograms, which protobuf says whole whatever else has their names. */
+  natives(): Group[] {
+    return this.#families.values().map(({ name, type, pieces }): Group => {
+      return { name, type, pieces: pieces.filter(({ block }) => block.natives.length > 0) };
+    }).filter(({ pieces }) => pieces.length > 0).toArray();
   }
 
   /**
    * The groups by ascending name, each name once, and how many names were in conflict.
    *
    * Among counter, gauge and untyped the majority of clusters has its way. A histogram or summary that shares a name with
-   * anything else, its own or one of its lines', is shown line name by line name, untyped.
+   * anything else, its own or one of its lines', is shown line name by line name, untyped; so is a gauge histogram, which not
+   * every reader of the text knows.
    */
   settle(): { groups: Group[]; conflicts: number } {
     const owners = new Map<string, Family[]>();
@@ -76,10 +88,10 @@ export class Grouping {
     const split = new Set<Family>();
     let conflicts = 0;
     for (const families of owners.values()) {
-      if (families.length === 1) continue;
-      conflicts++;
+      if (families.length > 1) conflicts++;
       for (const family of families) {
-        if (isDistribution(family.type)) split.add(family);
+        const isInTheWay = families.length > 1 && isDistribution(family.type);
+        if (isInTheWay || family.type === "gauge_histogram") split.add(family);
       }
     }
     const groups: Group[] = [];
@@ -102,30 +114,11 @@ function toGroup(
   }
   const pieces = families.flatMap((family) => {
     if (!split.has(family)) return family.pieces;
-    return lineNames(family).includes(name) ? family.pieces.map((piece) => ({ ...piece, only: name })) : [];
+    const onlySuffix = LINE_SUFFIXES[family.type].find((suffix) => family.name + suffix === name);
+    return onlySuffix === undefined ? [] : family.pieces.map((piece) => ({ ...piece, onlySuffix }));
   });
   if (pieces.length === 0) return undefined;
   if (families.some((family) => split.has(family))) return { name, type: "untyped", pieces };
   const [majority] = families.toSorted((a, b) => b.clusters - a.clusters || (a.type < b.type ? -1 : 1));
   return { name, type: majority.type, pieces };
-}
-
-const encoder = new TextEncoder();
-const LINE_FEED = 0x0a;
-
-/** The ranges of lines that a piece stands for: all of it, or those of one name. */
-export function* linesOf({ entry, start, end, only }: Piece): Generator<readonly [start: number, end: number]> {
-  if (only === undefined) {
-    yield [start, end];
-    return;
-  }
-  const { text } = entry;
-  const name = encoder.encode(only);
-  for (let at = start; at < end;) {
-    const next = text.indexOf(LINE_FEED, at) + 1;
-    // A name ends where labels or the value begin.
-    const behind = text[at + name.length];
-    if ((behind === 0x7b || behind === 0x20) && name.every((byte, i) => text[at + i] === byte)) yield [at, next];
-    at = next;
-  }
 }

@@ -23,6 +23,8 @@ export interface ClusterEntry {
   readonly text: Uint8Array;
   /** Pairs `[milliseconds after baseMs, end in the text]`, ascending within a block. */
   readonly runs: Uint32Array;
+  /** Native histograms, each a field `metric` of `MetricFamily`. */
+  readonly natives: Uint8Array;
   /** What the runs count from, in milliseconds since the epoch. */
   readonly baseMs: number;
   /** Its families. */
@@ -39,6 +41,8 @@ export interface ClusterEntry {
 const ENTRY_BYTES = 1_200;
 /** What a block takes beside its lines and the letters of its name (measured: 85). */
 const BLOCK_BYTES = 100;
+/** What the place of a native histogram takes beside its bytes. */
+const NATIVE_BYTES = 50;
 
 /** A look at all that is shown at one moment. */
 export interface Reading extends Disposable {
@@ -168,14 +172,15 @@ export function toEntry(
   rendered: RenderedPush,
   { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
 ): ClusterEntry {
-  const { buffer, textBytes, runCount, blocks, baseMs, series } = rendered;
+  const { buffer, textBytes, runCount, nativeBytes, blocks, baseMs, series } = rendered;
   const text = new Uint8Array(buffer, 0, textBytes);
   const runs = new Uint32Array(buffer, textBytes + 3 & ~3, 2 * runCount);
+  const natives = new Uint8Array(buffer, runs.byteOffset + runs.byteLength, nativeBytes);
   let newest = -Infinity;
   let bytes = ENTRY_BYTES + buffer.byteLength;
-  for (const { name, endRun } of blocks) {
+  for (const { name, endRun, natives: { length } } of blocks) {
     newest = Math.max(newest, runs[2 * endRun - 2]);
-    bytes += BLOCK_BYTES + name.length;
+    bytes += BLOCK_BYTES + name.length + NATIVE_BYTES * length;
   }
-  return { id, sequence, receivedAtMs, text, runs, baseMs, blocks, newestMs: baseMs + newest, series, bytes };
+  return { id, sequence, receivedAtMs, text, runs, natives, baseMs, blocks, newestMs: baseMs + newest, series, bytes };
 }

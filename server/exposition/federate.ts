@@ -9,22 +9,24 @@
 
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { preferredType } from "../../common/http/negotiate.ts";
 import { METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
 import {
   isDistribution,
   LINE_SUFFIXES,
+  type Metric,
   METRIC_TYPES,
   type MetricFamily,
   type MetricType,
-  type ParseLimits,
 } from "../../common/exposition/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { LineTranscoder, type PlainType } from "../../common/exposition/line_transcoder.ts";
+import { escapeLabelName, escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
+import { decodeMetricField, encodeFamilies, encodeFamily, encodeMetric } from "../../common/exposition/protobuf.ts";
+import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { parseSelector, type Selector, selectorMatches } from "../../common/exposition/selector.ts";
-import { formatText, parseText, TEXT_CONTENT_TYPE } from "../../common/exposition/text_format.ts";
+import { escapeLabelValue, formatText, parseText } from "../../common/exposition/text_format.ts";
 import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
-import { type Group, Grouping, linesOf } from "./exposition_groups.ts";
+import { type Group, Grouping } from "./exposition_groups.ts";
+import { pageFormat } from "./page_format.ts";
+import { groupLines, type LineOptions, UNLIMITED } from "./page_lines.ts";
 
 /** Bytes of one chunk of the page: large enough that the cost of a chunk vanishes, small enough to let pushes between. */
 const CHUNK_BYTES = 256 * 1_024;
@@ -34,8 +36,6 @@ const CLUSTERS_A_TURN = 1_000;
 const REREAD_BYTES = 1_048_576;
 /** Selectors that one request may bring. */
 const MAX_SELECTORS = 100;
-/** What we wrote ourselves needs no limits when it is read again. */
-const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
 const encoder = new TextEncoder();
 
@@ -45,31 +45,37 @@ export interface FederateOptions {
   readonly index: ExpositionIndex;
   /** Names that were in conflict on the latest page. */
   readonly conflicts: { set(names: number): void };
+  /** Counts samples that pages left out, as with underscores in their names they were the same series as others. */
+  readonly collisions: { inc(): void };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** The handler of `GET /federate`. It honours `match[]`, `Accept` (text or delimited protobuf) and gzip. */
-export function federate({ index, conflicts, now }: FederateOptions): (request: Request) => Promise<Response> {
+/**
+ * The handler of `GET /federate`. It honours `match[]`, `Accept` (text or delimited protobuf, names in UTF-8 or with
+ * underscores) and gzip.
+ */
+export function federate(
+  { index, conflicts, collisions, now }: FederateOptions,
+): (request: Request) => Promise<Response> {
   let transcoder: LineTranscoder | undefined;
   return async (request) => {
     const selectors = readSelectors(new URL(request.url).searchParams.getAll("match[]"));
-    const protobuf =
-      preferredType(request.headers.get("accept"), ["text/plain", "application/vnd.google.protobuf"]) === 1;
+    const { isProtobuf, allowsUtf8, contentType } = pageFormat(request.headers.get("accept"));
     const reading = index.read();
-    const grouping = await gather(index, { entries: reading.entries, selectors, nowMs: now() });
-    const settled = grouping.settle();
-    conflicts.set(settled.conflicts);
-    const picky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== METRIC_NAME_LABEL));
-    const chunks = protobuf
-      ? protobufChunks(settled.groups, picky ? { selectors } : { transcoder: transcoder ??= new LineTranscoder() })
-      : picky
-      ? pickedChunks(settled.groups, selectors)
-      : textChunks(settled.groups);
-    const headers = new Headers({
-      "content-type": protobuf ? PROTOBUF_CONTENT_TYPE : TEXT_CONTENT_TYPE,
-      "vary": "accept, accept-encoding",
-    });
+    const grouping = await gather(index, { entries: reading.entries, selectors, allowsUtf8, nowMs: now() });
+    const { groups, conflicts: found } = grouping.settle();
+    conflicts.set(found);
+    const isPicky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== METRIC_NAME_LABEL));
+    const lines = { nativesAsLines: !isProtobuf, allowsUtf8, onCollision: () => collisions.inc() };
+    const picked = isPicky ? selectors : [];
+    const page: Page = { groups, natives: isProtobuf ? grouping.natives() : [], lines, selectors: picked };
+    const chunks = isProtobuf
+      ? protobufChunks(page, transcoder ??= new LineTranscoder())
+      : isPicky
+      ? pickedChunks(page)
+      : textChunks(page);
+    const headers = new Headers({ "content-type": contentType, "vary": "accept, accept-encoding" });
     if (!acceptsGzip(request.headers.get("accept-encoding"))) {
       // Told to leave it alone, as the listener would compress it otherwise.
       headers.set("cache-control", "no-transform");
@@ -78,6 +84,18 @@ export function federate({ index, conflicts, now }: FederateOptions): (request: 
     headers.set("content-encoding", "gzip");
     return new Response(streamOf(gzip(chunks), reading), { headers });
   };
+}
+
+/** What a page shows. */
+interface Page {
+  /** Lines by name. */
+  readonly groups: readonly Group[];
+  /** Families of native histograms, where they are shown as such. */
+  readonly natives: readonly Group[];
+  /** What the reader takes. */
+  readonly lines: LineOptions;
+  /** Of which each sample must match one, unless there is none. */
+  readonly selectors: readonly Selector[];
 }
 
 function readSelectors(texts: readonly string[]): Selector[] {
@@ -97,9 +115,10 @@ function readSelectors(texts: readonly string[]): Selector[] {
 /** Collects what is fresh and can match by name; other work gets its turn between clusters. */
 async function gather(
   index: ExpositionIndex,
-  { entries, selectors, nowMs }: {
+  { entries, selectors, allowsUtf8, nowMs }: {
     entries: readonly ClusterEntry[];
     selectors: readonly Selector[];
+    allowsUtf8: boolean;
     nowMs: number;
   },
 ): Promise<Grouping> {
@@ -114,7 +133,9 @@ async function gather(
       if (want === undefined) wanted.set(block.name, want = selectors.length === 0 || canMatch(selectors, block));
       if (!want) continue;
       const start = index.freshStart(entry, { block, nowMs });
-      if (start < block.end) grouping.add(entry, { name: block.name, type: block.type, start, end: block.end });
+      if (start >= block.end) continue;
+      const name = allowsUtf8 || !block.quoted ? block.name : escapeMetricName(block.name);
+      grouping.add(entry, { block, start, name });
     }
   }
   return grouping;
@@ -134,13 +155,13 @@ function canMatch(selectors: readonly Selector[], { name, type }: { name: string
 }
 
 /** The page as text: slices of the clusters' lines, copied together. */
-function* textChunks(groups: readonly Group[]): Generator<Uint8Array> {
+function* textChunks({ groups, lines }: Page): Generator<Uint8Array> {
   let chunk = new Uint8Array(CHUNK_BYTES);
   let length = 0;
   for (const group of groups) {
     const slices = function* (): Generator<Uint8Array> {
-      yield encoder.encode(`# TYPE ${group.name} ${group.type}\n`);
-      yield* slicesOf(group);
+      yield typeLine(group);
+      yield* groupLines(group, lines);
     };
     for (const slice of slices()) {
       for (let at = 0; at < slice.length;) {
@@ -159,69 +180,104 @@ function* textChunks(groups: readonly Group[]): Generator<Uint8Array> {
   if (length > 0) yield chunk.subarray(0, length);
 }
 
-/** The families of the page as objects, some of their lines at a time, without what no selector matches. */
-function* families(groups: readonly Group[], selectors: readonly Selector[]): Generator<MetricFamily> {
-  for (const group of groups) {
-    let parts: Uint8Array[] = [encoder.encode(`# TYPE ${group.name} ${group.type}\n`)];
-    let length = 0;
-    const flush = function* (): Generator<MetricFamily> {
-      for (const family of parseText(concatenate(parts), UNLIMITED)) {
-        const names = MATCHED_SUFFIXES[family.type ?? "untyped"].map((suffix) => family.name + suffix);
-        const metrics = selectors.length === 0 ? family.metrics : family.metrics.filter(({ labels }) => {
-          const values = new Map(labels.map(({ name, value }) => [name, value]));
-          const valueOf = (own: string) => (label: string) =>
-            label === METRIC_NAME_LABEL ? own : values.get(label) ?? "";
-          return names.some((own) => selectors.some((selector) => selectorMatches(selector, valueOf(own))));
-        });
-        if (metrics.length > 0) yield { ...family, metrics };
-      }
-      parts = [encoder.encode(`# TYPE ${group.name} ${group.type}\n`)];
-      length = 0;
-    };
-    for (const piece of group.pieces) {
-      for (const [start, end] of linesOf(piece)) {
-        parts.push(piece.entry.text.subarray(start, end));
-        length += end - start;
-      }
-      if (length > REREAD_BYTES) yield* flush();
+function typeLine({ name, type }: Group): Uint8Array {
+  return encoder.encode(`# TYPE ${isClassicMetricName(name) ? name : `"${escapeLabelValue(name)}"`} ${type}\n`);
+}
+
+/** A family of the page as objects, some of its lines at a time, without what no selector matches. */
+function* families(group: Group, { lines, selectors }: Page): Generator<MetricFamily> {
+  let parts: Uint8Array[] = [typeLine(group)];
+  let length = 0;
+  const flush = function* (): Generator<MetricFamily> {
+    for (const family of parseText(concatenate(parts), UNLIMITED)) {
+      const metrics = family.metrics.filter((metric) => isPicked(metric, { family, selectors }));
+      if (metrics.length > 0) yield { ...family, metrics };
     }
-    if (length > 0) yield* flush();
+    parts = [typeLine(group)];
+    length = 0;
+  };
+  for (const slice of groupLines(group, lines)) {
+    parts.push(slice);
+    length += slice.length;
+    if (length > REREAD_BYTES) yield* flush();
   }
+  if (length > 0) yield* flush();
+}
+
+function isPicked(
+  { labels }: Metric,
+  { family: { name, type = "untyped" }, selectors }: {
+    family: Pick<MetricFamily, "name" | "type">;
+    selectors: readonly Selector[];
+  },
+): boolean {
+  if (selectors.length === 0) return true;
+  const values = new Map(labels.map(({ name, value }) => [name, value]));
+  return MATCHED_SUFFIXES[type].some((suffix) => {
+    const valueOf = (label: string) => label === METRIC_NAME_LABEL ? name + suffix : values.get(label) ?? "";
+    return selectors.some((selector) => selectorMatches(selector, valueOf));
+  });
 }
 
 /**
  * The page as delimited protobuf: a family that is large comes as several messages, so that none grows without bound. Lines
- * become samples in the kernel, but for those of histograms and summaries, and where selectors look at labels.
+ * become samples in the kernel, but for those of histograms and summaries, and where names stand in quotes or selectors look
+ * at labels. Native histograms come in families of their own, as on Prometheus's own `/federate`.
  */
-function* protobufChunks(
-  groups: readonly Group[],
-  { selectors = [], transcoder }: { selectors?: readonly Selector[]; transcoder?: LineTranscoder },
-): Generator<Uint8Array> {
-  for (const group of groups) {
-    const { name, type } = group;
-    if (transcoder !== undefined && isPlain(type)) yield* transcoder.transcode(slicesOf(group), { name, type });
-    else for (const family of families([group], selectors)) yield encodeFamilies([family]);
+function* protobufChunks(page: Page, transcoder: LineTranscoder): Generator<Uint8Array> {
+  for (const group of page.groups) {
+    const { name, type, pieces } = group;
+    const isClassic = page.selectors.length === 0 &&
+      !(page.lines.allowsUtf8 && pieces.some(({ block }) => block.quoted));
+    if (isClassic && !isDistribution(type)) yield* transcoder.transcode(groupLines(group, page.lines), { name, type });
+    else for (const family of families(group, page)) yield encodeFamilies([family]);
   }
+  for (const group of page.natives) yield* nativeChunks(group, page);
 }
 
-function isPlain(type: MetricType): type is PlainType {
-  return !isDistribution(type);
-}
-
-function* slicesOf({ pieces }: Group): Generator<Uint8Array> {
-  for (const piece of pieces) {
-    for (const [start, end] of linesOf(piece)) yield piece.entry.text.subarray(start, end);
+/** The native histograms of a family, as they came or, where they must be looked at, written anew. */
+function* nativeChunks({ name, type, pieces }: Group, page: Page): Generator<Uint8Array> {
+  const { lines: { allowsUtf8, onCollision }, selectors } = page;
+  let parts: Uint8Array[] = [], length = 0;
+  for (const { entry, block, start } of pieces) {
+    const mustLook = selectors.length > 0 || (block.quoted && !allowsUtf8);
+    for (const native of block.natives) {
+      if (native.start < start) continue;
+      let field = entry.natives.subarray(native.nativeStart, native.nativeEnd);
+      if (mustLook) {
+        const metric = decodeMetricField(field, type);
+        if (!isPicked(metric, { family: { name: block.name, type }, selectors })) continue;
+        if (block.quoted && !allowsUtf8) {
+          const labels = new Map(metric.labels.map((label) => [escapeLabelName(label.name), label.value]));
+          if (labels.size < metric.labels.length) {
+            onCollision();
+            continue;
+          }
+          const escaped = Array.from(labels, ([name, value]) => ({ name, value }));
+          field = encodeMetric({ ...metric, labels: escaped }, type) as typeof field;
+        }
+      }
+      parts.push(field);
+      length += field.length;
+      if (length < CHUNK_BYTES) continue;
+      yield encodeFamily({ name, type }, parts);
+      parts = [];
+      length = 0;
+    }
   }
+  if (length > 0) yield encodeFamily({ name, type }, parts);
 }
 
 /** The page as text where selectors look at labels. */
-function* pickedChunks(groups: readonly Group[], selectors: readonly Selector[]): Generator<Uint8Array> {
+function* pickedChunks(page: Page): Generator<Uint8Array> {
   let before: string | undefined;
-  for (const family of families(groups, selectors)) {
-    const text = formatText([family], { timestamps: false });
-    // The parts of one large family are one group: only the first has the comment.
-    yield family.name === before ? text.subarray(text.indexOf(0x0a) + 1) : text;
-    before = family.name;
+  for (const group of page.groups) {
+    for (const family of families(group, page)) {
+      const text = formatText([family], { timestamps: false });
+      // The parts of one large family are one group: only the first has the comment.
+      yield family.name === before ? text.subarray(text.indexOf(0x0a) + 1) : text;
+      before = family.name;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import type { LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { PushContent } from "./push_content.ts";
 
@@ -32,12 +33,14 @@ export interface RenderRules extends IngestRules {
 
 /** What a push becomes: {@linkcode IngestedPush} with text and runs in a buffer of their own. */
 export interface RenderedPush {
-  /** The text, then from the next multiple of four the runs, then room to spare. */
+  /** The text, then from the next multiple of four the runs, then the native histograms, then room to spare. */
   readonly buffer: ArrayBuffer;
   /** Bytes of text. */
   readonly textBytes: number;
   /** Runs, eight bytes each. */
   readonly runCount: number;
+  /** Bytes of native histograms. */
+  readonly nativeBytes: number;
   /** The families that have lines. */
   readonly blocks: readonly Block[];
   /** What the runs count from, in milliseconds since the epoch. */
@@ -50,6 +53,10 @@ export interface RenderedPush {
   readonly dropped: number;
   /** Samples that another one of the same series, further on, replaced. */
   readonly duplicates: number;
+  /** Samples that were left out as they break a rule. */
+  readonly leftOut: LeftOut;
+  /** Lines that are too old to be shown when they come. */
+  readonly stale: number;
 }
 
 /**
@@ -83,14 +90,16 @@ export class Renderer {
       const raw = this.#uncompress(push);
       const families = push.contentType === "protobuf" ? raw : encodeFamilies(parseText(raw, this.#rules.limits));
       const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs });
-      const { text, runs, blocks, baseMs, series, received, dropped, duplicates } = ingested;
-      const textEnd = text.length + 3 & ~3;
-      const size = bufferSize(textEnd + 4 * runs.length);
+      const { text, runs, natives, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut } = ingested;
+      const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
+      const size = bufferSize(runsEnd + natives.length);
       const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);
-      new Uint8Array(buffer).set(text);
+      const bytes = new Uint8Array(buffer);
+      bytes.set(text);
       new Uint32Array(buffer, textEnd, runs.length).set(runs);
-      const counts = { series, received, dropped, duplicates };
-      return { buffer, textBytes: text.length, runCount: runs.length / 2, blocks, baseMs, ...counts };
+      if (natives.length > 0) bytes.set(natives, runsEnd);
+      const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
+      return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
       if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
       throw cause;

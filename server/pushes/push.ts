@@ -20,10 +20,18 @@ export interface Push extends Omit<PushContent, "body"> {
 /** How a push ended that was not refused; all are success to the client. */
 export type PushOutcome = "stored" | "dup" | "stale" | "standby";
 
+/** What the client is told of a push that was not refused. */
+export interface PushReceipt {
+  /** How it ended. */
+  readonly result: PushOutcome;
+  /** What was left out of it and why, a sentence a line; undefined if nothing was. */
+  readonly remark?: string;
+}
+
 /** Takes a push to its end. */
 export interface PushStage {
   /**
    * Resolves once the push is durable where it belongs, rejects if it is refused; either way it is settled for good.
    */
-  accept(push: Push): Promise<PushOutcome>;
+  accept(push: Push): Promise<PushReceipt>;
 }

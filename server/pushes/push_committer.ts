@@ -5,11 +5,15 @@
  */
 
 import { Counter } from "prom-client";
+import { BoundedMap } from "../../common/bounded_map.ts";
+import { formatDuration } from "../../common/duration.ts";
+import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
+import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
-import type { Push, PushOutcome, PushStage } from "./push.ts";
+import type { Push, PushReceipt, PushStage } from "./push.ts";
 import { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 
@@ -23,9 +27,18 @@ export interface PushCommitterOptions {
   readonly store: Pick<PushStore, "put">;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
+  /** How long a sample is shown, in milliseconds. */
+  readonly ttlMs: number;
+  /** Told what is left out of pushes. */
+  readonly log: Logger;
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
+
+/** Why a sample is not shown that is older than `--ttl` when it comes. */
+const STALE = "older_than_ttl";
+/** Clusters and reasons that are remembered, so that the log has one line of each at level info. */
+const MAX_TOLD = 10_000;
 
 /** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
@@ -33,6 +46,8 @@ export class PushCommitter implements PushStage {
   readonly #share = new EventLoopShare();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
+  /** Clusters and reasons that the log has had a line of at level info. */
+  readonly #told = new BoundedMap<string, true>(MAX_TOLD);
   #sequence = 0;
 
   /** Commits to a store and an index. */
@@ -47,30 +62,32 @@ export class PushCommitter implements PushStage {
     this.#dropped = new Counter({
       name: "telemeter_samples_dropped_total",
       help:
-        "Samples in accepted pushes that are not shown: the allow-list drops them, or a later one of their series replaces them",
+        "Samples in accepted pushes that are not shown, by why: the allow-list drops them, a later one of their series " +
+        "replaces them, they are older than --ttl when they come, or they break a rule",
       labelNames: ["reason"],
       registers,
     });
-    for (const reason of ["allow_list", "duplicate"]) this.#dropped.inc({ reason }, 0);
+    for (const reason of ["allow_list", "duplicate", STALE, ...SAMPLE_RULE_NAMES]) this.#dropped.inc({ reason }, 0);
   }
 
   /** Resolves once the push is on disk and shown. */
-  async accept(push: Push): Promise<PushOutcome> {
+  async accept(push: Push): Promise<PushReceipt> {
     const { index, capacity } = this.#options;
     capacity.admit(push.id);
-    await this.commit({ ...push, body: await push.body() }, (entry) => index.show(entry));
-    return "stored";
+    const remark = await this.commit({ ...push, body: await push.body() }, (entry) => index.show(entry));
+    return remark === undefined ? { result: "stored" } : { result: "stored", remark };
   }
 
   /**
-   * Checks a push and makes it durable. What it shows is handed over at that moment, to be shown or discarded.
+   * Checks a push and makes it durable. What it shows is handed over at that moment, to be shown or discarded. Returns what
+   * was left out of it, for its client.
    *
    * @throws {InvalidPushError} {LimitError} {CapacityError} if it is refused.
    * @throws {StoreUnavailableError} if it cannot be made durable now.
    */
-  async commit(push: StoredPush, onCommitted: (entry: ClusterEntry) => void): Promise<void> {
+  async commit(push: StoredPush, onCommitted: (entry: ClusterEntry) => void): Promise<string | undefined> {
     const { store, index, capacity } = this.#options;
-    const { entry, rendered: { received, dropped, duplicates } } = await this.#prepare(push);
+    const { entry, rendered } = await this.#prepare(push);
     try {
       using _room = capacity.reserve(entry);
       await store.put(push);
@@ -79,9 +96,33 @@ export class PushCommitter implements PushStage {
       index.discard(entry);
       throw error;
     }
+    return this.#account(push.id, rendered);
+  }
+
+  /** Counts what became of a push's samples, and says what of it is not shown that its client may expect to be. */
+  #account(id: string, { received, dropped, duplicates, stale, leftOut }: RenderedPush): string | undefined {
     this.#samples.inc(received);
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);
     if (duplicates > 0) this.#dropped.inc({ reason: "duplicate" }, duplicates);
+    if (stale === 0 && leftOut.size === 0) return undefined;
+    const { log, ttlMs } = this.#options;
+    const remarks: string[] = [];
+    const remark = (reason: string, { count, why }: { count: number; why: string }) => {
+      this.#dropped.inc({ reason }, count);
+      remarks.push(why);
+      const told = `${reason} ${id}`;
+      const isNew = this.#told.get(told) === undefined;
+      this.#told.set(told, true);
+      log[isNew ? "info" : "debug"]("Left out samples of a push", { cluster: id, reason, count, why });
+    };
+    for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
+    if (stale > 0) {
+      const why =
+        `Does not show ${stale} samples as they are older than --ttl (${formatDuration(ttlMs)}): set the clock of ` +
+        "the source, or start the server with --honor-timestamps=false";
+      remark(STALE, { count: stale, why });
+    }
+    return remarks.join("\n");
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 
 import type { PushLimiter } from "../limits/rate_limit.ts";
-import type { Push, PushOutcome, PushStage } from "./push.ts";
+import type { Push, PushReceipt, PushStage } from "./push.ts";
 import { countsAsRefused, PushRefusal } from "./refusal.ts";
 
 /** Lets pushes through to the next stage at their cluster's rate. Those that fail do not use up the right to push. */
@@ -20,7 +20,7 @@ export class RateLimited implements PushStage {
   }
 
   /** Rejects with 429 and `Retry-After` where the cluster comes too early. */
-  async accept(push: Push): Promise<PushOutcome> {
+  async accept(push: Push): Promise<PushReceipt> {
     const reservation = this.#limiter.reserve(push.id, push.receivedAtMs);
     if ("retryAfterMs" in reservation) throw new PushRefusal("rate", reservation);
     using held = reservation;

@@ -63,8 +63,10 @@ export function upload(options: UploadOptions): Handler {
         receivedAtMs: now(),
         body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
-      pushes.inc({ result: await stage.accept(push) });
-      return new Response(null, { status: 200 });
+      const { result, remark } = await stage.accept(push);
+      pushes.inc({ result });
+      // Clients of openshift/telemeter look at the status alone.
+      return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
@@ -84,6 +86,8 @@ export function upload(options: UploadOptions): Handler {
     }
   };
 }
+
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */
 function readContentType(header: string | null): PushContentType {

@@ -8,7 +8,7 @@ import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { Ring } from "../../ring/ring.ts";
-import type { Push, PushOutcome, PushStage } from "../pushes/push.ts";
+import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
 import { fromRing } from "../pushes/refusal.ts";
 import { LocalPush } from "./push_encoding.ts";
 
@@ -32,12 +32,12 @@ export class Forward implements PushStage {
   }
 
   /** Resolves once the owner, or in its absence the standby, has made the push durable. */
-  async accept(push: Push): Promise<PushOutcome> {
+  async accept(push: Push): Promise<PushReceipt> {
     const { id, contentType, contentEncoding, labels } = push;
     const local = new LocalPush({ contentType, contentEncoding, labels, body: await push.body() });
     const outcome = await this.#ring.push(id, local);
     this.#forwards.inc({ result: outcome.result });
     if (outcome.result === "rejected") throw fromRing(outcome);
-    return outcome.result;
+    return outcome;
   }
 }

@@ -92,7 +92,8 @@ export class StoreRingHost implements RingHost, Disposable {
         if (role === "owner") this.#prepare({ version, entry });
         else this.#options.index.discard(entry);
       };
-      if (fresh) await committer.commit(push, onCommitted);
+      let remark: string | undefined;
+      if (fresh) remark = await committer.commit(push, onCommitted);
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
         const entry = role === "owner" ? await committer.prepare(push) : undefined;
@@ -100,7 +101,7 @@ export class StoreRingHost implements RingHost, Disposable {
         if (entry !== undefined) this.#prepare({ version, entry });
       }
       held?.commit();
-      return { ok: true };
+      return remark === undefined ? { ok: true } : { ok: true, remark };
     } catch (error) {
       const refused = toMember(error);
       if (refused !== undefined) held?.refuse();

@@ -86,7 +86,7 @@ for (let i = 0; i < 1_000; i++) {
   index.show(toEntry(rendered, { id, sequence: i, receivedAtMs: nowMs }));
 }
 const conflicts = new Gauge({ name: "conflicts", help: "For the benchmark", registers: [new Registry()] });
-const page = federate({ index, conflicts, now: () => nowMs });
+const page = federate({ index, conflicts, collisions: { inc() {} }, now: () => nowMs });
 const drain = async (url: string, headers?: HeadersInit) => {
   const response = await page(new Request(url, { headers }));
   for await (const chunk of response.body!) void chunk;

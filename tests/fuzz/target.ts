@@ -145,7 +145,7 @@ export class Target {
     const now = () => NOW_MS;
     const handler = upload({
       authenticate: authentication({ verifier, partitionLabel: "_id", forgedLimit: { burst: 1, intervalMs: 0 } }),
-      stage: new PushCommitter({ renderer, capacity, store, index, registry }),
+      stage: new PushCommitter({ renderer, capacity, store, index, ttlMs: TTL_MS, log: SILENT, registry }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,
       now,
@@ -154,7 +154,7 @@ export class Target {
     });
     this.#index = index;
     this.#upload = async (request) => await handler(request, { address: "127.0.0.1" });
-    this.#federate = federate({ index, conflicts: { set() {} }, now });
+    this.#federate = federate({ index, conflicts: { set() {} }, collisions: { inc() {} }, now });
   }
 
   /** Prepares one of {@linkcode TARGETS}. */

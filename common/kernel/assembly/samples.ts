@@ -75,6 +75,7 @@ let identityAt: usize = 0;
 let oldestMs: f64 = 0;
 let newestMs: f64 = 0;
 let nowMs: f64 = 0;
+let honorsTimes: bool = true;
 let seriesCount: u32 = 0;
 /** Where the text starts. */
 export let textAt: usize = 0;
@@ -128,9 +129,19 @@ export function configure(
 
 /**
  * Starts on a push of `length` bytes. Behind them, at `identity`, stand for each label of the token where its value is and
- * how long it is, four bytes each; all of that ends at `end`. What may be that old is `oldest`.
+ * how long it is, four bytes each; all of that ends at `end`. What may be that old is `oldest`. Where timestamps are not
+ * honored, all samples are of `now`.
  */
-export function openPush(length: usize, identity: usize, end: usize, oldest: f64, newest: f64, now: f64): void {
+export function openPush(
+  length: usize,
+  identity: usize,
+  end: usize,
+  oldest: f64,
+  newest: f64,
+  now: f64,
+  honors: bool,
+): void {
+  honorsTimes = honors;
   identityAt = identity;
   oldestMs = oldest;
   newestMs = newest;
@@ -222,7 +233,7 @@ export function readSamples(): i32 {
       if (compound && hasValue) return POINTS;
     }
     if (step === CHECK) {
-      if (!(timestampMs >= oldestMs && timestampMs <= newestMs)) return fail(BAD_TIME, sampleAt);
+      if (honorsTimes && !(timestampMs >= oldestMs && timestampMs <= newestMs)) return fail(BAD_TIME, sampleAt);
       if (!hasValue) return fail(NO_VALUE, sampleAt);
       if (hasUnknown) return fail(UNKNOWN_FIELD, sampleAt);
       if (longest > maxLabelBytes && tooLong()) return fault;
@@ -262,7 +273,7 @@ export function keep(lineCount: u32): i32 {
   seriesCount += lineCount;
   if (seriesCount > maxSeries) return TOO_MANY_SERIES;
   // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
-  const age = <u32> (min<f64>(timestampMs, nowMs) - oldestMs);
+  const age = <u32> ((honorsTimes ? min<f64>(timestampMs, nowMs) : nowMs) - oldestMs);
   if (!addSample(keyStart, keyEnd, scatter(valuesHash), out, lineCount, age)) return COLLISIONS;
   step = READ;
   return 0;

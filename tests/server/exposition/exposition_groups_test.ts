@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { MetricType } from "../../../common/exposition/metric_family.ts";
-import { Grouping, linesOf } from "../../../server/exposition/exposition_groups.ts";
+import { Grouping } from "../../../server/exposition/exposition_groups.ts";
+import { groupLines } from "../../../server/exposition/page_lines.ts";
 import type { ClusterEntry } from "../../../server/exposition/exposition_index.ts";
 
 const encoder = new TextEncoder();
@@ -18,19 +19,20 @@ function page(families: readonly [cluster: string, type: MetricType, name: strin
       text,
       runs: new Uint32Array(),
       baseMs: 0,
+      natives: new Uint8Array(),
       blocks: [],
       newestMs: 0,
       series: 0,
       bytes: 0,
     };
-    grouping.add(entry, { name, type, start: 0, end: text.length });
+    const place = { start: 0, end: text.length, firstRun: 0, endRun: 0 };
+    grouping.add(entry, { block: { name, type, ...place, quoted: false, natives: [], hidesNatives: false }, start: 0 });
   }
   const { groups, conflicts } = grouping.settle();
-  const shown = groups.map(({ name, type, pieces }) => {
-    const lines = pieces.flatMap((piece) =>
-      [...linesOf(piece)].map(([start, end]) => decoder.decode(piece.entry.text.subarray(start, end)))
-    );
-    return `${type} ${name}: ${lines.join("").trimEnd().split("\n").join(" | ")}`;
+  const shown = groups.map((group) => {
+    const options = { nativesAsLines: true, allowsUtf8: true, onCollision: () => {} };
+    const lines = Array.from(groupLines(group, options), (slice) => decoder.decode(slice)).join("");
+    return `${group.type} ${group.name}: ${lines.trimEnd().split("\n").join(" | ")}`;
   });
   return { shown, conflicts };
 }

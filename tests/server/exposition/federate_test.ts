@@ -31,8 +31,13 @@ function site() {
     limits: { maxFamilies: 1_000, maxSeries: 100_000, maxLabels: 64 },
     limitBytes: 1e8,
   });
-  let conflicts = NaN, sequence = 0;
-  const handler = federate({ index, conflicts: { set: (names) => void (conflicts = names) }, now: () => clock.now });
+  let conflicts = NaN, collisions = 0, sequence = 0;
+  const handler = federate({
+    index,
+    conflicts: { set: (names) => void (conflicts = names) },
+    collisions: { inc: () => void collisions++ },
+    now: () => clock.now,
+  });
   const get = (query = "", headers: Record<string, string> = {}) =>
     handler(new Request(`http://localhost/federate${query}`, { headers }));
   return {
@@ -40,6 +45,7 @@ function site() {
     index,
     get,
     conflicts: () => conflicts,
+    collisions: () => collisions,
     text: async (query = "", headers: Record<string, string> = {}) => await (await get(query, headers)).text(),
     push(id: string, families: readonly MetricFamily[]) {
       const rendered = renderer.render({

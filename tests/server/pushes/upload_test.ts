@@ -46,7 +46,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   const { log, records } = recordingLog();
   const clock = { now: NOW };
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
-  const committer = new PushCommitter({ renderer, capacity, store, index, registry });
+  const committer = new PushCommitter({ renderer, capacity, store, index, ttlMs: 600_000, log, registry });
   const listener = starting.use(
     await listen(
       upload({

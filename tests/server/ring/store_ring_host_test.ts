@@ -36,9 +36,9 @@ async function openHost(
   const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
   const wrapped = wrap(store);
-  const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, registry });
-  const limiter = new PushLimiter({ intervalMs });
   const { log, records } = recordingLog();
+  const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, ttlMs: 600_000, log, registry });
+  const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(new StoreRingHost({ name: "me", committer, store: wrapped, index, limiter, log }));
   const stack = opening.move();
   return {

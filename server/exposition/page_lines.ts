@@ -1,0 +1,127 @@
+/**
+ * The lines of a group as a page shows them: slices of what clusters pushed, and written anew only where the reader takes no
+ * names in quotes.
+ *
+ * @module
+ */
+
+import type { ParseLimits } from "../../common/exposition/metric_family.ts";
+import { escapeLabelName, escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
+import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
+import type { Group, Piece } from "./exposition_groups.ts";
+
+/** What we wrote ourselves needs no limits when it is read again. */
+export const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
+
+/** What the reader of a page takes. */
+export interface LineOptions {
+  /** Whether native histograms are shown by their lines, as text can say no more of them. */
+  readonly nativesAsLines: boolean;
+  /** Whether names may stand in quotes; else they get underscores. */
+  readonly allowsUtf8: boolean;
+  /** Hears of each sample that is left out, as with underscores it is the same series as another one of its cluster. */
+  readonly onCollision: () => void;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const LINE_FEED = 0x0a;
+
+/** The lines of a group, in slices. */
+export function* groupLines(group: Group, options: LineOptions): Generator<Uint8Array> {
+  if (options.allowsUtf8 || !group.pieces.some(({ block }) => block.quoted)) {
+    for (const piece of group.pieces) yield* slicesOf(piece, options);
+    return;
+  }
+  // One cluster's series are apart from another's by the label that names it.
+  const byEntry = Map.groupBy(group.pieces, ({ entry }) => entry);
+  for (const pieces of byEntry.values()) yield* escapedSlices({ pieces, options });
+}
+
+/** The lines of a piece, in slices of its cluster's text. */
+export function* slicesOf(
+  piece: Piece,
+  { nativesAsLines }: Pick<LineOptions, "nativesAsLines">,
+): Generator<Uint8Array> {
+  for (const [start, end] of rangesOf(piece, nativesAsLines && !piece.block.hidesNatives)) {
+    yield* only(piece, { start, end });
+  }
+}
+
+/** The ranges of a piece in its cluster's text, with or without the lines of native histograms. */
+function* rangesOf(
+  { block: { natives }, start, end }: Piece,
+  withNatives: boolean,
+): Generator<readonly [start: number, end: number]> {
+  let from = start;
+  if (!withNatives) {
+    for (const native of natives) {
+      if (native.start < start) continue;
+      if (native.start > from) yield [from, native.start];
+      from = native.end;
+    }
+  }
+  if (from < end) yield [from, end];
+}
+
+/** All of a range, or the lines of the one name that is meant. */
+function* only(
+  { entry: { text }, onlySuffix, block }: Piece,
+  { start, end }: { start: number; end: number },
+): Generator<Uint8Array> {
+  if (onlySuffix === undefined) {
+    yield text.subarray(start, end);
+    return;
+  }
+  const name = block.name + onlySuffix;
+  const isClassic = isClassicMetricName(name);
+  const head = encoder.encode(isClassic ? name : `{"${escapeLabelValue(name)}"`);
+  // A name ends where labels or the value begin, one in quotes where the next label or the closing brace is.
+  const behind = isClassic ? [0x7b, 0x20] : [0x2c, 0x7d];
+  for (let at = start; at < end;) {
+    const next = text.indexOf(LINE_FEED, at) + 1;
+    if (behind.includes(text[at + head.length]) && head.every((byte, i) => text[at + i] === byte)) {
+      yield text.subarray(at, next);
+    }
+    at = next;
+  }
+}
+
+/** The lines of one cluster, written anew with underscores. A series that has its name by itself stands. */
+function* escapedSlices(
+  { pieces, options }: { pieces: readonly Piece[]; options: LineOptions },
+): Generator<Uint8Array> {
+  const seen = new Set<string>();
+  for (const piece of pieces.filter(({ block }) => !block.quoted)) {
+    for (const slice of slicesOf(piece, options)) {
+      for (const { key } of samplesOf(slice)) seen.add(key);
+      yield slice;
+    }
+  }
+  for (const piece of pieces.filter(({ block }) => block.quoted)) {
+    for (const slice of slicesOf(piece, options)) {
+      const lines: string[] = [];
+      for (const { key, value, isWhole } of samplesOf(slice)) {
+        if (seen.has(key) || !isWhole) options.onCollision();
+        else lines.push(`${key} ${value}\n`);
+        seen.add(key);
+      }
+      yield encoder.encode(lines.join(""));
+    }
+  }
+}
+
+/** The series of lines with their names and labels in underscores, and whether no label was lost by that. */
+function* samplesOf(lines: Uint8Array): Generator<{ key: string; value: string; isWhole: boolean }> {
+  for (const line of decoder.decode(lines).split("\n")) {
+    if (line === "") continue;
+    const space = line.lastIndexOf(" ");
+    const [{ name, metrics: [{ labels }] }] = parseText(encoder.encode(line + "\n"), UNLIMITED);
+    const escaped = new Map(labels.map((label) => [escapeLabelName(label.name), label.value]));
+    const written = [...escaped].sort(([a], [b]) => a < b ? -1 : 1).map(([label, value]) =>
+      `${label}="${escapeLabelValue(value)}"`
+    );
+    const key = `${escapeMetricName(name)}${written.length > 0 ? `{${written.join()}}` : ""}`;
+    yield { key, value: line.slice(space + 1), isWhole: escaped.size === labels.length };
+  }
+}
