@@ -242,6 +242,7 @@ async function readRules(values: ServerOptions): Promise<RenderRules> {
     maxTextBytes: TEXT_FACTOR * limitDecompressedBytes,
     maxAgeMs: MAX_AGE_MS,
     maxAheadMs: values.limitFuture,
+    ttlMs: values.ttl,
   };
 }
 

@@ -255,3 +255,167 @@ Deno.test("federate() lets buffers be used again once a scraper has gone away in
   push("c0", realisticFamilies({ id: "c0", nowMs: NOW }));
   assert.equal(index.get("c0")!.text.buffer, old);
 });
+
+const PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
+/** A native histogram of floats, as Prometheus federates them, with the right numbers. */
+const native = (name: string, id: string, labels?: Record<string, string>): MetricFamily => ({
+  name,
+  type: "histogram",
+  metrics: [{
+    ...sample(id, labels),
+    value: {
+      count: 5,
+      sum: 12.5,
+      buckets: [],
+      isFloat: true,
+      native: {
+        schema: 3,
+        zeroThreshold: 1e-128,
+        zeroCount: 1,
+        positive: { spans: [{ offset: 2, length: 2 }], counts: [1.5, 2.5] },
+        negative: { spans: [], counts: [] },
+      },
+    },
+  }],
+});
+
+const withoutTime = ({ name, type, metrics }: MetricFamily) => ({
+  name,
+  type,
+  metrics: metrics.map(({ labels, value }) => ({
+    labels: labels.filter((label) => label.value !== "").toSorted((a, b) => a.name < b.name ? -1 : 1),
+    value,
+  })),
+});
+
+function sitePage() {
+  const one = site();
+  return {
+    ...one,
+    protobuf: async (query = "", accept = PROTOBUF + ";escaping=allow-utf-8") => {
+      const response = await one.get(query, { accept });
+      return oracleDecode(new Uint8Array(await response.arrayBuffer())).map(withoutTime);
+    },
+  };
+}
+
+Deno.test("federate() shows a native histogram whole in protobuf, and by its count and sum in text", async () => {
+  const { push, text, protobuf } = sitePage();
+  push("a", [native("h", "a"), gauge("up", "a", 1)]);
+  assert.deepEqual(await protobuf(), [withoutTime(gauge("up", "a", 1)), withoutTime(native("h", "a"))]);
+  assert.equal(
+    await text(),
+    '# TYPE h histogram\nh_bucket{_id="a",instance="",job="",le="+Inf"} 5\nh_sum{_id="a",instance="",job=""} 12.5\n' +
+      'h_count{_id="a",instance="",job=""} 5\n# TYPE up gauge\nup{_id="a",instance="",job=""} 1\n',
+  );
+});
+
+Deno.test("federate() shows both forms of a histogram that come together, neither twice", async () => {
+  const { push, text, protobuf } = sitePage();
+  const classic = [
+    gauge("h_bucket", "a", 2, { le: "1" }),
+    gauge("h_bucket", "a", 5, { le: "+Inf" }),
+    gauge("h_count", "a", 5),
+    gauge("h_sum", "a", 12.5),
+  ].map((family): MetricFamily => ({ ...family, type: "untyped" }));
+  for (const families of [[native("h", "a"), ...classic], [...classic, native("h", "a")]]) {
+    push("a", families);
+    assert.deepEqual(lines(await text()).toSorted(), [
+      'h_bucket{_id="a",le="+Inf"} 5',
+      'h_bucket{_id="a",le="1"} 2',
+      'h_count{_id="a"} 5',
+      'h_sum{_id="a"} 12.5',
+    ]);
+    const shown = await protobuf();
+    assert.deepEqual(shown.at(-1), withoutTime(native("h", "a")));
+    assert.deepEqual(shown.map(({ name }) => name), ["h_bucket", "h_count", "h_sum", "h"]);
+  }
+});
+
+Deno.test("federate() shows floats and native histograms of one name side by side", async () => {
+  const { push, text, protobuf } = sitePage();
+  push("a", [gauge("x", "a", 7, { i: "1" }), native("x", "a", { i: "2" })]);
+  push("b", [histogram("x", "b")]);
+  const shown = await protobuf();
+  assert.deepEqual(shown.filter(({ type }) => type === "histogram"), [withoutTime(native("x", "a", { i: "2" }))]);
+  assert.ok(shown.some(({ name, metrics }) => name === "x" && metrics[0].value === 7));
+  assert.ok(shown.some(({ name, metrics }) => name === "x_count" && metrics[0].value === 3));
+  const page = parseExposition(await text());
+  assert.deepEqual([...page.keys()], ["x", "x_bucket", "x_count", "x_sum"]);
+});
+
+Deno.test("federate() shows a gauge histogram as untyped lines in text, and as what it is in protobuf if it is native", async () => {
+  const { push, text, protobuf } = sitePage();
+  push("a", [{ ...native("g", "a"), type: "gauge_histogram" }]);
+  assert.deepEqual(await protobuf(), [withoutTime({ ...native("g", "a"), type: "gauge_histogram" })]);
+  assert.match(
+    await text(),
+    /^# TYPE g_bucket untyped\n.*\n# TYPE g_count untyped\n.* 5\n# TYPE g_sum untyped\n.* 12.5\n$/,
+  );
+});
+
+Deno.test("federate() lets native histograms age, and matches them by name and label", async () => {
+  const { clock, push, protobuf } = sitePage();
+  const old = native("h", "a", { i: "old" });
+  push("a", [{ ...old, metrics: [{ ...old.metrics[0], timestampMs: NOW - 1_000 }, ...native("h", "a").metrics] }]);
+  push("b", [native("other", "b")]);
+  const names = async (query: string) =>
+    (await protobuf(query)).flatMap(({ name, metrics }) =>
+      metrics.map(({ labels }) => `${name} ${labels.at(-1)?.value}`)
+    );
+  assert.deepEqual(await names(""), ["h old", "h a", "other b"]);
+  assert.deepEqual(await names("?match[]=h"), ["h old", "h a"]);
+  assert.deepEqual(await names('?match[]={i="old"}'), ["h old"]);
+  clock.now = NOW + TTL_MS;
+  assert.deepEqual(await names(""), ["h a", "other b"]);
+});
+
+Deno.test("federate() shows names of any UTF-8 in quotes to who asks, and with underscores to who does not", async () => {
+  const { collisions, get, push, text, protobuf } = sitePage();
+  push("a", [gauge("my.metric", "a", 1, { "label.x": "v", "é": "1" }), gauge("plain", "a", 2)]);
+  push("b", [gauge("my_metric", "b", 3)]);
+  const utf8 = { accept: "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3" };
+  assert.equal(
+    await text("", utf8),
+    '# TYPE "my.metric" gauge\n{"my.metric",_id="a",instance="",job="","label.x"="v","é"="1"} 1\n' +
+      '# TYPE my_metric gauge\nmy_metric{_id="b",instance="",job=""} 3\n' +
+      '# TYPE plain gauge\nplain{_id="a",instance="",job=""} 2\n',
+  );
+  const header = (await get("", utf8)).headers.get("content-type");
+  assert.equal(header, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8");
+  assert.deepEqual(lines(await text()), [
+    'my_metric{_="1",_id="a",instance="",job="",label_x="v"} 1',
+    'my_metric{_id="b"} 3',
+    'plain{_id="a"} 2',
+  ]);
+  const named = async (accept: string) => (await protobuf("", accept)).map(({ name }) => name);
+  assert.deepEqual(await named(PROTOBUF + ";escaping=allow-utf-8"), ["my.metric", "my_metric", "plain"]);
+  assert.deepEqual(await named(PROTOBUF), ["my_metric", "plain"]);
+  assert.equal(collisions(), 0);
+});
+
+Deno.test("federate() leaves out and counts what would be the same series with underscores", async () => {
+  const { collisions, push, text } = sitePage();
+  push("a", [
+    gauge("a.b", "a", 1),
+    gauge("a_b", "a", 2),
+    gauge("a/b", "a", 3),
+    gauge("c.d", "a", 4, { "l.x": "1", "l_x": "2" }),
+    gauge("c.d", "a", 5, { "l.x": "1" }),
+  ]);
+  assert.deepEqual(lines(await text()), ['a_b{_id="a"} 2', 'c_d{_id="a",instance="",job="",l_x="1"} 5']);
+  assert.equal(collisions(), 3);
+  parseExposition(await text());
+});
+
+Deno.test("federate() writes native histograms with underscores to who takes no other names", async () => {
+  const { push, protobuf, text } = sitePage();
+  push("a", [native("my.hist", "a", { "l.x": "1" })]);
+  const [shown] = await protobuf("", PROTOBUF);
+  assert.deepEqual([shown.name, shown.metrics[0].labels.map(({ name }) => name)], ["my_hist", ["_id", "l_x"]]);
+  assert.match(
+    await text(),
+    /^# TYPE my_hist histogram\nmy_hist_bucket\{_id="a",instance="",job="",l_x="1",le="\+Inf"\} 5\n/,
+  );
+});

@@ -42,7 +42,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   starting.defer(() => Deno.remove(dir, { recursive: true }));
   const { store, registry, metric } = starting.use(await openTestStore({ dir }));
   const index = new ExpositionIndex({ ttlMs: 600_000 });
-  const renderer = new Renderer({ ...RENDER_RULES, ...rules });
+  const renderer = new Renderer({ ...RENDER_RULES, ttlMs: 600_000, ...rules });
   const { log, records } = recordingLog();
   const clock = { now: NOW };
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
@@ -138,7 +138,6 @@ Deno.test("upload() refuses with the right status, counts the reason, and leaves
     ["nothing", new Uint8Array(), {}, 400, "empty"],
     ["bytes", crypto.getRandomValues(new Uint8Array(100)).fill(0xff, 0, 1), {}, 400, "malformed"],
     ["text that is none", new TextEncoder().encode("x{"), { type: "text/plain" }, 400, "malformed"],
-    ["an old sample", encoded(2, { ageMs: 86_400_001 }), {}, 400, "timestamp"],
     ["another cluster's series", encoded(2, { id: "b" }), {}, 400, "identity"],
   ];
   for (const [what, body, options, status, reason] of table) {
@@ -149,6 +148,32 @@ Deno.test("upload() refuses with the right status, counts the reason, and leaves
   }
   assert.equal(await site.metric("telemeter_pushes_total", { result: "rejected" }), table.length);
   assert.equal(await site.metric("telemeter_pushes_total"), table.length + 1);
+});
+
+Deno.test("upload() takes a push for its usable samples, and says, counts and logs what it left out", async () => {
+  await using site = await startSite();
+  const push = encodeFamilies([
+    family(1),
+    family(2, { name: "old", ageMs: 86_400_001 }),
+    family(3, { name: "late", ageMs: 600_001 }),
+  ]);
+  const { status, text } = await site.push(push);
+  assert.equal(status, 200);
+  assert.match(text, /^Left out old\{_id="a"\}: the sample is more than 24h old; set the clock of the source/);
+  assert.match(text, /\nDoes not show 1 samples as they are older than --ttl \(10m\): set the clock of the source/);
+  assert.match(site.shown(), /^x\{_id="a"\} 1\n/);
+  for (const reason of ["too_old", "older_than_ttl"]) {
+    assert.equal(await site.metric("telemeter_samples_dropped_total", { reason }), 1, reason);
+  }
+  assert.equal(await site.metric("telemeter_push_rejections_total"), 0);
+  await site.push(push);
+  const told = site.records.filter(({ sentence }) => sentence === "Left out samples of a push");
+  assert.deepEqual(told.map(({ level, fields }) => `${level} ${fields.cluster} ${fields.reason}`), [
+    "info a too_old",
+    "info a older_than_ttl",
+    "debug a too_old",
+    "debug a older_than_ttl",
+  ]);
 });
 
 Deno.test("upload() answers a cluster that comes too soon with 429 before it reads the body", async () => {

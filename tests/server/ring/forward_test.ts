@@ -45,13 +45,18 @@ function forwardTo(outcome: Outcome) {
 for (const result of ["stored", "dup", "stale", "standby"] as const) {
   Deno.test(`Forward takes ${result} for success, and counts it`, async () => {
     const { forward, pushed, counted } = forwardTo({ result });
-    assert.equal(await forward.accept(PUSH), result);
+    assert.deepEqual(await forward.accept(PUSH), { result });
     assert.deepEqual(await counted(), { [result]: 1 });
     const { labels, contentType, contentEncoding } = PUSH;
     assert.equal(pushed[0].id, "a");
     assert.deepEqual(decodePush(madeBytes(pushed[0].bytes)), { labels, contentType, contentEncoding, body: BODY });
   });
 }
+
+Deno.test("Forward passes on what the owner left out of a push", async () => {
+  const receipt = { result: "stored", remark: "Left out x" } as const;
+  assert.deepEqual(await forwardTo(receipt).forward.accept(PUSH), receipt);
+});
 
 for (const reason of ["fenced", "busy", "owner-busy", "unreachable", "views-differ", "store"] as const) {
   Deno.test(`Forward answers 503 with Retry-After where a push was not taken: ${reason}`, async () => {
