@@ -36,7 +36,7 @@ export const INTEGRATION: Program<Record<never, never>> = {
   name: "integration",
   summary: "Runs all of Telemeter on this machine, with a real Prometheus at each end: to look at, or to check.",
   arguments: {
-    MODE: "demo (stays up until Ctrl-C) or integration (checks and ends)",
+    MODE: "demo (stays up until Ctrl-C) or integration (checks and ends); the task of that name gives it",
     "URL?": "A Prometheus to read in the demo, in place of one that is started",
     "TOKEN?": "The bearer token that it asks for",
   },

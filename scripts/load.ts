@@ -103,7 +103,7 @@ export const LOAD_OPTIONS = {
 /** The program as `--help` and `docs/configuration.md` show it. */
 export const LOAD: Program<typeof LOAD_OPTIONS> = {
   name: "load",
-  summary: "Pushes metrics as many clients would, and tells how the server answered.",
+  summary: "Pushes metrics as many clients would, and reports how the server answered.",
   options: LOAD_OPTIONS,
 };
 

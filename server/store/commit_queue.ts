@@ -38,7 +38,7 @@ export interface CommitQueueOptions {
   readonly maxQueuedBytes?: number;
   /** How long a write may take before those who wait for it are refused. @default {10_000} */
   readonly stallMs?: number;
-  /** What a refused caller is told to wait, before jitter. @default {RETRY_AFTER_MS} */
+  /** What a refused caller is told to wait, in milliseconds. @default {RETRY_AFTER_MS} */
   readonly retryAfterMs?: number;
 }
 

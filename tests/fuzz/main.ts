@@ -38,7 +38,7 @@ export const FUZZ_OPTIONS = {
   limitMemory: {
     kind: count,
     default: "1073741824",
-    help: "Memory that is no finding yet, of the fuzzer too, in bytes",
+    help: "Most memory that the worker may take, the fuzzer's own share included, in bytes",
   },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
