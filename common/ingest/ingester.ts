@@ -30,7 +30,7 @@ import { allows, type FamilyVerdict } from "./allow_list.ts";
 import { BytesMap } from "./bytes_map.ts";
 import { FamilyNames } from "./family_names.ts";
 import { DistributionWriter, faultOfPoints, lineHeads, type Points } from "./distribution.ts";
-import type { Block, IngestedPush, IngestRules, NativeSample } from "./ingested_push.ts";
+import type { IngestedPush, IngestRules } from "./ingested_push.ts";
 import { invalid } from "./invalid_push.ts";
 import { type LabelShape, LabelShapes, type LabelSpans, shapeMemory, teach } from "./label_shape.ts";
 import { LineWriter } from "./line_writer.ts";
@@ -38,7 +38,9 @@ import { PushReader, VALUE_TAG } from "./push_reader.ts";
 import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
 import { lineHead } from "./line_head.ts";
 import { faultOfNative } from "./native_histogram.ts";
-import { type RuleCount, SAMPLE_RULES, type SampleFault, type SampleRule } from "./sample_rules.ts";
+import { clip, Losses, tellSeries } from "./losses.ts";
+import { PushArranger, type ReadFamily } from "./push_arranger.ts";
+import { SAMPLE_RULES, type SampleFault, type SampleRule } from "./sample_rules.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
@@ -54,13 +56,8 @@ const MAX_NAMES = 10_000;
 const encoder = new TextEncoder();
 // A byte order mark is a part of a name like any other character.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const tolerant = new TextDecoder();
-
-/** How much people are told of a series that is left out: labels, and letters of each name and value and of all. */
-const MAX_TOLD_LABELS = 16, MAX_TOLD_BYTES = 200;
 /** The longest head of a line, in bytes, when no byte of it is escaped. */
 const MAX_HEAD_BYTES = 65_536;
-const NOTHING = new Uint8Array(), NO_NATIVES: readonly NativeSample[] = [];
 
 /** The family at hand. */
 interface Family {
@@ -71,15 +68,6 @@ interface Family {
   readonly isFree: boolean;
   /** Counts samples: what the kernel had received before its first. */
   readonly receivedBefore: number;
-}
-
-/** A family whose samples are read. */
-interface ReadFamily {
-  readonly name: string;
-  readonly type: MetricType;
-  /** The sample in the table behind its last. */
-  readonly endSample: number;
-  readonly quoted: boolean;
 }
 
 /** What is wrong with a family as a whole, none of whose samples can be taken. */
@@ -115,7 +103,7 @@ export class Ingester {
   readonly #headAt: number;
   #tokenCount = 0;
   #spans: LabelSpans;
-  #runs = new Uint32Array(4_096);
+  readonly #arranger = new PushArranger();
 
   // The push at hand.
   #newShapes!: LabelShapes;
@@ -123,13 +111,11 @@ export class Ingester {
   #length = 0;
   #oldestMs = 0;
   #newestMs = 0;
-  #nowMs = 0;
   #familyCount = 0;
   #familyNames!: FamilyNames;
-  #onFault: IngestOptions["onFault"];
-  #leftOut!: Map<SampleRule, RuleCount>;
+  #losses!: Losses;
   /** Samples of families that were left out as a whole, which the kernel has not seen. */
-  #brokenFamilySamples = 0;
+  #unreadSamples = 0;
   /** Native histograms by their sample in the table, each encoded to be carried on. */
   readonly #natives = new Map<number, Uint8Array>();
   #nativeBytes = 0;
@@ -168,7 +154,7 @@ export class Ingester {
     const { limits } = this.#rules;
     const reader = this.#reader;
     reader.at = 0;
-    const families: ReadFamily[] = [];
+    const families: Omit<ReadFamily, "hidesNatives">[] = [];
     for (this.#familyCount = 0; reader.at < this.#length; this.#familyCount++) {
       if (this.#familyCount === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
@@ -181,7 +167,14 @@ export class Ingester {
       if (family === undefined || endSample === before) continue;
       families.push({ ...family, endSample, quoted: this.#kernel.exports.quoted.value !== 0 });
     }
-    return this.#finish(families);
+    const read = families.map((family) => ({ ...family, hidesNatives: !this.#familyNames.isFree(family) }));
+    const arranged = this.#arranger.arrange(read, this.#kernel, {
+      natives: this.#natives,
+      baseMs: this.#oldestMs,
+      freshFrom: options.nowMs - (this.#rules.ttlMs ?? Infinity) - this.#oldestMs,
+      unread: this.#unreadSamples,
+    });
+    return { ...arranged, leftOut: this.#losses.leftOut };
   }
 
   /** Puts the push into the kernel's memory, if it is not there, and behind it the values of the token's labels. */
@@ -203,9 +196,8 @@ export class Ingester {
       kernel.bytes.set(value, valueAt);
       valueAt += value.length;
     });
-    this.#onFault = onFault;
-    this.#leftOut = new Map();
-    this.#brokenFamilySamples = 0;
+    this.#losses = new Losses(onFault);
+    this.#unreadSamples = 0;
     this.#familyNames = new FamilyNames();
     this.#natives.clear();
     this.#nativeBytes = 0;
@@ -217,7 +209,6 @@ export class Ingester {
     this.#length = length;
     this.#oldestMs = Math.floor(nowMs - maxAgeMs);
     this.#newestMs = nowMs + maxAheadMs;
-    this.#nowMs = nowMs;
     const honors = Number(this.#rules.honorTimestamps ?? true);
     kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs, honors);
     this.#reader.look(kernel.bytes.subarray(start, start + length));
@@ -353,40 +344,24 @@ export class Ingester {
   #leaveOut(family: Family, { rule, what }: Broken) {
     const { exports } = this.#kernel;
     const sample = exports.received.value - family.receivedBefore - 1;
-    if (this.#onFault !== undefined || !this.#leftOut.has(rule)) {
-      this.#note({ rule, what, family: this.#familyCount, sample, series: this.#seriesNow(family) });
-    } else this.#note({ rule, what, family: this.#familyCount, sample, series: "" });
+    const series = this.#losses.tells(rule) ? this.#seriesNow(family) : "";
+    this.#losses.note({ rule, what, family: this.#familyCount, sample, series });
     exports.skipSample();
   }
 
   #leaveOutFamily({ rule, what }: BrokenFamily, { samples, series }: { samples: number; series: string }): undefined {
-    this.#brokenFamilySamples += samples;
+    this.#unreadSamples += samples;
     const { limits: { maxSeries } } = this.#rules;
-    if (this.#brokenFamilySamples + this.#kernel.exports.received.value > maxSeries) throw tooManySeries(maxSeries);
+    if (this.#unreadSamples + this.#kernel.exports.received.value > maxSeries) throw tooManySeries(maxSeries);
     for (let sample = 0; sample < samples; sample++) {
-      this.#note({ rule, what, family: this.#familyCount, sample, series });
+      this.#losses.note({ rule, what, family: this.#familyCount, sample, series });
     }
     return undefined;
   }
 
-  #note(fault: SampleFault) {
-    const { rule, ...first } = fault;
-    const before = this.#leftOut.get(rule);
-    this.#leftOut.set(rule, before === undefined ? { count: 1, first } : { ...before, count: before.count + 1 });
-    this.#onFault?.(fault);
-  }
-
-  /** The series at hand as text, for people: what its labels cannot say is replaced, and what is long is clipped. */
   #seriesNow({ name }: Family): string {
     const { bytes, exports } = this.#kernel;
-    const count = Math.min(exports.labelCount.value, MAX_TOLD_LABELS);
-    const labels = Array.from({ length: count }, (_, i) => {
-      const [nameStart, nameEnd, valueStart, valueEnd] = this.#spans.subarray(4 * i, 4 * i + 4);
-      const text = (start: number, end: number) =>
-        clip(tolerant.decode(bytes.subarray(start, Math.min(end, start + MAX_TOLD_BYTES + 1))), MAX_TOLD_BYTES);
-      return `${text(nameStart, nameEnd)}=${JSON.stringify(text(valueStart, valueEnd))}`;
-    });
-    return clip(`${clip(name)}{${labels.join()}}`);
+    return tellSeries(name, { bytes, spans: this.#spans, labelCount: exports.labelCount.value });
   }
 
   #learn(family: Family) {
@@ -480,74 +455,6 @@ export class Ingester {
     const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
     return { kernel: this.#kernel, rules: this.#rules, push, type };
   }
-
-  /** Takes out the samples that later ones replaced, and tells the runs and blocks of the rest. */
-  #finish(families: readonly ReadFamily[]): IngestedPush {
-    const { exports, bytes } = this.#kernel;
-    const size = exports.size.value;
-    const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
-    const ages = new Uint32Array(bytes.buffer, exports.ages.value, size);
-    const lines = new Int32Array(bytes.buffer, exports.lines.value, size);
-    const text = bytes.subarray(exports.textAt.value, exports.out.value);
-    if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(4 * size);
-    const runs = this.#runs;
-    const natives = this.#nativeBytes === 0 ? NOTHING : new Uint8Array(this.#nativeBytes);
-    const blocks: Block[] = [];
-    const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
-    const freshFrom = this.#nowMs - (this.#rules.ttlMs ?? Infinity) - this.#oldestMs;
-    let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
-    for (const { name, type, endSample, quoted } of families) {
-      const start = length, firstRun = runCount;
-      const ofBlock: NativeSample[] = [];
-      const order = orderOf(ages, { first, end: endSample });
-      const familyStart = startOf(first);
-      const unordered = order && text.slice(familyStart, startOf(endSample));
-      for (let i = first; i < endSample; i++) {
-        const row = order === undefined ? i : order[i - first];
-        if (lines[row] === 0) continue;
-        const from = startOf(row), to = startOf(row + 1);
-        if (unordered !== undefined) text.set(unordered.subarray(from - familyStart, to - familyStart), length);
-        else if (length !== from) text.copyWithin(length, from, to);
-        const native = this.#nativeBytes === 0 ? undefined : this.#natives.get(row);
-        if (native !== undefined) {
-          natives.set(native, nativesEnd);
-          const place = { nativeStart: nativesEnd, nativeEnd: nativesEnd += native.length };
-          ofBlock.push({ start: length, end: length + to - from, ...place });
-        }
-        length += to - from;
-        series += lines[row];
-        if (ages[row] < freshFrom) stale += lines[row];
-        if (runCount === firstRun || runs[2 * runCount - 2] !== ages[row]) runs[2 * runCount++] = ages[row];
-        runs[2 * runCount - 1] = length;
-      }
-      first = endSample;
-      if (length === start) continue;
-      const hidesNatives = ofBlock.length > 0 && !this.#familyNames.isFree({ name, type });
-      const shown = ofBlock.length > 0 ? ofBlock : NO_NATIVES;
-      blocks.push({ name, type, start, end: length, firstRun, endRun: runCount, quoted, natives: shown, hidesNatives });
-    }
-    return {
-      text: text.subarray(0, length),
-      blocks,
-      runs: runs.subarray(0, 2 * runCount),
-      natives: natives.subarray(0, nativesEnd),
-      baseMs: this.#oldestMs,
-      series,
-      received: exports.received.value + this.#brokenFamilySamples,
-      dropped: exports.dropped.value,
-      duplicates: exports.replaced.value,
-      stale,
-      leftOut: this.#leftOut,
-    };
-  }
-}
-
-/** The rows from `first` to `end` by ascending age, where they do not ascend by themselves. */
-function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array | undefined {
-  let row = first + 1;
-  while (row < end && ages[row] >= ages[row - 1]) row++;
-  if (row >= end) return undefined;
-  return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => ages[a] - ages[b] || a - b);
 }
 
 /** The labels that the kernel has written for a sample of several lines: `a="b",` each. */
@@ -560,11 +467,4 @@ function parseLabels(written: Uint8Array): readonly Label[] {
 function pointsOf({ buckets, count, sum, isFloat }: HistogramValue): Points {
   const keys = buckets.map(({ upperBound }) => upperBound), values = buckets.map(({ count }) => count);
   return { keys, values, pointCount: buckets.length, count, sum, isFloat };
-}
-
-/** A text of a client's for people: clipped, and without what could be taken for something else. */
-function clip(text: string, most = MAX_TOLD_BYTES): string {
-  // deno-lint-ignore no-control-regex
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-  return plain.length > most ? plain.slice(0, most) + "…" : plain;
 }

@@ -132,7 +132,6 @@ export class LabelShapes {
     }
     // All in one go, as that costs as much as a single name; what is not ASCII is then read name by name.
     const text = decoder.decode(names);
-    // deno-lint-ignore no-control-regex
     const isAscii = /^[\0-\x7f]*$/.test(text);
     const indexOf = new Map<string, number>();
     let fault: LabelShape["fault"];

@@ -1,0 +1,111 @@
+/**
+ * Arranges what the kernel has written of a push: samples that later ones of their series replaced go, lines of a family come
+ * into the order of their timestamps, and blocks and runs tell what stands where.
+ *
+ * @module
+ */
+
+import type { MetricType } from "../exposition/metric_family.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Block, IngestedPush, NativeSample } from "./ingested_push.ts";
+
+/** A family whose samples are in the kernel's table. */
+export interface ReadFamily {
+  /** The metric's name. */
+  readonly name: string;
+  /** The type of its samples. */
+  readonly type: MetricType;
+  /** The sample in the table behind its last. */
+  readonly endSample: number;
+  /** Whether a name in its lines stands in quotes. */
+  readonly quoted: boolean;
+  /** Whether the lines of its native histograms are those of other families. */
+  readonly hidesNatives: boolean;
+}
+
+/** What there is to arrange beside what the kernel knows. */
+export interface ArrangeOptions {
+  /** Native histograms by their sample in the table. */
+  readonly natives: ReadonlyMap<number, Uint8Array>;
+  /** What ages count from, in milliseconds since the epoch. */
+  readonly baseMs: number;
+  /** The age from which on a sample is shown. */
+  readonly freshFrom: number;
+  /** Samples of families that were left out as a whole. */
+  readonly unread: number;
+}
+
+const NO_NATIVES: readonly NativeSample[] = [];
+
+/** Arranges pushes one after the other, in memory that it uses again. */
+export class PushArranger {
+  #runs = new Uint32Array(4_096);
+
+  /** Arranges the push that the kernel has read. */
+  arrange(
+    families: readonly ReadFamily[],
+    { exports, bytes }: Kernel,
+    { natives, baseMs, freshFrom, unread }: ArrangeOptions,
+  ): Omit<IngestedPush, "leftOut"> {
+    const size = exports.size.value;
+    const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
+    const ages = new Uint32Array(bytes.buffer, exports.ages.value, size);
+    const lines = new Int32Array(bytes.buffer, exports.lines.value, size);
+    const text = bytes.subarray(exports.textAt.value, exports.out.value);
+    if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(4 * size);
+    const runs = this.#runs;
+    const encoded = new Uint8Array(natives.values().reduce((sum, { length }) => sum + length, 0));
+    const blocks: Block[] = [];
+    const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
+    let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
+    for (const { name, type, endSample, quoted, hidesNatives } of families) {
+      const start = length, firstRun = runCount;
+      const ofBlock: NativeSample[] = [];
+      const order = orderOf(ages, { first, end: endSample });
+      const familyStart = startOf(first);
+      const unordered = order && text.slice(familyStart, startOf(endSample));
+      for (let i = first; i < endSample; i++) {
+        const row = order === undefined ? i : order[i - first];
+        if (lines[row] === 0) continue;
+        const from = startOf(row), to = startOf(row + 1);
+        if (unordered !== undefined) text.set(unordered.subarray(from - familyStart, to - familyStart), length);
+        else if (length !== from) text.copyWithin(length, from, to);
+        const native = encoded.length === 0 ? undefined : natives.get(row);
+        if (native !== undefined) {
+          encoded.set(native, nativesEnd);
+          const place = { nativeStart: nativesEnd, nativeEnd: nativesEnd += native.length };
+          ofBlock.push({ start: length, end: length + to - from, ...place });
+        }
+        length += to - from;
+        series += lines[row];
+        if (ages[row] < freshFrom) stale += lines[row];
+        if (runCount === firstRun || runs[2 * runCount - 2] !== ages[row]) runs[2 * runCount++] = ages[row];
+        runs[2 * runCount - 1] = length;
+      }
+      first = endSample;
+      if (length === start) continue;
+      const shown = ofBlock.length > 0 ? ofBlock : NO_NATIVES;
+      blocks.push({ name, type, start, end: length, firstRun, endRun: runCount, quoted, natives: shown, hidesNatives });
+    }
+    return {
+      text: text.subarray(0, length),
+      blocks,
+      runs: runs.subarray(0, 2 * runCount),
+      natives: encoded.subarray(0, nativesEnd),
+      baseMs,
+      series,
+      received: exports.received.value + unread,
+      dropped: exports.dropped.value,
+      duplicates: exports.replaced.value,
+      stale,
+    };
+  }
+}
+
+/** The rows from `first` to `end` by ascending age, where they do not ascend by themselves. */
+function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array | undefined {
+  let row = first + 1;
+  while (row < end && ages[row] >= ages[row - 1]) row++;
+  if (row >= end) return undefined;
+  return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => ages[a] - ages[b] || a - b);
+}
