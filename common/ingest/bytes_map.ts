@@ -13,7 +13,7 @@ interface Entry<T> {
  * Values by stretches of bytes. It may forget any of them: all at its bound, and one of two that have the same hash, by
  * which nobody gains more than that theirs are found out anew.
  */
-export class BytesMap<T extends string | number | boolean> {
+export class BytesMap<T extends string | number | boolean | object> {
   readonly #entries = new Map<number, Entry<T>>();
   readonly #maxEntries: number;
 

@@ -20,11 +20,13 @@ export class FamilyNames {
 
   /** Whether the names of a family's lines are free, or its own. */
   isFree(family: NamedFamily): boolean {
+    if (!isDistribution(family.type)) return (this.#takers.get(family.name) ?? "") === "";
     return namesOf(family).every((name) => (this.#takers.get(name) ?? takerOf(family)) === takerOf(family));
   }
 
   /** Takes the names of a family's lines. */
   take(family: NamedFamily): void {
+    if (!isDistribution(family.type)) return void this.#takers.set(family.name, "");
     for (const name of namesOf(family)) this.#takers.set(name, takerOf(family));
   }
 }

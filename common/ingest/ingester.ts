@@ -70,6 +70,13 @@ interface Family {
   readonly receivedBefore: number;
 }
 
+/** The name of a family, which most pushes have in common. */
+interface FamilyName {
+  readonly name: string;
+  /** What lines start with, where the name has to stand in quotes. */
+  readonly head: Uint8Array | undefined;
+}
+
 /** What is wrong with a family as a whole, none of whose samples can be taken. */
 class BrokenFamily {
   constructor(readonly rule: SampleRule, readonly what: string) {}
@@ -96,7 +103,7 @@ export class Ingester {
   readonly #tokens = new Map<string, { readonly id: number; readonly shapes: LabelShapes }>();
   /** By the kernel's number. */
   readonly #shapes: LabelShape[] = [];
-  readonly #names = new BytesMap<string>(MAX_NAMES);
+  readonly #names = new BytesMap<FamilyName>(MAX_NAMES);
   readonly #out: LineWriter;
   readonly #distributions: DistributionWriter;
   /** Where the head of a family's lines stands, if its name has to stand in quotes. */
@@ -154,7 +161,7 @@ export class Ingester {
     const { limits } = this.#rules;
     const reader = this.#reader;
     reader.at = 0;
-    const families: Omit<ReadFamily, "hidesNatives">[] = [];
+    const families: ReadFamily[] = [];
     for (this.#familyCount = 0; reader.at < this.#length; this.#familyCount++) {
       if (this.#familyCount === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
@@ -165,11 +172,12 @@ export class Ingester {
       reader.at = end;
       const endSample = this.#kernel.exports.size.value;
       if (family === undefined || endSample === before) continue;
-      families.push({ ...family, endSample, quoted: this.#kernel.exports.quoted.value !== 0 });
+      const { name, type } = family;
+      families.push({ name, type, endSample, quoted: this.#kernel.exports.quoted.value !== 0 });
     }
-    const read = families.map((family) => ({ ...family, hidesNatives: !this.#familyNames.isFree(family) }));
-    const arranged = this.#arranger.arrange(read, this.#kernel, {
+    const arranged = this.#arranger.arrange(families, this.#kernel, {
       natives: this.#natives,
+      hidesNatives: (family) => !this.#familyNames.isFree(family),
       baseMs: this.#oldestMs,
       freshFrom: options.nowMs - (this.#rules.ttlMs ?? Infinity) - this.#oldestMs,
       unread: this.#unreadSamples,
@@ -259,9 +267,10 @@ export class Ingester {
       else reader.skip(tag, { end, known: 5 });
     }
     if (firstMetric < 0) return undefined;
-    const name = this.#familyName(nameStart, nameEnd);
+    const found = this.#familyName(nameStart, nameEnd);
     const type = METRIC_TYPES[typeNumber];
-    if (name instanceof BrokenFamily) return this.#leaveOutFamily(name, { samples: metrics, series: "a metric" });
+    if (found instanceof BrokenFamily) return this.#leaveOutFamily(found, { samples: metrics, series: "a metric" });
+    const { name, head } = found;
     if (type === undefined) {
       const broken = new BrokenFamily("family_type", `the metric has the type number ${typeNumber}`);
       return this.#leaveOutFamily(broken, { samples: metrics, series: clip(name) });
@@ -274,13 +283,13 @@ export class Ingester {
     }
     const verdict = this.#rules.allow?.verdict(name) ?? "all";
     const { exports } = this.#kernel;
-    const head = this.#putHead(name, { start: nameStart, end: nameEnd });
+    if (head !== undefined) this.#kernel.bytes.set(head, this.#headAt);
     exports.openFamily(
       this.#start + firstMetric,
       this.#start + end,
-      head.at,
-      head.length,
-      Number(head.quoted),
+      head === undefined ? this.#start + nameStart : this.#headAt,
+      head === undefined ? nameEnd - nameStart : head.length,
+      Number(head !== undefined),
       VALUE_TAG[type],
       Number(isDistribution(type)),
       verdict === "all" ? 0 : verdict === "none" ? 1 : 2,
@@ -291,15 +300,7 @@ export class Ingester {
     return { name, type };
   }
 
-  /** Says where the name of the family stands, or what its lines start with. */
-  #putHead(name: string, { start, end }: { start: number; end: number }) {
-    if (isClassicMetricName(name)) return { at: this.#start + start, length: end - start, quoted: false };
-    const head = encoder.encode(lineHead(name));
-    this.#kernel.bytes.set(head, this.#headAt);
-    return { at: this.#headAt, length: head.length, quoted: true };
-  }
-
-  #familyName(start: number, end: number): string | BrokenFamily {
+  #familyName(start: number, end: number): FamilyName | BrokenFamily {
     const { maxNameBytes } = this.#rules;
     if (end === start) return new BrokenFamily("family_name", "a metric has no name");
     if (end - start > maxNameBytes) {
@@ -310,8 +311,9 @@ export class Ingester {
     const bytes = this.#reader.bytes.subarray(start, end);
     try {
       const name = decoder.decode(bytes);
-      this.#names.set(bytes, name);
-      return name;
+      const found = { name, head: isClassicMetricName(name) ? undefined : encoder.encode(lineHead(name)) };
+      this.#names.set(bytes, found);
+      return found;
     } catch {
       return new BrokenFamily("family_name", "the name of a metric is not UTF-8");
     }

@@ -19,14 +19,14 @@ export interface ReadFamily {
   readonly endSample: number;
   /** Whether a name in its lines stands in quotes. */
   readonly quoted: boolean;
-  /** Whether the lines of its native histograms are those of other families. */
-  readonly hidesNatives: boolean;
 }
 
 /** What there is to arrange beside what the kernel knows. */
 export interface ArrangeOptions {
   /** Native histograms by their sample in the table. */
   readonly natives: ReadonlyMap<number, Uint8Array>;
+  /** Whether other families of the push have lines of the names that the native histograms of a family would have. */
+  readonly hidesNatives: (family: ReadFamily) => boolean;
   /** What ages count from, in milliseconds since the epoch. */
   readonly baseMs: number;
   /** The age from which on a sample is shown. */
@@ -45,7 +45,7 @@ export class PushArranger {
   arrange(
     families: readonly ReadFamily[],
     { exports, bytes }: Kernel,
-    { natives, baseMs, freshFrom, unread }: ArrangeOptions,
+    { natives, hidesNatives, baseMs, freshFrom, unread }: ArrangeOptions,
   ): Omit<IngestedPush, "leftOut"> {
     const size = exports.size.value;
     const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
@@ -58,10 +58,11 @@ export class PushArranger {
     const blocks: Block[] = [];
     const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
     let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
-    for (const { name, type, endSample, quoted, hidesNatives } of families) {
+    for (const family of families) {
+      const { name, type, endSample, quoted } = family;
       const start = length, firstRun = runCount;
-      const ofBlock: NativeSample[] = [];
-      const order = orderOf(ages, { first, end: endSample });
+      let ofBlock: NativeSample[] | undefined;
+      const order = isAscending(ages, { first, end: endSample }) ? undefined : orderOf(ages, { first, end: endSample });
       const familyStart = startOf(first);
       const unordered = order && text.slice(familyStart, startOf(endSample));
       for (let i = first; i < endSample; i++) {
@@ -74,7 +75,7 @@ export class PushArranger {
         if (native !== undefined) {
           encoded.set(native, nativesEnd);
           const place = { nativeStart: nativesEnd, nativeEnd: nativesEnd += native.length };
-          ofBlock.push({ start: length, end: length + to - from, ...place });
+          (ofBlock ??= []).push({ start: length, end: length + to - from, ...place });
         }
         length += to - from;
         series += lines[row];
@@ -84,8 +85,9 @@ export class PushArranger {
       }
       first = endSample;
       if (length === start) continue;
-      const shown = ofBlock.length > 0 ? ofBlock : NO_NATIVES;
-      blocks.push({ name, type, start, end: length, firstRun, endRun: runCount, quoted, natives: shown, hidesNatives });
+      const place = { start, end: length, firstRun, endRun: runCount };
+      const hides = ofBlock !== undefined && hidesNatives(family);
+      blocks.push({ name, type, ...place, quoted, natives: ofBlock ?? NO_NATIVES, hidesNatives: hides });
     }
     return {
       text: text.subarray(0, length),
@@ -102,10 +104,12 @@ export class PushArranger {
   }
 }
 
-/** The rows from `first` to `end` by ascending age, where they do not ascend by themselves. */
-function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array | undefined {
-  let row = first + 1;
-  while (row < end && ages[row] >= ages[row - 1]) row++;
-  if (row >= end) return undefined;
+function isAscending(ages: Uint32Array, { first, end }: { first: number; end: number }): boolean {
+  for (let row = first + 1; row < end; row++) if (ages[row] < ages[row - 1]) return false;
+  return true;
+}
+
+/** The rows from `first` to `end` by ascending age. */
+function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array {
   return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => ages[a] - ages[b] || a - b);
 }
