@@ -5,7 +5,8 @@
  */
 
 import { readUpTo } from "../common/http/read_up_to.ts";
-import { isLabelName } from "./transforms/drop_invalid.ts";
+import { readAbilities, type ServerAbilities } from "../common/ingest/server_abilities.ts";
+import { isLabelName } from "../common/exposition/names.ts";
 import { type Call, call, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 
@@ -33,6 +34,8 @@ export interface Grant {
   readonly token: string;
   /** The labels to set on every sample. */
   readonly labels: ReadonlyMap<string, string>;
+  /** What the server says that it takes. */
+  readonly server: ServerAbilities;
 }
 
 /** What an exchange needs. */
@@ -90,7 +93,7 @@ function parseAnswer(bytes: Uint8Array): { grant: Grant; lifetimeSeconds: number
     throw new SyntaxError("the answer is not JSON");
   }
   if (!isRecord(answer)) throw new TypeError("the answer is not a JSON object");
-  const { token, expiresInSeconds = 0, labels = {} } = answer;
+  const { token, expiresInSeconds = 0, labels = {}, accepts, limits } = answer;
   if (typeof token !== "string" || !isToken(token)) throw new TypeError("the answer holds no usable token");
   if (typeof expiresInSeconds !== "number") throw new TypeError("the answer's expiresInSeconds is not a number");
   if (!isRecord(labels ?? {})) throw new TypeError("the answer's labels are not an object");
@@ -100,7 +103,8 @@ function parseAnswer(bytes: Uint8Array): { grant: Grant; lifetimeSeconds: number
     }
     return [name, value];
   });
-  return { grant: { token, labels: new Map(entries) }, lifetimeSeconds: expiresInSeconds };
+  const grant = { token, labels: new Map(entries), server: readAbilities({ accepts, limits }) };
+  return { grant, lifetimeSeconds: expiresInSeconds };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

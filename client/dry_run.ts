@@ -5,9 +5,11 @@
  */
 
 import { formatText } from "../common/exposition/text_format.ts";
-import { dedupe } from "./transforms/dedupe.ts";
+import { Losses } from "../common/ingest/losses.ts";
+import { UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
+import { OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples, type Effect } from "./transforms/pipeline.ts";
-import { scrape } from "./forwarder.ts";
+import { notePageFault, scrape } from "./forwarder.ts";
 import { placeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
 
@@ -20,14 +22,24 @@ const UNITS: Readonly<Record<Effect, string>> = {
   anonymized: "values",
 };
 
+/** A server that takes whatever we have: which one it will be, and what that takes, is known when it is asked. */
+const ANYWHERE = {
+  labels: new Map<string, string>(),
+  server: { ...UNKNOWN_SERVER, takesUtf8Names: true, takesNativeHistograms: true },
+};
+
 /**
  * Scrapes once and returns a page in the text format: the samples that would be pushed, then, as comments, the account of
  * every rule. Nothing is sent: not even the token is exchanged, so that the labels it would bring are not among them.
  */
-export async function dryRun(settings: Settings, { signal }: { signal: AbortSignal }): Promise<string> {
+export async function dryRun(
+  settings: Settings,
+  { signal, now }: { signal: AbortSignal; now: () => number },
+): Promise<string> {
   const account = new Account();
-  const scraped = await scrape(settings, { signal });
-  const outgoing = dedupe((await settings.rules())(scraped, account), account);
+  const scraped = await scrape(settings, { signal, onFault: notePageFault(new Losses(), account) });
+  const kept = (await settings.rules())(scraped, account);
+  const { families: outgoing } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
   const to = settings.upload ? ` to ${placeOf(settings.upload)}` : "";
   const lines = [
     `dry run: nothing was sent; of ${countSamples(scraped)} samples from ${placeOf(settings.from)}, ` +

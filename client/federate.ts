@@ -6,12 +6,20 @@
 
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { parseOpenMetrics } from "../common/exposition/open_metrics.ts";
+import type { SampleFault } from "../common/exposition/sample_fault.ts";
 import { parseText } from "../common/exposition/text_format.ts";
+import { differenceOf } from "./clocks.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { type Call, call, refusal } from "./request.ts";
 
 /** What the client takes: delimited protobuf first, then the text format. */
-const ACCEPT = `${PROTOBUF_CONTENT_TYPE}, text/plain; version=0.0.4; q=0.5`;
+const ACCEPT = [
+  `${PROTOBUF_CONTENT_TYPE}; escaping=allow-utf-8`,
+  "text/plain; version=1.0.0; escaping=allow-utf-8; q=0.6",
+  "text/plain; version=0.0.4; q=0.5",
+  "application/openmetrics-text; version=1.0.0; q=0.1",
+].join(", ");
 
 /** Redirects that are followed on the way to one page. */
 const MAX_REDIRECTS = 5;
@@ -35,6 +43,10 @@ export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
   readonly limitBytes: number;
   /** Hears the status of each answer. */
   readonly onStatus?: (status: number) => void;
+  /** Hears how far the source's clock is ahead of ours, in milliseconds. */
+  readonly onClock?: (differenceMs: number) => void;
+  /** Hears of samples that the page has lost to faults of their own. */
+  readonly onFault?: (fault: SampleFault) => void;
 }
 
 /** Reads the families that a Prometheus federates. Redirects are followed within its origin only. */
@@ -51,18 +63,21 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 
 /** The families of a page, or where it redirects to. */
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
-  const { token, limitBytes, client, timeoutMs, signal } = scrape;
+  const { token, client, timeoutMs, signal } = scrape;
   const headers: Record<string, string> = { accept: ACCEPT };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, client, timeoutMs, signal };
+  const sentMs = Date.now();
   return call(request, async (response) => {
     scrape.onStatus?.(response.status);
+    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
+    if (differenceMs !== undefined) scrape.onClock?.(differenceMs);
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
     if (response.status !== 200) {
       throw await refusal(response, { hints: HINTS, secrets: [...(token ? [token] : []), url.password] });
     }
-    return decode(response, limitBytes);
+    return decode(response, scrape);
   });
 }
 
@@ -78,7 +93,7 @@ function redirected(url: URL, location: string): URL {
   return target;
 }
 
-async function decode(response: Response, limitBytes: number): Promise<MetricFamily[]> {
+async function decode(response: Response, { limitBytes, onFault }: Scrape): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
   const decoder = decoderOf(contentType);
   if (decoder === undefined) {
@@ -94,11 +109,11 @@ async function decode(response: Response, limitBytes: number): Promise<MetricFam
     throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
   }
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
-  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes });
+  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault });
 }
 
 /** Chooses as openshift/telemeter does: what names no type is taken for the text format. */
-function decoderOf(contentType: string): typeof decodeFamilies | undefined {
+function decoderOf(contentType: string): typeof parseText | undefined {
   const [mediaType, ...rest] = contentType.toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => {
     const [name, value = ""] = part.split("=", 2);
@@ -107,6 +122,7 @@ function decoderOf(contentType: string): typeof decodeFamilies | undefined {
   const isDelimited = (parameters.get("encoding") ?? "delimited") === "delimited" &&
     (parameters.get("proto") ?? "io.prometheus.client.metricfamily") === "io.prometheus.client.metricfamily";
   if (mediaType === "application/vnd.google.protobuf") return isDelimited ? decodeFamilies : undefined;
+  if (mediaType === "application/openmetrics-text") return parseOpenMetrics;
   const isText = mediaType === "" || mediaType === "text/plain";
-  return isText && (parameters.get("version") ?? "0.0.4") === "0.0.4" ? parseText : undefined;
+  return isText && ["0.0.4", "1.0.0"].includes(parameters.get("version") ?? "0.0.4") ? parseText : undefined;
 }

@@ -16,11 +16,15 @@
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
-import { dedupe } from "./transforms/dedupe.ts";
-import { Account, countSamples, pipeline } from "./transforms/pipeline.ts";
-import { setLabels } from "./transforms/set_labels.ts";
+import { formatDuration } from "../common/duration.ts";
+import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
+import { Losses } from "../common/ingest/losses.ts";
+import { describeLoss, type LeftOut, SAMPLE_RULE_NAMES, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
+import { type ClockOwner, Clocks } from "./clocks.ts";
+import { MAX_AGE_MS, NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
-import { federate } from "./federate.ts";
+import { federate, type Scrape } from "./federate.ts";
 import type { ClientMetrics } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
@@ -59,11 +63,16 @@ export class Forwarder {
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
+  readonly #outgoing = new OutgoingPushes();
+  readonly #clocks: Clocks;
+  /** Losses and remarks that the log has had a line of, until they change. */
+  readonly #told = new Map<string, string>();
 
   /** Starts nothing yet. */
   constructor(settings: Settings, options: ForwarderOptions) {
     this.#settings = settings;
     this.#options = options;
+    this.#clocks = new Clocks(options.log);
   }
 
   /** What the server took last, as it left. */
@@ -115,25 +124,48 @@ export class Forwarder {
     const { log, metrics, now } = this.#options;
     const settings = this.#settings;
     const account = new Account();
-    const scraped = await scrape(settings, { signal, onStatus: metrics.onRetrieved });
+    const onClock = (owner: ClockOwner) => (differenceMs: number) => {
+      this.#clocks.set(owner, differenceMs);
+      metrics.onClock(owner, differenceMs);
+    };
+    const pageFaults = new Losses();
+    const scraped = await scrape(settings, {
+      signal,
+      onStatus: metrics.onRetrieved,
+      onClock: onClock("source"),
+      onFault: notePageFault(pageFaults, account),
+    });
     const cleaned = (await settings.rules())(scraped, account);
     const observe = (kept: readonly MetricFamily[]) =>
       metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
     observe(cleaned);
-    if (cleaned.length === 0 || settings.upload === undefined) {
-      log.warn("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
+    if (settings.upload === undefined || !cleaned.some((family) => hasUsableSample(family, now()))) {
+      const timed = cleaned.some(({ metrics }) => metrics.some(({ timestampMs }) => timestampMs !== undefined));
+      const rule = timed ? SAMPLE_RULES.too_old : SAMPLE_RULES.timestamp;
+      const why = cleaned.length === 0 ? "the rules keep none of what was scraped" : `${rule.what}: ${rule.mend}`;
+      observe([]);
+      log.info("Nothing to send", { scraped: countSamples(scraped), why });
       return;
     }
     const client = await settings.toClients.open();
     try {
       const how = { client, timeoutMs: settings.timeoutMs, signal };
       const grant = await settings.exchange?.grant(how);
-      const outgoing = pipeline([setLabels(grant?.labels ?? new Map(), { origin: "token label" }), dedupe])(
-        cleaned,
-        account,
-      );
-      observe(outgoing);
-      const bytes = await push(outgoing, {
+      const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
+      const outgoing = this.#outgoing.prepare(cleaned, destination, account);
+      observe(outgoing.families);
+      this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
+        stale: outgoing.stale,
+        ttlMs: destination.server.ttlMs,
+      });
+      if (outgoing.families.length === 0) {
+        log.info("Nothing to send: the server would take none of what the rules keep", {
+          scraped: countSamples(scraped),
+          why: firstLoss(outgoing.leftOut),
+        });
+        return;
+      }
+      const { bytes, remark } = await push(outgoing.encoded, {
         ...how,
         url: settings.upload,
         token: grant?.token,
@@ -141,26 +173,77 @@ export class Forwarder {
           metrics.onSent(status);
           if (status === 401) settings.exchange?.drop();
         },
+        onClock: onClock("server"),
       });
-      this.#lastPush = outgoing;
+      this.#lastPush = outgoing.families;
       this.#lastPushMs = now();
-      log.info("Pushed", { samples: countSamples(outgoing), bytes, to: placeOf(settings.upload) });
+      log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
+      this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
     } finally {
       client.close();
     }
   }
+
+  /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */
+  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs }: { stale: number; ttlMs: number }) {
+    const { metrics } = this.#options;
+    for (const rule of SAMPLE_RULE_NAMES) {
+      const loss = lost.map((leftOut) => leftOut.get(rule)).find((found) => found !== undefined);
+      const count = lost.reduce((sum, leftOut) => sum + (leftOut.get(rule)?.count ?? 0), 0);
+      metrics.onDropped(rule, count);
+      this.#tell(rule, loss && describeLoss(rule, { ...loss, count }));
+    }
+    metrics.onDropped("older_than_ttl", stale);
+    const late = `The server will not show ${stale} samples, which are older than its --ttl (${formatDuration(ttlMs)})`;
+    this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
+  }
+
+  /** Tells what is wrong once, and again when something else is. */
+  #tell(about: string, why: string | undefined) {
+    if (this.#told.get(about) === why) return;
+    if (why === undefined) this.#told.delete(about);
+    else {
+      this.#told.set(about, why);
+      this.#options.log.warn("Some samples do not arrive", { why });
+    }
+  }
+}
+
+/** Whether a server could show something of a family: a page that was not made by a `/federate` has no timestamps. */
+function hasUsableSample({ metrics }: MetricFamily, nowMs: number): boolean {
+  return metrics.some(({ timestampMs = -Infinity, value }) => value !== undefined && timestampMs >= nowMs - MAX_AGE_MS);
+}
+
+/** The first of what a server would leave out, as the reason why nothing is sent. */
+function firstLoss(leftOut: LeftOut): string {
+  const [first] = leftOut;
+  return first === undefined ? "there are no samples" : describeLoss(...first);
+}
+
+/** Notes samples that a page of text has lost before anybody could count them. */
+export function notePageFault(losses: Losses, account: Account): (fault: PageFault) => void {
+  return ({ rule, metric, labels, why, line }) => {
+    losses.note({
+      rule,
+      what: `${why}, in line ${line} of the page`,
+      family: -1,
+      sample: -1,
+      series: `${metric}{${labels}}`,
+    });
+    account.add(`rule ${rule} (${SAMPLE_RULES[rule].what})`, "dropped", 1);
+  };
 }
 
 /** Reads what the settings say, over a connection of its own. */
 export async function scrape(
   settings: Settings,
-  { signal, onStatus }: { signal: AbortSignal; onStatus?: (status: number) => void },
+  hears: Pick<Scrape, "signal" | "onStatus" | "onClock" | "onFault">,
 ): Promise<readonly MetricFamily[]> {
   const { from: url, matches, limitBytes, timeoutMs } = settings;
   const token = await settings.fromToken?.value();
   const client = await settings.fromClients.open();
   try {
-    return await federate({ url, matches, token, limitBytes, client, timeoutMs, signal, onStatus });
+    return await federate({ url, matches, token, limitBytes, client, timeoutMs, ...hears });
   } finally {
     client.close();
   }

@@ -15,7 +15,7 @@ async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTION
   if (!values.dryRun) return await startClient(values, { log });
   const settings = await loadSettings(values, { log, now: Date.now });
   try {
-    print(await dryRun(settings, { signal }));
+    print(await dryRun(settings, { signal, now: Date.now }));
   } catch (cause) {
     throw new FailedError(messageOf(cause), { cause });
   }

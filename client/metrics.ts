@@ -5,7 +5,9 @@
  */
 
 import { Counter, Gauge } from "prom-client";
+import { SAMPLE_RULE_NAMES, type SampleRule } from "../common/ingest/sample_rules.ts";
 import type { Registry } from "../common/metrics.ts";
+import type { ClockOwner } from "./clocks.ts";
 
 /** What the client counts: each function hears of one kind of event. */
 export interface ClientMetrics {
@@ -19,7 +21,14 @@ export interface ClientMetrics {
   readonly onRetrieved: (status: number) => void;
   /** A push was answered with this status. */
   readonly onSent: (status: number) => void;
+  /** So many samples of a scrape are not sent as they break a rule, or are sent too late to be shown. */
+  readonly onDropped: (reason: DropReason, count: number) => void;
+  /** The clock of the source or of the server is so far ahead of ours, in milliseconds. */
+  readonly onClock: (owner: ClockOwner, differenceMs: number) => void;
 }
+
+/** Why a sample is not sent or will not be shown. */
+export type DropReason = SampleRule | "older_than_ttl";
 
 /** Registers the client's metrics. */
 export function clientMetrics(registry: Registry): ClientMetrics {
@@ -44,7 +53,22 @@ export function clientMetrics(registry: Registry): ClientMetrics {
     help: "Forwards that failed at the scrape, the token exchange or the push",
     registers,
   });
+  const dropped = new Counter({
+    name: "telemeter_client_samples_dropped_total",
+    help: "Samples that the server would leave out and that are not sent, by rule; and those sent too late to be shown",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const reason of [...SAMPLE_RULE_NAMES, "older_than_ttl"]) dropped.inc({ reason }, 0);
+  const clocks = new Gauge({
+    name: "telemeter_client_clock_difference_seconds",
+    help: "How far the clock of the source and that of the server are ahead of the client's",
+    labelNames: ["clock"],
+    registers,
+  });
   return {
+    onDropped: (reason, count) => dropped.inc({ reason }, count),
+    onClock: (clock, differenceMs) => clocks.set({ clock }, differenceMs / 1_000),
     onSamples: ({ scraped, kept }) => {
       samples.set(scraped);
       filtered.set(scraped - kept);

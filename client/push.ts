@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { MetricFamily } from "../common/exposition/metric_family.ts";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
+import { readUpTo } from "../common/http/read_up_to.ts";
+import { differenceOf } from "./clocks.ts";
 import { type Call, call, refusal } from "./request.ts";
 
 const HINTS: Readonly<Record<number, string>> = {
@@ -19,6 +20,17 @@ const HINTS: Readonly<Record<number, string>> = {
   503: "it cannot take a push now",
 };
 
+/** The most of the server's remark that is kept, in bytes. */
+const REMARK_LIMIT_BYTES = 4_096;
+
+/** What came of a push. */
+export interface Pushed {
+  /** How many bytes it took. */
+  readonly bytes: number;
+  /** What the server says of it: which samples it has left out and why. */
+  readonly remark?: string;
+}
+
 /** Where and how to push. */
 export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal"> {
   /** The server's upload endpoint, to which the families are posted. */
@@ -27,20 +39,25 @@ export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal
   readonly token?: string;
   /** Hears the status of the answer. */
   readonly onStatus?: (status: number) => void;
+  /** Hears how far the server's clock is ahead of ours, in milliseconds. */
+  readonly onClock?: (differenceMs: number) => void;
 }
 
 /**
- * Pushes families and returns how many bytes that took. Only 200 is success; a redirect is refused, since what came of it
+ * Pushes delimited families. Only 200 is success; a redirect is refused, since what came of it
  * would say nothing of the push.
  */
-export function push(families: readonly MetricFamily[], options: PushOptions): Promise<number> {
+export function push(families: Uint8Array, options: PushOptions): Promise<Pushed> {
   const { url, token, client, timeoutMs, signal } = options;
-  const body = new Uint8Array(frameSnappy(encodeFamilies(families)));
+  const body = new Uint8Array(frameSnappy(families));
+  const sentMs = Date.now();
   const headers: Record<string, string> = { "content-type": PROTOBUF_CONTENT_TYPE, "content-encoding": "snappy" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   const request = { attempt: "Cannot push to", url, method: "POST" as const, headers, body, client, timeoutMs, signal };
   return call(request, async (response) => {
     options.onStatus?.(response.status);
+    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
+    if (differenceMs !== undefined) options.onClock?.(differenceMs);
     if (response.status >= 300 && response.status < 400) {
       const target = URL.parse(response.headers.get("location") ?? "", url);
       const where = target ? ` to ${target.origin}` : "";
@@ -49,6 +66,16 @@ export function push(families: readonly MetricFamily[], options: PushOptions): P
       );
     }
     if (response.status !== 200) throw await refusal(response, { hints: HINTS, secrets: token ? [token] : [] });
-    return body.length;
+    const remark = await readRemark(response);
+    return remark === "" ? { bytes: body.length } : { bytes: body.length, remark };
   });
+}
+
+/** What the server says of a push that it has taken; nothing where that is too long or cannot be read. */
+async function readRemark(response: Response): Promise<string> {
+  try {
+    return new TextDecoder().decode(await readUpTo(response, REMARK_LIMIT_BYTES)).trim();
+  } catch {
+    return "";
+  }
 }

@@ -11,7 +11,8 @@ import { flagOf, UsageError } from "../common/options.ts";
 import { readSelectorFile } from "../common/exposition/selector.ts";
 import { anonymize } from "./transforms/anonymize.ts";
 import { dropEmpty } from "./transforms/drop_empty.ts";
-import { dropInvalid, isFamilyName, isLabelName, isTooLong } from "./transforms/drop_invalid.ts";
+import { isLabelName, isMetricName, isTooLong } from "../common/exposition/names.ts";
+import { removeLongLabels } from "./transforms/remove_long_labels.ts";
 import { pipeline, type Transform } from "./transforms/pipeline.ts";
 import { rename } from "./transforms/rename.ts";
 import { setLabels } from "./transforms/set_labels.ts";
@@ -83,7 +84,7 @@ export async function loadSettings(values: ClientValues, { log, now }: LoadOptio
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
     toClients: await openClients("toCaFile", { values, log }),
-    rules: await readRules(values, { log, now }),
+    rules: await readRules(values, log),
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
@@ -172,13 +173,13 @@ async function openClients(
 }
 
 /** Builds the rules, anew only when the salt changes, since they remember the hashes that they made. */
-async function readRules(values: ClientValues, { log, now }: LoadOptions): Promise<() => Promise<Transform>> {
+async function readRules(values: ClientValues, log: Logger): Promise<() => Promise<Transform>> {
   for (const [name, value] of values.label) {
     if (!isLabelName(name)) throw new UsageError(`Bad --label: Cannot set '${name}': it is not a valid label name`);
     if (isTooLong(value)) throw new UsageError(`Bad --label: Cannot set '${name}': its value is longer than 255 bytes`);
   }
   for (const [from, to] of values.rename) {
-    if (!isFamilyName(to)) {
+    if (!isMetricName(to)) {
       throw new UsageError(`Bad --rename: Cannot rename '${from}': '${to}' is not a valid metric name`);
     }
   }
@@ -195,7 +196,7 @@ async function readRules(values: ClientValues, { log, now }: LoadOptions): Promi
   const clean = [
     setLabels(values.label, { origin: "--label" }),
     rename(values.rename),
-    dropInvalid({ now }),
+    removeLongLabels,
     dropEmpty,
     sortByTimestamp,
   ];

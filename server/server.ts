@@ -11,6 +11,7 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
+import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
@@ -76,6 +77,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
+    abilities: writeAbilities({ maxLabels: values.limitLabels, maxAheadMs: values.limitFuture, ttlMs: values.ttl }),
     revoked,
     log,
   });

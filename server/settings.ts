@@ -6,7 +6,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { explain } from "../common/explain.ts";
-import { isLabelName, METRIC_NAME_LABEL } from "../common/exposition/label_name.ts";
+import { isClassicLabelName, METRIC_NAME_LABEL } from "../common/exposition/names.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
@@ -222,7 +222,7 @@ async function readRules(values: ServerOptions): Promise<RenderRules> {
     }
   }
   for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
-    if (!isLabelName(name) || name === METRIC_NAME_LABEL) {
+    if (!isClassicLabelName(name) || name === METRIC_NAME_LABEL) {
       throw new UsageError(
         `Cannot use '${name}' as the name of a label: write letters, digits and _, no digit first, and not __name__`,
       );

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The label that stands for the name of the family: no label of a series may have this name. */
+export const METRIC_NAME_LABEL = "__name__";
+
 /** What an ASCII character may be part of. */
 export const METRIC_START = 1, METRIC = 2, LABEL_START = 4, LABEL = 8, NUMBER = 16;
 
@@ -56,4 +59,28 @@ function escaped(name: string, first: number, further: number): string {
     wanted = further;
   }
   return classic;
+}
+
+/** The most bytes that the name of a metric, the name of a label, and its value may have. */
+export const MAX_NAME_BYTES = 255;
+
+const utf8 = new TextEncoder();
+const scratch = new Uint8Array(MAX_NAME_BYTES + 1);
+
+/** Whether `text` has more than {@linkcode MAX_NAME_BYTES} bytes as UTF-8. */
+export function isTooLong(text: string): boolean {
+  // A UTF-16 unit takes one to three bytes, so that most texts need not be encoded to know.
+  if (text.length > MAX_NAME_BYTES) return true;
+  if (3 * text.length <= MAX_NAME_BYTES) return false;
+  return utf8.encodeInto(text, scratch).read < text.length || utf8.encode(text).length > MAX_NAME_BYTES;
+}
+
+/** Whether `name` may name a metric: any Unicode of 1 to {@linkcode MAX_NAME_BYTES} bytes. */
+export function isMetricName(name: string): boolean {
+  return name !== "" && name.isWellFormed() && !isTooLong(name);
+}
+
+/** Whether `name` may name a label: the same, but for {@linkcode METRIC_NAME_LABEL}. */
+export function isLabelName(name: string): boolean {
+  return isMetricName(name) && name !== METRIC_NAME_LABEL;
 }

@@ -40,7 +40,7 @@ import { lineHead } from "./line_head.ts";
 import { faultOfNative } from "./native_histogram.ts";
 import { clip, Losses, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
-import { SAMPLE_RULES, type SampleFault, type SampleRule } from "./sample_rules.ts";
+import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
@@ -88,8 +88,8 @@ export interface IngestOptions {
   readonly identity: ReadonlyMap<string, string>;
   /** The clock by which timestamps are judged, in milliseconds since the epoch. */
   readonly nowMs: number;
-  /** Hears of each sample that is left out, in order. */
-  readonly onFault?: (fault: SampleFault) => void;
+  /** Hears of each sample that is left out, in order. @default an account of this push alone */
+  readonly losses?: Losses;
 }
 
 /**
@@ -186,7 +186,7 @@ export class Ingester {
   }
 
   /** Puts the push into the kernel's memory, if it is not there, and behind it the values of the token's labels. */
-  #open(bytes: Uint8Array, { identity, nowMs, onFault }: IngestOptions) {
+  #open(bytes: Uint8Array, { identity, nowMs, losses = new Losses() }: IngestOptions) {
     const kernel = this.#kernel;
     const { maxAgeMs, maxAheadMs } = this.#rules;
     const { length } = bytes;
@@ -204,7 +204,7 @@ export class Ingester {
       kernel.bytes.set(value, valueAt);
       valueAt += value.length;
     });
-    this.#losses = new Losses(onFault);
+    this.#losses = losses;
     this.#unreadSamples = 0;
     this.#familyNames = new FamilyNames();
     this.#natives.clear();

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isLabelName, METRIC_NAME_LABEL } from "../exposition/label_name.ts";
+import { isClassicLabelName, METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { LimitError } from "../exposition/metric_family.ts";
 import { escapeLabelValue } from "../exposition/text_format.ts";
 import * as layout from "../kernel/assembly/layout.ts";
@@ -197,7 +197,7 @@ export class LabelShapes {
 
 /** What a label starts with: its name, in quotes if that is outside the classic charset, and the quote before its value. */
 function labelHead(name: string): string {
-  return isLabelName(name) ? `${name}="` : `"${escapeLabelValue(name)}"="`;
+  return isClassicLabelName(name) ? `${name}="` : `"${escapeLabelValue(name)}"="`;
 }
 
 function nameOf(bytes: Uint8Array): string | undefined {

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { addressBlock } from "../../common/http/connection_guard.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
+import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
 import type { Logger } from "../../common/log.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
@@ -25,6 +26,8 @@ export interface AuthorizeOptions {
   readonly requiredLabels: ReadonlyMap<string, string>;
   /** How long a token is valid, in seconds. */
   readonly expireSeconds: number;
+  /** What the server takes, which it tells with the token. */
+  readonly abilities: WrittenAbilities;
   /** Ids that get no token. */
   readonly revoked?: { has(id: string): Promise<boolean> };
   /**
@@ -69,6 +72,8 @@ interface TokenResponse {
   readonly token: string;
   readonly expiresInSeconds: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly accepts: WrittenAbilities["accepts"];
+  readonly limits: WrittenAbilities["limits"];
 }
 
 /**
@@ -78,7 +83,7 @@ interface TokenResponse {
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 500 with a request id that the log explains.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
-  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, revoked, log } = options;
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
@@ -107,6 +112,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
         token: await signer.sign({ labels, subject: accountId, expireSeconds, now: now() }),
         expiresInSeconds: expireSeconds,
         labels: Object.fromEntries(labels),
+        ...abilities,
       };
       return Response.json(response, { headers: { "cache-control": "no-store" } });
     } catch (error) {

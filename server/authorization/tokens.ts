@@ -6,7 +6,7 @@
 
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import { BoundedMap } from "../../common/bounded_map.ts";
-import { isLabelName, METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
+import { isClassicLabelName, METRIC_NAME_LABEL } from "../../common/exposition/names.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { SigningKey, VerifyingKey } from "./token_keys.ts";
 
@@ -226,7 +226,7 @@ function labelsOf(claim: unknown): ReadonlyMap<string, string> | undefined {
   if (typeof claim !== "object" || claim === null || Array.isArray(claim)) return undefined;
   const labels = new Map<string, string>();
   for (const [name, value] of Object.entries(claim)) {
-    if (!isLabelName(name) || name.length > MAX_LABEL_BYTES || name === METRIC_NAME_LABEL) return undefined;
+    if (!isClassicLabelName(name) || name.length > MAX_LABEL_BYTES || name === METRIC_NAME_LABEL) return undefined;
     if (typeof value !== "string" || !isLabelValue(value)) return undefined;
     labels.set(name, value);
   }

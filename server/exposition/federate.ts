@@ -9,7 +9,7 @@
 
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { METRIC_NAME_LABEL } from "../../common/exposition/label_name.ts";
+import { METRIC_NAME_LABEL } from "../../common/exposition/names.ts";
 import {
   isDistribution,
   LINE_SUFFIXES,

@@ -5,7 +5,7 @@
  */
 
 import { gunzipSync } from "node:zlib";
-import { LimitError } from "../../common/exposition/metric_family.ts";
+import { LimitError, type MetricFamily, type ParseLimits } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
@@ -13,6 +13,7 @@ import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import { Losses } from "../../common/ingest/losses.ts";
 import type { LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { PushContent } from "./push_content.ts";
@@ -88,8 +89,9 @@ export class Renderer {
   render(push: RawPush, spare?: ArrayBuffer): RenderedPush {
     try {
       const raw = this.#uncompress(push);
-      const families = push.contentType === "protobuf" ? raw : encodeFamilies(parseText(raw, this.#rules.limits));
-      const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs });
+      const losses = new Losses();
+      const families = push.contentType === "protobuf" ? raw : readText(raw, { limits: this.#rules.limits, losses });
+      const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
       const { text, runs, natives, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut } = ingested;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
       const size = bufferSize(runsEnd + natives.length);
@@ -115,6 +117,22 @@ export class Renderer {
     return body;
   }
 }
+
+/** A page of text as delimited families. */
+function readText(bytes: Uint8Array, { limits, losses }: { limits: ParseLimits; losses: Losses }): Uint8Array {
+  let samples = 0;
+  const families = parseText(bytes, {
+    ...limits,
+    onFault: ({ rule, metric, labels, why, line, offset }) => {
+      const what = `${why}, in line ${line} at offset ${offset}`;
+      losses.note({ rule, what, family: -1, sample: samples++, series: `${metric}{${labels}}` });
+    },
+  });
+  // A page that has lost its last sample is not a page without any.
+  return encodeFamilies(families.length === 0 && samples > 0 ? [EMPTY_FAMILY] : families);
+}
+
+const EMPTY_FAMILY: MetricFamily = { name: "none", type: "untyped", metrics: [] };
 
 function gunzip(body: Uint8Array, limitBytes: number): Uint8Array {
   try {

@@ -7,7 +7,7 @@
 import { anonymize } from "../../client/transforms/anonymize.ts";
 import { dedupe } from "../../client/transforms/dedupe.ts";
 import { dropEmpty } from "../../client/transforms/drop_empty.ts";
-import { dropInvalid } from "../../client/transforms/drop_invalid.ts";
+import { removeLongLabels } from "../../client/transforms/remove_long_labels.ts";
 import { Account, pipeline } from "../../client/transforms/pipeline.ts";
 import { rename } from "../../client/transforms/rename.ts";
 import { setLabels } from "../../client/transforms/set_labels.ts";
@@ -19,7 +19,7 @@ const families = realisticFamilies({ id: "cluster", nowMs: NOW });
 const rules = pipeline([
   setLabels(new Map([["zone", "a"]]), { origin: "--label" }),
   rename(new Map([["ALERTS", "alerts"]])),
-  dropInvalid({ now: () => NOW }),
+  removeLongLabels,
   dropEmpty,
   sortByTimestamp,
 ]);

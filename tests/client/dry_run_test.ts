@@ -32,7 +32,7 @@ Deno.test("dryRun() shows what would leave and what each rule did, and sends not
   ]);
   assert.ok("values" in parsed);
   const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
-  const page = await dryRun(settings, { signal: new AbortController().signal });
+  const page = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
   assert.equal(
     page,
     `# TYPE alerts untyped
@@ -41,9 +41,9 @@ alerts{pod="m0Gh0iMBR5Zq",zone="a"} 3 ${NOW}
 # dry run: nothing was sent; of 4 samples from ${prometheus.url}/federate, 2 would be pushed to ${server.url}/upload
 # labelled 4 samples by --label zone
 # renamed 4 samples by --rename ALERTS=alerts
-# truncated 4 labels by drop invalid (label without a name or over 255 bytes)
-# dropped 1 samples by drop invalid (no timestamp)
-# anonymized 3 values by --anonymize-labels pod
+# truncated 4 labels by remove long labels (without a name or over 255 bytes)
+# anonymized 4 values by --anonymize-labels pod
+# dropped 1 samples by rule timestamp (the sample has no timestamp)
 # dropped 1 samples by dedupe (series comes again later)
 # labels from the token exchange would be set on every sample
 `,
@@ -64,7 +64,7 @@ Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refus
       const parsed = parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
       assert.ok("values" in parsed);
       const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
-      return await dryRun(settings, { signal: new AbortController().signal });
+      return await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
     };
     const token = ["--from-token-file", `${directory}/token`];
     assert.match(

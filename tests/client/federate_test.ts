@@ -138,7 +138,8 @@ const types: [contentType: string | null, body: string, outcome: RegExp | "text"
   ["text/plain; charset=utf-8; version=0.0.4", "up 1\n", "text"],
   ["text/plain; version=9", "up 1\n", /'text\/plain; version=9', which is not a page of metrics/],
   ["text/html", "<html>", /'text\/html', which is not a page of metrics: check --from$/],
-  ["application/openmetrics-text", "up 1\n", /not a page of metrics/],
+  ["application/openmetrics-text", "up 1\n# EOF\n", "text"],
+  ["application/openmetrics-text", "up 1\n", /ends without # EOF: it is cut short/],
   ["application/vnd.google.protobuf; encoding=text", "", /not a page of metrics/],
   [
     'application/vnd.google.protobuf; encoding="delimited"',

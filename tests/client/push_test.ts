@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { push } from "../../client/push.ts";
+import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { families, series } from "../support/series.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
 
@@ -28,7 +29,8 @@ async function parties() {
     server,
     token,
     statuses,
-    push: (changes: { token?: string } = {}) => push(families(['up{_id="me"} 1', "down 0"]), { ...how, ...changes }),
+    push: (changes: { token?: string } = {}) =>
+      push(encodeFamilies(families(['up{_id="me"} 1', "down 0"])), { ...how, ...changes }),
     async [Symbol.asyncDispose]() {
       client.close();
       await server[Symbol.asyncDispose]();
@@ -38,7 +40,7 @@ async function parties() {
 
 Deno.test("push() has a server take families and returns the bytes that it sent", async () => {
   await using p = await parties();
-  const bytes = await p.push();
+  const { bytes } = await p.push();
   const { cluster, families } = await p.server.pushes.take();
   assert.equal(cluster, "me");
   assert.deepEqual(series(families), ['up{_id="me"} 1', "down 0"]);

@@ -5,6 +5,7 @@ import { parseSelector } from "../../../common/exposition/selector.ts";
 import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Ingester } from "../../../common/ingest/ingester.ts";
 import type { IngestedPush, IngestRules } from "../../../common/ingest/ingested_push.ts";
+import { Losses } from "../../../common/ingest/losses.ts";
 import type { SampleFault, SampleRule } from "../../../common/ingest/sample_rules.ts";
 import { InvalidPushError, type InvalidReason } from "../../../common/ingest/invalid_push.ts";
 import { concat, delimited, double, field, integer, label } from "../../support/wire_bytes.ts";
@@ -342,7 +343,7 @@ for (const [what, bytes, rule] of LEFT_OUT) {
     const push = new Ingester(RULES).ingest(concat(GOOD, bytes, GOOD), {
       identity: IDENTITY,
       nowMs: NOW,
-      onFault: (fault) => faults.push(fault),
+      losses: new Losses((fault) => faults.push(fault)),
     });
     assert.match(textOf(push), /good\{_id="me"\} 1\n$/);
     const [fault] = faults;
@@ -363,7 +364,7 @@ Deno.test("Ingester tells which sample of which family it leaves out, and why, i
   const { leftOut, received } = new Ingester(RULES).ingest(push, {
     identity: IDENTITY,
     nowMs: NOW,
-    onFault: (fault) => faults.push(fault),
+    losses: new Losses((fault) => faults.push(fault)),
   });
   assert.deepEqual(faults.map(({ rule, family, sample }) => ({ rule, family, sample })), [
     { rule: "label_value", family: 1, sample: 1 },

@@ -11,6 +11,7 @@ import {
 } from "../../../server/authorization/authorizer.ts";
 import { generateSigningKey } from "../../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../../server/authorization/tokens.ts";
+import { writeAbilities } from "../../../common/ingest/server_abilities.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { loopback } from "../../support/loopback.ts";
 
@@ -22,6 +23,8 @@ const signer = new TokenSigner(key);
 const verifier = new TokenVerifier([key], { now: () => NOW });
 const peer = { address: "192.0.2.1" };
 
+const ABILITIES = writeAbilities({ maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
+
 function setUp(options: Partial<AuthorizeOptions> = {}) {
   const { log, records } = recordingLog();
   const clock = { elapsed: 0 };
@@ -31,6 +34,7 @@ function setUp(options: Partial<AuthorizeOptions> = {}) {
     partitionLabel: "_id",
     requiredLabels: new Map([["kind", "test"]]),
     expireSeconds: 86_400,
+    abilities: ABILITIES,
     log,
     now: () => NOW,
     elapsed: () => clock.elapsed,
@@ -65,7 +69,7 @@ Deno.test("authorizeHandler() answers with a token and the labels that the clien
   assert.equal(response.headers.get("content-type"), "application/json");
   assert.equal(response.headers.get("cache-control"), "no-store");
   const { token, ...rest } = await response.json();
-  assert.deepEqual(rest, { version: 1, expiresInSeconds: 86_400, labels: { _id: "c", kind: "test" } });
+  assert.deepEqual(rest, { version: 1, expiresInSeconds: 86_400, labels: { _id: "c", kind: "test" }, ...ABILITIES });
   const { labels, subject, expiresAtMs } = await verifier.verify(token);
   assert.deepEqual(labels, new Map([["_id", "c"], ["kind", "test"]]));
   assert.deepEqual([subject, expiresAtMs], ["auous9i303r4c", NOW + 86_400_000]);
@@ -233,6 +237,7 @@ Deno.test("authorizeHandler() works over sockets with the stub as upstream", asy
     partitionLabel: "_id",
     requiredLabels: new Map(),
     expireSeconds: 60,
+    abilities: ABILITIES,
     log,
   });
   await using server = await loopback(handler);

@@ -385,7 +385,7 @@ Deno.test("federate() shows names of any UTF-8 in quotes to who asks, and with u
   const header = (await get("", utf8)).headers.get("content-type");
   assert.equal(header, "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8");
   assert.deepEqual(lines(await text()), [
-    'my_metric{_="1",_id="a",instance="",job="",label_x="v"} 1',
+    'my_metric{_="1",_id="a",label_x="v"} 1',
     'my_metric{_id="b"} 3',
     'plain{_id="a"} 2',
   ]);
@@ -404,7 +404,7 @@ Deno.test("federate() leaves out and counts what would be the same series with u
     gauge("c.d", "a", 4, { "l.x": "1", "l_x": "2" }),
     gauge("c.d", "a", 5, { "l.x": "1" }),
   ]);
-  assert.deepEqual(lines(await text()), ['a_b{_id="a"} 2', 'c_d{_id="a",instance="",job="",l_x="1"} 5']);
+  assert.deepEqual(lines(await text()), ['a_b{_id="a"} 2', 'c_d{_id="a",l_x="1"} 5']);
   assert.equal(collisions(), 3);
   parseExposition(await text());
 });

@@ -1,0 +1,132 @@
+/**
+ * What leaves for a server of what the rules have kept: labelled as the token says, in names and forms that the server takes,
+ * and without the samples that it would leave out, found by the server's own code.
+ *
+ * @module
+ */
+
+import type { HistogramValue, MetricFamily } from "../common/exposition/metric_family.ts";
+import { escapeFamilies } from "../common/exposition/escape_families.ts";
+import { MAX_NAME_BYTES } from "../common/exposition/names.ts";
+import { encodeFamilies } from "../common/exposition/protobuf.ts";
+import { Ingester } from "../common/ingest/ingester.ts";
+import { clip, Losses } from "../common/ingest/losses.ts";
+import { type LeftOut, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
+import { type ServerAbilities, UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
+import { dedupe } from "./transforms/dedupe.ts";
+import { dropEmpty } from "./transforms/drop_empty.ts";
+import { type Account, countSamples, type Transform } from "./transforms/pipeline.ts";
+import { setLabels } from "./transforms/set_labels.ts";
+
+/** How old a sample may be for a server to take it, in milliseconds: 24 hours. */
+export const MAX_AGE_MS = 86_400_000;
+
+/** Where the push goes. */
+export interface Destination {
+  /** The labels of the token. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** What the server takes. */
+  readonly server: ServerAbilities;
+  /** The server's clock, in milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+/** A push that is ready to leave. */
+export interface Outgoing {
+  /** Its families. */
+  readonly families: readonly MetricFamily[];
+  /** The same, as delimited protobuf. */
+  readonly encoded: Uint8Array;
+  /** What the server would leave out, and so is not sent. */
+  readonly leftOut: LeftOut;
+  /** Lines that the server would be too late to show. */
+  readonly stale: number;
+}
+
+/** Prepares pushes. */
+export class OutgoingPushes {
+  #checker: { readonly key: string; readonly ingester: Ingester } | undefined;
+
+  /** Prepares what is left of a scrape for a destination; `account` hears what was done to it. */
+  prepare(kept: readonly MetricFamily[], { labels, server, nowMs }: Destination, account: Account): Outgoing {
+    const forServer = [setLabels(labels, { origin: "token label" })];
+    if (!server.takesNativeHistograms) forServer.push(dropNative);
+    if (!server.takesUtf8Names) forServer.push(escapeNames);
+    const labelled = [...forServer, dropEmpty].reduce((passed, rule) => rule(passed, account), kept);
+    const lost = new Map<number, Set<number>>();
+    const losses = new Losses(({ rule, family, sample }) => {
+      const samples = lost.get(family);
+      if (samples === undefined) lost.set(family, new Set([sample]));
+      else samples.add(sample);
+      account.add(`rule ${rule} (${SAMPLE_RULES[rule].what})`, "dropped", 1);
+    });
+    const wanted = withoutUnknownTypes(labelled, losses);
+    lost.clear();
+    const encoded = encodeFamilies(wanted);
+    if (encoded.length === 0) return { families: wanted, encoded, leftOut: losses.leftOut, stale: 0 };
+    const { stale, leftOut } = this.#ingesterFor(server).ingest(encoded, { identity: labels, nowMs, losses });
+    const usable = lost.size === 0 ? wanted : wanted.map((family, i) => {
+      const samples = lost.get(i);
+      return samples ? { ...family, metrics: family.metrics.filter((_, at) => !samples.has(at)) } : family;
+    }).filter(({ metrics }) => metrics.length > 0);
+    // Only now, since a twin that cannot be used replaces nothing.
+    const families = dedupe(usable, account);
+    const isWhole = countSamples(families) === countSamples(wanted);
+    return { families, encoded: isWhole ? encoded : encodeFamilies(families), leftOut, stale };
+  }
+
+  /** The check by which a server with these limits goes. Limits of the push as a whole are the server's own to tell. */
+  #ingesterFor({ maxLabels, maxAheadMs, ttlMs }: ServerAbilities): Ingester {
+    const key = `${maxLabels} ${maxAheadMs} ${ttlMs}`;
+    if (this.#checker?.key !== key) {
+      const ingester = new Ingester({
+        set: new Map(),
+        elide: new Set(),
+        always: new Set(),
+        limits: { maxFamilies: Infinity, maxSeries: Infinity, maxLabels },
+        maxTextBytes: Infinity,
+        maxLabelBytes: MAX_NAME_BYTES,
+        maxNameBytes: MAX_NAME_BYTES,
+        maxAgeMs: MAX_AGE_MS,
+        maxAheadMs,
+        ttlMs,
+      });
+      this.#checker = { key, ingester };
+    }
+    return this.#checker.ingester;
+  }
+}
+
+/** Where a push goes that no server has been asked for yet. */
+export const NOWHERE: Omit<Destination, "nowMs"> = { labels: new Map(), server: UNKNOWN_SERVER };
+
+/** What can be written: a type that is not known has no number. */
+function withoutUnknownTypes(families: readonly MetricFamily[], losses: Losses): readonly MetricFamily[] {
+  return families.filter(({ name, type, metrics }, family) => {
+    if (type !== undefined) return true;
+    const { what } = SAMPLE_RULES.family_type;
+    metrics.forEach((_, sample) => losses.note({ rule: "family_type", what, family, sample, series: clip(name) }));
+    return false;
+  });
+}
+
+/** Drops native histograms, and those that count by floating-point numbers: an old server would show them with a count of 0. */
+const dropNative: Transform = (families, account) =>
+  families.map((family) => {
+    if (family.type !== "histogram" && family.type !== "gauge_histogram") return family;
+    const metrics = family.type === "gauge_histogram" ? [] : family.metrics.filter(({ value }) => {
+      const { native, isFloat } = value as HistogramValue;
+      return native === undefined && isFloat !== true;
+    });
+    if (metrics.length === family.metrics.length) return family;
+    const dropped = family.metrics.length - metrics.length;
+    account.add("native histograms (the server does not say that it takes them)", "dropped", dropped);
+    return { ...family, metrics };
+  });
+
+/** Writes underscores for what not every server takes in names. */
+const escapeNames: Transform = (families, account) =>
+  escapeFamilies(families, ({ what }) => {
+    const rule = "underscores (the server does not say that it takes UTF-8 names, and others have the name)";
+    account.add(rule, what === "label" ? "truncated" : "dropped", 1);
+  });
