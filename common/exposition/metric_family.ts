@@ -7,7 +7,7 @@
 // path works on the encoded bytes and never builds these.
 
 /** The types of a family that Telemeter carries, by their number in `io.prometheus.client.MetricType`. */
-export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogram"] as const;
+export const METRIC_TYPES = ["counter", "gauge", "summary", "untyped", "histogram", "gauge_histogram"] as const;
 
 /** The type of a family. */
 export type MetricType = (typeof METRIC_TYPES)[number];
@@ -33,11 +33,12 @@ export const LINE_SUFFIXES: Readonly<Record<MetricType, readonly string[]>> = {
   untyped: [""],
   summary: ["", SUFFIX.count, SUFFIX.sum],
   histogram: [SUFFIX.bucket, SUFFIX.count, SUFFIX.sum],
+  gauge_histogram: [SUFFIX.bucket, SUFFIX.count, SUFFIX.sum],
 };
 
 /** One label; names are unique within a sample. */
 export interface Label {
-  /** In the charset `[a-zA-Z_][a-zA-Z0-9_]*` where it was checked. */
+  /** Any Unicode; `[a-zA-Z_][a-zA-Z0-9_]*` where readers take nothing else. */
   readonly name: string;
   /** Any Unicode; an empty value is the same as no label. */
   readonly value: string;
@@ -53,24 +54,67 @@ export interface SummaryValue {
   readonly quantiles: readonly { readonly quantile: number; readonly value: number }[];
 }
 
-/** The value of a histogram. Counts are cumulative and bounds ascend; the `+Inf` bucket may be absent. */
+/**
+ * The value of a histogram or gauge histogram: classic, native, or both of the same observations. Counts of the classic
+ * buckets are cumulative and their bounds ascend; the `+Inf` bucket may be absent.
+ */
 export interface HistogramValue {
   /** How many observations there were. */
   readonly count: number;
   /** What they add up to. */
   readonly sum: number;
-  /** How many observations were at most the bound. */
+  /** How many observations were at most the bound: the classic buckets. */
   readonly buckets: readonly { readonly upperBound: number; readonly count: number }[];
+  /** True where counts are floating-point numbers, as they are once a Prometheus has computed with them. */
+  readonly isFloat?: boolean;
+  /** The buckets of a native histogram. */
+  readonly native?: NativeHistogram;
 }
+
+/** The buckets of a native histogram (`model/histogram` of Prometheus). */
+export interface NativeHistogram {
+  /** The resolution: from -4 to 8 bounds grow by the factor 2^(2^-schema); -53 says that bounds are given one by one. */
+  readonly schema: number;
+  /** Half the width of the zero bucket. */
+  readonly zeroThreshold: number;
+  /** Observations in the zero bucket. */
+  readonly zeroCount: number;
+  /** Observations above the zero bucket. */
+  readonly positive: NativeBuckets;
+  /** Observations below the zero bucket. */
+  readonly negative: NativeBuckets;
+}
+
+/** One side of a native histogram. */
+export interface NativeBuckets {
+  /**
+   * Where buckets stand: each span is so many in a row, so far behind the last bucket of the span before, or behind bucket 0.
+   * One of no length at offset 0 marks a native histogram that has no observations yet.
+   */
+  readonly spans: readonly { readonly offset: number; readonly length: number }[];
+  /** Observations in each bucket, of all spans one after the other; not cumulative. */
+  readonly counts: readonly number[];
+}
+
+/** Why a sample has no value although it carries one. */
+export type MetricFault =
+  /** It has a field that we do not know, and so may mean something else than it seems to. */
+  | "unknown_field"
+  /** Its histogram contradicts itself, or counts beyond what is exact. */
+  | "histogram";
 
 /** One sample of a family; `value` is a number for a counter, gauge or untyped family. */
 export interface Metric {
   /** In the order in which they came. */
   readonly labels: readonly Label[];
-  /** Undefined where the sample carries no value of its family's type. */
+  /** Undefined where the sample carries no value of its family's type, or one that cannot be trusted. */
   readonly value: number | SummaryValue | HistogramValue | undefined;
+  /** Why there is no value, unless there simply is none of the family's type. */
+  readonly fault?: MetricFault;
   /** Milliseconds since the epoch. */
   readonly timestampMs?: number;
+  /** When a counter, summary or histogram began to count, in milliseconds since the epoch. */
+  readonly createdMs?: number;
 }
 
 /** A family: all samples of one name. `type` is undefined where the wire carries a type that we do not. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { HistogramReader, writeHistogram } from "./histogram_message.ts";
 import {
   type HistogramValue,
   type Label,
@@ -16,27 +17,24 @@ import {
   type ParseLimits,
   type SummaryValue,
 } from "./metric_family.ts";
-import {
-  BUCKET,
-  BYTES,
-  DISTRIBUTION,
-  FAMILY,
-  FIXED32,
-  FIXED64,
-  LABEL,
-  METRIC,
-  NUMBER,
-  QUANTILE,
-  tagOf,
-  VALUE,
-  VARINT,
-} from "./protobuf_fields.ts";
+import { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
   "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-const utf8Encoder = new TextEncoder();
+/** The field of `Metric` that carries the value, by the family's type. */
+const VALUE_FIELD: Readonly<Record<MetricType, number>> = {
+  gauge: 2,
+  counter: 3,
+  summary: 4,
+  untyped: 5,
+  histogram: 7,
+  gauge_histogram: 7,
+};
+
+/** The field of the value that says when it began to count, by that of the value. */
+const CREATED_FIELD: Readonly<Record<number, number | undefined>> = { 3: 3, 4: 4, 7: 15 };
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
@@ -48,13 +46,15 @@ interface FamilyHead {
 }
 
 /**
- * Reads delimited families. An absent type is `counter`, as proto2 has it; an unknown type and unknown fields pass.
+ * Reads delimited families. An absent type is `counter`, as proto2 has it; an unknown type passes. Unknown fields are passed
+ * over in families and labels; within a sample they may change what it means, so that it has a fault in place of a value.
+ * Exemplars are passed over.
  *
  * @throws {SyntaxError} if the bytes are not delimited families, with the offset.
  * @throws {LimitError} if they hold more than a limit allows.
  */
 export function decodeFamilies(bytes: Uint8Array, limits: ParseLimits): MetricFamily[] {
-  const reader = new Reader(bytes);
+  const reader = new ProtobufReader(bytes);
   const families: MetricFamily[] = [];
   let series = 0;
   while (reader.at < bytes.length) {
@@ -75,343 +75,201 @@ export function decodeFamilies(bytes: Uint8Array, limits: ParseLimits): MetricFa
 
 /** Finds the parts of a family, when there have been `series` before it. */
 function readHead(
-  reader: Reader,
+  reader: ProtobufReader,
   { end, limits, series }: { end: number; limits: ParseLimits; series: number },
 ): FamilyHead {
   const head: FamilyHead = { name: "", type: "counter", metrics: [] };
-  while (reader.at < end) {
-    const [field, wire] = reader.tag(end);
-    if (field === FAMILY.name) head.name = reader.string(wire, end);
-    else if (field === FAMILY.help) head.help = reader.string(wire, end);
-    else if (field === FAMILY.type) head.type = METRIC_TYPES[reader.varint(wire, end)];
-    else if (field === FAMILY.metric) {
+  while (reader.next(end)) {
+    const { field } = reader;
+    if (field === 1) head.name = reader.string(end);
+    else if (field === 2) head.help = reader.string(end);
+    else if (field === 3) head.type = METRIC_TYPES[reader.varint(end)];
+    else if (field === 4) {
       if (series + head.metrics.length === limits.maxSeries) {
         throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
       }
-      head.metrics.push(reader.span(wire, end));
-    } else if (field === FAMILY.unit) head.unit = reader.string(wire, end);
-    else reader.skip(wire, end);
+      const stop = reader.enter(end);
+      head.metrics.push([reader.at, stop]);
+      reader.at = stop;
+    } else if (field === 5) head.unit = reader.string(end);
+    else reader.skip(end);
   }
   return head;
 }
 
 function readMetric(
-  reader: Reader,
+  reader: ProtobufReader,
   { start, end, type, limits }: { start: number; end: number; type: MetricType | undefined; limits: ParseLimits },
 ): Metric {
   const labels: Label[] = [];
-  const values: [number, number][] = [];
+  const valueField = type === undefined ? undefined : VALUE_FIELD[type];
+  let parts: ValueReader | undefined;
   let timestampMs: number | undefined;
-  for (reader.at = start; reader.at < end;) {
-    const [field, wire] = reader.tag(end);
-    if (field === METRIC.label) {
+  reader.at = start;
+  reader.hasUnknown = false;
+  while (reader.next(end)) {
+    const { field } = reader;
+    if (field === 1) {
       if (labels.length === limits.maxLabels) {
         throw new LimitError(`Cannot take more than ${limits.maxLabels} labels on a series`);
       }
-      labels.push(readLabel(reader, reader.span(wire, end)));
-    } else if (type !== undefined && field === VALUE[type]) values.push(reader.span(wire, end));
-    else if (field === METRIC.timestampMs) timestampMs = reader.varint(wire, end);
-    else reader.skip(wire, end);
+      labels.push(readLabel(reader, end));
+    } else if (field === valueField) (parts ??= new ValueReader(field)).read(reader, end);
+    else if (field === 6) timestampMs = reader.varint(end);
+    else if (field <= 7) reader.skip(end);
+    else reader.skipUnknown(end);
   }
-  return { labels, value: readValue(reader, type, values), ...(timestampMs === undefined ? {} : { timestampMs }) };
+  const value = reader.hasUnknown ? undefined : parts?.finish();
+  return {
+    labels,
+    value,
+    ...(reader.hasUnknown ? { fault: "unknown_field" } : value === undefined && parts ? { fault: "histogram" } : {}),
+    ...(timestampMs === undefined ? {} : { timestampMs }),
+    ...(parts?.createdMs === undefined ? {} : { createdMs: parts.createdMs }),
+  };
 }
 
-function readLabel(reader: Reader, [start, end]: [number, number]): Label {
+function readLabel(reader: ProtobufReader, end: number): Label {
   let name = "", value = "";
-  for (reader.at = start; reader.at < end;) {
-    const [field, wire] = reader.tag(end);
-    if (field === LABEL.name) name = reader.string(wire, end);
-    else if (field === LABEL.value) value = reader.string(wire, end);
-    else reader.skip(wire, end);
+  for (const stop = reader.enter(end); reader.next(stop);) {
+    if (reader.field === 1) name = reader.string(stop);
+    else if (reader.field === 2) value = reader.string(stop);
+    else reader.skip(stop);
   }
-  reader.at = end;
   return { name, value };
 }
 
-/** Reads a value that may come in pieces: proto2 merges a message that is given twice. */
-function readValue(reader: Reader, type: MetricType | undefined, spans: readonly [number, number][]): Metric["value"] {
-  if (spans.length === 0) return undefined;
-  if (type !== "summary" && type !== "histogram") {
-    let value = 0;
-    for (const [start, end] of spans) {
-      for (reader.at = start; reader.at < end;) {
-        const [field, wire] = reader.tag(end);
-        if (field === NUMBER) value = reader.double(wire, end);
-        else reader.skip(wire, end);
-      }
-    }
-    return value;
-  }
-  let count = 0, sum = 0;
-  const points: { key: number; value: number }[] = [];
-  const readPoint = (end: number) => {
-    const point = { key: 0, value: 0 };
-    while (reader.at < end) {
-      const [field, wire] = reader.tag(end);
-      if (type === "summary" && field === QUANTILE.quantile) point.key = reader.double(wire, end);
-      else if (type === "summary" && field === QUANTILE.value) point.value = reader.double(wire, end);
-      else if (type === "histogram" && field === BUCKET.count) point.value = reader.varint(wire, end);
-      else if (type === "histogram" && field === BUCKET.upperBound) point.key = reader.double(wire, end);
-      else reader.skip(wire, end);
-    }
-    return point;
-  };
-  for (const [start, end] of spans) {
-    for (reader.at = start; reader.at < end;) {
-      const [field, wire] = reader.tag(end);
-      if (field === DISTRIBUTION.count) count = reader.varint(wire, end);
-      else if (field === DISTRIBUTION.sum) sum = reader.double(wire, end);
-      else if (field === DISTRIBUTION.point) {
-        const [pointStart, pointEnd] = reader.span(wire, end);
-        reader.at = pointStart;
-        points.push(readPoint(pointEnd));
-      } else reader.skip(wire, end);
-    }
-  }
-  return type === "summary"
-    ? { count, sum, quantiles: points.map(({ key, value }) => ({ quantile: key, value })) }
-    : { count, sum, buckets: points.map(({ key, value }) => ({ upperBound: key, count: value })) };
-}
+/** The value of a sample, which may come in pieces: proto2 merges a message that is given twice. */
+class ValueReader {
+  createdMs: number | undefined;
+  readonly #field: number;
+  readonly #createdField: number | undefined;
+  #number = 0;
+  #count = 0;
+  readonly #quantiles: { quantile: number; value: number }[] = [];
+  readonly #histogram: HistogramReader | undefined;
 
-/** A cursor over protobuf bytes; every read is bounded by the `end` of the message it stands in. */
-class Reader {
-  at = 0;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(field: number) {
+    this.#field = field;
+    this.#createdField = CREATED_FIELD[field];
+    if (field === VALUE_FIELD.histogram) this.#histogram = new HistogramReader();
   }
 
-  tag(end: number): [field: number, wire: number] {
-    const at = this.at;
-    const tag = this.#varint(end);
-    if (tag < 8 || tag > 0xffffffff) throw malformed(`a field has the number ${Math.floor(tag / 8)}`, at);
-    return [Math.floor(tag / 8), tag & 7];
-  }
-
-  varint(wire: number, end: number): number {
-    this.#expect(wire, VARINT);
-    return this.#varint(end);
-  }
-
-  double(wire: number, end: number): number {
-    this.#expect(wire, FIXED64);
-    if (this.at + 8 > end) throw malformed("a double is cut short", this.at);
-    this.at += 8;
-    return this.#view.getFloat64(this.at - 8, true);
-  }
-
-  string(wire: number, end: number): string {
-    const [start, stop] = this.span(wire, end);
-    try {
-      return this.#utf8.decode(this.#bytes.subarray(start, stop));
-    } catch (cause) {
-      throw new SyntaxError(`Cannot read the protobuf: a string is not UTF-8, at offset ${start}`, { cause });
+  read(reader: ProtobufReader, end: number) {
+    for (const stop = reader.enter(end); reader.next(stop);) {
+      if (reader.field === this.#createdField) this.createdMs = readTimestamp(reader, stop);
+      else if (this.#histogram !== undefined) {
+        if (this.#histogram.read(reader, stop)) continue;
+        if (reader.field === 16) reader.skip(stop); // Exemplars, which change no number.
+        else reader.skipUnknown(stop);
+      } else if (this.#field === VALUE_FIELD.summary) this.#readSummary(reader, stop);
+      else if (reader.field === 1) this.#number = reader.double(stop);
+      else if (reader.field === 2 && this.#field === VALUE_FIELD.counter) reader.skip(stop); // An exemplar.
+      else reader.skipUnknown(stop);
     }
   }
 
-  /** The extent of a length-delimited field; the cursor goes behind it. */
-  span(wire: number, end: number): [start: number, end: number] {
-    this.#expect(wire, BYTES);
-    const stop = this.lengthEnd(end);
-    const start = this.at;
-    this.at = stop;
-    return [start, stop];
+  finish(): Metric["value"] {
+    if (this.#histogram !== undefined) return this.#histogram.finish();
+    if (this.#field !== VALUE_FIELD.summary) return this.#number;
+    return { count: this.#count, sum: this.#number, quantiles: this.#quantiles };
   }
 
-  /** Reads a length and returns where what it measures ends; the cursor stays before that. */
-  lengthEnd(end: number): number {
-    const at = this.at;
-    const length = this.#varint(end);
-    if (!(length >= 0 && length <= end - this.at)) throw malformed("a length goes past the end", at);
-    return this.at + length;
-  }
-
-  skip(wire: number, end: number) {
-    if (wire === VARINT) this.#varint(end);
-    else if (wire === BYTES) this.at = this.lengthEnd(end);
-    else if (wire === FIXED64 || wire === FIXED32) {
-      const size = wire === FIXED64 ? 8 : 4;
-      if (this.at + size > end) throw malformed("a field is cut short", this.at);
-      this.at += size;
-    } else throw malformed(`a field has the wire type ${wire}`, this.at);
-  }
-
-  /** An int64 as a number: exact up to 2^53 either way, which holds every timestamp and count of practice. */
-  #varint(end: number): number {
-    const start = this.at;
-    let low = 0, high = 0;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= end) throw malformed("a varint is cut short", start);
-      const byte = this.#bytes[this.at++];
-      if (i < 4) low |= (byte & 0x7f) << (7 * i);
-      else high += (byte & 0x7f) * 2 ** (7 * (i - 4));
-      if (byte < 0x80) {
-        if (i === 9 && byte > 1) break;
-        // Ten bytes carry 70 bits; those of a negative number reach 2^64, from which two's complement subtracts.
-        return high < 2 ** 35 ? high * 2 ** 28 + low : (high - 2 ** 36) * 2 ** 28 + low;
-      }
-    }
-    throw malformed("a varint has more than 64 bits", start);
-  }
-
-  #expect(wire: number, wanted: number) {
-    if (wire !== wanted) throw malformed(`a field has the wire type ${wire} in place of ${wanted}`, this.at);
+  #readSummary(reader: ProtobufReader, end: number) {
+    if (reader.field === 1) this.#count = reader.varint(end);
+    else if (reader.field === 2) this.#number = reader.double(end);
+    else if (reader.field === 3) this.#quantiles.push(readQuantile(reader, end));
+    else reader.skipUnknown(end);
   }
 }
 
-function malformed(what: string, at: number): SyntaxError {
-  return new SyntaxError(`Cannot read the protobuf: ${what}, at offset ${at}`);
+function readQuantile(reader: ProtobufReader, end: number): { quantile: number; value: number } {
+  let quantile = 0, value = 0;
+  for (const stop = reader.enter(end); reader.next(stop);) {
+    if (reader.field === 1) quantile = reader.double(stop);
+    else if (reader.field === 2) value = reader.double(stop);
+    else reader.skipUnknown(stop);
+  }
+  return { quantile, value };
+}
+
+/** A `google.protobuf.Timestamp` as milliseconds since the epoch, which is as exact as Prometheus takes it. */
+function readTimestamp(reader: ProtobufReader, end: number): number {
+  let seconds = 0, nanos = 0;
+  for (const stop = reader.enter(end); reader.next(stop);) {
+    if (reader.field === 1) seconds = reader.varint(stop);
+    else if (reader.field === 2) nanos = reader.varint(stop);
+    else reader.skip(stop);
+  }
+  return seconds * 1_000 + Math.trunc(nanos / 1e6);
 }
 
 /**
- * Writes delimited families; those without a type that we carry are left out, as are values that are undefined.
+ * Writes delimited families; those without a type that we carry are left out, as are values that are undefined or not of
+ * their family's type.
  *
- * @throws {RangeError} if a count or timestamp does not fit 64 bits.
+ * @throws {RangeError} if a timestamp, or a count that is to be an integer, does not fit 64 bits.
  */
 export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
-  const out = new Writer();
-  for (const family of families) {
-    const { type } = family;
+  const out = new ProtobufWriter();
+  for (const { name, help, type, unit, metrics } of families) {
     if (type === undefined) continue;
-    out.message(() => {
-      out.string(FAMILY.name, family.name);
-      if (family.help !== undefined) out.string(FAMILY.help, family.help);
-      out.varintField(FAMILY.type, METRIC_TYPES.indexOf(type));
-      for (const metric of family.metrics) out.field(FAMILY.metric, () => writeMetric(out, metric, type));
-      if (family.unit !== undefined) out.string(FAMILY.unit, family.unit);
-    });
+    const family = out.open();
+    out.string(1, name);
+    if (help !== undefined) out.string(2, help);
+    out.varint(3, METRIC_TYPES.indexOf(type));
+    for (const metric of metrics) {
+      const start = out.openField(4);
+      writeMetric(out, metric, type);
+      out.close(start);
+    }
+    if (unit !== undefined) out.string(5, unit);
+    out.close(family);
   }
   return out.take();
 }
 
-function writeMetric(out: Writer, metric: Metric, type: MetricType) {
-  for (const { name, value } of metric.labels) {
-    out.field(METRIC.label, () => {
-      out.string(LABEL.name, name);
-      out.string(LABEL.value, value);
-    });
+function writeMetric(out: ProtobufWriter, { labels, value, timestampMs, createdMs }: Metric, type: MetricType) {
+  for (const { name, value } of labels) {
+    const label = out.openField(1);
+    out.string(1, name);
+    out.string(2, value);
+    out.close(label);
   }
-  const { value } = metric;
-  if (value !== undefined) out.field(VALUE[type], () => writeValue(out, value));
-  if (metric.timestampMs !== undefined) out.varintField(METRIC.timestampMs, metric.timestampMs);
+  const field = VALUE_FIELD[type];
+  if (value !== undefined && isOf(type, value)) {
+    const start = out.openField(field);
+    if (typeof value === "number") out.double(1, value);
+    else if ("buckets" in value) writeHistogram(out, value);
+    else writeSummary(out, value);
+    const createdField = CREATED_FIELD[field];
+    if (createdMs !== undefined && createdField !== undefined) writeTimestamp(out, createdField, createdMs);
+    out.close(start);
+  }
+  if (timestampMs !== undefined) out.varint(6, timestampMs);
 }
 
-function writeValue(out: Writer, value: number | SummaryValue | HistogramValue) {
-  if (typeof value === "number") return out.double(NUMBER, value);
-  out.varintField(DISTRIBUTION.count, value.count);
-  out.double(DISTRIBUTION.sum, value.sum);
-  if ("quantiles" in value) {
-    for (const { quantile, value: at } of value.quantiles) {
-      out.field(DISTRIBUTION.point, () => {
-        out.double(QUANTILE.quantile, quantile);
-        out.double(QUANTILE.value, at);
-      });
-    }
-  } else {
-    for (const { upperBound, count } of value.buckets) {
-      out.field(DISTRIBUTION.point, () => {
-        out.varintField(BUCKET.count, count);
-        out.double(BUCKET.upperBound, upperBound);
-      });
-    }
+function isOf(type: MetricType, value: number | SummaryValue | HistogramValue): boolean {
+  if (type === "summary") return typeof value === "object" && "quantiles" in value;
+  if (type === "histogram" || type === "gauge_histogram") return typeof value === "object" && "buckets" in value;
+  return typeof value === "number";
+}
+
+function writeSummary(out: ProtobufWriter, { count, sum, quantiles }: SummaryValue) {
+  out.varint(1, count);
+  out.double(2, sum);
+  for (const { quantile, value } of quantiles) {
+    const point = out.openField(3);
+    out.double(1, quantile);
+    out.double(2, value);
+    out.close(point);
   }
 }
 
-/** A growing buffer. A message is written behind a gap of one byte for its length, and moved when that is too narrow. */
-class Writer {
-  #bytes = new Uint8Array(4_096);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
-
-  take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
-  }
-
-  field(number: number, write: () => void) {
-    this.#varint(tagOf(number, BYTES));
-    this.message(write);
-  }
-
-  message(write: () => void) {
-    this.#reserve(1);
-    const start = ++this.#length;
-    write();
-    const length = this.#length - start;
-    let width = 1;
-    for (let rest = Math.floor(length / 128); rest > 0; rest = Math.floor(rest / 128)) width++;
-    this.#reserve(width - 1);
-    this.#bytes.copyWithin(start + width - 1, start, this.#length);
-    this.#length = start - 1;
-    this.#varint(length);
-    this.#length += length;
-  }
-
-  string(number: number, text: string) {
-    this.#reserve(16 + 3 * text.length);
-    this.#varint(tagOf(number, BYTES));
-    if (this.#ascii(text)) return;
-    const start = this.#length;
-    // The length of the encoded text is known only afterwards; most are short enough for one byte.
-    const { written } = utf8Encoder.encodeInto(text, this.#bytes.subarray(start + 5));
-    this.#varint(written);
-    this.#bytes.copyWithin(this.#length, start + 5, start + 5 + written);
-    this.#length += written;
-  }
-
-  /** Writes a short text of ASCII, as most are, at a tenth of the encoder's cost; false if it is another one. */
-  #ascii(text: string): boolean {
-    const { length } = text;
-    if (length > 127) return false;
-    const bytes = this.#bytes;
-    const start = this.#length + 1;
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit > 127) return false;
-      bytes[start + i] = unit;
-    }
-    bytes[start - 1] = length;
-    this.#length = start + length;
-    return true;
-  }
-
-  double(number: number, value: number) {
-    this.#reserve(16);
-    this.#varint(tagOf(number, FIXED64));
-    this.#view.setFloat64(this.#length, value, true);
-    this.#length += 8;
-  }
-
-  varintField(number: number, value: number) {
-    if (!(value >= -(2 ** 63) && value < 2 ** 63)) {
-      throw new RangeError(`Cannot write ${value} as an integer of 64 bits`);
-    }
-    this.#varint(tagOf(number, VARINT));
-    this.#varint(value);
-  }
-
-  #varint(value: number) {
-    this.#reserve(10);
-    if (value < 0) {
-      // Two's complement over 64 bits, as protobuf has it for int64.
-      for (let big = BigInt.asUintN(64, BigInt(Math.trunc(value)));; big >>= 7n) {
-        if (big < 0x80n) return void (this.#bytes[this.#length++] = Number(big));
-        this.#bytes[this.#length++] = Number(big & 0x7fn) | 0x80;
-      }
-    }
-    let rest = Math.trunc(value);
-    for (; rest > 127; rest = Math.floor(rest / 128)) this.#bytes[this.#length++] = (rest % 128) | 128;
-    this.#bytes[this.#length++] = rest;
-  }
-
-  #reserve(more: number) {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(2 * (this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
-  }
+function writeTimestamp(out: ProtobufWriter, field: number, ms: number) {
+  const start = out.openField(field);
+  const seconds = Math.floor(ms / 1_000);
+  out.varint(1, seconds);
+  out.varint(2, Math.floor((ms - seconds * 1_000) * 1e6));
+  out.close(start);
 }

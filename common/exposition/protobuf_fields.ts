@@ -29,6 +29,7 @@ export const VALUE: Readonly<Record<MetricType, number>> = {
   summary: 4,
   untyped: 5,
   histogram: 7,
+  gauge_histogram: 7,
 };
 
 /** The fields of a label. */

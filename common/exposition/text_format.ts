@@ -129,7 +129,7 @@ class TextReader {
     if (keyword === "HELP") this.#assembler.help(name, unescapeHelp(rest));
     else {
       const word = rest.trimEnd().toLowerCase();
-      const type = METRIC_TYPES.find((known) => known === word);
+      const type = METRIC_TYPES.find((known) => known === word && known !== "gauge_histogram");
       if (type === undefined) this.#fail("this is not a type of metric");
       else this.#assembler.type(name, type);
     }

@@ -206,7 +206,7 @@ export class Ingester {
     }
     const name = this.#familyName(nameStart, nameEnd);
     const type = METRIC_TYPES[typeNumber];
-    if (type === undefined) {
+    if (type === undefined || type === "gauge_histogram") {
       throw invalid("family_type", `a family has the type number ${typeNumber}`, start);
     }
     if (firstMetric < 0) return { name, type };

@@ -26,6 +26,7 @@ export const VALUE_TAG: Readonly<Record<MetricType, number>> = {
   summary: tagOf(VALUE.summary, BYTES),
   untyped: tagOf(VALUE.untyped, BYTES),
   histogram: tagOf(VALUE.histogram, BYTES),
+  gauge_histogram: tagOf(VALUE.gauge_histogram, BYTES),
 };
 
 const COUNT_TAG = tagOf(DISTRIBUTION.count, VARINT);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
 import { decodeFamilies, encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { formatText, parseText } from "../../../common/exposition/text_format.ts";
-import { arbitraryFamilies } from "../../support/arbitrary_families.ts";
+import { arbitraryFamilies, arbitraryProtobufFamilies } from "../../support/arbitrary_families.ts";
 import { oracleDecode, oracleEncode } from "../../support/metric_family_oracle.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 import { concat, delimited, double, field, integer, label, varint } from "../../support/wire_bytes.ts";
@@ -17,14 +17,14 @@ function decode(bytes: Uint8Array, limits: Partial<ParseLimits> = {}): MetricFam
 }
 
 Deno.test("decodeFamilies() reads what protobufjs writes", () => {
-  fc.assert(fc.property(arbitraryFamilies, fc.string({ unit: "binary" }), (families, unit) => {
+  fc.assert(fc.property(arbitraryProtobufFamilies, fc.string({ unit: "binary" }), (families, unit) => {
     const withUnits = families.map((family, i) => i % 2 === 0 ? family : { ...family, unit });
     assert.deepEqual(decode(oracleEncode(withUnits)), withUnits);
   }));
 });
 
 Deno.test("encodeFamilies() writes what protobufjs reads", () => {
-  fc.assert(fc.property(arbitraryFamilies, fc.string({ unit: "binary" }), (families, unit) => {
+  fc.assert(fc.property(arbitraryProtobufFamilies, fc.string({ unit: "binary" }), (families, unit) => {
     const withUnits = families.map((family, i) => i % 2 === 0 ? family : { ...family, unit });
     assert.deepEqual(oracleDecode(encodeFamilies(withUnits)), withUnits);
   }));
@@ -33,8 +33,10 @@ Deno.test("encodeFamilies() writes what protobufjs reads", () => {
 Deno.test("encodeFamilies() and decodeFamilies() are a round trip, alone and by way of text", () => {
   const push = realisticFamilies({ id: "a", nowMs: 1_700_000_000_000 });
   assert.deepEqual(decode(encodeFamilies(push)), push);
-  fc.assert(fc.property(arbitraryFamilies, (families) => {
+  fc.assert(fc.property(arbitraryProtobufFamilies, (families) => {
     assert.deepEqual(decode(encodeFamilies(families)), families);
+  }));
+  fc.assert(fc.property(arbitraryFamilies, (families) => {
     assert.deepEqual(parseText(formatText(decode(encodeFamilies(families))), LIMITS), families);
   }));
 });
@@ -48,8 +50,21 @@ Deno.test("encodeFamilies() leaves out what has no type, and values that are und
   assert.deepEqual(encodeFamilies([]), new Uint8Array());
 });
 
+Deno.test("encodeFamilies() leaves out a value that is not of its family's type", () => {
+  const histogram = { count: 1, sum: 2, buckets: [] }, summary = { count: 1, sum: 2, quantiles: [] };
+  const families = ([["gauge", histogram], ["counter", summary], ["summary", 5], ["summary", histogram], [
+    "histogram",
+    summary,
+  ], ["gauge_histogram", 5]] as const).map(([type, value]): MetricFamily => ({
+    name: "x",
+    type,
+    metrics: [{ labels: [], value }],
+  }));
+  assert.deepEqual(decode(encodeFamilies(families)).map(({ metrics }) => metrics[0].value), Array(6).fill(undefined));
+});
+
 Deno.test("encodeFamilies() refuses integers that have no place in 64 bits", () => {
-  for (const count of [Infinity, NaN, 2 ** 63, -(2 ** 63) - 2_048, -Infinity]) {
+  for (const count of [Infinity, NaN, 2 ** 63, -(2 ** 63) - 2_048, -Infinity, 2.5]) {
     const value = { count, sum: 0, buckets: [] };
     const families: MetricFamily[] = [{ name: "x", type: "histogram", metrics: [{ labels: [], value }] }];
     assert.throws(() => encodeFamilies(families), RangeError);
@@ -73,7 +88,7 @@ const READ: readonly (readonly [what: string, bytes: Uint8Array, families: Metri
       { name: "x", help: "h", type: "gauge", unit: "u", metrics: [{ labels: [{ name: "b", value: "c" }], value: 5 }] },
     ],
   ],
-  ["a type that we do not carry", delimited(field(1, "x"), integer(3, 5), metric(field(7, integer(1, 1)))), [
+  ["a type that we do not carry", delimited(field(1, "x"), integer(3, 6), metric(field(7, integer(1, 1)))), [
     { name: "x", type: undefined, metrics: [{ labels: [], value: undefined }] },
   ]],
   ["a value of another type than the family's", delimited(field(1, "x"), gauge, metric(field(3, double(1, 5)))), [
@@ -123,14 +138,70 @@ const READ: readonly (readonly [what: string, bytes: Uint8Array, families: Metri
       field(12, "abc"),
       [...varint((2 ** 29 - 1) * 8), 0],
       gauge,
-      metric(integer(99, 5), value, field(99, "abc")),
+      metric(value, field(1, [...field(1, "a"), ...integer(99, 5), ...field(99, "abc"), ...field(2, "b")])),
     ),
-    [{ name: "x", type: "gauge", metrics: [{ labels: [], value: 5 }] }],
+    [{ name: "x", type: "gauge", metrics: [{ labels: [{ name: "a", value: "b" }], value: 5 }] }],
   ],
   ["a length written with more bytes than it needs", new Uint8Array([0x83, 0x80, 0x00, ...field(1, "x")]), [
     { name: "x", type: "counter", metrics: [] },
   ]],
 ];
+
+/** Samples with a field that we do not know in each of the messages that a number comes from, by type. */
+const UNKNOWN: readonly (readonly [where: string, type: number, unknown: number[]])[] = [
+  ["a sample", 1, [...value, ...integer(8, 5)]],
+  ["a sample whose value comes twice", 1, [...value, ...field(99, "abc"), ...value]],
+  ["a gauge", 1, field(2, [...double(1, 5), ...integer(2, 1)])],
+  ["a counter", 0, field(3, [...double(1, 5), ...integer(4, 1)])],
+  ["an untyped value", 3, field(5, [...double(1, 5), ...double(2, 1)])],
+  ["a summary", 2, field(4, [...integer(1, 5), ...integer(5, 1)])],
+  ["a quantile", 2, field(4, [...integer(1, 5), ...field(3, [...double(1, 0.5), ...double(3, 1)])])],
+  ["a histogram", 4, field(7, [...integer(1, 5), ...field(17, double(1, 2))])],
+  ["a bucket", 4, field(7, [...integer(1, 5), ...field(3, [...integer(1, 5), ...integer(5, 1)])])],
+  ["a span", 5, field(7, [...integer(1, 5), ...field(12, [...integer(1, 2), ...integer(2, 1), ...integer(3, 1)])])],
+];
+
+for (const [where, type, unknown] of UNKNOWN) {
+  Deno.test(`decodeFamilies() trusts no value with an unknown field in ${where}, and its neighbours all the same`, () => {
+    const [sound, counter] = [field([3, 2, 4, 5, 7, 7][type], []), field(3, double(1, 7))];
+    const time = integer(6, 9);
+    const bytes = concat(
+      delimited(field(1, "x"), integer(3, type), metric(sound), metric(label("a", "b"), unknown, time), metric(sound)),
+      delimited(field(1, "y"), metric(counter)),
+    );
+    const [{ metrics: [before, faulty, after] }, other] = decode(bytes);
+    assert.deepEqual(faulty, {
+      labels: [{ name: "a", value: "b" }],
+      value: undefined,
+      fault: "unknown_field",
+      timestampMs: 9,
+    });
+    assert.deepEqual(before, after);
+    assert(before.value !== undefined && before.fault === undefined);
+    assert.equal(other.metrics[0].value, 7);
+  });
+}
+
+Deno.test("decodeFamilies() passes over exemplars, known and unknown fields in them, and reads created timestamps", () => {
+  const exemplar = [...label("trace_id", "1"), ...double(2, 5), ...field(3, integer(1, 5)), ...integer(9, 1)];
+  const created = (number: number) =>
+    field(number, [...integer(1, 1_700_000_000), ...integer(2, 123_999_999), ...integer(3, 1)]);
+  const counter = [...double(1, 5), ...field(2, exemplar), ...created(3)];
+  const summary = [...integer(1, 2), ...created(4)];
+  const bucket = field(3, [...integer(1, 2), ...double(2, 1), ...field(3, exemplar)]);
+  const histogram = [...integer(1, 2), ...bucket, ...created(15), ...field(16, exemplar), ...field(16, exemplar)];
+  const bytes = concat(
+    delimited(integer(3, 0), metric(field(3, counter))),
+    delimited(integer(3, 2), metric(field(4, summary))),
+    delimited(integer(3, 4), metric(field(7, histogram))),
+  );
+  const createdMs = 1_700_000_000_123;
+  assert.deepEqual(decode(bytes).map(({ metrics }) => metrics[0]), [
+    { labels: [], value: 5, createdMs },
+    { labels: [], value: { count: 2, sum: 0, quantiles: [] }, createdMs },
+    { labels: [], value: { count: 2, sum: 0, buckets: [{ upperBound: 1, count: 2 }] }, createdMs },
+  ]);
+});
 
 for (const [what, bytes, families] of READ) {
   Deno.test(`decodeFamilies() reads ${what}`, () => assert.deepEqual(decode(bytes), families));

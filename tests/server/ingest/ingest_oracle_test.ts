@@ -23,6 +23,7 @@ const VALUE_FIELD: Readonly<Record<MetricType, number>> = {
   summary: 4,
   untyped: 5,
   histogram: 7,
+  gauge_histogram: 7,
 };
 
 // From small pools, so that series repeat, label sets recur in another order, and families take each other's names.
