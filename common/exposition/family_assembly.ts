@@ -4,130 +4,250 @@
  * @module
  */
 
+import { histogramFault, summaryFault } from "./distribution_faults.ts";
 import {
-  isDistribution,
+  type HistogramValue,
   type Label,
   LimitError,
-  LINE_SUFFIXES,
   type Metric,
   type MetricFamily,
   type MetricType,
-  type ParseLimits,
-  POINT_LABEL,
-  SUFFIX,
+  type SummaryValue,
 } from "./metric_family.ts";
+import { clip, type FaultRule } from "./sample_fault.ts";
+import { type LineFault, type PageCursor, type PageOptions, parseNumber } from "./sample_line.ts";
 
 /** One line of a text exposition. */
 export interface Line {
   /** As it stands at the start of the line, with the suffix of a part. */
   readonly name: string;
-  /** With the bound of a bucket, or the quantile. */
-  readonly labels: readonly Label[];
+  /** With the bound of a bucket, or the quantile; the assembler keeps them. */
+  readonly labels: Label[];
   /** What was measured. */
   readonly value: number;
   /** Milliseconds since the epoch. */
   readonly timestampMs?: number;
 }
 
+/** Where a line belongs. */
+interface Place {
+  readonly family: Assembly;
+  /** What its name has behind the family's. */
+  readonly suffix: string;
+}
+
+/** What a line says of its family. */
+interface Part {
+  /** The whole value, one of the points, or what stands beside them; `none` is passed over. */
+  readonly role: "value" | "point" | "sum" | "count" | "none";
+  /** The label that tells one point from another. */
+  readonly label?: "le" | "quantile";
+}
+
+/** How a type is written. */
+export interface FamilyKind {
+  /** The word for it. */
+  readonly word: string;
+  /** Undefined for a word that nobody knows. */
+  readonly type: MetricType | undefined;
+  /** The lines of a sample by the suffixes of their names, if it is not one line of the family's own name. */
+  readonly parts?: Readonly<Record<string, Part | undefined>>;
+  /** What the family's name ends with in the object model. */
+  readonly suffix?: string;
+}
+
+/** The lines of a summary, by the suffixes of their names. */
+export const SUMMARY_PARTS = {
+  "": { role: "point", label: "quantile" },
+  _sum: { role: "sum" },
+  _count: { role: "count" },
+} as const;
+/** The lines of a histogram, by the suffixes of their names. */
+export const HISTOGRAM_PARTS = {
+  _bucket: { role: "point", label: "le" },
+  _sum: { role: "sum" },
+  _count: { role: "count" },
+} as const;
+
+const UNTYPED: FamilyKind = { word: "untyped", type: "untyped" };
+
 /** A sample of a histogram or summary whose lines are still coming in. */
 interface Distribution {
   readonly labels: readonly Label[];
-  timestampMs?: number;
-  count?: number;
+  /** Where its first line starts, and the number of that. */
+  readonly at: number;
+  readonly line: number;
+  timestampMs: number | undefined;
+  count: number | undefined;
   sum: number;
   readonly points: { readonly key: number; readonly value: number }[];
+  /** Set once a line of it was reported: what is left of it says nothing. */
+  isRejected: boolean;
 }
 
 /** A family whose lines are still coming in. */
 interface Assembly {
   readonly name: string;
-  type?: MetricType;
+  /** Where it was first named. */
+  readonly at: number;
+  readonly line: number;
+  kind?: FamilyKind;
   help?: string;
+  unit?: string;
   readonly metrics: Metric[];
   readonly distributions: Map<string, Distribution>;
   /** The distribution of the line before, which mostly goes on. */
   latest?: Distribution;
+  /** Why some of its lines may have gone elsewhere. */
+  torn?: string;
+}
+
+/** A fault that shows only once all lines are read. */
+interface LateFault extends LineFault {
+  readonly line: number;
+  readonly sample: { readonly name: string; readonly labels: readonly Label[] };
 }
 
 /** Takes comments and lines in the order of the text, as `expfmt` of Go does. */
 export class FamilyAssembler {
-  readonly #maxFamilies: number;
-  readonly #parseNumber: (text: string) => number | undefined;
-  readonly #fail: (why: string) => never;
+  readonly #cursor: PageCursor;
+  readonly #options: PageOptions;
+  /** In the order of the text. */
+  readonly #all: Assembly[] = [];
+  /** Those that a line of their name belongs to, and those with a type by that and their name. */
   readonly #families = new Map<string, Assembly>();
+  readonly #declared = new Map<string, Assembly>();
+  /** Where lines of the name at hand belong, as mostly the next one does. */
+  #latest: { readonly name: string; readonly place: Place } | undefined;
 
-  /** `fail` throws for what is wrong with the line at hand; `parseNumber` reads a bucket's bound or a quantile. */
-  constructor(
-    { limits, parseNumber, fail }: {
-      limits: ParseLimits;
-      parseNumber: (text: string) => number | undefined;
-      fail: (why: string) => never;
-    },
-  ) {
-    this.#maxFamilies = limits.maxFamilies;
-    this.#parseNumber = parseNumber;
-    this.#fail = fail;
+  /** Takes what the cursor reads. */
+  constructor(cursor: PageCursor, options: PageOptions) {
+    this.#cursor = cursor;
+    this.#options = options;
   }
 
   /** Takes a `# HELP`; the first of a family stands. */
   help(name: string, help: string) {
-    const family = this.#find(name)?.family ?? this.#create(name);
-    family.help ??= help;
+    (this.#find(name)?.family ?? this.#create(name)).help ??= help;
   }
 
-  /** Takes a `# TYPE`, which may come again if it says the same. */
-  type(name: string, type: MetricType) {
+  /** Takes a `# UNIT`; the first of a family stands. */
+  unit(name: string, unit: string) {
+    (this.#find(name)?.family ?? this.#create(name)).unit ??= unit;
+  }
+
+  /**
+   * Takes a `# TYPE`, which may come again if it says the same. If it says something else, what follows is another family of
+   * the same name where faults are heard, and refused where not.
+   */
+  type(name: string, kind: FamilyKind) {
     const found = this.#find(name);
     if (found !== undefined && found.suffix !== "") {
-      this.#fail(`${name} is a part of the ${found.family.type} ${found.family.name}`);
+      const why = `${clip(name)} is a part of the ${found.family.kind?.word} ${clip(found.family.name)}`;
+      this.#conflict(why);
+      found.family.torn = why;
+      this.#declare(this.#create(name), kind);
+      return;
     }
     const family = found?.family ?? this.#create(name);
-    if (family.type !== undefined && family.type !== type) this.#fail(`${name} is a ${family.type} further up`);
-    if (family.type === undefined && family.metrics.length > 0) {
-      this.#fail(`the type of ${name} comes after its first line`);
-    }
-    family.type = type;
+    if (family.kind === undefined && family.metrics.length === 0) return this.#declare(family, kind);
+    if (family.kind?.word === kind.word) return;
+    this.#conflict(
+      family.kind === undefined
+        ? `the type of ${clip(name)} comes after its first line`
+        : `${clip(name)} is a ${family.kind.word} further up`,
+    );
+    this.#declare(family, family.kind ?? UNTYPED);
+    const other = this.#declared.get(`${kind.word}\n${name}`) ?? this.#create(name);
+    this.#families.set(name, other);
+    this.#declare(other, kind);
   }
 
   /** Takes a line. */
   add(line: Line) {
-    const { family, suffix } = this.#find(line.name) ?? { family: this.#create(line.name), suffix: "" };
-    const { type } = family;
-    if (type === undefined || !isDistribution(type)) {
-      const { labels, value, timestampMs } = line;
-      family.metrics.push(timestampMs === undefined ? { labels, value } : { labels, value, timestampMs });
-      return;
+    const cursor = this.#cursor;
+    if (cursor.fault?.rule === "family_name") return cursor.report(cursor.fault, line);
+    const { family, suffix } = this.#place(line.name);
+    const { kind } = family;
+    if (kind?.parts === undefined) {
+      if (kind !== undefined && kind.type === undefined) {
+        cursor.blame(
+          "family_type",
+          `the type ${kind.word} of ${clip(family.name)} is not a type of metric`,
+          cursor.start,
+        );
+      }
+      return this.#addWhole(family, line);
     }
-    if (!LINE_SUFFIXES[type].includes(suffix)) {
-      this.#fail(`${line.name} is a histogram, which has no line of its own name`);
-    }
-    const isPoint = suffix !== SUFFIX.sum && suffix !== SUFFIX.count;
-    this.#addPart(line, { family, suffix, key: isPoint ? POINT_LABEL[type] : "" });
+    const part = kind.parts[suffix];
+    if (part === undefined) {
+      cursor.blame(ruleOf(kind), `${clip(line.name)} is a ${kind.word}, which has no line of its own name`);
+      cursor.report(cursor.fault!, line);
+    } else if (part.role === "value") this.#addWhole(family, line);
+    else if (part.role !== "none") this.#addPart(line, { family, kind, part });
   }
 
   /** The families that have samples, in the order of the text. */
   finish(): MetricFamily[] {
-    return Array.from(this.#families.values(), finished).filter(({ metrics }) => metrics.length > 0);
+    const isChecked = this.#options.onFault !== undefined;
+    const late: LateFault[] = [];
+    const takenBy = new Map<string, string>();
+    const families = this.#all.map((assembly) => {
+      const collision = isChecked && !isEmpty(assembly) ? assembly.torn ?? takeNames(assembly, takenBy) : undefined;
+      return finished(assembly, { collision, onFault: isChecked ? (fault) => void late.push(fault) : undefined });
+    });
+    for (const { sample, ...fault } of late.sort((a, b) => a.at - b.at)) this.#cursor.report(fault, sample);
+    return families.filter(({ metrics }) => metrics.length > 0);
   }
 
-  #addPart(line: Line, { family, suffix, key }: { family: Assembly; suffix: string; key: string }) {
-    const at = key === "" ? -1 : line.labels.findIndex(({ name }) => name === key);
-    if (key !== "" && at < 0) this.#fail(`a line of the ${family.type} ${family.name} has no label ${key}`);
-    const distribution = this.#distribution(family, at < 0 ? line.labels : line.labels.toSpliced(at, 1));
-    distribution.timestampMs = line.timestampMs ?? distribution.timestampMs;
-    if (suffix === SUFFIX.sum) distribution.sum = line.value;
-    else if (suffix === SUFFIX.count) distribution.count = this.#count(line);
-    else {
-      const bound = this.#parseNumber(line.labels[at].value);
-      if (bound === undefined || Number.isNaN(bound)) this.#fail(`the label ${key} is not a number`);
-      else distribution.points.push({ key: bound, value: suffix === SUFFIX.bucket ? this.#count(line) : line.value });
+  #addWhole(family: Assembly, line: Line) {
+    const { labels, value, timestampMs } = line;
+    this.#checkLabels(labels);
+    if (this.#cursor.fault !== undefined) return this.#cursor.report(this.#cursor.fault, line);
+    family.metrics.push(timestampMs === undefined ? { labels, value } : { labels, value, timestampMs });
+  }
+
+  #addPart({ labels, value, timestampMs }: Line, { family, kind, part: { role, label } }: {
+    family: Assembly;
+    kind: FamilyKind;
+    part: Part;
+  }) {
+    const cursor = this.#cursor;
+    const [own] = label === undefined ? [] : labels.splice(indexOf(labels, label), 1);
+    const distribution = this.#distribution(family, labels);
+    if (distribution.isRejected) return;
+    this.#checkLabels(labels);
+    let key = 0;
+    if (label !== undefined) {
+      if (own === undefined) {
+        cursor.blame(ruleOf(kind), `a line of the ${kind.word} ${clip(family.name)} has no label ${label}`);
+      }
+      key = parseNumber(own?.value ?? "") ?? NaN;
+      if (Number.isNaN(key)) cursor.blame(ruleOf(kind), `the label ${label} is not a number`);
+    }
+    if (role === "count" || label === "le") this.#checkValue(value, kind);
+    if (cursor.fault !== undefined) {
+      distribution.isRejected = true;
+      return cursor.report(cursor.fault, { name: family.name, labels });
+    }
+    if (timestampMs !== undefined) distribution.timestampMs = timestampMs;
+    if (role === "sum") distribution.sum = value;
+    else if (role === "count") distribution.count = value;
+    else distribution.points.push({ key, value });
+  }
+
+  #checkLabels(labels: readonly Label[]) {
+    const { maxLabels } = this.#options;
+    if (labels.length > maxLabels) {
+      this.#cursor.blame("labels", `a sample has more than ${maxLabels} labels`, this.#cursor.start);
     }
   }
 
-  /** A count as Go takes it, without its fraction; what the protobuf has no room for is refused. */
-  #count({ value }: Line): number {
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) this.#fail("a count is not a whole number from 0 to 2^53");
-    return Math.trunc(value);
+  /** Finds a count that protobuf has no room for. Those of a histogram may have a fraction. */
+  #checkValue(value: number, kind: FamilyKind) {
+    const isWhole = Number.isInteger(value) || kind.type !== "summary";
+    if (isWhole && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return;
+    this.#cursor.blame(ruleOf(kind), "a count is not a whole number from 0 to 2^53");
   }
 
   #distribution(family: Assembly, labels: readonly Label[]): Distribution {
@@ -135,54 +255,158 @@ export class FamilyAssembler {
     const pairs = labels.map(({ name, value }) => [name, value]).sort(([a], [b]) => a < b ? -1 : 1);
     const key = JSON.stringify(pairs);
     let distribution = family.distributions.get(key);
-    if (distribution === undefined) family.distributions.set(key, distribution = { labels, sum: 0, points: [] });
+    if (distribution === undefined) {
+      const { start: at, line } = this.#cursor;
+      distribution = {
+        labels,
+        at,
+        line,
+        timestampMs: undefined,
+        count: undefined,
+        sum: 0,
+        points: [],
+        isRejected: false,
+      };
+      family.distributions.set(key, distribution);
+    }
     return family.latest = distribution;
   }
 
-  /** The family that a name belongs to: its own, else the histogram or summary that it is a part of. */
-  #find(name: string): { readonly family: Assembly; readonly suffix: string } | undefined {
+  /** Where a line belongs: to the family of its name, else to the one that it is a part of, else to a new one. */
+  #place(name: string): Place {
+    if (this.#latest?.name === name) return this.#latest.place;
+    const place = this.#find(name) ?? { family: this.#create(name), suffix: "" };
+    this.#latest = { name, place };
+    return place;
+  }
+
+  #find(name: string): Place | undefined {
     const own = this.#families.get(name);
     if (own !== undefined) return { family: own, suffix: "" };
-    const suffix = suffixOf(name);
-    if (suffix === undefined) return undefined;
-    const family = this.#families.get(name.slice(0, -suffix.length));
-    const isPart = family?.type !== undefined && LINE_SUFFIXES[family.type].includes(suffix);
-    return family !== undefined && isPart ? { family, suffix } : undefined;
+    const at = name.lastIndexOf("_");
+    if (at <= 0) return undefined;
+    const family = this.#families.get(name.slice(0, at));
+    const suffix = name.slice(at);
+    return family?.kind?.parts?.[suffix] === undefined ? undefined : { family, suffix };
   }
 
   #create(name: string): Assembly {
-    if (this.#families.size === this.#maxFamilies) {
-      throw new LimitError(`Cannot take more than ${this.#maxFamilies} families`);
-    }
-    const family: Assembly = { name, metrics: [], distributions: new Map() };
+    const { maxFamilies } = this.#options;
+    if (this.#all.length === maxFamilies) throw new LimitError(`Cannot take more than ${maxFamilies} families`);
+    const { start: at, line } = this.#cursor;
+    const family: Assembly = { name, at, line, metrics: [], distributions: new Map() };
+    this.#all.push(family);
     this.#families.set(name, family);
+    this.#latest = undefined;
     return family;
+  }
+
+  #declare(family: Assembly, kind: FamilyKind) {
+    family.kind = kind;
+    this.#latest = undefined;
+    this.#declared.set(`${kind.word}\n${family.name}`, family);
+  }
+
+  /** Refuses what contradicts the text further up, where nobody hears of faults. */
+  #conflict(why: string) {
+    if (this.#options.onFault === undefined) this.#cursor.refuse(why);
   }
 }
 
-function suffixOf(name: string): string | undefined {
-  if (name.endsWith(SUFFIX.bucket)) return SUFFIX.bucket;
-  if (name.endsWith(SUFFIX.count)) return SUFFIX.count;
-  return name.endsWith(SUFFIX.sum) ? SUFFIX.sum : undefined;
+/** The rule that a line breaks which does not fit its family. */
+function ruleOf({ type }: FamilyKind): FaultRule {
+  if (type === "summary") return "summary";
+  return type === "histogram" || type === "gauge_histogram" ? "histogram" : "family_name";
 }
 
 function equal(a: readonly Label[], b: readonly Label[]): boolean {
-  return a.length === b.length && a.every(({ name, value }, i) => name === b[i].name && value === b[i].value);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i].value !== b[i].value || a[i].name !== b[i].name) return false;
+  }
+  return true;
 }
 
-function finished({ name, type = "untyped", help, metrics, distributions }: Assembly): MetricFamily {
-  const whole = Array.from(distributions.values(), ({ labels, timestampMs, count, sum, points }): Metric => {
-    // Sorting is stable and cheap on what is in order, as it mostly is.
-    points.sort((a, b) => a.key - b.key || 0);
-    const value = type === "summary"
-      ? { count: count ?? 0, sum, quantiles: points.map(({ key, value }) => ({ quantile: key, value })) }
-      : {
-        // What a histogram counted in all is also in its last bucket.
-        count: count ?? points.at(-1)?.value ?? 0,
-        sum,
-        buckets: points.map(({ key, value }) => ({ upperBound: key, count: value })),
-      };
-    return timestampMs === undefined ? { labels, value } : { labels, value, timestampMs };
-  });
-  return { name, ...(help === undefined ? {} : { help }), type, metrics: [...metrics, ...whole] };
+/** Where the label of a name stands; behind them all if there is none. */
+function indexOf(labels: readonly Label[], name: string): number {
+  let at = 0;
+  while (at < labels.length && labels[at].name !== name) at++;
+  return at;
+}
+
+function isEmpty({ metrics, distributions }: Assembly): boolean {
+  return metrics.length === 0 && distributions.size === 0;
+}
+
+function nameOf({ name, kind }: Assembly): string {
+  return name + (kind?.suffix ?? "");
+}
+
+/** Takes the names of a family's lines, unless a family further up has one of them: then says so. */
+function takeNames(assembly: Assembly, takenBy: Map<string, string>): string | undefined {
+  const { name, kind = UNTYPED } = assembly;
+  const isWhole = assembly.distributions.size === 0;
+  const taker = isWhole ? "a metric of one line" : `the ${kind.word} ${clip(name)}`;
+  const names = isWhole ? [nameOf(assembly)] : ["", ...Object.keys(kind.parts ?? {})].map((suffix) => name + suffix);
+  for (const one of names) {
+    const other = takenBy.get(one) ?? taker;
+    if (other !== taker) return `${clip(one)} is taken by ${other} further up`;
+  }
+  for (const one of names) takenBy.set(one, taker);
+  return undefined;
+}
+
+/** The family; its samples go to `onFault` where it collides with another, or they contradict themselves. */
+function finished(
+  assembly: Assembly,
+  { collision, onFault }: { collision?: string; onFault?: (fault: LateFault) => void },
+): MetricFamily {
+  const { kind = UNTYPED, help, unit } = assembly;
+  const name = nameOf(assembly);
+  const metrics: Metric[] = [];
+  const take = (metric: Metric, { at, line, fault }: { at: number; line: number; fault?: string }) => {
+    const why = collision ?? fault;
+    if (why === undefined) return void metrics.push(metric);
+    const rule = collision === undefined ? ruleOf(kind) : "family_collision";
+    onFault?.({ rule, why, at, line, sample: { name, labels: metric.labels } });
+  };
+  for (const metric of assembly.metrics) take(metric, assembly);
+  for (const distribution of assembly.distributions.values()) {
+    if (distribution.isRejected) continue;
+    const { labels, timestampMs, at, line } = distribution;
+    const [value, fault] = kind.type === "summary" ? summaryOf(distribution) : histogramOf(distribution);
+    const metric = timestampMs === undefined ? { labels, value } : { labels, value, timestampMs };
+    take(metric, { at, line, fault: onFault && fault() });
+  }
+  return {
+    name,
+    ...(help === undefined ? {} : { help }),
+    type: kind.type,
+    ...(unit === undefined ? {} : { unit }),
+    metrics,
+  };
+}
+
+/** A summary of which all lines are there, and what tells what is wrong with it. */
+function summaryOf({ count = 0, sum, points }: Distribution): [SummaryValue, fault: () => string | undefined] {
+  const quantiles = sorted(points).map(({ key, value }) => ({ quantile: key, value }));
+  const value = { count, sum, quantiles };
+  return [value, () => summaryFault(value)];
+}
+
+/** A histogram of which all lines are there, and what tells what is wrong with it. */
+function histogramOf({ count, sum, points }: Distribution): [HistogramValue, fault: () => string | undefined] {
+  const buckets = sorted(points).map(({ key, value }) => ({ upperBound: key, count: value }));
+  const last = buckets.at(-1);
+  // What a histogram counted in all is also in its last bucket.
+  const counted = count ?? last?.count ?? 0;
+  const isFloat = !Number.isInteger(counted) || buckets.some(({ count }) => !Number.isInteger(count));
+  const value = { count: counted, sum, buckets, ...(isFloat ? { isFloat } : {}) };
+  const isCounted = count !== undefined || last?.upperBound === Infinity;
+  return [value, () => isCounted ? histogramFault(value) : "it has neither a count nor a bucket +Inf"];
+}
+
+/** Sorting is stable and cheap on what is in order, as it mostly is. */
+function sorted(points: Distribution["points"]): Distribution["points"] {
+  return points.sort((a, b) => a.key - b.key || 0);
 }

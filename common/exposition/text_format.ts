@@ -5,276 +5,151 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { FamilyAssembler } from "./family_assembly.ts";
+import { escapeFamilies, type NameCollision } from "./escape_families.ts";
+import { FamilyAssembler, type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import {
-  type DistributionType,
   type HistogramValue,
-  type Label,
   LimitError,
-  METRIC_TYPES,
+  type Metric,
   type MetricFamily,
-  type ParseLimits,
-  POINT_LABEL,
-  SUFFIX,
+  type MetricType,
   type SummaryValue,
 } from "./metric_family.ts";
+import { isClassicLabelName, isClassicMetricName } from "./names.ts";
+import { clip } from "./sample_fault.ts";
+import { PageCursor, type PageOptions, parseNumber } from "./sample_line.ts";
 
 /** The media type of the text format. */
 export const TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What an ASCII character may be part of. */
-const METRIC_START = 1, METRIC = 2, LABEL_START = 4, LABEL = 8, NUMBER = 16;
-const CLASSES: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
-  const character = String.fromCharCode(code);
-  return (/[a-zA-Z_]/.test(character) ? METRIC_START | METRIC | LABEL_START | LABEL : 0) |
-    (character === ":" ? METRIC_START | METRIC : 0) |
-    (/\d/.test(character) ? METRIC | LABEL | NUMBER : 0) |
-    (/[-+.eE]/.test(character) ? NUMBER : 0);
-});
+const LINE_FEED = 0x0a, HASH = 0x23, ZERO = 0x30;
 
-const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, HASH = 0x23, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
-const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
-
-/** Above so many labels, names that repeat are found with a set: comparing each with each would take quadratic time. */
-const FEW_LABELS = 16;
+/** The types by the words of `# TYPE`. */
+const KINDS: ReadonlyMap<string, FamilyKind> = new Map(
+  ([
+    { word: "counter", type: "counter" },
+    { word: "gauge", type: "gauge" },
+    { word: "untyped", type: "untyped" },
+    { word: "summary", type: "summary", parts: SUMMARY_PARTS },
+    { word: "histogram", type: "histogram", parts: HISTOGRAM_PARTS },
+    // No word of the format, but `expfmt` of Go takes it.
+    { word: "gauge_histogram", type: "gauge_histogram", parts: HISTOGRAM_PARTS },
+    { word: "gaugehistogram", type: "gauge_histogram", parts: HISTOGRAM_PARTS },
+  ] as const).map((kind) => [kind.word, kind]),
+);
 
 /**
- * Reads text as `expfmt` of Go does (`text_parse.go`), with these liberties: the last line may lack its line feed, blanks
- * may end a line, lines of a family may stand apart with its comments again, and an unknown escape in a help text stands
- * for itself. Buckets and quantiles are put in order. A sample without a `# TYPE` is untyped, a family without samples is
- * left out. Lines of a histogram or summary that say nothing, and timestamps and counts beyond 2^53, are refused.
+ * Reads text as `expfmt` of Go does (`text_parse.go`), with these liberties: a byte order mark is skipped, lines may end in
+ * CRLF, the last line may lack its line feed, blanks may end a line, lines of a family may stand apart with its comments
+ * again, and an unknown escape in a help text stands for itself. Buckets and quantiles are put in order. A sample without a
+ * `# TYPE` is untyped, a family without samples is left out. Lines of a histogram or summary that say nothing, and timestamps
+ * and counts beyond 2^53, are refused.
+ *
+ * What is wrong with a sample alone costs that sample where `onFault` hears of it, and the whole of a histogram or summary
+ * where it is in one of its lines. A type that contradicts one further up begins another family of the name; where the two
+ * cannot stand side by side, the samples of the latter are left out.
  *
  * Takes time and memory in proportion to the text, whatever it holds.
  *
  * @throws {SyntaxError} if the text is not in the format or not UTF-8, with the line and the offset in bytes.
  * @throws {LimitError} if it holds more than a limit allows; each line counts as a series.
  */
-export function parseText(bytes: Uint8Array, limits: ParseLimits): MetricFamily[] {
-  return new TextReader(decode(bytes), limits).read();
+export function parseText(bytes: Uint8Array, options: PageOptions): MetricFamily[] {
+  return new TextReader(bytes, options).read();
 }
 
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    const valid = validPrefix(bytes);
-    throw new SyntaxError(sentence("it is not UTF-8", valid.split("\n").length, Buffer.byteLength(valid)), { cause });
-  }
+/** Whether the last line of a page has no line feed: it is whole only if the page is known to be. */
+export function endsInMidLine(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes[bytes.length - 1] !== LINE_FEED;
 }
 
-/** The text before the first byte that is not UTF-8. */
-function validPrefix(bytes: Uint8Array): string {
-  let prefix = "";
-  let length = 0;
-  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
-  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
-    prefix += part;
-    length += Buffer.byteLength(part);
-    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
-    prefix += "\ufffd";
-    length += 3;
-  }
-  return prefix;
-}
-
-function sentence(why: string, line: number, offset: number): string {
-  return `Cannot read the text format: ${why}, in line ${line} at offset ${offset}`;
-}
-
-/** A cursor over the text; whatever it reads ends with the line. */
+/** Reads a page line by line. */
 class TextReader {
-  readonly #text: string;
-  readonly #limits: ParseLimits;
+  readonly #cursor: PageCursor;
+  readonly #options: PageOptions;
   readonly #assembler: FamilyAssembler;
-  /** The cursor, the end of its line, and the number of that. */
-  #at = 0;
-  #end = 0;
-  #line = 0;
   #series = 0;
 
-  constructor(text: string, limits: ParseLimits) {
-    this.#text = text;
-    this.#limits = limits;
-    this.#assembler = new FamilyAssembler({ limits, parseNumber, fail: (why) => this.#fail(why) });
+  constructor(bytes: Uint8Array, options: PageOptions) {
+    this.#cursor = new PageCursor(bytes, { format: "text format", options });
+    this.#options = options;
+    this.#assembler = new FamilyAssembler(this.#cursor, options);
   }
 
   read(): MetricFamily[] {
-    const text = this.#text;
-    for (let next = 0; next < text.length; next = this.#end + 1) {
-      this.#at = next;
-      const feed = text.indexOf("\n", next);
-      this.#end = feed < 0 ? text.length : feed;
-      this.#line++;
-      this.#blanks();
-      if (this.#at === this.#end) continue;
-      if (this.#peek() === HASH) this.#comment();
+    while (this.#cursor.nextLine()) {
+      if (this.#cursor.peek() === HASH) this.#comment();
       else this.#sample();
     }
     return this.#assembler.finish();
   }
 
   #comment() {
-    this.#at++;
-    this.#blanks();
-    const keyword = this.#word();
+    const cursor = this.#cursor;
+    cursor.at++;
+    cursor.blanks();
+    const keyword = cursor.word();
     if (keyword !== "TYPE" && keyword !== "HELP") return;
-    this.#blanks();
+    cursor.blanks();
     // Go passes over a comment that ends here or behind the name.
-    if (this.#at === this.#end) return;
-    const name = this.#name(METRIC_START, METRIC);
-    if (this.#at < this.#end && !this.#blanks()) this.#fail(`a # ${keyword} has a name that no metric can have`);
-    if (this.#at === this.#end) return;
-    const rest = this.#text.slice(this.#at, this.#end);
-    if (keyword === "HELP") this.#assembler.help(name, unescapeHelp(rest));
+    if (cursor.isAtEnd) return;
+    const name = cursor.commentName();
+    if (name === undefined) {
+      // Samples of such a name have a fault themselves.
+      if (this.#options.onFault === undefined) cursor.refuse(`a # ${keyword} has a name that no metric can have`);
+      return;
+    }
+    cursor.blanks();
+    if (cursor.isAtEnd) return;
+    if (keyword === "HELP") this.#assembler.help(name, unescapeHelp(cursor.rest()));
     else {
-      const word = rest.trimEnd().toLowerCase();
-      const type = METRIC_TYPES.find((known) => known === word && known !== "gauge_histogram");
-      if (type === undefined) this.#fail("this is not a type of metric");
-      else this.#assembler.type(name, type);
+      const word = cursor.rest().trimEnd().toLowerCase();
+      const kind = KINDS.get(word);
+      if (kind === undefined && this.#options.onFault === undefined) cursor.refuse("this is not a type of metric");
+      this.#assembler.type(name, kind ?? { word: clip(word), type: undefined });
     }
   }
 
   #sample() {
-    if (this.#series++ === this.#limits.maxSeries) {
-      throw new LimitError(`Cannot take more than ${this.#limits.maxSeries} series`);
+    const cursor = this.#cursor;
+    if (this.#series++ === this.#options.maxSeries) {
+      throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
     }
-    const name = this.#name(METRIC_START, METRIC);
-    if (name === "") this.#fail("a line starts with the name of a metric");
-    this.#blanks();
-    const labels = this.#peek() === OPENING_BRACE ? this.#labels() : [];
-    this.#blanks();
-    const start = this.#at;
-    const value = parseNumber(this.#word());
-    if (value === undefined) return this.#fail("a value is missing or not a number", start);
-    this.#blanks();
-    const timestampMs = this.#at < this.#end ? this.#timestamp() : undefined;
+    const { name, labels } = cursor.series();
+    const value = cursor.value();
+    cursor.blanks();
+    const timestampMs = cursor.isAtEnd ? undefined : this.#timestamp();
     this.#assembler.add({ name, labels, value, timestampMs });
   }
 
   #timestamp(): number {
-    const start = this.#at;
-    const word = this.#word();
-    const timestampMs = /^[+-]?\d+$/.test(word) ? Number(word) : NaN;
-    if (!Number.isSafeInteger(timestampMs)) this.#fail("this is not a timestamp in milliseconds", start);
-    this.#blanks();
-    if (this.#at < this.#end) this.#fail("something follows the timestamp");
+    const cursor = this.#cursor;
+    const start = cursor.at;
+    const word = cursor.word();
+    const timestampMs = parseInteger(word);
+    if (!Number.isSafeInteger(timestampMs)) {
+      const why = "this is not a timestamp in milliseconds";
+      // Only what is a number can have come from something that means a time.
+      if (parseNumber(word) === undefined) cursor.refuse(why, start);
+      cursor.blame("timestamp", why, start);
+    }
+    cursor.blanks();
+    if (!cursor.isAtEnd) cursor.refuse("something follows the timestamp");
     return timestampMs;
   }
-
-  #labels(): Label[] {
-    const labels: Label[] = [];
-    let seen: Set<string> | undefined;
-    this.#at++;
-    for (;;) {
-      this.#blanks();
-      if (this.#peek() === CLOSING_BRACE) break;
-      const start = this.#at;
-      const name = this.#name(LABEL_START, LABEL);
-      if (name === "") this.#fail("a label has no name, or one that no label can have");
-      if (name === "__name__") this.#fail("the label __name__ is reserved", start);
-      this.#blanks();
-      this.#expect(EQUALS, "an equals sign is missing");
-      this.#blanks();
-      this.#expect(QUOTE, "a label value starts with a double quote");
-      if (labels.length === this.#limits.maxLabels) {
-        throw new LimitError(`Cannot take more than ${this.#limits.maxLabels} labels on a series`);
-      }
-      if (labels.length === FEW_LABELS) seen = new Set(labels.map((label) => label.name));
-      if (seen === undefined ? labels.some((label) => label.name === name) : seen.has(name)) {
-        this.#fail(`the label ${name} comes twice`, start);
-      }
-      seen?.add(name);
-      labels.push({ name, value: this.#labelValue() });
-      this.#blanks();
-      if (this.#peek() !== CLOSING_BRACE) this.#expect(COMMA, "a comma or closing brace is missing");
-    }
-    this.#at++;
-    return labels;
-  }
-
-  /** The value behind an opening quote, with its closing one. */
-  #labelValue(): string {
-    const text = this.#text;
-    const start = this.#at;
-    let escaped = false;
-    for (let at = start; at < this.#end; at++) {
-      const code = text.charCodeAt(at);
-      if (code === QUOTE) {
-        this.#at = at + 1;
-        const raw = text.slice(start, at);
-        return escaped ? raw.replace(/\\(.)/g, (_, letter) => letter === "n" ? "\n" : letter) : raw;
-      }
-      if (code === BACKSLASH) {
-        escaped = true;
-        const letter = ++at < this.#end ? text[at] : "";
-        if (letter !== "\\" && letter !== '"' && letter !== "n") {
-          this.#fail('an escape is none of \\\\, \\" and \\n', at - 1);
-        }
-      }
-    }
-    return this.#fail("a label value has no end", start);
-  }
-
-  /** The code of the character at the cursor, 0 at the end of the line. */
-  #peek(): number {
-    return this.#at < this.#end ? this.#text.charCodeAt(this.#at) : 0;
-  }
-
-  #expect(code: number, otherwise: string) {
-    if (this.#peek() !== code) this.#fail(otherwise);
-    this.#at++;
-  }
-
-  /** Goes behind blanks and tells whether there were any. */
-  #blanks(): boolean {
-    const start = this.#at;
-    for (let code = this.#peek(); code === SPACE || code === TAB; code = this.#peek()) this.#at++;
-    return this.#at > start;
-  }
-
-  /** What stands before the next blank. */
-  #word(): string {
-    const start = this.#at;
-    for (; this.#at < this.#end; this.#at++) {
-      const code = this.#text.charCodeAt(this.#at);
-      if (code === SPACE || code === TAB) break;
-    }
-    return this.#text.slice(start, this.#at);
-  }
-
-  /** A name by the classes of its first and its further characters; empty if there is none. */
-  #name(first: number, further: number): string {
-    const text = this.#text;
-    const start = this.#at;
-    let at = start;
-    for (let wanted = first; at < this.#end; at++, wanted = further) {
-      const code = text.charCodeAt(at);
-      if (code > 127 || (CLASSES[code] & wanted) === 0) break;
-    }
-    this.#at = at;
-    return text.slice(start, at);
-  }
-
-  #fail(why: string, position: number = this.#at): never {
-    throw new SyntaxError(sentence(why, this.#line, Buffer.byteLength(this.#text.slice(0, position))));
-  }
 }
 
-/** The number that Go's `strconv.ParseFloat` reads; undefined where it reads none, and for what `expfmt` rules out. */
-function parseNumber(text: string): number | undefined {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 127 || (CLASSES[code] & NUMBER) === 0) return parseSpecial(text);
+/** The whole number that Go's `strconv.ParseInt` reads, NaN where it reads none. */
+function parseInteger(text: string): number {
+  let value = 0;
+  const start = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+  for (let i = start; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return NaN;
+    value = 10 * value + digit;
   }
-  // On these characters JavaScript's notation of numbers is Go's. One out of range becomes infinite: both refuse it.
-  const value = text === "" ? NaN : Number(text);
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function parseSpecial(text: string): number | undefined {
-  if (/^[+-]?inf(inity)?$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
-  return /^nan$/i.test(text) ? NaN : undefined;
+  if (text.length === start) return NaN;
+  return text.startsWith("-") && value !== 0 ? -value : value;
 }
 
 function unescapeHelp(text: string): string {
@@ -288,53 +163,136 @@ export function formatValue(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Escapes a label value: backslash, double quote and line feed. */
+/**
+ * Writes a bucket's bound or a quantile as Go does, letter by letter, since selectors depend on it: as
+ * `strconv.FormatFloat(bound, 'g', -1, 64)`, in exponential form below 1e-04 and from 1e+06 on.
+ */
+export function formatBound(bound: number): string {
+  const size = Math.abs(bound);
+  if (!(size < 1e-4 || size >= 1e6) || bound === 0 || size === Infinity) return formatValue(bound);
+  const [digits, exponent] = bound.toExponential().split("e");
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+}
+
+/** Escapes what stands between double quotes, as label values do: backslash, double quote and line feed. */
 export function escapeLabelValue(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
+/** How names are written that not every reader takes: in quotes, or with underscores for what it does not take. */
+export type Escaping = "allow-utf-8" | "underscores";
+
+/** How {@linkcode formatText} writes. */
+export interface TextOptions {
+  /**
+   * Whether timestamps are written.
+   *
+   * @default {true}
+   */
+  readonly timestamps?: boolean;
+  /**
+   * How names are written that are not classic.
+   *
+   * @default {"allow-utf-8"}
+   */
+  readonly escaping?: Escaping;
+  /** Hears of names that become one by underscores. */
+  readonly onCollision?: (collision: NameCollision) => void;
+}
+
 /**
- * Writes families as text, with or without timestamps. Those without a type, and samples without a value, are left out.
- * The format wants each name once: it is for the caller to merge families of one name.
+ * Writes families as text. Those without a type, and samples without a value, are left out. The format wants each name once:
+ * it is for the caller to merge families of one name.
+ *
+ * Native buckets have no place in the format: of a histogram that has no other ones, its count and sum are written, and the
+ * bucket `+Inf`. The lines of a gauge histogram are untyped, since readers do not know the type.
  */
 export function formatText(
   families: Iterable<MetricFamily>,
-  { timestamps = true }: { timestamps?: boolean } = {},
+  { timestamps = true, escaping = "allow-utf-8", onCollision = () => {} }: TextOptions = {},
 ): Uint8Array {
-  const lines: string[] = [];
-  for (const { name, help, type, metrics } of families) {
-    if (type === undefined) continue;
-    if (help !== undefined) lines.push(`# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`);
-    lines.push(`# TYPE ${name} ${type}`);
-    for (const { labels, value, timestampMs } of metrics) {
-      if (value === undefined) continue;
-      const time = timestamps && timestampMs !== undefined ? ` ${timestampMs}` : "";
-      const own = labels.map((label) => `${label.name}="${escapeLabelValue(label.value)}"`);
-      const line = (suffix: string, number: number, point: readonly string[] = []) => {
-        const all = [...own, ...point].join();
-        lines.push(`${name}${suffix}${all && `{${all}}`} ${formatValue(number)}${time}`);
-      };
-      if (typeof value === "number") line("", value);
-      else writeDistribution(value, line);
-    }
-  }
-  return new TextEncoder().encode(lines.map((line) => line + "\n").join(""));
+  const out = new TextWriter({ timestamps });
+  for (const family of escaping === "underscores" ? escapeFamilies(families, onCollision) : families) out.add(family);
+  return out.take();
 }
 
-function point(type: DistributionType, key: number): string[] {
-  return [`${POINT_LABEL[type]}="${formatValue(key)}"`];
+/** Writes the lines of families. */
+class TextWriter {
+  readonly #timestamps: boolean;
+  readonly #lines: string[] = [];
+  /** Labels up to the value by their names, which recur. */
+  readonly #labelHeads = new Map<string, string>();
+
+  constructor({ timestamps }: { timestamps: boolean }) {
+    this.#timestamps = timestamps;
+  }
+
+  take(): Uint8Array {
+    return new TextEncoder().encode(this.#lines.map((line) => line + "\n").join(""));
+  }
+
+  add({ name, help, type, metrics }: MetricFamily) {
+    if (type === undefined) return;
+    // The lines of one name are one group: of a gauge histogram, whose lines are no family, one name after the other.
+    if (type === "gauge_histogram") {
+      for (const only of ["_bucket", "_sum", "_count"]) {
+        this.#comments(name + only, { help, type: "untyped" });
+        for (const metric of metrics) this.#metric(name, { metric, only });
+      }
+    } else {
+      this.#comments(name, { help, type });
+      for (const metric of metrics) this.#metric(name, { metric });
+    }
+  }
+
+  #comments(name: string, { help, type }: { help?: string; type: MetricType }) {
+    const written = isClassicMetricName(name) ? name : `"${escapeLabelValue(name)}"`;
+    if (help !== undefined) {
+      this.#lines.push(`# HELP ${written} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`);
+    }
+    this.#lines.push(`# TYPE ${written} ${type}`);
+  }
+
+  /** Writes the lines of a sample, or only those whose names end in a suffix. */
+  #metric(name: string, { metric, only }: { metric: Metric; only?: string }) {
+    const { labels, value, timestampMs } = metric;
+    if (value === undefined) return;
+    const isClassic = isClassicMetricName(name);
+    const time = this.#timestamps && timestampMs !== undefined ? ` ${timestampMs}` : "";
+    const own = labels.map((label) => `${this.#labelHead(label.name)}${escapeLabelValue(label.value)}"`).join();
+    const line = (suffix: string, number: number, point = "") => {
+      if (only !== undefined && suffix !== only) return;
+      const all = own === "" || point === "" ? own + point : `${own},${point}`;
+      const series = isClassic
+        ? `${name}${suffix}${all && `{${all}}`}`
+        : `{"${escapeLabelValue(name + suffix)}"${all && `,${all}`}}`;
+      this.#lines.push(`${series} ${formatValue(number)}${time}`);
+    };
+    if (typeof value === "number") line("", value);
+    else writeDistribution(value, line);
+  }
+
+  /** A label up to its value. */
+  #labelHead(name: string): string {
+    let head = this.#labelHeads.get(name);
+    if (head === undefined) {
+      head = isClassicLabelName(name) ? `${name}="` : `"${escapeLabelValue(name)}"="`;
+      this.#labelHeads.set(name, head);
+    }
+    return head;
+  }
 }
 
 function writeDistribution(
   value: SummaryValue | HistogramValue,
-  line: (suffix: string, number: number, point?: readonly string[]) => void,
+  line: (suffix: string, number: number, point?: string) => void,
 ) {
   if ("quantiles" in value) {
-    for (const { quantile, value: at } of value.quantiles) line("", at, point("summary", quantile));
+    for (const { quantile, value: at } of value.quantiles) line("", at, `quantile="${formatBound(quantile)}"`);
   } else {
-    for (const { upperBound, count } of value.buckets) line(SUFFIX.bucket, count, point("histogram", upperBound));
-    if (value.buckets.at(-1)?.upperBound !== Infinity) line(SUFFIX.bucket, value.count, point("histogram", Infinity));
+    for (const { upperBound, count } of value.buckets) line("_bucket", count, `le="${formatBound(upperBound)}"`);
+    if (value.buckets.at(-1)?.upperBound !== Infinity) line("_bucket", value.count, 'le="+Inf"');
   }
-  line(SUFFIX.sum, value.sum);
-  line(SUFFIX.count, value.count);
+  line("_sum", value.sum);
+  line("_count", value.count);
 }

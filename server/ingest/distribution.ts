@@ -110,7 +110,7 @@ export class DistributionWriter {
     out.append(this.#labels.subarray(0, this.#length));
     if (point !== undefined && label !== undefined) {
       out.append(label);
-      out.number(point);
+      out.bound(point);
       out.endLabel();
     }
     out.closeLabels();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatValue } from "../../common/exposition/text_format.ts";
+import { formatBound, formatValue } from "../../common/exposition/text_format.ts";
 import type { Kernel } from "../../common/kernel/kernel.ts";
 
 /** Room for what a line has besides its name and labels: braces, a number, the line feed. */
@@ -61,7 +61,15 @@ export class LineWriter {
 
   /** Appends a number as Go and Prometheus read it. Room for 32 bytes must be reserved. */
   number(value: number) {
-    const text = formatValue(value);
+    this.#text(formatValue(value));
+  }
+
+  /** Appends a bucket's bound or a quantile as Go writes it. Room for 32 bytes must be reserved. */
+  bound(value: number) {
+    this.#text(formatBound(value));
+  }
+
+  #text(text: string) {
     const { bytes } = this.#kernel;
     for (let i = 0; i < text.length; i++) bytes[this.at++] = text.charCodeAt(i);
   }

@@ -123,10 +123,12 @@ function ruled(labels: ReadonlyMap<string, string>, { set, elide }: SeriesRules)
   return ruled;
 }
 
-/** A number in a label, as the server writes it. */
+/** A number in a label, as Go writes it: in exponential form, of two digits at least, below 1e-04 and from 1e+06 on. */
 function number(value: number): string {
   if (Object.is(value, -0)) return "-0";
-  return value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : String(value);
+  if (Math.abs(value) === Infinity) return value > 0 ? "+Inf" : "-Inf";
+  if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) return String(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 function numberOf(text: string): number {

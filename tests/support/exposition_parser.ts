@@ -1,5 +1,5 @@
 /**
- * A strict reader of the text format 0.0.4: it throws on anything that some reader of the format may refuse or mistake,
+ * A strict reader of the text format 0.0.4, and with quoted names of 1.0.0: it throws on anything that some reader of the format may refuse or mistake,
  * also where `common/exposition/text_format.ts` is liberal. It shares no code with that, so that tests can hold one against
  * the other.
  *
@@ -31,10 +31,24 @@ interface OpenFamily {
   readonly samples: Map<string, ExpositionSample>;
 }
 
-const COMMENT = /^#(?:[ \t]+(HELP|TYPE)[ \t]+([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t]+(.*)|.*)$/s;
-const SAMPLE =
-  /^([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t]*(?:\{(.*)\})?[ \t]*(?<=[ \t}])([-+]?[0-9][0-9.eE+-]*|[-+]?\.[0-9][0-9eE+-]*|[-+]Inf|NaN)(?:[ \t]+(-?[0-9]+))?$/s;
-const LABEL = /^[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\["\\n])*)"[ \t]*(?:,|$)/s;
+/** What a page may hold besides what every reader takes. */
+export interface ExpositionFeatures {
+  /** Names that are not classic, in quotes. */
+  readonly quotedNames?: boolean;
+  /** Histograms whose counts are no integers. */
+  readonly floatCounts?: boolean;
+}
+
+const METRIC_NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*", LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*";
+const QUOTED = '"((?:[^"\\\\]|\\\\["\\\\n])*)"';
+const COMMENT = new RegExp(`^#(?:[ \\t]+(HELP|TYPE)[ \\t]+(?:(${METRIC_NAME})|${QUOTED})[ \\t]+(.*)|.*)$`, "s");
+const SERIES = `(${METRIC_NAME})[ \\t]*(?:\\{(.*)\\})?|\\{${QUOTED}(?:,(.*))?\\}`;
+const NUMBER = "[-+]?[0-9][0-9.eE+-]*|[-+]?\\.[0-9][0-9eE+-]*|[-+]Inf|NaN";
+const SAMPLE = new RegExp(`^(?:${SERIES})[ \\t]*(?<=[ \\t}])(${NUMBER})(?:[ \\t]+(-?[0-9]+))?$`, "s");
+const LABEL = new RegExp(
+  `^[ \\t]*(?:(${LABEL_NAME})|${QUOTED})[ \\t]*=[ \\t]*${QUOTED}[ \\t]*(?:,|$)`,
+  "s",
+);
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   counter: [""],
   gauge: [""],
@@ -50,7 +64,10 @@ export function seriesKey(name: string, labels: Iterable<readonly [string, strin
 }
 
 /** Reads a page into families by name. Throws an `Error` that names the line and what is wrong with it. */
-export function parseExposition(page: string | Uint8Array): Map<string, ExpositionFamily> {
+export function parseExposition(
+  page: string | Uint8Array,
+  features: ExpositionFeatures = {},
+): Map<string, ExpositionFamily> {
   const text = typeof page === "string"
     ? page
     : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(page);
@@ -68,9 +85,10 @@ export function parseExposition(page: string | Uint8Array): Map<string, Expositi
   const readLine = (line: string) => {
     if (line === "") return;
     if (line.startsWith("#")) {
-      const [, keyword, name, rest] = COMMENT.exec(line)!;
+      const [, keyword, classic, quoted, rest] = COMMENT.exec(line)!;
       if (keyword === undefined && /^#[ \t]*(HELP|TYPE)\b/.test(line)) throw new Error("A comment is incomplete");
       if (keyword === undefined) return;
+      const name = classic ?? unquote(quoted, METRIC_NAME, features);
       const family = enter(name);
       if (family.samples.size > 0) throw new Error(`The # ${keyword} of ${name} comes after its samples`);
       if (keyword === "HELP") {
@@ -83,7 +101,7 @@ export function parseExposition(page: string | Uint8Array): Map<string, Expositi
       }
       return;
     }
-    const sample = parseSample(line);
+    const sample = parseSample(line, features);
     const isOfCurrent = current?.type !== undefined &&
       SUFFIXES[current.type].some((suffix) => sample.name === current!.name + suffix);
     const family = isOfCurrent ? current! : enter(sample.name);
@@ -113,23 +131,25 @@ export function parseExposition(page: string | Uint8Array): Map<string, Expositi
   checkNames(families);
   const whole = new Map<string, ExpositionFamily>();
   for (const { name, type = "untyped", help, samples } of families.values()) {
-    if (type === "histogram") checkHistogram(name, samples);
+    if (type === "histogram") checkHistogram(name, { samples, features });
     if (type === "summary") checkSummary(name, samples);
     whole.set(name, { name, type, help, samples });
   }
   return whole;
 }
 
-function parseSample(line: string): ExpositionSample {
+function parseSample(line: string, features: ExpositionFeatures): ExpositionSample {
   const match = SAMPLE.exec(line);
   if (match === null) throw new Error("This is not a sample");
-  const [, name, inside = "", number, timestamp] = match;
+  const [, classic, own, quoted, behind, number, timestamp] = match;
+  const name = classic ?? unquote(quoted, METRIC_NAME, features);
   const labels = new Map<string, string>();
   const seen = new Set<string>();
-  for (let rest = inside; rest.trim() !== "";) {
+  for (let rest = own ?? behind ?? ""; rest.trim() !== "";) {
     const label = LABEL.exec(rest);
     if (label === null) throw new Error(`These are not labels: ${rest}`);
-    const [whole, labelName, value] = label;
+    const [whole, classic, quoted, value] = label;
+    const labelName = classic ?? unquote(quoted, LABEL_NAME, features);
     if (labelName === "__name__") throw new Error("The label __name__ is reserved");
     if (seen.has(labelName)) throw new Error(`The label ${labelName} comes twice`);
     seen.add(labelName);
@@ -141,6 +161,15 @@ function parseSample(line: string): ExpositionSample {
   }
   const value = toNumber(number);
   return { name, labels, value, ...(timestamp === undefined ? {} : { timestampMs: Number(timestamp) }) };
+}
+
+/** A name in quotes, which only those need that are not classic. */
+function unquote(quoted: string, classic: string, { quotedNames = false }: ExpositionFeatures): string {
+  const name = unescape(quoted, /\\["\\n]/g);
+  if (!quotedNames) throw new Error(`The name ${name} is in quotes`);
+  if (name === "") throw new Error("A name is empty");
+  if (new RegExp(`^${classic}$`).test(name)) throw new Error(`The name ${name} is in quotes without need`);
+  return name;
 }
 
 function toNumber(text: string): number {
@@ -186,7 +215,13 @@ function* seriesOf(
   yield* series.values();
 }
 
-function checkHistogram(name: string, samples: ReadonlyMap<string, ExpositionSample>) {
+function checkHistogram(
+  name: string,
+  { samples, features: { floatCounts = false } }: {
+    samples: ReadonlyMap<string, ExpositionSample>;
+    features: ExpositionFeatures;
+  },
+) {
   for (const { key, points, sum, count } of seriesOf(samples, { name, own: "le" })) {
     if (sum === undefined || count === undefined) throw new Error(`The histogram ${key} lacks its sum or count`);
     let before: [number, number] = [-Infinity, 0];
@@ -194,7 +229,8 @@ function checkHistogram(name: string, samples: ReadonlyMap<string, ExpositionSam
       if (!(bound > before[0]) && !(i === 0 && bound === -Infinity)) {
         throw new Error(`The buckets of ${key} do not ascend at ${bound}`);
       }
-      if (!Number.isInteger(value) || value < before[1]) throw new Error(`The buckets of ${key} are not cumulative`);
+      const isCount = floatCounts ? Number.isFinite(value) : Number.isInteger(value);
+      if (!isCount || value < before[1]) throw new Error(`The buckets of ${key} are not cumulative`);
       before = [bound, value];
     }
     if (before[0] !== Infinity) throw new Error(`The histogram ${key} lacks its bucket +Inf`);

@@ -35,6 +35,29 @@ Deno.test("seriesKey() counts neither order nor empty labels", () => {
   assert.equal(seriesKey("x", [["b", "2"], ["a", "1"], ["c", ""]]), 'x{a="1",b="2"}');
 });
 
+Deno.test("parseExposition() reads quoted names and counts that are no integers where they may be", () => {
+  const text =
+    '# HELP "a.b" h\n# TYPE "a.b" histogram\n{"a.b_bucket",le="+Inf"} 2.5\n{"a.b_sum"} 3\n{"a.b_count"} 2.5\n' +
+    '{"q\\"\\\\\\n","c d"="1",e="2"} 4\nx{"c d"="1"} 5\n';
+  const page = parseExposition(text, { quotedNames: true, floatCounts: true });
+  assert.deepEqual(Array.from(page.values(), ({ name, type, help }) => [name, type, help]), [
+    ["a.b", "histogram", "h"],
+    ['q"\\\n', "untyped", undefined],
+    ["x", "untyped", undefined],
+  ]);
+  assert.deepEqual([...page.get('q"\\\n')!.samples.values()], [{
+    name: 'q"\\\n',
+    labels: new Map([["c d", "1"], ["e", "2"]]),
+    value: 4,
+  }]);
+  assert.throws(() => parseExposition(text, { floatCounts: true }), /is in quotes/);
+  assert.throws(() => parseExposition(text, { quotedNames: true }), /are not cumulative/);
+  for (const line of ['{"x"} 1\n', 'x{"a"="b"} 1\n', '# TYPE "x" gauge\n']) {
+    assert.throws(() => parseExposition(line, { quotedNames: true }), /is in quotes without need/);
+  }
+  assert.throws(() => parseExposition('{""} 1\n', { quotedNames: true }), /A name is empty/);
+});
+
 const HISTOGRAM = "# TYPE h histogram\n";
 const REFUSED: readonly (readonly [what: string, page: string | Uint8Array, why: RegExp])[] = [
   ["a last line without its line feed", "x 1", /has no line feed/],

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
-import { escapeLabelValue, formatText, formatValue, parseText } from "../../../common/exposition/text_format.ts";
-import { arbitraryFamilies } from "../../support/arbitrary_families.ts";
-import { parseExposition, seriesKey } from "../../support/exposition_parser.ts";
+import {
+  endsInMidLine,
+  escapeLabelValue,
+  formatBound,
+  formatText,
+  formatValue,
+  parseText,
+} from "../../../common/exposition/text_format.ts";
+import { arbitraryFamilies, arbitraryTextFamilies } from "../../support/arbitrary_families.ts";
+import { type ExpositionFeatures, parseExposition, seriesKey } from "../../support/exposition_parser.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -54,7 +61,7 @@ Deno.test("parseText() puts histograms and summaries together, whatever the orde
           value: { count: 3, sum: 2.5, buckets: [{ upperBound: 0.5, count: 1 }, { upperBound: Infinity, count: 3 }] },
           timestampMs: 5,
         },
-        { labels: [], value: { count: 8, sum: 9, buckets: [{ upperBound: 1, count: 7 }] } },
+        { labels: [], value: { count: 8.9, sum: 9, buckets: [{ upperBound: 1, count: 7 }], isFloat: true } },
       ],
     },
     {
@@ -87,6 +94,46 @@ Deno.test("parseText() takes the count of a histogram that lacks it from its las
   });
 });
 
+Deno.test("parseText() reads names of any characters in quotes", () => {
+  const text = '# HELP "my.metric" what\n# TYPE "my.metric" gauge\n{"my.metric"} 1\n' +
+    '{"my.metric","label.x"="v",le="\\n",plain="2"} 2 5\n{"q\\"b\\\\l\\n{},= é"} 3\nx{"a b"="c"} 4\n' +
+    '# TYPE "h.s" histogram\n{"h.s_bucket",le="+Inf"} 2\n{"h.s_sum"} 3\n{"h.s_count"} 2\n# TYPE "up" counter\nup 1\n';
+  assert.deepEqual(parse(text), [
+    {
+      name: "my.metric",
+      help: "what",
+      type: "gauge",
+      metrics: [
+        { labels: [], value: 1 },
+        {
+          labels: [{ name: "label.x", value: "v" }, { name: "le", value: "\n" }, { name: "plain", value: "2" }],
+          value: 2,
+          timestampMs: 5,
+        },
+      ],
+    },
+    { name: 'q"b\\l\n{},= é', type: "untyped", metrics: [{ labels: [], value: 3 }] },
+    { name: "x", type: "untyped", metrics: [{ labels: [{ name: "a b", value: "c" }], value: 4 }] },
+    {
+      name: "h.s",
+      type: "histogram",
+      metrics: [{ labels: [], value: { count: 2, sum: 3, buckets: [{ upperBound: Infinity, count: 2 }] } }],
+    },
+    { name: "up", type: "counter", metrics: [{ labels: [], value: 1 }] },
+  ]);
+});
+
+Deno.test("parseText() takes a carriage return for part of a help text, unless all lines end in one", () => {
+  assert.equal(parse("# HELP x a\r\nx 1\n")[0].help, "a\r");
+  assert.equal(parse("# HELP x a\r\nx 1\r\n")[0].help, "a");
+  assert.equal(parse("\n# HELP x a\r\nx 1\r\n")[0].help, "a\r");
+});
+
+Deno.test("endsInMidLine() tells whether the last line has its line feed", () => {
+  const table = [["", false], ["x 1\n", false], ["x 1", true], ["x 1\n\n", false], ["x 1\n ", true]] as const;
+  for (const [text, expected] of table) assert.equal(endsInMidLine(new TextEncoder().encode(text)), expected);
+});
+
 Deno.test("parseText() merges a family whose lines stand apart", () => {
   const text = "# HELP x one\n# TYPE x gauge\nx 1\ny 5\n# HELP x two\n# TYPE x gauge\nx 2\n";
   assert.deepEqual(parse(text), [
@@ -110,6 +157,12 @@ const ACCEPTED: readonly (readonly [what: string, text: string, samples: number]
   ["an unknown escape in a help text", "# HELP x \\q \\\nx 1\n", 1],
   ["a type that is said again behind the samples", "# TYPE x gauge\nx 1\n# TYPE x gauge\n", 1],
   ["one series twice", "x 1\nx 2\n", 2],
+  ["a byte order mark", "\ufeffx 1\n", 1],
+  ["lines that end in CRLF", '# TYPE x gauge\r\nx{a="b"} 1\r\n\r\nx 1 5\r\n# EOF\r\n', 2],
+  ["names in quotes", '{"x y"} 1\n{ "x y" , a = "1" , "b.c"="2" , }\t2 5\n{a="1","x"}3\nx{"a"="1"} 1\n', 4],
+  ["a name in quotes behind labels", '{a="1","x.y",b="2"} 1\n', 1],
+  ["the type of a gauge histogram", '# TYPE x gauge_histogram\nx_bucket{le="+Inf"} 1\n', 1],
+  ["the type of a gauge histogram as OpenMetrics has it", '# TYPE x gaugehistogram\nx_bucket{le="+Inf"} 1\n', 1],
 ];
 
 for (const [what, text, samples] of ACCEPTED) {
@@ -154,17 +207,27 @@ const REFUSED: readonly (readonly [what: string, text: string, message: RegExp, 
   ["a value with two exponents", "x 1e5e5\n", NUMBER, 2],
   ["a dot for a value", "x .\n", NUMBER, 2],
   ["digits of another script", "x ١\n", NUMBER, 2],
-  ["a carriage return", "x 1\r\n", NUMBER, 2],
-  ["a name outside the charset", "x 1\n\té 1\n", /a line starts with the name of a metric, in line 2/, 5],
-  ["a name in quotes", '{"x"} 1\n', /a line starts with the name of a metric/, 0],
-  ["a byte order mark", "\ufeffx 1\n", /a line starts with the name of a metric/, 0],
-  ["a name that starts with a digit", "1x 1\n", /a line starts with the name of a metric/, 0],
+  ["a carriage return within a line", "x 1\r2\n", NUMBER, 2],
+  ["two carriage returns", "x 1\r\r\n", NUMBER, 2],
+  ["a name outside the charset", "x 1\n\té 1\n", /the name é of a metric must stand in quotes, .*, in line 2/, 5],
+  ["a name in quotes without braces", '"x" 1\n', /a line starts with the name of a metric/, 0],
+  ["an empty name in quotes", '{""} 1\n', /a metric has an empty name/, 1],
+  ["a name in quotes without end", '{"x} 1\n', /a name has no end/, 2],
+  ["braces without a name", '{a="b"} 1\n', /a line starts with the name of a metric/, 8],
+  ["a name before and within braces", 'x{"y"} 1\n', /a line has two names of a metric/, 2],
+  ["two names within braces", '{"x",a="b","y"} 1\n', /a line has two names of a metric/, 11],
+  ["a byte order mark further on", "x 1\n\ufeffx 1\n", /the name \ufeffx of a metric must stand in quotes/, 4],
+  ["two byte order marks", "\ufeff\ufeffx 1\n", /the name \ufeffx of a metric must stand in quotes/, 3],
+  ["a name that starts with a digit", "1x 1\n", /the name 1x of a metric must stand in quotes/, 0],
   ["a timestamp with a fraction", "x 1 1.5\n", /not a timestamp/, 4],
   ["a timestamp beyond 2^53", "x 1 9007199254740993\n", /not a timestamp/, 4],
   ["something behind the timestamp", "x 1 2 3\n", /something follows the timestamp/, 6],
   ["a label without name", "x{,} 1\n", /a label has no name/, 2],
-  ["a label name with a colon", 'x{a:b="1"} 1\n', /an equals sign is missing/, 3],
-  ["a label name in quotes", 'x{"a"="1"} 1\n', /a label has no name/, 2],
+  ["a label name with a colon", 'x{a:b="1"} 1\n', /the name a:b of a label must stand in quotes/, 2],
+  ["an empty label name in quotes", 'x{""="1"} 1\n', /a label has an empty name/, 2],
+  ["a label name in quotes without value", 'x{"a" 1\n', /an equals sign is missing/, 6],
+  ["an unknown escape in a name", '{"\\t"} 1\n', /an escape is none of/, 2],
+  ["the label __name__ in quotes", 'x{"__name__"="y"} 1\n', /the label __name__ is reserved/, 2],
   ["the label __name__", 'x{a="1",__name__="y"} 1\n', /the label __name__ is reserved/, 8],
   ["a label twice", 'x{a="1",b="2",a="3"} 1\n', /the label a comes twice/, 14],
   [
@@ -181,7 +244,7 @@ const REFUSED: readonly (readonly [what: string, text: string, message: RegExp, 
   ["labels without comma", 'x{a="1"b="2"} 1\n', /a comma or closing brace is missing/, 7],
   ["labels without end", 'x{a="1" 1\n', /a comma or closing brace is missing/, 8],
   ["a type that nobody knows", "# TYPE x info\nx 1\n", /this is not a type of metric/, 9],
-  ["gauge histograms", "# TYPE x gauge_histogram\nx 1\n", /this is not a type of metric/, 9],
+  ["a line of a gauge histogram's own name", "# TYPE x gauge_histogram\nx 1\n", /no line of its own name/, 28],
   [
     "a type that follows the samples",
     "x 1\n# TYPE x gauge\n",
@@ -190,6 +253,9 @@ const REFUSED: readonly (readonly [what: string, text: string, message: RegExp, 
   ],
   ["two types", "# TYPE x gauge\n# TYPE x counter\n", /x is a gauge further up, in line 2/, 24],
   ["the type of a part", "# TYPE x summary\n# TYPE x_sum gauge\n", /x_sum is a part of the summary x, in line 2/, 30],
+  ["a type of a name in quotes without end", '# TYPE "x gauge\n', /a name has no end/, 8],
+  ["a type of an empty name", '# TYPE "" gauge\n', /a # TYPE has a name that no metric can have/, 9],
+  ["a summary's count with a fraction", "# TYPE s summary\ns_count 1.5\n", /a count is not a whole number/, 28],
   ["a type of a name outside the charset", "# TYPE x-y gauge\n", /a # TYPE has a name that no metric can have/, 8],
   ["a line of a histogram's own name", "# TYPE h histogram\nh 1\n", /no line of its own name, in line 2/, 22],
   ["a bucket without bound", "# TYPE h histogram\nh_bucket 1\n", /the histogram h has no label le, in line 2/, 29],
@@ -217,9 +283,17 @@ Deno.test("parseText() tells where bytes are not UTF-8", () => {
   for (const wrong of [[0xff], [0xc3], [0xe2, 0x82], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]]) {
     assert.throws(
       () => parse(new Uint8Array([...start, ...wrong, 0x0a])),
-      new SyntaxError(`Cannot read the text format: it is not UTF-8, in line 3 at offset ${start.length}`),
+      new SyntaxError(
+        `Cannot read the text format: the byte 0x${
+          wrong[0].toString(16)
+        } is not UTF-8, in line 3 at offset ${start.length}`,
+      ),
     );
   }
+  assert.throws(
+    () => parse(Uint8Array.from("up 1\nx caf\xe9 1\n", (character) => character.charCodeAt(0))),
+    /the byte 0xe9 is not UTF-8, in line 2 at offset 10$/,
+  );
 });
 
 Deno.test("parseText() stops at its limits, and not before", () => {
@@ -341,14 +415,99 @@ s_count{a="q\\"\\\\\\n"} 3
 });
 
 Deno.test("formatText() and parseText() are a round trip", () => {
-  fc.assert(fc.property(arbitraryFamilies, (families) => {
+  fc.assert(fc.property(arbitraryTextFamilies, (families) => {
     assert.deepEqual(parseText(formatText(families), LIMITS), families);
+    const onFault = (fault: unknown) => assert.fail(JSON.stringify(fault));
+    assert.deepEqual(parseText(formatText(families), { ...LIMITS, onFault }), families);
   }));
 });
 
+Deno.test("formatText() writes names in quotes that are not classic, and with underscores if told so", () => {
+  const families: MetricFamily[] = [
+    {
+      name: "my.metric",
+      help: "h",
+      type: "gauge",
+      metrics: [
+        { labels: [], value: 1 },
+        { labels: [{ name: "a:b", value: "1" }, { name: "c", value: "2" }, { name: '"\\\n', value: "3" }], value: 2 },
+      ],
+    },
+    {
+      name: "1s",
+      type: "summary",
+      metrics: [{ labels: [], value: { count: 3, sum: 4, quantiles: [{ quantile: 0.5, value: 2 }] } }],
+    },
+  ];
+  assert.equal(
+    format(families),
+    `# HELP "my.metric" h
+# TYPE "my.metric" gauge
+{"my.metric"} 1
+{"my.metric","a:b"="1",c="2","\\"\\\\\\n"="3"} 2
+# TYPE "1s" summary
+{"1s",quantile="0.5"} 2
+{"1s_sum"} 4
+{"1s_count"} 3
+`,
+  );
+  assert.equal(
+    format(families, { escaping: "underscores" }),
+    `# HELP my_metric h
+# TYPE my_metric gauge
+my_metric 1
+my_metric{a_b="1",c="2",___="3"} 2
+# TYPE _s summary
+_s{quantile="0.5"} 2
+_s_sum 4
+_s_count 3
+`,
+  );
+});
+
+Deno.test("formatText() writes what text can say of native and gauge histograms, and nothing else", () => {
+  const native = {
+    schema: 3,
+    zeroThreshold: 0.001,
+    zeroCount: 1,
+    positive: { spans: [{ offset: 0, length: 1 }], counts: [1.5] },
+    negative: { spans: [], counts: [] },
+  };
+  const bare = { count: 2.5, sum: 7, buckets: [], isFloat: true, native };
+  const both = { ...bare, buckets: [{ upperBound: 1e6, count: 1.5 }] };
+  const labels = [{ name: "a", value: "b" }];
+  const metrics = [{ labels: [], value: bare, timestampMs: 5 }, { labels, value: both }];
+  assert.equal(
+    format([{ name: "x", type: "histogram", metrics }, { name: "g", help: "h", type: "gauge_histogram", metrics }]),
+    `# TYPE x histogram
+x_bucket{le="+Inf"} 2.5 5
+x_sum 7 5
+x_count 2.5 5
+x_bucket{a="b",le="1e+06"} 1.5
+x_bucket{a="b",le="+Inf"} 2.5
+x_sum{a="b"} 7
+x_count{a="b"} 2.5
+# HELP g_bucket h
+# TYPE g_bucket untyped
+g_bucket{le="+Inf"} 2.5 5
+g_bucket{a="b",le="1e+06"} 1.5
+g_bucket{a="b",le="+Inf"} 2.5
+# HELP g_sum h
+# TYPE g_sum untyped
+g_sum 7 5
+g_sum{a="b"} 7
+# HELP g_count h
+# TYPE g_count untyped
+g_count 2.5 5
+g_count{a="b"} 2.5
+`,
+  );
+});
+
 Deno.test("formatText() writes what a strict reader reads as the same samples", () => {
-  fc.assert(fc.property(arbitraryFamilies, fc.boolean(), (families, timestamps) => {
-    const page = parseExposition(formatText(families, { timestamps }));
+  const features = { quotedNames: true, floatCounts: true };
+  const check = (families: readonly MetricFamily[], timestamps: boolean, features?: ExpositionFeatures) => {
+    const page = parseExposition(formatText(families, { timestamps }), features);
     assert.deepEqual([...page.keys()], families.map(({ name }) => name));
     for (const { name, type, help, metrics } of families) {
       const read = page.get(name)!;
@@ -371,13 +530,68 @@ Deno.test("formatText() writes what a strict reader reads as the same samples", 
         lines,
       );
     }
+  };
+  fc.assert(fc.property(arbitraryFamilies, fc.boolean(), (families, timestamps) => check(families, timestamps)));
+  fc.assert(fc.property(arbitraryTextFamilies, fc.boolean(), (families, timestamps) => {
+    check(families, timestamps, features);
   }));
 });
 
-/** A finite number or +Inf, independently of the code under test. */
+Deno.test("formatText() writes with underscores what a strict reader of old takes", () => {
+  fc.assert(fc.property(arbitraryTextFamilies, (families) => {
+    parseExposition(formatText(families, { escaping: "underscores" }), { floatCounts: true });
+  }));
+});
+
+/** A bound as Go writes it, independently of the code under test: by its digits and where their point is. */
 function shown(value: number): string {
-  return value === Infinity ? "+Inf" : Object.is(value, -0) ? "-0" : `${value}`;
+  if (value === Infinity) return "+Inf";
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const [, sign, whole, fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e(.+))?$/.exec(String(value))!;
+  const digits = (whole + fraction).replace(/^0+/, "");
+  const point = whole.length + Number(exponent) - (whole + fraction).length + digits.length;
+  const trimmed = digits.replace(/0+$/, "");
+  if (point - 1 < -4 || point - 1 >= 6) {
+    const power = `${Math.abs(point - 1)}`.padStart(2, "0");
+    const tail = trimmed.length > 1 ? `.${trimmed.slice(1)}` : "";
+    return `${sign}${trimmed[0]}${tail}e${point - 1 < 0 ? "-" : "+"}${power}`;
+  }
+  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${trimmed}`;
+  const [left, right] = [trimmed.slice(0, point).padEnd(point, "0"), trimmed.slice(point)];
+  return `${sign}${left}${right && `.${right}`}`;
 }
+
+Deno.test("formatBound() writes what strconv.FormatFloat(bound, 'g', -1, 64) of Go writes", () => {
+  const table: readonly (readonly [number, string])[] = [
+    [0, "0"],
+    [-0, "-0"],
+    [1, "1"],
+    [2.5, "2.5"],
+    [0.005, "0.005"],
+    [0.0001, "0.0001"],
+    [0.00012345, "0.00012345"],
+    [0.00001, "1e-05"],
+    [0.0000625, "6.25e-05"],
+    [99999, "99999"],
+    [123456, "123456"],
+    [999999.5, "999999.5"],
+    [1e6, "1e+06"],
+    [1234567, "1.234567e+06"],
+    [-1e6, "-1e+06"],
+    [16777216, "1.6777216e+07"],
+    [1e21, "1e+21"],
+    [1e100, "1e+100"],
+    [5e-324, "5e-324"],
+    [1.7976931348623157e308, "1.7976931348623157e+308"],
+    [Infinity, "+Inf"],
+    [-Infinity, "-Inf"],
+  ];
+  for (const [value, text] of table) assert.equal(formatBound(value), text);
+  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (bound) => {
+    assert.equal(formatBound(bound), shown(bound));
+    assert.equal(Number(formatBound(bound)), bound);
+  }));
+});
 
 Deno.test("formatValue() writes numbers that read back as the same double", () => {
   const table: readonly (readonly [number, string])[] = [

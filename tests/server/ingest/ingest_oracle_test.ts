@@ -155,7 +155,12 @@ function collide(one: MetricFamily, other: MetricFamily): boolean {
 }
 
 const escaped = (value: string) => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-const bound = (value: number) => value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : String(value);
+/** A bound or a quantile as Go writes it: in exponential form, of two digits at least, below 1e-04 and from 1e+06 on. */
+const bound = (value: number) => {
+  if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
+  if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) return String(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+};
 
 /** The lines of each family, in order; the last of equal series stands. */
 function render(families: readonly MetricFamily[], { set, elide, always }: (typeof RULES)[number]): Line[][] {

@@ -1,0 +1,72 @@
+/**
+ * What is wrong with one sample of a page whose other samples are fine.
+ *
+ * @module
+ */
+
+import type { Label } from "./metric_family.ts";
+
+/** The rule that a sample breaks. */
+export type FaultRule =
+  /** Its metric has a name that must be in quotes, or none. */
+  | "family_name"
+  /** Its metric has a type that nobody knows. */
+  | "family_type"
+  /** Its name belongs to a metric of another type as well. */
+  | "family_collision"
+  /** A label has a name that must be in quotes, none, or a reserved one. */
+  | "label_name"
+  /** A label's value has an escape that nobody knows. */
+  | "label_value"
+  /** It has too many labels. */
+  | "labels"
+  /** A label's name comes twice. */
+  | "duplicate_label"
+  /** Its value is beyond what a number can be. */
+  | "value"
+  /** Its histogram contradicts itself. */
+  | "histogram"
+  /** Its summary contradicts itself. */
+  | "summary"
+  /** Its time is not one in whole milliseconds, or too far away. */
+  | "timestamp";
+
+/** A sample that is left out of a page, and why. */
+export interface SampleFault {
+  /** The rule that it breaks. */
+  readonly rule: FaultRule;
+  /** The name of its metric, clipped. */
+  readonly metric: string;
+  /** Its labels as text, clipped. */
+  readonly labels: string;
+  /** What is wrong, as a clause without a full stop. */
+  readonly why: string;
+  /** The line where it is wrong, from 1; of a histogram or summary, perhaps the first of its lines. */
+  readonly line: number;
+  /** Where in the page that is, in bytes from 0. */
+  readonly offset: number;
+}
+
+/** The most bytes that a message repeats of a name or of labels. */
+const MAX_CLIP_BYTES = 200;
+
+const utf8 = new TextEncoder();
+const scratch = new Uint8Array(MAX_CLIP_BYTES);
+
+/** As much of a text as a message repeats. */
+export function clip(text: string): string {
+  // A UTF-16 unit takes one to three bytes, so that most texts need not be encoded to know.
+  if (3 * text.length <= MAX_CLIP_BYTES) return text;
+  if (utf8.encodeInto(text, scratch).read === text.length) return text;
+  return `${text.slice(0, utf8.encodeInto(text, scratch.subarray(3)).read)}…`;
+}
+
+/** Labels as a message repeats them: `a="b",c="d"`. */
+export function clipLabels(labels: readonly Label[]): string {
+  let text = "";
+  for (const { name, value } of labels) {
+    if (text.length > MAX_CLIP_BYTES) break;
+    text += `${text === "" ? "" : ","}${clip(name)}=${JSON.stringify(clip(value))}`;
+  }
+  return clip(text);
+}
