@@ -54,7 +54,10 @@ const ONE_NUMBER: ReadonlySet<MetricType | undefined> = new Set(["counter", "gau
  * other that does not fit to one with the name of its lines is left out. Of samples that become one series, the first stands.
  * All that is left out is reported. What is classic stays as it is.
  */
-export function escapeFamilies(families: Iterable<MetricFamily>, onCollision: OnCollision): MetricFamily[] {
+export function escapeFamilies(
+  families: Iterable<MetricFamily>,
+  onCollision: (collision: NameCollision) => void,
+): MetricFamily[] {
   const drafts = Array.from(families, (family) => draftOf(family, onCollision));
   const names = new LineNames();
   const kept = new Set<Draft>();

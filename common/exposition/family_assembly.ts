@@ -4,18 +4,11 @@
  * @module
  */
 
-import { histogramFault, summaryFault } from "./distribution_faults.ts";
-import {
-  type HistogramValue,
-  type Label,
-  LimitError,
-  type Metric,
-  type MetricFamily,
-  type MetricType,
-  type SummaryValue,
-} from "./metric_family.ts";
+import { Distributions } from "./distribution_assembly.ts";
+import { type Label, LimitError, type Metric, type MetricFamily, type MetricType } from "./metric_family.ts";
+import type { LineFault, PageCursor } from "./page_cursor.ts";
 import { clip, type FaultRule } from "./sample_fault.ts";
-import { type LineFault, type PageCursor, type PageOptions, parseNumber } from "./sample_line.ts";
+import { parseNumber } from "./sample_line.ts";
 
 /** One line of a text exposition. */
 export interface Line {
@@ -37,7 +30,7 @@ interface Place {
 }
 
 /** What a line says of its family. */
-interface Part {
+export interface Part {
   /** The whole value, one of the points, or what stands beside them; `none` is passed over. */
   readonly role: "value" | "point" | "sum" | "count" | "none";
   /** The label that tells one point from another. */
@@ -71,20 +64,6 @@ export const HISTOGRAM_PARTS = {
 
 const UNTYPED: FamilyKind = { word: "untyped", type: "untyped" };
 
-/** A sample of a histogram or summary whose lines are still coming in. */
-interface Distribution {
-  readonly labels: readonly Label[];
-  /** Where its first line starts, and the number of that. */
-  readonly at: number;
-  readonly line: number;
-  timestampMs: number | undefined;
-  count: number | undefined;
-  sum: number;
-  readonly points: { readonly key: number; readonly value: number }[];
-  /** Set once a line of it was reported: what is left of it says nothing. */
-  isRejected: boolean;
-}
-
 /** A family whose lines are still coming in. */
 interface Assembly {
   readonly name: string;
@@ -95,9 +74,7 @@ interface Assembly {
   help?: string;
   unit?: string;
   readonly metrics: Metric[];
-  readonly distributions: Map<string, Distribution>;
-  /** The distribution of the line before, which mostly goes on. */
-  latest?: Distribution;
+  readonly distributions: Distributions;
   /** Why some of its lines may have gone elsewhere. */
   torn?: string;
 }
@@ -111,7 +88,6 @@ interface LateFault extends LineFault {
 /** Takes comments and lines in the order of the text, as `expfmt` of Go does. */
 export class FamilyAssembler {
   readonly #cursor: PageCursor;
-  readonly #options: PageOptions;
   /** In the order of the text. */
   readonly #all: Assembly[] = [];
   /** Those that a line of their name belongs to, and those with a type by that and their name. */
@@ -121,18 +97,17 @@ export class FamilyAssembler {
   #latest: { readonly name: string; readonly place: Place } | undefined;
 
   /** Takes what the cursor reads. */
-  constructor(cursor: PageCursor, options: PageOptions) {
+  constructor(cursor: PageCursor) {
     this.#cursor = cursor;
-    this.#options = options;
   }
 
   /** Takes a `# HELP`; the first of a family stands. */
-  help(name: string, help: string) {
+  help(name: string, help: string): void {
     (this.#find(name)?.family ?? this.#create(name)).help ??= help;
   }
 
   /** Takes a `# UNIT`; the first of a family stands. */
-  unit(name: string, unit: string) {
+  unit(name: string, unit: string): void {
     (this.#find(name)?.family ?? this.#create(name)).unit ??= unit;
   }
 
@@ -140,7 +115,7 @@ export class FamilyAssembler {
    * Takes a `# TYPE`, which may come again if it says the same. If it says something else, what follows is another family of
    * the same name where faults are heard, and refused where not.
    */
-  type(name: string, kind: FamilyKind) {
+  type(name: string, kind: FamilyKind): void {
     const found = this.#find(name);
     if (found !== undefined && found.suffix !== "") {
       const why = `${clip(name)} is a part of the ${found.family.kind?.word} ${clip(found.family.name)}`;
@@ -164,7 +139,7 @@ export class FamilyAssembler {
   }
 
   /** Takes a line. */
-  add(line: Line) {
+  add(line: Line): void {
     const cursor = this.#cursor;
     if (cursor.fault?.rule === "family_name") return cursor.report(cursor.fault, line);
     const { family, suffix } = this.#place(line.name);
@@ -189,7 +164,7 @@ export class FamilyAssembler {
 
   /** The families that have samples, in the order of the text. */
   finish(): MetricFamily[] {
-    const isChecked = this.#options.onFault !== undefined;
+    const isChecked = this.#cursor.options.onFault !== undefined;
     const late: LateFault[] = [];
     const takenBy = new Map<string, string>();
     const families = this.#all.map((assembly) => {
@@ -214,7 +189,7 @@ export class FamilyAssembler {
   }) {
     const cursor = this.#cursor;
     const [own] = label === undefined ? [] : labels.splice(indexOf(labels, label), 1);
-    const distribution = this.#distribution(family, labels);
+    const distribution = family.distributions.of(labels, cursor);
     if (distribution.isRejected) return;
     this.#checkLabels(labels);
     let key = 0;
@@ -237,7 +212,7 @@ export class FamilyAssembler {
   }
 
   #checkLabels(labels: readonly Label[]) {
-    const { maxLabels } = this.#options;
+    const { maxLabels } = this.#cursor.options;
     if (labels.length > maxLabels) {
       this.#cursor.blame("labels", `a sample has more than ${maxLabels} labels`, this.#cursor.start);
     }
@@ -248,28 +223,6 @@ export class FamilyAssembler {
     const isWhole = Number.isInteger(value) || kind.type !== "summary";
     if (isWhole && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return;
     this.#cursor.blame(ruleOf(kind), "a count is not a whole number from 0 to 2^53");
-  }
-
-  #distribution(family: Assembly, labels: readonly Label[]): Distribution {
-    if (family.latest !== undefined && equal(family.latest.labels, labels)) return family.latest;
-    const pairs = labels.map(({ name, value }) => [name, value]).sort(([a], [b]) => a < b ? -1 : 1);
-    const key = JSON.stringify(pairs);
-    let distribution = family.distributions.get(key);
-    if (distribution === undefined) {
-      const { start: at, line } = this.#cursor;
-      distribution = {
-        labels,
-        at,
-        line,
-        timestampMs: undefined,
-        count: undefined,
-        sum: 0,
-        points: [],
-        isRejected: false,
-      };
-      family.distributions.set(key, distribution);
-    }
-    return family.latest = distribution;
   }
 
   /** Where a line belongs: to the family of its name, else to the one that it is a part of, else to a new one. */
@@ -291,10 +244,10 @@ export class FamilyAssembler {
   }
 
   #create(name: string): Assembly {
-    const { maxFamilies } = this.#options;
+    const { maxFamilies } = this.#cursor.options;
     if (this.#all.length === maxFamilies) throw new LimitError(`Cannot take more than ${maxFamilies} families`);
     const { start: at, line } = this.#cursor;
-    const family: Assembly = { name, at, line, metrics: [], distributions: new Map() };
+    const family: Assembly = { name, at, line, metrics: [], distributions: new Distributions() };
     this.#all.push(family);
     this.#families.set(name, family);
     this.#latest = undefined;
@@ -309,7 +262,7 @@ export class FamilyAssembler {
 
   /** Refuses what contradicts the text further up, where nobody hears of faults. */
   #conflict(why: string) {
-    if (this.#options.onFault === undefined) this.#cursor.refuse(why);
+    if (this.#cursor.options.onFault === undefined) this.#cursor.refuse(why);
   }
 }
 
@@ -317,14 +270,6 @@ export class FamilyAssembler {
 function ruleOf({ type }: FamilyKind): FaultRule {
   if (type === "summary") return "summary";
   return type === "histogram" || type === "gauge_histogram" ? "histogram" : "family_name";
-}
-
-function equal(a: readonly Label[], b: readonly Label[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i].value !== b[i].value || a[i].name !== b[i].name) return false;
-  }
-  return true;
 }
 
 /** Where the label of a name stands; behind them all if there is none. */
@@ -371,10 +316,10 @@ function finished(
     onFault?.({ rule, why, at, line, sample: { name, labels: metric.labels } });
   };
   for (const metric of assembly.metrics) take(metric, assembly);
-  for (const distribution of assembly.distributions.values()) {
+  for (const distribution of assembly.distributions) {
     if (distribution.isRejected) continue;
     const { labels, timestampMs, at, line } = distribution;
-    const [value, fault] = kind.type === "summary" ? summaryOf(distribution) : histogramOf(distribution);
+    const [value, fault] = kind.type === "summary" ? distribution.summary() : distribution.histogram();
     const metric = timestampMs === undefined ? { labels, value } : { labels, value, timestampMs };
     take(metric, { at, line, fault: onFault && fault() });
   }
@@ -385,28 +330,4 @@ function finished(
     ...(unit === undefined ? {} : { unit }),
     metrics,
   };
-}
-
-/** A summary of which all lines are there, and what tells what is wrong with it. */
-function summaryOf({ count = 0, sum, points }: Distribution): [SummaryValue, fault: () => string | undefined] {
-  const quantiles = sorted(points).map(({ key, value }) => ({ quantile: key, value }));
-  const value = { count, sum, quantiles };
-  return [value, () => summaryFault(value)];
-}
-
-/** A histogram of which all lines are there, and what tells what is wrong with it. */
-function histogramOf({ count, sum, points }: Distribution): [HistogramValue, fault: () => string | undefined] {
-  const buckets = sorted(points).map(({ key, value }) => ({ upperBound: key, count: value }));
-  const last = buckets.at(-1);
-  // What a histogram counted in all is also in its last bucket.
-  const counted = count ?? last?.count ?? 0;
-  const isFloat = !Number.isInteger(counted) || buckets.some(({ count }) => !Number.isInteger(count));
-  const value = { count: counted, sum, buckets, ...(isFloat ? { isFloat } : {}) };
-  const isCounted = count !== undefined || last?.upperBound === Infinity;
-  return [value, () => isCounted ? histogramFault(value) : "it has neither a count nor a bucket +Inf"];
-}
-
-/** Sorting is stable and cheap on what is in order, as it mostly is. */
-function sorted(points: Distribution["points"]): Distribution["points"] {
-  return points.sort((a, b) => a.key - b.key || 0);
 }

@@ -154,7 +154,10 @@ const MARK = [{ offset: 0, length: 0 }] as const;
  *
  * @throws {RangeError} if a count is not an integer although the histogram's are, or has more bits than its field.
  */
-export function writeHistogram(out: ProtobufWriter, { count, sum, buckets, isFloat = false, native }: HistogramValue) {
+export function writeHistogram(
+  out: ProtobufWriter,
+  { count, sum, buckets, isFloat = false, native }: HistogramValue,
+): void {
   const writeCount = ([integer, float]: readonly [number, number], count: number) =>
     isFloat ? out.double(float, count) : out.varint(integer, count);
   writeCount(COUNT_FIELDS, count);

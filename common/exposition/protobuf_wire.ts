@@ -68,14 +68,14 @@ export class ProtobufReader {
   }
 
   /** Reads a repeated sint64, packed or one at a time; NaN stands for what has more than 52 bits. */
-  signedInto(numbers: number[], end: number) {
+  signedInto(numbers: number[], end: number): void {
     if (this.#wire !== BYTES) return void numbers.push(this.signed(end));
     const stop = this.enter(end);
     while (this.at < stop) numbers.push(unzigzag(this.#varint(stop)));
   }
 
   /** Reads a repeated double, packed or one at a time. */
-  doublesInto(numbers: number[], end: number) {
+  doublesInto(numbers: number[], end: number): void {
     if (this.#wire !== BYTES) return void numbers.push(this.double(end));
     const stop = this.enter(end);
     while (this.at < stop) numbers.push(this.#double(stop));
@@ -104,7 +104,7 @@ export class ProtobufReader {
   }
 
   /** Passes over the field that the cursor came to. */
-  skip(end: number) {
+  skip(end: number): void {
     const wire = this.#wire;
     if (wire === VARINT) this.#varint(end);
     else if (wire === BYTES) this.at = this.lengthEnd(end);
@@ -116,7 +116,7 @@ export class ProtobufReader {
   }
 
   /** Passes over a field that may change what the message means. */
-  skipUnknown(end: number) {
+  skipUnknown(end: number): void {
     this.hasUnknown = true;
     this.skip(end);
   }
@@ -215,7 +215,7 @@ export class ProtobufWriter {
   }
 
   /** Closes the message that was opened last. */
-  close(start: number) {
+  close(start: number): void {
     const length = this.#length - start;
     if (length < 128) {
       this.#bytes[start - 1] = length;
@@ -231,7 +231,7 @@ export class ProtobufWriter {
   }
 
   /** Writes a string. */
-  string(number: number, text: string) {
+  string(number: number, text: string): void {
     this.#reserve(16 + 3 * text.length);
     this.#varint(number * 8 + BYTES);
     if (this.#ascii(text)) return;
@@ -244,14 +244,14 @@ export class ProtobufWriter {
   }
 
   /** Writes a double. */
-  double(number: number, value: number) {
+  double(number: number, value: number): void {
     this.#reserve(16);
     this.#varint(number * 8 + FIXED64);
     this.#double(value);
   }
 
   /** Writes a repeated double. */
-  doubles(number: number, values: readonly number[]) {
+  doubles(number: number, values: readonly number[]): void {
     if (values.length === 0) return;
     const start = this.openField(number);
     this.#reserve(8 * values.length);
@@ -264,7 +264,7 @@ export class ProtobufWriter {
    *
    * @throws {RangeError} if it is not an integer of 64 bits.
    */
-  varint(number: number, value: number) {
+  varint(number: number, value: number): void {
     if (!Number.isInteger(value) || value < -(2 ** 63) || value >= 2 ** 63) {
       throw new RangeError(`Cannot write ${value} as an integer of 64 bits`);
     }
@@ -277,7 +277,7 @@ export class ProtobufWriter {
    *
    * @throws {RangeError} if it is not an integer of 32 bits.
    */
-  signed(number: number, value: number) {
+  signed(number: number, value: number): void {
     if ((value | 0) !== value) throw new RangeError(`Cannot write ${value} as an integer of 32 bits`);
     this.#varint(number * 8 + VARINT);
     this.#varint(zigzag(value));
@@ -288,7 +288,7 @@ export class ProtobufWriter {
    *
    * @throws {RangeError} if a number is not an integer of up to 52 bits.
    */
-  deltas(number: number, values: readonly number[]) {
+  deltas(number: number, values: readonly number[]): void {
     if (values.length === 0) return;
     const start = this.openField(number);
     let before = 0;

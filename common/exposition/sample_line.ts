@@ -1,15 +1,15 @@
 /**
- * Lines of a text exposition, read from a page one at a time: names, labels, values, in quotes or not.
+ * Reads the samples of a text exposition: names, labels and values, in quotes or not.
  *
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
+import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_START, NUMBER } from "./names.ts";
-import { clip, clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
+import { PageCursor } from "./page_cursor.ts";
+import { clip, type FaultRule } from "./sample_fault.ts";
 
-const TAB = 0x09, CARRIAGE_RETURN = 0x0d, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
+const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
 
 /** Above so many labels, names that repeat are found with a set: comparing each with each would take quadratic time. */
@@ -21,112 +21,12 @@ const NAME_END = Uint8Array.from(
   (_, code) => Number(' \t{}",=<>#'.includes(String.fromCharCode(code))),
 );
 
-/** What is wrong with a line that is otherwise as the format has it. */
-export interface LineFault {
-  /** The rule that it breaks. */
-  readonly rule: FaultRule;
-  /** What is wrong, as a clause. */
-  readonly why: string;
-  /** Where in the text. */
-  readonly at: number;
-}
-
-/** How a page is read. */
-export interface PageOptions extends ParseLimits {
-  /**
-   * Hears of each sample that is left out because of a fault of its own. Without it, a fault in a line refuses the page, and
-   * values are not held against each other.
-   */
-  readonly onFault?: (fault: SampleFault) => void;
-}
-
-/** A cursor over a page; whatever it reads ends with the line. */
-export class PageCursor {
-  /** The page. */
-  readonly text: string;
-  /** Where the cursor stands. */
-  at = 0;
-  /** Where its line starts, behind its leading blanks. */
-  start = 0;
-  /** Where its line ends. */
-  end = 0;
-  /** The number of its line, from 1. */
-  line = 0;
-  /** The first fault of the line. */
-  fault: LineFault | undefined;
-  /** The name of the metric in the labels that were read last, if there was one. */
-  quotedName: string | undefined;
-  readonly #format: string;
-  readonly #options: PageOptions;
-  /** Where the next line starts. */
-  #next = 0;
-  #isCrlf: boolean | undefined;
+/** A cursor that reads what samples are made of. */
+export class SampleCursor extends PageCursor {
+  /** The name of the metric of the line, once it was found. */
+  #metric: string | undefined;
   /** Where the next backslash stands, seen from a place behind the one before. */
   #backslash = -1;
-  /** A place in the text of which the offset in bytes is known. */
-  #known = { at: 0, offset: 0 };
-
-  /** Starts before the first line; a byte order mark is skipped. `format` names the format in messages. */
-  constructor(bytes: Uint8Array, { format, options }: { format: string; options: PageOptions }) {
-    this.#format = format;
-    this.#options = options;
-    this.text = this.#decode(bytes);
-    if (this.text.startsWith("\ufeff")) this.#next = 1;
-  }
-
-  /** Goes on to the next line that is not blank, behind its leading blanks; false at the end of the page. */
-  nextLine(): boolean {
-    const { text } = this;
-    while (this.#next < text.length) {
-      this.at = this.#next;
-      const feed = text.indexOf("\n", this.at);
-      this.end = feed < 0 ? text.length : feed;
-      this.#next = this.end + 1;
-      this.line++;
-      if (feed >= 0 && this.end > this.at && text.charCodeAt(this.end - 1) === CARRIAGE_RETURN) this.end--;
-      this.blanks();
-      if (this.at < this.end) {
-        this.start = this.at;
-        this.fault = undefined;
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Whether nothing is left of the line. */
-  get isAtEnd(): boolean {
-    return this.at === this.end;
-  }
-
-  /** The code of the character at the cursor, 0 at the end of the line. */
-  peek(): number {
-    return this.at < this.end ? this.text.charCodeAt(this.at) : 0;
-  }
-
-  /** Goes behind blanks and tells whether there were any. */
-  blanks(): boolean {
-    const start = this.at;
-    for (let code = this.peek(); code === SPACE || code === TAB; code = this.peek()) this.at++;
-    return this.at > start;
-  }
-
-  /** What stands before the next blank. */
-  word(): string {
-    const start = this.at;
-    for (; this.at < this.end; this.at++) {
-      const code = this.text.charCodeAt(this.at);
-      if (code === SPACE || code === TAB) break;
-    }
-    return this.text.slice(start, this.at);
-  }
-
-  /** What is left of the line. A carriage return at its end belongs to it, unless all lines of the page end in one. */
-  rest(): string {
-    const isCut = this.text.charCodeAt(this.end) === CARRIAGE_RETURN &&
-      !(this.#isCrlf ??= !/[^\r]\n|^\n/.test(this.text));
-    return this.text.slice(this.at, isCut ? this.end + 1 : this.end);
-  }
 
   /** The name of a metric in a comment, in quotes or not; undefined if it is none that a line could have. */
   commentName(): string | undefined {
@@ -143,10 +43,10 @@ export class PageCursor {
   series(): { readonly name: string; readonly labels: Label[] } {
     const name = this.peek() === OPENING_BRACE ? undefined : this.#metricName();
     this.blanks();
-    this.quotedName = name;
+    this.#metric = name;
     const labels = this.peek() === OPENING_BRACE ? this.#labels() : [];
     this.blanks();
-    return { name: this.quotedName ?? this.refuse("a line starts with the name of a metric"), labels };
+    return { name: this.#metric ?? this.refuse("a line starts with the name of a metric"), labels };
   }
 
   /** The value of a sample; NaN, with a fault, where it is beyond what a number can be. */
@@ -161,52 +61,6 @@ export class PageCursor {
     return NaN;
   }
 
-  /** Notes a fault of the line, unless it has one already. */
-  blame(rule: FaultRule, why: string, at: number = this.at) {
-    this.fault ??= { rule, why, at };
-  }
-
-  /** Reports a fault of a sample; where nobody listens, it refuses the page. */
-  report({ rule, why, at, line = this.line }: LineFault & { line?: number }, sample: {
-    readonly name: string;
-    readonly labels: readonly Label[];
-  }) {
-    const { onFault, maxLabels } = this.#options;
-    if (onFault !== undefined) {
-      const [metric, labels] = [clip(sample.name), clipLabels(sample.labels)];
-      onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
-    } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
-    else this.refuse(why, at);
-  }
-
-  /** Refuses the page. */
-  refuse(why: string, at: number = this.at): never {
-    throw this.#malformed(why, { line: this.line, offset: this.#offsetOf(at) });
-  }
-
-  #malformed(why: string, { line, offset, cause }: { line: number; offset: number; cause?: unknown }): SyntaxError {
-    const message = `Cannot read the ${this.#format}: ${why}, in line ${line} at offset ${offset}`;
-    return new SyntaxError(message, cause === undefined ? undefined : { cause });
-  }
-
-  #decode(bytes: Uint8Array): string {
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch (cause) {
-      const valid = validPrefix(bytes);
-      const offset = Buffer.byteLength(valid);
-      const byte = bytes[offset].toString(16).padStart(2, "0");
-      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line: valid.split("\n").length, offset, cause });
-    }
-  }
-
-  /** The offset in bytes of a place in the text; cheap where places come in their order. */
-  #offsetOf(at: number): number {
-    const known = this.#known.at <= at ? this.#known : { at: 0, offset: 0 };
-    this.#known = { at, offset: known.offset + Buffer.byteLength(this.text.slice(known.at, at)) };
-    return this.#known.offset;
-  }
-
   #metricName(): string | undefined {
     const start = this.at;
     const name = this.#classes(METRIC_START, METRIC);
@@ -219,7 +73,7 @@ export class PageCursor {
 
   #labels(): Label[] {
     const labels: Label[] = [];
-    const { maxLabels } = this.#options;
+    const { maxLabels } = this.options;
     let seen: Set<string> | undefined;
     this.at++;
     for (;;) {
@@ -259,9 +113,9 @@ export class PageCursor {
   }
 
   #tooMany(at: number) {
-    this.blame("labels", `a sample has more than ${this.#options.maxLabels} labels`, at);
+    this.blame("labels", `a sample has more than ${this.options.maxLabels} labels`, at);
     // Where nobody listens, reading on would be in vain.
-    if (this.#options.onFault === undefined) this.report(this.fault!, { name: "", labels: [] });
+    if (this.options.onFault === undefined) this.report(this.fault!, { name: "", labels: [] });
   }
 
   #labelName(): string {
@@ -278,11 +132,11 @@ export class PageCursor {
   }
 
   #metricNameInBraces(name: string, at: number) {
-    if (this.quotedName !== undefined) this.refuse("a line has two names of a metric", at);
+    if (this.#metric !== undefined) this.refuse("a line has two names of a metric", at);
     // What stands in it was taken for the name of a label.
     if (this.fault !== undefined && this.fault.at >= at) this.fault = { ...this.fault, rule: "family_name" };
     if (name === "") this.blame("family_name", "a metric has an empty name", at);
-    this.quotedName = name;
+    this.#metric = name;
   }
 
   /** The text behind an opening quote, with its closing one. */
@@ -353,21 +207,6 @@ function hasName(labels: readonly Label[], name: string): boolean {
     if (labels[i].name === name) return true;
   }
   return false;
-}
-
-/** The text before the first byte that is not UTF-8. */
-function validPrefix(bytes: Uint8Array): string {
-  let prefix = "";
-  let length = 0;
-  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
-  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
-    prefix += part;
-    length += Buffer.byteLength(part);
-    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
-    prefix += "\ufffd";
-    length += 3;
-  }
-  return prefix;
 }
 
 /** The number that Go's `strconv.ParseFloat` reads; undefined where it reads none, and for what `expfmt` rules out. */

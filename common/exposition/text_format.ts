@@ -6,23 +6,17 @@
  */
 
 import { escapeFamilies, type NameCollision } from "./escape_families.ts";
-import { FamilyAssembler, type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
-import {
-  type HistogramValue,
-  LimitError,
-  type Metric,
-  type MetricFamily,
-  type MetricType,
-  type SummaryValue,
-} from "./metric_family.ts";
+import { type Dialect, readExposition } from "./exposition_reader.ts";
+import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
+import type { HistogramValue, Metric, MetricFamily, MetricType, SummaryValue } from "./metric_family.ts";
 import { isClassicLabelName, isClassicMetricName } from "./names.ts";
-import { clip } from "./sample_fault.ts";
-import { PageCursor, type PageOptions, parseNumber } from "./sample_line.ts";
+import type { PageOptions } from "./page_cursor.ts";
+import { parseNumber, type SampleCursor } from "./sample_line.ts";
 
 /** The media type of the text format. */
 export const TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-const LINE_FEED = 0x0a, HASH = 0x23, ZERO = 0x30;
+const LINE_FEED = 0x0a, ZERO = 0x30;
 
 /** The types by the words of `# TYPE`. */
 const KINDS: ReadonlyMap<string, FamilyKind> = new Map(
@@ -55,7 +49,7 @@ const KINDS: ReadonlyMap<string, FamilyKind> = new Map(
  * @throws {LimitError} if it holds more than a limit allows; each line counts as a series.
  */
 export function parseText(bytes: Uint8Array, options: PageOptions): MetricFamily[] {
-  return new TextReader(bytes, options).read();
+  return readExposition(bytes, { dialect: DIALECT, options });
 }
 
 /** Whether the last line of a page has no line feed: it is whole only if the page is known to be. */
@@ -63,80 +57,27 @@ export function endsInMidLine(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes[bytes.length - 1] !== LINE_FEED;
 }
 
-/** Reads a page line by line. */
-class TextReader {
-  readonly #cursor: PageCursor;
-  readonly #options: PageOptions;
-  readonly #assembler: FamilyAssembler;
-  #series = 0;
+const DIALECT: Dialect = {
+  format: "text format",
+  kindOf: (word) => KINDS.get(word),
+  unescapeHelp: (text) => text.replace(/\\[\\n]/g, (escape) => escape === "\\n" ? "\n" : "\\"),
+  timestamp: readTimestamp,
+  hasEnd: false,
+};
 
-  constructor(bytes: Uint8Array, options: PageOptions) {
-    this.#cursor = new PageCursor(bytes, { format: "text format", options });
-    this.#options = options;
-    this.#assembler = new FamilyAssembler(this.#cursor, options);
+function readTimestamp(cursor: SampleCursor): number {
+  const start = cursor.at;
+  const word = cursor.word();
+  const timestampMs = parseInteger(word);
+  if (!Number.isSafeInteger(timestampMs)) {
+    const why = "this is not a timestamp in milliseconds";
+    // Only what is a number can have come from something that means a time.
+    if (parseNumber(word) === undefined) cursor.refuse(why, start);
+    cursor.blame("timestamp", why, start);
   }
-
-  read(): MetricFamily[] {
-    while (this.#cursor.nextLine()) {
-      if (this.#cursor.peek() === HASH) this.#comment();
-      else this.#sample();
-    }
-    return this.#assembler.finish();
-  }
-
-  #comment() {
-    const cursor = this.#cursor;
-    cursor.at++;
-    cursor.blanks();
-    const keyword = cursor.word();
-    if (keyword !== "TYPE" && keyword !== "HELP") return;
-    cursor.blanks();
-    // Go passes over a comment that ends here or behind the name.
-    if (cursor.isAtEnd) return;
-    const name = cursor.commentName();
-    if (name === undefined) {
-      // Samples of such a name have a fault themselves.
-      if (this.#options.onFault === undefined) cursor.refuse(`a # ${keyword} has a name that no metric can have`);
-      return;
-    }
-    cursor.blanks();
-    if (cursor.isAtEnd) return;
-    if (keyword === "HELP") this.#assembler.help(name, unescapeHelp(cursor.rest()));
-    else {
-      const word = cursor.rest().trimEnd().toLowerCase();
-      const kind = KINDS.get(word);
-      if (kind === undefined && this.#options.onFault === undefined) cursor.refuse("this is not a type of metric");
-      this.#assembler.type(name, kind ?? { word: clip(word), type: undefined });
-    }
-  }
-
-  #sample() {
-    const cursor = this.#cursor;
-    if (this.#series++ === this.#options.maxSeries) {
-      throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
-    }
-    const { name, labels } = cursor.series();
-    const value = cursor.value();
-    cursor.blanks();
-    const timestampMs = cursor.isAtEnd ? undefined : this.#timestamp();
-    this.#assembler.add({ name, labels, value, timestampMs });
-  }
-
-  #timestamp(): number {
-    const cursor = this.#cursor;
-    const start = cursor.at;
-    const word = cursor.word();
-    const timestampMs = parseInteger(word);
-    if (!Number.isSafeInteger(timestampMs)) {
-      const why = "this is not a timestamp in milliseconds";
-      // Only what is a number can have come from something that means a time.
-      if (parseNumber(word) === undefined) cursor.refuse(why, start);
-      cursor.blame("timestamp", why, start);
-    }
-    cursor.blanks();
-    if (!cursor.isAtEnd) cursor.refuse("something follows the timestamp");
-    return timestampMs;
-  }
+  cursor.blanks();
+  if (!cursor.isAtEnd) cursor.refuse("something follows the timestamp");
+  return timestampMs;
 }
 
 /** The whole number that Go's `strconv.ParseInt` reads, NaN where it reads none. */
@@ -150,10 +91,6 @@ function parseInteger(text: string): number {
   }
   if (text.length === start) return NaN;
   return text.startsWith("-") && value !== 0 ? -value : value;
-}
-
-function unescapeHelp(text: string): string {
-  return text.replace(/\\[\\n]/g, (escape) => escape === "\\n" ? "\n" : "\\");
 }
 
 /** Writes a number so that Go, Prometheus and JavaScript read the same double back. */

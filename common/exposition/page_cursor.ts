@@ -1,0 +1,177 @@
+/**
+ * Goes through a page of text line by line, and tells where in it something is wrong.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
+import { clip, clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
+
+const TAB = 0x09, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
+
+/** What is wrong with a line that is otherwise as the format has it. */
+export interface LineFault {
+  /** The rule that it breaks. */
+  readonly rule: FaultRule;
+  /** What is wrong, as a clause. */
+  readonly why: string;
+  /** Where in the text. */
+  readonly at: number;
+}
+
+/** How a page is read. */
+export interface PageOptions extends ParseLimits {
+  /**
+   * Hears of each sample that is left out because of a fault of its own. Without it, a fault in a line refuses the page, and
+   * values are not held against each other.
+   */
+  readonly onFault?: (fault: SampleFault) => void;
+}
+
+/** A cursor over a page; whatever it reads ends with the line. */
+export class PageCursor {
+  /** The page. */
+  readonly text: string;
+  /** Where the cursor stands. */
+  at = 0;
+  /** Where its line starts, behind its leading blanks. */
+  start = 0;
+  /** Where its line ends. */
+  end = 0;
+  /** The number of its line, from 1. */
+  line = 0;
+  /** The first fault of the line. */
+  fault: LineFault | undefined;
+  /** How the page is read. */
+  readonly options: PageOptions;
+  readonly #format: string;
+  /** Where the next line starts. */
+  #next = 0;
+  #isCrlf: boolean | undefined;
+  /** A place in the text of which the offset in bytes is known. */
+  #known = { at: 0, offset: 0 };
+
+  /** Starts before the first line; a byte order mark is skipped. `format` names the format in messages. */
+  constructor(bytes: Uint8Array, { format, options }: { format: string; options: PageOptions }) {
+    this.#format = format;
+    this.options = options;
+    this.text = this.#decode(bytes);
+    if (this.text.startsWith("\ufeff")) this.#next = 1;
+  }
+
+  /** Goes on to the next line that is not blank, behind its leading blanks; false at the end of the page. */
+  nextLine(): boolean {
+    const { text } = this;
+    while (this.#next < text.length) {
+      this.at = this.#next;
+      const feed = text.indexOf("\n", this.at);
+      this.end = feed < 0 ? text.length : feed;
+      this.#next = this.end + 1;
+      this.line++;
+      if (this.end > this.at && text.charCodeAt(this.end - 1) === CARRIAGE_RETURN) this.end--;
+      this.blanks();
+      if (this.at < this.end) {
+        this.start = this.at;
+        this.fault = undefined;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether nothing is left of the line. */
+  get isAtEnd(): boolean {
+    return this.at === this.end;
+  }
+
+  /** The code of the character at the cursor, 0 at the end of the line. */
+  peek(): number {
+    return this.at < this.end ? this.text.charCodeAt(this.at) : 0;
+  }
+
+  /** Goes behind blanks and tells whether there were any. */
+  blanks(): boolean {
+    const start = this.at;
+    for (let code = this.peek(); code === SPACE || code === TAB; code = this.peek()) this.at++;
+    return this.at > start;
+  }
+
+  /** What stands before the next blank. */
+  word(): string {
+    const start = this.at;
+    for (; this.at < this.end; this.at++) {
+      const code = this.text.charCodeAt(this.at);
+      if (code === SPACE || code === TAB) break;
+    }
+    return this.text.slice(start, this.at);
+  }
+
+  /** What is left of the line. A carriage return at its end belongs to it, unless all lines of the page end in one. */
+  rest(): string {
+    const isCut = this.text.charCodeAt(this.end) === CARRIAGE_RETURN &&
+      !(this.#isCrlf ??= !/[^\r]\n|^\n/.test(this.text));
+    return this.text.slice(this.at, isCut ? this.end + 1 : this.end);
+  }
+
+  /** Notes a fault of the line, unless it has one already. */
+  blame(rule: FaultRule, why: string, at: number = this.at): void {
+    this.fault ??= { rule, why, at };
+  }
+
+  /** Reports a fault of a sample; where nobody listens, it refuses the page. */
+  report({ rule, why, at, line = this.line }: LineFault & { line?: number }, sample: {
+    readonly name: string;
+    readonly labels: readonly Label[];
+  }): void {
+    const { onFault, maxLabels } = this.options;
+    if (onFault !== undefined) {
+      const [metric, labels] = [clip(sample.name), clipLabels(sample.labels)];
+      onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
+    } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
+    else this.refuse(why, at);
+  }
+
+  /** Refuses the page. */
+  refuse(why: string, at: number = this.at): never {
+    throw this.#malformed(why, { line: this.line, offset: this.#offsetOf(at) });
+  }
+
+  #malformed(why: string, { line, offset, cause }: { line: number; offset: number; cause?: unknown }): SyntaxError {
+    const message = `Cannot read the ${this.#format}: ${why}, in line ${line} at offset ${offset}`;
+    return new SyntaxError(message, cause === undefined ? undefined : { cause });
+  }
+
+  #decode(bytes: Uint8Array): string {
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (cause) {
+      const valid = validPrefix(bytes);
+      const offset = Buffer.byteLength(valid);
+      const byte = bytes[offset].toString(16).padStart(2, "0");
+      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line: valid.split("\n").length, offset, cause });
+    }
+  }
+
+  /** The offset in bytes of a place in the text; cheap where places come in their order. */
+  #offsetOf(at: number): number {
+    const known = this.#known.at <= at ? this.#known : { at: 0, offset: 0 };
+    this.#known = { at, offset: known.offset + Buffer.byteLength(this.text.slice(known.at, at)) };
+    return this.#known.offset;
+  }
+}
+
+/** The text before the first byte that is not UTF-8. */
+function validPrefix(bytes: Uint8Array): string {
+  let prefix = "";
+  let length = 0;
+  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
+  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
+    prefix += part;
+    length += Buffer.byteLength(part);
+    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
+    prefix += "\ufffd";
+    length += 3;
+  }
+  return prefix;
+}
