@@ -12,7 +12,7 @@ import { type Program, readArgument, url, UsageError } from "../common/options.t
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { integrationChecks } from "./integration/checks.ts";
-import { describeRunner, findPrometheus } from "./integration/prometheus.ts";
+import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
 import { type Stack, startStack } from "./integration/stack.ts";
 import { CLUSTER_ID } from "./integration/stack_plan.ts";
 
