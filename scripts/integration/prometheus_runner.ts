@@ -27,18 +27,13 @@ export const RELEASES = {
 /** A release of Prometheus, without its last number. */
 export type Release = keyof typeof RELEASES;
 
-/** Hears what takes a while. */
-interface Search {
-  readonly say?: (line: string) => void;
-}
-
 /**
  * Finds a way to run any Prometheus: an answering Docker engine, else the PATH, else Debian's package, unpacked into the
  * user's cache folder.
  *
  * @throws {Error} naming the three ways if none is open.
  */
-export async function findPrometheus({ say = () => {} }: Search = {}): Promise<Runner> {
+export async function findPrometheus({ say = () => {} }: { say?: (line: string) => void } = {}): Promise<Runner> {
   const engine = await findEngine();
   if (engine !== undefined) return { engine, image: RELEASES["3.5"].image };
   if (await versionOf("prometheus") !== undefined) return { path: "prometheus" };
@@ -61,7 +56,10 @@ export async function findPrometheus({ say = () => {} }: Search = {}): Promise<R
  *
  * @throws {Error} saying why there is none.
  */
-export async function findRelease(release: Release, { say = () => {} }: Search = {}): Promise<Runner> {
+export async function findRelease(
+  release: Release,
+  { say = () => {} }: { say?: (line: string) => void } = {},
+): Promise<Runner> {
   const isRelease = (version: string | undefined) => version?.startsWith(`${release}.`) ?? false;
   if (isRelease(await versionOf("prometheus"))) return { path: "prometheus" };
   const { suite, image } = RELEASES[release];
