@@ -9,9 +9,9 @@ import { eventually } from "../../process/eventually.ts";
 import { evaluate } from "../promql.ts";
 import { type Arrival, difference } from "./answers.ts";
 import type { Chain, RunningWay } from "./chain.ts";
-import { centralDialect, type CentralPlan, type Form, SOURCE_DIALECT } from "./chain_plan.ts";
+import { centralDialect, type CentralPlan, type Form, SOURCE, SOURCE_DIALECT } from "./chain_plan.ts";
 import { KINDS } from "./exposer.ts";
-import { type Kind, type Question, type Questions, STEP_NAME } from "./kind.ts";
+import { type Kind, PAGES, type Question, type Questions, STEP_NAME } from "./kind.ts";
 import { CUSTOM_BUCKETS } from "./native_kinds.ts";
 
 /** How a claim went. */
@@ -28,6 +28,9 @@ const SOON_MS = 20_000;
 const TAKEOVER_MS = 30_000;
 /** How often answers are compared until they are the same, in milliseconds. */
 const INTERVAL_MS = 250;
+
+/** So many pages show the step. */
+const PAGE_COUNT = Object.keys(PAGES).length;
 
 /** Where a claim is tried: one form of one central Prometheus, whichever way series came. */
 interface Place {
@@ -56,7 +59,7 @@ export async function* sameAnswers(chain: Chain, { signal }: { signal: AbortSign
   const verdicts = await Promise.all(trials.map(async ({ place, kind, questions }, index): Promise<Verdict> => {
     const fault = values[index] ?? await faultOf(async () => {
       await same(chain, place, questions.now, { isExact: true, signal });
-      await same(chain, place, questions.change ?? [], { isExact: false, signal });
+      await same(chain, place, [...questions.change, ...questions.ofRelease], { isExact: false, signal });
     });
     return { claim: `${kind.name} have the same answers in ${named(place)}`, fault };
   }));
@@ -109,8 +112,11 @@ function placesOf({ centrals, arrivals }: Chain): Place[] {
   );
 }
 
-function questionsFor(kind: Kind, { form }: Place): Questions {
-  return form.name === "text" ? kind.questionsOfText ?? kind.questions : kind.questions;
+function questionsFor(kind: Kind, { central, form }: Place): Required<Questions> {
+  const { now, change = [], ofRelease = [] } = form.name === "text"
+    ? kind.questionsOfText ?? kind.questions
+    : kind.questions;
+  return { now, change, ofRelease: central.release === SOURCE.release ? ofRelease : [] };
 }
 
 /** Waits until every central Prometheus has the exposer's step, so that each sees each step. */
@@ -120,8 +126,8 @@ async function arrivalOfStep({ exposer, arrivals }: Chain, { signal }: { signal:
       eventually(
         `step ${exposer.step} to arrive in ${central.name} by ${form.name} and by way of ${way.name}`,
         async (signal) => {
-          const [step] = await evaluate(url, centralDialect({ way, form }).series(STEP_NAME), { signal });
-          return Number(step?.value) === exposer.step;
+          const steps = await evaluate(url, centralDialect({ way, form }).series(STEP_NAME), { signal });
+          return steps.length === PAGE_COUNT && steps.every(({ value }) => Number(value) === exposer.step);
         },
         { timeoutMs: SOON_MS, intervalMs: INTERVAL_MS, signal },
       )

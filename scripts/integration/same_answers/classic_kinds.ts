@@ -105,7 +105,7 @@ export function classicHistogram({ step, scale }: { step: number; scale: number 
 }
 
 /** What is asked of classic histograms with this name. */
-export function questionsOfClassic(name: string): Required<Questions> {
+export function questionsOfClassic(name: string): Required<Pick<Questions, "now" | "change">> {
   return {
     now: [
       ({ series }) => series(`${name}_bucket`),

@@ -21,7 +21,7 @@ export interface Exposer extends AsyncDisposable {
   readonly step: number;
   /** Takes the next step. */
   advance(): void;
-  /** Takes the next step, from which on there is nothing but the counter and gauge of the trial itself. */
+  /** Takes the next step, from which on there is nothing but the reference and the step. */
   end(): void;
 }
 
@@ -36,7 +36,7 @@ export function exposedFamilies(page: PageName, { step, ended }: { step: number;
     : [...KINDS, CUSTOM_BUCKETS].filter((kind) => (kind.page ?? "plain") === page).flatMap((kind) =>
       kind.families(step)
     );
-  return page === "plain" ? [...own, ...families] : families;
+  return [...own, ...families];
 }
 
 /** Starts an exposer whose pages are `/plain` and so on. */

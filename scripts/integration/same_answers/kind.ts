@@ -26,6 +26,8 @@ export interface Questions {
   readonly now: readonly Question[];
   /** Of what changed. */
   readonly change?: readonly Question[];
+  /** Of what changed, where the answer depends on the release: asked of a Prometheus of the source's own. */
+  readonly ofRelease?: readonly Question[];
 }
 
 /** The pages of the exposer, each of which the source scrapes with a setting of its own. */
@@ -57,12 +59,12 @@ export interface Kind {
 
 /** How long a time the questions about changes look back on: all of the trial. */
 export const WINDOW = "[5m]";
-/** A counter that is always there: rates are asked in relation to its rate, as scrapes at both ends differ in time. */
+/** A counter on every page: rates are asked in relation to its rate, as scrapes at both ends differ in time. */
 export const REFERENCE_NAME = "trial_reference_total";
-/** A gauge whose value is the step. */
+/** A gauge on every page whose value is the step. */
 export const STEP_NAME = "trial_step";
 
-/** A rate in relation to the reference's. */
+/** A rate in relation to that of the reference from the same page. */
 export function relativeRate(selector: string, { series }: Dialect): string {
-  return `rate(${selector}${WINDOW}) / on () group_left () rate(${series(REFERENCE_NAME)}${WINDOW})`;
+  return `rate(${selector}${WINDOW}) / on (job) group_left () rate(${series(REFERENCE_NAME)}${WINDOW})`;
 }

@@ -41,12 +41,16 @@ function questionsOfNative(name: string): Required<Questions> {
       ({ series }) => series(name),
       ({ series }) => `histogram_count(${series(name)})`,
       ({ series }) => `histogram_sum(${series(name)})`,
-      ({ series }) => `histogram_quantile(0.9, ${series(name)})`,
+      ({ series }) => `histogram_quantile(1, ${series(name)})`,
       ({ series }) => `histogram_fraction(0, 1, ${series(name)})`,
     ],
     change: [
-      ({ series }) => `histogram_quantile(0.9, rate(${series(name)}${WINDOW}))`,
       ({ series }) => `histogram_sum(rate(${series(name)}${WINDOW})) / histogram_count(rate(${series(name)}${WINDOW}))`,
+    ],
+    // Within a bucket, quantiles are interpolated exponentially since 3.0, and linearly before.
+    ofRelease: [
+      ({ series }) => `histogram_quantile(0.9, ${series(name)})`,
+      ({ series }) => `histogram_quantile(0.9, rate(${series(name)}${WINDOW}))`,
     ],
   };
 }
@@ -132,6 +136,7 @@ const BOTH: Kind = {
     return [{ name: "trial_both_seconds", type: "histogram", metrics: [{ value: { ...classic, native } }] }];
   },
   questions: {
+    ...questionsOfNative("trial_both_seconds"),
     now: [...questionsOfNative("trial_both_seconds").now, ...questionsOfClassic("trial_both_seconds").now],
     change: [...questionsOfNative("trial_both_seconds").change, ...questionsOfClassic("trial_both_seconds").change],
   },
