@@ -12,7 +12,8 @@ import { type Program, readArgument, url, UsageError } from "../common/options.t
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { integrationChecks } from "./integration/checks.ts";
-import { describeRunner, findPrometheus } from "./integration/prometheus.ts";
+import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
+import { trySameAnswers } from "./integration/same_answers/same_answers.ts";
 import { type Stack, startStack } from "./integration/stack.ts";
 import { CLUSTER_ID } from "./integration/stack_plan.ts";
 
@@ -103,7 +104,13 @@ async function showFirstSeries(
 }
 
 /** Checks every claim, and ends. Returns whether all hold. */
-async function integration({ signal, say }: Surroundings): Promise<boolean> {
+async function integration(surroundings: Surroundings): Promise<boolean> {
+  const stackHolds = await tryStack(surroundings);
+  return await trySameAnswers(surroundings) && stackHolds;
+}
+
+/** Checks what is claimed of the whole as people set it up, up to the first claim that does not hold. */
+async function tryStack({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   await using stack = await startStack({ runner, pace: INTEGRATION_PACE, servers: SERVERS, say, signal });

@@ -8,8 +8,9 @@ import { parseDuration } from "../../common/duration.ts";
 import { eventually } from "../process/eventually.ts";
 import type { QuerySample } from "./prometheus.ts";
 import { ALERT_NAME, RECORDED_NAME, REPLICA_LABEL } from "./prometheus_config.ts";
-import type { Server, Stack } from "./stack.ts";
+import type { Stack } from "./stack.ts";
 import { ANONYMIZED_LABEL, CLUSTER_ID, type Pace, UNLISTED_NAME } from "./stack_plan.ts";
+import type { Server } from "./trial_server.ts";
 
 /** What the checks work on. */
 export interface CheckOptions {

@@ -11,23 +11,30 @@ import { runToEnd } from "../process/child.ts";
 export interface DebianPackage {
   /** Debian's name for it. */
   readonly name: string;
-  /** Which of the packages that it depends on are unpacked beside it, where they can be had. */
-  readonly beside: RegExp;
+  /** Which of the packages that it depends on are unpacked beside it, where they can be had. @default none */
+  readonly beside?: RegExp;
+  /** The suite of Debian's archive that it comes from, such as `bookworm`. @default what this machine's own lists name */
+  readonly suite?: string;
 }
+
+/** Where Debian's archive is, and whose signature its lists must bear. */
+const ARCHIVE = { url: "http://deb.debian.org/debian", keyring: "/usr/share/keyrings/debian-archive-keyring.gpg" };
 
 /**
  * Fetches a package with `apt-get download` and unpacks it, and those beside it, into a folder, whole or not at all.
  *
  * @throws {Error} saying which step failed and how.
  */
-export async function unpackDebianPackage({ name, beside }: DebianPackage, folder: string): Promise<void> {
+export async function unpackDebianPackage({ name, beside, suite }: DebianPackage, folder: string): Promise<void> {
   await Deno.mkdir(join(folder, ".."), { recursive: true });
   // Beside its final place, so that the rename at the end stays within one file system.
   const work = await Deno.makeTempDir({ dir: join(folder, ".."), prefix: "unpacking-" });
   try {
-    const apt = await download([name], work, []) ? [] : await ownLists(work);
+    const apt = suite === undefined && await download([name], work, []) ? [] : await ownLists(work, { suite });
     if (apt.length > 0) await must("apt-get", [...apt, "download", name], { cwd: work });
-    await download((await dependencies(name, apt)).filter((name) => beside.test(name)), work, apt);
+    if (beside !== undefined) {
+      await download((await dependencies(name, apt)).filter((name) => beside.test(name)), work, apt);
+    }
     const root = join(work, "root");
     for await (const { name: file } of Deno.readDir(work)) {
       if (file.endsWith(".deb")) await must("dpkg", ["-x", join(work, file), root]);
@@ -44,9 +51,17 @@ async function download(names: readonly string[], cwd: string, apt: readonly str
   return outcome.success;
 }
 
-/** Fetches lists of packages of our own, as those of the system may be absent and only root may fetch them. */
-async function ownLists(work: string): Promise<string[]> {
+/**
+ * Fetches lists of packages of our own, as those of the system may be absent or of another suite, and only root may fetch
+ * them.
+ */
+async function ownLists(work: string, { suite }: { suite?: string }): Promise<string[]> {
+  const sources = join(work, "sources.list");
+  if (suite !== undefined) {
+    await Deno.writeTextFile(sources, `deb [signed-by=${ARCHIVE.keyring}] ${ARCHIVE.url} ${suite} main\n`);
+  }
   const apt = Object.entries({
+    ...(suite === undefined ? {} : { "Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": "/dev/null" }),
     "Dir::State": join(work, "state"),
     "Dir::State::status": "/var/lib/dpkg/status",
     "Dir::Cache": join(work, "cache"),

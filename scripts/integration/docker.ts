@@ -17,6 +17,8 @@ export interface Engine {
 
 /** How long an engine has to answer, in milliseconds: one that is there takes a fraction of a second. */
 const ANSWER_MS = 5_000;
+/** How long an image has to come, in milliseconds. */
+const PULL_MS = 300_000;
 
 /** Looks for an engine; undefined if none answers, or one whose containers cannot reach this machine. */
 export async function findEngine(): Promise<Engine | undefined> {
@@ -32,6 +34,12 @@ export function engineOf(info: string): Engine | undefined {
   // A rootless engine keeps its containers from this machine's loopback addresses, where all of our programs listen.
   if (security.includes("name=rootless")) return undefined;
   return { hostNetwork: !system.startsWith("Docker Desktop") };
+}
+
+/** Whether the engine has an image, or gets it now. */
+export async function hasImage(image: string): Promise<boolean> {
+  if ((await runToEnd("docker", ["image", "inspect", image], { timeoutMs: ANSWER_MS }))?.success) return true;
+  return (await runToEnd("docker", ["pull", "--quiet", image], { timeoutMs: PULL_MS }))?.success ?? false;
 }
 
 /** A container to run. */

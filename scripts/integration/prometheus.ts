@@ -1,90 +1,20 @@
 /**
- * A Prometheus to try things with: in Docker, from the PATH, or out of Debian's package.
+ * A Prometheus to try things with, as one of the programs of a trial.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { messageOf } from "../../common/explain.ts";
 import { type ChildCommand, runToEnd } from "../process/child.ts";
 import type { Crew } from "../process/crew.ts";
-import { unpackDebianPackage } from "./debian_package.ts";
-import { dockerRemove, dockerRun, type Engine, findEngine } from "./docker.ts";
-import type { ConfigFiles } from "./prometheus_config.ts";
 import { untilReady } from "../process/ready.ts";
+import { dockerRemove, dockerRun } from "./docker.ts";
+import type { ConfigFiles } from "./prometheus_config.ts";
+import type { Runner } from "./prometheus_runner.ts";
+import { evaluate, type VectorElement } from "./promql.ts";
 
-/** The image that is run where Docker is: a release with long-term support. */
-const IMAGE = "prom/prometheus:v3.5.0";
 /** How long it has to become ready; where Docker is, the image may have to come first. In milliseconds. */
 const READY_MS = { docker: 300_000, binary: 30_000 };
-
-/** A way to run Prometheus on this machine. */
-export type Runner =
-  | { readonly engine: Engine }
-  /** `assets` is where its web pages lie if not inside the binary or where it was built for. */
-  | { readonly path: string; readonly assets?: string };
-
-/**
- * Finds a way to run Prometheus: an answering Docker engine, else the PATH, else Debian's package, unpacked into the
- * user's cache folder.
- *
- * @throws {Error} naming the three ways if none is open.
- */
-export async function findPrometheus({ say = () => {} }: { say?: (line: string) => void } = {}): Promise<Runner> {
-  const engine = await findEngine();
-  if (engine !== undefined) return { engine };
-  if (await runs("prometheus")) return { path: "prometheus" };
-  try {
-    return await debianPrometheus(join(cacheFolder(), "telemeter", "prometheus"), { say });
-  } catch (cause) {
-    throw new Error(
-      "Cannot find a Prometheus. There are three ways to have one: start a Docker engine; or put the program prometheus " +
-        "on the PATH; or run this on Debian or Ubuntu with apt-get, which fetches the package without installing it " +
-        `(${messageOf(cause)})`,
-      { cause },
-    );
-  }
-}
-
-/** Debian's Prometheus, unpacked into a folder unless it is there already. */
-async function debianPrometheus(
-  folder: string,
-  { say = () => {} }: { say?: (line: string) => void } = {},
-): Promise<Runner> {
-  const runner = { path: join(folder, "usr/bin/prometheus"), assets: join(folder, "usr/share/prometheus/web") };
-  if (await runs(runner.path)) return runner;
-  say(`Fetching Debian's package of Prometheus into ${folder}`);
-  // Its web pages need these; the program itself only needs the C library.
-  try {
-    await unpackDebianPackage({ name: "prometheus", beside: /^(libjs|fonts)-/ }, folder);
-  } catch (error) {
-    // Another process may have unpacked it in the meantime.
-    if (!await runs(runner.path)) throw error;
-  }
-  if (!await runs(runner.path)) throw new Error(`the program in ${folder} does not run on this machine`);
-  return runner;
-}
-
-async function runs(path: string): Promise<boolean> {
-  return (await runToEnd(path, ["--version"], { timeoutMs: 10_000 }))?.success ?? false;
-}
-
-function cacheFolder(): string {
-  const home = Deno.env.get("XDG_CACHE_HOME") || (Deno.env.get("HOME") ? join(Deno.env.get("HOME")!, ".cache") : "");
-  if (home === "") throw new Error("neither XDG_CACHE_HOME nor HOME says where to keep it");
-  return home;
-}
-
-/** Says which way of running it was found. */
-export function describeRunner(runner: Runner): string {
-  if ("engine" in runner) return `in Docker, from the image ${IMAGE}`;
-  return runner.path === "prometheus" ? "from the PATH" : `from Debian's package, unpacked at ${runner.path}`;
-}
-
-/** The name by which a Prometheus of this runner reaches this machine. */
-export function hostSeenFrom(runner: Runner): string {
-  return "engine" in runner && !runner.engine.hostNetwork ? "host.docker.internal" : "127.0.0.1";
-}
 
 /** What one Prometheus is to be. */
 export interface PrometheusPlan {
@@ -96,6 +26,8 @@ export interface PrometheusPlan {
   readonly config: ConfigFiles;
   /** A folder of its own, absolute; the caller removes it. */
   readonly folder: string;
+  /** Features to switch on, by their names in `--enable-feature`. @default none */
+  readonly features?: readonly string[];
 }
 
 /** How to start a Prometheus, and how to make sure that it is gone where killing the child is not enough. */
@@ -109,7 +41,7 @@ export interface PrometheusCommand {
 /** The command line for a plan. `user` owns the files, as `UID:GID`. */
 export function prometheusCommand(
   runner: Runner,
-  { name, port, folder }: Pick<PrometheusPlan, "name" | "port" | "folder">,
+  { name, port, folder, features = [] }: Omit<PrometheusPlan, "config">,
   { unique, user }: { readonly unique: string; readonly user?: string },
 ): PrometheusCommand {
   const config = join(folder, "config");
@@ -117,6 +49,7 @@ export function prometheusCommand(
     `--config.file=${config}/prometheus.yml`,
     `--storage.tsdb.path=${data}`,
     `--web.listen-address=${host}:${port}`,
+    ...(features.length === 0 ? [] : [`--enable-feature=${features.join(",")}`]),
   ];
   if ("path" in runner) {
     const assets = runner.assets === undefined ? [] : [`--web.local-assets=${runner.assets}`];
@@ -125,7 +58,7 @@ export function prometheusCommand(
   }
   const container = {
     name: `telemeter-${name}-${unique}`,
-    image: IMAGE,
+    image: runner.image,
     port,
     mounts: { "/etc/prometheus": config },
     scratch: ["/prometheus"],
@@ -143,9 +76,7 @@ export function prometheusCommand(
 }
 
 /** One series of an instant query's answer. */
-export interface QuerySample {
-  /** Its labels, `__name__` among them. */
-  readonly labels: Readonly<Record<string, string>>;
+export interface QuerySample extends Pick<VectorElement, "labels"> {
   /** Its value. */
   readonly value: number;
 }
@@ -154,7 +85,7 @@ export interface QuerySample {
 export interface Prometheus extends AsyncDisposable {
   /** Where it answers, and shows its pages. */
   readonly url: URL;
-  /** Evaluates a PromQL expression that yields a vector, as of now. */
+  /** Evaluates a PromQL expression that yields a vector of numbers, as of now. */
   query(expression: string, options?: { signal?: AbortSignal }): Promise<QuerySample[]>;
 }
 
@@ -191,16 +122,7 @@ export async function startPrometheus(
   };
 }
 
-async function query(url: URL, expression: string, { signal }: { signal?: AbortSignal } = {}): Promise<QuerySample[]> {
-  const at = new URL("api/v1/query", url);
-  at.searchParams.set("query", expression);
-  const response = await fetch(at, { signal });
-  const answer = await response.json();
-  if (answer.status !== "success" || answer.data.resultType !== "vector") {
-    throw new Error(`Cannot evaluate ${expression}: ${answer.error ?? `it yields a ${answer.data?.resultType}`}`);
-  }
-  return answer.data.result.map(({ metric, value }: { metric: Record<string, string>; value: [number, string] }) => ({
-    labels: metric,
-    value: Number(value[1]),
-  }));
+async function query(url: URL, expression: string, options: { signal?: AbortSignal } = {}): Promise<QuerySample[]> {
+  const elements = await evaluate(url, expression, options);
+  return elements.map(({ labels, value }) => ({ labels, value: Number(value) }));
 }

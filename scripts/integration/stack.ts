@@ -8,16 +8,17 @@
  * @module
  */
 
-import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { makeCertificates } from "../certificates/certificate_folder.ts";
-import type { Child } from "../process/child.ts";
 import { Crew } from "../process/crew.ts";
-import { freePort } from "../process/free_port.ts";
-import { hostSeenFrom, type Prometheus, type Runner, startPrometheus } from "./prometheus.ts";
+import { distinctPorts, localUrl } from "../process/free_port.ts";
+import { type Prometheus, startPrometheus } from "./prometheus.ts";
 import { centralConfig, sourceConfig } from "./prometheus_config.ts";
+import { hostSeenFrom, type Runner } from "./prometheus_runner.ts";
 import { untilReady } from "../process/ready.ts";
-import { clientFlags, type Files, filesIn, type Pace, serverFlags, type ServerPlan } from "./stack_plan.ts";
+import { clientFlags, LISTED, type Pace } from "./stack_plan.ts";
+import { writeTrialFiles } from "./trial_files.ts";
+import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
 
 /** What to start. */
@@ -36,14 +37,6 @@ export interface StackOptions {
   readonly say?: (line: string) => void;
   /** Ends the start early. */
   readonly signal?: AbortSignal;
-}
-
-/** One server, which may be killed and started again in its place. */
-export interface Server extends ServerPlan {
-  /** Ends it as a crash does. */
-  kill(): Promise<void>;
-  /** Starts it, with the same files and ports as before, and waits until it is ready. */
-  start(options?: { signal?: AbortSignal }): Promise<void>;
 }
 
 /** The running whole. Disposing of it stops what still runs, the last started first, and removes its files. */
@@ -71,14 +64,13 @@ export interface Stack extends AsyncDisposable {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { runner, pace, servers: count, source: foreign, say = () => {}, signal } = options;
-  const portFor = distinct(options.portFor ?? (() => freePort()));
+  const portFor = distinctPorts(options.portFor);
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "telemeter-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const { files, salt } = await writeFiles(folder, { sourceToken: foreign?.token });
+  const { files, salt } = await writeTrialFiles(folder, { sourceToken: foreign?.token });
   const crew = stack.use(new Crew());
-  const launch = (task: ProgramTask, args: readonly string[], name: string = task) =>
-    crew.start({ ...taskCommand(task, args), name });
+  const launch = (task: ProgramTask, args: readonly string[]) => crew.start(taskCommand(task, args));
   const prometheus = (name: string, port: number) => ({ name, port, folder: join(folder, name) });
 
   const place = prometheus("source", portFor(9090));
@@ -88,29 +80,22 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const from = foreign?.url ?? source!.url;
   say(`source        ${from}  the Prometheus whose series are sent`);
 
-  const authorizer = local(portFor(9001));
+  const authorizer = localUrl(portFor(9001));
   await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listening/);
   say(`authorizer    ${authorizer}  a stub, which knows one token`);
 
   const plans = Array.from({ length: count }, (_, index): ServerPlan => ({
     name: `server-${index}`,
-    external: local(portFor(9003)),
-    internal: local(portFor(9004)),
-    cluster: local(portFor(9006)).host,
+    external: localUrl(portFor(9003)),
+    internal: localUrl(portFor(9004)),
+    cluster: localUrl(portFor(9006)).host,
   }));
   const { certificates: dir } = files;
   await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
   const servers = plans.map((plan): Server => {
-    const flags = serverFlags({ plan, others: plans.filter((other) => other !== plan), authorizer, files, pace });
-    let child: Child;
-    return {
-      ...plan,
-      start: async ({ signal } = {}) => {
-        child = launch("server", flags, plan.name);
-        await untilReady(child, new URL("healthz/ready", plan.internal), { signal });
-      },
-      kill: () => crew.kill(child),
-    };
+    const others = plans.filter((other) => other !== plan);
+    const flags = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    return trialServer(plan, { flags, crew });
   });
   // At the same time: each is ready once it has found the others.
   await Promise.all(servers.map((server) => server.start({ signal })));
@@ -118,7 +103,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
   }
 
-  const clientUrl = local(portFor(9002));
+  const clientUrl = localUrl(portFor(9002));
   const fromToken = foreign?.token !== undefined;
   const client = launch(
     "client",
@@ -143,36 +128,4 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     crew,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-/** Gives out no port twice: those whose programs do not listen yet look free. */
-function distinct(portFor: (usual: number) => number): (usual: number) => number {
-  const given = new Set<number>();
-  return (usual) => {
-    let port = portFor(usual);
-    while (given.has(port)) port = freePort();
-    given.add(port);
-    return port;
-  };
-}
-
-function local(port: number): URL {
-  return new URL(`http://127.0.0.1:${port}/`);
-}
-
-/** The secrets of the trial, in a folder that only its owner may enter. */
-async function writeFiles(
-  folder: string,
-  { sourceToken = "" }: { sourceToken?: string },
-): Promise<{ files: Files; salt: string }> {
-  const files = filesIn(folder);
-  const [token, salt] = [crypto.randomUUID(), crypto.randomUUID()];
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const write = (path: string, text: string) => Deno.writeTextFile(path, text, { mode: 0o600 });
-  await write(files.tokens, JSON.stringify([{ token }]));
-  await write(files.token, token);
-  await write(files.sourceToken, sourceToken);
-  await write(files.salt, salt);
-  await write(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
-  return { files, salt };
 }

@@ -32,3 +32,19 @@ export function freePort({ preferred }: { preferred?: number } = {}): number {
     `Cannot find a free port: ${ATTEMPTS} tried ones between ${FIRST_PORT} and ${FIRST_PORT + PORTS} are taken`,
   );
 }
+
+/** A function that gives out no port twice, as those whose programs do not listen yet look free. */
+export function distinctPorts(portFor: (usual: number) => number = () => freePort()): (usual?: number) => number {
+  const given = new Set<number>();
+  return (usual = 0) => {
+    let port = portFor(usual);
+    while (given.has(port)) port = freePort();
+    given.add(port);
+    return port;
+  };
+}
+
+/** The root of what listens on a port of this machine. */
+export function localUrl(port: number): URL {
+  return new URL(`http://127.0.0.1:${port}/`);
+}

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { dockerRemove, dockerRun, engineOf } from "../../../scripts/integration/docker.ts";
-import { hostSeenFrom, prometheusCommand } from "../../../scripts/integration/prometheus.ts";
+import { prometheusCommand } from "../../../scripts/integration/prometheus.ts";
+import { hostSeenFrom } from "../../../scripts/integration/prometheus_runner.ts";
 
 const PLAN = { name: "central", port: 9005, folder: "/trial/central" };
+const IMAGE = "prom/prometheus:v3.5.0";
 const IDS = { unique: "1a2b", user: "1000:1000" };
 
 for (
@@ -19,7 +21,7 @@ for (
 }
 
 Deno.test("prometheusCommand() uses the machine's own network where Docker runs on the machine itself", () => {
-  const runner = { engine: { hostNetwork: true } };
+  const runner = { engine: { hostNetwork: true }, image: IMAGE };
   assert.equal(hostSeenFrom(runner), "127.0.0.1");
   const { start, remove } = prometheusCommand(runner, PLAN, IDS);
   assert.equal(start.path, "docker");
@@ -32,7 +34,7 @@ Deno.test("prometheusCommand() uses the machine's own network where Docker runs 
     "--security-opt=label=disable",
     "--mount=type=bind,source=/trial/central/config,target=/etc/prometheus,readonly",
     "--tmpfs=/prometheus:mode=1777",
-    "prom/prometheus:v3.5.0",
+    IMAGE,
     "--config.file=/etc/prometheus/prometheus.yml",
     "--storage.tsdb.path=/prometheus",
     "--web.listen-address=127.0.0.1:9005",
@@ -41,7 +43,7 @@ Deno.test("prometheusCommand() uses the machine's own network where Docker runs 
 });
 
 Deno.test("prometheusCommand() publishes the port where Docker runs in a virtual machine", () => {
-  const runner = { engine: { hostNetwork: false } };
+  const runner = { engine: { hostNetwork: false }, image: IMAGE };
   assert.equal(hostSeenFrom(runner), "host.docker.internal");
   const { args } = prometheusCommand(runner, PLAN, IDS).start;
   assert.deepEqual(args.slice(2, 6), [
@@ -67,6 +69,11 @@ Deno.test("prometheusCommand() starts a binary with the web pages that lie besid
       ],
     },
   });
+});
+
+Deno.test("prometheusCommand() switches features on", () => {
+  const { args } = prometheusCommand({ path: "prometheus" }, { ...PLAN, features: ["a", "b"] }, IDS).start;
+  assert.equal(args.at(-1), "--enable-feature=a,b");
 });
 
 Deno.test("dockerRun() leaves the user to the image where this machine has no user ids", () => {

@@ -392,6 +392,16 @@ Deno.test("federate() shows names of any UTF-8 in quotes to who asks, and with u
   const named = async (accept: string) => (await protobuf("", accept)).map(({ name }) => name);
   assert.deepEqual(await named(PROTOBUF + ";escaping=allow-utf-8"), ["my.metric", "my_metric", "plain"]);
   assert.deepEqual(await named(PROTOBUF), ["my_metric", "plain"]);
+  // As Prometheus 3.5 asks with native histograms on: it says which names it takes with text alone.
+  const prometheus = (escaping: string) =>
+    `${PROTOBUF};q=0.6,application/openmetrics-text;version=1.0.0;escaping=${escaping};q=0.5,` +
+    `text/plain;version=1.0.0;escaping=${escaping};q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1`;
+  assert.deepEqual(await named(prometheus("allow-utf-8")), ["my.metric", "my_metric", "plain"]);
+  assert.deepEqual(await named(prometheus("underscores")), ["my_metric", "plain"]);
+  assert.deepEqual(await named(prometheus("allow-utf-8").replace(";q=0.6", ";escaping=underscores;q=0.6")), [
+    "my_metric",
+    "plain",
+  ]);
   assert.equal(collisions(), 0);
 });
 
