@@ -441,8 +441,11 @@ export class Ingester {
     if (reader.isPlain) what = faultOfPoints(reader, type as DistributionType);
     else {
       const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
-      const { value } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits });
-      if (typeof value !== "object" || !("buckets" in value)) return { rule, what: SAMPLE_RULES[rule].what };
+      const { value, fault } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits });
+      if (typeof value !== "object" || !("buckets" in value)) {
+        const broken = fault === "unknown_field" ? fault : rule;
+        return { rule: broken, what: SAMPLE_RULES[broken].what };
+      }
       what = histogramFault(value);
       points = pointsOf(value);
       if (value.native !== undefined) native = value;

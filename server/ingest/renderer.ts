@@ -14,7 +14,7 @@ import { bufferSize } from "./buffer_size.ts";
 import { Ingester } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Losses } from "../../common/ingest/losses.ts";
-import type { LeftOut } from "../../common/ingest/sample_rules.ts";
+import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { PushContent } from "./push_content.ts";
 
@@ -91,8 +91,10 @@ export class Renderer {
       const raw = this.#uncompress(push);
       const losses = new Losses();
       const families = push.contentType === "protobuf" ? raw : readText(raw, { limits: this.#rules.limits, losses });
+      const unread = countLeftOut(losses.leftOut);
       const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
-      const { text, runs, natives, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut } = ingested;
+      const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
+      const received = unread + ingested.received;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
       const size = bufferSize(runsEnd + natives.length);
       const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);

@@ -9,7 +9,7 @@ import { LimitError } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { Random } from "../support/random.ts";
-import { checkShown } from "./check_shown.ts";
+import { checkRefusal, checkShown } from "./check_shown.ts";
 import type { Finding, Verdict } from "./verdict.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import { Seeds } from "./seeds.ts";
@@ -60,6 +60,7 @@ export class Checker {
     let finding = findingOf(input, outcome, this.#target) ?? codecFinding(input);
     let oracle: Verdict["oracle"];
     if (outcome.status === 200 && finding === undefined) ({ finding, oracle } = await checkShown(input, this.#target));
+    if (outcome.reason === "identity") finding ??= checkRefusal(input, this.#target);
     const feature = `${input.kind} ${outcome.status} ${outcome.reason} ` +
       (outcome.status === 200 ? shapeOf(this.#target, input.cluster) : normalised(outcome.message));
     finding ??= await this.#excess(input, outcome);

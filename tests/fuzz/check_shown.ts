@@ -1,6 +1,6 @@
 /**
  * What must hold of an accepted input: the page stays readable for the strictest of readers, each line of it says whose it
- * is, and it shows what an independent decoder reads from the input.
+ * is, and it shows what an independent reader makes of the input by the rules in words, in every form of the page.
  *
  * @module
  */
@@ -8,82 +8,115 @@
 import { gunzipSync } from "node:zlib";
 import { messageOf } from "../../common/explain.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
-import { expectedSeries, familiesOfText, plainRules } from "../support/expected_series.ts";
-import { type ExpositionFamily, parseExposition } from "../support/exposition_parser.ts";
+import { type ExpectedSeries, expectedSeries, familiesOfText, plainRules } from "../support/expected_series.ts";
+import { type ExpositionFamily, type ExpositionFeatures, parseExposition } from "../support/exposition_parser.ts";
 import { oracleUnframe } from "../support/framed_snappy_oracle.ts";
+import { type KeptSamples, keptSamples } from "../support/kept_samples.ts";
 import { oracleDecode } from "../support/metric_family_oracle.ts";
+import { checkEntry } from "./check_entry.ts";
+import { checkEscaped } from "./check_escaped.ts";
+import { checkLosses } from "./check_losses.ts";
+import { differenceOf } from "./difference.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import type { Target } from "./target.ts";
 import type { Finding, Verdict } from "./verdict.ts";
 import { withMergedValues } from "./wire_tree.ts";
 
+/** What a text of today may hold. */
+const FEATURES: ExpositionFeatures = { quotedNames: true, floatCounts: true };
+
+/** What came of looking. */
+export interface Look {
+  /** What must not be, if anything. */
+  readonly finding?: Finding;
+  /** What an independent reader made of the input, if it was asked. */
+  readonly oracle?: Verdict["oracle"];
+}
+
 /** Looks at the page, and at what the cluster of an accepted input shows on it. */
-export async function checkShown(
-  input: PushInput,
-  target: Target,
-): Promise<{ finding?: Finding; oracle?: Verdict["oracle"] }> {
-  const finding = checkEntry(input, target);
-  if (finding !== undefined) return { finding };
-  const page = await target.page();
+export async function checkShown(input: PushInput, target: Target): Promise<Look> {
+  const found = (what: string, detail: string): Look => ({ finding: { what, detail } });
+  const disorder = checkEntry(target.entry(input.cluster));
+  if (disorder !== undefined) return found("the index is out of order", disorder);
+  const page = await target.page("text/plain; version=1.0.0; escaping=allow-utf-8");
   let shown: Map<string, ExpositionFamily>;
   try {
-    shown = parseExposition(page);
+    shown = parseExposition(page, FEATURES);
   } catch (error) {
-    return { finding: { what: "the page is malformed", detail: messageOf(error) } };
+    return found("the page is malformed", messageOf(error));
   }
-  const differs = await otherFormat(target, shown);
-  if (differs !== undefined) return { finding: { what: "the page in protobuf is another one", detail: differs } };
-  const { id } = target.clusters[input.cluster];
+  const samples = [...shown.values()].flatMap(({ samples }) => [...samples]);
   const tokens = target.clusters.map(({ labels }) => [...labels]);
-  const own = new Map<string, number>();
-  for (const [key, sample] of [...shown.values()].flatMap(({ samples }) => [...samples])) {
-    // One of the tokens has all of its labels on the line; the parser saw to it that none is there twice.
-    if (!tokens.some((token) => token.every(([name, value]) => sample.labels.get(name) === value))) {
-      return { finding: { what: "a line says not whose it is", detail: key } };
-    }
-    if (sample.labels.get("_id") === id) own.set(key, sample.value);
-  }
+  // One of the tokens has all of its labels on the line; the parser saw to it that none is there twice.
+  const stray = samples.find(([, { labels }]) =>
+    !tokens.some((token) => token.every(([name, value]) => labels.get(name) === value))
+  );
+  if (stray !== undefined) return found("a line says not whose it is", stray[0]);
+  const { id } = target.clusters[input.cluster];
+  const text = new Map(samples.map(([key, { value }]) => [key, value]));
+  const own = new Map(
+    samples.filter(([, { labels }]) => labels.get("_id") === id).map(([key, { value }]) => [key, value]),
+  );
+  const protobuf = await protobufPage(target);
+  const differs = checkForms(text, protobuf);
+  if (differs !== undefined) return found("the page in protobuf is another one", differs);
+  const unreadable = await checkEscaped(samples, target);
+  if (unreadable !== undefined) return found("the page with underscores is another one", unreadable);
+
   const families = familiesOf(input);
   if (families === undefined) return { oracle: "refuses" };
-  const difference = differenceOf(own, expectedSeries(families, target.rules));
+  const kept = keptSamples(families, target.keepRules(input.cluster));
+  if (kept.identity === "wrong") return found("a push that speaks for others is accepted", "");
+  const expected = expectedSeries(kept.families, target.rules);
+  const miscount = checkLosses(target.rendered!, { kept, expected });
+  if (miscount !== undefined) return found("what was left out is something else than had to be", miscount);
+  const difference = differenceOf(own, linesOfText(expected, kept)) ??
+    differenceOf(ownNatives(protobuf, id), new Map(valuesOf(expected)));
   if (difference === undefined) return { oracle: "agrees" };
-  return { finding: { what: "the page shows something else than was sent", detail: difference } };
+  return found("the page shows something else than was sent", difference);
 }
 
-/** Where the page in protobuf differs from the one in text, if it does. */
-async function otherFormat(
-  target: Target,
-  shown: ReadonlyMap<string, ExpositionFamily>,
-): Promise<string | undefined> {
-  const page = await target.page("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily");
-  const text = new Map(
-    [...shown.values()].flatMap(({ samples }) => [...samples].map(([key, { value }]) => [key, value])),
+/** Whether a push that was refused for whom it speaks spoke for another: undefined where nobody can tell. */
+export function checkRefusal(input: PushInput, target: Target): Finding | undefined {
+  const families = familiesOf(input);
+  if (families === undefined) return undefined;
+  const { identity } = keptSamples(families, target.keepRules(input.cluster));
+  return identity === "right" ? { what: "a push of a cluster's own is refused", detail: "" } : undefined;
+}
+
+/** The page in protobuf, as an independent decoder reads it. */
+async function protobufPage(target: Target): Promise<ExpectedSeries> {
+  const page = await target.page(
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8",
   );
-  return differenceOf(expectedSeries(oracleDecode(page), plainRules(target.rules)), text);
+  return expectedSeries(oracleDecode(page), plainRules(target.rules));
 }
 
-/** Whether the index is in order: lines, blocks and runs that add up. */
-function checkEntry({ cluster }: PushInput, target: Target): Finding | undefined {
-  const entry = target.entry(cluster);
-  const wrong = (detail: string): Finding => ({ what: "the index is out of order", detail });
-  if (entry === undefined) return wrong("an accepted push is not shown");
-  const { text, blocks, runs, series } = entry;
-  let lines = 0;
-  for (const byte of text) if (byte === 0x0a) lines++;
-  if (lines !== series) return wrong(`${series} series are ${lines} lines`);
-  let end = 0, run = 0;
-  for (const block of blocks) {
-    if (block.start !== end || block.end <= end) return wrong("blocks are not one behind the other");
-    if (block.firstRun !== run || block.endRun <= run) return wrong("runs are not one behind the other");
-    for (let at = end; run < block.endRun; run++) {
-      if (runs[2 * run + 1] <= at) return wrong("the ends of runs do not ascend");
-      if (run > block.firstRun && runs[2 * run] < runs[2 * run - 2]) return wrong("the times of runs descend");
-      at = runs[2 * run + 1];
-    }
-    end = block.end;
-    if (runs[2 * run - 1] !== end) return wrong("a run does not end with its block");
+/** Text has what protobuf has, but for native histograms, of which it has lines or nothing. */
+function checkForms(text: ReadonlyMap<string, number>, { lines, natives }: ExpectedSeries): string | undefined {
+  const ofNatives = new Map(natives.values().flatMap(({ lines }) => lines));
+  const wanted = new Map(lines);
+  for (const key of text.keys()) {
+    if (!wanted.has(key) && ofNatives.has(key)) wanted.set(key, ofNatives.get(key)!);
   }
-  return end === text.length && 2 * run === runs.length ? undefined : wrong("there is more than the blocks");
+  return differenceOf(text, wanted);
+}
+
+/** The lines of a push in text. */
+function linesOfText({ lines, natives }: ExpectedSeries, { hidesLines }: KeptSamples): Map<string, number> {
+  const all = new Map(lines);
+  for (const { family, lines } of natives.values()) {
+    if (!hidesLines(family)) { for (const [key, value] of lines) all.set(key, value); }
+  }
+  return all;
+}
+
+function* valuesOf({ natives }: ExpectedSeries): Generator<[key: string, value: string]> {
+  for (const [key, { value }] of natives) yield [key, JSON.stringify(value)];
+}
+
+function ownNatives(page: ExpectedSeries, id: string): Map<string, string> {
+  return new Map(valuesOf(page).filter(([key]) => page.natives.get(key)!.labels.get("_id") === id));
 }
 
 /** What independent readers make of an input; undefined if one refuses it, or cannot be asked. */
@@ -92,17 +125,8 @@ function familiesOf({ contentType, contentEncoding, body }: PushInput): MetricFa
     const encoding = contentEncoding.trim().toLowerCase();
     const raw = encoding === "snappy" ? oracleUnframe(body) : encoding === "gzip" ? gunzipSync(body) : body;
     if (contentType === MEDIA_TYPES.protobuf) return oracleDecode(withMergedValues(raw));
-    return familiesOfText(parseExposition(raw));
+    return familiesOfText(parseExposition(raw, { ...FEATURES, emptyLabels: true }));
   } catch {
     return undefined;
   }
-}
-
-function differenceOf(shown: ReadonlyMap<string, number>, expected: ReadonlyMap<string, number>): string | undefined {
-  for (const [key, value] of expected) {
-    if (!shown.has(key)) return `${key} is missing`;
-    if (!Object.is(shown.get(key), value)) return `${key} is ${shown.get(key)} in place of ${value}`;
-  }
-  for (const key of shown.keys()) if (!expected.has(key)) return `${key} is there`;
-  return undefined;
 }

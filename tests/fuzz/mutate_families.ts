@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Label, type Metric, METRIC_TYPES, type MetricFamily } from "../../common/exposition/metric_family.ts";
+import {
+  type Label,
+  type Metric,
+  METRIC_TYPES,
+  type MetricFamily,
+  type NativeHistogram,
+} from "../../common/exposition/metric_family.ts";
 import type { Random } from "../support/random.ts";
 import { NUMBERS, TEXTS } from "./vocabulary.ts";
 
@@ -48,6 +54,9 @@ const MUTATIONS: readonly Mutation[] = [
     name: random.pick([random.pick(TEXTS), `${name}_count`, `${name}_bucket`, "up"]),
   })),
   replaceFamily((_, random) => ({ type: random.pick([...METRIC_TYPES, undefined]) })),
+  replaceFamily(({ type }) => ({ type: type === "histogram" ? "gauge_histogram" : "histogram" })),
+  // What becomes the same name with underscores.
+  replaceFamily(({ name }, random) => ({ name: name.replaceAll("_", random.pick([".", "-", "é"])) })),
   replaceFamily((_, random) => ({ help: random.pick(TEXTS), unit: random.pick(TEXTS) })),
   replaceFamily(({ metrics }) => ({ metrics: metrics.toReversed() })),
   replaceFamily(({ metrics }, random) => ({
@@ -79,6 +88,10 @@ const MUTATIONS: readonly Mutation[] = [
   replaceLabels((labels, random) => labels.push(...labels.slice(random.below(labels.length + 1)))),
   replaceLabels((labels) => labels.reverse()),
   replaceLabels((labels, random) => {
+    const { name, value } = random.pick(labels) ?? { name: "x", value: "" };
+    labels.push({ name: name.replaceAll("_", random.pick([".", "-", "_"])), value });
+  }),
+  replaceLabels((labels, random) => {
     if (labels.length === 0) return;
     const at = random.below(labels.length);
     labels[at] = { ...labels[at], [random.pick(["name", "value", "value"])]: random.pick(TEXTS) };
@@ -91,8 +104,9 @@ const MUTATIONS: readonly Mutation[] = [
 function mutateValue(value: Metric["value"], random: Random): Metric["value"] {
   if (value === undefined || typeof value === "number") return random.pick([...NUMBERS, undefined]);
   const number = () => random.pick(NUMBERS);
-  // Counts have no sign and no fraction on the wire.
-  const count = () => random.pick([0, 1, 2 ** 32, 2 ** 53 - 1]);
+  const isFloat = "isFloat" in value && value.isFloat === true;
+  // Counts have no sign and no fraction on the wire, unless they are doubles.
+  const count = () => isFloat ? number() : random.pick([0, 1, 2 ** 32, 2 ** 53 - 1]);
   const change = random.below(4);
   if (change === 0) return { ...value, count: count() };
   if (change === 1) return { ...value, sum: number() };
@@ -102,7 +116,34 @@ function mutateValue(value: Metric["value"], random: Random): Metric["value"] {
       quantiles: mutateList(value.quantiles, random, () => ({ quantile: number(), value: number() })),
     };
   }
+  if (value.native !== undefined && random.chance(0.7)) {
+    return { ...value, native: mutateNative(value.native, { random, count }) };
+  }
+  if (change === 2) return { ...value, isFloat: true };
   return { ...value, buckets: mutateList(value.buckets, random, () => ({ upperBound: number(), count: count() })) };
+}
+
+/** A native histogram that breaks a rule, or nearly. */
+function mutateNative(
+  native: NativeHistogram,
+  { random, count }: { random: Random; count: () => number },
+): NativeHistogram | undefined {
+  const side = random.pick(["positive", "negative"] as const);
+  const { spans, counts } = native[side];
+  const span = () => ({
+    offset: random.pick([0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]),
+    length: random.pick([0, 1, 2, 2 ** 32 - 1]),
+  });
+  return random.pick([
+    () => undefined,
+    () => ({ ...native, schema: random.pick([-53, -5, -4, 0, 8, 9, 2 ** 31 - 1]) }),
+    () => ({ ...native, zeroThreshold: random.pick(NUMBERS) }),
+    () => ({ ...native, zeroCount: count() }),
+    () => ({ ...native, [side]: { spans: mutateList(spans, random, span), counts } }),
+    () => ({ ...native, [side]: { spans, counts: mutateList(counts, random, count) } }),
+    () => ({ ...native, [side]: { spans: [], counts: [] } }),
+    () => ({ ...native, [side]: native[side === "positive" ? "negative" : "positive"] }),
+  ])();
 }
 
 function mutateList<T>(list: readonly T[], random: Random, make: () => T): T[] {

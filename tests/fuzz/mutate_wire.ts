@@ -5,13 +5,14 @@
  */
 
 import type { Random } from "../support/random.ts";
+import { join } from "./mutate_bytes.ts";
 import { BAD_UTF8, INTEGERS, NUMBERS, TEXTS } from "./vocabulary.ts";
 import { type Field, openField, PUSH, readFields, varintBytes, writeFields } from "./wire_tree.ts";
 
 const encoder = new TextEncoder();
 
-/** Fields are repeated at most so often. */
-const MAX_REPEATS = 400;
+/** Fields are repeated at most so often, and to so many bytes or little more. */
+const MAX_REPEATS = 400, MAX_REPEATED_BYTES = 262_144;
 
 /** A place in the tree: the list that a field is in, and where in it. */
 interface Place {
@@ -21,11 +22,9 @@ interface Place {
 
 function anyPlace(fields: Field[], random: Random): Place {
   const at = random.below(fields.length);
-  const { value } = fields[at];
   // Most of what matters lies deep: labels and values, rather than families.
-  return Array.isArray(value) && value.length > 0 && random.chance(0.85)
-    ? anyPlace(value, random)
-    : { list: fields, at };
+  const inner = random.chance(0.85) ? openField(fields[at]) : undefined;
+  return inner !== undefined && inner.length > 0 ? anyPlace(inner, random) : { list: fields, at };
 }
 
 function doubleBytes(value: number): Uint8Array {
@@ -36,7 +35,7 @@ function doubleBytes(value: number): Uint8Array {
 
 /** A field that no schema has, or one that another message has. */
 function strangeField(random: Random): Field {
-  const number = random.pick([1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 1_000, 2 ** 29 - 1, 2 ** 29]);
+  const number = random.pick([...Array(18).keys(), 1_000, 2 ** 29 - 1, 2 ** 29]);
   const wire = random.pick([0, 1, 2, 2, 3, 4, 5, 6, 7]);
   const value = wire === 0
     ? random.pick(INTEGERS)
@@ -71,13 +70,19 @@ function otherValue(field: Field, random: Random): Field["value"] {
     random.pick(BAD_UTF8),
     bytes.subarray(0, random.below(bytes.length + 1)),
     Uint8Array.from([...bytes.subarray(0, 255), ...random.pick(BAD_UTF8)]),
+    // Packed numbers.
+    join(...Array.from({ length: random.size(8) }, () => varintBytes(random.pick(INTEGERS)))),
+    join(...Array.from({ length: random.size(8) }, () => doubleBytes(random.pick(NUMBERS)))),
   ]);
 }
 
 const MUTATIONS: readonly ((place: Place, random: Random, root: Field[]) => void)[] = [
   ({ list, at }) => void list.splice(at, 1),
   ({ list, at }, random) => void list.splice(random.below(list.length + 1), 0, { ...list[at] }),
-  ({ list, at }, random) => void list.splice(at, 0, ...Array<Field>(random.size(MAX_REPEATS)).fill(list[at])),
+  ({ list, at }, random) => {
+    const most = Math.min(MAX_REPEATS, Math.ceil(MAX_REPEATED_BYTES / writeFields([list[at]]).length));
+    list.splice(at, 0, ...Array<Field>(random.size(most)).fill(list[at]));
+  },
   ({ list, at }, random) => {
     const other = random.below(list.length);
     [list[at], list[other]] = [list[other], list[at]];
@@ -87,7 +92,7 @@ const MUTATIONS: readonly ((place: Place, random: Random, root: Field[]) => void
   ({ list, at }, random) => list[at].value = otherValue(list[at], random),
   ({ list, at }, random) => list[at].overlong = random.between(1, 10),
   ({ list, at }, random) => list[at].length = wrongLength(list[at], random),
-  ({ list, at }, random) => list[at].number = random.between(0, 9),
+  ({ list, at }, random) => list[at].number = random.between(0, 17),
   ({ list, at }, random) => list[at].wire = random.below(8),
   ({ list, at }, random) => {
     const { number, wire } = list[at];

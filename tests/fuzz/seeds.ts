@@ -1,12 +1,13 @@
 /**
- * What mutations start from: parts of a realistic push, with histograms and summaries beside them.
+ * What mutations start from: parts of a realistic push, with histograms and summaries of every kind beside them.
  *
  * @module
  */
 
-import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Label, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
 import type { Random } from "../support/random.ts";
+import { seedDistributions } from "./seed_distributions.ts";
 
 /** Whose push, and how long. */
 export interface SeedOptions {
@@ -31,7 +32,7 @@ export class Seeds {
   families(random: Random, { identity, maxSamples }: SeedOptions): MetricFamily[] {
     const own: Label[] = Array.from(identity, ([name, value]) => ({ name, value }));
     const withIdentity = (labels: readonly Label[]) => [...labels.filter(({ name }) => !identity.has(name)), ...own];
-    const candidates = [...this.#realistic, ...distributions(random, this.#nowMs)];
+    const candidates = [...this.#realistic, ...seedDistributions(random, this.#nowMs)];
     const families: MetricFamily[] = [];
     for (let left = random.size(maxSamples); left > 0 && candidates.length > 0;) {
       const [family] = candidates.splice(random.below(candidates.length), 1);
@@ -45,38 +46,4 @@ export class Seeds {
     }
     return families;
   }
-}
-
-function distributions(random: Random, nowMs: number): MetricFamily[] {
-  const metrics = (value: () => Metric["value"]): Metric[] =>
-    Array.from({ length: 6 }, (_, i) => ({
-      labels: [{ name: "code", value: String(200 + i) }, { name: "job", value: "api" }],
-      value: value(),
-      timestampMs: nowMs - 60_000 + 10_000 * i,
-    }));
-  const histogram = () => {
-    let count = 0;
-    const bounds = [0.005, 0.01, 0.1, 1, 2.5, 10].slice(random.below(6));
-    const buckets = bounds.map((upperBound) => ({ upperBound, count: count += random.size(1_000) }));
-    count += random.size(1_000);
-    return {
-      count,
-      sum: random.unit() * count,
-      buckets: random.chance(0.7) ? [...buckets, { upperBound: Infinity, count }] : buckets,
-    };
-  };
-  const summary = () => ({
-    count: random.size(100_000),
-    sum: random.unit() * 1e6,
-    quantiles: [0, 0.5, 0.9, 0.99, 1].slice(random.below(5)).map((quantile) => ({
-      quantile,
-      value: random.chance(0.1) ? NaN : random.unit(),
-    })),
-  });
-  return [
-    { name: "request_duration_seconds", type: "histogram", metrics: metrics(histogram) },
-    { name: "response_size", type: "histogram", metrics: metrics(histogram) },
-    { name: "rpc_duration_seconds", type: "summary", metrics: metrics(summary) },
-    { name: "gc_duration_seconds", type: "summary", metrics: metrics(summary) },
-  ];
 }

@@ -16,16 +16,18 @@ import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts
 import { type ClusterEntry, ExpositionIndex } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
 import { AllowList } from "../../common/ingest/allow_list.ts";
-import { Renderer } from "../../server/ingest/renderer.ts";
+import { type RawPush, type RenderedPush, Renderer } from "../../server/ingest/renderer.ts";
 import type { IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Capacity } from "../../server/limits/capacity.ts";
 import { PushCommitter } from "../../server/pushes/push_committer.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { createRegistry } from "../../common/metrics.ts";
 import type { SeriesRules } from "../support/expected_series.ts";
+import type { KeepRules } from "../support/kept_samples.ts";
 import type { PushInput } from "./push_input.ts";
 
 export type { SeriesRules } from "../support/expected_series.ts";
+export type { KeepRules } from "../support/kept_samples.ts";
 
 /** Where the clock of the target stands. */
 export const NOW_MS = 1_750_000_000_000;
@@ -67,9 +69,10 @@ export interface TargetCluster {
   readonly token: string;
 }
 
-/** What two servers are told that differ in their rules. */
+/** What servers are told that differ in their rules. */
 const SERVERS = [
-  { set: {}, elide: [], whitelist: [], required: {} },
+  { set: {}, elide: [], whitelist: [], required: {}, honorTimestamps: true },
+  { set: {}, elide: [], whitelist: [], required: {}, honorTimestamps: false },
   {
     set: { region: "set by the server" },
     elide: ["secret", "prometheus"],
@@ -78,8 +81,10 @@ const SERVERS = [
       '{__name__=~".*(conditions|seconds)"}',
       '{job="api",code!~"4.."}',
       "{resource=~'resource-[0-9]+.*'}",
+      '{"http.server.duration"}',
     ],
     required: { tenant: 'with "quotes"' },
+    honorTimestamps: true,
   },
 ] as const;
 
@@ -102,6 +107,8 @@ export class Target {
    * @internal its type is the tests'
    */
   readonly rules: SeriesRules;
+  readonly #keeps: Omit<KeepRules, "identity">;
+  readonly #renderer: RecordingRenderer;
   readonly #index: ExpositionIndex;
   readonly #upload: (request: Request) => Promise<Response>;
   readonly #federate: (request: Request) => Promise<Response>;
@@ -125,22 +132,29 @@ export class Target {
       maxTextBytes: LIMITS.textBytes,
       maxAgeMs: 86_400_000,
       maxAheadMs: 600_000,
+      ttlMs: TTL_MS,
+      honorTimestamps: server.honorTimestamps,
     };
-    this.rules = {
-      set: rules.set,
-      elide: rules.elide,
+    const { set, elide, maxAgeMs, maxAheadMs } = rules;
+    const { honorTimestamps } = server;
+    this.rules = { set, elide, nowMs: NOW_MS, ttlMs: TTL_MS, honorTimestamps };
+    this.#keeps = {
       keeps: (name, labels) =>
         selectors.length === 0 ||
         selectors.some((selector) =>
           selectorMatches(selector, (label) => label === "__name__" ? name : labels.get(label) ?? "")
         ),
+      maxLabels: LIMITS.labels,
+      maxTextBytes: rules.maxLabelBytes,
       nowMs: NOW_MS,
-      ttlMs: TTL_MS,
+      maxAgeMs,
+      maxAheadMs,
+      honorTimestamps,
     };
     const registry = createRegistry();
     const index = new ExpositionIndex({ ttlMs: TTL_MS });
     const store = { clusters: 0, has: () => false, put: () => Promise.resolve() };
-    const renderer = new Renderer({ ...rules, limitBytes: LIMITS.decompressedBytes });
+    const renderer = new RecordingRenderer({ ...rules, limitBytes: LIMITS.decompressedBytes });
     const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
     const now = () => NOW_MS;
     const handler = upload({
@@ -152,6 +166,7 @@ export class Target {
       log: SILENT,
       registry,
     });
+    this.#renderer = renderer;
     this.#index = index;
     this.#upload = async (request) => await handler(request, { address: "127.0.0.1" });
     this.#federate = federate({ index, conflicts: { set() {} }, collisions: { inc() {} }, now });
@@ -209,6 +224,20 @@ export class Target {
     return this.#index.get(this.clusters[cluster].id);
   }
 
+  /** What the server made of the last push that it could read. */
+  get rendered(): RenderedPush | undefined {
+    return this.#renderer.last;
+  }
+
+  /**
+   * What the server demands of a cluster's samples, in terms of the independent reading.
+   *
+   * @internal its type is the tests'
+   */
+  keepRules(cluster: number): KeepRules {
+    return { ...this.#keeps, identity: this.clusters[cluster].labels };
+  }
+
   /** Forgets what a cluster shows. */
   hide(cluster: number): void {
     this.#index.hide(this.clusters[cluster].id);
@@ -218,6 +247,16 @@ export class Target {
   async page(accept = "text/plain"): Promise<Uint8Array> {
     const response = await this.#federate(new Request("http://localhost/federate", { headers: { accept } }));
     return await response.bytes();
+  }
+}
+
+/** Remembers what became of the last push. */
+class RecordingRenderer extends Renderer {
+  last: RenderedPush | undefined;
+
+  override render(push: RawPush, spare?: ArrayBuffer): RenderedPush {
+    this.last = undefined;
+    return this.last = super.render(push, spare);
   }
 }
 

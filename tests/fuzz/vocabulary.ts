@@ -7,6 +7,8 @@
 /** Names and values of labels, and names of families, good and bad. */
 export const TEXTS: readonly string[] = [
   ..."|_id|__name__|le|quantile|job|instance|secret|region|a|A|_|:|9|é|x_bucket|x_count|x_sum|x".split("|"),
+  ..."my.metric|my_metric|my-metric|my metric|http.server.duration|pod-template-hash|pod_template_hash|été|ete|_t_"
+    .split("|"),
   ...'with space|tab\there|line\nfeed|return\rhere|nul\0here|quote"here|back\\slash|brace}here|brace{here'.split("|"),
   ...'\\|\\n|\\\\|"|",_id="other|\u2028|\u{1f996}|\ufeff|\ufeff_id|\ufeffup|\ufffd|\ud800|# TYPE up gauge|NaN|+Inf'
     .split("|"),
@@ -55,6 +57,8 @@ export const PIECES: readonly Uint8Array[] = [
   ...["ff060000734e61507059", "fe000000", "00", "01", "1f8b0800000000000000"],
 ].map((piece) => typeof piece === "string" ? Uint8Array.fromHex(piece) : piece).concat(
   [
+    '{"my.metric"} 1',
+    '{"my.metric","l.x"="v"',
     "{",
     "}",
     '"',

@@ -13,7 +13,16 @@ export interface Schema {
 }
 
 const LEAF: Schema = {};
-const METRIC: Schema = { 1: LEAF, 2: LEAF, 3: LEAF, 4: { 3: LEAF }, 5: LEAF, 7: { 3: LEAF } };
+const EXEMPLAR: Schema = { 1: LEAF, 3: LEAF };
+const HISTOGRAM: Schema = { 3: { 3: EXEMPLAR }, 9: LEAF, 12: LEAF, 15: LEAF, 16: EXEMPLAR };
+const METRIC: Schema = {
+  1: LEAF,
+  2: LEAF,
+  3: { 2: EXEMPLAR, 3: LEAF },
+  4: { 3: LEAF, 4: LEAF },
+  5: LEAF,
+  7: HISTOGRAM,
+};
 
 /** A push: `io.prometheus.client.MetricFamily` over and over, each in a field without a tag. */
 export const PUSH: Schema = { 0: { 4: METRIC } };

@@ -1,78 +1,131 @@
 /**
  * What a server shows of a push, worked out from families as objects and from the rules in words: an independent reading of
- * what `server/ingest/` and `server/exposition/` do on bytes.
+ * what `common/ingest/` and `server/exposition/` do on bytes.
  *
  * @module
  */
 
-import type { Label, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
+import {
+  type HistogramValue,
+  isDistribution,
+  type Label,
+  type MetricFamily,
+  type MetricType,
+} from "../../common/exposition/metric_family.ts";
 import { type ExpositionFamily, seriesKey } from "./exposition_parser.ts";
 
-/** What the server does to series. */
+/** What the server does to the series that it keeps. */
 export interface SeriesRules {
   /** Labels that are set on every series, over what it has. */
   readonly set: ReadonlyMap<string, string>;
   /** Labels that are removed. */
   readonly elide: ReadonlySet<string>;
-  /** Whether a sample of this family, with the labels it came with, is kept. */
-  readonly keeps: (family: string, labels: ReadonlyMap<string, string>) => boolean;
   /** When the push came, and the page is read, in milliseconds since the epoch. */
   readonly nowMs: number;
   /** How long samples are shown. */
   readonly ttlMs: number;
+  /** Whether samples age from their timestamps on, and not from their arrival. */
+  readonly honorTimestamps: boolean;
 }
 
 /** No rules but the TTL. */
 export function plainRules({ nowMs, ttlMs }: { nowMs: number; ttlMs: number }): SeriesRules {
-  return { set: new Map(), elide: new Set(), keeps: () => true, nowMs, ttlMs };
+  return { set: new Map(), elide: new Set(), nowMs, ttlMs, honorTimestamps: true };
 }
 
-type Lines = [key: string, value: number][];
+/** What the page shows of a push. */
+export interface ExpectedSeries {
+  /** Lines by {@linkcode seriesKey}, without those of native histograms. */
+  readonly lines: ReadonlyMap<string, number>;
+  /** Native histograms by type and {@linkcode seriesKey}. */
+  readonly natives: ReadonlyMap<string, ExpectedNative>;
+  /** Samples that later ones of their series replaced. */
+  readonly duplicates: number;
+  /** Lines that are too old to be shown. */
+  readonly stale: number;
+}
 
-/**
- * The lines of the page by {@linkcode seriesKey}, of pushed families. The last sample of a series stands, and one without a
- * timestamp is of now.
- */
-export function expectedSeries(families: readonly MetricFamily[], rules: SeriesRules): Map<string, number> {
-  const shown = new Map<string, { lines: Lines; timestampMs: number }>();
-  for (const { name, type, metrics } of families) {
-    for (const { labels, value, timestampMs = rules.nowMs } of metrics) {
-      const own = new Map(labels.map((label) => [label.name, label.value]));
-      if (!rules.keeps(name, own)) continue;
-      const line = (suffix: string, number: number, point: [string, string][] = []): Lines[number] => [
-        seriesKey(name + suffix, [...ruled(own, rules), ...point]),
-        number,
-      ];
-      const lines: Lines = [];
-      if (typeof value === "number") lines.push(line("", value));
-      else if (value !== undefined) {
-        if ("quantiles" in value) {
-          for (const { quantile, value: at } of value.quantiles) {
-            lines.push(line("", at, [["quantile", number(quantile)]]));
-          }
-        } else {
-          for (const { upperBound, count } of value.buckets) {
-            lines.push(line("_bucket", count, [["le", number(upperBound)]]));
-          }
-          if (value.buckets.at(-1)?.upperBound !== Infinity) lines.push(line("_bucket", value.count, [["le", "+Inf"]]));
-        }
-        lines.push(line("_sum", value.sum), line("_count", value.count));
-      }
-      shown.set(seriesKey(`${name} ${type === "histogram" || type === "summary"}`, ruled(own, rules)), {
-        lines,
-        timestampMs,
+/** A native histogram. */
+export interface ExpectedNative {
+  /** Whose it is. */
+  readonly family: Pick<MetricFamily, "name" | "type">;
+  /** As they are shown. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** What protobuf says of it. */
+  readonly value: HistogramValue;
+  /** What text says of it. */
+  readonly lines: Lines;
+}
+
+/** Lines by {@linkcode seriesKey}. */
+export type Lines = [key: string, value: number][];
+
+/** A sample and what it is shown as. */
+interface Shown {
+  readonly family: MetricFamily & { readonly type: MetricType };
+  readonly labels: ReadonlyMap<string, string>;
+  readonly native?: HistogramValue;
+  readonly lines: Lines;
+  readonly timestampMs: number;
+}
+
+/** What is shown of families. The last sample of a series stands, and one without a timestamp is of now. */
+export function expectedSeries(families: readonly MetricFamily[], rules: SeriesRules): ExpectedSeries {
+  const { nowMs, ttlMs, honorTimestamps } = rules;
+  const shown = new Map<string, Shown>();
+  let samples = 0;
+  for (const family of families) {
+    const { name, type, metrics } = family;
+    if (type === undefined) continue;
+    for (const { labels: given, value, timestampMs = nowMs } of metrics) {
+      if (value === undefined) continue;
+      samples++;
+      const labels = ruled(new Map(given.map((label) => [label.name, label.value])), rules);
+      // The samples of summaries and histograms are told apart by the line that has their count.
+      shown.set(seriesKey(`${name} ${isDistribution(type)}`, labels), {
+        family: { ...family, type },
+        labels,
+        ...(typeof value === "object" && "native" in value && value.native ? { native: value } : {}),
+        lines: linesOf({ name, labels, value }),
+        timestampMs: honorTimestamps ? timestampMs : nowMs,
       });
     }
   }
-  const fresh = [...shown.values()].filter(({ timestampMs }) =>
-    Math.min(timestampMs, rules.nowMs) >= rules.nowMs - rules.ttlMs
-  );
-  return new Map(fresh.flatMap(({ lines }) => lines));
+  const isFresh = ({ timestampMs }: Shown) => Math.min(timestampMs, nowMs) >= nowMs - ttlMs;
+  const fresh = [...shown.values()].filter(isFresh);
+  return {
+    lines: new Map(fresh.filter(({ native }) => native === undefined).flatMap(({ lines }) => lines)),
+    natives: new Map(fresh.flatMap(({ family, labels, native, lines }) => {
+      const key = `${family.type} ${seriesKey(family.name, labels)}`;
+      return native === undefined ? [] : [[key, { family, labels, value: native, lines }] as const];
+    })),
+    duplicates: samples - shown.size,
+    stale: [...shown.values()].filter((one) => !isFresh(one)).reduce((sum, { lines }) => sum + lines.length, 0),
+  };
+}
+
+function linesOf({ name, labels, value }: {
+  name: string;
+  labels: ReadonlyMap<string, string>;
+  value: NonNullable<MetricFamily["metrics"][number]["value"]>;
+}): Lines {
+  const line = (suffix: string, number: number, point: [string, string][] = []): Lines[number] => [
+    seriesKey(name + suffix, [...labels, ...point]),
+    number,
+  ];
+  if (typeof value === "number") return [line("", value)];
+  const points = "quantiles" in value
+    ? value.quantiles.map(({ quantile, value: at }) => line("", at, [["quantile", number(quantile)]]))
+    : value.buckets.map(({ upperBound, count }) => line("_bucket", count, [["le", number(upperBound)]]));
+  if ("buckets" in value && value.buckets.at(-1)?.upperBound !== Infinity) {
+    points.push(line("_bucket", value.count, [["le", "+Inf"]]));
+  }
+  return [...points, line("_sum", value.sum), line("_count", value.count)];
 }
 
 /**
  * The families of a text as objects. Undefined where the lines of a sample differ in their timestamps, of which the server
- * takes the last: a sample has one.
+ * takes the last: a sample has one. And where one is no exact number, which the server takes for none.
  */
 export function familiesOfText(page: ReadonlyMap<string, ExpositionFamily>): MetricFamily[] | undefined {
   const families: MetricFamily[] = [];
@@ -84,7 +137,7 @@ export function familiesOfText(page: ReadonlyMap<string, ExpositionFamily>): Met
       const key = seriesKey(point === undefined ? lineName : name, own);
       const parts = metrics.get(key) ??
         { labels: own.map(([name, value]) => ({ name, value })), timestampMs, points: [], sum: 0, count: 0, value };
-      if (parts.timestampMs !== timestampMs) return undefined;
+      if (parts.timestampMs !== timestampMs || !Number.isSafeInteger(timestampMs ?? 0)) return undefined;
       const at = point === undefined ? undefined : labels.get(point);
       if (at !== undefined) parts.points.push([numberOf(at), value]);
       else if (lineName === `${name}_sum`) parts.sum = value;
@@ -98,7 +151,12 @@ export function familiesOfText(page: ReadonlyMap<string, ExpositionFamily>): Met
         labels,
         timestampMs,
         value: type === "histogram"
-          ? { sum, count, buckets: points.map(([upperBound, count]) => ({ upperBound, count })) }
+          ? {
+            sum,
+            count,
+            buckets: points.map(([upperBound, count]) => ({ upperBound, count })),
+            ...([count, ...points.map(([, count]) => count)].every(Number.isInteger) ? {} : { isFloat: true }),
+          }
           : type === "summary"
           ? { sum, count, quantiles: points.map(([quantile, value]) => ({ quantile, value })) }
           : value,
@@ -117,7 +175,10 @@ interface Parts {
   readonly value: number;
 }
 
-function ruled(labels: ReadonlyMap<string, string>, { set, elide }: SeriesRules): Map<string, string> {
+function ruled(
+  labels: ReadonlyMap<string, string>,
+  { set, elide }: Pick<SeriesRules, "set" | "elide">,
+): Map<string, string> {
   const ruled = new Map([...labels, ...set]);
   for (const name of elide) ruled.delete(name);
   return ruled;

@@ -9,7 +9,7 @@
 /** One line. */
 export interface ExpositionSample {
   readonly name: string;
-  /** Without empty ones, which are as good as absent. */
+  /** Without empty ones, which are as good as absent, unless they are wanted. */
   readonly labels: ReadonlyMap<string, string>;
   readonly value: number;
   readonly timestampMs?: number;
@@ -31,12 +31,14 @@ interface OpenFamily {
   readonly samples: Map<string, ExpositionSample>;
 }
 
-/** What a page may hold besides what every reader takes. */
+/** What a page may hold besides what every reader takes, and what is told of it. */
 export interface ExpositionFeatures {
   /** Names that are not classic, in quotes. */
   readonly quotedNames?: boolean;
   /** Histograms whose counts are no integers. */
   readonly floatCounts?: boolean;
+  /** Labels that are empty are among those of a sample. */
+  readonly emptyLabels?: boolean;
 }
 
 const METRIC_NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*", LABEL_NAME = "[a-zA-Z_][a-zA-Z0-9_]*";
@@ -60,7 +62,12 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
 /** Names a series whatever the order of its labels: `up{a="b",c="d"}`. */
 export function seriesKey(name: string, labels: Iterable<readonly [string, string]>): string {
   const sorted = [...labels].filter(([, value]) => value !== "").sort(([a], [b]) => a < b ? -1 : 1);
-  return `${name}{${sorted.map(([label, value]) => `${label}=${JSON.stringify(value)}`).join(",")}}`;
+  return `${plain(name)}{${sorted.map(([label, value]) => `${plain(label)}=${JSON.stringify(value)}`).join(",")}}`;
+}
+
+/** A name that cannot be taken for more than that. */
+function plain(name: string): string {
+  return /["{}=,]/.test(name) ? JSON.stringify(name) : name;
 }
 
 /** Reads a page into families by name. Throws an `Error` that names the line and what is wrong with it. */
@@ -153,7 +160,7 @@ function parseSample(line: string, features: ExpositionFeatures): ExpositionSamp
     if (labelName === "__name__") throw new Error("The label __name__ is reserved");
     if (seen.has(labelName)) throw new Error(`The label ${labelName} comes twice`);
     seen.add(labelName);
-    if (value !== "") labels.set(labelName, unescape(value, /\\["\\n]/g));
+    if (value !== "" || features.emptyLabels) labels.set(labelName, unescape(value, /\\["\\n]/g));
     rest = rest.slice(whole.length);
   }
   if (timestamp !== undefined && BigInt.asIntN(64, BigInt(timestamp)) !== BigInt(timestamp)) {

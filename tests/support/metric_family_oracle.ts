@@ -14,12 +14,13 @@ import type {
   NativeBuckets,
 } from "../../common/exposition/metric_family.ts";
 
-// prometheus/client_model `io/prometheus/client/metrics.proto` of 2025, whole.
+// prometheus/client_model `io/prometheus/client/metrics.proto` of 2025, whole, but for types that are the same on the wire and
+// lose nothing: names and values are bytes, since protobufjs replaces what is not UTF-8, and integers have 64 bits, since it
+// cuts off what is beyond 32.
 const { root } = protobuf.parse(`
   syntax = "proto2";
   package io.prometheus.client;
-  message LabelPair { optional string name = 1; optional string value = 2; }
-  enum MetricType { COUNTER = 0; GAUGE = 1; SUMMARY = 2; UNTYPED = 3; HISTOGRAM = 4; GAUGE_HISTOGRAM = 5; }
+  message LabelPair { optional bytes name = 1; optional bytes value = 2; }
   message Timestamp { optional int64 seconds = 1; optional int32 nanos = 2; }
   message Exemplar { repeated LabelPair label = 1; optional double value = 2; optional Timestamp timestamp = 3; }
   message Gauge { optional double value = 1; }
@@ -42,14 +43,14 @@ const { root } = protobuf.parse(`
     optional double upper_bound = 2;
     optional Exemplar exemplar = 3;
   }
-  message BucketSpan { optional sint32 offset = 1; optional uint32 length = 2; }
+  message BucketSpan { optional sint64 offset = 1; optional uint64 length = 2; }
   message Histogram {
     optional uint64 sample_count = 1;
     optional double sample_count_float = 4;
     optional double sample_sum = 2;
     repeated Bucket bucket = 3;
     optional Timestamp created_timestamp = 15;
-    optional sint32 schema = 5;
+    optional sint64 schema = 5;
     optional double zero_threshold = 6;
     optional uint64 zero_count = 7;
     optional double zero_count_float = 8;
@@ -71,14 +72,24 @@ const { root } = protobuf.parse(`
     optional int64 timestamp_ms = 6;
   }
   message MetricFamily {
-    optional string name = 1;
+    optional bytes name = 1;
     optional string help = 2;
-    optional MetricType type = 3;
+    optional int64 type = 3; // COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM from 0 on.
     repeated Metric metric = 4;
     optional string unit = 5;
   }
 `);
 const Family = root.lookupType("io.prometheus.client.MetricFamily");
+const Sample = root.lookupType("io.prometheus.client.Metric");
+/** The wire type of messages. */
+const BYTES = 2;
+/** What a sample says goes without these, whatever they hold. */
+const BESIDE_THE_VALUE: ReadonlySet<string> = new Set(["LabelPair", "Exemplar", "Timestamp"]);
+
+const utf8 = new TextEncoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** What stands for a text that is not UTF-8: no UTF-8 is it. */
+export const NOT_UTF8 = "\ud800";
 
 const TYPES: readonly (MetricType | undefined)[] = [
   "counter",
@@ -123,7 +134,7 @@ interface WireHistogram {
 
 /** What protobufjs makes of a metric. */
 export interface WireMetric {
-  readonly label?: readonly { readonly name?: string; readonly value?: string }[];
+  readonly label?: readonly { readonly name?: Uint8Array; readonly value?: Uint8Array }[];
   readonly gauge?: { readonly value?: number };
   readonly counter?: {
     readonly value?: number;
@@ -143,30 +154,36 @@ export interface WireMetric {
 
 /** What protobufjs makes of a family. */
 export interface WireFamily {
-  readonly name?: string;
+  readonly name?: Uint8Array;
   readonly help?: string;
   readonly type?: number;
   readonly metric?: readonly WireMetric[];
   readonly unit?: string;
 }
 
-/** Reads delimited families; throws what protobufjs throws. Fields that proto2 leaves absent get its defaults. */
+/**
+ * Reads delimited families; throws what protobufjs throws. Fields that proto2 leaves absent get its defaults, and a name or
+ * value that is not UTF-8 is {@linkcode NOT_UTF8}. A sample with a field that is not known where it may change what the
+ * sample says has a fault in place of a value, as has one whose histogram contradicts itself.
+ */
 export function oracleDecode(bytes: Uint8Array): MetricFamily[] {
   const reader = protobuf.Reader.create(bytes);
   const families: MetricFamily[] = [];
   while (reader.pos < reader.len) {
+    const start = reader.pos;
     const wire: WireFamily = Family.toObject(Family.decodeDelimited(reader), { longs: Number });
     const type = TYPES[wire.type ?? 0];
+    const isUnknown = unknownSamples(bytes.subarray(start, reader.pos), type);
     families.push({
-      name: wire.name ?? "",
+      name: textOf(wire.name),
       ...(wire.help === undefined ? {} : { help: wire.help }),
       type,
       ...(wire.unit === undefined ? {} : { unit: wire.unit }),
-      metrics: (wire.metric ?? []).map((metric) => {
+      metrics: (wire.metric ?? []).map((metric, i) => {
         const created = (metric.counter ?? metric.summary ?? metric.histogram)?.createdTimestamp;
         return {
-          labels: (metric.label ?? []).map(({ name = "", value = "" }) => ({ name, value })),
-          value: valueOf(metric, type),
+          labels: (metric.label ?? []).map(({ name, value }) => ({ name: textOf(name), value: textOf(value) })),
+          ...(isUnknown[i] ? { value: undefined, fault: "unknown_field" } : valueOf(metric, type)),
           ...(metric.timestampMs === undefined ? {} : { timestampMs: metric.timestampMs }),
           ...(created === undefined ? {} : { createdMs: (created.seconds ?? 0) * 1e3 + (created.nanos ?? 0) / 1e6 }),
         };
@@ -176,49 +193,119 @@ export function oracleDecode(bytes: Uint8Array): MetricFamily[] {
   return families;
 }
 
-function valueOf(metric: WireMetric, type: MetricType | undefined): Metric["value"] {
-  if (type === undefined) return undefined;
-  if (type === "summary") {
-    return metric.summary && {
-      count: metric.summary.sampleCount ?? 0,
-      sum: metric.summary.sampleSum ?? 0,
-      quantiles: (metric.summary.quantile ?? []).map(({ quantile = 0, value = 0 }) => ({ quantile, value })),
-    };
+function textOf(bytes: Uint8Array = new Uint8Array()): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return NOT_UTF8;
   }
-  if (type === "histogram" || type === "gauge_histogram") return metric.histogram && histogramOf(metric.histogram);
-  return metric[type] && (metric[type].value ?? 0);
 }
 
-/** A histogram whose fields agree: counts are all integers, or all floating-point numbers. */
-function histogramOf(wire: WireHistogram): HistogramValue {
-  const isFloat = wire.sampleCountFloat !== undefined;
-  const native = wire.schema === undefined ? undefined : {
-    schema: wire.schema,
-    zeroThreshold: wire.zeroThreshold ?? 0,
-    zeroCount: (isFloat ? wire.zeroCountFloat : wire.zeroCount) ?? 0,
-    positive: {
-      spans: (wire.positiveSpan ?? []).map(({ offset = 0, length = 0 }) => ({ offset, length })),
-      counts: isFloat ? wire.positiveCount ?? [] : undone(wire.positiveDelta ?? []),
-    },
-    negative: {
-      spans: (wire.negativeSpan ?? []).map(({ offset = 0, length = 0 }) => ({ offset, length })),
-      counts: isFloat ? wire.negativeCount ?? [] : undone(wire.negativeDelta ?? []),
-    },
-  };
-  return {
-    count: (isFloat ? wire.sampleCountFloat : wire.sampleCount) ?? 0,
+/** Of each sample of a delimited family, whether it has a field that the schema does not. */
+function unknownSamples(family: Uint8Array, type: MetricType | undefined): boolean[] {
+  const reader = protobuf.Reader.create(family);
+  reader.uint32();
+  const unknown: boolean[] = [];
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (Family.fieldsById[tag >>> 3]?.name !== "metric") reader.skipType(tag & 7);
+    else unknown.push(hasUnknown(reader, { end: reader.uint32() + reader.pos, message: Sample, type }));
+  }
+  return unknown;
+}
+
+/** Whether a message has a field that its schema does not, or has a message with one; `type` is of the sample it is. */
+function hasUnknown(
+  reader: protobuf.Reader,
+  { end, message, type }: { end: number; message: protobuf.Type; type?: MetricType },
+): boolean {
+  let found = false;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    const field = message.fieldsById[tag >>> 3]?.resolve();
+    // The server takes what is beside a counter's value for unknown where that is no message.
+    found ||= field === undefined || (message.name === "Counter" && field.id > 1 && (tag & 7) !== BYTES);
+    const inner = field?.resolvedType;
+    const isOther = message === Sample && (type === undefined || field?.name !== wireName(type));
+    if (!(inner instanceof protobuf.Type) || isOther || BESIDE_THE_VALUE.has(inner.name)) reader.skipType(tag & 7);
+    else found = hasUnknown(reader, { end: reader.uint32() + reader.pos, message: inner }) || found;
+  }
+  return found;
+}
+
+function valueOf(metric: WireMetric, type: MetricType | undefined): Pick<Metric, "value" | "fault"> {
+  if (type === undefined) return { value: undefined };
+  if (type === "summary") {
+    return {
+      value: metric.summary && {
+        count: metric.summary.sampleCount ?? 0,
+        sum: metric.summary.sampleSum ?? 0,
+        quantiles: (metric.summary.quantile ?? []).map(({ quantile = 0, value = 0 }) => ({ quantile, value })),
+      },
+    };
+  }
+  if (type !== "histogram" && type !== "gauge_histogram") return { value: metric[type] && (metric[type].value ?? 0) };
+  if (metric.histogram === undefined) return { value: undefined };
+  const value = histogramOf(metric.histogram);
+  return value === undefined ? { value, fault: "histogram" } : { value };
+}
+
+/** What is exact of counts that come as differences. */
+const MAX_NATIVE_COUNT = 2 ** 51;
+
+/**
+ * A histogram: native if anything but its schema says so. A count that is a double stands over the integer beside it, unless
+ * it is 0; one of them makes all of them doubles, which differences cannot be. Undefined for what contradicts itself.
+ */
+function histogramOf(wire: WireHistogram): HistogramValue | undefined {
+  const { sampleCount, sampleCountFloat, positiveSpan = [], negativeSpan = [] } = wire;
+  const { positiveDelta = [], negativeDelta = [], positiveCount = [], negativeCount = [] } = wire;
+  const standing = (integer = 0, double = 0) => double === 0 ? integer : double;
+  const isFloat = (sampleCountFloat !== undefined && sampleCount === undefined) ||
+    [
+      sampleCountFloat,
+      wire.zeroCountFloat,
+      ...(wire.bucket ?? []).map(({ cumulativeCountFloat }) => cumulativeCountFloat),
+    ]
+      .some((count = 0) => count !== 0) ||
+    positiveCount.length + negativeCount.length > 0;
+  const hasDeltas = positiveDelta.length + negativeDelta.length > 0;
+  if (isFloat && hasDeltas) return undefined;
+  const isNative = positiveSpan.length + negativeSpan.length + positiveCount.length + negativeCount.length > 0 ||
+    hasDeltas || standing(wire.zeroThreshold) !== 0 || standing(wire.zeroCount, wire.zeroCountFloat) !== 0;
+  const classic = {
+    count: standing(sampleCount, sampleCountFloat),
     sum: wire.sampleSum ?? 0,
-    buckets: (wire.bucket ?? []).map(({ cumulativeCount = 0, cumulativeCountFloat = 0, upperBound = 0 }) => ({
+    buckets: (wire.bucket ?? []).map(({ cumulativeCount, cumulativeCountFloat, upperBound = 0 }) => ({
       upperBound,
-      count: isFloat ? cumulativeCountFloat : cumulativeCount,
+      count: standing(cumulativeCount, cumulativeCountFloat),
     })),
     ...(isFloat ? { isFloat } : {}),
-    ...(native === undefined ? {} : { native }),
   };
+  if (!isNative) return classic;
+  const { schema = 0 } = wire;
+  const side = (
+    spans: NonNullable<WireHistogram["positiveSpan"]>,
+    deltas: readonly number[],
+    counts: readonly number[],
+  ) => ({
+    spans: spans.map(({ offset = 0, length = 0 }) => ({ offset, length })),
+    counts: deltas.length > 0 ? undone(deltas) : [...counts],
+  });
+  const positive = side(positiveSpan, positiveDelta, positiveCount);
+  const negative = side(negativeSpan, negativeDelta, negativeCount);
+  const isInRange = [positive, negative].every(({ spans, counts }) =>
+    spans.every(({ offset, length }) => offset === (offset | 0) && length === length >>> 0) &&
+    (!hasDeltas || counts.every((count) => Math.abs(count) <= MAX_NATIVE_COUNT))
+  );
+  if (!isInRange || schema !== (schema | 0)) return undefined;
+  const zeroCount = standing(wire.zeroCount, wire.zeroCountFloat);
+  return { ...classic, native: { schema, zeroThreshold: wire.zeroThreshold ?? 0, zeroCount, positive, negative } };
 }
 
 function undone(deltas: readonly number[]): number[] {
-  return deltas.map((_, i) => deltas.slice(0, i + 1).reduce((sum, delta) => sum + delta, 0));
+  let count = 0;
+  return deltas.map((delta) => count += delta);
 }
 
 function deltas(counts: readonly number[]): number[] {
@@ -234,12 +321,13 @@ export function oracleEncode(
   for (const { name, help, type, unit, metrics } of families) {
     const metric = metrics.map(({ labels, value, timestampMs, createdMs }) =>
       change({
-        label: labels,
+        label: labels.map(({ name, value }) => ({ name: utf8.encode(name), value: utf8.encode(value) })),
         timestampMs,
         ...(type === undefined || value === undefined ? {} : { [wireName(type)]: wireValue(value, createdMs) }),
       })
     );
-    Family.encodeDelimited(Family.create({ name, help, type: TYPES.indexOf(type), metric, unit }), writer);
+    const own = { name: utf8.encode(name), help, type: TYPES.indexOf(type), unit };
+    Family.encodeDelimited(Family.create({ ...own, metric }), writer);
   }
   return writer.finish();
 }

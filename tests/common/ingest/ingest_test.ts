@@ -293,6 +293,16 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
     "unknown_field",
   ],
   [
+    "a field that is not known in a span of native buckets",
+    typed(
+      4,
+      me,
+      field(7, [...integer(1, 1), ...field(12, [...integer(2, 1), ...integer(3, 1)]), ...integer(13, 2)]),
+      time,
+    ),
+    "unknown_field",
+  ],
+  [
     "a field that is not known in a summary",
     typed(2, me, field(4, [...integer(1, 1), ...double(9, 1)]), time),
     "unknown_field",
