@@ -4,8 +4,14 @@
  * @module
  */
 
-import type { Label, Metric, MetricFamily, MetricType } from "./metric_family.ts";
-import { escapeLabelName, escapeMetricName, isClassicLabelName, isClassicMetricName } from "./names.ts";
+import { type Label, LINE_SUFFIXES, type Metric, type MetricFamily, type MetricType } from "./metric_family.ts";
+import {
+  escapeLabelName,
+  escapeMetricName,
+  isClassicLabelName,
+  isClassicMetricName,
+  METRIC_NAME_LABEL,
+} from "./names.ts";
 
 /** Two names that become one by underscores, and what is left out for it. */
 export interface NameCollision {
@@ -100,7 +106,7 @@ function draftOf({ metrics, ...family }: MetricFamily, onCollision: OnCollision)
 }
 
 function escapeLabels({ name: metric, labels }: Sample["given"], onCollision: OnCollision): Label[] {
-  const taken = new Set(["__name__", ...labels.map(({ name }) => name).filter(isClassicLabelName)]);
+  const taken = new Set([METRIC_NAME_LABEL, ...labels.map(({ name }) => name).filter(isClassicLabelName)]);
   const escaped = new Map<string, string>();
   for (const label of labels.map(({ name }) => name).filter((name) => !isClassicLabelName(name)).sort()) {
     const name = escapeLabelName(label);
@@ -135,7 +141,7 @@ function lineNames({ name, type, samples }: Draft): [name: string, taker: string
     typeof value === "object" && "native" in value && value.native !== undefined && value.buckets.length === 0
   );
   if (isNative) return [];
-  const parts = type === "summary" ? ["_sum", "_count"] : ["_bucket", "_sum", "_count"];
+  const parts = LINE_SUFFIXES[type].filter((part) => part !== "");
   return [[name, type], ...parts.map((part): [string, string] => [name + part, `${type} ${name}`])];
 }
 

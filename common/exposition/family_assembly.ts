@@ -5,7 +5,15 @@
  */
 
 import { Distributions } from "./distribution_assembly.ts";
-import { type Label, LimitError, type Metric, type MetricFamily, type MetricType } from "./metric_family.ts";
+import {
+  type Label,
+  LimitError,
+  type Metric,
+  type MetricFamily,
+  type MetricType,
+  POINT_LABEL,
+  SUFFIX,
+} from "./metric_family.ts";
 import type { LineFault, PageCursor } from "./page_cursor.ts";
 import { clip, type FaultRule } from "./sample_fault.ts";
 import { parseNumber } from "./sample_line.ts";
@@ -34,7 +42,7 @@ export interface Part {
   /** The whole value, one of the points, or what stands beside them; `none` is passed over. */
   readonly role: "value" | "point" | "sum" | "count" | "none";
   /** The label that tells one point from another. */
-  readonly label?: "le" | "quantile";
+  readonly label?: string;
 }
 
 /** How a type is written. */
@@ -51,15 +59,15 @@ export interface FamilyKind {
 
 /** The lines of a summary, by the suffixes of their names. */
 export const SUMMARY_PARTS = {
-  "": { role: "point", label: "quantile" },
-  _sum: { role: "sum" },
-  _count: { role: "count" },
+  "": { role: "point", label: POINT_LABEL.summary },
+  [SUFFIX.sum]: { role: "sum" },
+  [SUFFIX.count]: { role: "count" },
 } as const;
 /** The lines of a histogram, by the suffixes of their names. */
 export const HISTOGRAM_PARTS = {
-  _bucket: { role: "point", label: "le" },
-  _sum: { role: "sum" },
-  _count: { role: "count" },
+  [SUFFIX.bucket]: { role: "point", label: POINT_LABEL.histogram },
+  [SUFFIX.sum]: { role: "sum" },
+  [SUFFIX.count]: { role: "count" },
 } as const;
 
 const UNTYPED: FamilyKind = { word: "untyped", type: "untyped" };
@@ -200,7 +208,7 @@ export class FamilyAssembler {
       key = parseNumber(own?.value ?? "") ?? NaN;
       if (Number.isNaN(key)) cursor.blame(ruleOf(kind), `the label ${label} is not a number`);
     }
-    if (role === "count" || label === "le") this.#checkValue(value, kind);
+    if (role === "count" || label === POINT_LABEL.histogram) this.#checkValue(value, kind);
     if (cursor.fault !== undefined) {
       distribution.isRejected = true;
       return cursor.report(cursor.fault, { name: family.name, labels });

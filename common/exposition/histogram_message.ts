@@ -6,6 +6,7 @@
  */
 
 import type { HistogramValue, NativeBuckets, NativeHistogram } from "./metric_family.ts";
+import { BUCKET, DISTRIBUTION, HISTOGRAM, SPAN } from "./protobuf_fields.ts";
 import type { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
 
 /** Counts of native buckets beyond this are not exact on the wire, where each is written less the one before it. */
@@ -23,11 +24,11 @@ export class HistogramReader {
   /** Reads the field that the reader came to; false if it is none of the histogram's counts. */
   read(reader: ProtobufReader, end: number): boolean {
     const { field } = reader;
-    if (field === 1) this.#count = reader.varint(end);
-    else if (field === 2) this.#sum = reader.double(end);
-    else if (field === 3) this.#readBucket(reader, end);
-    else if (field === 4) this.#countFloat = reader.double(end);
-    else if (field <= 14) (this.#native ??= new NativeReader()).read(reader, end);
+    if (field === DISTRIBUTION.count) this.#count = reader.varint(end);
+    else if (field === DISTRIBUTION.sum) this.#sum = reader.double(end);
+    else if (field === DISTRIBUTION.point) this.#readBucket(reader, end);
+    else if (field === HISTOGRAM.countFloat) this.#countFloat = reader.double(end);
+    else if (field <= HISTOGRAM.positive.count) (this.#native ??= new NativeReader()).read(reader, end);
     else return false;
     return true;
   }
@@ -56,10 +57,10 @@ export class HistogramReader {
     let count = 0, countFloat = 0, upperBound = 0;
     for (const stop = reader.enter(end); reader.next(stop);) {
       const { field } = reader;
-      if (field === 1) count = reader.varint(stop);
-      else if (field === 2) upperBound = reader.double(stop);
-      else if (field === 3) reader.skip(stop); // An exemplar, which changes no number.
-      else if (field === 4) countFloat = reader.double(stop);
+      if (field === BUCKET.count) count = reader.varint(stop);
+      else if (field === BUCKET.upperBound) upperBound = reader.double(stop);
+      else if (field === BUCKET.exemplar) reader.skip(stop); // Which changes no number.
+      else if (field === BUCKET.countFloat) countFloat = reader.double(stop);
       else reader.skipUnknown(stop);
     }
     const isFloat = countFloat !== 0;
@@ -97,14 +98,12 @@ class NativeReader {
 
   read(reader: ProtobufReader, end: number) {
     const { field } = reader;
-    if (field === 5) this.#schema = reader.signed(end);
-    else if (field === 6) this.#zeroThreshold = reader.double(end);
-    else if (field === 7) this.#zeroCount = reader.varint(end);
-    else if (field === 8) this.#zeroCountFloat = reader.double(end);
-    else if (field === 9 || field === 12) (field === 9 ? this.#negative : this.#positive).readSpan(reader, end);
-    else if (field === 10 || field === 13) {
-      reader.signedInto((field === 10 ? this.#negative : this.#positive).deltas, end);
-    } else reader.doublesInto((field === 11 ? this.#negative : this.#positive).floats, end);
+    if (field === HISTOGRAM.schema) this.#schema = reader.signed(end);
+    else if (field === HISTOGRAM.zeroThreshold) this.#zeroThreshold = reader.double(end);
+    else if (field === HISTOGRAM.zeroCount) this.#zeroCount = reader.varint(end);
+    else if (field === HISTOGRAM.zeroCountFloat) this.#zeroCountFloat = reader.double(end);
+    else if (field <= HISTOGRAM.negative.count) this.#negative.read(reader, { end, fields: HISTOGRAM.negative });
+    else this.#positive.read(reader, { end, fields: HISTOGRAM.positive });
   }
 
   finish(): NativeHistogram | undefined {
@@ -117,6 +116,13 @@ class NativeReader {
   }
 }
 
+/** The fields of one side of a native histogram: its spans, and its counts as differences or as such. */
+interface SideFields {
+  readonly span: number;
+  readonly delta: number;
+  readonly count: number;
+}
+
 /** One side of a native histogram: counts as such, or as differences. */
 class SideReader {
   readonly #spans: { readonly offset: number; readonly length: number }[] = [];
@@ -127,14 +133,10 @@ class SideReader {
     return this.#spans;
   }
 
-  readSpan(reader: ProtobufReader, end: number) {
-    let offset = 0, length = 0;
-    for (const stop = reader.enter(end); reader.next(stop);) {
-      if (reader.field === 1) offset = reader.signed(stop);
-      else if (reader.field === 2) length = reader.varint(stop);
-      else reader.skipUnknown(stop);
-    }
-    this.#spans.push({ offset, length });
+  read(reader: ProtobufReader, { end, fields }: { end: number; fields: SideFields }) {
+    if (reader.field === fields.span) this.#readSpan(reader, end);
+    else if (reader.field === fields.delta) reader.signedInto(this.deltas, end);
+    else reader.doublesInto(this.floats, end);
   }
 
   finish(): NativeBuckets | undefined {
@@ -145,12 +147,23 @@ class SideReader {
     const counts = this.deltas.map((delta) => count += delta);
     return counts.every((count) => Math.abs(count) <= MAX_NATIVE_COUNT) ? { spans, counts } : undefined;
   }
+
+  #readSpan(reader: ProtobufReader, end: number) {
+    let offset = 0, length = 0;
+    for (const stop = reader.enter(end); reader.next(stop);) {
+      if (reader.field === SPAN.offset) offset = reader.signed(stop);
+      else if (reader.field === SPAN.length) length = reader.varint(stop);
+      else reader.skipUnknown(stop);
+    }
+    this.#spans.push({ offset, length });
+  }
 }
 
 /** Fields of a count: as an integer, and as a floating-point number. */
-const COUNT_FIELDS = [1, 4] as const, ZERO_FIELDS = [7, 8] as const;
-const NEGATIVE_FIELDS = { span: 9, delta: 10, float: 11 } as const;
-const POSITIVE_FIELDS = { span: 12, delta: 13, float: 14 } as const;
+type CountFields = readonly [integer: number, float: number];
+const COUNT_FIELDS: CountFields = [DISTRIBUTION.count, HISTOGRAM.countFloat];
+const BUCKET_FIELDS: CountFields = [BUCKET.count, BUCKET.countFloat];
+const ZERO_FIELDS: CountFields = [HISTOGRAM.zeroCount, HISTOGRAM.zeroCountFloat];
 
 /** What tells an empty native histogram from an empty classic one. */
 const MARK = [{ offset: 0, length: 0 }] as const;
@@ -164,41 +177,41 @@ export function writeHistogram(
   out: ProtobufWriter,
   { count, sum, buckets, isFloat = false, native }: HistogramValue,
 ): void {
-  const writeCount = ([integer, float]: readonly [number, number], count: number) =>
+  const writeCount = ([integer, float]: CountFields, count: number) =>
     isFloat ? out.double(float, count) : out.varint(integer, count);
   writeCount(COUNT_FIELDS, count);
-  out.double(2, sum);
+  out.double(DISTRIBUTION.sum, sum);
   for (const { upperBound, count } of buckets) {
-    const bucket = out.openField(3);
-    writeCount(COUNT_FIELDS, count);
-    out.double(2, upperBound);
+    const bucket = out.openField(DISTRIBUTION.point);
+    writeCount(BUCKET_FIELDS, count);
+    out.double(BUCKET.upperBound, upperBound);
     out.close(bucket);
   }
   if (native === undefined) return;
   const { positive, negative } = native;
-  out.signed(5, native.schema);
-  out.double(6, native.zeroThreshold);
+  out.signed(HISTOGRAM.schema, native.schema);
+  out.double(HISTOGRAM.zeroThreshold, native.zeroThreshold);
   writeCount(ZERO_FIELDS, native.zeroCount);
-  writeSide(out, { side: negative, fields: NEGATIVE_FIELDS, isFloat });
+  writeSide(out, { side: negative, fields: HISTOGRAM.negative, isFloat });
   const side = isMarked(native) ? positive : { ...positive, spans: MARK };
-  writeSide(out, { side, fields: POSITIVE_FIELDS, isFloat });
+  writeSide(out, { side, fields: HISTOGRAM.positive, isFloat });
 }
 
 function writeSide(
   out: ProtobufWriter,
   { side: { spans, counts }, fields, isFloat }: {
     side: NativeBuckets;
-    fields: { readonly span: number; readonly delta: number; readonly float: number };
+    fields: SideFields;
     isFloat: boolean;
   },
 ) {
   for (const { offset, length } of spans) {
     const span = out.openField(fields.span);
-    out.signed(1, offset);
-    out.varint(2, length);
+    out.signed(SPAN.offset, offset);
+    out.varint(SPAN.length, length);
     out.close(span);
   }
-  if (isFloat) out.doubles(fields.float, counts);
+  if (isFloat) out.doubles(fields.count, counts);
   else out.deltas(fields.delta, counts);
 }
 

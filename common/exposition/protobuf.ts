@@ -17,15 +17,27 @@ import {
   type ParseLimits,
   type SummaryValue,
 } from "./metric_family.ts";
-import { DISTRIBUTION, FAMILY, LABEL, METRIC, NUMBER, QUANTILE, VALUE } from "./protobuf_fields.ts";
+import {
+  COUNTER_EXEMPLAR,
+  CREATED,
+  DISTRIBUTION,
+  FAMILY,
+  HISTOGRAM,
+  LABEL,
+  METRIC,
+  NUMBER,
+  QUANTILE,
+  TIMESTAMP,
+  VALUE,
+} from "./protobuf_fields.ts";
 import { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
   "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-/** The field of the value that says when it began to count, by that of the value. */
-const CREATED_FIELD: Readonly<Record<number, number | undefined>> = { 3: 3, 4: 4, 7: 15 };
+/** The last field of a sample that we know: those up to it hold values of other types, where not of the family's. */
+const LAST_FIELD = VALUE.histogram;
 
 const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
@@ -121,7 +133,7 @@ function readMetric(
       labels.push(readLabel(reader, end));
     } else if (field === valueField) (parts ??= new ValueReader(field)).read(reader, end);
     else if (field === METRIC.timestampMs) timestampMs = reader.varint(end);
-    else if (field <= 7) reader.skip(end);
+    else if (field <= LAST_FIELD) reader.skip(end);
     else reader.skipUnknown(end);
   }
   const value = reader.hasUnknown ? undefined : parts?.finish();
@@ -156,7 +168,7 @@ class ValueReader {
 
   constructor(field: number) {
     this.#field = field;
-    this.#createdField = CREATED_FIELD[field];
+    this.#createdField = CREATED[field];
     if (field === VALUE.histogram) this.#histogram = new HistogramReader();
   }
 
@@ -165,11 +177,11 @@ class ValueReader {
       if (reader.field === this.#createdField) this.createdMs = readTimestamp(reader, stop);
       else if (this.#histogram !== undefined) {
         if (this.#histogram.read(reader, stop)) continue;
-        if (reader.field === 16) reader.skip(stop); // Exemplars, which change no number.
+        if (reader.field === HISTOGRAM.exemplars) reader.skip(stop); // Exemplars, which change no number.
         else reader.skipUnknown(stop);
       } else if (this.#field === VALUE.summary) this.#readSummary(reader, stop);
       else if (reader.field === NUMBER) this.#number = reader.double(stop);
-      else if (reader.field === 2 && this.#field === VALUE.counter) reader.skip(stop); // An exemplar.
+      else if (reader.field === COUNTER_EXEMPLAR && this.#field === VALUE.counter) reader.skip(stop);
       else reader.skipUnknown(stop);
     }
   }
@@ -202,8 +214,8 @@ function readQuantile(reader: ProtobufReader, end: number): { quantile: number; 
 function readTimestamp(reader: ProtobufReader, end: number): number {
   let seconds = 0, nanos = 0;
   for (const stop = reader.enter(end); reader.next(stop);) {
-    if (reader.field === 1) seconds = reader.varint(stop);
-    else if (reader.field === 2) nanos = reader.varint(stop);
+    if (reader.field === TIMESTAMP.seconds) seconds = reader.varint(stop);
+    else if (reader.field === TIMESTAMP.nanos) nanos = reader.varint(stop);
     else reader.skip(stop);
   }
   return seconds * 1_000 + Math.trunc(nanos / 1e6);
@@ -281,7 +293,7 @@ function writeMetric(out: ProtobufWriter, { labels, value, timestampMs, createdM
     if (typeof value === "number") out.double(NUMBER, value);
     else if ("buckets" in value) writeHistogram(out, value);
     else writeSummary(out, value);
-    const createdField = CREATED_FIELD[field];
+    const createdField = CREATED[field];
     if (createdMs !== undefined && createdField !== undefined) writeTimestamp(out, createdField, createdMs);
     out.close(start);
   }
@@ -309,7 +321,7 @@ function writeSummary(out: ProtobufWriter, { count, sum, quantiles }: SummaryVal
 function writeTimestamp(out: ProtobufWriter, field: number, ms: number) {
   const start = out.openField(field);
   const seconds = Math.floor(ms / 1_000);
-  out.varint(1, seconds);
-  out.varint(2, Math.floor((ms - seconds * 1_000) * 1e6));
+  out.varint(TIMESTAMP.seconds, seconds);
+  out.varint(TIMESTAMP.nanos, Math.floor((ms - seconds * 1_000) * 1e6));
   out.close(start);
 }

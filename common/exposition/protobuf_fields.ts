@@ -38,14 +38,42 @@ export const LABEL = { name: 1, value: 2 } as const;
 /** The field of the value of a counter, gauge or untyped sample, a double. */
 export const NUMBER = 1;
 
+/** The field of a counter that holds an exemplar. */
+export const COUNTER_EXEMPLAR = 2;
+
+/** The fields that say when a value began to count, by that of the value in its sample. */
+export const CREATED: Readonly<Record<number, number | undefined>> = {
+  [VALUE.counter]: 3,
+  [VALUE.summary]: 4,
+  [VALUE.histogram]: 15,
+};
+
+/** The fields of a time. */
+export const TIMESTAMP = { seconds: 1, nanos: 2 } as const;
+
 /** The fields of a summary and of a histogram; a point is a quantile or a bucket. */
 export const DISTRIBUTION = { count: 1, sum: 2, point: 3 } as const;
 
 /** The fields of a quantile, both doubles. */
 export const QUANTILE = { quantile: 1, value: 2 } as const;
 
-/** The fields of a bucket: a varint, and a double. */
-export const BUCKET = { count: 1, upperBound: 2 } as const;
+/** The fields of a bucket: a varint, a double, a message, and a double. */
+export const BUCKET = { count: 1, upperBound: 2, exemplar: 3, countFloat: 4 } as const;
+
+/** The fields of a histogram besides those that a summary has: a float count, native buckets, and exemplars. */
+export const HISTOGRAM = {
+  countFloat: 4,
+  schema: 5,
+  zeroThreshold: 6,
+  zeroCount: 7,
+  zeroCountFloat: 8,
+  negative: { span: 9, delta: 10, count: 11 },
+  positive: { span: 12, delta: 13, count: 14 },
+  exemplars: 16,
+} as const;
+
+/** The fields of a span of native buckets. */
+export const SPAN = { offset: 1, length: 2 } as const;
 
 /** What stands before a field: its number and its wire type. */
 export function tagOf(field: number, wire: number): number {

@@ -4,13 +4,14 @@
  * @module
  */
 
-/** Wire types of the protobuf encoding that Telemeter reads; groups are long deprecated and refused. */
-const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
+import { BYTES, FIXED32, FIXED64, tagOf, VARINT } from "./protobuf_fields.ts";
 
 /** Strings of up to so many bytes are looked for among those read before: names and values of labels recur. */
 const SHORT_BYTES = 64;
-/** Strings that are remembered, a power of two. */
+/** Strings that are remembered, a power of two, */
 const REMEMBERED = 2_048;
+/** from so many on: what has few of them is not worth it. */
+const FEW_STRINGS = 64;
 
 /**
  * A cursor over protobuf bytes. Every read is bounded by the `end` of the message it stands in.
@@ -28,10 +29,8 @@ export class ProtobufReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** Where a string with a certain hash was read, and what it was. */
-  readonly #starts = new Int32Array(REMEMBERED);
-  readonly #strings: (string | undefined)[] = [];
-  readonly #lengths = new Uint8Array(REMEMBERED);
+  #memory: StringMemory | undefined;
+  #stringsRead = 0;
 
   /** Reads `bytes` from the start. */
   constructor(bytes: Uint8Array) {
@@ -86,7 +85,9 @@ export class ProtobufReader {
     const stop = this.enter(end);
     const start = this.at;
     this.at = stop;
-    return stop - start > SHORT_BYTES ? this.#decode(start, stop) : this.#remembered(start, stop);
+    if (stop - start > SHORT_BYTES || ++this.#stringsRead <= FEW_STRINGS) return this.#decode(start, stop);
+    this.#memory ??= new StringMemory(this.#bytes, (start, stop) => this.#decode(start, stop));
+    return this.#memory.string(start, stop);
   }
 
   /** Enters a message: returns where it ends, and leaves the cursor at its start. */
@@ -144,8 +145,36 @@ export class ProtobufReader {
     return this.#view.getFloat64(this.at - 8, true);
   }
 
-  /** The same string as before where the same bytes were read, which is cheaper than to decode them again. */
-  #remembered(start: number, stop: number): string {
+  #decode(start: number, stop: number): string {
+    try {
+      return this.#utf8.decode(this.#bytes.subarray(start, stop));
+    } catch (cause) {
+      throw new SyntaxError(`Cannot read the protobuf: a string is not UTF-8, at offset ${start}`, { cause });
+    }
+  }
+
+  #expect(wanted: number) {
+    if (this.#wire !== wanted) {
+      throw malformed(`a field has the wire type ${this.#wire} in place of ${wanted}`, this.at);
+    }
+  }
+}
+
+/** Strings that were read before, which is cheaper than to decode the same bytes again. */
+class StringMemory {
+  readonly #bytes: Uint8Array;
+  readonly #decode: (start: number, stop: number) => string;
+  /** By a hash of the bytes: where a string was read, its length, and what it was. */
+  readonly #starts = new Int32Array(REMEMBERED);
+  readonly #lengths = new Uint8Array(REMEMBERED);
+  readonly #strings: (string | undefined)[] = [];
+
+  constructor(bytes: Uint8Array, decode: (start: number, stop: number) => string) {
+    this.#bytes = bytes;
+    this.#decode = decode;
+  }
+
+  string(start: number, stop: number): string {
     const bytes = this.#bytes;
     const length = stop - start;
     let hash = length;
@@ -162,20 +191,6 @@ export class ProtobufReader {
     this.#starts[slot] = start;
     this.#lengths[slot] = length;
     return this.#strings[slot] = text;
-  }
-
-  #decode(start: number, stop: number): string {
-    try {
-      return this.#utf8.decode(this.#bytes.subarray(start, stop));
-    } catch (cause) {
-      throw new SyntaxError(`Cannot read the protobuf: a string is not UTF-8, at offset ${start}`, { cause });
-    }
-  }
-
-  #expect(wanted: number) {
-    if (this.#wire !== wanted) {
-      throw malformed(`a field has the wire type ${this.#wire} in place of ${wanted}`, this.at);
-    }
   }
 }
 
@@ -204,7 +219,7 @@ export class ProtobufWriter {
 
   /** Opens a field that is a message; what this returns closes it. */
   openField(number: number): number {
-    this.#varint(number * 8 + BYTES);
+    this.#varint(tagOf(number, BYTES));
     return this.open();
   }
 
@@ -240,7 +255,7 @@ export class ProtobufWriter {
   /** Writes a string. */
   string(number: number, text: string): void {
     this.#reserve(16 + 3 * text.length);
-    this.#varint(number * 8 + BYTES);
+    this.#varint(tagOf(number, BYTES));
     if (this.#ascii(text)) return;
     const start = this.#length;
     // The length of the encoded text is known only afterwards; most are short enough for one byte.
@@ -253,7 +268,7 @@ export class ProtobufWriter {
   /** Writes a double. */
   double(number: number, value: number): void {
     this.#reserve(16);
-    this.#varint(number * 8 + FIXED64);
+    this.#varint(tagOf(number, FIXED64));
     this.#double(value);
   }
 
@@ -275,7 +290,7 @@ export class ProtobufWriter {
     if (!Number.isInteger(value) || value < -(2 ** 63) || value >= 2 ** 63) {
       throw new RangeError(`Cannot write ${value} as an integer of 64 bits`);
     }
-    this.#varint(number * 8 + VARINT);
+    this.#varint(tagOf(number, VARINT));
     this.#varint(value);
   }
 
@@ -286,7 +301,7 @@ export class ProtobufWriter {
    */
   signed(number: number, value: number): void {
     if ((value | 0) !== value) throw new RangeError(`Cannot write ${value} as an integer of 32 bits`);
-    this.#varint(number * 8 + VARINT);
+    this.#varint(tagOf(number, VARINT));
     this.#varint(zigzag(value));
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Label } from "./metric_family.ts";
-import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_START, NUMBER } from "./names.ts";
+import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
 import { clip, type FaultRule } from "./sample_fault.ts";
 
@@ -91,8 +91,12 @@ export class SampleCursor extends PageCursor {
       this.blanks();
       this.#expect(QUOTE, "a label value starts with a double quote");
       const value = this.#string("a label value", "label_value");
-      if (name === "" || name === "__name__") {
-        this.blame("label_name", name === "" ? "a label has an empty name" : "the label __name__ is reserved", start);
+      if (name === "" || name === METRIC_NAME_LABEL) {
+        this.blame(
+          "label_name",
+          name === "" ? "a label has an empty name" : `the label ${METRIC_NAME_LABEL} is reserved`,
+          start,
+        );
       }
       if (labels.length === FEW_LABELS) seen = new Set(labels.map((label) => label.name));
       if (seen === undefined ? hasName(labels, name) : seen.has(name)) {

@@ -8,7 +8,17 @@
 import { escapeFamilies, type NameCollision } from "./escape_families.ts";
 import { type Dialect, readExposition } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
-import type { HistogramValue, Metric, MetricFamily, MetricType, SummaryValue } from "./metric_family.ts";
+import {
+  type DistributionType,
+  type HistogramValue,
+  LINE_SUFFIXES,
+  type Metric,
+  type MetricFamily,
+  type MetricType,
+  POINT_LABEL,
+  SUFFIX,
+  type SummaryValue,
+} from "./metric_family.ts";
 import { isClassicLabelName, isClassicMetricName } from "./names.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { parseNumber, type SampleCursor } from "./sample_line.ts";
@@ -172,7 +182,7 @@ class TextWriter {
     if (type === undefined) return;
     // The lines of one name are one group: of a gauge histogram, whose lines are no family, one name after the other.
     if (type === "gauge_histogram") {
-      for (const only of ["_bucket", "_sum", "_count"]) {
+      for (const only of LINE_SUFFIXES[type]) {
         this.#comments(name + only, { help, type: "untyped" });
         for (const metric of metrics) this.#metric(name, { metric, only });
       }
@@ -225,11 +235,17 @@ function writeDistribution(
   line: (suffix: string, number: number, point?: string) => void,
 ) {
   if ("quantiles" in value) {
-    for (const { quantile, value: at } of value.quantiles) line("", at, `quantile="${formatBound(quantile)}"`);
+    for (const { quantile, value: at } of value.quantiles) line("", at, pointLabel("summary", quantile));
   } else {
-    for (const { upperBound, count } of value.buckets) line("_bucket", count, `le="${formatBound(upperBound)}"`);
-    if (value.buckets.at(-1)?.upperBound !== Infinity) line("_bucket", value.count, 'le="+Inf"');
+    for (const { upperBound, count } of value.buckets) line(SUFFIX.bucket, count, pointLabel("histogram", upperBound));
+    if (value.buckets.at(-1)?.upperBound !== Infinity) {
+      line(SUFFIX.bucket, value.count, pointLabel("histogram", Infinity));
+    }
   }
-  line("_sum", value.sum);
-  line("_count", value.count);
+  line(SUFFIX.sum, value.sum);
+  line(SUFFIX.count, value.count);
+}
+
+function pointLabel(type: DistributionType, key: number): string {
+  return `${POINT_LABEL[type]}="${formatBound(key)}"`;
 }

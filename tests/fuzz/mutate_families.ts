@@ -11,8 +11,10 @@ import { NUMBERS, TEXTS } from "./vocabulary.ts";
 const MINUTE_MS = 60_000;
 /** How far from now the edges of what is accepted and shown lie: ten minutes either way, and a day back. */
 const EDGES_MS: readonly number[] = [0, 10 * MINUTE_MS, -10 * MINUTE_MS, -1_440 * MINUTE_MS];
-/** Families and samples are repeated at most so often. */
+/** Families and samples are repeated at most so often, */
 const MAX_REPEATS = 1_500;
+/** and families with many samples less often, so that all their samples together are at most so many. */
+const MAX_REPEATED_SAMPLES = 10_000;
 
 type Mutation = (families: MetricFamily[], random: Random, nowMs: number) => void;
 
@@ -65,7 +67,8 @@ const MUTATIONS: readonly Mutation[] = [
   (families, random) => void families.push({ ...random.pick(families), name: random.pick(families).name }),
   (families, random) => {
     const family = random.pick(families);
-    for (let i = random.size(MAX_REPEATS); i > 0; i--) families.push({ ...family, name: `${family.name}_${i}` });
+    const repeats = Math.min(random.size(MAX_REPEATS), Math.ceil(MAX_REPEATED_SAMPLES / (family.metrics.length + 1)));
+    for (let i = repeats; i > 0; i--) families.push({ ...family, name: `${family.name}_${i}` });
   },
   replaceMetric((_, random) => ({ timestampMs: random.pick([undefined, 0, -1, 2 ** 53, -(2 ** 53)]) })),
   replaceMetric((_, random, nowMs) => ({ timestampMs: nowMs + random.pick(EDGES_MS) + random.between(-1, 1) })),

@@ -492,14 +492,14 @@ x_count{a="b"} 2.5
 g_bucket{le="+Inf"} 2.5 5
 g_bucket{a="b",le="1e+06"} 1.5
 g_bucket{a="b",le="+Inf"} 2.5
-# HELP g_sum h
-# TYPE g_sum untyped
-g_sum 7 5
-g_sum{a="b"} 7
 # HELP g_count h
 # TYPE g_count untyped
 g_count 2.5 5
 g_count{a="b"} 2.5
+# HELP g_sum h
+# TYPE g_sum untyped
+g_sum 7 5
+g_sum{a="b"} 7
 `,
   );
 });
