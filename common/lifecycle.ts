@@ -152,8 +152,8 @@ async function runOn(running: Running, { asked, log }: { asked: Promise<Deno.Sig
 }
 
 function logSettings(values: Partial<OptionValues<typeof LOG_OPTIONS>>): LogSettings {
-  const { logFormat = "text", logLevel = "info", verbose = false } = values;
-  return { format: logFormat, level: verbose ? "debug" : logLevel };
+  const { logFormat = "text", logLevel = "info", logLimit = 0, verbose = false } = values;
+  return { format: logFormat, level: verbose ? "debug" : logLevel, linesPerSecond: logLimit };
 }
 
 function endOf(error: unknown, { reason }: AbortSignal): { sentence: string; exitCode: number } {

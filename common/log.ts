@@ -4,7 +4,8 @@
  * @module
  */
 
-import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger } from "@logtape/logtape";
+import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger, type LogRecord } from "@logtape/logtape";
+import { LineLimit } from "./line_limit.ts";
 
 /** Takes records: a constant sentence each, and fields beside it. Their level says who must act. */
 export interface Logger {
@@ -30,6 +31,8 @@ export interface LogSettings {
   readonly format: LogFormat;
   /** The least severe level that is written. */
   readonly level: LogLevel;
+  /** Lines a second, of which those of five may come at once; 0 for no limit. */
+  readonly linesPerSecond: number;
 }
 
 /** The formats of `--log-format`. */
@@ -42,13 +45,23 @@ const encoder = new TextEncoder();
 
 /**
  * Sends the process's logs to standard error and returns the program's logger. Fields go beside the sentence
- * (`log.info("Stored the push", { cluster, series })`); control characters in them are escaped by both formats.
+ * (`log.info("Stored the push", { cluster, series })`); control characters in them are escaped by both formats. Beyond the
+ * limit lines are left out, and the next that is written says how many.
  */
-export async function openLog(program: string, { format, level }: LogSettings): Promise<Logger> {
+export async function openLog(program: string, { format, level, linesPerSecond }: LogSettings): Promise<Logger> {
   const formatter = format === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
+  // Apart, so that what needs somebody is not lost in what does not.
+  const quiet = new LineLimit(linesPerSecond), urgent = new LineLimit(linesPerSecond);
+  const write = (record: LogRecord) => {
+    const turn = (record.level === "debug" || record.level === "info" ? quiet : urgent).take();
+    if (turn === undefined) return;
+    const { leftOut } = turn;
+    const told = leftOut === 0 ? record : { ...record, properties: { ...record.properties, linesLeftOut: leftOut } };
+    Deno.stderr.writeSync(encoder.encode(formatter(told)));
+  };
   await configure({
     reset: true,
-    sinks: { stderr: (record) => void Deno.stderr.writeSync(encoder.encode(formatter(record))) },
+    sinks: { stderr: write },
     loggers: [
       { category: program, lowestLevel: level === "warn" ? "warning" : level, sinks: ["stderr"] },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },

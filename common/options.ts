@@ -205,6 +205,13 @@ export const LOG_OPTIONS = {
     since: "0.1.0",
     why: "Choose json where logs are collected and searched by field",
   },
+  logLimit: {
+    kind: count,
+    default: "100",
+    help: "Log lines a second, of which those of five seconds may come at once; 0 for no limit",
+    since: "0.1.0",
+    why: "Raise it to follow every request at level debug; what is left out is counted in the next line",
+  },
   verbose: {
     kind: flag,
     short: "-v",

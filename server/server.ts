@@ -8,6 +8,7 @@ import { Counter, Gauge } from "prom-client";
 import { HttpMetrics } from "../common/http/http_metrics.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
+import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
@@ -53,9 +54,18 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
   const renderer = new Renderer(settings.rules);
+  const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const capacity = new Capacity({ maxClusters, maxSeries, index, store });
-  const committer = new PushCommitter({ renderer, capacity, store, index, ttlMs: values.ttl, log, registry });
+  const committer = new PushCommitter({
+    renderer,
+    capacity,
+    store,
+    index,
+    ttlMs: values.ttl,
+    losses: repeats,
+    registry,
+  });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   let cluster: RunningRing | undefined;
   if (settings.ring === undefined) await restore(store, { committer, log });
@@ -68,6 +78,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
+  const flushing = setInterval(() => repeats.flush(), EXPIRE_INTERVAL_MS);
+  opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
   const ring = cluster?.ring;
@@ -88,6 +100,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     maxInFlight: values.limitInFlight,
     now,
     log,
+    refusals: repeats,
     registry,
   });
   const external = opening.use(

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { isClassicLabelName, METRIC_NAME_LABEL } from "../exposition/names.ts";
+import { escapeLabelName, isClassicLabelName, METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { LimitError } from "../exposition/metric_family.ts";
 import { escapeLabelValue } from "../exposition/text_format.ts";
 import * as layout from "../kernel/assembly/layout.ts";
@@ -145,7 +145,10 @@ export class LabelShapes {
         continue;
       }
       if (name === METRIC_NAME_LABEL) fault ??= { rule: "label_name", what: `the label ${name} is reserved` };
-      else if (indexOf.has(name)) {
+      else if (!isClassicLabelName(name) && this.#identityNames.includes(escapeLabelName(name))) {
+        // A reader of names with underscores would take it for the label of the token.
+        fault ??= { rule: "label_name", what: `the label ${name} is ${escapeLabelName(name)} to some readers` };
+      } else if (indexOf.has(name)) {
         // A series that names two clusters speaks for one that is not its own.
         fault = this.#identityNames.includes(name)
           ? { rule: "identity", what: `a series has the label ${name} of the token twice` }

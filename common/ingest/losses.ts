@@ -56,8 +56,8 @@ export function tellSeries(
 }
 
 /** A text of a client's for people: clipped, and without what could be taken for something else. */
-export function clip(text: string): string {
+export function clip(text: string, most = MAX_TOLD_LETTERS): string {
   // deno-lint-ignore no-control-regex
   const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-  return plain.length > MAX_TOLD_LETTERS ? plain.slice(0, MAX_TOLD_LETTERS) + "…" : plain;
+  return plain.length > most ? plain.slice(0, most) + "…" : plain;
 }

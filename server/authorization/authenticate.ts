@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hash } from "node:crypto";
 import { addressBlock } from "../../common/http/connection_guard.ts";
 import { HttpError, type Peer } from "../../common/http/http.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
@@ -27,7 +28,7 @@ export interface AuthenticateOptions {
   readonly revoked?: { has(id: string): Promise<boolean> };
   /**
    * Tokens of one address (IPv6: one /64) that may turn out to be no good. A signature costs 0.2 ms to check, so strangers
-   * with made-up tokens must not have many of them checked; a token that was good before is not held up.
+   * with made-up tokens must not have many of them checked. A token that was good before, or has our stamp, is not held up.
    *
    * @default {FORGED_LIMIT}
    */
@@ -51,12 +52,13 @@ export function authentication(
   const forged = new Buckets(forgedLimit);
 
   const verify = async (token: string, peer: Peer) => {
-    const address = addressBlock(peer.address);
-    const waitMs = forged.waitMs(address, elapsed());
+    // What has our stamp was signed by us, or is one of ours with another signature: the client whose it is answers for that.
+    const payer = verifier.isLikely(token) ? `token ${contentOf(token)}` : addressBlock(peer.address);
+    const waitMs = forged.waitMs(payer, elapsed());
     if (waitMs > 0) {
       throw new HttpError(
         429,
-        "Cannot check another token of this address after so many invalid ones: try again later",
+        "Cannot check another token like this after so many invalid ones: try again later",
         {
           reason: "forged",
           headers: { "retry-after": retryAfterSeconds(waitMs) },
@@ -66,7 +68,7 @@ export function authentication(
     try {
       return await verifier.verify(token);
     } catch (error) {
-      forged.charge(address, elapsed());
+      forged.charge(payer, elapsed());
       throw error;
     }
   };
@@ -78,4 +80,9 @@ export function authentication(
     if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
     return { id, labels };
   };
+}
+
+/** The part of a token that its stamp vouches for, in a few letters. */
+function contentOf(token: string): string {
+  return hash("sha256", token.slice(0, token.lastIndexOf(".")), "base64");
 }

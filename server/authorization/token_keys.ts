@@ -9,6 +9,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK
 import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
+import { stampSecretOf } from "./token_stamp.ts";
 import { warnIfExposed } from "../../common/watched_file.ts";
 
 /** The signature algorithms of tokens (RFC 7518 section 3). */
@@ -22,12 +23,16 @@ export interface VerifyingKey {
   readonly algorithm: Algorithm;
   /** The key itself, for verifying alone. */
   readonly publicKey: CryptoKey;
+  /** Makes the stamps of its tokens; undefined where only the public half is known. */
+  readonly stampSecret?: Uint8Array;
 }
 
 /** A key pair that signs tokens. */
 export interface SigningKey extends VerifyingKey {
   /** The private half, which cannot be exported. */
   readonly privateKey: CryptoKey;
+  /** Makes the stamps of its tokens. */
+  readonly stampSecret: Uint8Array;
 }
 
 const CURVE_ALGORITHMS: Readonly<Record<string, Algorithm>> = { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" };
@@ -49,7 +54,7 @@ export async function readSigningKey(pem: string): Promise<SigningKey> {
   const jwk = key.export({ format: "jwk" }) as JWK;
   const algorithm = algorithmOf(jwk);
   const privateKey = await importJWK(jwk, algorithm) as CryptoKey;
-  return { ...await verifyingKey(createPublicKey(key), algorithm), privateKey };
+  return { ...await verifyingKey(createPublicKey(key), algorithm), privateKey, stampSecret: secretOf(key) };
 }
 
 /**
@@ -63,13 +68,21 @@ export async function readVerifyingKey(pem: string): Promise<VerifyingKey> {
     throw new SyntaxError("Cannot find a public key in it: write a public key or a certificate in PEM");
   }
   const key = keyOf(block, createPublicKey);
-  return await verifyingKey(key, algorithmOf(key.export({ format: "jwk" }) as JWK));
+  const verifying = await verifyingKey(key, algorithmOf(key.export({ format: "jwk" }) as JWK));
+  const isPrivate = /PRIVATE KEY-----/.test(block);
+  return isPrivate ? { ...verifying, stampSecret: secretOf(keyOf(block, createPrivateKey)) } : verifying;
 }
 
 /** Makes a key pair that lives as long as the process. */
 export async function generateSigningKey(): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair("ES256");
-  return { id: await calculateJwkThumbprint(await exportJWK(publicKey)), algorithm: "ES256", publicKey, privateKey };
+  const id = await calculateJwkThumbprint(await exportJWK(publicKey));
+  return { id, algorithm: "ES256", publicKey, privateKey, stampSecret: crypto.getRandomValues(new Uint8Array(32)) };
+}
+
+/** The same for one key in whatever form it was written. */
+function secretOf(key: KeyObject): Uint8Array {
+  return stampSecretOf(key.export({ type: "pkcs8", format: "der" }));
 }
 
 /** The keys of a server. */

@@ -4,15 +4,20 @@
  * @module
  */
 
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
+import { Buffer } from "node:buffer";
+import { hash } from "node:crypto";
+import { base64url, CompactSign, decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import { isClassicLabelName, METRIC_NAME_LABEL } from "../../common/exposition/names.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { SigningKey, VerifyingKey } from "./token_keys.ts";
+import { hasStamp, stampOf } from "./token_stamp.ts";
 
 const ISSUER = "telemeter.selfsigned";
 const AUDIENCE = "federate";
 const LABELS_CLAIM = "telemeter.openshift.io";
+/** The parameter of the header that holds the stamp. */
+const STAMP = "stamp";
 /** How far clocks may be apart. */
 const LEEWAY_SECONDS = 60;
 
@@ -64,15 +69,21 @@ export class TokenSigner {
       throw new RangeError("Cannot sign a token whose labels have a bad name or value");
     }
     const issuedAt = Math.floor(now / 1_000);
-    const token = await new SignJWT({ [LABELS_CLAIM]: { labels: claim } })
-      .setProtectedHeader({ alg: this.#key.algorithm, kid: this.#key.id })
-      .setIssuer(ISSUER)
-      .setAudience([AUDIENCE])
-      .setSubject(subject)
-      .setIssuedAt(issuedAt)
-      .setNotBefore(issuedAt)
-      .setExpirationTime(issuedAt + expireSeconds)
-      .sign(this.#key.privateKey);
+    const claims = {
+      [LABELS_CLAIM]: { labels: claim },
+      iss: ISSUER,
+      aud: [AUDIENCE],
+      sub: subject,
+      iat: issuedAt,
+      nbf: issuedAt,
+      exp: issuedAt + expireSeconds,
+    };
+    const content = encoder.encode(JSON.stringify(claims));
+    const { algorithm, id, stampSecret, privateKey } = this.#key;
+    const stamp = stampOf(base64url.encode(content), stampSecret);
+    const token = await new CompactSign(content)
+      .setProtectedHeader({ alg: algorithm, kid: id, [STAMP]: stamp })
+      .sign(privateKey);
     if (token.length > MAX_TOKEN_BYTES) {
       throw new RangeError(`Cannot sign a token of ${token.length} bytes: the limit is ${MAX_TOKEN_BYTES}`);
     }
@@ -109,7 +120,10 @@ export class TokenVerifier {
   /** The ids of the keys, sorted: two servers with one in common understand each other's tokens. */
   readonly keyIds: readonly string[];
   readonly #keys: ReadonlyMap<string, VerifyingKey>;
+  /** By a hash of the token, as those are long. */
   readonly #remembered: BoundedMap<string, Remembered>;
+  /** The hashes of tokens that are remembered of one client. */
+  readonly #ofClient: BoundedMap<string, string[]>;
   readonly #now: () => number;
 
   /** Verifies by `keys`, whose order does not matter. */
@@ -117,6 +131,7 @@ export class TokenVerifier {
     this.#keys = new Map(Array.from(keys, (key) => [key.id, key]));
     this.keyIds = [...this.#keys.keys()].sort();
     this.#remembered = new BoundedMap(maxRemembered);
+    this.#ofClient = new BoundedMap(maxRemembered);
     this.#now = now;
   }
 
@@ -128,10 +143,11 @@ export class TokenVerifier {
   /** What a token says that was verified before and is still good; nothing is computed for it. */
   recall(token: string): VerifiedToken | undefined {
     const now = this.#now();
-    const known = this.#remembered.get(token);
+    const key = keyOf(token);
+    const known = this.#remembered.get(key);
     if (known === undefined) return undefined;
     if (now >= known.fromMs && now < known.untilMs) return known.verified;
-    this.#remembered.delete(token);
+    this.#remembered.delete(key);
     return undefined;
   }
 
@@ -145,12 +161,39 @@ export class TokenVerifier {
     if (known !== undefined) return known;
     const found = await this.#verify(token, this.#now());
     if (found === undefined) throw notAuthorized();
-    this.#remembered.set(token, found);
+    this.#remember(keyOf(token), found);
     return found.verified;
   }
 
+  /**
+   * Whether a token is at first sight one of ours that has not expired: it has the form and the stamp of one. Tokens of keys of
+   * which only the public half is known have none.
+   */
+  isLikely(token: string): boolean {
+    if (!isCanonical(token)) return false;
+    const [, content] = token.split(".");
+    try {
+      const { kid, [STAMP]: stamp } = decodeProtectedHeader(token);
+      const secret = this.#keys.get(String(kid))?.stampSecret;
+      if (secret === undefined || !hasStamp(content, { stamp, secret })) return false;
+      const { exp } = JSON.parse(new TextDecoder().decode(base64url.decode(content)));
+      return this.#now() < (exp + LEEWAY_SECONDS) * 1_000;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Remembers a token, and of each client only a few, so that no client takes the place of others. */
+  #remember(key: string, found: Remembered) {
+    const client = JSON.stringify([...found.verified.labels]);
+    const keys = [...this.#ofClient.get(client) ?? [], key];
+    if (keys.length > MAX_OF_CLIENT) this.#remembered.delete(keys.shift()!);
+    this.#ofClient.set(client, keys);
+    this.#remembered.set(key, found);
+  }
+
   async #verify(token: string, now: number): Promise<Remembered | undefined> {
-    if (token.length > MAX_TOKEN_BYTES) return undefined;
+    if (!isCanonical(token)) return undefined;
     for (const key of this.#candidates(token)) {
       try {
         const { payload } = await jwtVerify(token, key.publicKey, {
@@ -193,6 +236,23 @@ export class TokenVerifier {
     const named = kid === undefined || kid === "" ? [...this.#keys.values()] : [this.#keys.get(kid)];
     return named.filter((key) => key !== undefined && key.algorithm === alg) as VerifyingKey[];
   }
+}
+
+/** Tokens of one client that are remembered: the one before is still used while a new one is exchanged. */
+const MAX_OF_CLIENT = 4;
+
+/** What stands for a token in memory. */
+function keyOf(token: string): string {
+  return hash("sha256", token, "base64");
+}
+
+/**
+ * Whether a token has the one form that ours have (RFC 7515, section 3.1, and RFC 4648, section 3.5): three parts of base64url
+ * without padding, line breaks or bits that say nothing. Of others a client could make any number that verify alike.
+ */
+function isCanonical(token: string): boolean {
+  return token.length <= MAX_TOKEN_BYTES && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token) &&
+    token.split(".").every((part) => Buffer.from(part, "base64url").toString("base64url") === part);
 }
 
 /**

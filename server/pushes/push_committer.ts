@@ -5,10 +5,10 @@
  */
 
 import { Counter } from "prom-client";
-import { BoundedMap } from "../../common/bounded_map.ts";
 import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
-import type { Logger } from "../../common/log.ts";
+import { clip } from "../../common/ingest/losses.ts";
+import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
@@ -30,15 +30,16 @@ export interface PushCommitterOptions {
   /** How long a sample is shown, in milliseconds. */
   readonly ttlMs: number;
   /** Told what is left out of pushes. */
-  readonly log: Logger;
+  readonly losses: RepeatLog;
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
 
 /** Why a sample is not shown that is older than `--ttl` when it comes. */
 const STALE = "older_than_ttl";
-/** Clusters and reasons that are remembered, so that the log has one line of each at level info. */
-const MAX_TOLD = 10_000;
+
+/** How much of a reason the log has. */
+const MAX_WHY_LETTERS = 600;
 
 /** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
@@ -46,8 +47,6 @@ export class PushCommitter implements PushStage {
   readonly #share = new EventLoopShare();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
-  /** Clusters and reasons that the log has had a line of at level info. */
-  readonly #told = new BoundedMap<string, true>(MAX_TOLD);
   #sequence = 0;
 
   /** Commits to a store and an index. */
@@ -105,15 +104,17 @@ export class PushCommitter implements PushStage {
     if (dropped > 0) this.#dropped.inc({ reason: "allow_list" }, dropped);
     if (duplicates > 0) this.#dropped.inc({ reason: "duplicate" }, duplicates);
     if (stale === 0 && leftOut.size === 0) return undefined;
-    const { log, ttlMs } = this.#options;
+    const { losses, ttlMs } = this.#options;
     const remarks: string[] = [];
     const remark = (reason: string, { count, why }: { count: number; why: string }) => {
       this.#dropped.inc({ reason }, count);
       remarks.push(why);
-      const told = `${reason} ${id}`;
-      const isNew = this.#told.get(told) === undefined;
-      this.#told.set(told, true);
-      log[isNew ? "info" : "debug"]("Left out samples of a push", { cluster: id, reason, count, why });
+      losses.add(`${id} ${reason}`, "Left out samples of a push", {
+        cluster: id,
+        reason,
+        count,
+        why: clip(why, MAX_WHY_LETTERS),
+      });
     };
     for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
     if (stale > 0) {

@@ -7,6 +7,8 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
+import { clip } from "../../common/ingest/losses.ts";
+import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
@@ -26,15 +28,17 @@ export interface UploadOptions {
   readonly maxInFlight: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Told why a push was refused. */
+  /** Told of pushes that come too often. */
   readonly log: Logger;
+  /** Told why other pushes are refused. */
+  readonly refusals: RepeatLog;
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, stage, limitBytes, maxInFlight, now, log, registry } = options;
+  const { authenticate, stage, limitBytes, maxInFlight, now, log, refusals, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
     help: "Pushes by outcome; each has exactly one",
@@ -71,7 +75,10 @@ export function upload(options: UploadOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message } = refusal;
-      log.info("Refused a push", { cluster: id, status, reason, why: message });
+      const fields = { cluster: id, status, reason, why: clip(message, MAX_WHY_LETTERS) };
+      // Who comes too often would fill the log by just that.
+      if (status === 429) log.debug("Refused a push", fields);
+      else refusals.add(`${id} ${reason}`, "Refused a push", fields);
       throw refusal;
     }
   };
@@ -87,6 +94,8 @@ export function upload(options: UploadOptions): Handler {
   };
 }
 
+/** How much of a reason the log has. */
+const MAX_WHY_LETTERS = 600;
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */

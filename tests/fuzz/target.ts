@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
+import { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseSelector, selectorMatches } from "../../common/exposition/selector.ts";
 import { authentication } from "../../server/authorization/authenticate.ts";
@@ -94,6 +95,7 @@ export const TARGETS: number = SERVERS.length;
 const IDS = ["victim", "plain", 'we"ird\\\n,é🦕{}'];
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Logger;
+const QUIET = new RepeatLog(SILENT, { level: "info" });
 
 /** One server, with all that its next answer depends on. */
 export class Target {
@@ -159,11 +161,12 @@ export class Target {
     const now = () => NOW_MS;
     const handler = upload({
       authenticate: authentication({ verifier, partitionLabel: "_id", forgedLimit: { burst: 1, intervalMs: 0 } }),
-      stage: new PushCommitter({ renderer, capacity, store, index, ttlMs: TTL_MS, log: SILENT, registry }),
+      stage: new PushCommitter({ renderer, capacity, store, index, ttlMs: TTL_MS, losses: QUIET, registry }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,
       now,
       log: SILENT,
+      refusals: QUIET,
       registry,
     });
     this.#renderer = renderer;

@@ -280,6 +280,7 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
     ),
     "family_collision",
   ],
+  ["a label that is the identity's with underscores", sample(me, label(".id", "other"), value, time), "label_name"],
   ["nine labels", sample(me, Array.from({ length: 8 }, (_, i) => label(`l${i}`, "v")).flat(), value, time), "labels"],
   ["a field that is not known", sample(me, value, time, field(9, "x")), "unknown_field"],
   [

@@ -47,14 +47,29 @@ Deno.test("authentication() refuses revoked ids and tokens without an id", async
   assert.equal(await ask(await tokenFor({ _id: "" })), 401);
 });
 
+Deno.test("authentication() lets no made-up tokens of an address hold up a good one, known or not", async () => {
+  const { ask, tokenFor } = await setUp();
+  for (let i = 0; i < 20; i++) await ask(`forged.${i}`);
+  assert.equal(await ask("forged.x"), 429);
+  assert.equal(await ask(await tokenFor({ _id: "new" })), "new");
+});
+
+Deno.test("authentication() checks few tokens that are one of ours with another signature, at that client's expense", async () => {
+  const { ask, tokenFor } = await setUp();
+  const token = await tokenFor({ _id: "a" }), other = await tokenFor({ _id: "b" });
+  const forged = Array.from({ length: 3 }, (_, i) => token.slice(0, -4) + "ABCDEF"[i] + token.slice(-3));
+  assert.deepEqual([await ask(forged[0]), await ask(forged[1]), await ask(forged[2])], [401, 401, 429]);
+  assert.equal(await ask(other), "b");
+});
+
 Deno.test("authentication() checks only so many bad tokens of an address, and lets known ones through", async () => {
   const { ask, clock, tokenFor } = await setUp();
   const good = await tokenFor({ _id: "a" });
   assert.equal(await ask(good), "a");
   assert.deepEqual([await ask("forged.1"), await ask("forged.2"), await ask("forged.3")], [401, 401, 429]);
   assert.equal(await ask(good), "a");
-  assert.equal(await ask(await tokenFor({ _id: "b" })), 429);
   assert.equal(await ask("forged.4", { address: "192.0.2.2" }), 401);
+  assert.equal(await ask("forged.5"), 429);
   clock.now += 1_000;
-  assert.equal(await ask(await tokenFor({ _id: "b" })), "b");
+  assert.equal(await ask("forged.6"), 401);
 });

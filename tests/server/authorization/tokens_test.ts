@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import fc from "fast-check";
 import { HttpError } from "../../../common/http/http.ts";
@@ -50,7 +51,8 @@ Deno.test("TokenSigner.sign() writes the claims of openshift/telemeter, with its
   const token = await signer.sign({ labels, subject: "account", expireSeconds: 86_400, now: NOW + 999 });
   const { header, claims, good } = opened(token, keys.publicKey);
   assert(good);
-  assert.deepEqual(header, { alg: "ES256", kid: own.id });
+  assert.deepEqual(Object.keys(header).toSorted(), ["alg", "kid", "stamp"]);
+  assert.deepEqual([header.alg, header.kid, String(header.stamp).length], ["ES256", own.id, 12]);
   const expected = structuredClone(CLAIMS);
   expected["telemeter.openshift.io"] = JSON.parse(
     '{"labels":{"_id":"a\\"b\\n/é🦕","cluster_kind":"","__proto__":"x"}}',
@@ -271,6 +273,55 @@ Deno.test("TokenVerifier remembers no more tokens than its bound", async () => {
     await by.verify(await signer.sign({ labels, subject: "s", expireSeconds: 60, now: NOW }));
     assert(by.remembered <= 10);
   }
+});
+
+Deno.test("TokenVerifier.verify() takes a token in one form, of the many that decode to the same", async () => {
+  const token = await signer.sign({ labels: new Map([["_id", "a"]]), subject: "s", expireSeconds: 60, now: NOW });
+  const by = verifier([own]);
+  await by.verify(token);
+  const [header, content, signature] = token.split(".");
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  // The last of 86 letters has four bits that say nothing.
+  const loose = signature.slice(0, -1) + alphabet[alphabet.indexOf(signature.at(-1)!) ^ 1];
+  const variants = [
+    `${token}=`,
+    `${token} `,
+    `${header}.${content}.${loose}`,
+    `${header}.${content}.${signature.slice(0, 10)} ${signature.slice(10)}`,
+    `${header}.${content}.${signature}.`,
+    `${header}.${content}=.${signature}`,
+    `${header}.${content}.${signature.replaceAll("-", "+").replaceAll("_", "/")}==`,
+  ];
+  for (const variant of variants) await assertRefused(variant, variant, by);
+  assert.equal(by.remembered, 1);
+});
+
+Deno.test("TokenVerifier remembers a few tokens of each client, however many it has", async () => {
+  const by = new TokenVerifier([own], { now: () => NOW });
+  const sign = (id: string, expireSeconds: number) =>
+    signer.sign({ labels: new Map([["_id", id]]), subject: "s", expireSeconds, now: NOW });
+  const other = await sign("b", 60);
+  await by.verify(other);
+  const tokens = await Promise.all(Array.from({ length: 50 }, (_, i) => sign("a", 60 + i)));
+  for (const token of tokens) await by.verify(token);
+  assert.equal(by.remembered, 5);
+  assert.ok(by.recall(other) !== undefined && by.recall(tokens[49]) !== undefined);
+});
+
+Deno.test("TokenVerifier.isLikely() knows our tokens by their stamp, and no others", async () => {
+  let now = NOW;
+  const token = await signer.sign({ labels: new Map([["_id", "a"]]), subject: "s", expireSeconds: 60, now: NOW });
+  const by = new TokenVerifier([own], { now: () => now });
+  const [header, content, signature] = token.split(".");
+  const forged = (head: Record<string, unknown>, body: unknown) =>
+    [head, body].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".") + `.${signature}`;
+  assert.ok(by.isLikely(token));
+  assert.ok(!by.isLikely(forged({ alg: "ES256", kid: own.id }, CLAIMS)));
+  assert.ok(!by.isLikely(forged({ alg: "ES256", kid: own.id, stamp: "AAAAAAAAAAAA" }, CLAIMS)));
+  assert.ok(!by.isLikely(`${header}.${content.slice(0, -4)}AAAA.${signature}`));
+  assert.ok(!by.isLikely("no token"));
+  now = NOW + 121_000;
+  assert.ok(!by.isLikely(token), "one that has expired may have been stolen long ago");
 });
 
 Deno.test("bearerToken() reads the header as clients of openshift/telemeter write it", () => {

@@ -15,6 +15,7 @@ import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
+import { RepeatLog } from "../../../common/line_limit.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
 
@@ -37,7 +38,15 @@ async function openHost(
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
   const wrapped = wrap(store);
   const { log, records } = recordingLog();
-  const committer = new PushCommitter({ renderer, capacity, store: wrapped, index, ttlMs: 600_000, log, registry });
+  const committer = new PushCommitter({
+    renderer,
+    capacity,
+    store: wrapped,
+    index,
+    ttlMs: 600_000,
+    losses: new RepeatLog(log, { level: "info" }),
+    registry,
+  });
   const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(new StoreRingHost({ name: "me", committer, store: wrapped, index, limiter, log }));
   const stack = opening.move();
