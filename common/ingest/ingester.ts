@@ -469,8 +469,13 @@ function parseLabels(written: Uint8Array): readonly Label[] {
   return parseText(line, { maxFamilies: 1, maxSeries: 1, maxLabels: Infinity })[0].metrics[0].labels;
 }
 
-/** The classic buckets of a histogram as columns. */
-function pointsOf({ buckets, count, sum }: HistogramValue): Points {
+/**
+ * The classic buckets of a histogram as columns. Sums of floats depend on their order: where the last bucket and the count are
+ * meant to be one number, they are shown as one, or a strict reader would refuse the page.
+ */
+function pointsOf({ buckets, count, sum, isFloat }: HistogramValue): Points {
   const keys = buckets.map(({ upperBound }) => upperBound), values = buckets.map(({ count }) => count);
-  return { keys, values, pointCount: buckets.length, count, sum };
+  const last = buckets.at(-1);
+  const isOne = isFloat && last !== undefined && (last.upperBound === Infinity || last.count > count);
+  return { keys, values, pointCount: buckets.length, count: isOne ? last.count : count, sum };
 }

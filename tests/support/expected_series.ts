@@ -114,13 +114,18 @@ function linesOf({ name, labels, value }: {
     number,
   ];
   if (typeof value === "number") return [line("", value)];
+  // Where floats differ by rounding alone, the last bucket is the count.
+  const last = "buckets" in value && value.isFloat ? value.buckets.at(-1) : undefined;
+  const count = last !== undefined && (last.upperBound === Infinity || last.count > value.count)
+    ? last.count
+    : value.count;
   const points = "quantiles" in value
     ? value.quantiles.map(({ quantile, value: at }) => line("", at, [["quantile", number(quantile)]]))
     : value.buckets.map(({ upperBound, count }) => line("_bucket", count, [["le", number(upperBound)]]));
   if ("buckets" in value && value.buckets.at(-1)?.upperBound !== Infinity) {
-    points.push(line("_bucket", value.count, [["le", "+Inf"]]));
+    points.push(line("_bucket", count, [["le", "+Inf"]]));
   }
-  return [...points, line("_sum", value.sum), line("_count", value.count)];
+  return [...points, line("_sum", value.sum), line("_count", count)];
 }
 
 /**
