@@ -61,7 +61,9 @@ export function createApp(table: Readonly<Record<string, Route>>, { log, metrics
     );
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
     app.on("OPTIONS", path, tellMethods(allow));
-    for (const [method, handler] of Object.entries({ options: nothing, ...handlers })) app.on(method, path, handler);
+    for (const [method, handler] of Object.entries({ options: nothing, ...handlers })) {
+      app.on(method, path, throwingErrors(handler));
+    }
     app.all(path, refuseMethod(`Cannot use this method on ${path}: use ${methods.join(" or ")}`, allow));
   }
   if (metrics !== undefined) app.use(countRequests("none", metrics));
@@ -97,6 +99,18 @@ const dropBodyOfHead: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
   if (c.req.method === "HEAD") await c.res.body?.cancel();
 };
+
+/** Hono takes nothing but an `Error` to `onError`; anything else would pass by the answer and the metrics. */
+function throwingErrors(handler: RouteHandler): RouteHandler {
+  return async (c) => {
+    try {
+      return await handler(c);
+    } catch (thrown) {
+      if (thrown instanceof Error) throw thrown;
+      throw new TypeError(`A handler threw what is no error: ${String(thrown)}`, { cause: thrown });
+    }
+  };
+}
 
 function tellMethods(allow: string): MiddlewareHandler<AppEnv> {
   return async (c, next) => {

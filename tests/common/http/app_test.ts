@@ -150,6 +150,17 @@ Deno.test("createApp() makes an answer of whatever a handler throws, and hides a
   ]);
 });
 
+Deno.test("createApp() counts, answers and logs also what is thrown that is no Error", async () => {
+  for (const thrown of ["secret", undefined, null, { secret: 1 }]) {
+    const { ask, records, counts } = setUp({ "/odd": { name: "odd", get: () => Promise.reject(thrown) } });
+    const response = await ask("GET", "/odd");
+    assert.equal(response.status, 500);
+    assert.match(await response.text(), /^Internal error: the server's log has it under [0-9a-f-]{36}\n$/);
+    assert.deepEqual(records.map(({ level }) => level), ["error"]);
+    assert.deepEqual(await counts(), ['http_requests_total{code="500",handler="odd",method="get"} 1']);
+  }
+});
+
 Deno.test("asRoute() hands a handler the listener's own request, whose body has a shorter way, and its peer", async () => {
   const { app } = setUp({
     "/upload": {
