@@ -351,7 +351,7 @@ Deno.test("a guarded listener cuts a client that does not take its response, and
     () => new Response(new Uint8Array(50 * MB)),
   ];
   for (const handler of rows) {
-    await using server = await attack({ stallTimeoutMs: 100 }, { handler });
+    await using server = await attack({ stallTimeoutMs: 400 }, { handler });
     using client = await server.connect();
     await client.send(GET);
     await client.until(/200 OK/);
