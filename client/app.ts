@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type App, createApp } from "../common/http/app.ts";
+import { type App, createApp, probe } from "../common/http/app.ts";
 import { HttpError } from "../common/http/http.ts";
 import type { Logger } from "../common/log.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
@@ -30,8 +30,8 @@ export interface ClientAppOptions {
 export function clientApp({ forwarder, registry, reload, signal, log }: ClientAppOptions): App {
   return createApp({
     "/federate": { name: "federate", get: () => federated(forwarder) },
-    "/healthz": { name: "healthz", get: () => plain("ok") },
-    "/healthz/ready": { name: "ready", get: () => readiness(forwarder, signal) },
+    "/healthz": probe("healthz", () => plain("ok")),
+    "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
     "/-/reload": { name: "reload", post: () => reloaded(reload) },
   }, { log });

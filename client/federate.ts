@@ -4,11 +4,12 @@
  * @module
  */
 
+import { messageOf } from "../common/explain.ts";
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { parseOpenMetrics } from "../common/exposition/open_metrics.ts";
 import type { SampleFault } from "../common/exposition/sample_fault.ts";
-import { parseText } from "../common/exposition/text_format.ts";
+import { endsInMidLine, parseText } from "../common/exposition/text_format.ts";
 import { differenceOf } from "./clocks.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { type Call, call, refusal } from "./request.ts";
@@ -101,15 +102,27 @@ async function decode(response: Response, { limitBytes, onFault }: Scrape): Prom
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
-  let bytes;
-  try {
-    bytes = await readUpTo(response, limitBytes);
-  } catch (error) {
-    if (!(error instanceof LimitError)) throw error;
-    throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
+  const bytes = await readPageBytes(response, limitBytes);
+  // Without a length nobody says that this is all: HTTP/1.0 ends a page as it breaks off, and a proxy may pass that on in chunks.
+  if (decoder === parseText && endsInMidLine(bytes) && !response.headers.has("content-length")) {
+    throw new Error(
+      `the page ends in the middle of a line, after ${bytes.length} bytes, so that it is not whole: ` +
+        "look at the source, and have a proxy before it speak HTTP/1.1",
+    );
   }
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
   return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault });
+}
+
+async function readPageBytes(response: Response, limitBytes: number): Promise<Uint8Array> {
+  try {
+    return await readUpTo(response, limitBytes);
+  } catch (error) {
+    if (error instanceof LimitError) {
+      throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
+    }
+    throw new Error(`the page broke off before its end: ${messageOf(error)}`);
+  }
 }
 
 /** Chooses as openshift/telemeter does: what names no type is taken for the text format. */

@@ -18,6 +18,10 @@ const QUESTION_LIMIT_BYTES = 32_768;
 /** The registrations that are remembered: one forgotten is answered with 201 once more. */
 const MAX_REGISTRATIONS = 100_000;
 
+/** Where and how balancers and monitors ask whether the stub runs; every other path answers the authorizer's question. */
+const HEALTH_PATHS: ReadonlySet<string> = new Set(["/healthz", "/healthz/ready"]);
+const HEALTH_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 /** The command line of the stub. */
 export const AUTHORIZATION_SERVER: Program<typeof LOG_OPTIONS> = {
   name: "authorization-server",
@@ -56,6 +60,9 @@ export function authorizerStub(tokens: Iterable<string>): Handler {
   const registered = new BoundedMap<string, true>(MAX_REGISTRATIONS);
 
   return async (request) => {
+    if (HEALTH_METHODS.has(request.method) && HEALTH_PATHS.has(new URL(request.url).pathname)) {
+      return new Response("ok\n");
+    }
     if (request.method !== "POST") {
       return problem(405, "MethodNotAllowed", "Only requests of type 'POST' are accepted.");
     }

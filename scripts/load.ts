@@ -11,7 +11,7 @@ import { setTimeout } from "node:timers/promises";
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
-import { type App, createApp } from "../common/http/app.ts";
+import { type App, createApp, probe } from "../common/http/app.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
@@ -333,8 +333,13 @@ function planOf(
 function pages(registry: Registry, log: Logger): App {
   return createApp({
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
-    "/healthz": { name: "health", get: () => new Response("ok\n") },
+    "/healthz": probe("health", isAlive),
+    "/healthz/ready": probe("ready", isAlive),
   }, { log });
+}
+
+function isAlive(): Response {
+  return new Response("ok\n");
 }
 
 if (import.meta.main) {

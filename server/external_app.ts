@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type App, type AppOptions, asRoute, createApp } from "../common/http/app.ts";
+import { type App, type AppOptions, asRoute, createApp, probe } from "../common/http/app.ts";
 import type { Handler } from "../common/http/http.ts";
 import { type HealthSources, isAlive, isReady } from "./health.ts";
 
@@ -21,7 +21,7 @@ export function externalApp({ authorize, upload, store, ring, log, metrics }: Ex
   return createApp({
     "/authorize": { name: "authorize", post: asRoute(authorize) },
     "/upload": { name: "upload", post: asRoute(upload) },
-    "/healthz": { name: "health", get: isAlive },
-    "/healthz/ready": { name: "ready", get: isReady({ store, ring }) },
+    "/healthz": probe("health", isAlive),
+    "/healthz/ready": probe("ready", isReady({ store, ring })),
   }, { log, metrics });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type App, type AppOptions, asRoute, createApp } from "../common/http/app.ts";
+import { type App, type AppOptions, asRoute, createApp, probe } from "../common/http/app.ts";
 import type { Handler } from "../common/http/http.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
@@ -26,7 +26,7 @@ export function internalApp(options: InternalAppOptions): App {
     "/federate": { name: "federate", get: whileOpen(ring, asRoute(federate)) },
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
-    "/healthz": { name: "health", get: isAlive },
-    "/healthz/ready": { name: "ready", get: isReady({ store, ring }) },
+    "/healthz": probe("health", isAlive),
+    "/healthz/ready": probe("ready", isReady({ store, ring })),
   }, { log, metrics });
 }

@@ -5,6 +5,7 @@
  */
 
 import { Counter, Gauge } from "prom-client";
+import type { HostileLimits } from "../common/http/hostile_limits.ts";
 import { HttpMetrics } from "../common/http/http_metrics.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
@@ -37,6 +38,12 @@ import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
+
+/**
+ * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
+ * for as long as ten minutes.
+ */
+const INTERNAL_LIMITS: HostileLimits = { maxHeaderBytes: 131_072, maxUrlBytes: 65_536, idleTimeoutMs: 620_000 };
 
 /** Starts the server: opens what it needs, shows what the store holds, then listens. */
 export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
@@ -138,7 +145,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
         log,
         metrics,
       }).fetch,
-      { address: values.listenInternal, name: "internal", tls: internalTls, log, metrics },
+      { address: values.listenInternal, name: "internal", hostile: INTERNAL_LIMITS, tls: internalTls, log, metrics },
     ),
   );
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.

@@ -30,8 +30,8 @@ export type App = Hono<AppEnv>;
  */
 export type RouteHandler = (c: Context<AppEnv>) => Response | Promise<Response>;
 
-/** The methods that a route may take; GET brings HEAD with it. */
-export type RouteMethod = "get" | "post" | "put" | "patch" | "delete";
+/** The methods that a route may take. GET brings HEAD with it, and every route has an OPTIONS that tells its methods. */
+export type RouteMethod = "get" | "post" | "put" | "patch" | "delete" | "options";
 
 /** What is at a path: a name for the metrics, and a handler for each method. */
 export type Route = { readonly name: string } & { readonly [method in RouteMethod]?: RouteHandler };
@@ -46,7 +46,7 @@ export interface AppOptions {
 
 /**
  * Makes the app of a table of routes by path. Any other path is a 404, any other method a 405 that names the right ones.
- * `/` lists the other paths, unless the table has a page for it.
+ * `/` lists the other paths, unless the table has a page for it. `OPTIONS *` is answered for the listener as a whole.
  */
 export function createApp(table: Readonly<Record<string, Route>>, { log, metrics }: AppOptions): App {
   // All paths are fixed, which this router finds by one look into a table.
@@ -56,13 +56,26 @@ export function createApp(table: Readonly<Record<string, Route>>, { log, metrics
   for (const [path, { name, ...handlers }] of Object.entries({ "/": listing, ...table })) {
     if (metrics !== undefined) app.all(path, countRequests(name, metrics));
     if (handlers.get !== undefined) app.get(path, dropBodyOfHead);
-    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
-    app.all(path, refuseMethod(path, Object.keys(handlers).map((method) => method.toUpperCase())));
+    const methods = Object.keys(handlers).map((method) => method.toUpperCase()).filter((method) =>
+      method !== "OPTIONS"
+    );
+    const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
+    app.on("OPTIONS", path, tellMethods(allow));
+    for (const [method, handler] of Object.entries({ options: nothing, ...handlers })) {
+      app.on(method, path, throwingErrors(handler));
+    }
+    app.all(path, refuseMethod(`Cannot use this method on ${path}: use ${methods.join(" or ")}`, allow));
   }
   if (metrics !== undefined) app.use(countRequests("none", metrics));
-  return app.all("*", () => {
+  return app.all("*", (c) => {
+    if (c.req.method === "OPTIONS" && c.req.path === "/*") return nothing();
     throw new HttpError(404, "There is nothing at this path: / lists the paths that there are", { reason: "path" });
   });
+}
+
+/** The route of a health check. Balancers ask by OPTIONS as well, HAProxy unless told otherwise: they are told the same. */
+export function probe(name: string, handler: RouteHandler): Route {
+  return { name, get: handler, options: handler };
 }
 
 /** A handler that knows nothing of Hono as the handler of a route. */
@@ -87,12 +100,31 @@ const dropBodyOfHead: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (c.req.method === "HEAD") await c.res.body?.cancel();
 };
 
-function refuseMethod(path: string, methods: string[]): RouteHandler {
-  const allow = (methods.includes("GET") ? [...methods, "HEAD"] : methods).join(", ");
+/** Hono takes nothing but an `Error` to `onError`; anything else would pass by the answer and the metrics. */
+function throwingErrors(handler: RouteHandler): RouteHandler {
+  return async (c) => {
+    try {
+      return await handler(c);
+    } catch (thrown) {
+      if (thrown instanceof Error) throw thrown;
+      throw new TypeError(`A handler threw what is no error: ${String(thrown)}`, { cause: thrown });
+    }
+  };
+}
+
+function tellMethods(allow: string): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    await next();
+    c.res.headers.set("allow", allow);
+  };
+}
+
+function nothing(): Response {
+  return new Response(null, { status: 204 });
+}
+
+function refuseMethod(message: string, allow: string): RouteHandler {
   return () => {
-    throw new HttpError(405, `Cannot use this method on ${path}: use ${methods.join(" or ")}`, {
-      reason: "method",
-      headers: { allow },
-    });
+    throw new HttpError(405, message, { reason: "method", headers: { allow } });
   };
 }

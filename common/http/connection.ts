@@ -6,6 +6,7 @@
 // All times are kept by looking at the sockets' byte counters now and then. That costs a request nothing, and no content,
 // of whatever shape, counts as progress unless it is.
 
+import { STATUS_CODES } from "node:http";
 import type { HostileLimits } from "./hostile_limits.ts";
 import { HttpError } from "./http.ts";
 
@@ -35,6 +36,8 @@ export interface ByteStream {
   pause(): unknown;
   /** Closes at once. */
   destroy(): unknown;
+  /** Closes at once, so that the client cannot take it for an orderly end. */
+  resetAndDestroy(): unknown;
 }
 
 /** A request in the hands of its handler. */
@@ -45,6 +48,8 @@ export interface Exchange {
   start(): void;
   /** Tells the handler, if it waits for the body, that the body will not come. */
   fail(error: HttpError): void;
+  /** Tells the handler that the client may have gone away. It is still sent the response, if there is one. */
+  abandon(): void;
 }
 
 /** What a {@linkcode Connection} works with. */
@@ -81,6 +86,8 @@ const READ_AHEAD_BYTES = 65_536;
  * handshake, idle, headers without a byte, a response not taken ─overdue─▶ gone
  * headers ─overdue, malformed─▶ closing (a reply, half-closed) ─▶ gone
  * busy ─body overdue, malformed, refused unread─▶ the handler's response, closing ─▶ gone
+ *
+ * the client's end of the stream: busy, request complete ─▶ its responses ─▶ closing; else ─▶ gone
  * ```
  */
 export class Connection {
@@ -101,6 +108,8 @@ export class Connection {
   #sending: Pace | undefined;
   /** No request can follow on this connection. */
   #last = false;
+  /** Nothing more comes. */
+  #ended = false;
 
   /** Begins to watch a socket that was just accepted. */
   constructor(socket: ByteStream, options: ConnectionOptions) {
@@ -144,14 +153,29 @@ export class Connection {
     if (this.#phase !== "closing") this.#enter("closing");
   }
 
+  /**
+   * The client sends nothing more. Programs that probe a port with a few words of a shell do so at once, and wait for the
+   * answer; of others that is all that is seen when they go away.
+   */
+  ended(): void {
+    this.#ended = true;
+    if (this.#phase === "busy" && this.#exchange?.complete) {
+      this.#exchange.abandon();
+      if (this.#responded) this.#settle();
+    } else if (this.#phase !== "closing") this.#destroy();
+  }
+
   /** Bytes came that are not HTTP. */
-  reject(status: 400 | 431): void {
+  reject(error: HttpError): void {
     this.#last = true;
-    if (this.#phase === "busy" && !this.#responded) {
-      this.#exchange?.fail(new HttpError(status, "Cannot read the request as HTTP", { reason: "malformed" }));
-    } else if (this.#phase === "headers" || this.#phase === "idle") {
-      this.#dismiss("malformed", status === 400 ? "400 Bad Request" : "431 Request Header Fields Too Large");
-    } else if (this.#phase !== "closing") this.cut("malformed");
+    if (this.#phase === "busy" && !this.#responded) this.#exchange?.fail(error);
+    else if (this.#phase === "headers" || this.#phase === "idle") this.#dismiss("malformed", error);
+    else if (this.#phase !== "closing") this.cut("malformed");
+  }
+
+  /** The response cannot be sent to its end. */
+  abort(): void {
+    this.#destroy();
   }
 
   /** Closes at once. */
@@ -176,7 +200,10 @@ export class Connection {
       case "headers":
         if (age < limits.headersTimeoutMs) return;
         if (this.#stream.bytesRead === this.#mark) this.cut("headers");
-        else this.#dismiss("headers", "408 Request Timeout");
+        else {
+          const error = new HttpError(408, "Cannot wait any longer for the headers", { reason: "headers_timeout" });
+          this.#dismiss("headers", error);
+        }
         return;
       case "idle":
         // Any byte counts: the parser skips empty lines before a request, and they must not keep a connection for ever.
@@ -235,7 +262,7 @@ export class Connection {
   #settle(): void {
     this.#exchange = undefined;
     const next = this.#held.shift();
-    if (this.#last) {
+    if (this.#last || (this.#ended && next === undefined)) {
       this.#stream.end("");
       this.#enter("closing");
     } else if (next) this.#start(next);
@@ -245,16 +272,23 @@ export class Connection {
     }
   }
 
-  #dismiss(reason: Cut, status: string): void {
+  #dismiss(reason: Cut, { status, message }: HttpError): void {
     this.#options.onCut(reason);
     this.#stream.pause();
-    this.#stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const body = `${message}\n`;
+    this.#stream.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
     this.#enter("closing");
   }
 
   #destroy(): void {
+    // A response of HTTP/1.0 may have no length: its client could take the half of it for all.
+    const abruptly = this.#phase === "busy";
     this.#phase = "closing";
     this.#held.length = 0;
+    if (abruptly) this.#socket.resetAndDestroy();
     this.#stream.destroy();
     this.#socket.destroy();
   }

@@ -14,12 +14,19 @@ import { ConnectionGuard, plainAddress } from "./connection_guard.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import { NodeExchange } from "./node_exchange.ts";
+import { refuseBytes } from "./not_http.ts";
 import { TLS_MIN_VERSION, type TlsPair } from "../tls.ts";
 
 /** A connection and whose it is. The address is asked for once, as the system answers it. */
 interface Entry {
   readonly connection: Connection;
   readonly address: string;
+}
+
+/** What node says of bytes that its parser cannot read. */
+interface ParseError extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Uint8Array;
 }
 
 /** Listens as `listen()` says, with limits. */
@@ -33,7 +40,7 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
     now: () => performance.now(),
   });
   const server = makeServer(guard, tls?.current);
-  wire(server, { handler, guard, ...options });
+  wire(server, { handler, guard, ...options, name });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(address.port, hostname, resolve);
@@ -61,8 +68,13 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
 
 function makeServer({ limits }: ConnectionGuard, pair: TlsPair | undefined): Server {
   // The guard keeps all times; the server's own would keep some of them, and reset on bytes that are no progress.
-  const options = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: limits.maxHeaderBytes };
-  return pair === undefined ? createServer(options) : createSecureServer({ ...options, ...secureContext(pair) });
+  const times = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
+  const options = { ...times, maxHeaderSize: limits.maxHeaderBytes, requireHostHeader: false };
+  const server = pair === undefined
+    ? createServer(options)
+    : createSecureServer({ ...options, ...secureContext(pair) });
+  // Else node aborts a request as soon as its client ends its side, which the guard decides.
+  return Object.assign(server, { httpAllowHalfOpen: true });
 }
 
 /** `minVersion` goes with every pair: without it the platform's own default comes back, which is older. */
@@ -72,7 +84,7 @@ function secureContext({ cert, key }: TlsPair) {
 
 function wire(
   server: Server,
-  { handler, guard, log, tls }: ListenOptions & { handler: Handler; guard: ConnectionGuard },
+  { handler, guard, log, tls, name }: ListenOptions & { handler: Handler; guard: ConnectionGuard },
 ) {
   const entries = new WeakMap<Socket, Entry>();
 
@@ -86,6 +98,7 @@ function wire(
     entries.set(socket, { connection, address: peer });
     socket.on("close", () => guard.forget(connection));
     accept.call(server, socket);
+    socket.on("end", () => connection.ended());
   });
 
   server.on("secureConnection", (socket: TLSSocket & { readonly _parent: Socket }) => {
@@ -93,12 +106,25 @@ function wire(
     if (entry === undefined) return void socket.destroy();
     entries.set(socket, entry);
     entry.connection.secured(socket);
+    socket.allowHalfOpen = true;
+    socket.on("end", () => entry.connection.ended());
   });
 
-  server.on("clientError", (error: Error & { readonly code?: string }, socket: Socket) => {
-    const connection = entries.get(socket)?.connection;
-    if (connection === undefined || !error.code?.startsWith("HPE_")) return void socket.destroy();
-    connection.reject(error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400);
+  const reject = (socket: Socket, error: HttpError) => {
+    const { connection, address } = entries.get(socket)!;
+    // Health checks with the wrong settings do this all day.
+    log.debug("Refused what is no HTTP request", { listener: name, address, reason: error.reason, why: error.message });
+    connection.reject(error);
+  };
+  server.on("clientError", (error: ParseError, socket: Socket) => {
+    if (!entries.has(socket) || !error.code?.startsWith("HPE_")) return void socket.destroy();
+    if (error.code !== "HPE_HEADER_OVERFLOW") return reject(socket, refuseBytes(error.rawPacket ?? new Uint8Array()));
+    const why = `Cannot take more than ${guard.limits.maxHeaderBytes} bytes of headers`;
+    reject(socket, new HttpError(431, why, { reason: "header_size" }));
+  });
+  server.on("connect", (_: IncomingMessage, socket: Socket) => {
+    if (!entries.has(socket)) return void socket.destroy();
+    reject(socket, new HttpError(501, "Cannot be a proxy: use another method than CONNECT", { reason: "method" }));
   });
 
   const { maxUrlBytes } = guard.limits;

@@ -8,8 +8,9 @@
 
 import { plainAddress } from "./connection_guard.ts";
 import { listenGuarded } from "./guarded_server.ts";
-import { type Handler, respond } from "./http.ts";
+import { type Handler, HttpError, respond } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
+import { isHost } from "./request_target.ts";
 import { UsageError } from "../options.ts";
 
 /**
@@ -46,6 +47,7 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
     const done = completed.catch(() => {}).finally(() => inFlight.delete(done));
     inFlight.add(done);
     try {
+      checkUrl(request);
       const response = await handler(request, { address: plainAddress(remoteAddr.hostname), done });
       return request.method === "HEAD" ? withoutLength(response) : response;
     } catch (error) {
@@ -68,6 +70,14 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
       await (kill.signal.aborted ? server.finished : Promise.race([server.shutdown(), overdue]));
       clearTimeout(timer);
     },
+  });
+}
+
+/** Refuses what Deno.serve has put into a URL as it came, and which would make another of it or none. */
+function checkUrl({ headers, url }: Request): void {
+  if (isHost(headers.get("host") ?? "") && URL.canParse(url)) return;
+  throw new HttpError(400, "Cannot read the Host header or the target: send HOST:PORT and a path", {
+    reason: "malformed",
   });
 }
 

@@ -49,6 +49,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #continued = false;
   #done: PromiseWithResolvers<void> | undefined;
   #closed = false;
+  #abandoned = false;
 
   /** Takes a message whose headers have arrived. */
   constructor(message: IncomingMessage, out: ServerResponse, options: NodeExchangeOptions) {
@@ -88,11 +89,17 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     this.#onFailure?.(error);
   }
 
+  /** Aborts what the handler may do for nothing. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#abort?.abort(clientGone());
+  }
+
   /** Aborted when the client goes away before it has the whole response. */
   signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#closed) this.#abort.abort(clientGone());
+      if (this.#abandoned) this.#abort.abort(clientGone());
     }
     return this.#abort.signal;
   }
@@ -196,7 +203,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
         path: URL.parse(request?.url ?? "")?.pathname,
         error: error instanceof Error ? error.stack ?? error.message : String(error),
       });
-      this.#out.destroy();
+      this.#options.connection.abort();
     }
   }
 
@@ -256,18 +263,19 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
    */
   #decideConnection(headers: string[]): void {
     const message = this.#message, { connection, expectsContinue, isLast } = this.#options;
+    const isDecided = headers.includes("connection");
     if (message.complete) {
-      if (isLast()) headers.push("connection", "close");
+      if (isLast() && !isDecided) headers.push("connection", "close");
       return;
     }
     const length = Number(message.headers["content-length"] ?? Infinity);
     const willCome = !expectsContinue || this.#continued;
-    if (willCome && length <= DISCARD_BYTES && this.#failure === undefined && !isLast()) {
+    if (willCome && length <= DISCARD_BYTES && this.#failure === undefined && !isLast() && !isDecided) {
       connection.expectBody(DISCARD_BYTES);
       message.resume();
       return;
     }
-    headers.push("connection", "close");
+    if (!isDecided) headers.push("connection", "close");
     this.#stopReading();
     // Marks the message as being read, or node would read it to its end to throw it away.
     message.read(0);
@@ -285,7 +293,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
       this.#options.connection.end();
     } else {
       this.fail(clientGone());
-      this.#abort?.abort(clientGone());
+      this.abandon();
     }
     this.#done?.resolve();
   }

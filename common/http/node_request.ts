@@ -8,6 +8,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { HttpError, readWhole, type WholeBody } from "./http.ts";
+import { requestUrl } from "./request_target.ts";
 
 /** Where a {@linkcode NodeRequest} gets what is not in its headers; each is called only if a handler asks. */
 export interface RequestSource {
@@ -27,7 +28,7 @@ export class NodeRequest implements WholeBody {
   #web: Request | undefined;
   /** The method, in upper case as sent. */
   readonly method: string;
-  /** The URL; its host is what the client wrote and proves nothing. */
+  /** The URL; its host is always `localhost`. */
   readonly url: string;
 
   private constructor(message: IncomingMessage, url: string, source: RequestSource) {
@@ -40,21 +41,10 @@ export class NodeRequest implements WholeBody {
   /**
    * Makes a request of a message whose headers have arrived.
    *
-   * @throws {HttpError} 400 if the target or the `Host` header cannot be part of a URL.
+   * @throws {HttpError} as {@linkcode requestUrl} does.
    */
   static of(message: IncomingMessage, { secure, source }: { secure: boolean; source: RequestSource }): Request {
-    const target = message.url!;
-    let url: string;
-    if (target.startsWith("/")) {
-      const host = message.headers.host ?? "";
-      // A host with a slash or a question mark in it would move the path's beginning.
-      if (!/^[\w.:[\]-]+$/.test(host)) throw badTarget();
-      url = (secure ? "https://" : "http://") + host + target;
-    } else {
-      // A proxy's form (RFC 9112 section 3.2.2). What is left, `OPTIONS *`, has no URL and no handler here.
-      if (!/^https?:\/\/[\w.:[\]-]+(\/|\?|$)/i.test(target)) throw badTarget();
-      url = target;
-    }
+    const url = requestUrl(message, { secure });
     return new NodeRequest(message, url, source) as unknown as Request;
   }
 
@@ -110,10 +100,4 @@ export class NodeRequest implements WholeBody {
       });
     }
   }
-}
-
-function badTarget(): HttpError {
-  return new HttpError(400, "Cannot build a URL from the request's target and its Host header", {
-    reason: "malformed",
-  });
 }

@@ -63,15 +63,15 @@ export class Buckets {
     return Math.max(0, this.#fullAtOf(key, now) - now - (this.#burst - 1) * this.#intervalMs);
   }
 
-  /** Takes one from the bucket of `key`; an empty one stays empty. */
-  charge(key: string, now: number) {
+  /** Takes one, or a share of one, from the bucket of `key`; an empty one stays empty. */
+  charge(key: string, now: number, { share = 1 }: { share?: number } = {}) {
     if (this.#intervalMs === 0) return;
     // A bucket is full after this time without a charge, so what was not used in it can be forgotten.
     if (Math.abs(now - this.#agedAt) >= this.#fillMs) {
       this.#fullAt.age();
       this.#agedAt = now;
     }
-    this.#fullAt.set(key, Math.min(this.#fullAtOf(key, now) + this.#intervalMs, now + this.#fillMs));
+    this.#fullAt.set(key, Math.min(this.#fullAtOf(key, now) + share * this.#intervalMs, now + this.#fillMs));
   }
 
   #fullAtOf(key: string, now: number): number {
@@ -113,12 +113,20 @@ export interface PushLimits {
   readonly maxClusters?: number;
 }
 
+/**
+ * What a push costs whose client goes away before it is there, of a refused one. A bad line is nobody's fault, and a client
+ * that tries again every five seconds is never turned away for it; but as long as half-sent pushes come, each holds a slot.
+ */
+const ABANDONED_SHARE = 1 / 4;
+
 /** The right to one push, held while it is read and stored. Settle it once; disposing of it unsettled costs nothing. */
 export interface Reservation extends Disposable {
   /** The push was accepted: the cluster's next one waits for the interval, counted from when this one arrived. */
   commit(): void;
   /** The push was at fault and refused: it counts against the cluster's refused ones. */
   refuse(): void;
+  /** The client went away before the push was there: it counts as {@linkcode ABANDONED_SHARE} of a refused one. */
+  abandon(): void;
   /** The push came to nothing through no fault of the cluster's, so it counts as neither. */
   release(): void;
 }
@@ -138,7 +146,8 @@ const IN_FLIGHT_RETRY_MS = 1_000;
  * ```
  *            reserve              commit ─▶ waits for the interval
  *   free ───────────────▶ held ──▶ refuse ─▶ free, one refused push less
- *     ▲                            release ─▶ free
+ *     ▲                            abandon ─▶ free, a quarter of a refused push less
+ *     │                            release ─▶ free
  *     └──────────────────────────────┘
  * ```
  *
@@ -178,15 +187,16 @@ export class PushLimiter {
     if (retryAfterMs > 0) return { retryAfterMs };
     if (this.#exclusive) this.#held.add(id);
     let settled = false;
-    const settle = (charged?: Buckets) => {
+    const settle = (charged?: Buckets, options?: { share: number }) => {
       if (settled) return;
       settled = true;
       this.#held.delete(id);
-      charged?.charge(id, now);
+      charged?.charge(id, now, options);
     };
     return {
       commit: () => settle(this.#accepted),
       refuse: () => settle(this.#refused),
+      abandon: () => settle(this.#refused, { share: ABANDONED_SHARE }),
       release: () => settle(),
       [Symbol.dispose]: () => settle(),
     };

@@ -6,7 +6,7 @@
 
 import type { PushLimiter } from "../limits/rate_limit.ts";
 import type { Push, PushReceipt, PushStage } from "./push.ts";
-import { countsAsRefused, PushRefusal } from "./refusal.ts";
+import { countsAsRefused, isAbandoned, PushRefusal } from "./refusal.ts";
 
 /** Lets pushes through to the next stage at their cluster's rate. Those that fail do not use up the right to push. */
 export class RateLimited implements PushStage {
@@ -29,7 +29,8 @@ export class RateLimited implements PushStage {
       held.commit();
       return outcome;
     } catch (error) {
-      if (countsAsRefused(error)) held.refuse();
+      if (isAbandoned(error)) held.abandon();
+      else if (countsAsRefused(error)) held.refuse();
       throw error;
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import type { LimitError } from "../../common/exposition/metric_family.ts";
-import { HttpError } from "../../common/http/http.ts";
+import { CLIENT_GONE, HttpError } from "../../common/http/http.ts";
 import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
 import type { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import type { CapacityError } from "../limits/capacity.ts";
@@ -176,7 +176,12 @@ export function refusalOf(error: unknown): HttpError | undefined {
 export function countsAsRefused(error: unknown): boolean {
   const refusal = refusalOf(error);
   if (refusal instanceof PushRefusal) return TABLE[refusal.kind].counts;
-  return refusal !== undefined && refusal.status < 500;
+  return refusal !== undefined && refusal.status < 500 && !isAbandoned(refusal);
+}
+
+/** Whether the client went away before its push was there. */
+export function isAbandoned(error: unknown): boolean {
+  return error instanceof HttpError && error.status === CLIENT_GONE;
 }
 
 /** What the owner tells the member whose client pushed; undefined if the push is not at fault and has found room. */

@@ -88,10 +88,10 @@ Deno.test("clientApp() answers a bad reload with the sentence", async () => {
 });
 
 const refusals: [method: string, path: string, status: number, allow: string | null][] = [
-  ["GET", "/-/reload", 405, "POST"],
-  ["HEAD", "/-/reload", 405, "POST"],
-  ["POST", "/federate", 405, "GET, HEAD"],
-  ["DELETE", "/metrics", 405, "GET, HEAD"],
+  ["GET", "/-/reload", 405, "POST, OPTIONS"],
+  ["HEAD", "/-/reload", 405, "POST, OPTIONS"],
+  ["POST", "/federate", 405, "GET, HEAD, OPTIONS"],
+  ["DELETE", "/metrics", 405, "GET, HEAD, OPTIONS"],
   ["GET", "/none", 404, null],
   ["GET", "/toString", 404, null],
   ["GET", "/__proto__", 404, null],

@@ -38,6 +38,16 @@ Deno.test("authorizerStub() registers a cluster with 201, and knows it with 200 
   });
 });
 
+Deno.test("authorizerStub() tells balancers and monitors that it runs", async () => {
+  await using stub = await loopback(authorizerStub(["a"]));
+  for (const path of ["/healthz", "/healthz/ready", "/healthz/ready?a=b"]) {
+    for (const method of ["GET", "HEAD", "OPTIONS"]) {
+      const response = await fetch(new URL(path, stub.url), { method });
+      assert.deepEqual([response.status, await response.text()], [200, method === "HEAD" ? "" : "ok\n"]);
+    }
+  }
+});
+
 Deno.test("authorizerStub() answers errors by their names", async () => {
   const post = (body: BodyInit, headers: Record<string, string> = JSON_TYPE) => ({ method: "POST", headers, body });
   const requests: [init: RequestInit, status: number, name: string][] = [

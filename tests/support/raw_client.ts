@@ -34,6 +34,11 @@ export class RawClient implements Disposable {
     while (rest.length > 0) rest = rest.subarray(await this.#connection.write(rest));
   }
 
+  /** Sends no more, and goes on reading. */
+  async closeWrite(): Promise<void> {
+    await this.#connection.closeWrite();
+  }
+
   /** Sends `unit` again and again until `total` bytes are sent or the server takes no more; returns how many it took. */
   async flood(unit: Uint8Array, total: number): Promise<number> {
     let sent = 0;
@@ -57,6 +62,15 @@ export class RawClient implements Disposable {
   /** Reads until the server ends the connection, orderly or not, and returns all that has come. */
   async untilClosed(): Promise<string> {
     while (await this.#read());
+    return this.received;
+  }
+
+  /** Reads until the server ends the connection in an orderly way, and returns all that has come. */
+  async untilEnd(): Promise<string> {
+    const buffer = new Uint8Array(65_536);
+    for (let n; (n = await this.#connection.read(buffer)) !== null;) {
+      this.received += decoder.decode(buffer.subarray(0, n));
+    }
     return this.received;
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import { asRoute, createApp, type Route } from "../../../common/http/app.ts";
+import { asRoute, createApp, probe, type Route } from "../../../common/http/app.ts";
 import { type Handler, HttpError, readBody, readWhole } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
@@ -33,8 +33,8 @@ function setUp(table: Record<string, Route>) {
 Deno.test("createApp() finds a handler by its exact path and its methods", async () => {
   const { ask } = setUp(TABLE);
   const nothing = [404, "There is nothing at this path: / lists the paths that there are\n", null];
-  const notGet = [405, "Cannot use this method on /upload: use POST\n", "POST"];
-  const neither = [405, "Cannot use this method on /both: use GET or PUT\n", "GET, PUT, HEAD"];
+  const notGet = [405, "Cannot use this method on /upload: use POST\n", "POST, OPTIONS"];
+  const neither = [405, "Cannot use this method on /both: use GET or PUT\n", "GET, PUT, HEAD, OPTIONS"];
   const rows: [method: string, path: string, wanted: unknown][] = [
     ["GET", "/", [200, "root for 192.0.2.1", null]],
     ["GET", "", [200, "root for 192.0.2.1", null]],
@@ -45,7 +45,13 @@ Deno.test("createApp() finds a handler by its exact path and its methods", async
     ["HEAD", "/both", [200, "", null]],
     ["PUT", "/both", [200, "both for 192.0.2.1", null]],
     ["GET", "/upload", notGet],
-    ["HEAD", "/upload", [405, "", "POST"]],
+    ["HEAD", "/upload", [405, "", "POST, OPTIONS"]],
+    ["OPTIONS", "/", [204, "", "GET, HEAD, OPTIONS"]],
+    ["OPTIONS", "/both", [204, "", "GET, PUT, HEAD, OPTIONS"]],
+    ["OPTIONS", "/upload?id=1", [204, "", "POST, OPTIONS"]],
+    ["OPTIONS", "/nowhere", nothing],
+    ["OPTIONS", "/*", [204, "", null]],
+    ["GET", "/*", nothing],
     ["DELETE", "/both", neither],
     ["BREW", "/both", neither],
     ["GET", "/upload/", nothing],
@@ -63,6 +69,21 @@ Deno.test("createApp() finds a handler by its exact path and its methods", async
     const { status, headers } = response;
     assert.deepEqual([status, await response.text(), headers.get("allow")], wanted, `${method} ${path}`);
   }
+});
+
+Deno.test("probe() answers GET, HEAD and OPTIONS alike, also where the answer is a refusal", async () => {
+  const { ask, counts } = setUp({
+    "/well": probe("well", () => new Response("ok")),
+    "/ill": probe("ill", () => {
+      throw new HttpError(503, "Ill", { reason: "ill" });
+    }),
+  });
+  for (const method of ["GET", "HEAD", "OPTIONS"]) {
+    assert.deepEqual([(await ask(method, "/well")).status, (await ask(method, "/ill")).status], [200, 503], method);
+  }
+  assert.equal((await ask("OPTIONS", "/ill")).headers.get("allow"), "GET, HEAD, OPTIONS");
+  assert.equal((await ask("POST", "/well")).status, 405);
+  assert.equal((await counts())!.length, 7);
 });
 
 Deno.test("createApp() takes the path of a request as it is on the wire", async () => {
@@ -127,6 +148,17 @@ Deno.test("createApp() makes an answer of whatever a handler throws, and hides a
     'http_requests_total{code="413",handler="known",method="get"} 1',
     'http_requests_total{code="500",handler="unknown",method="get"} 1',
   ]);
+});
+
+Deno.test("createApp() counts, answers and logs also what is thrown that is no Error", async () => {
+  for (const thrown of ["secret", undefined, null, { secret: 1 }]) {
+    const { ask, records, counts } = setUp({ "/odd": { name: "odd", get: () => Promise.reject(thrown) } });
+    const response = await ask("GET", "/odd");
+    assert.equal(response.status, 500);
+    assert.match(await response.text(), /^Internal error: the server's log has it under [0-9a-f-]{36}\n$/);
+    assert.deepEqual(records.map(({ level }) => level), ["error"]);
+    assert.deepEqual(await counts(), ['http_requests_total{code="500",handler="odd",method="get"} 1']);
+  }
 });
 
 Deno.test("asRoute() hands a handler the listener's own request, whose body has a shorter way, and its peer", async () => {

@@ -15,6 +15,7 @@ function fakeStream(): ByteStream & { destroyed: boolean } {
     destroy() {
       this.destroyed = true;
     },
+    resetAndDestroy: () => {},
   };
 }
 
@@ -82,7 +83,7 @@ Deno.test("ConnectionGuard drains until the last connection is gone", async () =
   await setUp().guard.drain();
   const idle = fakeStream(), busy = fakeStream();
   const connections = [guard.admit(idle, "192.0.2.1")!, guard.admit(busy, "192.0.2.1")!];
-  connections[1].begin({ complete: true, start: () => {}, fail: () => {} });
+  connections[1].begin({ complete: true, start: () => {}, fail: () => {}, abandon: () => {} });
   const drained = guard.drain();
   assert.deepEqual([idle.destroyed, busy.destroyed, guard.draining], [true, false, true]);
   guard.forget(connections[0]);

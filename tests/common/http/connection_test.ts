@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ByteStream, Connection, type Exchange } from "../../../common/http/connection.ts";
 import { HOSTILE_LIMITS, type HostileLimits } from "../../../common/http/hostile_limits.ts";
-import type { HttpError } from "../../../common/http/http.ts";
+import { HttpError } from "../../../common/http/http.ts";
 
 const limits = { ...HOSTILE_LIMITS, headersTimeoutMs: 10, handshakeTimeoutMs: 20, idleTimeoutMs: 30 };
 
@@ -12,6 +12,7 @@ class FakeStream implements ByteStream {
   writableLength = 0;
   paused = false;
   destroyed = false;
+  reset = false;
   ended: string | undefined;
   end(text: string) {
     this.ended = text;
@@ -21,6 +22,9 @@ class FakeStream implements ByteStream {
   }
   destroy() {
     this.destroyed = true;
+  }
+  resetAndDestroy() {
+    this.reset = true;
   }
 }
 
@@ -33,6 +37,10 @@ class FakeExchange implements Exchange {
   }
   fail(error: HttpError) {
     this.failure = error;
+  }
+  abandoned = false;
+  abandon() {
+    this.abandoned = true;
   }
 }
 
@@ -225,20 +233,66 @@ Deno.test("Connection closes at once to drain, and after the response where one 
   assert.equal(stream.destroyed, true);
 });
 
+const refusal = (status: number) => new HttpError(status, "No HTTP", { reason: "malformed" });
+
 Deno.test("Connection tells of bytes that are not HTTP by whose turn it is", () => {
   const waiting = setUp();
-  waiting.connection.reject(431);
-  assert.match(waiting.stream.ended!, /^HTTP\/1\.1 431 /);
+  waiting.connection.reject(refusal(431));
+  assert.match(waiting.stream.ended!, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\nConnection: close\r\n/);
+  assert.match(waiting.stream.ended!, /\r\nContent-Length: 8\r\n\r\nNo HTTP\n$/);
   assert.deepEqual(waiting.cuts, ["malformed"]);
 
   const reading = setUp(), exchange = new FakeExchange();
   reading.connection.begin(exchange);
-  reading.connection.reject(400);
+  reading.connection.reject(refusal(400));
   assert.deepEqual([exchange.failure?.status, reading.stream.ended], [400, undefined]);
   reading.connection.end();
   assert.equal(reading.stream.ended, "", "nothing can follow on such a connection");
 
   const shaking = setUp({ secure: true });
-  shaking.connection.reject(400);
+  shaking.connection.reject(refusal(400));
   assert.deepEqual([shaking.stream.destroyed, shaking.cuts], [true, ["malformed"]]);
+});
+
+Deno.test("Connection answers the requests of a client that has ended its side, then closes", () => {
+  const { connection, stream, cuts, pass } = setUp();
+  const first = new FakeExchange(), second = new FakeExchange();
+  connection.begin(first);
+  connection.begin(second);
+  connection.ended();
+  assert.deepEqual([first.abandoned, stream.destroyed], [true, false]);
+  connection.end();
+  assert.deepEqual([second.started, stream.ended], [1, undefined]);
+  connection.end();
+  assert.equal(stream.ended, "");
+  pass(limits.lingerMs);
+  assert.deepEqual([stream.destroyed, stream.reset, cuts], [true, false, []]);
+});
+
+Deno.test("Connection closes at once where a client ends its side and nothing is owed to it", () => {
+  const half = new FakeExchange();
+  half.complete = false;
+  const rows: [prepare: (connection: Connection) => unknown, reset: boolean][] = [
+    [() => {}, false],
+    [(connection) => (connection.begin(new FakeExchange()), connection.end()), false],
+    [(connection) => connection.begin(half), true],
+  ];
+  for (const [prepare, reset] of rows) {
+    const { connection, stream, cuts } = setUp();
+    prepare(connection);
+    connection.ended();
+    assert.deepEqual([stream.destroyed, stream.reset, stream.ended, cuts], [true, reset, undefined, []]);
+  }
+});
+
+Deno.test("Connection resets the stream where it breaks a response off, which may have no length", () => {
+  const { connection, stream } = setUp();
+  connection.begin(new FakeExchange());
+  connection.abort();
+  assert.deepEqual([stream.reset, stream.destroyed], [true, true]);
+  const idle = setUp();
+  idle.connection.begin(new FakeExchange());
+  idle.connection.end();
+  idle.connection.cut("idle");
+  assert.deepEqual([idle.stream.reset, idle.stream.destroyed], [false, true]);
 });

@@ -107,9 +107,11 @@ Deno.test("a guarded listener cuts headers that come too slowly, however steadil
 Deno.test("a guarded listener cuts a connection that idles, also one that sends empty lines", async () => {
   await using server = await attack({ headersTimeoutMs: 100, idleTimeoutMs: 150 });
   using idle = await server.connect();
-  await idle.send(GET);
-  await idle.until(/0 bytes$/);
-  const { ms } = await timed(idle.untilClosed());
+  const { ms } = await timed((async () => {
+    await idle.send(GET);
+    await idle.until(/0 bytes$/);
+    await idle.untilClosed();
+  })());
   assert(ms >= 140 && ms < 1_000, `${ms} ms`);
   using busy = await server.connect();
   await busy.send(GET);
@@ -205,8 +207,8 @@ Deno.test("a guarded listener refuses what is not HTTP, or too much of it, with 
   const rows: [string, RegExp][] = [
     ["\x16\x03\x01 garbage\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n/],
     ["GET / HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n/],
-    ["GET / HTTP/1.1\r\nHost: a/b?c\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n[^]*target and its Host/],
-    ["GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n[^]*target and its Host/],
+    ["GET / HTTP/1.1\r\nHost: a/b?c\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n[^]*Cannot read the Host header/],
+    ["GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n[^]*Cannot take this target/],
     ["GET http://a HTTP/1.1\r\nHost: b\r\n\r\n", /^HTTP\/1\.1 200 OK\r\n/],
     ["GET / HTTP/1.1\r\nHost: a\r\nA: b\nC\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n/],
     [`GET /${"a".repeat(1_100)} HTTP/1.1\r\nHost: a\r\n\r\n`, /^HTTP\/1\.1 414 URI Too Long\r\n/],
@@ -286,10 +288,10 @@ Deno.test("a guarded listener answers requests sent ahead in order, one at a tim
   await patient.send([1, 2, 3, 4, 5].map(get).join(""));
   using other = await server.connect();
   await other.send(get(6));
-  await other.until(/a\/6$/);
-  assert.deepEqual(begun, ["http://a/1", "http://a/6"]);
+  await other.until(/t\/6$/);
+  assert.deepEqual(begun, ["http://localhost/1", "http://localhost/6"]);
   goOn.resolve();
-  await patient.until(/a\/1HTTP[^]*a\/2HTTP[^]*a\/3HTTP[^]*a\/4HTTP[^]*a\/5$/);
+  await patient.until(/t\/1HTTP[^]*t\/2HTTP[^]*t\/3HTTP[^]*t\/4HTTP[^]*t\/5$/);
 });
 
 Deno.test("a guarded listener admits so many connections in all and of one address, and more once one is gone", async () => {
@@ -349,7 +351,7 @@ Deno.test("a guarded listener cuts a client that does not take its response, and
     () => new Response(new Uint8Array(50 * MB)),
   ];
   for (const handler of rows) {
-    await using server = await attack({ stallTimeoutMs: 100 }, { handler });
+    await using server = await attack({ stallTimeoutMs: 400 }, { handler });
     using client = await server.connect();
     await client.send(GET);
     await client.until(/200 OK/);

@@ -3,59 +3,14 @@ import { Registry } from "prom-client";
 import { CLIENT_GONE, type Handler, HttpError, readBody } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
-import type { Listener, ListenOptions } from "../../../common/http/listener.ts";
 import { UsageError } from "../../../common/options.ts";
-import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
-import { makeCertificate } from "../../support/certificates.ts";
 import { RawClient } from "../../support/raw_client.ts";
+import { LISTENER_KINDS, openListener as open } from "../../support/any_listener.ts";
 import { type LogRecord, recordingLog } from "../../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const KB = 1_024;
-
-/** A listener, and all that its test needs to reach it. */
-interface Bench extends AsyncDisposable {
-  readonly listener: Listener;
-  readonly records: LogRecord[];
-  /** Connects raw, over TLS where the listener speaks it. */
-  connect(): Promise<RawClient>;
-  /** A request by `fetch`. */
-  get(path: string, init?: RequestInit): Promise<Response>;
-}
-
-/** The listeners there are. All run the same handlers. */
-const KINDS = { trusting: {}, guarded: { hostile: {} }, secure: { hostile: {} } } as const;
-
-async function open(kind: keyof typeof KINDS, handler: Handler, more: Partial<ListenOptions> = {}): Promise<Bench> {
-  await using stack = new AsyncDisposableStack();
-  const { log, records } = recordingLog();
-  let tls: TlsIdentity | undefined, caCert: string | undefined;
-  if (kind === "secure") {
-    const dir = await Deno.makeTempDir();
-    stack.defer(() => Deno.remove(dir, { recursive: true }));
-    const { cert, key } = await makeCertificate("test");
-    await Deno.writeTextFile(`${dir}/crt`, cert);
-    await Deno.writeTextFile(`${dir}/key`, key);
-    tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
-    caCert = cert;
-  }
-  const address = { hostname: "127.0.0.1", port: 0 };
-  const listener = stack.use(await listen(handler, { address, log, tls, ...KINDS[kind], ...more }));
-  // One connection a request: those that idle in the pool would stay open beyond the test.
-  const client = stack.adopt(
-    Deno.createHttpClient({ poolMaxIdlePerHost: 0, ...(caCert ? { caCerts: [caCert] } : {}) }),
-    (client) => client.close(),
-  );
-  const rest = stack.move();
-  return {
-    listener,
-    records,
-    connect: () => RawClient.connect(listener.port, { caCert }),
-    get: (path, init) => fetch(new URL(path, listener.url), { ...init, client }),
-    [Symbol.asyncDispose]: () => rest.disposeAsync(),
-  };
-}
 
 /** A handler for each path. */
 function paths(table: Record<string, Handler>): Handler {
@@ -64,7 +19,7 @@ function paths(table: Record<string, Handler>): Handler {
 
 const echo: Handler = async (request) => new Response(await readBody(request, { limitBytes: 100 * KB }) as BodyInit);
 
-for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[]) {
+for (const kind of LISTENER_KINDS) {
   const test = (sentence: string, run: () => Promise<void>) => Deno.test(`listen() ${kind}: ${sentence}`, run);
 
   test("hands the handler what the client sent, and the client what the handler returned", async () => {

@@ -165,6 +165,20 @@ Deno.test("PushLimiter.reserve() turns a cluster away after a burst of refused p
   assert.equal(refused(limiter.reserve("c", 20_000)), 20_000);
 });
 
+Deno.test("PushLimiter charges a push that its client has abandoned a quarter of a refused one", () => {
+  const limiter = new PushLimiter({ intervalMs: MINUTE, refusedBurst: 3, refusedIntervalMs: 20_000 });
+  for (let i = 0; i < 9; i++) held(limiter.reserve("c", 0)).abandon();
+  assert.equal(refused(limiter.reserve("c", 0)), 5_000);
+  held(limiter.reserve("c", 5_000)).abandon();
+  assert.equal(refused(limiter.reserve("c", 5_000)), 5_000);
+  assert.equal(held(limiter.reserve("d", 5_000)).refuse(), undefined, "the limit is a cluster's own");
+});
+
+Deno.test("PushLimiter never turns away a client on a bad line, whose pushes break off every five seconds", () => {
+  const limiter = new PushLimiter({ intervalMs: 4.5 * MINUTE });
+  for (let now = 0; now < 1_000 * MINUTE; now += 5_000) held(limiter.reserve("c", now)).abandon();
+});
+
 Deno.test("PushLimiter lets a client with a fault come back each minute for ever, as those of openshift/telemeter do", () => {
   const limiter = new PushLimiter({ intervalMs: 4.5 * MINUTE });
   for (let now = 0; now < 1_000 * MINUTE; now += MINUTE) held(limiter.reserve("c", now)).refuse();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { LimitError } from "../../../common/exposition/metric_family.ts";
-import { HttpError } from "../../../common/http/http.ts";
+import { clientGone, HttpError } from "../../../common/http/http.ts";
 import { InvalidPushError } from "../../../common/ingest/invalid_push.ts";
 import { CapacityError } from "../../../server/limits/capacity.ts";
 import {
@@ -34,6 +34,7 @@ for (
     [new StoreUnavailableError("io", { location: "data/", retryAfterMs: 1_500 }), 503, "store", "2", false, undefined],
     [new HttpError(413, "Too long", { reason: "body_size" }), 413, "body_size", null, true, undefined],
     [new HttpError(503, "Busy", { reason: "busy" }), 503, "busy", null, false, undefined],
+    [clientGone(), 499, "client_gone", null, false, undefined],
   ] as const
 ) {
   Deno.test(`refusalOf() answers ${status} ${reason} to a ${error.name}`, () => {

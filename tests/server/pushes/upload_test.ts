@@ -9,6 +9,7 @@ import { parseSelector } from "../../../common/exposition/selector.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
 import { HttpError } from "../../../common/http/http.ts";
 import { listen } from "../../../common/http/http_server.ts";
+import { eventually } from "../../../scripts/process/eventually.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
@@ -21,6 +22,7 @@ import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
 import { RepeatLog } from "../../../common/line_limit.ts";
+import { RawClient } from "../../support/raw_client.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { openTestStore } from "../../support/test_store.ts";
 
@@ -32,12 +34,15 @@ interface SiteOptions {
   readonly intervalMs?: number;
   readonly rules?: Partial<RenderRules>;
   readonly maxInFlight?: number;
+  /** Off unless a test is about it. */
+  readonly refusedIntervalMs?: number;
   /** Stands in front of the committer. */
   readonly before?: (next: PushStage) => PushStage;
 }
 
 /** A listener, a limiter, a committer and a store; the token is the cluster id, and `bad` is none. */
-async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before = (next) => next }: SiteOptions = {}) {
+async function startSite(options: SiteOptions = {}) {
+  const { intervalMs = 0, refusedIntervalMs = 0, rules = {}, maxInFlight = 10, before = (next) => next } = options;
   await using starting = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir();
   starting.defer(() => Deno.remove(dir, { recursive: true }));
@@ -57,7 +62,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
           if (id === "bad") return Promise.reject(new HttpError(401, "No", { reason: "token" }));
           return Promise.resolve({ id, labels: new Map([["_id", id]]) });
         },
-        stage: new RateLimited(before(committer), new PushLimiter({ intervalMs, refusedIntervalMs: 0 })),
+        stage: new RateLimited(before(committer), new PushLimiter({ intervalMs, refusedIntervalMs })),
         limitBytes: 5_000,
         maxInFlight,
         now: () => clock.now,
@@ -71,6 +76,7 @@ async function startSite({ intervalMs = 0, rules = {}, maxInFlight = 10, before 
   const stack = starting.move();
   return {
     clock,
+    port: listener.port,
     store,
     metric,
     records,
@@ -186,6 +192,19 @@ Deno.test("upload() answers a cluster that comes too soon with 429 before it rea
   assert.equal((await site.push(encoded(1, { id: "b" }), { id: "b" })).status, 200, "the rate is a cluster's own");
   site.clock.now += 60_000;
   assert.equal((await site.push(encoded(2))).status, 200);
+});
+
+Deno.test("upload() takes the push of a client on a bad line, after more broken off than it may have refused", async () => {
+  await using site = await startSite({ intervalMs: 60_000, refusedIntervalMs: 20_000 });
+  const gone = async () => await site.metric("telemeter_push_rejections_total", { reason: "client_gone" });
+  for (let n = 1; n <= 15; n++) {
+    {
+      using client = await RawClient.connect(site.port);
+      await client.send("POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nContent-Length: 4000\r\n\r\nup");
+    }
+    await eventually("the push to be given up", async () => await gone() === n, { timeoutMs: 5_000, intervalMs: 5 });
+  }
+  assert.equal((await site.push(encoded(1))).status, 200);
 });
 
 Deno.test("upload() lets in so many pushes at a time, and asks the rest to wait", async () => {

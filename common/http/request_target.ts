@@ -1,0 +1,71 @@
+/**
+ * Where a request is addressed, as a URL: whatever version, form of target and `Host` it comes with.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { HttpError } from "./http.ts";
+
+/** `uri-host [":" port]`, or nothing, by the characters that it may hold (RFC 9110, section 7.2). */
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
+
+/** The part of a proxy's form of target that goes before the path (RFC 9112, section 3.2.2). */
+const ABSOLUTE = /^https?:\/\/[\w.~!$&'()*+,;=%:[\]-]+(?=[/?#]|$)/i;
+
+/**
+ * The URL of a message whose headers have arrived. Its host is always `localhost`: what a client writes there proves nothing,
+ * balancers leave it out or empty, and a host that no URL takes must not cost anybody an answer.
+ *
+ * @throws {HttpError} 505 if the version is none of HTTP/1; 400 if the message has no `Host` and is not of HTTP/1.0, if it has
+ *   several or a malformed one, if its target is no path, and for what has no meaning in HTTP/1.0.
+ */
+export function requestUrl(message: IncomingMessage, { secure }: { secure: boolean }): string {
+  const { httpVersion, httpVersionMajor, httpVersionMinor, headers, method, url: target = "" } = message;
+  if (httpVersionMajor !== 1) {
+    throw closing(505, `Cannot speak HTTP/${httpVersion}: use HTTP/1.1`, "version");
+  }
+  checkHost(message);
+  // Without chunks in HTTP/1.0, whoever stands in between may see another end of the request (RFC 9112, section 6.1).
+  if (httpVersionMinor === 0 && headers["transfer-encoding"] !== undefined) {
+    throw closing(400, "Cannot take a Transfer-Encoding in HTTP/1.0: send a Content-Length", "malformed");
+  }
+  const origin = secure ? "https://localhost" : "http://localhost";
+  if (target.startsWith("/")) return origin + target;
+  if (target === "*" && method === "OPTIONS") return `${origin}/*`;
+  const [absolute] = ABSOLUTE.exec(target) ?? [];
+  if (absolute === undefined) {
+    throw badRequest("Cannot take this target: send a path that begins with /, or a URL without a user's name");
+  }
+  const path = target.slice(absolute.length);
+  return origin + (path.startsWith("/") ? path : `/${path}`);
+}
+
+/** Whether a `Host` header's value may stand there. */
+export function isHost(host: string): boolean {
+  return HOST.test(host);
+}
+
+function checkHost({ headers: { host }, httpVersionMinor, rawHeaders }: IncomingMessage): void {
+  if (host === undefined) {
+    if (httpVersionMinor === 0) return;
+    throw badRequest(
+      "Cannot take an HTTP/1.1 request without a Host header: send one, which may be empty, or HTTP/1.0",
+    );
+  }
+  if (!isHost(host)) throw badRequest("Cannot read the Host header: send HOST:PORT, or leave it empty");
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at].length === 4 && rawHeaders[at].toLowerCase() === "host") count++;
+  }
+  if (count > 1) throw badRequest("Cannot take a request with more than one Host header");
+}
+
+function badRequest(message: string): HttpError {
+  return new HttpError(400, message, { reason: "malformed" });
+}
+
+/** Where the request ends is in doubt, so that nothing may follow on the connection. */
+function closing(status: number, message: string, reason: string): HttpError {
+  return new HttpError(status, message, { reason, headers: { connection: "close" } });
+}
