@@ -9,6 +9,9 @@ import type { HistogramValue, NativeBuckets, NativeHistogram, SummaryValue } fro
 /** The finest and the coarsest resolution of exponential buckets, and the one that stands for custom bounds. */
 const MIN_SCHEMA = -4, MAX_SCHEMA = 8, CUSTOM_SCHEMA = -53;
 
+/** At the finest resolution, the buckets of the least and the greatest floating-point number are some 270,000 from 0. */
+const MAX_BUCKET_NUMBER = 2 ** 20;
+
 /** How far sums of floating-point counts may be apart, relatively. */
 const ROUNDING = 1e-9;
 
@@ -61,11 +64,10 @@ function nativeFault(
   if (!isCountOf(isFloat, zeroCount)) return `the count ${zeroCount} of its zero bucket is ${notACount(isFloat)}`;
   const fault = sideFault(positive, isFloat) ?? sideFault(negative, isFloat);
   if (fault !== undefined) return fault;
-  // Sums of floating-point numbers depend on their order, so that Prometheus does not compare them.
-  if (isFloat) return undefined;
   const inBuckets = [...positive.counts, ...negative.counts].reduce((sum, count) => sum + count, zeroCount);
-  // An observation of NaN makes the sum NaN, and is in no bucket.
-  if (Number.isNaN(sum) ? inBuckets > count : inBuckets !== count) {
+  // An observation of NaN makes the sum NaN, and is in no bucket; of floats, Prometheus bears that some are in none.
+  const leeway = isFloat ? ROUNDING * count : 0;
+  if (inBuckets - count > leeway || (inBuckets < count && !isFloat && !Number.isNaN(sum))) {
     return `its native buckets have ${inBuckets} observations where it counts ${count}`;
   }
   return undefined;
@@ -74,10 +76,14 @@ function nativeFault(
 function sideFault({ spans, counts }: NativeBuckets, isFloat: boolean): string | undefined {
   const wrong = counts.find((count) => !isCountOf(isFloat, count));
   if (wrong !== undefined) return `the count ${wrong} of a native bucket is ${notACount(isFloat)}`;
-  let buckets = 0;
+  let buckets = 0, number = 0;
   for (const [i, { offset, length }] of spans.entries()) {
     if (i > 0 && offset < 0) return `a span of its buckets starts ${-offset} before the end of the one before it`;
     buckets += length;
+    number += offset;
+    // Prometheus adds offsets up in 32 bits, and refuses a whole page where that overflows.
+    if (Math.abs(number) > MAX_BUCKET_NUMBER) return `its buckets reach to number ${number}, where no values are`;
+    number += length;
   }
   if (buckets !== counts.length) return `its spans have room for ${buckets} buckets, and ${counts.length} come`;
   return undefined;

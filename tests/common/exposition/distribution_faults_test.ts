@@ -103,6 +103,14 @@ const NATIVES: readonly (readonly [
   [{}, { count: 10 }, /its native buckets have 9 observations where it counts 10/],
   [{}, { count: 8 }, /its native buckets have 9 observations where it counts 8/],
   [{}, { count: 8, sum: NaN }, /its native buckets have 9 observations where it counts 8/],
+  // Prometheus before 2.47 refuses a page for this; later releases do not look.
+  [{}, { count: 8, isFloat }, /its native buckets have 9 observations where it counts 8/],
+  [{}, { count: 9 - 1e-12, isFloat }, undefined],
+  [{ positive: side([[-274_944, 1], [537_087, 2]], [1, 2, 3]) }, {}, undefined],
+  // Prometheus adds offsets up in 32 bits, and takes a sum that overflows for a negative offset.
+  [{ positive: side([[2 ** 31 - 1, 0], [1, 3]], [1, 2, 3]) }, {}, /its buckets reach to number 2147483647,/],
+  [{ positive: side([[-(2 ** 31), 1], [2 ** 31 - 1, 2]], [1, 2, 3]) }, {}, /its buckets reach to number -2147483648,/],
+  [{ positive: side([[0, 1], [2 ** 31 - 1, 0], [2 ** 31 - 1, 2]], [1, 2, 3]) }, {}, /reach to number 2147483648,/],
 ];
 
 Deno.test("histogramFault() says what is wrong with a native histogram, as Prometheus validates it", () => {
