@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createApp, probe } from "../../../common/http/app.ts";
 import { readBody } from "../../../common/http/http.ts";
 import { LISTENER_KINDS, type ListenerKind, openListener } from "../../support/any_listener.ts";
+import { RawClient } from "../../support/raw_client.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -202,3 +203,19 @@ for (const kind of ["guarded", "secure"] as const) {
     assert.deepEqual(bench.records.map(({ sentence }) => sentence), ["Failed to send a response to its end"]);
   });
 }
+
+Deno.test("listen() secure: puts up with checks that speak no TLS, or not to the end, and logs none of them", async () => {
+  const { log, records } = recordingLog();
+  await using bench = await openListener("secure", () => new Response("ok\n"), { log });
+  const hello = "\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
+  for (const bytes of ["", "GET / HTTP/1.0\r\n\r\n", "PROXY UNKNOWN\r\n", hello]) {
+    using client = await RawClient.connect(bench.listener.port);
+    await client.send(latin1(bytes));
+    if (bytes === "" || bytes === hello) await client.closeWrite();
+    await client.untilClosed();
+  }
+  using good = await bench.connect();
+  await good.send("GET / HTTP/1.0\r\n\r\n");
+  assert.match(await good.untilClosed(), OK);
+  assert.deepEqual(records, []);
+});
