@@ -123,15 +123,14 @@ async function gather(
   },
 ): Promise<Grouping> {
   const grouping = new Grouping();
-  const wantedByType = mapTypes(() => new Map<string, boolean>());
+  const verdicts = new Map<string, NameVerdict>();
   let turn = 0;
   for (const entry of entries) {
     if (++turn % CLUSTERS_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     for (const block of entry.blocks) {
-      const wanted = wantedByType[block.type];
-      let want = wanted.get(block.name);
-      if (want === undefined) wanted.set(block.name, want = selectors.length === 0 || canMatch(selectors, block));
-      if (!want) continue;
+      let verdict = verdicts.get(block.name);
+      if (verdict === undefined) verdicts.set(block.name, verdict = verdictOf(selectors, block.name));
+      if (verdict === "none" || (verdict !== "all" && !verdict.has(block.type))) continue;
       const start = index.freshStart(entry, { block, nowMs });
       if (start >= block.end) continue;
       const name = allowsUtf8 || !block.quoted ? block.name : escapeMetricName(block.name);
@@ -148,10 +147,16 @@ function mapTypes<T>(make: (type: MetricType) => T): Record<MetricType, T> {
   return Object.fromEntries(METRIC_TYPES.map((type) => [type, make(type)])) as Record<MetricType, T>;
 }
 
-function canMatch(selectors: readonly Selector[], { name, type }: { name: string; type: MetricType }): boolean {
-  return MATCHED_SUFFIXES[type].some((suffix) =>
-    selectors.some(({ matchers }) => matchers.every((m) => m.name !== METRIC_NAME_LABEL || m.matches(name + suffix)))
-  );
+/** What selectors make of the families of one name: all of them, none, or those of some types. */
+type NameVerdict = "all" | "none" | ReadonlySet<MetricType>;
+
+function verdictOf(selectors: readonly Selector[], name: string): NameVerdict {
+  const matches = (own: string) =>
+    selectors.some(({ matchers }) => matchers.every((m) => m.name !== METRIC_NAME_LABEL || m.matches(own)));
+  if (selectors.length === 0 || matches(name)) return "all";
+  const isPart = (suffix: string) => suffix !== "" && matches(name + suffix);
+  const types = METRIC_TYPES.filter((type) => LINE_SUFFIXES[type].some(isPart));
+  return types.length === 0 ? "none" : new Set(types);
 }
 
 /** The page as text: slices of the clusters' lines, copied together. */
