@@ -24,7 +24,7 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** What to read. */
-export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+export interface Scrape extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
   /** The page, with a query of its own if it has one. */
   readonly url: URL;
   /** The selectors of the series to read. */
@@ -35,6 +35,8 @@ export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
   readonly limitBytes: number;
   /** Hears the status of each answer. */
   readonly onStatus?: (status: number) => void;
+  /** Hears the length of the page, uncompressed, in bytes. */
+  readonly onPage?: (bytes: number) => void;
 }
 
 /** Reads the families that a Prometheus federates. Redirects are followed within its origin only. */
@@ -51,18 +53,18 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 
 /** The families of a page, or where it redirects to. */
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
-  const { token, limitBytes, client, timeoutMs, signal } = scrape;
+  const { token, clients, timeoutMs, signal } = scrape;
   const headers: Record<string, string> = { accept: ACCEPT };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, client, timeoutMs, signal };
+  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, clients, timeoutMs, signal };
   return call(request, async (response) => {
     scrape.onStatus?.(response.status);
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
     if (response.status !== 200) {
-      throw await refusal(response, { hints: HINTS, secrets: [...(token ? [token] : []), url.password] });
+      throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
     }
-    return decode(response, limitBytes);
+    return decode(response, scrape);
   });
 }
 
@@ -78,7 +80,7 @@ function redirected(url: URL, location: string): URL {
   return target;
 }
 
-async function decode(response: Response, limitBytes: number): Promise<MetricFamily[]> {
+async function decode(response: Response, { limitBytes, onPage }: Scrape): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
   const decoder = decoderOf(contentType);
   if (decoder === undefined) {
@@ -93,6 +95,7 @@ async function decode(response: Response, limitBytes: number): Promise<MetricFam
     if (!(error instanceof LimitError)) throw error;
     throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
   }
+  onPage?.(bytes.length);
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
   return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes });
 }

@@ -20,10 +20,10 @@ import { dedupe } from "./transforms/dedupe.ts";
 import { Account, countSamples, pipeline } from "./transforms/pipeline.ts";
 import { setLabels } from "./transforms/set_labels.ts";
 import { retryDelayMs } from "./backoff.ts";
-import { federate } from "./federate.ts";
 import type { ClientMetrics } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
+import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the loop needs beside its settings. */
@@ -124,44 +124,34 @@ export class Forwarder {
       log.warn("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
       return;
     }
-    const client = await settings.toClients.open();
-    try {
-      const how = { client, timeoutMs: settings.timeoutMs, signal };
-      const grant = await settings.exchange?.grant(how);
-      const outgoing = pipeline([setLabels(grant?.labels ?? new Map(), { origin: "token label" }), dedupe])(
-        cleaned,
-        account,
-      );
-      observe(outgoing);
-      const bytes = await push(outgoing, {
-        ...how,
-        url: settings.upload,
-        token: grant?.token,
-        onStatus: (status) => {
-          metrics.onSent(status);
-          if (status === 401) settings.exchange?.drop();
-        },
-      });
-      this.#lastPush = outgoing;
-      this.#lastPushMs = now();
-      log.info("Pushed", { samples: countSamples(outgoing), bytes, to: placeOf(settings.upload) });
-    } finally {
-      client.close();
-    }
+    const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
+    const grant = await settings.exchange?.grant(how);
+    const outgoing = pipeline([setLabels(grant?.labels ?? new Map(), { origin: "token label" }), dedupe])(
+      cleaned,
+      account,
+    );
+    observe(outgoing);
+    const bytes = await push(outgoing, {
+      ...how,
+      url: settings.upload,
+      token: grant?.token,
+      onStatus: (status) => {
+        metrics.onSent(status);
+        if (status === 401) settings.exchange?.drop();
+      },
+    });
+    this.#lastPush = outgoing;
+    this.#lastPushMs = now();
+    log.info("Pushed", { samples: countSamples(outgoing), bytes, to: placeOf(settings.upload) });
   }
 }
 
-/** Reads what the settings say, over a connection of its own. */
+/** Reads what the settings say. */
 export async function scrape(
   settings: Settings,
   { signal, onStatus }: { signal: AbortSignal; onStatus?: (status: number) => void },
 ): Promise<readonly MetricFamily[]> {
-  const { from: url, matches, limitBytes, timeoutMs } = settings;
+  const { from: url, matches, limitBytes, timeoutMs, fromClients: clients } = settings;
   const token = await settings.fromToken?.value();
-  const client = await settings.fromClients.open();
-  try {
-    return await federate({ url, matches, token, limitBytes, client, timeoutMs, signal, onStatus });
-  } finally {
-    client.close();
-  }
+  return await scrapePages({ url, matches, token, limitBytes, clients, timeoutMs, signal, onStatus });
 }

@@ -7,7 +7,7 @@
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
-import { type Call, call, refusal } from "./request.ts";
+import { type Call, call, redirectOf, refusal } from "./request.ts";
 
 const HINTS: Readonly<Record<number, string>> = {
   400: "it refuses the content of the push",
@@ -20,7 +20,7 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** Where and how to push. */
-export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+export interface PushOptions extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
   /** The server's upload endpoint, to which the families are posted. */
   readonly url: URL;
   /** Sent as the bearer token; without it the push carries no authorization. */
@@ -34,21 +34,29 @@ export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal
  * would say nothing of the push.
  */
 export function push(families: readonly MetricFamily[], options: PushOptions): Promise<number> {
-  const { url, token, client, timeoutMs, signal } = options;
+  const { url, token, clients, timeoutMs, signal } = options;
   const body = new Uint8Array(frameSnappy(encodeFamilies(families)));
   const headers: Record<string, string> = { "content-type": PROTOBUF_CONTENT_TYPE, "content-encoding": "snappy" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const request = { attempt: "Cannot push to", url, method: "POST" as const, headers, body, client, timeoutMs, signal };
+  const request = {
+    attempt: "Cannot push to",
+    url,
+    method: "POST" as const,
+    headers,
+    body,
+    clients,
+    timeoutMs,
+    signal,
+  };
   return call(request, async (response) => {
     options.onStatus?.(response.status);
-    if (response.status >= 300 && response.status < 400) {
-      const target = URL.parse(response.headers.get("location") ?? "", url);
-      const where = target ? ` to ${target.origin}` : "";
+    const redirect = redirectOf(response, url);
+    if (redirect !== undefined) {
       throw new Error(
-        `it redirects${where}, which a push does not follow: point --to or --to-upload at the server itself`,
+        `it redirects${redirect}, which a push does not follow: point --to or --to-upload at the server itself`,
       );
     }
-    if (response.status !== 200) throw await refusal(response, { hints: HINTS, secrets: token ? [token] : [] });
+    if (response.status !== 200) throw await refusal(response, { url, hints: HINTS, secrets: token ? [token] : [] });
     return body.length;
   });
 }
