@@ -13,11 +13,8 @@ import { isToken } from "./secret.ts";
 /** The longest answer that is taken, in bytes. */
 const ANSWER_LIMIT_BYTES = 16_384;
 
-/** How long before its expiry a token is exchanged anew, in milliseconds. */
+/** How long before its expiry a token is exchanged anew, in milliseconds; half of its life if that is shorter. */
 const REFRESH_BEFORE_MS = 15_000;
-
-/** A lifetime below this, in seconds, says that the token does not expire. */
-const SHORTEST_LIFETIME_SECONDS = 60;
 
 const HINTS: Readonly<Record<number, string>> = {
   400: "it refuses the request: check --id",
@@ -27,6 +24,9 @@ const HINTS: Readonly<Record<number, string>> = {
   409: "the cluster of --id belongs to another account",
   429: "tokens are exchanged too often",
 };
+
+/** The token goes where the user says, and nowhere else. */
+const REDIRECT_HINT = "point --to or --to-auth there, if the token is meant for it";
 
 /** What an exchange yields. */
 export interface Grant {
@@ -51,7 +51,7 @@ export interface TokenExchangeOptions {
 /** Holds the token of the last exchange as long as it is good. */
 export class TokenExchange {
   readonly #options: TokenExchangeOptions;
-  #held: { readonly grant: Grant; readonly expiresMs: number; readonly initialToken: string } | undefined;
+  #held: { readonly grant: Grant; readonly refreshMs: number; readonly initialToken: string } | undefined;
 
   /** Exchanges nothing yet. */
   constructor(options: TokenExchangeOptions) {
@@ -59,21 +59,20 @@ export class TokenExchange {
   }
 
   /** The grant held, or a new one if there is none, it is about to expire, or the initial token has changed. */
-  async grant(how: Pick<Call, "client" | "timeoutMs" | "signal">): Promise<Grant> {
+  async grant(how: Pick<Call, "clients" | "timeoutMs" | "signal">): Promise<Grant> {
     const { url, now } = this.#options;
     const initialToken = await this.#options.initialToken();
     const held = this.#held;
-    if (held && held.initialToken === initialToken && now() < held.expiresMs) return held.grant;
+    if (held && held.initialToken === initialToken && now() < held.refreshMs) return held.grant;
     const headers = { authorization: `Bearer ${initialToken}`, accept: "application/json" };
     const request = { ...how, attempt: "Cannot exchange the token at", url, method: "POST" as const, headers };
+    const askedMs = now();
     return await call(request, async (response) => {
       if (response.status !== 200 && response.status !== 201) {
-        throw await refusal(response, { hints: HINTS, secrets: [initialToken] });
+        throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets: [initialToken] });
       }
       const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
-      const lasts = lifetimeSeconds >= SHORTEST_LIFETIME_SECONDS;
-      const expiresMs = lasts ? now() + lifetimeSeconds * 1_000 - REFRESH_BEFORE_MS : Infinity;
-      this.#held = { grant, expiresMs, initialToken };
+      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), initialToken };
       return grant;
     });
   }
@@ -82,6 +81,13 @@ export class TokenExchange {
   drop(): void {
     this.#held = undefined;
   }
+}
+
+/** How long a token is used, in milliseconds; one that has no lifetime is used for ever. */
+function goodForMs(lifetimeSeconds: number): number {
+  if (!(lifetimeSeconds > 0)) return Infinity;
+  const lifetimeMs = lifetimeSeconds * 1_000;
+  return lifetimeMs - Math.min(REFRESH_BEFORE_MS, lifetimeMs / 2);
 }
 
 /** Reads `{"token", "expiresInSeconds", "labels"}`; errors say what is wrong and never quote it. */

@@ -13,11 +13,15 @@ import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
 import { clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
+import type { ProxyEnvironment } from "./proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
-/** Starts the client. */
-export async function startClient(values: ClientValues, { log }: { log: Logger }): Promise<Running> {
-  const load = () => loadSettings(values, { log, now: Date.now });
+/** Starts the client. `environment` has the proxies that the environment named when the program started. */
+export async function startClient(
+  values: ClientValues,
+  { log, environment }: { log: Logger; environment: ProxyEnvironment },
+): Promise<Running> {
+  const load = () => loadSettings(values, { log, now: Date.now, environment });
   const settings = await load();
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry();

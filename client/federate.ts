@@ -33,7 +33,7 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** What to read. */
-export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+export interface Scrape extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
   /** The page, with a query of its own if it has one. */
   readonly url: URL;
   /** The selectors of the series to read. */
@@ -48,6 +48,8 @@ export interface Scrape extends Pick<Call, "client" | "timeoutMs" | "signal"> {
   readonly onClock?: (differenceMs: number) => void;
   /** Hears of samples that the page has lost to faults of their own. */
   readonly onFault?: (fault: SampleFault) => void;
+  /** Hears the length of the page, uncompressed, in bytes. */
+  readonly onPage?: (bytes: number) => void;
 }
 
 /** Reads the families that a Prometheus federates. Redirects are followed within its origin only. */
@@ -64,10 +66,10 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 
 /** The families of a page, or where it redirects to. */
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
-  const { token, client, timeoutMs, signal } = scrape;
+  const { token, clients, timeoutMs, signal } = scrape;
   const headers: Record<string, string> = { accept: ACCEPT };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, client, timeoutMs, signal };
+  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, clients, timeoutMs, signal };
   const sentMs = Date.now();
   return call(request, async (response) => {
     scrape.onStatus?.(response.status);
@@ -76,7 +78,7 @@ function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
     const location = response.headers.get("location");
     if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
     if (response.status !== 200) {
-      throw await refusal(response, { hints: HINTS, secrets: [...(token ? [token] : []), url.password] });
+      throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
     }
     return decode(response, scrape);
   });
@@ -94,7 +96,7 @@ function redirected(url: URL, location: string): URL {
   return target;
 }
 
-async function decode(response: Response, { limitBytes, onFault }: Scrape): Promise<MetricFamily[]> {
+async function decode(response: Response, { limitBytes, onPage, onFault }: Scrape): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
   const decoder = decoderOf(contentType);
   if (decoder === undefined) {
@@ -110,6 +112,7 @@ async function decode(response: Response, { limitBytes, onFault }: Scrape): Prom
         "look at the source, and have a proxy before it speak HTTP/1.1",
     );
   }
+  onPage?.(bytes.length);
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
   return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault });
 }

@@ -24,10 +24,11 @@ import { type ClockOwner, Clocks } from "./clocks.ts";
 import { MAX_AGE_MS, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
-import { federate, type Scrape } from "./federate.ts";
+import type { Scrape } from "./federate.ts";
 import type { ClientMetrics } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
+import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the loop needs beside its settings. */
@@ -147,41 +148,36 @@ export class Forwarder {
       log.info("Nothing to send", { scraped: countSamples(scraped), why });
       return;
     }
-    const client = await settings.toClients.open();
-    try {
-      const how = { client, timeoutMs: settings.timeoutMs, signal };
-      const grant = await settings.exchange?.grant(how);
-      const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
-      const outgoing = this.#outgoing.prepare(cleaned, destination, account);
-      observe(outgoing.families);
-      this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
-        stale: outgoing.stale,
-        ttlMs: destination.server.ttlMs,
+    const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
+    const grant = await settings.exchange?.grant(how);
+    const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
+    const outgoing = this.#outgoing.prepare(cleaned, destination, account);
+    observe(outgoing.families);
+    this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
+      stale: outgoing.stale,
+      ttlMs: destination.server.ttlMs,
+    });
+    if (outgoing.families.length === 0) {
+      log.info("Nothing to send: the server would take none of what the rules keep", {
+        scraped: countSamples(scraped),
+        why: firstLoss(outgoing.leftOut),
       });
-      if (outgoing.families.length === 0) {
-        log.info("Nothing to send: the server would take none of what the rules keep", {
-          scraped: countSamples(scraped),
-          why: firstLoss(outgoing.leftOut),
-        });
-        return;
-      }
-      const { bytes, remark } = await push(outgoing.encoded, {
-        ...how,
-        url: settings.upload,
-        token: grant?.token,
-        onStatus: (status) => {
-          metrics.onSent(status);
-          if (status === 401) settings.exchange?.drop();
-        },
-        onClock: onClock("server"),
-      });
-      this.#lastPush = outgoing.families;
-      this.#lastPushMs = now();
-      log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
-      this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
-    } finally {
-      client.close();
+      return;
     }
+    const { bytes, remark } = await push(outgoing.encoded, {
+      ...how,
+      url: settings.upload,
+      token: grant?.token,
+      onStatus: (status) => {
+        metrics.onSent(status);
+        if (status === 401) settings.exchange?.drop();
+      },
+      onClock: onClock("server"),
+    });
+    this.#lastPush = outgoing.families;
+    this.#lastPushMs = now();
+    log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
+    this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */
@@ -234,17 +230,12 @@ export function notePageFault(losses: Losses, account: Account): (fault: PageFau
   };
 }
 
-/** Reads what the settings say, over a connection of its own. */
+/** Reads what the settings say. */
 export async function scrape(
   settings: Settings,
   hears: Pick<Scrape, "signal" | "onStatus" | "onClock" | "onFault">,
 ): Promise<readonly MetricFamily[]> {
-  const { from: url, matches, limitBytes, timeoutMs } = settings;
+  const { from: url, matches, limitBytes, timeoutMs, fromClients: clients } = settings;
   const token = await settings.fromToken?.value();
-  const client = await settings.fromClients.open();
-  try {
-    return await federate({ url, matches, token, limitBytes, client, timeoutMs, ...hears });
-  } finally {
-    client.close();
-  }
+  return await scrapePages({ url, matches, token, limitBytes, clients, timeoutMs, ...hears });
 }

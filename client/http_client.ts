@@ -1,25 +1,64 @@
 /**
- * The HTTP clients of one forward: they trust the operator's certificate authorities and show the client certificate.
+ * The connections of one side of the client: they trust the operator's certificate authorities, show the client certificate
+ * and go through a proxy where one is chosen.
  *
  * @module
  */
-// A client is opened for each forward and closed after it. Forwards are minutes apart, so that nothing is lost by a new
+// A connection is opened for each request and closed after it. Requests are minutes apart, so that nothing is lost by a new
 // connection, files that changed are taken up without a word, and no connection lies idle until the server cuts it.
 
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf } from "../common/options.ts";
+import { eachCertificate } from "../common/pem.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
+import type { ChosenProxy, ProxyRule } from "./proxy_rule.ts";
+
+/** A side of the client, by the flags that its user knows. */
+export interface Side {
+  /** Where it is. */
+  readonly url: "--from" | "--to";
+  /** The authorities that it trusts beside the built-in ones. */
+  readonly caFile: "--from-ca-file" | "--to-ca-file";
+}
+
+/** The Prometheus that is read. */
+export const FROM: Side = { url: "--from", caFile: "--from-ca-file" };
+
+/** The server that is pushed to. */
+export const TO: Side = { url: "--to", caFile: "--to-ca-file" };
 
 /** The files of a client's certificates, each optional. */
 export interface HttpClientFiles {
-  /** Certificate authorities to trust beside the built-in ones, PEM, and the name of the option that gave them. */
-  readonly ca?: { readonly path: string; readonly name: string };
+  /** Certificate authorities to trust beside the built-in ones, PEM. */
+  readonly caPath?: string;
   /** The client certificate and what it stands on, PEM. */
   readonly certPath?: string;
   /** Its private key, PEM. */
   readonly keyPath?: string;
+}
+
+/** What {@linkcode HttpClients} need beside files. */
+export interface HttpClientsOptions {
+  /** The side that is reached. */
+  readonly side: Side;
+  /** Chooses the proxy of each request. */
+  readonly proxyFor: ProxyRule;
+  /** Gets the warnings. */
+  readonly log: Logger;
+}
+
+/** What one request goes over. */
+export interface Connection extends Disposable {
+  /** Carries certificates and proxy. */
+  readonly client: Deno.HttpClient;
+  /** The proxy that it goes through; undefined if it goes direct. */
+  readonly proxy: ChosenProxy | undefined;
+  /** The side that it reaches. */
+  readonly side: Side;
+  /** What the proxy wants to be told with the request itself. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** What a client is opened with. */
@@ -36,12 +75,14 @@ interface Source {
   readonly adds: (text: string) => Certificates;
 }
 
-/** Opens HTTP clients with the certificates that the files hold now, or held when they last were good. */
+/** Opens connections with the certificates that the files hold now, or held when they last were good. */
 export class HttpClients {
   readonly #certificates: WatchedValue<Certificates>;
+  readonly #options: HttpClientsOptions;
 
-  private constructor(certificates: WatchedValue<Certificates>) {
+  private constructor(certificates: WatchedValue<Certificates>, options: HttpClientsOptions) {
     this.#certificates = certificates;
+    this.#options = options;
   }
 
   /**
@@ -49,36 +90,42 @@ export class HttpClients {
    *
    * @throws {SyntaxError} if one cannot be read or does not hold what its option wants.
    */
-  static async load(files: HttpClientFiles, { log }: { log: Logger }): Promise<HttpClients> {
-    const sources = sourcesOf(files);
+  static async load(files: HttpClientFiles, options: HttpClientsOptions): Promise<HttpClients> {
+    const sources = sourcesOf(files, options);
     const certificates = await WatchedValue.open({
       files: sources.map(({ file, flag }) => ({ text: () => textOf(file, flag) })),
       parse: (...texts) => join(sources, texts),
-      onFault: (error) => log.warn("Cannot use changed certificates: those before stay in use", { error }),
+      onFault: (error) => options.log.warn("Cannot use changed certificates: those before stay in use", { error }),
     });
-    return new HttpClients(certificates);
+    return new HttpClients(certificates, options);
   }
 
-  /** Opens a client, which its caller closes. */
-  async open(): Promise<Deno.HttpClient> {
-    return openClient(await this.#certificates.check());
+  /** Opens a connection for a request to `url`, which its caller disposes of. */
+  async open(url: URL): Promise<Connection> {
+    const { side, proxyFor } = this.#options;
+    const proxy = proxyFor(url);
+    const client = openClient(await this.#certificates.check(), proxy);
+    return {
+      client,
+      proxy,
+      side,
+      headers: proxyHeaders(url, proxy),
+      [Symbol.dispose]: () => client.close(),
+    };
   }
 }
 
-function sourcesOf({ ca, certPath, keyPath }: HttpClientFiles): Source[] {
+function sourcesOf({ caPath, certPath, keyPath }: HttpClientFiles, { side }: HttpClientsOptions): Source[] {
   const sources: Source[] = [];
-  if (ca !== undefined) {
-    const flag = flagOf(ca.name);
-    sources.push({
-      file: new WatchedFile(ca.path),
-      flag,
-      adds: (text) => ({ caCerts: [mustHoldCertificate(text, flag)] }),
-    });
+  if (caPath !== undefined) {
+    const adds = (text: string) => ({ caCerts: certificatesOf(text, { path: caPath, flag: side.caFile }) });
+    sources.push({ file: new WatchedFile(caPath), flag: side.caFile, adds });
   }
   if (certPath !== undefined && keyPath !== undefined) {
     const flag = flagOf("tlsCertFile");
+    const adds = (text: string) => ({ cert: certificatesOf(text, { path: certPath, flag }).join("\n") });
     sources.push(
-      { file: new WatchedFile(certPath), flag, adds: (text) => ({ cert: mustHoldCertificate(text, flag) }) },
+      { file: new WatchedFile(certPath), flag, adds },
       { file: new WatchedFile(keyPath), flag: flagOf("tlsPrivateKeyFile"), adds: (key) => ({ key }) },
     );
   }
@@ -91,18 +138,31 @@ function join(sources: readonly Source[], texts: readonly string[]): Certificate
   try {
     openClient(all).close();
   } catch (cause) {
-    // What the platform says of a bad key or certificate names no content.
-    const flags = sources.map(({ flag }) => flag).join(" or ");
+    // The certificates have been read one by one: what is left is a bad key, or one that belongs to another certificate.
+    const own = sources.filter(({ flag }) => flag.startsWith("--tls-"));
+    const flags = (own.length > 0 ? own : sources).map(({ flag }) => flag).join(" or ");
+    // What the platform says names no content.
     throw new SyntaxError(`Bad ${flags}: ${messageOf(cause)}`, { cause });
   }
   return all;
 }
 
-function openClient({ caCerts, cert, key }: Certificates): Deno.HttpClient {
-  const trust = caCerts === undefined ? {} : { caCerts };
+function openClient({ caCerts, cert, key }: Certificates, proxy?: ChosenProxy): Deno.HttpClient {
+  const options = {
+    ...(caCerts === undefined ? {} : { caCerts }),
+    ...(proxy === undefined ? {} : { proxy: { url: proxy.url, basicAuth: proxy.credentials } }),
+  };
   return cert === undefined || key === undefined
-    ? Deno.createHttpClient(trust)
-    : Deno.createHttpClient({ ...trust, cert, key });
+    ? Deno.createHttpClient(options)
+    : Deno.createHttpClient({ ...options, cert, key });
+}
+
+/** The platform shows user name and password to a proxy that is reached by TLS only where it opens a tunnel. */
+function proxyHeaders(url: URL, proxy: ChosenProxy | undefined): Record<string, string> {
+  if (url.protocol !== "http:" || proxy?.protocol !== "https:" || proxy.credentials === undefined) return {};
+  const { username, password } = proxy.credentials;
+  const basic = new TextEncoder().encode(`${username}:${password}`).toBase64();
+  return { "proxy-authorization": `Basic ${basic}` };
 }
 
 async function textOf(file: WatchedFile, flag: string): Promise<string> {
@@ -113,8 +173,11 @@ async function textOf(file: WatchedFile, flag: string): Promise<string> {
   }
 }
 
-/** The platform takes a file without any certificate for one with none to add, and says nothing. */
-function mustHoldCertificate(text: string, flag: string): string {
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new SyntaxError(`Bad ${flag}: the file holds no certificate in PEM`);
+/** Reads each certificate by itself: the platform does not tell which one is bad, and passes over one that begins in mid-line. */
+function certificatesOf(text: string, { path, flag }: { path: string; flag: string }): string[] {
+  try {
+    return eachCertificate(text, (certificate) => openClient({ caCerts: [certificate] }).close());
+  } catch (cause) {
+    throw new SyntaxError(`Bad ${flag}: Cannot use '${path}': ${messageOf(cause)}`, { cause });
+  }
 }

@@ -21,6 +21,7 @@ import {
   url,
 } from "../common/options.ts";
 import { type Selector, selector } from "../common/exposition/selector.ts";
+import { proxyServer } from "./proxy_server.ts";
 
 /** Selectors, repeatable; an empty text adds none, so that `--match=` clears the default. */
 const selectors: Kind<readonly Selector[]> = {
@@ -59,9 +60,15 @@ export const CLIENT_OPTIONS = {
   },
   fromCaFile: {
     kind: file,
-    help: "Certificate authorities to trust for --from beside the built-in ones, PEM",
+    help: "Certificate authorities to trust for --from beside the system's and Mozilla's, PEM",
     since: "0.1.0",
     why: "Set it when that Prometheus has a certificate of your own authority",
+  },
+  fromProxy: {
+    kind: proxyServer,
+    help: "The proxy on the way to --from; without it, the way is direct, whatever the environment says",
+    since: "0.1.0",
+    why: "Set it when that Prometheus is reached through a proxy only",
   },
   id: {
     kind: text,
@@ -101,9 +108,15 @@ export const CLIENT_OPTIONS = {
   },
   toCaFile: {
     kind: file,
-    help: "Certificate authorities to trust for the server beside the built-in ones, PEM",
+    help: "Certificate authorities to trust for the server beside the system's and Mozilla's, PEM",
     since: "0.1.0",
     why: "Set it when the server has a certificate of your own authority",
+  },
+  toProxy: {
+    kind: proxyServer,
+    help: "The proxy on the way to the server, in place of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY",
+    since: "0.1.0",
+    why: "Set it when the server is reached through a proxy that the environment does not name",
   },
   interval: {
     kind: duration,

@@ -8,7 +8,7 @@ import { PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { differenceOf } from "./clocks.ts";
-import { type Call, call, refusal } from "./request.ts";
+import { type Call, call, redirectOf, refusal } from "./request.ts";
 
 const HINTS: Readonly<Record<number, string>> = {
   400: "it refuses the content of the push",
@@ -32,7 +32,7 @@ export interface Pushed {
 }
 
 /** Where and how to push. */
-export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal"> {
+export interface PushOptions extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
   /** The server's upload endpoint, to which the families are posted. */
   readonly url: URL;
   /** Sent as the bearer token; without it the push carries no authorization. */
@@ -48,24 +48,32 @@ export interface PushOptions extends Pick<Call, "client" | "timeoutMs" | "signal
  * would say nothing of the push.
  */
 export function push(families: Uint8Array, options: PushOptions): Promise<Pushed> {
-  const { url, token, client, timeoutMs, signal } = options;
+  const { url, token, clients, timeoutMs, signal } = options;
   const body = new Uint8Array(frameSnappy(families));
   const sentMs = Date.now();
   const headers: Record<string, string> = { "content-type": PROTOBUF_CONTENT_TYPE, "content-encoding": "snappy" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const request = { attempt: "Cannot push to", url, method: "POST" as const, headers, body, client, timeoutMs, signal };
+  const request = {
+    attempt: "Cannot push to",
+    url,
+    method: "POST" as const,
+    headers,
+    body,
+    clients,
+    timeoutMs,
+    signal,
+  };
   return call(request, async (response) => {
     options.onStatus?.(response.status);
     const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
     if (differenceMs !== undefined) options.onClock?.(differenceMs);
-    if (response.status >= 300 && response.status < 400) {
-      const target = URL.parse(response.headers.get("location") ?? "", url);
-      const where = target ? ` to ${target.origin}` : "";
+    const redirect = redirectOf(response, url);
+    if (redirect !== undefined) {
       throw new Error(
-        `it redirects${where}, which a push does not follow: point --to or --to-upload at the server itself`,
+        `it redirects${redirect}, which a push does not follow: point --to or --to-upload at the server itself`,
       );
     }
-    if (response.status !== 200) throw await refusal(response, { hints: HINTS, secrets: token ? [token] : [] });
+    if (response.status !== 200) throw await refusal(response, { url, hints: HINTS, secrets: token ? [token] : [] });
     const remark = await readRemark(response);
     return remark === "" ? { bytes: body.length } : { bytes: body.length, remark };
   });

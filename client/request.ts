@@ -8,9 +8,14 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "./backoff.ts";
+import { connectionFault } from "./connection_fault.ts";
+import type { HttpClients } from "./http_client.ts";
 
 /** What a refusal's body is read up to, in bytes. */
 const EXCERPT_BYTES = 1_024;
+
+/** What the platform says when the body of an answer ends before its end. */
+const BODY_BROKEN = "error reading a body from connection";
 
 /** How much of a refusal's body a message shows, in characters. */
 const EXCERPT_LENGTH = 200;
@@ -46,17 +51,23 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   /** The content to send, encoded as the headers say. */
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** Carries the certificates; the caller closes it. */
-  readonly client: Deno.HttpClient;
+  /** Opens the connection that the request goes over, and nothing else. */
+  readonly clients: Pick<HttpClients, "open">;
   /** How long all of it may take, until the body of the answer is read, in milliseconds. */
   readonly timeoutMs: number;
   /** Gives the request up. */
   readonly signal: AbortSignal;
 }
 
-/** Makes a request and hands the answer to `read`, whose errors come out with the place in front. */
+/**
+ * Makes a request and hands the answer to `read`. What goes wrong, there or on the way, comes out with the place in front, and
+ * with the proxy if there is one.
+ */
 export async function call<T>(request: Call, read: (response: Response) => Promise<T>): Promise<T> {
-  const { attempt, url, method, headers, body, client, timeoutMs } = request;
+  const { attempt, url, method, body, timeoutMs } = request;
+  using connection = await request.clients.open(url);
+  const { client, proxy } = connection;
+  const headers = { ...request.headers, ...connection.headers };
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeoutMs);
   let response: Response | undefined;
@@ -67,8 +78,11 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   } catch (error) {
     request.signal.throwIfAborted();
     const late = deadline.signal.aborted;
-    const reason = late ? `no complete answer within ${formatDuration(timeoutMs)}` : reasonOf(error);
-    const message = `${attempt} ${placeOf(url)}: ${reason}`;
+    const faultOf = response === undefined ? connectionFault : answerFault;
+    const reason = late
+      ? `no complete answer within ${formatDuration(timeoutMs)}`
+      : faultOf(error, { url, ...connection });
+    const message = `${attempt} ${placeOf(url)}${proxy ? ` through the proxy ${proxy.place}` : ""}: ${reason}`;
     if (!late && error instanceof RefusedError) throw new RefusedError(message, error);
     throw new Error(message, { cause: error });
   } finally {
@@ -77,37 +91,76 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   }
 }
 
+/** Why an answer could not be read: a sentence of ours as it is, and what the platform says of a connection that breaks. */
+function answerFault(error: unknown, circumstances: Parameters<typeof connectionFault>[1]): string {
+  const message = messageOf(error);
+  return message === BODY_BROKEN ? connectionFault(error, circumstances) : message;
+}
+
 /** A URL as messages and logs show it: without user name, password and query, which may be secret. */
 export function placeOf(url: URL): string {
   return url.origin + url.pathname;
 }
 
-/** The deepest cause that an error names. `fetch` puts the URL before its own, which must not get out. */
-function reasonOf(error: unknown): string {
-  let deepest = error;
-  while (deepest instanceof Error && deepest.cause instanceof Error) deepest = deepest.cause;
-  const message = messageOf(deepest);
-  return message.match(/^error sending request .*?: client error \([^)]*\): (.*)$/s)?.[1] ??
-    (message.startsWith("error sending request ") ? "the request failed" : message);
+/** Where an answer redirects to, as messages show it: ` to PLACE`, or nothing where it does not tell; undefined if it does not. */
+export function redirectOf({ status, headers }: Response, url: URL): string | undefined {
+  if (status < 300 || status >= 400) return undefined;
+  const target = URL.parse(headers.get("location") ?? "", url);
+  return headers.has("location") && target ? ` to ${placeOf(target)}` : "";
 }
 
-/**
- * The refusal that an answer makes: its status, a hint what to do about it, and the start of what it says.
- *
- * @param options.hints what to do, by status
- * @param options.secrets what never shows, even where the server repeats it
- */
-export async function refusal(
-  response: Response,
-  { hints, secrets }: { hints: Readonly<Record<number, string>>; secrets: readonly string[] },
-): Promise<RefusedError> {
+/** What is known of a request whose answer is a refusal. */
+export interface RefusalContext {
+  /** What was asked for; its query and password never show. */
+  readonly url: URL;
+  /** What to do, by status. */
+  readonly hints: Readonly<Record<number, string>>;
+  /** What to do about a redirect, where that is not followed. */
+  readonly redirectHint?: string;
+  /** What never shows either, even where the server repeats it. */
+  readonly secrets: readonly string[];
+}
+
+/** The refusal that an answer makes: its status, a hint what to do about it, and the start of what it says. */
+export async function refusal(response: Response, context: RefusalContext): Promise<RefusedError> {
+  const { url, hints, redirectHint, secrets } = context;
   const { status } = response;
-  const hint = hints[status];
-  const said = await excerptOf(response, secrets);
+  const redirect = redirectOf(response, url);
+  const said = await excerptOf(response, [...secrets, ...secretsOf(url)]);
+  const hint = SPEAKS_TLS.test(said)
+    ? "it speaks TLS: write https:// in its URL"
+    : redirect && redirectHint
+    ? `a redirect${redirect}: ${redirectHint}`
+    : hints[status] ?? HINTS[status];
   return new RefusedError(`it answered ${status}${hint ? `, ${hint}` : ""}${said ? `; it says: ${said}` : ""}`, {
     status,
     retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), Date.now()),
   });
+}
+
+/** What Go, nginx and Apache tell who speaks plain HTTP to a port of theirs that speaks TLS. */
+const SPEAKS_TLS =
+  /HTTP request (?:was sent )?to (?:an? )?(?:HTTPS|SSL-enabled) (?:server|port)|speaking plain HTTP to an SSL/;
+
+/** What a status means whoever answers with it. */
+const HINTS: Readonly<Record<number, string>> = {
+  407: "the proxy wants a user name and a password: give them in its URL",
+};
+
+/** What a URL holds that must not show: its password, its query, and the query's values unless they are too short to find. */
+function secretsOf({ password, search, searchParams }: URL): string[] {
+  const values = [...searchParams].filter(([name]) => name !== "id" && name !== "match[]").map(([, value]) => value);
+  return [password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
+    text.length > 3
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The start of a body on one line, without secrets and control characters. */

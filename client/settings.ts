@@ -19,8 +19,11 @@ import { setLabels } from "./transforms/set_labels.ts";
 import { sortByTimestamp } from "./transforms/sort_by_timestamp.ts";
 import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
-import { HttpClients } from "./http_client.ts";
+import { FROM, HttpClients, type Side, TO } from "./http_client.ts";
 import type { ClientValues } from "./options.ts";
+import { isLoopback } from "./no_proxy.ts";
+import { environmentProxy, flaggedProxy, noProxy, type ProxyEnvironment, type ProxyRule } from "./proxy_rule.ts";
+import { shareOut } from "./scrape_pages.ts";
 import { Secret, tokenFault } from "./secret.ts";
 
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
@@ -58,6 +61,12 @@ export interface LoadOptions {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /**
+   * The proxies that the environment names, for the way to the server.
+   *
+   * @default {{}} none
+   */
+  readonly environment?: ProxyEnvironment;
 }
 
 /**
@@ -65,9 +74,11 @@ export interface LoadOptions {
  *
  * @throws {UsageError} on the first thing that the user must mend.
  */
-export async function loadSettings(values: ClientValues, { log, now }: LoadOptions): Promise<Settings> {
+export async function loadSettings(values: ClientValues, options: LoadOptions): Promise<Settings> {
+  const { log, now, environment = {} } = options;
   checkNumbers(values);
-  const matches = await readMatches(values);
+  const from = fromUrl(values.from);
+  const matches = await readMatches(values, { from });
   const openToken = (name: "fromToken" | "toToken") =>
     Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
   const fromToken = await openToken("fromToken");
@@ -76,19 +87,34 @@ export async function loadSettings(values: ClientValues, { log, now }: LoadOptio
     await warnIfExposed(values.tlsPrivateKeyFile, { option: "--tls-private-key-file", log });
   }
   const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
+  const fromProxy = values.fromProxy ? flaggedProxy(values.fromProxy, "--from-proxy") : noProxy;
+  const toProxy = values.toProxy ? flaggedProxy(values.toProxy, "--to-proxy") : environmentProxy(environment);
+  checkProxies(values, { from, to: [upload, authorize].filter((url) => url !== undefined), toProxy });
   return {
-    from: fromUrl(values.from),
+    from,
     matches,
     fromToken,
-    fromClients: await openClients("fromCaFile", { values, log }),
+    fromClients: await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log }),
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients("toCaFile", { values, log }),
+    toClients: await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log }),
     rules: await readRules(values, log),
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
   };
+}
+
+/** Refuses a proxy that would do nothing, or that cannot be read. */
+function checkProxies(
+  { fromProxy, toProxy }: ClientValues,
+  { from, to, toProxy: rule }: { from: URL; to: readonly URL[]; toProxy: ProxyRule },
+) {
+  const idle = fromProxy && isLoopback(from) ? "--from" : toProxy && to.every(isLoopback) ? "--to" : undefined;
+  if (idle !== undefined) {
+    throw new UsageError(`Cannot use ${idle}-proxy: ${idle} is this machine itself, which is reached without a proxy`);
+  }
+  for (const url of to) rule(url);
 }
 
 function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
@@ -103,7 +129,7 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
   }
 }
 
-async function readMatches({ match, matchFile }: ClientValues): Promise<string[]> {
+async function readMatches({ match, matchFile }: ClientValues, { from }: { from: URL }): Promise<string[]> {
   const selectors = [...match];
   if (matchFile !== undefined) {
     try {
@@ -116,7 +142,18 @@ async function readMatches({ match, matchFile }: ClientValues): Promise<string[]
   if (selectors.length === 0) {
     throw new UsageError("Cannot read anything without a selector: give --match or --match-file");
   }
-  return selectors.map(({ text }) => text);
+  const matches = selectors.map(({ text }) => text);
+  try {
+    shareOut(from, matches);
+  } catch (cause) {
+    throw new UsageError(
+      `Bad ${matchFile === undefined ? "--match" : "--match or --match-file"}: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+  return matches;
 }
 
 function fromUrl(from: URL): URL {
@@ -157,16 +194,14 @@ function joined(to: URL, segment: string): URL {
 
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
 async function openClients(
-  name: "fromCaFile" | "toCaFile",
-  { values, log }: { values: ClientValues; log: Logger },
+  { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath }: ClientValues,
+  { caPath, ...options }: { side: Side; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
 ): Promise<HttpClients> {
-  const { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath, [name]: caPath } = values;
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
   }
-  const ca = caPath === undefined ? undefined : { path: caPath, name };
   try {
-    return await HttpClients.load({ ca, certPath, keyPath }, { log });
+    return await HttpClients.load({ caPath, certPath, keyPath }, options);
   } catch (cause) {
     throw new UsageError(messageOf(cause), { cause });
   }

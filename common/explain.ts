@@ -20,5 +20,10 @@ export function explain(error: unknown): string {
   for (let at = error; at !== undefined && messages.length < 5; at = at instanceof Error ? at.cause : undefined) {
     messages.push(messageOf(at));
   }
-  return messages.join(": ").replace(/\b(https?:\/\/)(?:[^\s/?#@]*@)?([^\s/?#]*)[^\s)'"]*/g, "$1$2");
+  return withoutSecretsOfUrls(messages.join(": "));
+}
+
+/** A text whose URLs are cut to scheme and host, as the rest may hold secrets. */
+export function withoutSecretsOfUrls(text: string): string {
+  return text.replace(/\b(https?:\/\/)(?:[^\s/?#@]*@)?([^\s/?#]*)[^\s)'"]*/g, "$1$2");
 }

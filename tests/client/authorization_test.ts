@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { TokenExchange } from "../../client/authorization.ts";
+import { directClients as clients } from "../support/direct_clients.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -7,7 +8,6 @@ Deno.test.sanitizer({ ops: true, resources: true });
 /** A server, and an exchange with it by a clock that the test sets. */
 function parties() {
   const server = new TelemeterServer();
-  const client = Deno.createHttpClient({});
   const state = { nowMs: 1_700_000_000_000, initialToken: "initial" };
   const exchange = new TokenExchange({
     url: new URL(`${server.url}/authorize?id=me`),
@@ -19,9 +19,8 @@ function parties() {
     server,
     state,
     exchange,
-    grant: () => exchange.grant({ client, timeoutMs: 30_000, signal }),
+    grant: () => exchange.grant({ clients, timeoutMs: 30_000, signal }),
     async [Symbol.asyncDispose]() {
-      client.close();
       await server[Symbol.asyncDispose]();
     },
   };
@@ -51,7 +50,12 @@ Deno.test("TokenExchange.grant() refreshes 15 s before expiry and takes the new 
 const lifetimes: [expiresInSeconds: number, laterMs: number, exchanges: number][] = [
   [60, 44_999, 1],
   [60, 45_000, 2],
-  [59, 1e12, 1],
+  [59, 43_999, 1],
+  [59, 44_000, 2],
+  [20, 9_999, 1],
+  [20, 10_000, 2],
+  [1, 499, 1],
+  [1, 500, 2],
   [0, 1e12, 1],
   [-5, 1e12, 1],
 ];
@@ -131,5 +135,19 @@ for (const [what, body, message] of answers) {
     await assert.rejects(p.grant(), { message });
     p.server.fault = undefined;
     assert.match((await p.grant()).token, /^issued-/);
+  });
+}
+
+for (const status of [301, 302, 307, 308]) {
+  Deno.test(`TokenExchange.grant() names where a ${status} leads, without its query, and does not go there`, async () => {
+    await using p = parties();
+    const location = "https://user:word@other.example:9003/authorize?id=me&key=s3cret";
+    p.server.fault = () => new Response(null, { status, headers: { location } });
+    await assert.rejects(p.grant(), {
+      name: "RefusedError",
+      message: `Cannot exchange the token at ${p.server.url}/authorize: it answered ${status}, a redirect to ` +
+        "https://other.example:9003/authorize: point --to or --to-auth there, if the token is meant for it",
+    });
+    assert.equal(p.server.asked.length, 1);
   });
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { federate } from "../../client/federate.ts";
+import { directClients as clients } from "../support/direct_clients.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -24,13 +25,12 @@ async function scrape(...answer: (string | Uint8Array)[]): Promise<MetricFamily[
     // Until the client has closed its side.
     while (await connection.read(new Uint8Array(1_024)).catch(() => null) !== null);
   })();
-  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   try {
     return await federate({
       url: new URL(`http://127.0.0.1:${listener.addr.port}/federate`),
       matches: [],
       limitBytes: 204_800,
-      client,
+      clients,
       timeoutMs: 30_000,
       signal: new AbortController().signal,
     });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { federate, type Scrape } from "../../client/federate.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { families, series } from "../support/series.ts";
+import { directClients as clients } from "../support/direct_clients.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -12,22 +13,17 @@ const UP: MetricFamily = {
   metrics: [{ labels: [{ name: "job", value: "ä" }], value: 1, timestampMs: 1_700_000_000_000 }],
 };
 
-/** Scrapes once, closing what that took. */
-async function scrape(url: string, changes: Partial<Scrape> = {}): Promise<MetricFamily[]> {
-  const client = Deno.createHttpClient({});
-  try {
-    return await federate({
-      url: new URL(url),
-      matches: ['{__name__="up"}'],
-      limitBytes: 204_800,
-      client,
-      timeoutMs: 30_000,
-      signal: new AbortController().signal,
-      ...changes,
-    });
-  } finally {
-    client.close();
-  }
+/** Scrapes once. */
+function scrape(url: string, changes: Partial<Scrape> = {}): Promise<MetricFamily[]> {
+  return federate({
+    url: new URL(url),
+    matches: ['{__name__="up"}'],
+    limitBytes: 204_800,
+    clients,
+    timeoutMs: 30_000,
+    signal: new AbortController().signal,
+    ...changes,
+  });
 }
 
 for (const speaks of ["protobuf", "text"] as const) {

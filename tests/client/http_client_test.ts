@@ -3,7 +3,8 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
-import { type HttpClientFiles, HttpClients } from "../../client/http_client.ts";
+import { FROM, type HttpClientFiles, HttpClients, type HttpClientsOptions, TO } from "../../client/http_client.ts";
+import { noProxy } from "../../client/proxy_rule.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
@@ -12,7 +13,8 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const authority = await CertificateAuthority.create();
 const other = await CertificateAuthority.create();
 
-const load = (files: HttpClientFiles) => HttpClients.load(files, { log: recordingLog().log });
+const load = (files: HttpClientFiles, options: Partial<HttpClientsOptions> = {}) =>
+  HttpClients.load(files, { side: TO, proxyFor: noProxy, log: recordingLog().log, ...options });
 
 /** Writes files by name into a folder that goes with the test. */
 async function folder(files: Record<string, string>) {
@@ -28,6 +30,13 @@ async function folder(files: Record<string, string>) {
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
 }
+
+/** The three files of a folder. */
+const pathsIn = ({ path }: { path: (name: string) => string }): HttpClientFiles => ({
+  caPath: path("ca"),
+  certPath: path("cert"),
+  keyPath: path("key"),
+});
 
 /** A server that demands a client certificate and answers with the name on it. */
 async function demandingServer() {
@@ -48,20 +57,15 @@ async function demandingServer() {
 }
 
 const fetchWith = async (clients: HttpClients, url: string): Promise<string> => {
-  const client = await clients.open();
-  try {
-    return await (await fetch(url, { client })).text();
-  } finally {
-    client.close();
-  }
+  using connection = await clients.open(new URL(url));
+  return await (await fetch(url, connection)).text();
 };
 
 Deno.test("HttpClients.open() trusts the authority of its file and shows the client certificate", async () => {
   const { cert, key } = await authority.issue("client one");
   await using files = await folder({ ca: authority.cert, cert, key });
   await using server = await demandingServer();
-  const ca = { path: files.path("ca"), name: "toCaFile" };
-  const clients = await load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+  const clients = await load(pathsIn(files));
   assert.equal(await fetchWith(clients, server.url), "client one");
 });
 
@@ -69,8 +73,7 @@ Deno.test("HttpClients.open() takes up files that changed", async () => {
   const one = await authority.issue("client one"), two = await authority.issue("client two");
   await using files = await folder({ ca: other.cert, cert: one.cert, key: one.key });
   await using server = await demandingServer();
-  const ca = { path: files.path("ca"), name: "toCaFile" };
-  const clients = await load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+  const clients = await load(pathsIn(files));
   await assert.rejects(
     fetchWith(clients, server.url),
     (error: Error) => /invalid peer certificate/.test(String(error.cause)),
@@ -86,22 +89,29 @@ Deno.test("HttpClients.open() keeps to the last good files while one is bad, and
   const one = await authority.issue("client one"), two = await authority.issue("client two");
   await using files = await folder({ ca: authority.cert, cert: one.cert, key: one.key });
   await using server = await demandingServer();
-  const ca = { path: files.path("ca"), name: "toCaFile" }, { log, records } = recordingLog();
-  const clients = await HttpClients.load({ ca, certPath: files.path("cert"), keyPath: files.path("key") }, { log });
+  const { log, records } = recordingLog();
+  const clients = await load(pathsIn(files), { log });
   // Tools that renew certificates replace one file after the other.
   await files.write("cert", two.cert);
   for (let i = 0; i < 2; i++) assert.equal(await fetchWith(clients, server.url), "client one");
   assert.deepEqual(records.map(({ level, sentence }) => [level, sentence]), [
     ["warn", "Cannot use changed certificates: those before stay in use"],
   ]);
-  assert.match(String(records[0].fields.error), /^Bad --to-ca-file or --tls-cert-file or --tls-private-key-file: /);
+  assert.match(String(records[0].fields.error), /^Bad --tls-cert-file or --tls-private-key-file: /);
   await files.write("key", two.key);
   assert.equal(await fetchWith(clients, server.url), "client two");
   assert.equal(records.length, 1);
 });
 
+Deno.test("HttpClients.open() trusts every authority of a file, also one that begins on the last line of another", async () => {
+  const { cert, key } = await authority.issue("client one");
+  await using files = await folder({ ca: `${other.cert.trim()}${authority.cert}`, cert, key });
+  await using server = await demandingServer();
+  assert.equal(await fetchWith(await load(pathsIn(files)), server.url), "client one");
+});
+
 Deno.test("HttpClients.open() opens a plain client without files", async () => {
-  (await (await load({})).open()).close();
+  (await (await load({})).open(new URL("http://127.0.0.1/")))[Symbol.dispose]();
 });
 
 const identity = await authority.issue("client");
@@ -114,36 +124,62 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     "junk",
     identity.cert,
     identity.key,
-    /^Bad --from-ca-file: the file holds no/,
+    /^Bad --from-ca-file: Cannot use '\S+\/ca': it holds no certificate in PEM$/,
   ],
   [
     "a garbled authority",
     BAD_PEM,
     identity.cert,
     identity.key,
-    /^Bad --from-ca-file or --tls-cert-file or --tls-priv/,
+    /^Bad --from-ca-file: Cannot use '\S+\/ca': its certificate is garbled$/,
   ],
-  ["a certificate file without one", authority.cert, "junk", identity.key, /^Bad --tls-cert-file: the file holds no/],
-  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --from-ca-file or --tls-cert-file or --tls-private/],
+  [
+    "a garbled authority among good ones",
+    `${authority.cert}\n${BAD_PEM}${other.cert}\n`,
+    identity.cert,
+    identity.key,
+    /^Bad --from-ca-file: Cannot use '\S+\/ca': certificate 2 of 3 is garbled$/,
+  ],
+  [
+    "an authority whose last line is missing",
+    `${authority.cert.replace(/-----END.*/, "")}${other.cert}`,
+    identity.cert,
+    identity.key,
+    /^Bad --from-ca-file: Cannot use '\S+\/ca': certificate 1 of 2 is garbled$/,
+  ],
+  [
+    "a certificate file without one",
+    authority.cert,
+    "junk",
+    identity.key,
+    /^Bad --tls-cert-file: Cannot use '\S+\/cert': it holds no certificate in PEM$/,
+  ],
+  [
+    "a garbled certificate in a chain",
+    authority.cert,
+    `${identity.cert}\n${BAD_PEM}`,
+    identity.key,
+    /^Bad --tls-cert-file: Cannot use '\S+\/cert': certificate 2 of 2 is garbled$/,
+  ],
+  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --tls-cert-file or --tls-private-key-file: /],
   [
     "a key of another certificate",
     authority.cert,
     identity.cert,
     stranger.key,
-    /^Bad --from-ca-file or --tls-cert-file or /,
+    /^Bad --tls-cert-file or --tls-private-key-file: /,
   ],
 ];
 
 for (const [what, caText, cert, key, message] of bad) {
   Deno.test(`HttpClients.load() refuses ${what}`, async () => {
     await using files = await folder({ ca: caText, cert, key });
-    const ca = { path: files.path("ca"), name: "fromCaFile" };
-    const loading = load({ ca, certPath: files.path("cert"), keyPath: files.path("key") });
+    const loading = load(pathsIn(files), { side: FROM });
     await assert.rejects(loading, { name: "SyntaxError", message });
   });
 }
 
 Deno.test("HttpClients.load() refuses a missing file", async () => {
-  const loading = load({ ca: { path: "/nowhere/ca.pem", name: "fromCaFile" } });
+  const loading = load({ caPath: "/nowhere/ca.pem" }, { side: FROM });
   await assert.rejects(loading, { name: "SyntaxError", message: /^Bad --from-ca-file: .*\/nowhere\/ca\.pem/ });
 });

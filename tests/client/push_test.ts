@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { push } from "../../client/push.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { directClients as clients } from "../support/direct_clients.ts";
 import { families, series } from "../support/series.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
 
@@ -9,18 +10,16 @@ Deno.test.sanitizer({ ops: true, resources: true });
 /** A server that has issued a token, and a push to it. */
 async function parties() {
   const server = new TelemeterServer();
-  const client = Deno.createHttpClient({});
   const authorized = await fetch(`${server.url}/authorize?id=me`, {
     method: "POST",
     headers: { authorization: "Bearer initial" },
-    client,
   });
   const { token } = await authorized.json();
   const statuses: number[] = [];
   const how = {
     url: new URL(`${server.url}/upload`),
     token,
-    client,
+    clients,
     timeoutMs: 30_000,
     signal: new AbortController().signal,
     onStatus: (status: number) => void statuses.push(status),
@@ -32,7 +31,6 @@ async function parties() {
     push: (changes: { token?: string } = {}) =>
       push(encodeFamilies(families(['up{_id="me"} 1', "down 0"])), { ...how, ...changes }),
     async [Symbol.asyncDispose]() {
-      client.close();
       await server[Symbol.asyncDispose]();
     },
   };
@@ -84,7 +82,7 @@ for (const status of [301, 302, 303, 307, 308]) {
     p.server.asked.length = 0;
     await assert.rejects(p.push(), {
       message:
-        `Cannot push to ${p.server.url}/upload: it redirects to ${p.server.url}, which a push does not follow: ` +
+        `Cannot push to ${p.server.url}/upload: it redirects to ${p.server.url}/healthz, which a push does not follow: ` +
         "point --to or --to-upload at the server itself",
     });
     assert.deepEqual(p.server.asked, ["/upload"]);

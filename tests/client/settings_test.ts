@@ -117,7 +117,27 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
   ],
   [[...TO, "--anonymize-salt-file", "{salt}"], /^Bad --anonymize-salt-file: .* is empty$/, { salt: "\n" }],
   [[...TO, "--from-token-file", "{none}"], /^Bad --from-token-file: .*none/],
-  [[...TO, "--from-ca-file", "{ca}"], /^Bad --from-ca-file: the file holds no certificate in PEM$/, { ca: "junk" }],
+  [
+    [...TO, "--from-ca-file", "{ca}"],
+    /^Bad --from-ca-file: Cannot use '\S+\/ca': it holds no certificate in PEM$/,
+    { ca: "junk" },
+  ],
+  [
+    [...TO, "--from", "http://localhost:9090", "--from-proxy", "http://proxy"],
+    /^Cannot use --from-proxy: --from is this machine itself, which is reached without a proxy$/,
+  ],
+  [
+    [...TO, "--to", "http://[::1]:9003", "--to-proxy", "http://proxy"],
+    /^Cannot use --to-proxy: --to is this machine itself, which is reached without a proxy$/,
+  ],
+  [
+    [...TO, "--to-proxy", "ftp://user:word@proxy"],
+    /^Bad --to-proxy: Cannot read it as a proxy: write http:\/\/HOST:PORT, /,
+  ],
+  [
+    [...TO, "--match", `{job="${"€".repeat(9_000)}"}`],
+    /^Bad --match: Cannot ask for '\{job="€{54}…': its URL is longer than 60000 bytes: write several selectors instead$/,
+  ],
   [[...TO, "--to-ca-file", "{none}"], /^Bad --to-ca-file: .*none/],
   [
     [...TO, "--tls-cert-file", "{none}"],

@@ -52,8 +52,13 @@ export class CertificateAuthority {
     return this.#certificate.toString("pem");
   }
 
-  /** Issues a certificate to `name`, for localhost and 127.0.0.1. */
-  async issue(name: string): Promise<Identity> {
+  /** Its own certificate with its key, as a server has them that its user made an authority by mistake. */
+  async itself(): Promise<Identity> {
+    return { cert: this.cert, key: await pemOf(this.#keys.privateKey) };
+  }
+
+  /** Issues a certificate to `name`, for localhost, 127.0.0.1 and the hosts given. */
+  async issue(name: string, { hosts = [] }: { hosts?: readonly string[] } = {}): Promise<Identity> {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
     const certificate = await X509CertificateGenerator.create({
       subject: `CN=${name}`,
@@ -67,16 +72,18 @@ export class CertificateAuthority {
         new SubjectAlternativeNameExtension([
           { type: "dns", value: "localhost" },
           { type: "ip", value: "127.0.0.1" },
+          ...hosts.map((value) => ({ type: "dns" as const, value })),
         ]),
         await AuthorityKeyIdentifierExtension.create(this.#certificate),
       ],
     });
-    const key = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toBase64();
-    return {
-      cert: certificate.toString("pem"),
-      key: `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`,
-    };
+    return { cert: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
   }
+}
+
+async function pemOf(key: CryptoKey): Promise<string> {
+  const text = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key)).toBase64();
+  return `-----BEGIN PRIVATE KEY-----\n${text.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
 }
 
 function validity(): { notBefore: Date; notAfter: Date } {

@@ -44,8 +44,12 @@ export interface RunningServer extends RunningProgram {
 }
 
 /** Starts a program and waits for the line that says where it listens. A flag given later stands over one given before. */
-async function startProgram(task: ProgramTask, args: readonly string[]): Promise<{ child: Child; listens: string }> {
-  const child = new Child(taskCommand(task, args));
+async function startProgram(
+  task: ProgramTask,
+  args: readonly string[],
+  { env }: { env?: Readonly<Record<string, string>> } = {},
+): Promise<{ child: Child; listens: string }> {
+  const child = new Child({ ...taskCommand(task, args), env });
   try {
     return { child, listens: (await child.line(/ msg=Listening (.*)$/))[1] };
   } catch (error) {
@@ -76,9 +80,12 @@ export async function startServer(
   };
 }
 
-/** Starts a client. */
-export async function startClient(flags: readonly string[]): Promise<RunningProgram & { readonly url: URL }> {
-  const { child, listens } = await startProgram("client", ["--listen=127.0.0.1:0", ...flags]);
+/** Starts a client, with variables added to the environment. */
+export async function startClient(
+  flags: readonly string[],
+  { env }: { env?: Readonly<Record<string, string>> } = {},
+): Promise<RunningProgram & { readonly url: URL }> {
+  const { child, listens } = await startProgram("client", ["--listen=127.0.0.1:0", ...flags], { env });
   return { child, url: urlOf(listens, "url"), [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
@@ -96,8 +103,9 @@ export async function startAuthorizer(
 export async function runProgram(
   task: ProgramTask,
   args: readonly string[],
+  { env }: { env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ readonly code: number; readonly output: string }> {
-  const child = new Child(taskCommand(task, args));
+  const child = new Child({ ...taskCommand(task, args), env });
   const { code } = await child.exited;
   return { code, output: child.lines.join("\n") };
 }
