@@ -11,6 +11,7 @@ import {
   directory,
   duration,
   file,
+  flag,
   list,
   LOG_OPTIONS,
   names,
@@ -144,6 +145,12 @@ export const SERVER_OPTIONS = {
     help: "File of cluster ids that are refused, one a line; read again when it changes",
     since: "0.1.0",
     why: "Set it to be able to shut out a cluster at once, without a restart",
+  },
+  revokedShown: {
+    kind: flag,
+    help: "Go on showing what revoked clusters pushed before, until it is --ttl old",
+    since: "0.1.0",
+    why: "Set it where a revoked cluster is not suspected of anything, such as one that has been shut down",
   },
   authorize: {
     kind: url,

@@ -137,7 +137,13 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const internal = opening.use(
     await listen(
       internalApp({
-        federate: federate({ index, conflicts, collisions, now }),
+        federate: federate({
+          index,
+          conflicts,
+          collisions,
+          hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
+          now,
+        }),
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,

@@ -19,6 +19,10 @@ export const SAMPLE_RULES = {
     what: "a metric has no name, or one that is longer than 255 bytes or is not UTF-8",
     mend: "rename it in the exporter or with metric_relabel_configs",
   },
+  reserved_name: {
+    what: "the name of the metric is one that servers keep for what they say of their sources",
+    mend: "rename it with metric_relabel_configs or --rename",
+  },
   family_type: {
     what: "a metric has a type that is not known",
     mend: "update the receiving side, or leave the metric out with a selector",

@@ -62,6 +62,9 @@ export interface AuthorizeOptions {
 /** 5,000 clusters at once, then 50 a second. */
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
+/** When to try again where the upstream authorizer does not answer. */
+const UPSTREAM_RETRY_SECONDS = "30";
+
 /** The longest url-encoded body that is read, in bytes. */
 const FORM_LIMIT_BYTES = 4_096;
 const FORM_TYPE = "application/x-www-form-urlencoded";
@@ -80,7 +83,7 @@ interface TokenResponse {
  * Makes the handler.
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
- * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 500 with a request id that the log explains.
+ * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 503 with a request id that the log explains.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
@@ -101,11 +104,12 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     const token = bearerToken(request);
     // The hash, as tokens made up by a hostile client may be long.
     limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
-    if (await revoked?.has(id)) {
-      throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
-    }
     try {
       const { accountId } = await authorizer.authorize(token, id, request.signal);
+      // Only who has the right to the id hears that it is revoked.
+      if (await revoked?.has(id)) {
+        throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
+      }
       const labels = new Map([...requiredLabels, [partitionLabel, id]]);
       const response: TokenResponse = {
         version: 1,
@@ -116,11 +120,16 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       };
       return Response.json(response, { headers: { "cache-control": "no-store" } });
     } catch (error) {
+      if (error instanceof HttpError) throw error;
       if (error instanceof AuthorizationRefused) throw refusal(error);
       if (request.signal.aborted) throw clientGone(error);
       const requestId = crypto.randomUUID();
       log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
-      throw new HttpError(500, `Internal server error, requestid=${requestId}`, { reason: "authorizer", cause: error });
+      throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
+        reason: "authorizer",
+        headers: { "retry-after": UPSTREAM_RETRY_SECONDS },
+        cause: error,
+      });
     }
   };
 }

@@ -41,9 +41,18 @@ export class RevokedIds {
    * @throws {SyntaxError} if it is not in the form of {@linkcode parseRevoked}; and whatever reading it throws.
    */
   static async open(path: string, { log, now = () => performance.now() }: RevokedIdsOptions): Promise<RevokedIds> {
-    const list = await WatchedValue.open({
+    let held = 0;
+    const list = await WatchedValue.open<ReadonlySet<string>>({
       files: [new WatchedFile(path)],
-      parse: parseRevoked,
+      parse: (text) => {
+        const ids = parseRevoked(text);
+        // A file that is being written, or was lost, must not let anybody back in.
+        if (held > 0 && ids.size === 0 && !/^# *none *\r?$/m.test(text)) {
+          throw new SyntaxError("Cannot take an empty list of revoked ids: write a line '# none' to revoke none");
+        }
+        held = ids.size;
+        return ids;
+      },
       onTakenUp: ({ size }) => log.info("Read the changed list of revoked ids", { ids: size }),
       onFault: (reason) => log.error("Cannot read the list of revoked ids: the last one stays in force", { reason }),
     });
@@ -57,24 +66,34 @@ export class RevokedIds {
 
   /** True if `id` is revoked, by the file as it was at most a second ago. */
   async has(id: string): Promise<boolean> {
+    return (await this.ids()).has(id);
+  }
+
+  /** All revoked ids, by the file as it was at most a second ago. */
+  async ids(): Promise<ReadonlySet<string>> {
     const atMs = this.#now();
     if (atMs - this.#lookedMs >= LOOK_INTERVAL_MS) {
       await this.#list.check();
       this.#lookedMs = atMs;
     }
-    return this.#list.current.has(id);
+    return this.#list.current;
   }
 }
 
 /**
- * Reads a list of ids: one a line. Empty lines and lines that start with `#` are skipped. A line that starts with `"` is a JSON
- * string, for ids that hold a newline or start with one of those two.
+ * Reads a list of ids: one a line, without the blanks about it. Empty lines and lines that start with `#` are skipped. A line
+ * that starts with `"` is a JSON string, for ids that hold a newline or a blank at an end, or start with one of those two.
  *
- * @throws {SyntaxError} if such a line is no JSON string, with its number.
+ * @throws {SyntaxError} if such a line is no JSON string, with its number; or if the last line is cut: it ends without a line
+ *   feed.
  */
 export function parseRevoked(text: string): ReadonlySet<string> {
   const ids = new Set<string>();
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
+  if (text !== "" && !text.endsWith("\n")) {
+    throw new SyntaxError("Cannot take a list of revoked ids whose last line has no line feed: it may be cut short");
+  }
+  for (const [i, written] of text.split("\n").entries()) {
+    const line = written.trim();
     if (line === "" || line.startsWith("#")) continue;
     ids.add(line.startsWith('"') ? quoted(line, i + 1) : line);
   }

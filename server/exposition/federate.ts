@@ -47,23 +47,29 @@ export interface FederateOptions {
   readonly conflicts: { set(names: number): void };
   /** Counts samples that pages left out, as with underscores in their names they were the same series as others. */
   readonly collisions: { inc(): void };
+  /** Clusters that are not shown, as they are revoked. */
+  readonly hidden?: () => Promise<ReadonlySet<string>>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /**
  * The handler of `GET /federate`. It honours `match[]`, `Accept` (text or delimited protobuf, names in UTF-8 or with
  * underscores) and gzip.
  */
 export function federate(
-  { index, conflicts, collisions, now }: FederateOptions,
+  { index, conflicts, collisions, hidden = () => Promise.resolve(NOBODY), now }: FederateOptions,
 ): (request: Request) => Promise<Response> {
   let transcoder: LineTranscoder | undefined;
   return async (request) => {
     const selectors = readSelectors(new URL(request.url).searchParams.getAll("match[]"));
     const { isProtobuf, allowsUtf8, contentType } = pageFormat(request.headers.get("accept"));
+    const revoked = await hidden();
     const reading = index.read();
-    const grouping = await gather(index, { entries: reading.entries, selectors, allowsUtf8, nowMs: now() });
+    const entries = revoked.size === 0 ? reading.entries : reading.entries.filter(({ id }) => !revoked.has(id));
+    const grouping = await gather(index, { entries, selectors, allowsUtf8, nowMs: now() });
     const { groups, conflicts: found } = grouping.settle();
     conflicts.set(found);
     const isPicky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== METRIC_NAME_LABEL));

@@ -17,7 +17,7 @@ const FILES: Readonly<Record<string, string>> = {
   list: '# Kept\nup\n{a=~"b.*"}\n',
   bad: "up{",
   ids: "a\nb\n",
-  quoted: '"a',
+  quoted: '"a\n',
   password: "secret\n",
 };
 

@@ -89,7 +89,7 @@ class Site implements AsyncDisposable {
   }
 
   async revoke(ids: string[]) {
-    await this.#write("revoked", ids.map((id) => JSON.stringify(id) + "\n").join(""));
+    await this.#write("revoked", ids.map((id) => JSON.stringify(id) + "\n").join("") || "# none\n");
   }
 
   async authorize(id: string, token: string = INITIAL_TOKEN): Promise<{ status: number; token: string }> {
@@ -241,6 +241,7 @@ Deno.test("A revoked id is refused at once at /upload and /authorize, and taken 
   const refused = async () => await pushed(bad.token, "bad\nid") === 401;
   await eventually("the id to be refused", refused, { timeoutMs: 5_000 });
   assert.equal((await site.authorize("bad\nid")).status, 403);
+  assert.deepEqual(await site.page(), ['up{_id="good",instance="",job=""} 1']);
   assert.equal(await pushed(good.token, "good"), 200);
   await site.revoke([]);
   const accepted = async () => await pushed(bad.token, "bad\nid") === 200;

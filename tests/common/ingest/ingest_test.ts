@@ -281,6 +281,16 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
     "family_collision",
   ],
   ["a label that is the identity's with underscores", sample(me, label(".id", "other"), value, time), "label_name"],
+  [
+    "a name that is the servers' own",
+    delimited(field(1, "telemeter_source_up"), gauge, field(4, [...me, ...value, ...time])),
+    "reserved_name",
+  ],
+  [
+    "a name that is the servers' own with underscores",
+    delimited(field(1, "telemeter.source_up"), gauge, field(4, [...me, ...value, ...time])),
+    "reserved_name",
+  ],
   ["nine labels", sample(me, Array.from({ length: 8 }, (_, i) => label(`l${i}`, "v")).flat(), value, time), "labels"],
   ["a field that is not known", sample(me, value, time, field(9, "x")), "unknown_field"],
   [

@@ -18,10 +18,10 @@ Deno.test("parseRevoked() reads one id a line, and quotes for ids that need them
   const lists: [text: string, ids: string[]][] = [
     ["", []],
     ["a\nb\n", ["a", "b"]],
-    ["a\r\nb", ["a", "b"]],
-    ["# a comment\n\n a \nit's/../é🦕", [" a ", "it's/../é🦕"]],
-    ['"two\\nlines"\n"#hash"\n"\\"quote"\n"\\ud83e\\udd95"', ["two\nlines", "#hash", '"quote', "🦕"]],
-    ["a\na", ["a"]],
+    ["a\r\nb\r\n", ["a", "b"]],
+    ["# a comment\n\n a \t\r\nit's/../é🦕\n", ["a", "it's/../é🦕"]],
+    ['"two\\nlines"\n"#hash"\n"\\"quote"\n"\\ud83e\\udd95"\n" a "\n', ["two\nlines", "#hash", '"quote', "🦕", " a "]],
+    ["a\na\n", ["a"]],
   ];
   for (const [text, ids] of lists) assert.deepEqual([...parseRevoked(text)], ids, text);
 });
@@ -54,7 +54,7 @@ Deno.test("RevokedIds.has() keeps to the last list when the file is gone or bad,
     const { log, records } = recordingLog();
     let now = 0;
     const revoked = await RevokedIds.open(path, { log, now: () => now });
-    for (const spoil of [() => Deno.writeTextFile(path, '"'), () => Deno.remove(path)]) {
+    for (const spoil of [() => Deno.writeTextFile(path, '"\n'), () => Deno.remove(path)]) {
       await spoil();
       for (let look = 0; look < 2; look++) {
         now += 1_000;
@@ -68,7 +68,7 @@ Deno.test("RevokedIds.has() keeps to the last list when the file is gone or bad,
         ["error", "no such file"],
       ],
     );
-    await Deno.writeTextFile(path, "b");
+    await Deno.writeTextFile(path, "b\n");
     now += 1_000;
     assert.deepEqual([await revoked.has("a"), await revoked.has("b"), revoked.size], [false, true, 1]);
   });
@@ -77,13 +77,34 @@ Deno.test("RevokedIds.has() keeps to the last list when the file is gone or bad,
 Deno.test("RevokedIds.open() fails on a file that is not there or is bad", async () => {
   const { log } = recordingLog();
   await assert.rejects(RevokedIds.open("/nowhere/revoked", { log }), /nowhere/);
-  await withFile('"', (path) => assert.rejects(RevokedIds.open(path, { log }), SyntaxError));
+  await withFile('"\n', (path) => assert.rejects(RevokedIds.open(path, { log }), SyntaxError));
 });
 
 Deno.test("RevokedIds.has() is a look-up among 100,000 ids", async () => {
-  await withFile(Array.from({ length: 100_000 }, (_, i) => `id-${i}`).join("\n"), async (path) => {
+  await withFile(Array.from({ length: 100_000 }, (_, i) => `id-${i}\n`).join(""), async (path) => {
     const revoked = await RevokedIds.open(path, { log: recordingLog().log, now: () => 0 });
     assert.equal(revoked.size, 100_000);
     assert.deepEqual([await revoked.has("id-99999"), await revoked.has("id-100000")], [true, false]);
+  });
+});
+
+Deno.test("parseRevoked() takes no list that is cut in a line", () => {
+  for (const text of ["a\nb", '"a"', "#"]) assert.throws(() => parseRevoked(text), /has no line feed/);
+});
+
+Deno.test("RevokedIds.has() lets nobody back in for a list that is cut or has become empty, and says so at error", async () => {
+  await withFile("a\nb\n", async (path) => {
+    const { log, records } = recordingLog();
+    let now = 0;
+    const revoked = await RevokedIds.open(path, { log, now: () => now });
+    for (const text of ["", "\n", "# all gone\n", "a\nb"]) {
+      await Deno.writeTextFile(path, text);
+      now += 1_000;
+      assert.deepEqual([await revoked.has("a"), await revoked.has("b")], [true, true], JSON.stringify(text));
+    }
+    assert.ok(records.length >= 2 && records.every(({ level }) => level === "error"));
+    await Deno.writeTextFile(path, "# none\n");
+    now += 1_000;
+    assert.equal(await revoked.has("a"), false);
   });
 });
