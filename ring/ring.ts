@@ -7,6 +7,7 @@
 import { explain } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import type { Registry } from "../common/metrics.ts";
+import { plainFields, plainText } from "../common/plain_text.ts";
 import {
   type Clock,
   type CommitResult,
@@ -259,6 +260,8 @@ export class Ring implements AsyncDisposable {
         this.#pushes.get(effect.token)?.(effect.outcome);
         this.#pushes.delete(effect.token);
         return;
+      case "unread":
+        return this.#metrics.unread(effect.type);
       case "left":
         return this.#end();
       case "note":
@@ -269,7 +272,7 @@ export class Ring implements AsyncDisposable {
   #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
     this.#options.host.commit(entry, { role, fresh })
       .catch((error): CommitResult => {
-        this.#options.log.error("Cannot store a push", { cluster: entry.id, error: explain(error) });
+        this.#options.log.error("Cannot store a push", { cluster: plainText(entry.id), error: explain(error) });
         return { ok: false };
       })
       .then((result) => this.#handle({ type: "committed", token, result }));
@@ -278,7 +281,10 @@ export class Ring implements AsyncDisposable {
   #load({ token, id }: Extract<Effect, { do: "load" }>) {
     this.#options.host.load(id)
       .catch((error) => {
-        this.#options.log.warn("Cannot read a push to copy it to a peer", { cluster: id, error: explain(error) });
+        this.#options.log.warn("Cannot read a push to copy it to a peer", {
+          cluster: plainText(id),
+          error: explain(error),
+        });
         return undefined;
       })
       .then((entry) => this.#handle({ type: "loaded", token, entry }));
@@ -306,9 +312,10 @@ export class Ring implements AsyncDisposable {
   }
 
   #note({ level, sentence, fields }: Extract<Effect, { do: "note" }>) {
-    this.#options.log[level](sentence, fields);
+    const plain = plainFields(fields);
+    this.#options.log[level](sentence, plain);
     if (level === "debug") return;
-    const transition: Transition = { at: new Date().toISOString(), what: sentence, ...fields };
+    const transition: Transition = { at: new Date().toISOString(), what: sentence, ...plain };
     this.#transitions.add(transition);
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { explain } from "../common/explain.ts";
 import type { Closed } from "./membership/closed.ts";
 import { Join } from "./membership/join.ts";
 import { Membership } from "./membership/membership.ts";
@@ -20,7 +21,7 @@ import {
   send,
   type StoredEntry,
 } from "./protocol/effects.ts";
-import type { Hello, MeshLink, MeshMessage, Refusal } from "./protocol/mesh.ts";
+import type { Hello, MeshLink, MeshMessage, MessageType, Refusal } from "./protocol/mesh.ts";
 import { type Message, readMessage } from "./protocol/messages.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { CommitSerializer } from "./replication/commit_serializer.ts";
@@ -35,8 +36,8 @@ import { Leaving } from "./transfer/leaving.ts";
 import { TransferPlan } from "./transfer/transfer_plan.ts";
 import { Transfers } from "./transfer/transfers.ts";
 
-/** How many malformed messages cost a peer its link. */
-export const MAX_MALFORMED = 3;
+/** How often the log has a line of a peer whose messages cannot be read, in milliseconds. */
+export const UNREAD_TOLD_MS = 60_000;
 
 /** What a machine starts with. */
 export interface RingMachineOptions {
@@ -73,7 +74,8 @@ export class RingMachine {
   readonly #visibility: Visibility;
   readonly #join: Join;
   readonly #leaving: Leaving;
-  readonly #malformed = new WeakMap<MeshLink, number>();
+  // Of each link: when unread messages of it were told last, and how many have come since.
+  readonly #unread = new WeakMap<MeshLink, { toldAt: number; count: number }>();
   readonly #effects: Effect[] = [];
   #clock: Clock;
   #request: number;
@@ -235,7 +237,7 @@ export class RingMachine {
     try {
       message = readMessage(frame);
     } catch (error) {
-      return this.#malformedFrom(link, error as SyntaxError);
+      return this.#cannotRead(link, { type: frame.type, why: explain(error), now: clock.now });
     }
     const from = link.peer.name;
     if (this.membership.message(link.peer, message, clock)) return;
@@ -302,14 +304,17 @@ export class RingMachine {
     }
   }
 
-  #malformedFrom(link: MeshLink, error: SyntaxError) {
-    const times = (this.#malformed.get(link) ?? 0) + 1;
-    this.#malformed.set(link, times);
-    const { name } = link.peer;
-    this.#effects.push(note("warn", "A peer sent a malformed message", { member: name, why: error.message }));
-    if (times < MAX_MALFORMED) return;
-    const refusal = { code: "unreachable", message: `This member sent ${times} malformed messages` } as const;
-    this.#effects.push({ do: "cut", name, refusal });
+  /** Drops a message. The link stays: a peer that says nothing else is as good as silent, and what clients send costs no link. */
+  #cannotRead(link: MeshLink, { type, why, now }: { type: MessageType; why: string; now: number }) {
+    this.#effects.push({ do: "unread", type });
+    const told = this.#unread.get(link) ?? { toldAt: -Infinity, count: 0 };
+    this.#unread.set(link, told);
+    told.count++;
+    if (now - told.toldAt < UNREAD_TOLD_MS) return;
+    const fields = { member: link.peer.name, type, why, count: told.count };
+    this.#effects.push(note("warn", "Dropped messages of a peer that cannot be read", fields));
+    told.toldAt = now;
+    told.count = 0;
   }
 
   #left() {

@@ -16,6 +16,7 @@ const LOOK_MS = 1_000;
 /** Shows a {@linkcode RingStatus} as metrics. */
 export class RingMetrics {
   readonly #status: () => RingStatus;
+  readonly #unread: Counter<"type">;
   readonly #unsent: Counter<"type">;
   #lookedAt = -Infinity;
   #disagreesSince: number | undefined;
@@ -89,12 +90,23 @@ export class RingMetrics {
         this.set({ to: "store" }, inFlight.storeBytes);
       },
     });
+    this.#unread = new Counter({
+      name: "telemeter_ring_unread_messages_total",
+      help: "Messages of peers that are dropped as their fields are not what they should be, by type",
+      labelNames: ["type"],
+      registers,
+    });
     this.#unsent = new Counter({
       name: "telemeter_ring_unsent_total",
       help: "Messages to peers that found no link or no room in its queue, by type",
       labelNames: ["type"],
       registers,
     });
+  }
+
+  /** A message of a peer could not be read. */
+  unread(type: MessageType): void {
+    this.#unread.inc({ type });
   }
 
   /** A message could not be sent. */

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { plainText } from "../../common/plain_text.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
 import { isPresent, type Member, type Phase } from "../protocol/member.ts";
@@ -154,7 +155,7 @@ export class Membership {
     const refusal = this.#contacts.refusal(now);
     const because = (reason: Closed["reason"], message: string): Closed => ({ reason, message });
     if (contested !== undefined) {
-      return because("name-taken", `Another process at ${contested.address} is alive as '${self.name}'`);
+      return because("name-taken", `Another process at ${plainText(contested.address)} is alive as '${self.name}'`);
     }
     if (refusal?.code === "name-taken") return because("name-taken", refusal.message);
     if (self.phase === "LEAVING" || self.status === "LEFT") {
@@ -178,7 +179,9 @@ export class Membership {
     if (linked !== undefined && linked.boot !== hello.boot && this.#peers.isReachable(hello.name, now)) {
       return {
         code: "name-taken",
-        message: `The name '${hello.name}' is in use by a process at ${linked.address} that is alive`,
+        message: `The name '${plainText(hello.name)}' is in use by a process at ${
+          plainText(linked.address)
+        } that is alive`,
       };
     }
     return undefined;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MeshLink, MeshMessage, Refusal } from "./mesh.ts";
+import type { MeshLink, MeshMessage, MessageType, Refusal } from "./mesh.ts";
 import { type AgreedView, type Message, type Role, writeMessage } from "./messages.ts";
 import type { PushBytes } from "./push_bytes.ts";
 import type { PushVersion } from "./push_version.ts";
@@ -132,6 +132,8 @@ export type Effect =
   /** From now on the page does not show the cluster. */
   | { readonly do: "hide"; readonly id: string }
   | { readonly do: "settle"; readonly token: number; readonly outcome: Outcome }
+  /** A message came whose frame was whole and whose fields were not what they should be. It is dropped. */
+  | { readonly do: "unread"; readonly type: MessageType }
   /**
    * The member has left in good order: nothing is owed to anybody. Pushes that are not settled by now have no outcome: what of them
    * is being committed may come through or not, so their clients are told to try again.

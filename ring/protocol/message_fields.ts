@@ -5,6 +5,7 @@
  * @module
  */
 
+import { plainText } from "../../common/plain_text.ts";
 import { MAX_INCARNATION, type Member, PHASES, STATUSES } from "./member.ts";
 import type { PushVersion } from "./push_version.ts";
 
@@ -31,11 +32,24 @@ export const text: Field<string> = (value, label): string => {
   return value;
 };
 
-/** The longest text for people, in UTF-16 units. */
-export const MAX_WORDS_LENGTH = 2_048;
+/** The longest text for people, in bytes of UTF-8. */
+export const MAX_WORDS_BYTES = 2_048;
 
-/** A text for people, which is clipped at {@linkcode MAX_WORDS_LENGTH} and never costs a message. */
-export const words: Field<string> = (value): string => String(value).slice(0, MAX_WORDS_LENGTH);
+/** A text for people, which is made plain and clipped, and never costs a message. */
+export const words: Field<string> = (value): string => typeof value === "string" ? plainWords(value) : "";
+
+/** What a message says for people, line by line without what could be taken for something else, and clipped as a whole. */
+export function plainWords(text: string): string {
+  const lines: string[] = [];
+  let left = MAX_WORDS_BYTES;
+  for (const line of text.slice(0, MAX_WORDS_BYTES + 1).split("\n")) {
+    if (left < 4) break;
+    const plain = plainText(line, { maxBytes: left });
+    lines.push(plain);
+    left -= new TextEncoder().encode(plain).length + 1;
+  }
+  return lines.join("\n");
+}
 
 /** A number that is a whole one and not negative. */
 export const count: Field<number> = (value, label): number => {

@@ -148,7 +148,7 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
     code: oneOf(NACK_CODES),
     owner: optional(text),
     retryMs: optional(pause),
-    reason: optional(text),
+    reason: optional(words),
     detail: optional(words),
   },
   COPY: { id: text, version, view: text, ageMs: amount, bytes: bodyField },

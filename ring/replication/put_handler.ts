@@ -8,6 +8,7 @@ import type { RingContext } from "../membership/ring_context.ts";
 import type { Clock } from "../protocol/effects.ts";
 import type { HeldEntry } from "./entry_table.ts";
 import type { CommitSerializer, SerializedCommit } from "./commit_serializer.ts";
+import { plainWords } from "../protocol/message_fields.ts";
 import type { Messages, Role } from "../protocol/messages.ts";
 import type { PushBytes } from "../protocol/push_bytes.ts";
 import type { PushVersion } from "../protocol/push_version.ts";
@@ -84,7 +85,12 @@ export class PutHandler {
 function answerOf(result: SerializedCommit, role: Role): Answer {
   switch (result.type) {
     case "stored":
-      return { type: "PUT_OK", result: result.type, role, ...(result.remark ? { remark: result.remark } : {}) };
+      return {
+        type: "PUT_OK",
+        result: result.type,
+        role,
+        ...(result.remark ? { remark: plainWords(result.remark) } : {}),
+      };
     case "dup":
     case "stale":
       return { type: "PUT_OK", result: result.type, role };
@@ -93,6 +99,6 @@ function answerOf(result: SerializedCommit, role: Role): Answer {
     case "failed":
       return { type: "NACK", code: "STORE_FAILED" };
     case "refused":
-      return { type: "NACK", code: "REFUSED", reason: result.reason, detail: result.detail };
+      return { type: "NACK", code: "REFUSED", reason: plainWords(result.reason), detail: plainWords(result.detail) };
   }
 }

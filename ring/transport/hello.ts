@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plainText } from "../../common/plain_text.ts";
 import type { FrameHeader } from "./frames.ts";
 import type { Hello, RefusalCode } from "../protocol/mesh.ts";
 
@@ -32,8 +33,8 @@ export const MAX_KEYS = 16;
 /** The longest of their thumbprints, in bytes. Ours have 43; with all else at its longest a HELLO fits its frame. */
 export const MAX_KEY_BYTES = 64;
 
-/** Of the sentence in a REFUSAL, in UTF-16 units. */
-const MAX_MESSAGE_LENGTH = 1_000;
+/** Of the sentence in a REFUSAL, in bytes. */
+const MAX_MESSAGE_BYTES = 1_000;
 
 /** All that a HELLO says. */
 export interface HelloHeader extends Hello {
@@ -104,14 +105,18 @@ export function readHello(header: FrameHeader): HelloHeader {
 
 /** The header of a REFUSAL. */
 export function writeRefusal({ code, message, name }: RefusalHeader): FrameHeader {
-  return { code, message: message.slice(0, MAX_MESSAGE_LENGTH), ...(name === undefined ? {} : { name }) };
+  return {
+    code,
+    message: plainText(message, { maxBytes: MAX_MESSAGE_BYTES }),
+    ...(name === undefined ? {} : { name }),
+  };
 }
 
 /** Reads the header of a REFUSAL, whatever it says: the link ends all the same. */
 export function readRefusal({ code, message, name }: FrameHeader): RefusalHeader {
   return {
     code: REFUSAL_CODES.includes(code as string) ? code as RefusalHeader["code"] : "unreachable",
-    message: typeof message === "string" ? message.slice(0, MAX_MESSAGE_LENGTH) : "no reason given",
+    message: typeof message === "string" ? plainText(message, { maxBytes: MAX_MESSAGE_BYTES }) : "no reason given",
     ...(typeof name === "string" ? { name } : {}),
   };
 }
@@ -136,7 +141,7 @@ export interface HelloCheck {
 
 /** Why the two do not link, if they do not. The name comes first: what else a peer says counts only once that is proven. */
 export function refusalOf({ theirs, ours, certificateNames, peerAllow }: HelloCheck): LinkRefusal | undefined {
-  const name = JSON.stringify(theirs.name);
+  const name = quoted(theirs.name);
   if (!certificateNames.includes(theirs.name)) {
     return { code: "not-allowed", reason: "name", message: `The certificate does not have the name ${name}` };
   }
@@ -146,7 +151,7 @@ export function refusalOf({ theirs, ours, certificateNames, peerAllow }: HelloCh
     return { code: "not-allowed", reason: "peer-allow", message };
   }
   if (theirs.cluster !== ours.cluster) {
-    const message = `${ours.name} is in cluster ${JSON.stringify(ours.cluster)}, not ${JSON.stringify(theirs.cluster)}`;
+    const message = `${ours.name} is in cluster ${quoted(ours.cluster)}, not ${quoted(theirs.cluster)}`;
     return { code: "other-cluster", reason: "cluster", message };
   }
   // While keys are rotated members sign with different ones, and all of them verify both.
@@ -165,6 +170,10 @@ export function refusalOf({ theirs, ours, certificateNames, peerAllow }: HelloCh
     return { code: "name-taken", reason: "name-taken", message: `Another process is running as ${ours.name}` };
   }
   return undefined;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(plainText(text));
 }
 
 function readVersions(value: unknown): VersionRange {

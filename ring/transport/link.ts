@@ -107,7 +107,8 @@ export class Link {
   #theirs: HelloHeader | undefined;
   #version: number;
   #corked = false;
-  #malformed = 0;
+  /** When malformed frames came of late. */
+  #malformedAt: number[] = [];
   /** Nothing that still comes counts. */
   #isOver = false;
   #mark = 0;
@@ -286,10 +287,11 @@ export class Link {
   }
 
   #onMalformed({ message }: SyntaxError): void {
-    const { metrics, limits: { maxProtocolErrors } } = this.options;
+    const { metrics, now, limits: { maxProtocolErrors, protocolErrorsMs } } = this.options;
     metrics.malformed();
-    const saidHello = this.#phase !== "hello" && this.#phase !== "waiting";
-    if (saidHello && ++this.#malformed < maxProtocolErrors) return;
+    const saidHello = this.#phase !== "hello" && this.#phase !== "waiting", at = now();
+    this.#malformedAt = [...this.#malformedAt.filter((before) => at - before < protocolErrorsMs), at];
+    if (saidHello && this.#malformedAt.length < maxProtocolErrors) return;
     const refusal = { code: "unreachable", message } as const;
     this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
     this.#end({ message, fault: saidHello ? "protocol" : "hello", refusal });

@@ -9,6 +9,7 @@ import type { Registry } from "../../common/metrics.ts";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import { addressBlock } from "../../common/http/connection_guard.ts";
 import type { Logger } from "../../common/log.ts";
+import { plainFields } from "../../common/plain_text.ts";
 
 /** A peer that was refused. */
 export interface RefusedPeer {
@@ -80,7 +81,8 @@ export class RefusalLog {
     }
     this.#lastLine.set(who, now);
     minute.lines++;
-    this.#log.warn("Refused a ring connection", { address, name, reason, message, unsaid: minute.unsaid });
+    const fields = plainFields({ address, name, reason, message, unsaid: minute.unsaid });
+    this.#log.warn("Refused a ring connection", fields);
     minute.unsaid = 0;
   }
 }

@@ -8,6 +8,7 @@ import type { Registry } from "../../common/metrics.ts";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Address } from "../../common/options.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import { type DialPurpose, Dials } from "./dials.ts";
 import {
   FRAME_VERSIONS,
@@ -293,7 +294,10 @@ export class Transport implements Mesh {
     if (!renews) return;
     const retryAt = this.#now() + this.#limits.renewMs / 100;
     for (const link of this.#links.values()) if (link.options.dialled === address) this.#open.set(link, retryAt);
-    this.#options.log.warn("Cannot renew a link to a peer: trying again", { address, error: refusal.message });
+    this.#options.log.warn(
+      "Cannot renew a link to a peer: trying again",
+      plainFields({ address, error: refusal.message }),
+    );
   }
 
   /** Whether a new link takes the place of one to the same process. Both ends come to the same answer. */

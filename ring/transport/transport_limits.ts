@@ -74,11 +74,17 @@ export interface TransportLimits {
    */
   readonly renewMs: number;
   /**
-   * Malformed frames until the link is closed.
+   * Malformed frames within {@linkcode TransportLimits.protocolErrorsMs} until the link is closed.
    *
    * @default {3}
    */
   readonly maxProtocolErrors: number;
+  /**
+   * After how long a malformed frame is forgotten.
+   *
+   * @default {60_000}
+   */
+  readonly protocolErrorsMs: number;
   /**
    * How long a link that ends may take to send what waits and to close.
    *
@@ -101,5 +107,6 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   doubtMs: 5_000,
   renewMs: 24 * 3_600_000,
   maxProtocolErrors: 3,
+  protocolErrorsMs: 60_000,
   lingerMs: 1_000,
 };

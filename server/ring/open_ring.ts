@@ -8,6 +8,7 @@ import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import type { Address } from "../../common/options.ts";
 import { explain } from "../../common/explain.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import type { StoredEntry } from "../../ring/protocol/effects.ts";
 import type { TokenKeyIds } from "../../ring/transport/hello.ts";
 import { CLASS_LIMITS } from "../../ring/protocol/mesh.ts";
@@ -133,7 +134,8 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
       entries.push(await host.restore(push));
     } catch (error) {
       refused++;
-      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
+      const fields = plainFields({ cluster: push.id, reason: explain(error) });
+      log.warn("Left out a stored push, which today's rules refuse", fields);
     }
   }
   log.info("Read the store", { held: entries.length, refused });

@@ -9,6 +9,7 @@
 
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
 import { madeBytes, type PushBytes } from "../../ring/protocol/push_bytes.ts";
@@ -207,10 +208,7 @@ export class StoreRingHost implements RingHost, Disposable {
         isRefused
           ? "Left out a stored push, which today's rules refuse"
           : "Cannot read a stored push back, and tries again",
-        {
-          cluster: id,
-          error: explain(error),
-        },
+        plainFields({ cluster: id, error: explain(error) }),
       );
       if (isRefused && isWanted()) this.#wanted.delete(id);
       if (isWanted()) this.#readLater(id);

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { QUIET_AFTER_STALL_MS } from "../../ring/membership/failure_detector.ts";
 import { STALL_MS } from "../../ring/membership/membership.ts";
-import { MAX_MALFORMED } from "../../ring/ring_machine.ts";
+import { MAX_WORDS_BYTES } from "../../ring/protocol/message_fields.ts";
+import { UNREAD_TOLD_MS } from "../../ring/ring_machine.ts";
 import { type MachineMember, RingMachines } from "../support/ring_machines.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -208,15 +209,44 @@ Deno.test("RingMachine: nobody believes that it has left", () => {
   assert.equal(a.machine.membership.view.size, 2);
 });
 
-Deno.test("RingMachine cuts a link that brings garbage, at the third time", () => {
+Deno.test("RingMachine drops what it cannot read, says so once a minute, and keeps the link", () => {
   const { world, members: [a] } = ring("ab");
   const link = a.links.get("b")!;
-  const cuts = Array.from({ length: MAX_MALFORMED }, () => {
-    const message = { type: "PUT", request: 1, header: { id: 7 }, body: new Uint8Array() } as const;
-    return a.machine.handle({ type: "message", link, message }, world.clock).filter((effect) => effect.do === "cut");
-  });
-  assert.deepEqual(cuts.map(({ length }) => length), [0, 0, 1]);
-  assert.equal(cuts[2][0].do === "cut" && cuts[2][0].name, "b");
+  const message = { type: "PUT", request: 1, header: { id: 7 }, body: new Uint8Array() } as const;
+  const handle = (now: number) => a.machine.handle({ type: "message", link, message }, { ...world.clock, now });
+  const { now } = world.clock;
+  const effects = Array.from({ length: 100 }, () => handle(now)).flat();
+  assert.equal(effects.filter((effect) => effect.do === "unread" && effect.type === "PUT").length, 100);
+  assert.deepEqual(effects.flatMap((effect) => effect.do === "unread" ? [] : [effect]), [{
+    do: "note",
+    level: "warn",
+    sentence: "Dropped messages of a peer that cannot be read",
+    fields: { member: "b", type: "PUT", why: "Field 'id' is not a text of 1 to 255 characters", count: 1 },
+  }]);
+  const [, note] = handle(now + UNREAD_TOLD_MS);
+  assert.equal(note.do === "note" && note.fields.count, 100);
+  assert.ok(world.isWhole(2));
+});
+
+Deno.test("RingMachine: a push that its owner refuses at length is refused at once at any member, and costs no link", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  const id = IDS.find((id) => a.machine.place(id)!.owner === "b" && a.machine.place(id)!.standby === "c")!;
+  const good = IDS.filter((other) => other !== id);
+  world.refuse = (entry) =>
+    entry.id === id ? { reason: `invalid ${"long".repeat(9_999)}`, detail: "\u0000\u202e".repeat(99_999) } : undefined;
+  for (let i = 0; i < 20; i++) {
+    const token = world.push(a, id, "bad");
+    const pushes = good.map((other) => world.push(a, other, `good ${i}`));
+    world.run(20);
+    const outcome = a.outcomes.get(token)!;
+    assert.ok(outcome.result === "rejected" && outcome.reason === "refused", JSON.stringify(outcome).slice(0, 99));
+    const { reason, detail } = outcome.refused!;
+    assert.match(reason, /^invalid long/);
+    assert.ok(reason.length <= MAX_WORDS_BYTES && detail.length <= MAX_WORDS_BYTES);
+    assert.deepEqual(pushes.map((push) => a.outcomes.get(push)?.result), good.map(() => "stored"));
+  }
+  assert.deepEqual([a.unread, b.unread, c.unread], [[], [], []]);
+  assert.ok(world.isWhole(3));
 });
 
 Deno.test("RingMachine shows nothing that is older than its time, and forgets it", () => {

@@ -11,6 +11,9 @@ import type { DurabilityWatch } from "./durability_watch.ts";
 import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
+/** What is wrong with a push, in more words than a frame has room for. */
+const LONG_DETAIL = "\u0000".repeat(50_000);
+
 /** After how long a process saves again what it could not, in milliseconds. */
 const SAVE_AGAIN_MS = 1_000;
 
@@ -70,7 +73,7 @@ export class Disks {
         this.#durability.commits(node, { entry, fresh });
         node.disk.entries.set(id, entry);
       }
-      const refused = isPoison ? { reason: "invalid", detail: "as the simulation wants it" } : undefined;
+      const refused = isPoison ? { reason: "invalid", detail: LONG_DETAIL } : undefined;
       process.post(() => {
         committing.delete(id);
         this.#handle(process, { type: "committed", token, result: ok ? { ok } : { ok, refused } as { ok: false } });

@@ -6,7 +6,8 @@
 
 import type { Outcome } from "../../ring/protocol/effects.ts";
 import { MAX_HOPS } from "../../ring/replication/forwarding.ts";
-import type { MeshMessage } from "../../ring/protocol/mesh.ts";
+import { type MeshMessage, MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
+import { FRAME_PREFIX_BYTES, frameLimit } from "../../ring/transport/frames.ts";
 import type { Attempt } from "./clients.ts";
 import type { Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
@@ -32,7 +33,9 @@ export class ProtocolWatch {
   }
 
   /** A member sends a message. */
-  sends(process: Process, { type, header }: MeshMessage) {
+  sends(process: Process, message: MeshMessage) {
+    const { type, header } = message;
+    this.#checkFrame(process, message);
     if (type !== "PUT") return;
     const [ms, ingress, sequence] = header.version as [number, string, number];
     const version = `${process.boot} ${ms} ${sequence}`;
@@ -93,6 +96,16 @@ export class ProtocolWatch {
         throw new Violation("I8", `${name} takes ${other} back from ${known.get(other)} to ${incarnation}`);
       }
       known.set(other, incarnation);
+    }
+  }
+
+  /** What has no frame would never leave. */
+  #checkFrame({ name }: Process, { type, header, body }: MeshMessage) {
+    // They say the same few things again and again.
+    if (type === "PING" || type === "ACK") return;
+    const bytes = FRAME_PREFIX_BYTES + new TextEncoder().encode(JSON.stringify(header)).length + body.length;
+    if (bytes > frameLimit(MESSAGE_TYPES[type].number)) {
+      throw new Violation("I6", `${name} sends ${type} with ${bytes} bytes`);
     }
   }
 

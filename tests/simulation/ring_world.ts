@@ -352,6 +352,8 @@ class RingWorld {
         this.#protocol.settles(process, { token, attempt, outcome });
         return this.#clients.settled(attempt!, outcome);
       }
+      case "unread":
+        throw new Violation("shell", `${process.name} cannot read a message of type ${effect.type}`);
       case "left":
         this.#network.closeAll(process, { power: false });
         return this.#end(process);

@@ -6,6 +6,7 @@
  */
 
 import {
+  type CommitResult,
   type Effect,
   type Entry,
   type Outcome,
@@ -13,9 +14,10 @@ import {
   type SavedState,
   TICK_MS,
 } from "../../ring/protocol/effects.ts";
-import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
+import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
 import { madeBytes } from "../../ring/protocol/push_bytes.ts";
 import type { RingLimits } from "../../ring/protocol/ring_limits.ts";
+import { decodeFrame, encodeFrame } from "../../ring/transport/frames.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
 
 const WALL_MS = 1_800_000_000_000;
@@ -28,6 +30,8 @@ export class MachineMember {
   readonly shown = new Map<string, string>();
   readonly outcomes = new Map<number, Outcome>();
   readonly notes: string[] = [];
+  /** The types of messages that it could not read. */
+  readonly unread: string[] = [];
   /** Links by the name of the peer. */
   readonly links = new Map<string, MeshLink>();
   saved: SavedState | undefined;
@@ -68,6 +72,8 @@ export class RingMachines {
   readonly members = new Map<string, MachineMember>();
   /** Whether a message from one to another gets through. */
   gets: (from: string, to: string) => boolean = () => true;
+  /** What is wrong with a push that has only just entered the ring. */
+  refuse: (entry: Entry) => { readonly reason: string; readonly detail: string } | undefined = () => undefined;
   /** Sees every message as it is sent. */
   onSend: (from: string, to: string, message: MeshMessage) => void = () => {};
   readonly #ttlMs: number;
@@ -188,8 +194,10 @@ export class RingMachines {
       case "commit":
         this.#later(() => {
           if (member.hasLeft) return;
-          member.store.set(effect.entry.id, effect.entry);
-          this.handle(member, { type: "committed", token: effect.token, result: { ok: true } });
+          const refused = effect.fresh ? this.refuse(effect.entry) : undefined;
+          if (refused === undefined) member.store.set(effect.entry.id, effect.entry);
+          const result: CommitResult = refused === undefined ? { ok: true } : { ok: false, refused };
+          this.handle(member, { type: "committed", token: effect.token, result });
         });
         return;
       case "load":
@@ -207,6 +215,9 @@ export class RingMachines {
         if (member.outcomes.has(effect.token)) throw new Error(`Push ${effect.token} is settled twice`);
         member.outcomes.set(effect.token, effect.outcome);
         return;
+      case "unread":
+        member.unread.push(effect.type);
+        return;
       case "left":
         // What it has sent goes out before its links end.
         return this.#later(() => this.kill(member));
@@ -219,8 +230,10 @@ export class RingMachines {
     this.onSend(member.name, to, message);
     const peer = this.members.get(to), link = peer?.links.get(member.name);
     if (peer === undefined || link === undefined || !member.links.has(to) || !this.gets(member.name, to)) return;
-    // As on a wire: what comes out shares nothing with what went in.
-    const copy = structuredClone(message);
+    // As on a wire: what comes out shares nothing with what went in, and is no longer than a frame.
+    const { number } = MESSAGE_TYPES[message.type];
+    const { header, body } = decodeFrame(encodeFrame({ ...message, version: 1, type: number }));
+    const copy = { ...message, header, body };
     this.#later(() => {
       if (peer.links.get(member.name) === link) this.handle(peer, { type: "message", link, message: copy });
     });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type MeshMessage, MESSAGE_TYPES, type MessageType } from "../../../ring/protocol/mesh.ts";
 import { type Message, readMessage, writeMessage } from "../../../ring/protocol/messages.ts";
-import { MAX_PAUSE_MS } from "../../../ring/protocol/message_fields.ts";
+import { MAX_PAUSE_MS, MAX_WORDS_BYTES } from "../../../ring/protocol/message_fields.ts";
 import { beliefs, row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -131,4 +131,19 @@ Deno.test("writeMessage() sends bytes as the body, and nothing else there", () =
   assert.equal(writeMessage(MESSAGES.PUT).body, BYTES);
   assert.equal("bytes" in writeMessage(MESSAGES.PUT).header, false);
   assert.equal(writeMessage(MESSAGES.PULLED).body.length, 0);
+});
+
+Deno.test("readMessage() takes a text for people whatever it is, clipped and with nothing hidden in it", () => {
+  const nack = writeMessage(MESSAGES.NACK), stored = writeMessage(MESSAGES.PUT_OK);
+  const read = (detail: unknown) => readMessage({ ...nack, header: { ...nack.header, detail, reason: detail } });
+  const said = (detail: unknown) => (read(detail) as typeof MESSAGES.NACK).detail;
+  assert.equal(said("first line\nsecond \u001b[31m\u202eline"), "first line\nsecond \\u{1b}[31m\\u{202e}line");
+  for (const odd of [null, 7, {}, { toString: 1 }, []]) assert.equal(said(odd), "");
+  const long = said("\u0000".repeat(1_000_000))!;
+  assert.ok(long.length <= MAX_WORDS_BYTES && long.startsWith("\\u{0}\\u{0}") && long.endsWith("…"));
+  assert.equal(said("x\n".repeat(1_000_000))!.length, MAX_WORDS_BYTES - 3);
+  const { remark } = readMessage({ ...stored, header: { ...stored.header, remark: "y".repeat(9_999) } }) as {
+    remark?: string;
+  };
+  assert.equal(remark!.length, MAX_WORDS_BYTES - 2);
 });

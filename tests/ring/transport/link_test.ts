@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { encodeFrame, FRAME_LIMITS, TRANSPORT_TYPES } from "../../../ring/transport/frames.ts";
 import type { VersionRange } from "../../../ring/transport/hello.ts";
 import { CLASS_LIMITS, MESSAGE_TYPES } from "../../../ring/protocol/mesh.ts";
+import { TRANSPORT_LIMITS } from "../../../ring/transport/transport_limits.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
 import { helloHeader, RawPeer } from "../../support/raw_peer.ts";
 
@@ -87,6 +88,24 @@ for (const [what, bytes, says] of GARBAGE) {
     assert.equal(a.events.some((event) => event.kind === "message" && event.message.request === 6), false);
   });
 }
+
+Deno.test("Link forgets malformed frames: two of them a minute cost it nothing, and the third in a minute does", async () => {
+  let aheadMs = 0;
+  await using together = await linked({ now: () => performance.now() + aheadMs });
+  const { a, b, rawPeer } = together;
+  const garbage = new Uint8Array(20);
+  for (let minute = 0; minute < 5; minute++) {
+    rawPeer.send(garbage);
+    rawPeer.send(garbage);
+    rawPeer.send({ version: 1, type: PING, request: minute, header: {} });
+    await a.next("message", (event) => event.kind === "message" && event.message.request === minute);
+    aheadMs += TRANSPORT_LIMITS.protocolErrorsMs;
+  }
+  assert.equal(await a.metric("telemeter_ring_malformed_frames_total"), 10);
+  for (let i = 0; i < TRANSPORT_LIMITS.maxProtocolErrors; i++) rawPeer.send(garbage);
+  await rawPeer.closed;
+  await assertUndisturbed(a, b);
+});
 
 Deno.test("Link ends at once for a message that is longer than any frame, before it is whole", async () => {
   await using together = await linked();
