@@ -9,6 +9,9 @@ import type { HistogramValue, NativeBuckets, NativeHistogram, SummaryValue } fro
 /** The finest and the coarsest resolution of exponential buckets, and the one that stands for custom bounds. */
 const MIN_SCHEMA = -4, MAX_SCHEMA = 8, CUSTOM_SCHEMA = -53;
 
+/** How far sums of floating-point counts may be apart, relatively. */
+const ROUNDING = 1e-9;
+
 /** What is wrong with a summary, as a clause; undefined if nothing is. */
 export function summaryFault({ count, quantiles }: SummaryValue): string | undefined {
   if (!isCount(count)) return `its count of ${count} is not a whole number from 0 to 2^63`;
@@ -39,7 +42,9 @@ function classicFault({ count, buckets, isFloat = false }: HistogramValue): stri
     bound = bucket.upperBound;
     below = bucket.count;
   }
-  if (bound === Infinity ? below !== count : below > count) {
+  // Sums of floating-point numbers depend on their order.
+  const leeway = isFloat ? ROUNDING * count : 0;
+  if (below - count > leeway || (bound === Infinity && count - below > leeway)) {
     return `its last bucket has ${below} observations where it counts ${count}`;
   }
   return undefined;

@@ -45,7 +45,9 @@ export class HistogramReader {
       buckets: this.#buckets,
       ...(isFloat ? { isFloat } : {}),
     };
-    if (native === undefined || !native.isNative) return value;
+    // Prometheus federates an empty native histogram with its schema alone, which no classic one has.
+    const isEmpty = value.count === 0 && value.buckets.length === 0;
+    if (native === undefined || !(native.isMarked || (isEmpty && native.hasSchema))) return value;
     const buckets = native.finish();
     return buckets && { ...value, native: buckets };
   }
@@ -68,12 +70,16 @@ export class HistogramReader {
 
 /** The fields 5 to 14, which only native histograms have. */
 class NativeReader {
-  #schema = 0;
+  #schema: number | undefined;
   #zeroThreshold = 0;
   #zeroCount = 0;
   #zeroCountFloat = 0;
   readonly #positive = new SideReader();
   readonly #negative = new SideReader();
+
+  get hasSchema(): boolean {
+    return this.#schema !== undefined;
+  }
 
   get hasFloat(): boolean {
     return this.#zeroCountFloat !== 0 || this.#positive.floats.length > 0 || this.#negative.floats.length > 0;
@@ -84,7 +90,7 @@ class NativeReader {
   }
 
   /** As Prometheus tells native histograms from classic ones (`model/textparse/protobufparse.go`), and by their counts. */
-  get isNative(): boolean {
+  get isMarked(): boolean {
     return this.#positive.spans.length > 0 || this.#negative.spans.length > 0 || this.#zeroThreshold !== 0 ||
       this.#zeroCount !== 0 || this.hasFloat || this.hasDeltas;
   }
@@ -102,7 +108,7 @@ class NativeReader {
   }
 
   finish(): NativeHistogram | undefined {
-    const schema = this.#schema;
+    const schema = this.#schema ?? 0;
     const positive = this.#positive.finish();
     const negative = this.#negative.finish();
     if (positive === undefined || negative === undefined || (schema | 0) !== schema) return undefined;

@@ -231,7 +231,7 @@ export class ProtobufWriter {
   }
 
   /** Writes fields that are encoded already. */
-  fields(encoded: Uint8Array) {
+  fields(encoded: Uint8Array): void {
     this.#reserve(encoded.length);
     this.#bytes.set(encoded, this.#length);
     this.#length += encoded.length;

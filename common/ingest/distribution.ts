@@ -12,9 +12,6 @@ const encoder = new TextEncoder();
 const BOUND_HEAD = encoder.encode(`${POINT_LABEL.histogram}="`);
 const QUANTILE_HEAD = encoder.encode(`${POINT_LABEL.summary}="`);
 
-/** How far sums of floating-point counts may be apart, relatively. */
-const ROUNDING = 1e-9;
-
 /** The points of a sample: quantiles or buckets, in columns. */
 export interface Points {
   /** Quantiles or bounds. */
@@ -27,15 +24,13 @@ export interface Points {
   readonly count: number;
   /** What they add up to. */
   readonly sum: number;
-  /** Whether counts are floating-point numbers. */
-  readonly isFloat?: boolean;
 }
 
 /**
  * What is wrong with the points of a sample, if a reader of the page might refuse them: they do not ascend, or they
  * contradict the count. Undefined if nothing is.
  */
-export function faultOfPoints({ keys, values, pointCount, count, isFloat }: Points, type: DistributionType) {
+export function faultOfPoints({ keys, values, pointCount, count }: Points, type: DistributionType) {
   const label = POINT_LABEL[type];
   for (let i = 0; i < pointCount; i++) {
     if (Number.isNaN(keys[i]) || (i > 0 && keys[i] <= keys[i - 1])) {
@@ -53,9 +48,7 @@ export function faultOfPoints({ keys, values, pointCount, count, isFloat }: Poin
   }
   const last = pointCount === 0 ? 0 : values[pointCount - 1];
   const whole = pointCount > 0 && keys[pointCount - 1] === Infinity;
-  const excess = last - count, leeway = isFloat ? ROUNDING * count : 0;
-  const contradicts = excess > leeway || (whole && excess < -leeway);
-  return contradicts ? `the buckets of a ${type} contradict its count` : undefined;
+  return (whole ? last !== count : last > count) ? `the buckets of a ${type} contradict its count` : undefined;
 }
 
 /** What the lines of a sample start with: the name of a line and the brace behind it, or in quotes what comes to that. */

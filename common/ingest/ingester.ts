@@ -20,6 +20,7 @@ import {
   POINT_LABEL,
 } from "../exposition/metric_family.ts";
 import { isClassicMetricName } from "../exposition/names.ts";
+import { histogramFault } from "../exposition/distribution_faults.ts";
 import { decodeMetric, encodeMetric } from "../exposition/protobuf.ts";
 import { parseText } from "../exposition/text_format.ts";
 import { BYTES, FAMILY, tagOf, VARINT } from "../exposition/protobuf_fields.ts";
@@ -37,7 +38,6 @@ import { LineWriter } from "./line_writer.ts";
 import { PushReader, VALUE_TAG } from "./push_reader.ts";
 import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
 import { lineHead } from "./line_head.ts";
-import { faultOfNative } from "./native_histogram.ts";
 import { clip, Losses, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
 import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
@@ -437,18 +437,19 @@ export class Ingester {
     }
     if (reader.hasUnknown) return { rule: "unknown_field", what: SAMPLE_RULES.unknown_field.what };
     const rule = type === "summary" ? "summary" : "histogram";
-    let points: Points = reader, native: HistogramValue | undefined;
-    if (!reader.isPlain) {
+    let points: Points = reader, native: HistogramValue | undefined, what: string | undefined;
+    if (reader.isPlain) what = faultOfPoints(reader, type as DistributionType);
+    else {
       const start = exports.sampleAt.value - this.#start, end = exports.sampleEnd.value - this.#start;
       const { value, fault } = decodeMetric(reader.bytes, { start, end, type, limits: this.#rules.limits });
       if (typeof value !== "object" || !("buckets" in value)) {
         const broken = fault === "unknown_field" ? fault : rule;
         return { rule: broken, what: SAMPLE_RULES[broken].what };
       }
+      what = histogramFault(value);
       points = pointsOf(value);
       if (value.native !== undefined) native = value;
     }
-    const what = faultOfPoints(points, type as DistributionType) ?? (native && faultOfNative(native));
     if (what !== undefined) return { rule, what };
     if (native === undefined && !isFree) {
       return { rule: "family_collision", what: SAMPLE_RULES.family_collision.what };
@@ -469,7 +470,7 @@ function parseLabels(written: Uint8Array): readonly Label[] {
 }
 
 /** The classic buckets of a histogram as columns. */
-function pointsOf({ buckets, count, sum, isFloat }: HistogramValue): Points {
+function pointsOf({ buckets, count, sum }: HistogramValue): Points {
   const keys = buckets.map(({ upperBound }) => upperBound), values = buckets.map(({ count }) => count);
-  return { keys, values, pointCount: buckets.length, count, sum, isFloat };
+  return { keys, values, pointCount: buckets.length, count, sum };
 }

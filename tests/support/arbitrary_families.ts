@@ -106,10 +106,11 @@ function nativeHistogram(
     const { zeroThreshold, zeroCount, positive, negative } = native;
     const isMarked = zeroThreshold + zeroCount + positive.spans.length + negative.spans.length > 0;
     const counts = [zeroCount, ...positive.counts, ...negative.counts];
-    const whole = counts.reduce((sum, count) => sum + count, 0);
+    const inBuckets = counts.reduce((sum, count) => sum + count, 0);
+    // Observations of NaN are in no native bucket.
+    const whole = Number.isNaN(sum) ? inBuckets + more : inBuckets;
     return {
-      // Observations of NaN are in no bucket, but in the count.
-      count: Number.isNaN(sum) ? whole + more : whole,
+      count: whole,
       sum,
       buckets: isBoth ? [{ upperBound: 1, count: 0 }, { upperBound: Infinity, count: whole }] : [],
       ...(isFloat ? { isFloat } : {}),

@@ -254,7 +254,7 @@ function valueOf(metric: WireMetric, type: MetricType | undefined): Pick<Metric,
 const MAX_NATIVE_COUNT = 2 ** 51;
 
 /**
- * A histogram: native if anything but its schema says so. A count that is a double stands over the integer beside it, unless
+ * A histogram: native if anything but its schema says so, or if it is empty but for that. A count that is a double stands over the integer beside it, unless
  * it is 0; one of them makes all of them doubles, which differences cannot be. Undefined for what contradicts itself.
  */
 function histogramOf(wire: WireHistogram): HistogramValue | undefined {
@@ -272,7 +272,9 @@ function histogramOf(wire: WireHistogram): HistogramValue | undefined {
   const hasDeltas = positiveDelta.length + negativeDelta.length > 0;
   if (isFloat && hasDeltas) return undefined;
   const isNative = positiveSpan.length + negativeSpan.length + positiveCount.length + negativeCount.length > 0 ||
-    hasDeltas || standing(wire.zeroThreshold) !== 0 || standing(wire.zeroCount, wire.zeroCountFloat) !== 0;
+    hasDeltas || standing(wire.zeroThreshold) !== 0 || standing(wire.zeroCount, wire.zeroCountFloat) !== 0 ||
+    // As Prometheus federates one that is empty.
+    (wire.schema !== undefined && standing(sampleCount, sampleCountFloat) === 0 && (wire.bucket ?? []).length === 0);
   const classic = {
     count: standing(sampleCount, sampleCountFloat),
     sum: wire.sampleSum ?? 0,

@@ -165,11 +165,29 @@ const READ: readonly (readonly [what: string, fields: number[][], value: Histogr
     buckets: [{ upperBound: 1, count: 2 }],
     native: { schema: 0, zeroThreshold: 0, zeroCount: 0, positive: side([[0, 1]], [2]), negative: NONE },
   }],
-  ["a schema alone as a classic histogram, as Prometheus does", [integer(1, 0), signed(5, 3)], {
+  ["a schema alone, as Prometheus federates a native histogram that has no observations yet", [
+    double(4, 0),
+    double(2, 0),
+    signed(5, 3),
+    double(6, 0),
+    double(8, 0),
+  ], {
     count: 0,
     sum: 0,
     buckets: [],
+    isFloat: true,
+    native: { schema: 3, zeroThreshold: 0, zeroCount: 0, positive: NONE, negative: NONE },
   }],
+  ["a schema beside a count alone as a classic histogram, as Prometheus does", [integer(1, 2), signed(5, 0)], {
+    count: 2,
+    sum: 0,
+    buckets: [],
+  }],
+  [
+    "a schema beside classic buckets alone as a classic histogram",
+    [integer(1, 0), bucket(double(2, 1)), signed(5, 0)],
+    { count: 0, sum: 0, buckets: [{ upperBound: 1, count: 0 }] },
+  ],
   ["spans at the ends of their fields", [span(12, -(2 ** 31), 2 ** 32 - 1), span(12, 2 ** 31 - 1, 0)], {
     count: 0,
     sum: 0,
@@ -189,6 +207,47 @@ for (const [what, fields, value] of READ) {
     assert.deepEqual(read(...fields), { labels: [], value });
   });
 }
+
+/** What a Prometheus 3.5.3 federated of a target that had each kind of native histogram, and a name with a dot. */
+const FEDERATED =
+  "VgoJbXkubWV0cmljGAMiRwobCghpbnN0YW5jZRIPMTI3LjAuMC4xOjE5MzkxCggKA2pvYhIBdAoMCgdsYWJlbC54EgF2KgkJAAAAAAAAFEAw65" +
+  "m2w6E0VgoJbXlfbWV0cmljGAMiRwobCghpbnN0YW5jZRIPMTI3LjAuMC4xOjE5MzkxCggKA2pvYhIBdAoMCgdsYWJlbF94EgF2KgkJAAAAAAAA" +
+  "GEAw65m2w6E0qwEKCm5hdGl2ZS5pbnQYBCKaAQobCghpbnN0YW5jZRIPMTI3LjAuMC4xOjE5MzkxCggKA2pvYhIBdAoMCgdsYWJlbC54EgF2MO" +
+  "uZtsOhNDpcEQAAAAAAAClAIQAAAAAAAFhAKAYx/Knx0k1iUD9BAAAAAAAAAEBKBAgHEAFZAAAAAAAAEEBiBAgAEAJiBAgGEAFxAAAAAAAA8D9x" +
+  "AAAAAAAACEBxAAAAAACAVUBoCgxuYXRpdmVfZW1wdHkYBCJWChsKCGluc3RhbmNlEg8xMjcuMC4wLjE6MTkzOTEKCAoDam9iEgF0MOuZtsOhND" +
+  "omEQAAAAAAAAAAIQAAAAAAAAAAKAYxAAAAAAAAAABBAAAAAAAAAAB3CgxuYXRpdmVfZ2F1Z2UYBSJlChsKCGluc3RhbmNlEg8xMjcuMC4wLjE6" +
+  "MTkzOTEKCAoDam9iEgF0MOuZtsOhNDo1EQAAAAAAAAhAIQAAAAAAAAhAKAAx/Knx0k1iUD9BAAAAAAAAAABiBAgAEAFxAAAAAAAACEA=";
+
+Deno.test("decodeFamilies() reads what Prometheus federates of native histograms and names with dots", () => {
+  const families = decodeFamilies(Uint8Array.fromBase64(FEDERATED), LIMITS);
+  const native = { schema: 3, zeroThreshold: 0.001, zeroCount: 2, positive: NONE, negative: NONE };
+  assert.deepEqual(families.map(({ name, type, metrics }) => [name, type, metrics.map(({ value }) => value)]), [
+    ["my.metric", "untyped", [5]],
+    ["my_metric", "untyped", [6]],
+    ["native.int", "histogram", [{
+      count: 96,
+      sum: 12.5,
+      buckets: [],
+      isFloat: true,
+      native: { ...native, positive: side([[0, 2], [3, 1]], [1, 3, 86]), negative: side([[-4, 1]], [4]) },
+    }]],
+    ["native_empty", "histogram", [{
+      count: 0,
+      sum: 0,
+      buckets: [],
+      isFloat: true,
+      native: { ...native, zeroThreshold: 0, zeroCount: 0 },
+    }]],
+    ["native_gauge", "gauge_histogram", [{
+      count: 3,
+      sum: 3,
+      buckets: [],
+      isFloat: true,
+      native: { ...native, schema: 0, zeroCount: 0, positive: side([[0, 1]], [3]) },
+    }]],
+  ]);
+  assert.deepEqual(families[2].metrics[0].labels.at(-1), { name: "label.x", value: "v" });
+});
 
 const FAULTY: readonly (readonly [what: string, fields: number[][]])[] = [
   ["differences and counts on one side", [integer(1, 1), span(12, 0, 1), signed(13, 1), double(14, 1)]],

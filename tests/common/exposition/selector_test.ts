@@ -30,6 +30,15 @@ const READ: readonly (readonly [text: string, matchers: string[][]])[] = [
   ['{__name__=~"a.*",__name__!="ab"}', [["__name__", "=~", "a.*"], ["__name__", "!=", "ab"]]],
   ['{"up"}', [["__name__", "=", "up"]]],
   ['{"up","a"=~"b",`c`!=\'d\'}', [["__name__", "=", "up"], ["a", "=~", "b"], ["c", "!=", "d"]]],
+  ['{"my.metric", "label.x"=~"v"}', [["__name__", "=", "my.metric"], ["label.x", "=~", "v"]]],
+  ['{"my.metric",}', [["__name__", "=", "my.metric"]]],
+  ['{a="b" , "my.metric"}', [["a", "=", "b"], ["__name__", "=", "my.metric"]]],
+  ["{`my metric`,'é'!=\"1\"}", [["__name__", "=", "my metric"], ["é", "!=", "1"]]],
+  ['{"q\\"b\\\\l\\n\\u00e9"}', [["__name__", "=", 'q"b\\l\né']]],
+  ['up{"label.x"="v",`a\nb`!~"c"}', [["__name__", "=", "up"], ["label.x", "=", "v"], ["a\nb", "!~", "c"]]],
+  ['{"__name__"=~"my[.].*"}', [["__name__", "=~", "my[.].*"]]],
+  // As in Prometheus 3.5, which takes it for a conjunction that nothing fulfils.
+  ['{"a","b"}', [["__name__", "=", "a"], ["__name__", "=", "b"]]],
   ['# comment\n{a="b" # another\n,c="#d"}', [["a", "=", "b"], ["c", "=", "#d"]]],
   // Words of PromQL are names too.
   ['sum{by="1",on="2",offset="3",and="4",nan="5"}', [
@@ -99,6 +108,15 @@ const REFUSED: readonly (readonly [text: string, why: RegExp, position: number])
   ['{a=~"b|",c!~"d"}', /at least one of its matchers must refuse the empty string/, 0],
   ['up{__name__="up"}', /it names the metric twice/, 2],
   ['up{"down"}', /it names the metric twice/, 2],
+  ['{""}', /at least one of its matchers must refuse the empty string/, 0],
+  ["my.metric", /it is not PromQL/, 2],
+  ['{label.x="v"}', /it is not PromQL/, 6],
+  ['{é="v"}', /it is not PromQL/, 1],
+  ['{"a" "b"}', /it is not PromQL/, 5],
+  ['{"a":"b"}', /it is not PromQL/, 4],
+  ['{"a"}{b="c"}', /it is not PromQL/, 5],
+  ['{"\\q"}', /the string has an escape that PromQL does not know/, 1],
+  ['{"\\q"="b"}', /the string has an escape that PromQL does not know/, 1],
   ['up{a="\\q"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a="\\\'"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a="\\x4"}', /the string has an escape that PromQL does not know/, 5],
@@ -150,6 +168,14 @@ Deno.test("selectorMatches() takes an absent label for an empty one, as PromQL d
     const series: Record<string, string>[] = [{ __name__: "x" }, { __name__: "x", a: "" }, { __name__: "x", a: "b" }];
     assert.deepEqual([text, ...series.map((labels) => matches(text, labels))], [text, absent, empty, b]);
   }
+});
+
+Deno.test("selectorMatches() knows names of any characters", () => {
+  const series = { __name__: "my.metric", "label.x": "v" };
+  assert.equal(matches('{"my.metric","label.x"=~"v|w"}', series), true);
+  assert.equal(matches('{"my.metric","label.x"!="v"}', series), false);
+  assert.equal(matches('{"my_metric"}', series), false);
+  assert.equal(matches('{__name__=~"my[.].+",label_x=""}', series), true);
 });
 
 Deno.test("selectorMatches() wants all matchers and the name", () => {
