@@ -33,11 +33,13 @@ export class Losses {
   }
 
   /** Notes a sample. */
-  note(fault: SampleFault): void {
-    const { rule, ...first } = fault;
+  note({ rule, ...given }: SampleFault): void {
     const before = this.#byRule.get(rule);
-    this.#byRule.set(rule, before === undefined ? { count: 1, first } : { ...before, count: before.count + 1 });
-    this.#onFault?.(fault);
+    if (!this.tells(rule)) return void this.#byRule.set(rule, { ...before!, count: before!.count + 1 });
+    // Both have names in them, which may be any text.
+    const told = { ...given, what: plain(given.what), series: plain(given.series) };
+    this.#byRule.set(rule, before === undefined ? { count: 1, first: told } : { ...before, count: before.count + 1 });
+    this.#onFault?.({ rule, ...told });
   }
 }
 
@@ -57,7 +59,12 @@ export function tellSeries(
 
 /** A text of a client's for people: clipped, and without what could be taken for something else. */
 export function clip(text: string): string {
+  const told = plain(text);
+  return told.length > MAX_TOLD_LETTERS ? told.slice(0, MAX_TOLD_LETTERS).toWellFormed() + "…" : told;
+}
+
+/** A text without what breaks its line, or turns it about. */
+function plain(text: string): string {
   // deno-lint-ignore no-control-regex
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-  return plain.length > MAX_TOLD_LETTERS ? plain.slice(0, MAX_TOLD_LETTERS) + "…" : plain;
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd").toWellFormed();
 }
