@@ -10,7 +10,8 @@ import { escapeFamilies } from "../common/exposition/escape_families.ts";
 import { MAX_NAME_BYTES } from "../common/exposition/names.ts";
 import { encodeFamilies } from "../common/exposition/protobuf.ts";
 import { Ingester } from "../common/ingest/ingester.ts";
-import { clip, Losses } from "../common/ingest/losses.ts";
+import { Losses } from "../common/ingest/losses.ts";
+import { plainText } from "../common/plain_text.ts";
 import { type LeftOut, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
 import { type ServerAbilities, UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
 import { dedupe } from "./transforms/dedupe.ts";
@@ -105,7 +106,7 @@ function withoutUnknownTypes(families: readonly MetricFamily[], losses: Losses):
   return families.filter(({ name, type, metrics }, family) => {
     if (type !== undefined) return true;
     const { what } = SAMPLE_RULES.family_type;
-    metrics.forEach((_, sample) => losses.note({ rule: "family_type", what, family, sample, series: clip(name) }));
+    metrics.forEach((_, sample) => losses.note({ rule: "family_type", what, family, sample, series: plainText(name) }));
     return false;
   });
 }

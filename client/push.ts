@@ -20,8 +20,8 @@ const HINTS: Readonly<Record<number, string>> = {
   503: "it cannot take a push now",
 };
 
-/** The most of the server's remark that is kept, in bytes. */
-const REMARK_LIMIT_BYTES = 4_096;
+/** The most of the server's remark that is kept, in bytes: a line of a kilobyte for each rule there is. */
+export const REMARK_LIMIT_BYTES = 16_384;
 
 /** What came of a push. */
 export interface Pushed {

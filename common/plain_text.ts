@@ -37,3 +37,8 @@ function plainValue(value: unknown): unknown {
   if (typeof value === "string") return plainText(value, { maxBytes: MAX_FIELD_BYTES });
   return Array.isArray(value) ? value.map(plainValue) : value;
 }
+
+/** A text in quotes as people may read it, with the escapes of JSON; without the last quote if it is too long. */
+export function quotedText(text: string): string {
+  return plainText(JSON.stringify(text.slice(0, MAX_PLAIN_BYTES)));
+}

@@ -7,7 +7,7 @@
 import { FamilyAssembler, type FamilyKind } from "./family_assembly.ts";
 import { LimitError, type MetricFamily } from "./metric_family.ts";
 import type { PageOptions } from "./page_cursor.ts";
-import { clip } from "./sample_fault.ts";
+import { plainText } from "../plain_text.ts";
 import { SampleCursor } from "./sample_line.ts";
 
 const HASH = 0x23;
@@ -99,7 +99,7 @@ class ExpositionReader {
     if (kind === undefined && this.#options.onFault === undefined) {
       this.#cursor.refuse("this is not a type of metric");
     }
-    this.#assembler.type(name, kind ?? { word: clip(word), type: undefined });
+    this.#assembler.type(name, kind ?? { word: plainText(word), type: undefined });
   }
 
   /** Prometheus refuses a page with a unit that its name does not end in. */

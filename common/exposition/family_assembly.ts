@@ -15,7 +15,8 @@ import {
   SUFFIX,
 } from "./metric_family.ts";
 import type { LineFault, PageCursor } from "./page_cursor.ts";
-import { clip, type FaultRule } from "./sample_fault.ts";
+import { plainText } from "../plain_text.ts";
+import type { FaultRule } from "./sample_fault.ts";
 import { parseNumber } from "./sample_line.ts";
 
 /** One line of a text exposition. */
@@ -126,7 +127,7 @@ export class FamilyAssembler {
   type(name: string, kind: FamilyKind): void {
     const found = this.#find(name);
     if (found !== undefined && found.suffix !== "") {
-      const why = `${clip(name)} is a part of the ${found.family.kind?.word} ${clip(found.family.name)}`;
+      const why = `${plainText(name)} is a part of the ${found.family.kind?.word} ${plainText(found.family.name)}`;
       this.#conflict(why);
       found.family.torn = why;
       this.#declare(this.#create(name), kind);
@@ -137,8 +138,8 @@ export class FamilyAssembler {
     if (family.kind?.word === kind.word) return;
     this.#conflict(
       family.kind === undefined
-        ? `the type of ${clip(name)} comes after its first line`
-        : `${clip(name)} is a ${family.kind.word} further up`,
+        ? `the type of ${plainText(name)} comes after its first line`
+        : `${plainText(name)} is a ${family.kind.word} further up`,
     );
     this.#declare(family, family.kind ?? UNTYPED);
     const other = this.#declared.get(`${kind.word}\n${name}`) ?? this.#create(name);
@@ -156,7 +157,7 @@ export class FamilyAssembler {
       if (kind !== undefined && kind.type === undefined) {
         cursor.blame(
           "family_type",
-          `the type ${kind.word} of ${clip(family.name)} is not a type of metric`,
+          `the type ${kind.word} of ${plainText(family.name)} is not a type of metric`,
           cursor.start,
         );
       }
@@ -164,7 +165,7 @@ export class FamilyAssembler {
     }
     const part = kind.parts[suffix];
     if (part === undefined) {
-      cursor.blame(ruleOf(kind), `${clip(line.name)} is a ${kind.word}, which has no line of its own name`);
+      cursor.blame(ruleOf(kind), `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
       cursor.report(cursor.fault!, line);
     } else if (part.role === "value") this.#addWhole(family, line);
     else if (part.role !== "none") this.#addPart(line, { family, kind, part });
@@ -203,7 +204,7 @@ export class FamilyAssembler {
     let key = 0;
     if (label !== undefined) {
       if (own === undefined) {
-        cursor.blame(ruleOf(kind), `a line of the ${kind.word} ${clip(family.name)} has no label ${label}`);
+        cursor.blame(ruleOf(kind), `a line of the ${kind.word} ${plainText(family.name)} has no label ${label}`);
       }
       key = parseNumber(own?.value ?? "") ?? NaN;
       if (Number.isNaN(key)) cursor.blame(ruleOf(kind), `the label ${label} is not a number`);
@@ -299,11 +300,11 @@ function nameOf({ name, kind }: Assembly): string {
 function takeNames(assembly: Assembly, takenBy: Map<string, string>): string | undefined {
   const { name, kind = UNTYPED } = assembly;
   const isWhole = assembly.distributions.size === 0;
-  const taker = isWhole ? "a metric of one line" : `the ${kind.word} ${clip(name)}`;
+  const taker = isWhole ? "a metric of one line" : `the ${kind.word} ${plainText(name)}`;
   const names = isWhole ? [nameOf(assembly)] : ["", ...Object.keys(kind.parts ?? {})].map((suffix) => name + suffix);
   for (const one of names) {
     const other = takenBy.get(one) ?? taker;
-    if (other !== taker) return `${clip(one)} is taken by ${other} further up`;
+    if (other !== taker) return `${plainText(one)} is taken by ${other} further up`;
   }
   for (const one of names) takenBy.set(one, taker);
   return undefined;

@@ -6,7 +6,8 @@
 
 import { Buffer } from "node:buffer";
 import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
-import { clip, clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
+import { plainText } from "../plain_text.ts";
+import { clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
 
 const TAB = 0x09, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
 
@@ -126,7 +127,7 @@ export class PageCursor {
   }): void {
     const { onFault, maxLabels } = this.options;
     if (onFault !== undefined) {
-      const [metric, labels] = [clip(sample.name), clipLabels(sample.labels)];
+      const [metric, labels] = [plainText(sample.name), clipLabels(sample.labels)];
       onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
     } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
     else this.refuse(why, at);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_PLAIN_BYTES, plainText, quotedText } from "../plain_text.ts";
 import type { Label } from "./metric_family.ts";
 
 /** The rule that a sample breaks. */
@@ -47,26 +48,12 @@ export interface SampleFault {
   readonly offset: number;
 }
 
-/** The most bytes that a message repeats of a name or of labels. */
-const MAX_CLIP_BYTES = 200;
-
-const utf8 = new TextEncoder();
-const scratch = new Uint8Array(MAX_CLIP_BYTES);
-
-/** As much of a text as a message repeats. */
-export function clip(text: string): string {
-  // A UTF-16 unit takes one to three bytes, so that most texts need not be encoded to know.
-  if (3 * text.length <= MAX_CLIP_BYTES) return text;
-  if (utf8.encodeInto(text, scratch).read === text.length) return text;
-  return `${text.slice(0, utf8.encodeInto(text, scratch.subarray(3)).read)}…`;
-}
-
 /** Labels as a message repeats them: `a="b",c="d"`. */
 export function clipLabels(labels: readonly Label[]): string {
   let text = "";
   for (const { name, value } of labels) {
-    if (text.length > MAX_CLIP_BYTES) break;
-    text += `${text === "" ? "" : ","}${clip(name)}=${JSON.stringify(clip(value))}`;
+    if (text.length > MAX_PLAIN_BYTES) break;
+    text += `${text === "" ? "" : ","}${plainText(name)}=${quotedText(value)}`;
   }
-  return clip(text);
+  return plainText(text);
 }

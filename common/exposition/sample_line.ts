@@ -7,7 +7,8 @@
 import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
-import { clip, type FaultRule } from "./sample_fault.ts";
+import { plainText } from "../plain_text.ts";
+import type { FaultRule } from "./sample_fault.ts";
 
 const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
@@ -57,7 +58,7 @@ export class SampleCursor extends PageCursor {
     if (value !== undefined) return value;
     // Only what has the form of a number, and so becomes infinite, can have come from something that means one.
     if (Math.abs(Number(word)) !== Infinity) return this.refuse("a value is missing or not a number", start);
-    this.blame("value", `a value is missing or not a number: ${clip(word)} is out of range`, start);
+    this.blame("value", `a value is missing or not a number: ${plainText(word)} is out of range`, start);
     return NaN;
   }
 
@@ -67,7 +68,7 @@ export class SampleCursor extends PageCursor {
     const whole = this.#unquoted(start);
     if (whole === "") return undefined;
     if (whole === name) return name;
-    this.blame("family_name", `the name ${clip(whole)} of a metric must stand in quotes, within braces`, start);
+    this.blame("family_name", `the name ${plainText(whole)} of a metric must stand in quotes, within braces`, start);
     return whole;
   }
 
@@ -100,7 +101,7 @@ export class SampleCursor extends PageCursor {
       }
       if (labels.length === FEW_LABELS) seen = new Set(labels.map((label) => label.name));
       if (seen === undefined ? hasName(labels, name) : seen.has(name)) {
-        this.blame("duplicate_label", `the label ${clip(name)} comes twice`, start);
+        this.blame("duplicate_label", `the label ${plainText(name)} comes twice`, start);
       } else if (labels.length > maxLabels) {
         // What is beyond is only read to its end.
         this.#tooMany(start);
@@ -131,7 +132,7 @@ export class SampleCursor extends PageCursor {
     const name = this.#classes(LABEL_START, LABEL);
     const whole = this.#unquoted(start);
     if (whole === "") this.refuse("a label has no name, or one that no label can have");
-    if (whole !== name) this.blame("label_name", `the name ${clip(whole)} of a label must stand in quotes`, start);
+    if (whole !== name) this.blame("label_name", `the name ${plainText(whole)} of a label must stand in quotes`, start);
     return whole;
   }
 

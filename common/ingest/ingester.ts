@@ -38,7 +38,8 @@ import { LineWriter } from "./line_writer.ts";
 import { PushReader, VALUE_TAG } from "./push_reader.ts";
 import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
 import { lineHead } from "./line_head.ts";
-import { clip, Losses, tellSeries } from "./losses.ts";
+import { plainText } from "../plain_text.ts";
+import { Losses, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
 import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
 
@@ -276,13 +277,13 @@ export class Ingester {
     const { name, head } = found;
     if (type === undefined) {
       const broken = new BrokenFamily("family_type", `the metric has the type number ${typeNumber}`);
-      return this.#leaveOutFamily(broken, { samples: metrics, series: clip(name) });
+      return this.#leaveOutFamily(broken, { samples: metrics, series: plainText(name) });
     }
     const isFree = this.#familyNames.isFree({ name, type });
     // What a native histogram says may be said in lines of other families as well.
     if (!isFree && (type === "summary" || !isDistribution(type))) {
       const broken = new BrokenFamily("family_collision", SAMPLE_RULES.family_collision.what);
-      return this.#leaveOutFamily(broken, { samples: metrics, series: clip(name) });
+      return this.#leaveOutFamily(broken, { samples: metrics, series: plainText(name) });
     }
     const verdict = this.#rules.allow?.verdict(name) ?? "all";
     const { exports } = this.#kernel;

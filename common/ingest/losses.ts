@@ -4,11 +4,15 @@
  * @module
  */
 
+import { MAX_PLAIN_BYTES, plainText, quotedText } from "../plain_text.ts";
 import type { LabelSpans } from "./label_shape.ts";
 import type { LeftOut, RuleCount, SampleFault, SampleRule } from "./sample_rules.ts";
 
-/** How much people are told of a series that is left out: labels, and letters of each name and value and of all. */
-const MAX_TOLD_LABELS = 16, MAX_TOLD_LETTERS = 200;
+/** How many labels people are told of a series that is left out. */
+const MAX_TOLD_LABELS = 16;
+
+/** How much of a sentence, and of a series, people are told. */
+const TOLD = { maxBytes: 400 };
 
 const tolerant = new TextDecoder();
 
@@ -33,11 +37,13 @@ export class Losses {
   }
 
   /** Notes a sample. */
-  note(fault: SampleFault): void {
-    const { rule, ...first } = fault;
+  note({ rule, ...given }: SampleFault): void {
     const before = this.#byRule.get(rule);
-    this.#byRule.set(rule, before === undefined ? { count: 1, first } : { ...before, count: before.count + 1 });
-    this.#onFault?.(fault);
+    if (!this.tells(rule)) return void this.#byRule.set(rule, { ...before!, count: before!.count + 1 });
+    // Both have names in them, which may be any text.
+    const told = { ...given, what: plainText(given.what, TOLD), series: plainText(given.series, TOLD) };
+    this.#byRule.set(rule, before === undefined ? { count: 1, first: told } : { ...before, count: before.count + 1 });
+    this.#onFault?.({ rule, ...told });
   }
 }
 
@@ -47,17 +53,10 @@ export function tellSeries(
   { bytes, spans, labelCount }: { bytes: Uint8Array; spans: LabelSpans; labelCount: number },
 ): string {
   const text = (start: number, end: number) =>
-    clip(tolerant.decode(bytes.subarray(start, Math.min(end, start + MAX_TOLD_LETTERS + 1))));
+    tolerant.decode(bytes.subarray(start, Math.min(end, start + MAX_PLAIN_BYTES + 1)));
   const labels = Array.from({ length: Math.min(labelCount, MAX_TOLD_LABELS) }, (_, i) => {
     const [nameStart, nameEnd, valueStart, valueEnd] = spans.subarray(4 * i, 4 * i + 4);
-    return `${text(nameStart, nameEnd)}=${JSON.stringify(text(valueStart, valueEnd))}`;
+    return `${plainText(text(nameStart, nameEnd))}=${quotedText(text(valueStart, valueEnd))}`;
   });
-  return clip(`${clip(name)}{${labels.join()}}`);
-}
-
-/** A text of a client's for people: clipped, and without what could be taken for something else. */
-export function clip(text: string, most = MAX_TOLD_LETTERS): string {
-  // deno-lint-ignore no-control-regex
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-  return plain.length > most ? plain.slice(0, most) + "…" : plain;
+  return plainText(`${plainText(name)}{${labels.join()}}`);
 }

@@ -7,7 +7,7 @@
 import { Counter } from "prom-client";
 import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
-import { clip } from "../../common/ingest/losses.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
@@ -37,9 +37,6 @@ export interface PushCommitterOptions {
 
 /** Why a sample is not shown that is older than `--ttl` when it comes. */
 const STALE = "older_than_ttl";
-
-/** How much of a reason the log has. */
-const MAX_WHY_LETTERS = 600;
 
 /** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
@@ -109,12 +106,8 @@ export class PushCommitter implements PushStage {
     const remark = (reason: string, { count, why }: { count: number; why: string }) => {
       this.#dropped.inc({ reason }, count);
       remarks.push(why);
-      losses.add(`${id} ${reason}`, "Left out samples of a push", {
-        cluster: id,
-        reason,
-        count,
-        why: clip(why, MAX_WHY_LETTERS),
-      });
+      const fields = plainFields({ cluster: id, reason, count, why });
+      losses.add(`${id} ${reason}`, "Left out samples of a push", fields);
     };
     for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
     if (stale > 0) {

@@ -7,7 +7,7 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
-import { clip } from "../../common/ingest/losses.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
@@ -75,7 +75,7 @@ export function upload(options: UploadOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message } = refusal;
-      const fields = { cluster: id, status, reason, why: clip(message, MAX_WHY_LETTERS) };
+      const fields = plainFields({ cluster: id, status, reason, why: message });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
       else refusals.add(`${id} ${reason}`, "Refused a push", fields);
@@ -94,8 +94,6 @@ export function upload(options: UploadOptions): Handler {
   };
 }
 
-/** How much of a reason the log has. */
-const MAX_WHY_LETTERS = 600;
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */

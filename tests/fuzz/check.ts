@@ -7,6 +7,7 @@
 import { stackOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { REMARK_LIMIT_BYTES } from "../../client/push.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { Random } from "../support/random.ts";
 import { checkRefusal, checkShown } from "./check_shown.ts";
@@ -27,6 +28,8 @@ interface GoodPush {
   readonly input: PushInput;
   readonly shown: string;
 }
+
+const utf8 = new TextEncoder();
 
 const STATUSES: ReadonlySet<number> = new Set([200, 400, 401, 413, 415]);
 const PARSE_LIMITS = { maxFamilies: LIMITS.families, maxSeries: LIMITS.series, maxLabels: LIMITS.labels };
@@ -62,7 +65,9 @@ export class Checker {
     if (outcome.status === 200 && finding === undefined) ({ finding, oracle } = await checkShown(input, this.#target));
     if (outcome.reason === "identity") finding ??= checkRefusal(input, this.#target);
     const feature = `${input.kind} ${outcome.status} ${outcome.reason} ` +
-      (outcome.status === 200 ? shapeOf(this.#target, input.cluster) : normalised(outcome.message));
+      (outcome.status === 200
+        ? `${rulesOf(this.#target)} ${shapeOf(this.#target, input.cluster)}`
+        : normalised(outcome.message));
     finding ??= await this.#excess(input, outcome);
     // The clusters of earlier inputs mostly go, so that the page stays short; and now and then stay, to meet others' types.
     if (this.#turn % 8 !== 0) this.#target.hide(input.cluster);
@@ -124,6 +129,12 @@ function findingOf({ cluster, tokenFlip }: PushInput, outcome: Outcome, target: 
   if (tokenFlip !== undefined && status !== 401 && !target.isToken(cluster, tokenFlip)) {
     return { what: "a forged token is accepted", detail: `flip ${tokenFlip} of ${target.clusters[cluster].token}` };
   }
+  if (status === 200 && message !== "") {
+    const isSentence = (line: string) => /^(Left out|Does not show) [^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(line);
+    const odd = message.split("\n").find((line) => !isSentence(line) || !line.isWellFormed());
+    if (odd !== undefined) return { what: "a remark is not a sentence", detail: JSON.stringify(message) };
+    if (utf8.encode(message).length > REMARK_LIMIT_BYTES) return { what: "a remark is too long", detail: message };
+  }
   if (status !== 200 && (/[\n\r]/.test(message) || message.length > 500 || !message.isWellFormed())) {
     return { what: "a refusal is not a sentence", detail: message };
   }
@@ -154,6 +165,11 @@ function normalised(message: string): string {
     .replace(/(?<!\^)\b\d+\b/g, "#")
     .replace(/\b(the name|the label|part of|type of|of the summary|of the histogram) [\w:]+/g, "$1 *")
     .replace(/(?<=: )[\w:]+(?= is (a|part)\b)|(?<=part of the \w+ )[\w:]+/g, "*");
+}
+
+/** Which rules its samples have broken. */
+function rulesOf({ rendered }: Target): string {
+  return [...rendered?.leftOut.keys() ?? []].sort().join("+");
 }
 
 /** What a push has become, roughly. */

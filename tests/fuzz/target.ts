@@ -205,7 +205,8 @@ export class Target {
       return { status, reason, message, elapsedMs, heldBytes: memory() - before };
     };
     try {
-      return outcome((await this.#upload(request)).status, "stored");
+      const response = await this.#upload(request);
+      return outcome(response.status, "stored", (await response.text()).trimEnd());
     } catch (error) {
       if (error instanceof HttpError) return outcome(error.status, error.reason, error.message);
       return outcome(500, "internal", stackOf(error));

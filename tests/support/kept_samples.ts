@@ -111,7 +111,13 @@ function hasOtherTaker(names: ReadonlyMap<string, string>, family: Named): boole
 
 function brokenByFamily({ name, type }: MetricFamily, { maxTextBytes }: KeepRules): SampleRule[] {
   if (name === "" || !isText(name, maxTextBytes)) return ["family_name"];
+  if (underscored(name).startsWith("telemeter_source_")) return ["reserved_name"];
   return type === undefined ? ["family_type"] : [];
+}
+
+/** A name as readers of classic names alone see it, of a metric or, without colons, of a label. */
+function underscored(name: string, other = /[^\w:]/gu): string {
+  return name.replace(other, "_").replace(/^\d/, "_");
 }
 
 function isText(text: string, maxBytes: number): boolean {
@@ -133,7 +139,9 @@ function brokenBySample(
   // A sample of a type that has no points has its own rule for what it lacks.
   else if (value === undefined) broken.push(fault === "histogram" ? "histogram" : "value");
   const own = HISTOGRAMS.has(type) ? "le" : type === "summary" ? "quantile" : "__name__";
-  const isName = (name: string) => name !== "" && name !== "__name__" && name !== own && isText(name, maxTextBytes);
+  const isTaken = (name: string) => !rules.identity.has(name) && rules.identity.has(underscored(name, /\W/gu));
+  const isName = (name: string) =>
+    name !== "" && name !== "__name__" && name !== own && isText(name, maxTextBytes) && !isTaken(name);
   if (!labels.every(({ name }) => isName(name))) broken.push("label_name");
   if (!labels.every(({ value }) => isText(value, maxTextBytes))) broken.push("label_value");
   if (new Set(labels.map(({ name }) => name)).size < labels.length) broken.push("duplicate_label");

@@ -108,8 +108,13 @@ export class OpenServer implements AsyncDisposable {
   }
 
   /** What `/federate` shows. */
-  async page(): Promise<string> {
-    return await (await fetch(`${this.#internal}federate`)).text();
+  async page(headers: HeadersInit = {}): Promise<string> {
+    return new TextDecoder().decode(await this.pageBytes(headers));
+  }
+
+  /** The same as it comes. */
+  async pageBytes(headers: HeadersInit = {}): Promise<Uint8Array> {
+    return await (await fetch(`${this.#internal}federate`, { headers })).bytes();
   }
 
   /** The lines of the page, sorted, without comments. */

@@ -150,8 +150,9 @@ export function openPush(
   dropped = 0;
   seriesCount = 0;
   step = READ;
-  // No sample that is kept is shorter than six bytes: two about it, a timestamp, and a value that may be empty.
-  textAt = layOutTable(end, min<u32>(maxSeries, <u32> (length / 6)) + 1);
+  // No sample that is kept is shorter than that: two bytes about it, two of a value that may be empty, and a timestamp.
+  const shortest: usize = honors ? 6 : 4;
+  textAt = layOutTable(end, min<u32>(maxSeries, <u32> (length / shortest)) + 1);
   reserve(textAt + 0x10000);
   clearSlots();
   out = textAt;

@@ -115,6 +115,35 @@ Deno.test("Ingester has room for samples as short as can be, which need a clock 
   assert.deepEqual([new TextDecoder().decode(text), received, duplicates], ["x 0\n", 900, 899]);
 });
 
+Deno.test("Ingester has room for samples as short as can be where timestamps do not count", () => {
+  const shortest = field(4, field(2, []));
+  assert.equal(shortest.length, 4);
+  const bytes = delimited(field(1, "x"), gauge, ...Array(900).fill(shortest));
+  const ingester = new Ingester({ ...RULES, honorTimestamps: false });
+  const { text, received, duplicates, series } = ingester.ingest(bytes, { identity: new Map(), nowMs: NOW });
+  assert.deepEqual([new TextDecoder().decode(text), received, duplicates, series], ["x 0\n", 900, 899, 1]);
+});
+
+Deno.test("Ingester lets every sample age from its arrival where timestamps do not count, whatever they are", () => {
+  const at = (i: number, ...time: number[]) => field(4, [...me, ...label("i", String(i)), ...value, ...time]);
+  const times = [integer(6, NOW - 25 * HOUR), integer(6, NOW - HOUR), [], integer(6, NOW + HOUR), integer(6, -1)];
+  const push = delimited(field(1, "x"), gauge, ...times.map((time, i) => at(i, ...time)));
+  const rules = { ...RULES, ttlMs: 600_000 };
+  const { text, runs, stale, leftOut, baseMs } = new Ingester({ ...rules, honorTimestamps: false })
+    .ingest(push, { identity: IDENTITY, nowMs: NOW });
+  // In the order in which they came, as all are of now.
+  const lines = times.map((_, i) => `x{_id="me",i="${i}"} 1\n`).join("");
+  assert.deepEqual([new TextDecoder().decode(text), stale, leftOut.size], [lines, 0, 0]);
+  assert.deepEqual([...runs], [NOW - baseMs, text.length]);
+  const honest = new Ingester(rules).ingest(push, { identity: IDENTITY, nowMs: NOW });
+  assert.deepEqual([textOf(honest), honest.stale], ['x{_id="me",i="1"} 1\n', 1]);
+  assert.deepEqual([...honest.leftOut].map(([rule, { count }]) => [rule, count]), [
+    ["too_old", 2],
+    ["timestamp", 1],
+    ["too_new", 1],
+  ]);
+});
+
 Deno.test("Ingester lets the last of equal series stand, whatever the order of its labels, and counts the rest", () => {
   const a = label("a", "1");
   const first = delimited(
@@ -393,8 +422,25 @@ Deno.test("Ingester tells which sample of which family it leaves out, and why, i
   ]);
   assert.equal(received, 4);
   assert.deepEqual([...leftOut.keys(), leftOut.get("label_value")?.count], ["label_value", 2]);
-  assert.match(faults[0].series, /^x\{_id="me",a="\ufffd\ufffdv+…/);
+  assert.match(faults[0].series, /^x\{_id="me",a="\\u\{202e\}\\nv+…/);
   assert.ok(faults[0].series.length <= 201 && faults[0].what === "a label value is longer than 255 bytes");
+});
+
+Deno.test("Losses.note() tells what has names in it without what breaks a line", () => {
+  const losses = new Losses();
+  const name = "a\n\u0000\u2028b";
+  losses.note({
+    rule: "label_name",
+    family: 0,
+    sample: 0,
+    what: `the name ${name} is odd`,
+    series: `x{${name}="\ud800"}`,
+  });
+  const { what, series } = losses.leftOut.get("label_name")!.first;
+  assert.deepEqual([what, series], [
+    "the name a\\u{a}\\u{0}\\u{2028}b is odd",
+    'x{a\\u{a}\\u{0}\\u{2028}b="\\u{d800}"}',
+  ]);
 });
 
 Deno.test("Ingester takes names of any UTF-8, and writes them in quotes", () => {
