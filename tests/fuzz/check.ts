@@ -130,9 +130,7 @@ function findingOf({ cluster, tokenFlip }: PushInput, outcome: Outcome, target: 
     return { what: "a forged token is accepted", detail: `flip ${tokenFlip} of ${target.clusters[cluster].token}` };
   }
   if (status === 200 && message !== "") {
-    // deno-lint-ignore no-control-regex
-    const isSentence = (line: string) =>
-      /^(Left out|Does not show) [^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$/u.test(line);
+    const isSentence = (line: string) => /^(Left out|Does not show) [^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(line);
     const odd = message.split("\n").find((line) => !isSentence(line) || !line.isWellFormed());
     if (odd !== undefined) return { what: "a remark is not a sentence", detail: JSON.stringify(message) };
     if (utf8.encode(message).length > REMARK_LIMIT_BYTES) return { what: "a remark is too long", detail: message };
