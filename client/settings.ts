@@ -44,6 +44,8 @@ export interface Settings {
   readonly toClients: HttpClients;
   /** The rules up to the labels of the token exchange, with the salt as it is now. */
   readonly rules: () => Promise<Transform>;
+  /** The labels whose values are hashed. */
+  readonly anonymizeLabels: readonly string[];
   /** See the options of these names. */
   readonly limitBytes: number;
   /** In milliseconds. */
@@ -85,6 +87,7 @@ export async function loadSettings(values: ClientValues, { log, now }: LoadOptio
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
     toClients: await openClients("toCaFile", { values, log }),
     rules: await readRules(values, log),
+    anonymizeLabels: values.anonymizeLabels,
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
