@@ -1,17 +1,20 @@
 /**
- * `--dry-run`: what would leave this machine, and what each rule did to it.
+ * `--dry-run`: what would leave this machine, what each rule did to it, and what people should know of it before they send it.
  *
  * @module
  */
 
+import type { MetricFamily } from "../common/exposition/metric_family.ts";
+import { frameSnappy } from "../common/exposition/snappy.ts";
 import { formatText } from "../common/exposition/text_format.ts";
-import { Losses } from "../common/ingest/losses.ts";
 import { UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
-import { OutgoingPushes } from "./outgoing.ts";
+import { describeRule, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples, type Effect } from "./transforms/pipeline.ts";
-import { notePageFault, scrape } from "./forwarder.ts";
+import { scrape } from "./forwarder.ts";
+import { sizesOf } from "./metric_sizes.ts";
 import { placeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
+import { suspectLabels } from "./suspect_labels.ts";
 
 /** What an effect is counted in. */
 const UNITS: Readonly<Record<Effect, string>> = {
@@ -22,6 +25,9 @@ const UNITS: Readonly<Record<Effect, string>> = {
   anonymized: "values",
 };
 
+/** How many metrics are told of, of those that lose samples and of the largest, and how many of those with a label. */
+const TOLD_LOSSES = 100, TOLD_SIZES = 20, TOLD_METRICS = 5;
+
 /** A server that takes whatever we have: which one it will be, and what that takes, is known when it is asked. */
 const ANYWHERE = {
   labels: new Map<string, string>(),
@@ -30,23 +36,65 @@ const ANYWHERE = {
 
 /**
  * Scrapes once and returns a page in the text format: the samples that would be pushed, then, as comments, the account of
- * every rule. Nothing is sent: not even the token is exchanged, so that the labels it would bring are not among them.
+ * every rule, what each metric takes, and labels to look at. Nothing is sent: not even the token is exchanged, so that the
+ * labels it would bring are not among them.
  */
 export async function dryRun(
   settings: Settings,
   { signal, now }: { signal: AbortSignal; now: () => number },
 ): Promise<string> {
   const account = new Account();
-  const scraped = await scrape(settings, { signal, onFault: notePageFault(new Losses(), account) });
+  const scraped = await scrape(settings, {
+    signal,
+    onFault: ({ rule, metric, why, line }) =>
+      account.drop({ ...describeRule(rule, `${why}, in line ${line} of the page`), metric }),
+  });
   const kept = (await settings.rules())(scraped, account);
-  const { families: outgoing } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
+  const { families: outgoing, encoded } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
   const to = settings.upload ? ` to ${placeOf(settings.upload)}` : "";
   const lines = [
     `dry run: nothing was sent; of ${countSamples(scraped)} samples from ${placeOf(settings.from)}, ` +
     `${countSamples(outgoing)} would be pushed${to}`,
     ...account.entries().map(({ rule, effect, count }) => `${effect} ${count} ${UNITS[effect]} by ${rule}`),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),
+    ...lossLines(account),
+    ...sizeLines(outgoing, encoded),
+    ...suspectLines(outgoing, settings.anonymizeLabels),
   ];
   const page = new TextDecoder().decode(formatText(outgoing, { timestamps: true }));
-  return page + lines.map((line) => `# ${line.replace(/\s/g, " ")}\n`).join("");
+  return page + lines.map((line) => `# ${line.replace(/[\s\p{Cc}]/gu, " ")}\n`).join("");
+}
+
+/** What would not be sent, by rule and metric, the most first. */
+function lossLines(account: Account): string[] {
+  const losses = account.losses().sort((a, b) => b.count - a.count);
+  const lines = losses.slice(0, TOLD_LOSSES).map(({ rule, metric, why, count }) =>
+    `${metric}: ${count} samples by ${rule}: ${why}`
+  );
+  if (losses.length > TOLD_LOSSES) lines.push(`and those of ${losses.length - TOLD_LOSSES} more rules and metrics`);
+  return section("what would not be sent, by metric and rule:", lines);
+}
+
+/** What the largest metrics take, and all of them together. */
+function sizeLines(families: readonly MetricFamily[], encoded: Uint8Array): string[] {
+  const sizes = sizesOf(families);
+  const series = sizes.reduce((sum, { series }) => sum + series, 0);
+  const told = sizes.length > TOLD_SIZES ? `the ${TOLD_SIZES} largest of ${sizes.length}` : "the largest first";
+  return section(`series and bytes by metric, ${told}:`, [
+    ...sizes.slice(0, TOLD_SIZES).map(({ metric, series, bytes }) => `${metric}: ${series} series, ${bytes} bytes`),
+    `in all: ${series} series, ${encoded.length} bytes, ${frameSnappy(encoded).length} when they are compressed`,
+  ]);
+}
+
+/** Labels to look at; what they hold is not said, as this may be shown to others. */
+function suspectLines(families: readonly MetricFamily[], hashed: readonly string[]): string[] {
+  const lines = suspectLabels(families, { hashed }).map(({ label, why, metrics, samples }) => {
+    const names = [...metrics].slice(0, TOLD_METRICS).join(", ") + (metrics.size > TOLD_METRICS ? ", …" : "");
+    return `${label}: ${samples} samples of ${metrics.size} metrics (${names}): ${why}`;
+  });
+  return section("labels that may hold what should not leave, unless --anonymize-labels hashes them:", lines);
+}
+
+function section(head: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [head, ...lines.map((line) => `  ${line}`)];
 }

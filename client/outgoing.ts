@@ -12,7 +12,7 @@ import { encodeFamilies } from "../common/exposition/protobuf.ts";
 import { Ingester } from "../common/ingest/ingester.ts";
 import { Losses } from "../common/ingest/losses.ts";
 import { plainText } from "../common/plain_text.ts";
-import { type LeftOut, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
+import { type LeftOut, SAMPLE_RULES, type SampleRule } from "../common/ingest/sample_rules.ts";
 import { type ServerAbilities, UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
 import { dedupe } from "./transforms/dedupe.ts";
 import { dropEmpty } from "./transforms/drop_empty.ts";
@@ -55,13 +55,14 @@ export class OutgoingPushes {
     if (!server.takesUtf8Names) forServer.push(escapeNames);
     const labelled = [...forServer, dropEmpty].reduce((passed, rule) => rule(passed, account), kept);
     const lost = new Map<number, Set<number>>();
-    const losses = new Losses(({ rule, family, sample }) => {
+    let checked = labelled;
+    const losses = new Losses(({ rule, family, sample, what }) => {
       const samples = lost.get(family);
       if (samples === undefined) lost.set(family, new Set([sample]));
       else samples.add(sample);
-      account.add(`rule ${rule} (${SAMPLE_RULES[rule].what})`, "dropped", 1);
+      account.drop({ ...describeRule(rule, what), metric: checked[family].name });
     });
-    const wanted = withoutUnknownTypes(labelled, losses);
+    const wanted = checked = withoutUnknownTypes(labelled, losses);
     lost.clear();
     const encoded = encodeFamilies(wanted);
     if (encoded.length === 0) return { families: wanted, encoded, leftOut: losses.leftOut, stale: 0 };
@@ -101,6 +102,12 @@ export class OutgoingPushes {
 /** Where a push goes that no server has been asked for yet. */
 export const NOWHERE: Omit<Destination, "nowMs"> = { labels: new Map(), server: UNKNOWN_SERVER };
 
+/** A rule for samples as the account has it, with what is wrong and what mends that. */
+export function describeRule(rule: SampleRule, what: string): { readonly rule: string; readonly why: string } {
+  const { what: usual, mend } = SAMPLE_RULES[rule];
+  return { rule: `rule ${rule} (${usual})`, why: what === usual ? mend : `${what}; ${mend}` };
+}
+
 /** What can be written: a type that is not known has no number. */
 function withoutUnknownTypes(families: readonly MetricFamily[], losses: Losses): readonly MetricFamily[] {
   return families.filter(({ name, type, metrics }, family) => {
@@ -121,13 +128,15 @@ const dropNative: Transform = (families, account) =>
     });
     if (metrics.length === family.metrics.length) return family;
     const dropped = family.metrics.length - metrics.length;
-    account.add("native histograms (the server does not say that it takes them)", "dropped", dropped);
+    const rule = "native histograms (the server does not say that it takes them)";
+    account.drop({ rule, metric: family.name, why: "update the server" }, dropped);
     return { ...family, metrics };
   });
 
 /** Writes underscores for what not every server takes in names. */
 const escapeNames: Transform = (families, account) =>
-  escapeFamilies(families, ({ what }) => {
+  escapeFamilies(families, ({ what, metric, escaped }) => {
     const rule = "underscores (the server does not say that it takes UTF-8 names, and others have the name)";
-    account.add(rule, what === "label" ? "truncated" : "dropped", 1);
+    if (what === "label") account.add(rule, "truncated", 1);
+    else account.drop({ rule, metric, why: `it would be ${escaped}: update the server, or rename one of them` });
   });

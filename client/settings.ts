@@ -47,6 +47,8 @@ export interface Settings {
   readonly toClients: HttpClients;
   /** The rules up to the labels of the token exchange, with the salt as it is now. */
   readonly rules: () => Promise<Transform>;
+  /** The labels whose values are hashed. */
+  readonly anonymizeLabels: readonly string[];
   /** See the options of these names. */
   readonly limitBytes: number;
   /** In milliseconds. */
@@ -99,6 +101,7 @@ export async function loadSettings(values: ClientValues, options: LoadOptions): 
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
     toClients: await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log }),
     rules: await readRules(values, log),
+    anonymizeLabels: values.anonymizeLabels,
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,

@@ -15,17 +15,19 @@ import type { Account } from "./pipeline.ts";
 export function dedupe(families: readonly MetricFamily[], account: Account): MetricFamily[] {
   const seen = new Set<string>();
   const kept: MetricFamily[] = [];
-  let dropped = 0;
   for (const family of families.toReversed()) {
     const metrics = family.metrics.toReversed().filter(({ labels }) => {
       const size = seen.size;
       return seen.add(keyOf(family.name, labels)).size > size;
     });
-    dropped += family.metrics.length - metrics.length;
+    const dropped = family.metrics.length - metrics.length;
+    if (dropped > 0) {
+      const why = "rules have made several series one: label them apart, or drop what is not wanted";
+      account.drop({ rule: "dedupe (series comes again later)", metric: family.name, why }, dropped);
+    }
     if (metrics.length === family.metrics.length) kept.push(family);
     else if (metrics.length > 0) kept.push({ ...family, metrics: metrics.reverse() });
   }
-  if (dropped > 0) account.add("dedupe (series comes again later)", "dropped", dropped);
   return kept.reverse();
 }
 

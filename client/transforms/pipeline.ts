@@ -19,8 +19,21 @@ export interface AccountEntry {
   readonly count: number;
 }
 
+/** Samples of one metric that one rule has dropped. */
+export interface Loss {
+  /** The rule, as in {@linkcode AccountEntry}. */
+  readonly rule: string;
+  /** The name of the metric. */
+  readonly metric: string;
+  /** What is wrong with the first of them, and what mends it. */
+  readonly why: string;
+  /** How many there are. */
+  readonly count: number;
+}
+
 /** Counts what rules did, in the order in which they first spoke up. */
 export class Account {
+  readonly #losses = new Map<string, Loss>();
   readonly #entries = new Map<string, { rule: string; effect: Effect; count: number }>();
 
   /** Adds to a rule's count; a count of 0 makes a rule that had nothing to do show. */
@@ -28,6 +41,19 @@ export class Account {
     const entry = this.#entries.get(`${effect} ${rule}`);
     if (entry) entry.count += count;
     else this.#entries.set(`${effect} ${rule}`, { rule, effect, count });
+  }
+
+  /** Adds to the samples that a rule has dropped, so many of one metric. */
+  drop({ rule, metric, why }: Omit<Loss, "count">, count = 1): void {
+    this.add(rule, "dropped", count);
+    const key = `${rule}\n${metric}`;
+    const before = this.#losses.get(key);
+    this.#losses.set(key, before ? { ...before, count: before.count + count } : { rule, metric, why, count });
+  }
+
+  /** What was dropped, by rule and metric. */
+  losses(): Loss[] {
+    return [...this.#losses.values()];
   }
 
   /** All counts so far. */

@@ -46,6 +46,12 @@ alerts{pod="m0Gh0iMBR5Zq",zone="a"} 3 ${NOW}
 # dropped 1 samples by rule timestamp (the sample has no timestamp)
 # dropped 1 samples by dedupe (series comes again later)
 # labels from the token exchange would be set on every sample
+# what would not be sent, by metric and rule:
+#   alerts: 1 samples by rule timestamp (the sample has no timestamp): read a Prometheus's /federate, whose samples have one
+#   alerts: 1 samples by dedupe (series comes again later): rules have made several series one: label them apart, or drop what is not wanted
+# series and bytes by metric, the largest first:
+#   alerts: 2 series, 115 bytes
+#   in all: 2 series, 115 bytes, 102 when they are compressed
 `,
   );
   assert.deepEqual(server.asked, []);
@@ -78,4 +84,63 @@ Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refus
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+/** What a dry run says of a page of text behind the samples. */
+async function reportOf(page: string, ...args: string[]): Promise<string[]> {
+  await using prometheus = new SourcePrometheus();
+  prometheus.fault = () => new Response(page, { headers: { "content-type": "text/plain; version=0.0.4" } });
+  const parsed = parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
+  assert.ok("values" in parsed);
+  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  const text = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
+  return text.split("\n").filter((line) => line.startsWith("#") && !line.startsWith("# TYPE"));
+}
+
+Deno.test("dryRun() tells of each metric what would not be sent, by which rule, why, and what mends it", async () => {
+  const lines = await reportOf(`up 1 ${NOW}
+ahead{a="1"} 1 ${NOW + 660_000}
+ahead{a="2"} 1 ${NOW + 660_000}
+old 1 ${NOW - 90_000_000}
+api.rq 1 ${NOW}
+# TYPE h histogram
+h_bucket{le="+Inf"} 10 ${NOW}
+h_count 9 ${NOW}
+`);
+  assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("# what")), -3), [
+    "# what would not be sent, by metric and rule:",
+    "#   ahead: 2 samples by rule too_new (the sample is ahead of the clock): the sample is more than 10m ahead of the clock; set the clock of the source, or raise --limit-future on the server",
+    "#   api.rq: 1 samples by rule family_name (a metric has no name, or one that is longer than 255 bytes or is not UTF-8): the name api.rq of a metric must stand in quotes, within braces, in line 5 of the page; rename it in the exporter or with metric_relabel_configs",
+    "#   h: 1 samples by rule histogram (the buckets of the histogram do not ascend, are not cumulative, or contradict its count): its last bucket has 10 observations where it counts 9, in line 7 of the page; mend the exporter",
+    "#   old: 1 samples by rule too_old (the sample is too old): the sample is more than 24h old; set the clock of the source, or look why it scrapes no more",
+  ]);
+});
+
+Deno.test("dryRun() tells how many series and bytes the largest metrics have, and all of them together", async () => {
+  const page = Array.from({ length: 22 }, (_, i) => `m${i}{a="${"v".repeat(i)}"} 1 ${NOW}\n`).join("") +
+    `# TYPE h histogram\nh_bucket{le="1"} 1 ${NOW}\nh_count 1 ${NOW}\nh_sum 1 ${NOW}\n`;
+  const lines = await reportOf(page);
+  const at = lines.indexOf("# series and bytes by metric, the 20 largest of 23:");
+  const sizes = lines.slice(at + 1, -1);
+  assert.equal(sizes.length, 20);
+  // A histogram has a line for its bucket +Inf, which the page leaves out.
+  assert.ok(sizes.some((line) => /^# {3}h: 4 series, \d+ bytes$/.test(line)), sizes.join("\n"));
+  const bytes = sizes.map((line) => Number(/ (\d+) bytes$/.exec(line)![1]));
+  assert.deepEqual(bytes, bytes.toSorted((a, b) => b - a));
+  assert.match(lines.at(-1)!, /^# {3}in all: 26 series, \d+ bytes, \d+ when they are compressed$/);
+});
+
+Deno.test("dryRun() warns of labels that may hold what should not leave, without saying what they hold, unless they are hashed", async () => {
+  const page =
+    `a{mail="jane@example.org",peer="10.1.2.3:9090",zone="a"} 1 ${NOW}\nb{mail="joe@example.org"} 1 ${NOW}\n`;
+  const about = (lines: readonly string[]) =>
+    lines.slice(lines.findIndex((line) => line.startsWith("# labels that may")));
+  const lines = await reportOf(page);
+  assert.deepEqual(about(lines), [
+    "# labels that may hold what should not leave, unless --anonymize-labels hashes them:",
+    "#   mail: 2 samples of 2 metrics (a, b): its name is that of an e-mail address, values look like e-mail addresses",
+    "#   peer: 1 samples of 1 metrics (a): values look like IPv4 addresses",
+  ]);
+  const hashed = await reportOf(page, "--anonymize-labels", "mail,peer", "--anonymize-salt", "salt");
+  assert.ok(!hashed.some((line) => line.startsWith("# labels that may")), hashed.join("\n"));
 });

@@ -6,6 +6,7 @@ import type { HistogramValue, Metric, MetricFamily, MetricType } from "../../com
 import type { SampleRule } from "../../common/ingest/sample_rules.ts";
 import { oracleDecode } from "../support/metric_family_oracle.ts";
 import { OpenServer } from "../support/open_server.ts";
+import { plainLines } from "../support/plain_lines.ts";
 import { concat, delimited, double, field, integer, label } from "../support/wire_bytes.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -41,15 +42,6 @@ const wire = (name: string, value: readonly number[]) =>
     integer(3, 4),
     field(4, [...label("_id", "me"), ...field(7, value), ...integer(6, Date.now())]),
   );
-
-/** Lines that `/federate` shows, without the labels that all of them have. */
-function linesOf(page: string): string[] {
-  return page.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) =>
-      line.replace('_id="me",', "").replace(/instance="",job="",?/, "").replace("{}", "").replace(",}", "}")
-    )
-    .sort();
-}
 
 interface Case {
   /** What is odd about the push. */
@@ -235,7 +227,7 @@ for (const contentType of ["text", "protobuf"] as const) {
         : await server.push("me", content);
       assert.equal(answer.status, 200, `${what}: ${answer.text}`);
       assert.match(answer.text, remark ?? /^$/, what);
-      assert.deepEqual(linesOf(await server.page(UTF8)), ["up 1", ...shown].sort(), what);
+      assert.deepEqual(plainLines(await server.page(UTF8)), ["up 1", ...shown].sort(), what);
       assert.equal(await dropped(), before! + (rule === undefined ? 0 : 1), what);
       const told = server.log.some((line) => line.includes("Left out samples of a push") && line.includes(`${rule} `));
       assert.equal(told, rule !== undefined, what);
@@ -293,7 +285,7 @@ Deno.test("the server shows both forms of one histogram, the native one whole in
   ]);
   assert.deepEqual([answer.status, answer.text], [200, ""]);
   const lines = ['x_bucket{le="+Inf"} 5', 'x_bucket{le="1"} 3', "x_count 5", "x_sum 12.5"];
-  assert.deepEqual(linesOf(await server.page()), lines);
+  assert.deepEqual(plainLines(await server.page()), lines);
   const page = await server.pageBytes({
     accept: "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
   });
@@ -311,6 +303,6 @@ Deno.test("the server takes the push of a source whose clock is 15 minutes slow,
     assert.match(text, /^Does not show 1 samples as they are older than --ttl \(10m\): set the clock of the source/);
     assert.equal(await server.metric('telemeter_samples_dropped_total{reason="older_than_ttl"}'), i);
   }
-  assert.deepEqual(linesOf(await server.page()), ["up 1"]);
+  assert.deepEqual(plainLines(await server.page()), ["up 1"]);
   assert.equal(server.log.filter((line) => line.includes("older_than_ttl")).length, 1);
 });
