@@ -104,7 +104,7 @@ export class Ring implements AsyncDisposable {
       ttlMs,
       limits,
       clock: clock(),
-      random: Math.random,
+      random,
     });
     this.#mesh = options.mesh(() => {
       const { name, boot, incarnation, address, host } = this.#machine.membership.self;
@@ -337,6 +337,11 @@ function readSaved(text: string, log: Logger): SavedState | undefined {
 
 function clock(): Clock {
   return { now: performance.now(), wall: Date.now() };
+}
+
+/** A number from 0 to 1. Some keep clients from choosing what they hit, so nobody must be able to guess the next one. */
+function random(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] / 2 ** 32;
 }
 
 /** 128 random bits in hex. */

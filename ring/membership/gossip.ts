@@ -6,6 +6,7 @@
  */
 
 import type { Member } from "../protocol/member.ts";
+import { encodedBytes, fittingLists } from "../protocol/encoded_size.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { KeptState } from "./kept_state.ts";
 import type { MemberTable } from "./member_table.ts";
@@ -16,6 +17,15 @@ import { PING_EVERY_MS } from "./silence.ts";
 
 /** How often our table goes to some peer whatever the digests say, in milliseconds. */
 export const SYNC_EVERY_MS = 30_000;
+
+/** The most bytes that the rows in one message may take: a quarter of its frame. A ring of 50 needs some 15 KB. */
+export const MAX_ROWS_BYTES: number = 64 * 1_024;
+
+/**
+ * The most bytes that an agreed view may take in a message, or it is not sent: five eighths of its frame. Fifty members with names
+ * and addresses of 255 characters, each of which takes six bytes, need some 150 KB.
+ */
+export const MAX_AGREED_BYTES: number = 160 * 1_024;
 
 /** What {@linkcode Gossip} works with, besides the ring's context. */
 export interface GossipOptions {
@@ -69,7 +79,14 @@ export class Gossip {
     }
   }
 
-  #send(to: string, content: Omit<MessageOf<"TABLE">, "type" | "request">) {
-    sendIfLinked(this.#context, to, { type: "TABLE", request: 0, ...content });
+  /** Sends rows, in as many messages as they need; what is said of all of them goes with the last. */
+  #send(to: string, { rows, agreed, full, reply }: Omit<MessageOf<"TABLE">, "type" | "request">) {
+    const lists = fittingLists(rows, { maxBytes: MAX_ROWS_BYTES });
+    const last = lists.pop()!;
+    for (const list of lists) {
+      sendIfLinked(this.#context, to, { type: "TABLE", request: 0, rows: list, full: false, reply: false });
+    }
+    const known = agreed !== undefined && encodedBytes(agreed) <= MAX_AGREED_BYTES ? { agreed } : {};
+    sendIfLinked(this.#context, to, { type: "TABLE", request: 0, rows: last, ...known, full, reply });
   }
 }

@@ -10,6 +10,7 @@
  */
 
 import type { Clock } from "../protocol/effects.ts";
+import { fitting } from "../protocol/encoded_size.ts";
 import type { Hello } from "../protocol/mesh.ts";
 import type { Beliefs, MessageOf } from "../protocol/messages.ts";
 import type { FailureDetector } from "./failure_detector.ts";
@@ -19,6 +20,9 @@ import type { MemberTable } from "./member_table.ts";
 import type { Peers } from "./peers.ts";
 import { type RingContext, sendIfLinked } from "./ring_context.ts";
 import type { ViewAgreement } from "./view_agreement.ts";
+
+/** The most bytes that the names of accused members may take in a ping: a quarter of its frame. */
+const MAX_ACCUSED_BYTES = 64 * 1_024;
 
 /** What {@linkcode Pings} work with, besides the ring's context. */
 export interface PingsOptions {
@@ -113,7 +117,7 @@ export class Pings {
       table: table.digest,
       epoch: kept.epoch,
       clear: isClearFor(receiver),
-      accuses: detector.accused(now),
+      accuses: fitting(detector.accused(now), { maxBytes: MAX_ACCUSED_BYTES }),
     };
   }
 }

@@ -66,6 +66,20 @@ export const amount: Field<number> = (value, label): number => {
 /** How long to wait, in milliseconds; of more than {@linkcode MAX_PAUSE_MS} that is taken. */
 export const pause: Field<number> = (value, label): number => Math.min(amount(value, label), MAX_PAUSE_MS);
 
+/** The number of a bucket, 0 to 255. */
+export const bucket: Field<number> = (value, label): number => {
+  if (count(value, label) > 255) throw bad(label, "a bucket from 0 to 255");
+  return value as number;
+};
+
+/** A text of a form. */
+export function pattern(form: RegExp, wanted: string): Field<string> {
+  return (value, label) => {
+    if (typeof value !== "string" || !form.test(value)) throw bad(label, wanted);
+    return value;
+  };
+}
+
 /** True or false; false if it is absent. */
 export const flag: Field<boolean> = (value, label): boolean => {
   if (value !== undefined && typeof value !== "boolean") throw bad(label, "true or false");

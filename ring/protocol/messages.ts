@@ -8,6 +8,7 @@ import type { Member } from "./member.ts";
 import type { MeshMessage, MessageType } from "./mesh.ts";
 import {
   amount,
+  bucket,
   count,
   type Field,
   flag,
@@ -17,6 +18,7 @@ import {
   member,
   oneOf,
   optional,
+  pattern,
   pause,
   text,
   version,
@@ -95,10 +97,10 @@ export interface Messages {
   OFFER: { view: string; holdings: readonly HeldVersion[] };
   /** Which of that the receiver lacks. */
   WANT: { ids: readonly string[] };
-  /** Hashes of what the pair should both hold. */
-  BUCKETS: { view: string; hashes: string };
-  /** What is in the buckets that differ. */
-  LIST: { view: string; buckets: readonly number[]; holdings: readonly HeldVersion[] };
+  /** Hashes by a key of what the pair should both hold, or of the part of it that a prefix stands for. */
+  BUCKETS: { view: string; key: string; prefix: string; hashes: string };
+  /** What is in the buckets that differ, or which of them is too large to be listed and must be divided. */
+  LIST: { view: string; buckets: readonly number[]; holdings: readonly HeldVersion[]; divide?: number };
   /** "Offer me what will be mine." */
   PULL: { view: string };
   /** All of that was brought. */
@@ -155,8 +157,13 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   COPY_OK: {},
   OFFER: { view: text, holdings: listOf(heldVersion) },
   WANT: { ids: listOf(text) },
-  BUCKETS: { view: text, hashes: hashesField },
-  LIST: { view: text, buckets: listOf(count), holdings: listOf(heldVersion) },
+  BUCKETS: {
+    view: text,
+    key: pattern(/^[0-9a-f]{32}$/, "a key of 32 digits"),
+    prefix: pattern(/^(?:[0-9a-f]{2}){0,7}$/, "a prefix of at most 14 digits"),
+    hashes: pattern(/^(?:[0-9a-f]{16}){256}$/, "256 hashes"),
+  },
+  LIST: { view: text, buckets: listOf(bucket), holdings: listOf(heldVersion), divide: optional(bucket) },
   PULL: { view: text },
   PULLED: {},
 };
@@ -185,12 +192,4 @@ export function writeMessage({ type, request, ...content }: Message): MeshMessag
 
 function bodyField(value: unknown): Uint8Array {
   return value as Uint8Array;
-}
-
-/** 256 hashes of 16 hexadecimal digits each. */
-function hashesField(value: unknown, label: string): string {
-  if (typeof value !== "string" || !/^(?:[0-9a-f]{16}){256}$/.test(value)) {
-    throw new SyntaxError(`Field '${label}' is not 256 hashes`);
-  }
-  return value;
 }

@@ -6,7 +6,7 @@
 
 import type { Clock, StoredEntry } from "../protocol/effects.ts";
 import type { PushVersion } from "../protocol/push_version.ts";
-import { type Hash64, hash64, keyHash } from "../placement/rendezvous.ts";
+import { type Hash64, keyHash } from "../placement/rendezvous.ts";
 import type { RingView } from "../placement/view.ts";
 
 /** What is held of one cluster. */
@@ -15,8 +15,6 @@ export interface HeldEntry {
   readonly id: string;
   /** Its hash, by which it is placed. */
   readonly key: Hash64;
-  /** The hash of id and version, by which two members compare what they hold. */
-  readonly mark: Hash64;
   /** The version. */
   readonly version: PushVersion;
   /** When it was received, by the clock of the events: a jump of the wall clock makes nothing older or younger. */
@@ -79,7 +77,6 @@ export class EntryTable implements Iterable<HeldEntry> {
     const held: HeldEntry = {
       id,
       key,
-      mark: hash64(`${id}\n${version.ms}\n${version.ingress}\n${version.sequence}`),
       version,
       receivedAt: now - Math.max(0, wall - entry.receivedAtMs),
       size,

@@ -2,17 +2,19 @@
  * Anti-entropy: owner and standby compare what they hold in common, and the newer side of each difference is copied.
  *
  * The owner asks, each minute and whenever copies may have gone missing: BUCKETS ▸ LIST of what the standby has in the buckets that
- * differ ▸ copies to the standby of what it lacks, and WANT for what the standby has newer.
+ * differ ▸ copies to the standby of what it lacks, and WANT for what the standby has newer. A bucket that is too large for a LIST is
+ * divided, and its parts are compared.
  *
  * @module
  */
 
-import { bucketOf, differingBuckets, hashBuckets } from "./buckets.ts";
+import { Buckets, differingBuckets, divided } from "./buckets.ts";
 import type { RingContext } from "../membership/ring_context.ts";
 import { type Clock, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
+import { encodedBytes, fitting, fittingLists, MAX_LISTED_BYTES } from "../protocol/encoded_size.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { MAX_LIST_LENGTH } from "../protocol/message_fields.ts";
+import { MAX_LIST_LENGTH, writeHeldVersion } from "../protocol/message_fields.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 
 /** How often a pair is compared, in milliseconds. */
@@ -27,9 +29,6 @@ export const ANTI_ENTROPY_SPREAD_MS = 2_000;
 /** What is about to expire is not worth a copy, and may be gone on one side already, in milliseconds. */
 export const ANTI_ENTROPY_MARGIN_MS = 10_000;
 
-/** How many bytes of ids go into a list, by estimate: half of a frame. */
-export const LIST_BYTES: number = 512 * 1_024;
-
 /** What {@linkcode AntiEntropy} works with, besides the ring's context. */
 export interface AntiEntropyOptions {
   /** What is held. */
@@ -38,17 +37,26 @@ export interface AntiEntropyOptions {
   readonly onMissing: (standby: string, id: string) => void;
 }
 
+/** One standby of ours: when it is to be asked, and what the latest question was. */
+interface Pair {
+  nextAt: number;
+  question?: { readonly request: number; readonly prefix: string };
+}
+
 /** Compares pairs. */
 export class AntiEntropy {
   readonly #context: RingContext;
   readonly #options: AntiEntropyOptions;
-  // Of each standby: when it is to be asked, and what the latest question was.
-  readonly #pairs = new Map<string, { nextAt: number; request?: number }>();
+  readonly #pairs = new Map<string, Pair>();
+  // By a key of our own where we ask, and by that of each owner where we answer.
+  readonly #ours: Buckets;
+  readonly #theirs = new Map<string, Buckets>();
 
   /** Starts with no pair. */
   constructor(context: RingContext, options: AntiEntropyOptions) {
     this.#context = context;
     this.#options = options;
+    this.#ours = new Buckets(drawKey(context.random));
   }
 
   /** The view has changed: everybody may have become our standby. */
@@ -57,6 +65,7 @@ export class AntiEntropy {
     const { name } = context;
     const view = context.view();
     this.#pairs.clear();
+    for (const owner of this.#theirs.keys()) if (!view.has(owner)) this.#theirs.delete(owner);
     if (!view.has(name)) return;
     for (const other of view.names) {
       if (other !== name) this.#pairs.set(other, { nextAt: now + context.random() * ANTI_ENTROPY_SPREAD_MS });
@@ -74,49 +83,45 @@ export class AntiEntropy {
     const context = this.#context;
     for (const [standby, pair] of this.#pairs) {
       if (now < pair.nextAt || !context.isLinked(standby)) continue;
-      pair.nextAt = now + ANTI_ENTROPY_AGAIN_MS;
-      pair.request = context.nextRequest();
-      const hashes = hashBuckets(this.#common({ owner: context.name, standby, now }));
-      const view = context.view().digest;
-      context.emit(send(standby, { type: "BUCKETS", request: pair.request, view, hashes }));
+      this.#ask(standby, { pair, prefix: "", now });
     }
   }
 
   /** An owner compares with us. Without the same view we would speak of different entries, and stay silent. */
-  compared(from: string, { request, view: digest, hashes }: MessageOf<"BUCKETS">, { now }: Clock) {
+  compared(from: string, { request, view: digest, key, prefix, hashes }: MessageOf<"BUCKETS">, { now }: Clock) {
     const context = this.#context;
     if (digest !== context.view().digest) return;
-    const common = this.#common({ owner: from, standby: context.name, now });
-    const byBucket = Map.groupBy(common, bucketOf);
-    const buckets: number[] = [];
-    const holdings: HeldEntry[] = [];
-    let bytes = 0;
-    for (const bucket of differingBuckets(hashBuckets(common), hashes)) {
-      const held = byBucket.get(bucket) ?? [];
-      bytes += held.reduce((sum, { id, version }) => sum + id.length + version.ingress.length + 48, 0);
-      // What does not fit is found the next time.
-      if (buckets.length > 0 && (bytes > LIST_BYTES || holdings.length + held.length > MAX_LIST_LENGTH)) break;
-      buckets.push(bucket);
-      holdings.push(...held);
-    }
-    context.emit(send(from, { type: "LIST", request, view: digest, buckets, holdings }));
+    const marks = this.#bucketsOf(from, key);
+    const common = marks.within(this.#common({ owner: from, standby: context.name, now }), prefix);
+    const byBucket = Map.groupBy(common, (held) => marks.bucketOf(held, prefix));
+    const differing = differingBuckets(marks.hashes(common, prefix), hashes);
+    // Not always the same ones first: what cannot be mended must not stand before what can.
+    const first = differing.findIndex((bucket) => bucket >= request % 256);
+    const ordered = first < 0 ? differing : [...differing.slice(first), ...differing.slice(0, first)];
+    const content = listed(ordered, { byBucket, prefix });
+    context.emit(send(from, { type: "LIST", request, view: digest, ...content }));
   }
 
   /** A standby has listed what differs. */
-  listed(from: string, { request, view: digest, buckets, holdings: theirs }: MessageOf<"LIST">, { now }: Clock) {
+  listed(from: string, message: MessageOf<"LIST">, { now }: Clock): void {
+    const { request, view: digest, buckets, holdings: theirs, divide } = message;
     const context = this.#context;
     const { table, onMissing } = this.#options;
     const pair = this.#pairs.get(from);
-    if (pair === undefined || pair.request !== request || digest !== context.view().digest) return;
-    pair.request = undefined;
+    if (pair?.question === undefined || pair.question.request !== request || digest !== context.view().digest) return;
+    const { prefix } = pair.question;
+    pair.question = undefined;
+    const part = divide === undefined ? undefined : divided(prefix, divide);
+    if (part !== undefined) return this.#ask(from, { pair, prefix: part, now });
     if (buckets.length === 0) {
-      pair.nextAt = now + ANTI_ENTROPY_EVERY_MS;
+      if (prefix === "") pair.nextAt = now + ANTI_ENTROPY_EVERY_MS;
       return;
     }
     const versions = new Map(theirs.map(({ id, version }) => [id, version]));
-    const listed = new Set(buckets);
-    for (const held of this.#common({ owner: context.name, standby: from, now })) {
-      if (!listed.has(bucketOf(held))) continue;
+    const differing = new Set(buckets);
+    const ours = this.#ours;
+    for (const held of ours.within(this.#common({ owner: context.name, standby: from, now }), prefix)) {
+      if (!differing.has(ours.bucketOf(held, prefix))) continue;
       const version = versions.get(held.id);
       if (version === undefined || compareVersions(held.version, version) > 0) onMissing(from, held.id);
     }
@@ -124,7 +129,25 @@ export class AntiEntropy {
       const held = table.get(id, now);
       return held === undefined || compareVersions(held.version, version) < 0;
     }).map(({ id }) => id);
-    if (ids.length > 0) context.emit(send(from, { type: "WANT", request: 0, ids }));
+    if (ids.length === 0) return;
+    for (const list of fittingLists(ids, { maxBytes: MAX_LISTED_BYTES })) {
+      context.emit(send(from, { type: "WANT", request: 0, ids: list }));
+    }
+  }
+
+  #ask(standby: string, { pair, prefix, now }: { pair: Pair; prefix: string; now: number }) {
+    const context = this.#context, ours = this.#ours;
+    pair.nextAt = now + ANTI_ENTROPY_AGAIN_MS;
+    pair.question = { request: context.nextRequest(), prefix };
+    const hashes = ours.hashes(ours.within(this.#common({ owner: context.name, standby, now }), prefix), prefix);
+    const { request } = pair.question, { key } = ours, view = context.view().digest;
+    context.emit(send(standby, { type: "BUCKETS", request, view, key, prefix, hashes }));
+  }
+
+  #bucketsOf(owner: string, key: string): Buckets {
+    let buckets = this.#theirs.get(owner);
+    if (buckets?.key !== key) this.#theirs.set(owner, buckets = new Buckets(key));
+    return buckets;
   }
 
   #common({ owner, standby, now }: { owner: string; standby: string; now: number }): HeldEntry[] {
@@ -133,4 +156,38 @@ export class AntiEntropy {
       held.owner === owner && held.standby === standby && table.restMs(held, now) > ANTI_ENTROPY_MARGIN_MS
     );
   }
+}
+
+/** What a LIST says of buckets that differ: as many of them as fit, else that the first one must be divided. */
+function listed(
+  differing: readonly number[],
+  { byBucket, prefix }: { byBucket: ReadonlyMap<number, readonly HeldEntry[]>; prefix: string },
+): Pick<MessageOf<"LIST">, "buckets" | "holdings" | "divide"> {
+  const buckets: number[] = [];
+  const holdings: HeldEntry[] = [];
+  let bytes = 0;
+  for (const bucket of differing) {
+    const held = byBucket.get(bucket) ?? [];
+    // More than that are not even measured.
+    bytes += held.length > MAX_LIST_LENGTH ? Infinity : held.reduce((sum, entry) => sum + bytesOf(entry), 0);
+    if (bytes > MAX_LISTED_BYTES || holdings.length + held.length > MAX_LIST_LENGTH) {
+      // What else does not fit is found the next time.
+      if (buckets.length > 0) break;
+      if (divided(prefix, bucket) !== undefined) return { buckets, holdings, divide: bucket };
+      // What is left out here is brought though it may be held: that is for nothing, and does no harm.
+      return { buckets: [bucket], holdings: fitting(held, { maxBytes: MAX_LISTED_BYTES, bytesOf }) };
+    }
+    buckets.push(bucket);
+    holdings.push(...held);
+  }
+  return { buckets, holdings };
+}
+
+function bytesOf(entry: HeldEntry): number {
+  return encodedBytes(writeHeldVersion(entry));
+}
+
+/** 128 random bits, as 32 hexadecimal digits. */
+function drawKey(random: () => number): string {
+  return Array.from({ length: 16 }, () => Math.floor(random() * 256).toString(16).padStart(2, "0")).join("");
 }

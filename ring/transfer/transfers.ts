@@ -10,7 +10,8 @@ import { type Clock, type Entry, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
-import type { HeldVersion } from "../protocol/message_fields.ts";
+import { encodedBytes, MAX_LISTED_BYTES } from "../protocol/encoded_size.ts";
+import { type HeldVersion, writeHeldVersion } from "../protocol/message_fields.ts";
 import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 
@@ -210,10 +211,14 @@ export class Transfers {
 
   #makeOffer(name: string, { toPeer, clock }: { toPeer: PeerTransfers; clock: Clock }) {
     const versions = new Map<string, HeldVersion["version"]>();
+    let bytes = 0;
     for (const id of toPeer.toOffer) {
-      if (versions.size === OFFER_SIZE) break;
-      toPeer.toOffer.delete(id);
       const held = this.#options.table.get(id, clock.now);
+      if (held !== undefined) {
+        bytes += encodedBytes(writeHeldVersion(held));
+        if (versions.size === OFFER_SIZE || (versions.size > 0 && bytes > MAX_LISTED_BYTES)) break;
+      }
+      toPeer.toOffer.delete(id);
       if (held === undefined) this.#settled(name, { id, clock });
       else versions.set(id, held.version);
     }

@@ -14,11 +14,11 @@ import {
   type SavedState,
   TICK_MS,
 } from "../../ring/protocol/effects.ts";
-import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
+import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
 import { madeBytes } from "../../ring/protocol/push_bytes.ts";
 import type { RingLimits } from "../../ring/protocol/ring_limits.ts";
-import { decodeFrame, encodeFrame } from "../../ring/transport/frames.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
+import { throughFrame } from "./through_frame.ts";
 
 const WALL_MS = 1_800_000_000_000;
 
@@ -230,10 +230,7 @@ export class RingMachines {
     this.onSend(member.name, to, message);
     const peer = this.members.get(to), link = peer?.links.get(member.name);
     if (peer === undefined || link === undefined || !member.links.has(to) || !this.gets(member.name, to)) return;
-    // As on a wire: what comes out shares nothing with what went in, and is no longer than a frame.
-    const { number } = MESSAGE_TYPES[message.type];
-    const { header, body } = decodeFrame(encodeFrame({ ...message, version: 1, type: number }));
-    const copy = { ...message, header, body };
+    const copy = throughFrame(message);
     this.#later(() => {
       if (peer.links.get(member.name) === link) this.handle(peer, { type: "message", link, message: copy });
     });

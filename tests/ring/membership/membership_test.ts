@@ -7,9 +7,10 @@ import type { Member } from "../../../ring/protocol/member.ts";
 import { INCARNATION_RESERVE } from "../../../ring/membership/kept_state.ts";
 import { REFUSAL_MS } from "../../../ring/membership/contacts.ts";
 import { Membership } from "../../../ring/membership/membership.ts";
-import { SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
+import { ACCUSE_AFTER_MS, SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
 import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
+import { throughFrame } from "../../support/through_frame.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { beliefs, linkTo, row } from "../../support/ring_rows.ts";
 
@@ -50,7 +51,7 @@ function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedS
     notes: () => taken("note").map(({ level, fields }) => `${level} ${fields.member} ${fields.aheadMs}`),
     /** What was sent of a type since the last look. */
     sent: <T extends Message["type"]>(type: T) =>
-      taken("send").map(({ to, message }) => ({ to, message: readMessage(message) }))
+      taken("send").map(({ to, message }) => ({ to, message: readMessage(throughFrame(message)) }))
         .filter(({ message }) => message.type === type) as { to: string; message: MessageOf<T> }[],
     tell: (rows: readonly Member[], now = 0, from = rows[0].name) =>
       membership.message(linkTo(from).peer, { type: "TABLE", request: 0, rows, full: false, reply: false }, at(now)),
@@ -115,6 +116,30 @@ Deno.test("Membership tells a new link its table, and pings it", () => {
   assert.deepEqual(sent("TABLE"), [], "the same process once more");
   membership.linkUp(linkTo("b"), at(2));
   assert.deepEqual(sent("PING").map(({ to }) => to), ["b"]);
+});
+
+Deno.test("Membership sends a table of any names in frames that have room for it, with all that it says in the last", () => {
+  // A control character takes six bytes in a frame.
+  const names = Array.from({ length: 60 }, (_, i) => String(i).padEnd(255, "\u0001"));
+  const agreed = { epoch: 4, members: names.slice(0, 50).map((name) => ({ name, address: name })) };
+  const { membership, sent, tell } = open({ saved: { incarnation: 1, flaps: 0, agreed } });
+  tell(names.map((name) => row(name, { boot: "x" })), 0, "a");
+  sent("TABLE");
+  membership.linkUp(linkTo("a"), at(0));
+  const tables = sent("TABLE").map(({ message }) => message);
+  assert.deepEqual(tables.flatMap(({ rows }) => rows.map(({ name }) => name)), ["m", ...names]);
+  assert.ok(tables.length > 1);
+  assert.deepEqual(tables.map(({ full }) => full), tables.map((_, i) => i === tables.length - 1));
+  assert.deepEqual(tables.flatMap(({ agreed }) => agreed ?? []), [agreed]);
+});
+
+Deno.test("Membership accuses no more members in a ping than its frame has room for", () => {
+  const { membership, sent, tell, tick } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  tell([row("a"), ...Array.from({ length: 250 }, (_, i) => row(String(i).padEnd(255, "\u0001"), { boot: "x" }))]);
+  tick(0, ACCUSE_AFTER_MS + 500);
+  const pings = sent("PING");
+  assert.ok(pings.at(-1)!.message.accuses.length > 10);
 });
 
 Deno.test("Membership answers a ping with what it brought, and sends its table where tables differ, once a second", () => {

@@ -12,6 +12,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[];
 const VERSION = { ms: 1_000, ingress: "a", sequence: 7 };
 const BYTES = new Uint8Array([1, 2, 3]);
+const KEY = "000102030405060708090a0b0c0d0e0f";
 const HOLDINGS = [{ id: "c1", version: VERSION }];
 
 const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
@@ -34,8 +35,8 @@ const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
   COPY_OK: { type: "COPY_OK", request: 1 },
   OFFER: { type: "OFFER", request: 1, view: "v", holdings: HOLDINGS },
   WANT: { type: "WANT", request: 1, ids: ["c1"] },
-  BUCKETS: { type: "BUCKETS", request: 1, view: "v", hashes: "0123456789abcdef".repeat(256) },
-  LIST: { type: "LIST", request: 1, view: "v", buckets: [0, 255], holdings: HOLDINGS },
+  BUCKETS: { type: "BUCKETS", request: 1, view: "v", key: KEY, prefix: "0aff", hashes: "0123456789abcdef".repeat(256) },
+  LIST: { type: "LIST", request: 1, view: "v", buckets: [0, 255], holdings: HOLDINGS, divide: 7 },
   PULL: { type: "PULL", request: 1, view: "v" },
   PULLED: { type: "PULLED", request: 1 },
 };
@@ -106,7 +107,10 @@ for (
     ["COPY", "ageMs", [undefined, -1]],
     ["OFFER", "holdings", [undefined, [["c"]], [[1, 1, "a", 1]], [["c", 1e300, "a", 1]]]],
     ["BUCKETS", "hashes", [undefined, "", "0".repeat(4_095), "G".repeat(4_096), "0".repeat(4_112)]],
-    ["LIST", "buckets", [undefined, [-1], ["0"]]],
+    ["BUCKETS", "key", [undefined, "", KEY.slice(1), KEY.replaceAll("0", "G")]],
+    ["BUCKETS", "prefix", [undefined, "0", "00".repeat(8), "zz"]],
+    ["LIST", "buckets", [undefined, [-1], ["0"], [256]]],
+    ["LIST", "divide", [-1, 256, "0"]],
   ] as [MessageType, string, unknown[]][]
 ) {
   Deno.test(`readMessage() names the field that is wrong: ${field} of ${type}`, () => {

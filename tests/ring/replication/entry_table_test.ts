@@ -43,7 +43,7 @@ Deno.test("EntryTable keeps what is shown shown under the next version, and plac
   first.shown = true;
   const second = table.set(entry("c", WALL + 1), at(1));
   assert.equal(second.shown, true);
-  assert.notDeepEqual(second.mark, first.mark);
+  assert.notDeepEqual(second.version, first.version);
   assert.deepEqual([...table], [second]);
 });
 

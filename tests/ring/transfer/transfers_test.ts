@@ -7,6 +7,7 @@ import { OFFER_SIZE } from "../../../ring/transfer/peer_transfers.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
+import { throughFrame } from "../../support/through_frame.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
@@ -27,7 +28,7 @@ function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
     view: () => RingView.of([row("b")]),
     isLinked: () => state.isLinked,
     emit: (effect: Effect) => {
-      if (effect.do === "send") sent.push(readMessage(effect.message));
+      if (effect.do === "send") sent.push(readMessage(throughFrame(effect.message)));
       else if (effect.do === "load") loads.push(effect);
     },
   });
@@ -242,4 +243,22 @@ Deno.test("Transfers begins again with what the store could not read", () => {
   assert.equal(transfers.isClear, false);
   tick(PAUSE_MS);
   assert.equal(take("OFFER").length, 1);
+});
+
+Deno.test("Transfers offers no more at a time than a frame has room for, whatever the ids are", () => {
+  const { transfers, hold, tick, take, answer, cleared } = open();
+  // A control character takes six bytes in a frame.
+  const ids = Array.from({ length: 1_200 }, (_, i) => String(i).padEnd(255, "\u0001"));
+  for (const id of ids) {
+    hold(id);
+    transfers.owe("b", id);
+  }
+  tick(0);
+  const offered: string[] = [];
+  for (let [offer] = take("OFFER"); offer !== undefined; [offer] = take("OFFER")) {
+    offered.push(...offer.holdings.map(({ id }) => id));
+    answer({ type: "WANT", request: offer.request, ids: [] });
+  }
+  assert.deepEqual(offered, ids);
+  assert.deepEqual(cleared, ["b"]);
 });
