@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { RepeatLog } from "../../../common/line_limit.ts";
 import { Ring } from "../../../ring/ring.ts";
 import { eventually } from "../../../scripts/process/eventually.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
@@ -34,7 +35,7 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
     store,
     index,
     ttlMs: 600_000,
-    log,
+    losses: new RepeatLog(log, { level: "info" }),
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: 0 });
