@@ -4,16 +4,17 @@
  * @module
  */
 
-import type { Label, Metric } from "../../common/exposition/metric_family.ts";
+import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { isTooLong, MAX_NAME_BYTES } from "../../common/exposition/names.ts";
-import type { Account, Transform } from "./pipeline.ts";
+import type { Account } from "./pipeline.ts";
 
 /** Removes labels without a name, and those whose name or value has more than 255 bytes. */
-export const removeLongLabels: Transform = (families, account) =>
-  families.map((family) => ({
+export function removeLongLabels(families: readonly MetricFamily[], account: Account): MetricFamily[] {
+  return families.map((family) => ({
     ...family,
     metrics: family.metrics.map((metric) => withoutLongLabels(metric, account)),
   }));
+}
 
 function withoutLongLabels(metric: Metric, account: Account): Metric {
   const isKept = ({ name, value }: Label) => name !== "" && !isTooLong(name) && !isTooLong(value);
