@@ -9,10 +9,11 @@ import { isTooLong, MAX_NAME_BYTES } from "../../common/exposition/names.ts";
 import type { Account } from "./pipeline.ts";
 
 /** Removes labels without a name, and those whose name or value has more than 255 bytes. */
-export function removeLongLabels(families: readonly MetricFamily[], account: Account): readonly MetricFamily[] {
-  return families.map((family) => {
-    return { ...family, metrics: family.metrics.map((metric) => withoutLongLabels(metric, account)) };
-  });
+export function removeLongLabels(families: readonly MetricFamily[], account: Account): MetricFamily[] {
+  return families.map((family) => ({
+    ...family,
+    metrics: family.metrics.map((metric) => withoutLongLabels(metric, account)),
+  }));
 }
 
 function withoutLongLabels(metric: Metric, account: Account): Metric {

@@ -30,10 +30,7 @@ export interface Points {
  * What is wrong with the points of a sample, if a reader of the page might refuse them: they do not ascend, or they
  * contradict the count. Undefined if nothing is.
  */
-export function faultOfPoints(
-  { keys, values, pointCount, count }: Points,
-  type: DistributionType,
-): string | undefined {
+export function faultOfPoints({ keys, values, pointCount, count }: Points, type: DistributionType): string | undefined {
   const label = POINT_LABEL[type];
   for (let i = 0; i < pointCount; i++) {
     if (Number.isNaN(keys[i]) || (i > 0 && keys[i] <= keys[i - 1])) {
