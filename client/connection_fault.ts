@@ -9,7 +9,8 @@ import { messageOf, withoutSecretsOfUrls } from "../common/explain.ts";
 import type { Connection } from "./http_client.ts";
 
 /** What a sentence may depend on. */
-interface Circumstances extends Pick<Connection, "proxy" | "side"> {
+export interface Circumstances extends Pick<Connection, "proxy" | "side"> {
+  /** What was asked for. */
   readonly url: URL;
 }
 
