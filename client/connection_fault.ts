@@ -10,7 +10,7 @@ import type { Connection } from "./http_client.ts";
 
 /** What a sentence may depend on. */
 export interface Circumstances extends Pick<Connection, "proxy" | "side"> {
-  /** Where the request goes. */
+  /** What was asked for. */
   readonly url: URL;
 }
 

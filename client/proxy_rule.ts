@@ -88,9 +88,7 @@ export function flaggedProxy(proxy: ProxyServer, flag: string): ProxyRule {
 }
 
 /** The rule of a side that knows no proxy. */
-export function noProxy(_url: URL): undefined {
-  return undefined;
-}
+export const noProxy: ProxyRule = (): undefined => undefined;
 
 /**
  * The rule of the environment, as Go's `httpproxy` has it, and `ALL_PROXY` for what has no proxy of its own.
