@@ -101,6 +101,11 @@ for (
     ["server", ["--shared-key=deno.json"], /^telemeter-server: Bad --shared-key 'deno\.json': /],
     ["server", ["--verify-key=/nowhere/key.pem"], /^telemeter-server: Bad --verify-key .*\/nowhere\/key\.pem/],
     ["server", ["--revoked-file=/nowhere/ids"], /^telemeter-server: Bad --revoked-file .*\/nowhere\/ids/],
+    [
+      "server",
+      ["--trusted-proxy=10.0.0.0/33"],
+      /^telemeter-server: Bad --trusted-proxy: .*'10\.0\.0\.0\/33' as a network/,
+    ],
     ["server", ["--whitelist={"], /^telemeter-server: Bad --whitelist: /],
     [
       "server",
