@@ -22,6 +22,7 @@ import {
   text,
   url,
 } from "../common/options.ts";
+import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
 
 /** The option table; defaults are those of openshift/telemeter where it has the option. */
@@ -63,6 +64,13 @@ export const SERVER_OPTIONS = {
     help: "Private key (PEM) of the internal listener",
     since: "0.1.0",
     why: "Goes with --internal-tls-crt",
+  },
+
+  trustedProxy: {
+    kind: networks,
+    help: "Balancers that are believed who their clients are: by the PROXY protocol, Forwarded or X-Forwarded-For",
+    since: "0.1.0",
+    why: "Set it behind a balancer, so that limits per address hold for its clients and not for all of them together",
   },
 
   listenCluster: {
@@ -337,7 +345,7 @@ export const SERVER_OPTIONS = {
     default: "1000",
     help: "Most connections from one address (IPv6: one /64)",
     since: "0.1.0",
-    why: "Raise it to --limit-connections behind a proxy or NAT, where all clients share an address",
+    why: "Raise it to --limit-connections behind NAT, or a balancer that --trusted-proxy does not name",
   },
 
   storageDir: {

@@ -119,6 +119,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
       },
       tls: externalTls,
+      trustedProxies: values.trustedProxy,
       log,
       metrics,
     }),
@@ -151,7 +152,15 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
         log,
         metrics,
       }).fetch,
-      { address: values.listenInternal, name: "internal", hostile: INTERNAL_LIMITS, tls: internalTls, log, metrics },
+      {
+        address: values.listenInternal,
+        name: "internal",
+        hostile: INTERNAL_LIMITS,
+        tls: internalTls,
+        trustedProxies: values.trustedProxy,
+        log,
+        metrics,
+      },
     ),
   );
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.

@@ -31,7 +31,8 @@ export class ConnectionGuard {
   /** How often to sweep: a quarter of the shortest time limit, and once a second at most. */
   readonly sweepIntervalMs: number;
   readonly #options: ConnectionGuardOptions;
-  readonly #connections = new Map<Connection, string>();
+  /** Each with the block that it counts for, if any. */
+  readonly #connections = new Map<Connection, string | undefined>();
   readonly #perBlock = new Map<string, number>();
   readonly #empty = Promise.withResolvers<void>();
   #draining = false;
@@ -59,30 +60,56 @@ export class ConnectionGuard {
     return this.#draining;
   }
 
-  /** Admits a connection until {@linkcode ConnectionGuard.forget}, or returns nothing if there are too many. */
-  admit(socket: ByteStream, address: string): Connection | undefined {
-    const block = addressBlock(address), ofBlock = this.#perBlock.get(block) ?? 0;
-    const { maxConnections, maxConnectionsPerAddress } = this.limits;
-    const refusal = this.size >= maxConnections ? "total" : ofBlock >= maxConnectionsPerAddress ? "address" : undefined;
-    if (refusal) {
-      this.#options.onRefused(refusal);
+  /**
+   * Admits a connection until {@linkcode ConnectionGuard.forget}, or returns nothing if there are too many. A shared address is
+   * that of a proxy, and has no limit of its own.
+   */
+  admit(
+    socket: ByteStream,
+    address: string,
+    { isShared = false }: { isShared?: boolean } = {},
+  ): Connection | undefined {
+    if (this.size >= this.limits.maxConnections) {
+      this.#options.onRefused("total");
       return undefined;
     }
+    const block = isShared ? undefined : this.#enter(address);
+    if (block === undefined && !isShared) return undefined;
     const connection = new Connection(socket, { ...this.#options, limits: this.limits });
     this.#connections.set(connection, block);
-    this.#perBlock.set(block, ofBlock + 1);
     return connection;
+  }
+
+  /** Counts a connection that came from a shared address as one of the client behind it. False if that has too many. */
+  attribute(connection: Connection, address: string): boolean {
+    if (!this.#connections.has(connection)) return false;
+    const block = this.#enter(address);
+    if (block === undefined) return false;
+    this.#connections.set(connection, block);
+    return true;
   }
 
   /** Takes note that a connection is closed. */
   forget(connection: Connection): void {
     const block = this.#connections.get(connection);
-    if (block === undefined) return;
-    this.#connections.delete(connection);
-    const left = this.#perBlock.get(block)! - 1;
-    if (left > 0) this.#perBlock.set(block, left);
-    else this.#perBlock.delete(block);
+    if (!this.#connections.delete(connection)) return;
+    if (block !== undefined) {
+      const left = this.#perBlock.get(block)! - 1;
+      if (left > 0) this.#perBlock.set(block, left);
+      else this.#perBlock.delete(block);
+    }
     if (this.#draining && this.size === 0) this.#empty.resolve();
+  }
+
+  /** Counts one more connection of an address, and returns its block; undefined if it has too many. */
+  #enter(address: string): string | undefined {
+    const block = addressBlock(address), ofBlock = this.#perBlock.get(block) ?? 0;
+    if (ofBlock >= this.limits.maxConnectionsPerAddress) {
+      this.#options.onRefused("address");
+      return undefined;
+    }
+    this.#perBlock.set(block, ofBlock + 1);
+    return block;
   }
 
   /** Cuts what is overdue. */

@@ -13,14 +13,18 @@ import type { Connection } from "./connection.ts";
 import { ConnectionGuard, plainAddress } from "./connection_guard.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
+import type { Networks } from "./networks.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { refuseBytes } from "./not_http.ts";
+import { takeProxyHeader } from "./proxy_protocol.ts";
 import { TLS_MIN_VERSION, type TlsPair } from "../tls.ts";
 
 /** A connection and whose it is. The address is asked for once, as the system answers it. */
 interface Entry {
   readonly connection: Connection;
   readonly address: string;
+  /** Where that is a proxy which is believed: all that are. */
+  readonly trustedProxies: Networks | undefined;
 }
 
 /** What node says of bytes that its parser cannot read. */
@@ -84,21 +88,38 @@ function secureContext({ cert, key }: TlsPair) {
 
 function wire(
   server: Server,
-  { handler, guard, log, tls, name }: ListenOptions & { handler: Handler; guard: ConnectionGuard },
+  { handler, guard, log, tls, name, trustedProxies }: ListenOptions & { handler: Handler; guard: ConnectionGuard },
 ) {
   const entries = new WeakMap<Socket, Entry>();
+  const entryOf = (connection: Connection, address: string): Entry => {
+    return { connection, address, trustedProxies: trustedProxies?.has(address) ? trustedProxies : undefined };
+  };
 
   // In front of the server's own listener, so that a refused connection costs neither a parser nor a handshake.
   const [accept] = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
-    const peer = plainAddress(socket.remoteAddress ?? "");
-    const connection = guard.draining ? undefined : guard.admit(socket, peer);
+    const peer = plainAddress(socket.remoteAddress ?? ""), isShared = trustedProxies?.has(peer) ?? false;
+    const connection = guard.draining ? undefined : guard.admit(socket, peer, { isShared });
     if (connection === undefined) return void socket.destroy();
-    entries.set(socket, { connection, address: peer });
+    entries.set(socket, entryOf(connection, peer));
     socket.on("close", () => guard.forget(connection));
-    accept.call(server, socket);
-    socket.on("end", () => connection.ended());
+    const serve = () => {
+      accept.call(server, socket);
+      socket.on("end", () => connection.ended());
+    };
+    if (!isShared) return serve();
+    takeProxyHeader(socket, {
+      onRead: (source) => {
+        const entry = entryOf(connection, plainAddress(source ?? peer));
+        if (entry.trustedProxies === undefined && !guard.attribute(connection, entry.address)) {
+          return void socket.destroy();
+        }
+        entries.set(socket, entry);
+        serve();
+      },
+      onFault: (error) => reject(socket, error),
+    });
   });
 
   server.on("secureConnection", (socket: TLSSocket & { readonly _parent: Socket }) => {
@@ -137,6 +158,7 @@ function wire(
         new NodeExchange(message, out, {
           connection: entry.connection,
           address: entry.address,
+          trustedProxies: entry.trustedProxies,
           secure: tls !== undefined,
           expectsContinue,
           isLast,

@@ -13,7 +13,8 @@ export interface HostileLimits {
    */
   readonly maxConnections?: number;
   /**
-   * Open connections of one IPv4 address or one IPv6 /64 network. Behind a proxy all clients share its address.
+   * Open connections of one IPv4 address or one IPv6 /64 network. Those of a trusted proxy count for the client that it names, if
+   * it does.
    *
    * @default {512}
    */

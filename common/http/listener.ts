@@ -9,6 +9,7 @@ import type { Address } from "../options.ts";
 import type { TlsIdentity } from "../tls.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
 import type { HttpMetrics } from "./http_metrics.ts";
+import type { Networks } from "./networks.ts";
 
 /** A listener that runs. Disposing of it stops the intake, lets requests in flight finish for a while, and cuts the rest. */
 export interface Listener extends AsyncDisposable {
@@ -34,6 +35,11 @@ export interface ListenOptions {
   readonly hostile?: HostileLimits;
   /** Speaks TLS with this identity, and with what it changes to. The caller disposes of it after the listener. */
   readonly tls?: TlsIdentity;
+  /**
+   * The proxies that are believed who their clients are, by the PROXY protocol or by `Forwarded` and `X-Forwarded-For`; only on a
+   * listener with limits.
+   */
+  readonly trustedProxies?: Networks;
   /**
    * How long requests in flight may take to finish when the listener is disposed of.
    *

@@ -7,15 +7,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connection, Exchange } from "./connection.ts";
 import { BodyBuffer, clientGone, type Handler, HttpError, type Peer, respond, tooLarge } from "./http.ts";
+import { clientAddress } from "./forwarded.ts";
 import type { Logger } from "../log.ts";
+import type { Networks } from "./networks.ts";
 import { NodeRequest, type RequestSource } from "./node_request.ts";
 
 /** What a {@linkcode NodeExchange} works with. */
 export interface NodeExchangeOptions {
   /** The connection that it takes place on. */
   readonly connection: Connection;
-  /** The client's address, in the form of {@linkcode Peer.address}. */
+  /** The address that the connection comes from, in the form of {@linkcode Peer.address}. */
   readonly address: string;
+  /** Where that is a proxy which is believed: all that are. */
+  readonly trustedProxies: Networks | undefined;
   /** Whether the connection is TLS. */
   readonly secure: boolean;
   /** Whether the client waits for a word before it sends the body (`Expect: 100-continue`). */
@@ -50,6 +54,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #done: PromiseWithResolvers<void> | undefined;
   #closed = false;
   #abandoned = false;
+  #address: string | undefined;
 
   /** Takes a message whose headers have arrived. */
   constructor(message: IncomingMessage, out: ServerResponse, options: NodeExchangeOptions) {
@@ -68,7 +73,9 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
 
   /** The client's address, in the form of {@linkcode Peer.address}. */
   get address(): string {
-    return this.#options.address;
+    const { address, trustedProxies: trusted } = this.#options;
+    if (trusted === undefined) return address;
+    return this.#address ??= clientAddress(address, { headers: this.#message.headers, trusted });
   }
 
   /** Resolves once the response has been sent or the connection is lost. */

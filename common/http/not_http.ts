@@ -33,7 +33,8 @@ const PROTOCOLS: readonly Protocol[] = [
     begins: ["PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN", "\r\n\r\n\0\r\nQUIT\n"],
     status: 400,
     reason: "proxy_protocol",
-    words: "Cannot take the PROXY protocol: turn it off in the balancer (send-proxy, proxy_protocol) for this port",
+    words:
+      "Cannot take the PROXY protocol from this address: name it in --trusted-proxy, or turn it off in the balancer",
   },
   {
     // RFC 9113, section 3.4.

@@ -16,6 +16,8 @@ import { type LogRecord, recordingLog } from "./recording_log.ts";
 export interface ListenerBench extends AsyncDisposable {
   readonly listener: Listener;
   readonly records: LogRecord[];
+  /** The certificate that it shows, if it speaks TLS. */
+  readonly cert: string | undefined;
   /** Connects raw, over TLS where the listener speaks it. */
   connect(): Promise<RawClient>;
   /** A request by `fetch`. */
@@ -66,6 +68,7 @@ export async function openListener(
   return {
     listener,
     records,
+    cert: caCert,
     connect: () => RawClient.connect(listener.port, { caCert }),
     get: (path, init) => fetch(new URL(path, listener.url), { ...init, client }),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),

@@ -6,6 +6,7 @@ import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/p
 import { type Balancer, type RunningBalancer, startHaproxy, startNginx, withBalancer } from "../support/balancers.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { startAuthorizer, startClient, startServer, tempFolder } from "../support/programs.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -13,14 +14,14 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const CLUSTERS = 8;
 
 /** A server in a folder of its own, with a certificate that stands for itself, used by it if `secure`. */
-async function open({ secure = false }: { secure?: boolean } = {}) {
+async function open({ secure = false, flags = [] }: { secure?: boolean; flags?: readonly string[] } = {}) {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await tempFolder());
   const { cert, key } = await makeCertificate("telemeter");
   const crt = await folder.write("tls.crt", cert), pem = await folder.write("tls.key", key);
   const tls = secure ? [`--tls-crt=${crt}`, `--tls-key=${pem}`] : [];
   const server = stack.use(
-    await startServer(["--ratelimit=0", "--verbose", ...tls], { storageDir: join(folder.path, "data") }),
+    await startServer(["--ratelimit=0", "--verbose", ...tls, ...flags], { storageDir: join(folder.path, "data") }),
   );
   const both = await folder.write("both.pem", `${cert}\n${key}`);
   const trusting = stack.adopt(Deno.createHttpClient({ caCerts: [cert], poolMaxIdlePerHost: 4 }), (it) => it.close());
@@ -237,3 +238,68 @@ Deno.test({
     assert.ok(authorizer.child.lines.every((line) => !/level=(?:warning|error)/.test(line)), authorizer.child.tail());
   },
 });
+
+/** A balancer that learns of a client by the PROXY protocol, and how it tells the server. */
+interface Telling {
+  readonly balancer: Balancer;
+  readonly what: string;
+  readonly start: (rig: Rig) => Promise<RunningBalancer>;
+}
+
+function telling(what: string, { line, server }: { line: string; server: string }): Telling {
+  const start = ({ folder, external }: Rig) =>
+    startHaproxy((port) =>
+      [
+        ...["listen front", line, `bind 127.0.0.1:${port} accept-proxy`],
+        `server s 127.0.0.1:${external} check ${server}`,
+      ].join("\n"), { folder });
+  return { balancer: "haproxy", what, start };
+}
+
+const TELLING: readonly Telling[] = [
+  telling("by the PROXY protocol, version 1", { line: "mode tcp", server: "send-proxy" }),
+  telling("by the PROXY protocol, version 2", { line: "mode tcp", server: "send-proxy-v2" }),
+  telling("by the PROXY protocol in http mode", { line: "mode http", server: "send-proxy-v2" }),
+  telling("by X-Forwarded-For", { line: "option forwardfor", server: "" }),
+  {
+    balancer: "nginx",
+    what: "by X-Forwarded-For",
+    start: ({ folder, external }) =>
+      startNginx((port) =>
+        [
+          `server { listen 127.0.0.1:${port} proxy_protocol; location / {`,
+          'proxy_set_header X-Forwarded-For "$http_x_forwarded_for, $proxy_protocol_addr";',
+          `proxy_pass http://127.0.0.1:${external}; } }`,
+        ].join("\n"), { folder }),
+  },
+];
+
+/** Pushes with a token that is none as a client of an address, over one connection, until an answer is none of 401. */
+async function forge(port: number, { address, most }: { address: string; most: number }): Promise<number> {
+  using client = await RawClient.connect(port);
+  await client.send(`PROXY TCP4 ${address} 127.0.0.1 1 2\r\n`);
+  for (let sent = 0; sent < most; sent++) {
+    client.received = "";
+    await client.send(
+      "POST /upload HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nX-Forwarded-For: 203.0.113.1\r\nContent-Length: 0\r\n\r\n",
+    );
+    const [, status] = await client.until(/^HTTP\/1\.1 (\d{3}) [^]*\r\n\r\n.*\n$/);
+    if (status !== "401") return Number(status);
+  }
+  return 401;
+}
+
+for (const { balancer, what, start } of TELLING) {
+  Deno.test({
+    ...withBalancer(balancer, `the server that trusts ${balancer} counts its clients apart, told of them ${what}`),
+    fn: async () => {
+      await using rig = await open({ flags: ["--trusted-proxy=127.0.0.1", "--limit-connections-per-address=3"] });
+      await using front = await start(rig);
+      const [port] = front.ports;
+      assert.equal(await forge(port, { address: "192.0.2.7", most: 1_000 }), 429, "one client has used up its tries");
+      assert.equal(await forge(port, { address: "192.0.2.8", most: 5 }), 401, "another one has not");
+      assert.equal(await forge(port, { address: "203.0.113.1", most: 5 }), 401, "nobody tries on behalf of another");
+      assert.deepEqual(rig.noise(), []);
+    },
+  });
+}

@@ -122,6 +122,11 @@ for (
       ["--revoked-file=/nowhere/ids"],
       /^telemeter-server: Bad --revoked-file: Cannot read '\/nowhere\/ids': there is no such file$/,
     ],
+    [
+      "server",
+      ["--trusted-proxy=10.0.0.0/33"],
+      /^telemeter-server: Bad --trusted-proxy: .*'10\.0\.0\.0\/33' as a network/,
+    ],
     ["server", ["--whitelist={"], /^telemeter-server: Bad --whitelist: /],
     [
       "server",

@@ -78,6 +78,24 @@ Deno.test("ConnectionGuard cuts what is overdue, but not right after the process
   assert.deepEqual([cut, stream.destroyed], [["headers"], true]);
 });
 
+Deno.test("ConnectionGuard counts connections of a shared address in all alone, until it learns whose they are", () => {
+  const { guard, refused } = setUp({ maxConnections: 6, maxConnectionsPerAddress: 1 });
+  const shared = Array.from({ length: 4 }, () => guard.admit(fakeStream(), "192.0.2.1", { isShared: true })!);
+  assert.deepEqual([guard.size, refused], [4, []]);
+  assert.equal(guard.attribute(shared[0], "198.51.100.1"), true);
+  assert.equal(guard.attribute(shared[1], "198.51.100.1"), false);
+  assert.equal(guard.attribute(shared[1], "198.51.100.2"), true);
+  assert.equal(guard.admit(fakeStream(), "198.51.100.1"), undefined);
+  assert.deepEqual(refused, ["address", "address"]);
+  for (const connection of shared) guard.forget(connection);
+  assert.equal(guard.size, 0);
+  assert.equal(guard.attribute(shared[0], "198.51.100.1"), false, "it is gone");
+  assert(guard.admit(fakeStream(), "198.51.100.1"));
+  for (let n = 0; n < 5; n++) assert(guard.admit(fakeStream(), "192.0.2.1", { isShared: true }));
+  assert.equal(guard.admit(fakeStream(), "192.0.2.1", { isShared: true }), undefined);
+  assert.deepEqual(refused, ["address", "address", "total"]);
+});
+
 Deno.test("ConnectionGuard drains until the last connection is gone", async () => {
   const { guard, cut } = setUp();
   await setUp().guard.drain();
