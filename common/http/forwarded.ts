@@ -6,7 +6,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
-import { plainAddress } from "./connection_guard.ts";
+import { plainAddress } from "./addresses.ts";
 import type { Networks } from "./networks.ts";
 
 /** Proxies that a request may have come through. */

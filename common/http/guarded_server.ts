@@ -9,8 +9,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { plainAddress } from "./addresses.ts";
 import type { Connection } from "./connection.ts";
-import { ConnectionGuard, plainAddress } from "./connection_guard.ts";
+import { ConnectionGuard } from "./connection_guard.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import type { Networks } from "./networks.ts";

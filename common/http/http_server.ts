@@ -6,8 +6,7 @@
 // Deno.serve is the faster one, and cannot defend itself: it has no time limits and no cap on connections, reads a refused
 // body to its end, and cannot change its certificate. guarded_server.ts does all that on node:http.
 
-import { plainAddress } from "./connection_guard.ts";
-import { listenGuarded } from "./guarded_server.ts";
+import { plainAddress } from "./addresses.ts";
 import { type Handler, HttpError, respond } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import { isHost } from "./request_target.ts";
@@ -20,7 +19,10 @@ import { UsageError } from "../options.ts";
  */
 export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
   const { address, hostile, tls } = options;
-  const start = hostile === undefined && tls === undefined ? listenTrusting : listenGuarded;
+  // Who trusts its clients, as the client does, does not load node:http, which takes 2 to 13 MB.
+  const start = hostile === undefined && tls === undefined
+    ? listenTrusting
+    : (await import("./guarded_server.ts")).listenGuarded;
   try {
     if (address.hostname !== "") return await start(handler, options, address.hostname);
     try {

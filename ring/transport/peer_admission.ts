@@ -8,7 +8,7 @@
  */
 
 import type { Socket } from "node:net";
-import { addressBlock, plainAddress } from "../../common/http/connection_guard.ts";
+import { addressBlock, plainAddress } from "../../common/http/addresses.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 

@@ -7,7 +7,7 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { BoundedMap } from "../../common/bounded_map.ts";
-import { addressBlock } from "../../common/http/connection_guard.ts";
+import { addressBlock } from "../../common/http/addresses.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { hash } from "node:crypto";
-import { addressBlock } from "../../common/http/connection_guard.ts";
+import { addressBlock } from "../../common/http/addresses.ts";
 import { HttpError, type Peer } from "../../common/http/http.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, notAuthorized, type TokenVerifier } from "./tokens.ts";

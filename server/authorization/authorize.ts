@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { addressBlock } from "../../common/http/connection_guard.ts";
+import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
