@@ -5,7 +5,6 @@
  */
 
 import { connect } from "node:net";
-import { once } from "node:events";
 import { PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { type Bomb, bombs } from "../support/bombs.ts";
 import type { Random } from "../support/random.ts";
@@ -125,7 +124,8 @@ async function hold({ target, text, random }: { target: URL; text: string; rando
     const timer = setTimeout(() => void (abrupt ? socket.resetAndDestroy() : socket.end()), HOLD_MS);
     socket.resume();
     const end = setTimeout(() => socket.destroy(), 2 * HOLD_MS);
-    await once(socket, "close");
+    // Not once(), which throws the reset that the server may answer with.
+    await new Promise<void>((resolve) => void socket.once("close", () => resolve()));
     clearTimeout(timer);
     clearTimeout(end);
   }));
