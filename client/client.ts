@@ -47,8 +47,11 @@ export async function startClient(
   stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
   const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
-  const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
-  log.info("Listening", { url: listener.url.href });
+  if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
+  else {
+    const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
+    log.info("Listening", { url: listener.url.href });
+  }
 
   const loop = forwarder.run(stop.signal);
   stack.defer(async () => {

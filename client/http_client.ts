@@ -178,6 +178,6 @@ function certificatesOf(text: string, { path, flag }: { path: string; flag: stri
   try {
     return eachCertificate(text, (certificate) => openClient({ caCerts: [certificate] }).close());
   } catch (cause) {
-    throw new SyntaxError(`Bad ${flag}: Cannot use '${path}': ${messageOf(cause)}`, { cause });
+    throw new SyntaxError(`Bad ${flag} '${path}': ${messageOf(cause)}`, { cause });
   }
 }

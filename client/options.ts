@@ -10,7 +10,7 @@ import {
   duration,
   file,
   flag,
-  type Kind,
+  list,
   LOG_OPTIONS,
   names,
   type OptionTable,
@@ -20,22 +20,16 @@ import {
   text,
   url,
 } from "../common/options.ts";
-import { type Selector, selector } from "../common/exposition/selector.ts";
+import { selector } from "../common/exposition/selector.ts";
 import { proxyServer } from "./proxy_server.ts";
-
-/** Selectors, repeatable; an empty text adds none, so that `--match=` clears the default. */
-const selectors: Kind<readonly Selector[]> = {
-  placeholder: selector.placeholder,
-  read: (texts) => texts.filter((given) => given.trim() !== "").map((given) => selector.read([given])),
-  absent: [],
-};
 
 /** The client's options. */
 export const CLIENT_OPTIONS = {
   listen: {
     kind: address,
     default: "localhost:9002",
-    help: "Where the client shows its metrics, health and last push",
+    empty: "none",
+    help: "Where the client shows its metrics, health and last push; --listen= for nowhere",
     since: "0.1.0",
     why: "Bind an address that your Prometheus reaches, to scrape the client itself",
   },
@@ -133,7 +127,7 @@ export const CLIENT_OPTIONS = {
     why: "Raise it on slow links; a request that takes longer counts as failed and is retried",
   },
   match: {
-    kind: selectors,
+    kind: list(selector),
     default: '{__name__="up"}',
     help: "A selector of series to read; repeatable; --match= clears the default",
     since: "0.1.0",

@@ -8,7 +8,7 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "./backoff.ts";
-import { connectionFault } from "./connection_fault.ts";
+import { type Circumstances, connectionFault } from "./connection_fault.ts";
 import type { HttpClients } from "./http_client.ts";
 
 /** What a refusal's body is read up to, in bytes. */
@@ -92,7 +92,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
 }
 
 /** Why an answer could not be read: a sentence of ours as it is, and what the platform says of a connection that breaks. */
-function answerFault(error: unknown, circumstances: Parameters<typeof connectionFault>[1]): string {
+function answerFault(error: unknown, circumstances: Circumstances): string {
   const message = messageOf(error);
   return message === BODY_BROKEN ? connectionFault(error, circumstances) : message;
 }

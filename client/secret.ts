@@ -18,13 +18,19 @@ export interface SecretOptions {
   readonly text?: string;
   /** The file that holds it. */
   readonly path?: string;
+  /**
+   * Whether white space around the text counts; around what a file holds it never does.
+   *
+   * @default {false}
+   */
+  readonly isExact?: boolean;
   /** Says what is wrong with a value that cannot serve, without quoting it. */
   readonly faultOf?: (value: string) => string | undefined;
   /** Gets the warnings. */
   readonly log: Logger;
 }
 
-/** A secret as it is now: its file is read again when it changes, and surrounding white space does not count. */
+/** A secret as it is now: its file is read again when it changes. */
 export class Secret {
   readonly #read: () => Promise<string>;
 
@@ -38,8 +44,8 @@ export class Secret {
    * @throws {UsageError} if both are given, or the file cannot be read or holds no usable secret.
    */
   static async open(options: SecretOptions): Promise<Secret | undefined> {
-    const { name, path, log, faultOf } = options;
-    const text = options.text?.trim();
+    const { name, path, log, faultOf, isExact = false } = options;
+    const text = isExact ? options.text : options.text?.trim();
     const flag = flagOf(name), fileFlag = flagOf(`${name}File`);
     if (text && path !== undefined) throw new UsageError(`Cannot use ${flag} beside ${fileFlag}: give the file only`);
     if (!text && path === undefined) return undefined;

@@ -7,6 +7,7 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
+import { fileUsageError } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { readSelectorFile } from "../common/exposition/selector.ts";
 import { anonymize } from "./transforms/anonymize.ts";
@@ -138,8 +139,7 @@ async function readMatches({ match, matchFile }: ClientValues, { from }: { from:
     try {
       selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
     } catch (cause) {
-      const place = cause instanceof SyntaxError ? ` '${matchFile}'` : "";
-      throw new UsageError(`Bad --match-file${place}: ${messageOf(cause)}`, { cause });
+      throw fileUsageError(cause, { flag: "--match-file", path: matchFile });
     }
   }
   if (selectors.length === 0) {
@@ -227,7 +227,7 @@ async function readRules(values: ClientValues, log: Logger): Promise<() => Promi
     }
   }
   const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;
-  const secret = await Secret.open({ name: "anonymizeSalt", text, path, log });
+  const secret = await Secret.open({ name: "anonymizeSalt", text, path, isExact: true, log });
   if (labels.length > 0 && secret === undefined) {
     throw new UsageError("Cannot anonymize labels without a salt: give one in --anonymize-salt-file");
   }

@@ -31,6 +31,13 @@ export interface OptionRow<T = unknown> {
   readonly short?: string;
   /** The program does not start without it. */
   readonly required?: true;
+  /** An empty value turns off what the default would do. Of a row without a default, it is as good as no flag. */
+  readonly empty?: "none";
+  /**
+   * What a flag would do that is given and says nothing, such as one whose variable a template did not fill: then it is
+   * refused.
+   */
+  readonly emptyWould?: string;
   /** The version that first had it. */
   readonly since?: string;
   /** Why somebody would change it, in a sentence. */
@@ -40,10 +47,14 @@ export interface OptionRow<T = unknown> {
 /** An option table, by camel-case name. */
 export type OptionTable = Readonly<Record<string, OptionRow>>;
 
-/** The values that a table yields: undefined only where a row has neither a default, nor is required, nor is a list. */
+/**
+ * The values that a table yields: undefined only where a row has neither a default, nor is required, nor is a list, or where an
+ * empty value turns it off.
+ */
 export type OptionValues<Table extends OptionTable> = {
   readonly [Name in keyof Table]: Table[Name] extends OptionRow<infer T>
-    ? Table[Name] extends { default: string } | { required: true } ? T
+    ? Table[Name] extends { empty: "none" } ? T | undefined
+    : Table[Name] extends { default: string } | { required: true } ? T
     : T extends boolean | readonly unknown[] | ReadonlyMap<unknown, unknown> ? T
     : T | undefined
     : never;
@@ -110,9 +121,9 @@ export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
 export const url: Kind<URL> = last("URL", (value) => {
   const parsed = URL.parse(value);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new SyntaxError(
-      `Cannot read '${value.replace(/\/\/[^@/]*@/, "//…@")}' as a URL: write http://HOST:PORT or https://HOST:PORT`,
-    );
+    // What stands before the last @ may be a password, and a query may hold a key.
+    const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
+    throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
   }
   return parsed;
 });
@@ -134,8 +145,17 @@ export const address: Kind<Address> = last("HOST:PORT", (value) => {
   return { hostname: match[1] ?? match[2], port: Number(match[3]) };
 });
 
-/** A switch, off unless given. */
-export const flag: Kind<boolean> = { placeholder: "", read: () => true, absent: false };
+/** A switch: `--flag`, or `--flag=true` and `--flag=false` in any form that Go knows. It is off unless given. */
+export const flag: Kind<boolean> = {
+  placeholder: "",
+  absent: false,
+  read: (texts) => {
+    const value = texts[texts.length - 1];
+    if (/^(?:1|t|T|true|True|TRUE)$/.test(value)) return true;
+    if (/^(?:0|f|F|false|False|FALSE)$/.test(value)) return false;
+    throw new SyntaxError(`Cannot read '${value}' as a switch: write true or false`);
+  },
+};
 
 /** One of several words. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
@@ -146,9 +166,13 @@ export function choice<const T extends string>(words: readonly T[]): Kind<T> {
   });
 }
 
-/** A repeatable option: the values in the order given. */
+/** A repeatable option: the values in the order given; an empty text adds none. */
 export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
-  return { placeholder: kind.placeholder, read: (texts) => texts.map((value) => kind.read([value])), absent: [] };
+  return {
+    placeholder: kind.placeholder,
+    read: (texts) => texts.filter((value) => value.trim() !== "").map((value) => kind.read([value])),
+    absent: [],
+  };
 }
 
 /** Names, repeatable and comma-separated; an empty text adds none. */
@@ -158,14 +182,14 @@ export const names: Kind<readonly string[]> = {
   absent: [],
 };
 
-/** `K=V` pairs, repeatable and comma-separated, the last of one key standing; an empty text adds none. */
+/** `K=V` pairs, repeatable and comma-separated, the last of one key standing; an empty text between commas adds none. */
 export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   return {
     placeholder,
     absent: new Map(),
     read: (texts) => {
       const map = new Map<string, string>();
-      for (const pair of texts.flatMap((value) => value === "" ? [] : value.split(","))) {
+      for (const pair of texts.flatMap((value) => value.split(",")).filter((value) => value.trim() !== "")) {
         const at = pair.indexOf("=");
         if (at <= 0) throw new SyntaxError(`Cannot read '${pair}' as a pair: write ${placeholder}`);
         map.set(pair.slice(0, at).trim(), pair.slice(at + 1));
@@ -247,6 +271,8 @@ export function parseOptions<Table extends OptionTable>(
   args: readonly string[],
 ): Parsed<Table> {
   const given = new Map<string, string[]>();
+  const seen = (name: string, text: string) => given.set(name, [...given.get(name) ?? [], text]);
+  const switches = switchReader(program.options);
   let help = "";
   const command = new Command(program.name)
     .description(program.summary)
@@ -263,19 +289,14 @@ export function parseOptions<Table extends OptionTable>(
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
     const option = new Option(usageOf(name, row), row.help + details);
-    const texts: string[] = [];
-    const seen = (value: string) => {
-      texts.push(value);
-      given.set(name, texts);
-    };
-    command.addOption(row.kind.placeholder ? option.argParser(seen) : option);
-    if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(""));
+    command.addOption(row.kind.placeholder ? option.argParser((text: string) => void seen(name, text)) : option);
+    if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(name, switches.next(name)));
   }
   for (const [name, sentence] of Object.entries(program.arguments ?? {})) {
     command.argument(name.endsWith("?") ? `[${name.slice(0, -1)}]` : `<${name}>`, sentence);
   }
   try {
-    command.parse([...args], { from: "user" });
+    command.parse(switches.bare(args), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { help };
@@ -283,18 +304,63 @@ export function parseOptions<Table extends OptionTable>(
   }
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
-    const texts = given.get(name) ?? (row.default === undefined ? undefined : [row.default]);
-    if (texts === undefined && row.required) {
+    const value = valueOf(row, { name, texts: given.get(name) });
+    if (value === undefined && row.required) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
-    try {
-      values[name] = texts === undefined ? row.kind.absent : row.kind.read(texts);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new UsageError(`Bad ${flagOf(name)}: ${error.message}`, { cause: error });
-    }
+    values[name] = value;
   }
   return { values: values as OptionValues<Table>, arguments: command.args };
+}
+
+/** What a row yields for the texts that were given for it. */
+function valueOf(row: OptionRow, { name, texts }: { name: string; texts: readonly string[] | undefined }): unknown {
+  const { kind, emptyWould } = row;
+  const isOff = texts?.at(-1) === "" && kind.absent === undefined &&
+    (row.default === undefined || row.empty === "none");
+  if (texts?.at(-1) === "" && kind.absent === undefined && !isOff) {
+    throw new UsageError(`Bad ${flagOf(name)}: Cannot use an empty value: leave the flag out for ${row.default}`);
+  }
+  const used = texts ?? (row.default === undefined ? undefined : [row.default]);
+  let value: unknown;
+  try {
+    value = isOff ? undefined : used === undefined ? kind.absent : kind.read(used);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UsageError(`Bad ${flagOf(name)}: ${error.message}`, { cause: error });
+  }
+  const saysNothing = value === undefined || (Array.isArray(value) && value.length === 0);
+  if (texts !== undefined && emptyWould !== undefined && saysNothing) {
+    throw new UsageError(
+      `Bad ${flagOf(name)}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
+    );
+  }
+  return value;
+}
+
+/**
+ * Reads switches with a value, as `--verbose=false`, which the parser does not know: it gets the bare switches, and the values
+ * come one after the other as it meets them.
+ */
+function switchReader(options: OptionTable) {
+  const names = new Map(
+    Object.entries(options).filter(([, { kind }]) => kind.placeholder === "")
+      .flatMap(([name, { short }]) => [flagOf(name), ...short ? [short] : []].map((form) => [form, name] as const)),
+  );
+  const values = new Map<string, string[]>();
+  return {
+    bare(args: readonly string[]): string[] {
+      const end = args.indexOf("--");
+      return args.map((arg, i) => {
+        const [, form = "", value] = /^(--?[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+        const name = end !== -1 && i > end ? undefined : names.get(form);
+        if (name === undefined) return arg;
+        values.set(name, [...values.get(name) ?? [], value ?? "true"]);
+        return form;
+      });
+    },
+    next: (name: string): string => values.get(name)?.shift() ?? "true",
+  };
 }
 
 function sentenceOf(message: string): string {

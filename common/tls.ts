@@ -7,7 +7,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { messageOf } from "./explain.ts";
 import type { Logger } from "./log.ts";
+import { fileUsageError } from "./named_path.ts";
 import { UsageError } from "./options.ts";
+import { eachCertificate } from "./pem.ts";
 import { WatchedFile } from "./watched_file.ts";
 import { WatchedValue } from "./watched_value.ts";
 
@@ -25,6 +27,8 @@ export interface TlsIdentityOptions {
   readonly certPath: string;
   /** The file of the private key. */
   readonly keyPath: string;
+  /** The flags that name the two files, for messages. */
+  readonly flags: { readonly cert: string; readonly key: string };
   /**
    * How often the files are looked at.
    *
@@ -55,13 +59,12 @@ export type TlsIdentity = WatchedValue<TlsPair>;
  *
  * @throws {UsageError} if a file cannot be read, or certificate and key cannot be used or do not belong together.
  */
-export async function loadTlsIdentity(
-  { certPath, keyPath, intervalMs = 10_000, log, every }: TlsIdentityOptions,
-): Promise<TlsIdentity> {
+export async function loadTlsIdentity(options: TlsIdentityOptions): Promise<TlsIdentity> {
+  const { certPath, keyPath, flags, intervalMs = 10_000, log, every } = options;
   try {
     return await WatchedValue.open({
-      files: [new WatchedFile(certPath), new WatchedFile(keyPath)],
-      parse: (cert, key) => checkPair({ cert, key }, { certPath, keyPath }),
+      files: [flaggedFile(certPath, flags.cert), flaggedFile(keyPath, flags.key)],
+      parse: (cert, key) => checkPair({ cert, key }, options),
       onTakenUp: ({ cert }) => {
         const { subject, validTo } = new X509Certificate(cert);
         log.info("Took up a changed TLS certificate", { file: certPath, subject, validTo });
@@ -76,26 +79,39 @@ export async function loadTlsIdentity(
   }
 }
 
-/** Throws a sentence that names the file at fault and never quotes it. */
-function checkPair({ cert, key }: TlsPair, { certPath, keyPath }: { certPath: string; keyPath: string }): TlsPair {
-  const what = `Cannot use the certificate in '${certPath}'`;
-  const certificate = attempt(() => new X509Certificate(cert), `${what}: it holds no certificate in PEM`);
+/** A file whose errors begin with the flag that names it. */
+function flaggedFile(path: string, flag: string): Pick<WatchedFile, "text"> {
+  const file = new WatchedFile(path);
+  return {
+    text: () =>
+      file.text().catch((cause) => {
+        throw fileUsageError(cause, { flag, path });
+      }),
+  };
+}
+
+/** Throws a sentence that names flag and file at fault and never quotes what is in it. */
+function checkPair({ cert, key }: TlsPair, { certPath, keyPath, flags }: TlsIdentityOptions): TlsPair {
+  const certFault = `Bad ${flags.cert} '${certPath}'`;
+  attempt(() => eachCertificate(cert, (certificate) => void new X509Certificate(certificate)), certFault);
   const privateKey = attempt(
     () => createPrivateKey(key),
-    `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
+    `Bad ${flags.key} '${keyPath}'`,
+    "it holds no private key in PEM without a passphrase",
   );
-  if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error(`${what}: the private key in '${keyPath}' does not belong to it`);
+  if (!new X509Certificate(cert).checkPrivateKey(privateKey)) {
+    throw new Error(`${certFault}: the private key of ${flags.key} '${keyPath}' does not belong to it`);
   }
   // The TLS library reads fewer kinds of keys than node:crypto does, and only its client says so before a handshake.
-  attempt(() => Deno.createHttpClient({ cert, key }).close(), `${what}: its key must be RSA, P-256, P-384 or P-521`);
+  attempt(() => Deno.createHttpClient({ cert, key }).close(), certFault, "its key must be RSA, P-256, P-384 or P-521");
   return { cert, key };
 }
 
-function attempt<T>(read: () => T, otherwise: string): T {
+/** Does something with a file, whose fault is told as `reason`, or as the error says. */
+function attempt<T>(work: () => T, where: string, reason?: string): T {
   try {
-    return read();
+    return work();
   } catch (cause) {
-    throw new Error(otherwise, { cause });
+    throw new Error(`${where}: ${reason ?? messageOf(cause)}`, { cause });
   }
 }

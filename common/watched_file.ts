@@ -5,7 +5,7 @@
  */
 
 import type { Logger } from "./log.ts";
-import { fileFault } from "./named_path.ts";
+import { UnreadableFileError } from "./named_path.ts";
 
 /** How a {@linkcode WatchedFile} behaves. */
 export interface WatchedFileOptions {
@@ -50,7 +50,7 @@ export class WatchedFile {
   /**
    * The content now. The same array is returned, not to be written to, until the file changes.
    *
-   * @throws {Error} if the file cannot be read, with a sentence that names it.
+   * @throws {UnreadableFileError} if the file cannot be read, with a sentence that names it.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     // One reading at a time, so that an older one never overwrites a newer one.
@@ -61,7 +61,7 @@ export class WatchedFile {
   /**
    * The content now, as UTF-8 text without a byte order mark; bytes that are not UTF-8 become U+FFFD.
    *
-   * @throws {Error} as {@linkcode WatchedFile.bytes} does.
+   * @throws {UnreadableFileError} as {@linkcode WatchedFile.bytes} does.
    */
   async text(): Promise<string> {
     const bytes = await this.bytes();
@@ -79,7 +79,7 @@ export class WatchedFile {
       this.#text = undefined;
       return this.#bytes = bytes;
     } catch (cause) {
-      throw new Error(`Cannot read '${this.path}': ${fileFault(cause)}`, { cause });
+      throw new UnreadableFileError(this.path, cause);
     }
   }
 

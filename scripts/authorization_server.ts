@@ -6,12 +6,12 @@
 
 import { createHash } from "node:crypto";
 import { BoundedMap } from "../common/bounded_map.ts";
-import { messageOf } from "../common/explain.ts";
+import { readNamedFile } from "../common/named_path.ts";
 import { accountIdOf } from "../common/fnv.ts";
 import { type Handler, HttpError, readBody } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
-import { address, LOG_OPTIONS, type Program, readArgument, UsageError } from "../common/options.ts";
+import { address, LOG_OPTIONS, type Program, readArgument } from "../common/options.ts";
 
 /** The longest question that is read, in bytes. */
 const QUESTION_LIMIT_BYTES = 32_768;
@@ -37,7 +37,7 @@ export const AUTHORIZATION_SERVER: Program<typeof LOG_OPTIONS> = {
 /**
  * Reads a list of tokens: `[{"token":"a"}]`.
  *
- * @throws {UsageError} if the text is not that.
+ * @throws {SyntaxError} if the text is not that.
  */
 export function parseTokens(text: string): string[] {
   let entries: unknown;
@@ -45,10 +45,10 @@ export function parseTokens(text: string): string[] {
     entries = JSON.parse(text);
   } catch {
     // The cause is left out as it quotes the text, which is secret.
-    throw new UsageError("Cannot read the tokens: they are not JSON");
+    throw new SyntaxError("it is not JSON");
   }
   if (!Array.isArray(entries) || !entries.every((entry) => typeof entry?.token === "string")) {
-    throw new UsageError('Cannot read the tokens: the file must hold a list such as [{"token":"…"}]');
+    throw new SyntaxError('it must hold a list such as [{"token":"…"}]');
   }
   return entries.map((entry) => entry.token);
 }
@@ -107,7 +107,7 @@ function hashOf(secret: string): string {
 
 if (import.meta.main) {
   await run(AUTHORIZATION_SERVER, async ({ arguments: [addr, path], log }) => {
-    const tokens = parseTokens(await readFile(path));
+    const tokens = await readNamedFile(path, { flag: "TOKENS.json", parse: parseTokens });
     const listener = await listen(authorizerStub(tokens), {
       address: readArgument(address, addr),
       name: "authorizer",
@@ -116,12 +116,4 @@ if (import.meta.main) {
     log.info("Listening", { url: listener.url.href, tokens: tokens.length });
     return listener;
   });
-}
-
-async function readFile(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UsageError(`Cannot read the tokens: ${messageOf(cause)}`, { cause });
-  }
 }

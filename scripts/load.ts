@@ -10,7 +10,7 @@
 import { setTimeout } from "node:timers/promises";
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
-import { messageOf } from "../common/explain.ts";
+import { readNamedFile } from "../common/named_path.ts";
 import { type App, createApp, probe } from "../common/http/app.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
@@ -27,7 +27,6 @@ import {
   type Program,
   text,
   url,
-  UsageError,
   wholeNumber,
 } from "../common/options.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
@@ -308,11 +307,8 @@ function below(base: URL, path: string): URL {
 }
 
 async function readMetrics(path: string): Promise<MetricFamily[]> {
-  try {
-    return parseText(await Deno.readFile(path), PARSE_LIMITS);
-  } catch (cause) {
-    throw new UsageError(`Bad --metrics-file '${path}': ${messageOf(cause)}`, { cause });
-  }
+  const parse = (text: string) => parseText(new TextEncoder().encode(text), PARSE_LIMITS);
+  return await readNamedFile(path, { flag: "--metrics-file", parse });
 }
 
 function planOf(

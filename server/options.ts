@@ -116,6 +116,7 @@ export const SERVER_OPTIONS = {
   },
   peerAllow: {
     kind: names,
+    emptyWould: "let in every server whose certificate the authority signs",
     help: "Name of a server that may join the ring; repeatable; without one, all may",
     since: "0.1.0",
     why: "Set it when the authority also signs certificates of machines that are no servers of this ring",
@@ -142,6 +143,7 @@ export const SERVER_OPTIONS = {
   },
   revokedFile: {
     kind: file,
+    emptyWould: "let in every cluster that is revoked",
     help: "File of cluster ids that are refused, one a line; read again when it changes",
     since: "0.1.0",
     why: "Set it to be able to shut out a cluster at once, without a restart",
@@ -154,6 +156,7 @@ export const SERVER_OPTIONS = {
   },
   authorize: {
     kind: url,
+    emptyWould: "let anybody push as any cluster",
     help: "Upstream that authorizes clusters; without one, any token is accepted",
     since: "0.1.0",
     why: "Set it always where strangers reach --listen: without it, anybody may push as any cluster",
@@ -211,12 +214,14 @@ export const SERVER_OPTIONS = {
   },
   whitelist: {
     kind: list(selector),
+    emptyWould: "keep every series",
     help: "Selector of series to keep; repeatable; without one, all are kept",
     since: "0.1.0",
     why: "Set it to keep only what you have agreed to take; what does not match is dropped, not refused",
   },
   whitelistFile: {
     kind: file,
+    emptyWould: "keep every series",
     help: "File of selectors to keep, one a line",
     since: "0.1.0",
     why: "The same, for a list that is too long for a command line",
@@ -297,6 +302,14 @@ export const SERVER_OPTIONS = {
     help: "Most labels on a series",
     since: "0.1.0",
     why: "Raise it for series with more labels",
+  },
+  honorTimestamps: {
+    kind: flag,
+    default: "true",
+    help: "Count a sample's age from its timestamp; =false counts it from its arrival, as openshift/telemeter does",
+    since: "0.1.0",
+    why:
+      "Set it to false for fleets whose clocks are wrong: what they push is then shown for --ttl, however old it says it is",
   },
   limitFuture: {
     kind: duration,

@@ -5,10 +5,10 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { explain } from "../common/explain.ts";
 import { isClassicLabelName, METRIC_NAME_LABEL } from "../common/exposition/names.ts";
 import { readSelectorFile, type Selector } from "../common/exposition/selector.ts";
 import type { Logger } from "../common/log.ts";
+import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import type { Permission } from "../common/permissions.ts";
 import type { UpstreamOptions } from "./authorization/authorizer.ts";
@@ -37,6 +37,8 @@ export interface TlsFiles {
   readonly certPath: string;
   /** The file of the private key. */
   readonly keyPath: string;
+  /** The flags that name them. */
+  readonly flags: { readonly cert: string; readonly key: string };
 }
 
 /** What the server works by until it stops. */
@@ -146,12 +148,8 @@ function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clus
 
 async function firstNameIn(path: string): Promise<string> {
   const { certificateNames } = await import("../ring/transport/certificate_names.ts");
-  let names: readonly string[];
-  try {
-    names = certificateNames(new X509Certificate(await Deno.readTextFile(path)).raw);
-  } catch (cause) {
-    throw new UsageError(`Bad --cluster-crt '${path}': ${explain(cause)}`, { cause });
-  }
+  const parse = (pem: string) => certificateNames(new X509Certificate(pem).raw);
+  const names = await readNamedFile(path, { flag: "--cluster-crt", parse });
   if (names.length === 0) {
     throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
   }
@@ -166,7 +164,7 @@ async function openRevoked(
   try {
     return await RevokedIds.open(path, { log });
   } catch (cause) {
-    throw new UsageError(`Bad --revoked-file '${path}': ${explain(cause)}`, { cause });
+    throw fileUsageError(cause, { flag: "--revoked-file", path });
   }
 }
 
@@ -186,11 +184,7 @@ async function readUpstream(values: ServerOptions): Promise<ServerSettings["upst
 
 async function readPassword(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (cause) {
-    throw new UsageError(`Bad --authorize-password-file '${path}': ${explain(cause)}`, { cause });
-  }
+  return await readNamedFile(path, { flag: "--authorize-password-file", parse: (text) => text.trim() });
 }
 
 function tlsFiles(
@@ -202,7 +196,7 @@ function tlsFiles(
   if (certPath === undefined || keyPath === undefined) {
     throw new UsageError(`Cannot use one of ${flagOf(crt)} and ${flagOf(key)} without the other: give both`);
   }
-  return { certPath, keyPath };
+  return { certPath, keyPath, flags: { cert: flagOf(crt), key: flagOf(key) } };
 }
 
 function storageOf(
@@ -243,16 +237,18 @@ async function readRules(values: ServerOptions): Promise<RenderRules> {
     maxAgeMs: MAX_AGE_MS,
     maxAheadMs: values.limitFuture,
     ttlMs: values.ttl,
+    honorTimestamps: values.honorTimestamps,
   };
 }
 
 async function readSelectors(path: string | undefined): Promise<Selector[]> {
   if (path === undefined) return [];
-  try {
-    return readSelectorFile(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new UsageError(`Bad --whitelist-file '${path}': ${explain(cause)}`, { cause });
+  const selectors = await readNamedFile(path, { flag: "--whitelist-file", parse: readSelectorFile });
+  // openshift/telemeter drops everything then, and nobody means to keep everything by an empty list.
+  if (selectors.length === 0) {
+    throw new UsageError(`Bad --whitelist-file '${path}': it holds no selector, which would keep every series`);
   }
+  return selectors;
 }
 
 /** To reach others, and to read files that change. */

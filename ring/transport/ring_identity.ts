@@ -78,7 +78,9 @@ export class RingIdentity implements Disposable {
     const { name, certPath } = options;
     using opening = new DisposableStack();
     const authorities = opening.use(await watchAuthorities(options));
-    const pair = opening.use(await loadTlsIdentity(options));
+    const pair = opening.use(
+      await loadTlsIdentity({ ...options, flags: { cert: "--cluster-crt", key: "--cluster-key" } }),
+    );
     const names = namesOf(pair.current);
     if (!names.includes(name)) {
       const found = names.map((name) => `'${name}'`).join(", ") || "none";

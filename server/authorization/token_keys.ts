@@ -6,9 +6,8 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
-import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import { UsageError } from "../../common/options.ts";
+import { readNamedFile } from "../../common/named_path.ts";
 import { stampSecretOf } from "./token_stamp.ts";
 import { warnIfExposed } from "../../common/watched_file.ts";
 
@@ -120,20 +119,9 @@ export async function openTokenKeys({ sharedKey, verifyKeys, log }: TokenKeyFile
   }
   const signing = sharedKey === undefined
     ? await generateSigningKey()
-    : await readKeyFile(sharedKey, { option: "--shared-key", read: readSigningKey });
-  const others = verifyKeys.map((path) => readKeyFile(path, { option: "--verify-key", read: readVerifyingKey }));
+    : await readNamedFile(sharedKey, { flag: "--shared-key", parse: readSigningKey });
+  const others = verifyKeys.map((path) => readNamedFile(path, { flag: "--verify-key", parse: readVerifyingKey }));
   return { signing, verifying: [signing, ...await Promise.all(others)] };
-}
-
-async function readKeyFile<Key>(
-  path: string,
-  { option, read }: { option: string; read: (pem: string) => Promise<Key> },
-): Promise<Key> {
-  try {
-    return await read(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new UsageError(`Bad ${option} '${path}': ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** The first block whose label matches: `openssl ecparam -genkey` puts its parameters before the key. */

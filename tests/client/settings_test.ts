@@ -119,7 +119,7 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
   [[...TO, "--from-token-file", "{none}"], /^Bad --from-token-file: .*none/],
   [
     [...TO, "--from-ca-file", "{ca}"],
-    /^Bad --from-ca-file: Cannot use '\S+\/ca': it holds no certificate in PEM$/,
+    /^Bad --from-ca-file '\S+\/ca': it holds no certificate in PEM$/,
     { ca: "junk" },
   ],
   [
@@ -181,8 +181,16 @@ Deno.test("loadSettings() chains the rules: label, rename, remove long labels, s
   }]);
 });
 
+Deno.test("loadSettings() takes the salt of the command line as it is, white space included", async () => {
+  const args = ["--anonymize-labels", "pod", "--anonymize-salt", " salt"];
+  // printf %s ' saltvalue' | sha256sum | cut -c1-18 | xxd -r -p | base64 | tr +/ -_
+  assert.equal((await ruled(args))[0].metrics[0].labels[0].value, "OgerCz8xNPi0");
+});
+
 Deno.test("loadSettings() has an empty --rename clear the default, and another one replace it", async () => {
-  assert.deepEqual((await ruled(["--rename="])).map(({ name }) => name), ["ALERTS"]);
+  for (const none of ["--rename=", "--rename=,"]) {
+    assert.deepEqual((await ruled([none])).map(({ name }) => name), ["ALERTS"]);
+  }
   assert.deepEqual((await ruled(["--rename", "a=b"])).map(({ name }) => name), ["ALERTS"]);
 });
 

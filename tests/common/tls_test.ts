@@ -9,7 +9,8 @@ const [one, two] = [await makeCertificate("one"), await makeCertificate("two")];
 /** Files for a pair, and what `loadTlsIdentity()` wants. */
 async function files({ cert, key }: TlsPair) {
   const dir = await Deno.makeTempDir(), { log, records } = recordingLog();
-  const options = { certPath: `${dir}/crt`, keyPath: `${dir}/key`, log };
+  const flags = { cert: "--tls-crt", key: "--tls-key" };
+  const options = { certPath: `${dir}/crt`, keyPath: `${dir}/key`, flags, log };
   const write = async ({ cert, key }: Partial<TlsPair>) => {
     if (cert !== undefined) await Deno.writeTextFile(options.certPath, cert);
     if (key !== undefined) await Deno.writeTextFile(options.keyPath, key);
@@ -23,24 +24,28 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
   const rows: [TlsPair, (paths: { certPath: string; keyPath: string }) => string][] = [
     [
       { cert: "", key: one.key },
-      ({ certPath }) => `Cannot use the certificate in '${certPath}': it holds no certificate in PEM`,
+      ({ certPath }) => `Bad --tls-crt '${certPath}': it holds no certificate in PEM`,
     ],
     [
       { cert: garbage, key: one.key },
-      ({ certPath }) => `Cannot use the certificate in '${certPath}': it holds no certificate in PEM`,
+      ({ certPath }) => `Bad --tls-crt '${certPath}': its certificate is garbled`,
+    ],
+    [
+      { cert: `${one.cert}\n${garbage}`, key: one.key },
+      ({ certPath }) => `Bad --tls-crt '${certPath}': certificate 2 of 2 is garbled`,
     ],
     [
       { cert: one.cert, key: "secret words" },
-      ({ keyPath }) => `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
+      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM without a passphrase`,
     ],
     [
       { cert: one.cert, key: one.cert },
-      ({ keyPath }) => `Cannot use '${keyPath}': it holds no private key in PEM without a passphrase`,
+      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM without a passphrase`,
     ],
     [
       { cert: one.cert, key: two.key },
       ({ certPath, keyPath }) =>
-        `Cannot use the certificate in '${certPath}': the private key in '${keyPath}' does not belong to it`,
+        `Bad --tls-crt '${certPath}': the private key of --tls-key '${keyPath}' does not belong to it`,
     ],
   ];
   for (const [pair, sentence] of rows) {
@@ -54,7 +59,7 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
   await using temp = await files(one);
   await Deno.remove(temp.options.keyPath);
   await assert.rejects(loadTlsIdentity(temp.options), {
-    message: `Cannot read '${temp.options.keyPath}': there is no such file`,
+    message: `Bad --tls-key: Cannot read '${temp.options.keyPath}': there is no such file`,
   });
 });
 

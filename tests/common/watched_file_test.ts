@@ -67,7 +67,7 @@ Deno.test("WatchedFile throws as long as its file was never readable, and says w
   const missing = new WatchedFile(temp.path + ".not");
   await assert.rejects(missing.text(), { message: `Cannot read '${temp.path}.not': there is no such file` });
   const folder = new WatchedFile(temp.path.replace(/\/file$/, ""));
-  await assert.rejects(folder.text(), /^Error: Cannot read '.*': Is a directory$/);
+  await assert.rejects(folder.text(), /^UnreadableFileError: Cannot read '.*': Is a directory$/);
   const long = new WatchedFile(temp.path, { limitBytes: 2 });
   await assert.rejects(long.text(), { message: `Cannot read '${temp.path}': it is longer than 2 bytes` });
   await Deno.writeTextFile(missing.path, "now");

@@ -16,6 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
   token: ecKeys().pem,
   list: '# Kept\nup\n{a=~"b.*"}\n',
   bad: "up{",
+  comments: "# none yet\n\n",
   ids: "a\nb\n",
   quoted: '"a\n',
   password: "secret\n",
@@ -100,12 +101,67 @@ Deno.test("loadSettings() gives a server alone the common namespace of a remote 
 
 const WITHOUT_RING = ["--join=a:1", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];
 
+Deno.test("loadSettings() takes an empty value for no flag, as openshift/telemeter does", async () => {
+  const empty = [
+    "tls-crt",
+    "tls-key",
+    "internal-tls-crt",
+    "internal-tls-key",
+    "listen-cluster",
+    "advertise-cluster",
+    "join",
+  ];
+  const oidc = ["issuer-url", "username", "password", "password-file", "client-id"].map((name) => `authorize-${name}`);
+  const rest = ["name", "cluster-ca", "cluster-crt", "cluster-key", "shared-key", "verify-key", "storage-url"];
+  const labels = ["required-label", "label", "elide-label"];
+  const { ring, upstream, tls, internalTls, storage, permissions } = await load(
+    ...[...empty, ...oidc, ...rest, ...labels].map((name) => `--${name}=`),
+  );
+  assert.deepEqual([ring, upstream, tls, internalTls], Array(4).fill(undefined));
+  assert.deepEqual([storage, permissions], [{ place: { dir: "data/" } }, []]);
+  const { upstream: alone } = await load("--authorize=http://upstream/", "--authorize-issuer-url=");
+  assert.deepEqual([alone?.url.href, alone?.access], ["http://upstream/", undefined]);
+});
+
+Deno.test("loadSettings() counts the age of samples from their timestamps unless told otherwise", async () => {
+  assert.equal((await load()).rules.honorTimestamps, true);
+  assert.equal((await load("--honor-timestamps")).rules.honorTimestamps, true);
+  assert.equal((await load("--honor-timestamps=false")).rules.honorTimestamps, false);
+});
+
 for (
   const [args, sentence] of [
+    [
+      ["--authorize="],
+      /^Bad --authorize: Cannot use an empty value, which would let anybody push as any cluster: leave /,
+    ],
+    [
+      ["--revoked-file="],
+      /^Bad --revoked-file: Cannot use an empty value, which would let in every cluster that is rev/,
+    ],
+    [
+      ["--whitelist="],
+      /^Bad --whitelist: Cannot use an empty value, which would keep every series: leave the flag out /,
+    ],
+    [["--whitelist-file="], /^Bad --whitelist-file: Cannot use an empty value, which would keep every series: leave /],
+    [["--peer-allow="], /^Bad --peer-allow: Cannot use an empty value, which would let in every server whose certifi/],
+    [["--peer-allow=,"], /^Bad --peer-allow: Cannot use an empty value, which would let in every server whose certifi/],
+    [["--partition-label="], /^Bad --partition-label: Cannot use an empty value: leave the flag out for _id$/],
+    [["--storage-dir="], /^Bad --storage-dir: Cannot use an empty value: leave the flag out for data\/$/],
+    [["--listen="], /^Bad --listen: Cannot use an empty value: leave the flag out for 0\.0\.0\.0:9003$/],
+    [["--limit-series="], /^Bad --limit-series: Cannot use an empty value: leave the flag out for 50000$/],
+    [["--honor-timestamps="], /^Bad --honor-timestamps: Cannot read '' as a switch: write true or false$/],
     [["--token-expire-seconds=0"], /^Bad --token-expire-seconds: /],
     [[`--required-label=kind=${"x".repeat(256)}`], /^Bad --required-label: the value of kind /],
     [["--whitelist-file={bad}"], /^Bad --whitelist-file '.*\/bad': Line 1: /],
-    [["--whitelist-file={none}"], /^Bad --whitelist-file '.*\/none': /],
+    [["--whitelist-file={none}"], /^Bad --whitelist-file: Cannot read '.*\/none': there is no such file$/],
+    [
+      ["--whitelist-file={comments}"],
+      /^Bad --whitelist-file '.*\/comments': it holds no selector, which would keep every/,
+    ],
+    [["--revoked-file={none}"], /^Bad --revoked-file: Cannot read '.*\/none': there is no such file$/],
+    [["--shared-key={none}"], /^Bad --shared-key: Cannot read '.*\/none': there is no such file$/],
+    [["--verify-key={none}"], /^Bad --verify-key: Cannot read '.*\/none': there is no such file$/],
     [["--revoked-file={quoted}"], /^Bad --revoked-file '.*\/quoted': .* line 1 /],
     [["--shared-key={list}"], /^Bad --shared-key '.*\/list': /],
     [["--tls-crt={crt}"], /^Cannot use one of --tls-crt and --tls-key without the other/],
@@ -116,7 +172,7 @@ for (
     [["--partition-label=a-b"], /^Cannot use 'a-b' as the name of a label/],
     [
       ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password-file={none}"],
-      /^Bad --authorize-password-file '.*\/none': /,
+      /^Bad --authorize-password-file: Cannot read '.*\/none': there is no such file$/,
     ],
     [
       ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password=p"],

@@ -45,7 +45,14 @@ export async function openListener(
     const { cert, key } = await makeCertificate("test");
     await Deno.writeTextFile(`${dir}/crt`, cert);
     await Deno.writeTextFile(`${dir}/key`, key);
-    tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+    tls = stack.use(
+      await loadTlsIdentity({
+        certPath: `${dir}/crt`,
+        keyPath: `${dir}/key`,
+        flags: { cert: "--tls-crt", key: "--tls-key" },
+        log,
+      }),
+    );
     caCert = cert;
   }
   const address = { hostname: "127.0.0.1", port: 0 };

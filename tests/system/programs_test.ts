@@ -65,6 +65,22 @@ Deno.test("the server shows what was pushed before it was killed, and stops with
   assert.ok(!server.child.lines.join("\n").includes(token), "the log holds a token");
 });
 
+Deno.test("the server shows samples of two days ago with --honor-timestamps=false, and else leaves them out", async () => {
+  await using folder = await tempFolder();
+  const twoDaysAgo = Date.now() - 2 * 86_400_000;
+  for (
+    const [flag, shown] of [["--honor-timestamps=false", /^up\{_id="me",.*\} 1$/m], [
+      "--honor-timestamps",
+      /^$/,
+    ]] as const
+  ) {
+    await using server = await startServer([flag, "--ratelimit=0"], { storageDir: join(folder.path, flag) });
+    const { token } = await (await authorize(server.external, { id: "me", token: "any" })).json();
+    assert.equal(await push(server.external, `up{_id="me"} 1 ${twoDaysAgo}\n`, { token }), 200);
+    assert.match(await federate(server.internal), shown);
+  }
+});
+
 Deno.test("the client takes its series to a server, and stops with code 0 on SIGTERM", async () => {
   await using folder = await tempFolder();
   await using source = new SourcePrometheus();
@@ -96,18 +112,43 @@ for (
   const [task, args, sentence] of [
     ["server", ["--ttl=soon"], /^telemeter-server: Bad --ttl: .*'soon'/],
     ["server", ["--no-such-flag"], /^telemeter-server: Unknown option '--no-such-flag'/],
-    ["server", ["--shared-key=/nowhere/key.pem"], /^telemeter-server: .*\/nowhere\/key\.pem/],
-    ["server", ["--whitelist-file=/nowhere/list"], /^telemeter-server: Bad --whitelist-file .*\/nowhere\/list/],
+    [
+      "server",
+      ["--shared-key=/nowhere/key.pem"],
+      /^telemeter-server: Bad --shared-key: Cannot read '\/nowhere\/key\.pem': there is no such file$/,
+    ],
+    [
+      "server",
+      ["--tls-crt=/nowhere/a", "--tls-key=/nowhere/b"],
+      /^telemeter-server: Bad --tls-crt: Cannot read '\/nowhere\/a': there is no such file$/,
+    ],
+    [
+      "server",
+      ["--whitelist-file=/nowhere/list"],
+      /^telemeter-server: Bad --whitelist-file: Cannot read '\/nowhere\/list': there is no such file$/,
+    ],
     ["server", ["--shared-key=deno.json"], /^telemeter-server: Bad --shared-key 'deno\.json': /],
-    ["server", ["--verify-key=/nowhere/key.pem"], /^telemeter-server: Bad --verify-key .*\/nowhere\/key\.pem/],
-    ["server", ["--revoked-file=/nowhere/ids"], /^telemeter-server: Bad --revoked-file .*\/nowhere\/ids/],
+    [
+      "server",
+      ["--verify-key=/nowhere/key.pem"],
+      /^telemeter-server: Bad --verify-key: Cannot read '\/nowhere\/key\.pem': there is no such file$/,
+    ],
+    [
+      "server",
+      ["--revoked-file=/nowhere/ids"],
+      /^telemeter-server: Bad --revoked-file: Cannot read '\/nowhere\/ids': there is no such file$/,
+    ],
     ["server", ["--whitelist={"], /^telemeter-server: Bad --whitelist: /],
     [
       "server",
       ["--tls-crt=cert.pem"],
       /^telemeter-server: Cannot use one of --tls-crt and --tls-key without the other/,
     ],
-    ["server", ["--internal-tls-crt=/nowhere/a", "--internal-tls-key=/nowhere/b"], /^telemeter-server: .*\/nowhere\/a/],
+    [
+      "server",
+      ["--internal-tls-crt=/nowhere/a", "--internal-tls-key=/nowhere/b"],
+      /^telemeter-server: Bad --internal-tls-crt: Cannot read '\/nowhere\/a': there is no such file$/,
+    ],
     ["server", ["--elide-label=_id"], /^telemeter-server: Cannot set or elide the label _id/],
     ["server", ["--label=a-b=c"], /^telemeter-server: Cannot use 'a-b' as the name of a label/],
     [
@@ -131,7 +172,7 @@ for (
     [
       "server",
       [LISTEN_CLUSTER, "--shared-key=key.pem", ...CLUSTER_FILES],
-      /^telemeter-server: Bad --cluster-crt '\/nowhere\/a\.crt'/,
+      /^telemeter-server: Bad --cluster-crt: Cannot read '\/nowhere\/a\.crt': there is no such file$/,
     ],
     [
       "server",

@@ -403,7 +403,14 @@ async function identity(certificate: TestCertificate) {
     await Deno.writeTextFile(`${dir}/key`, key);
   };
   await write(certificate);
-  const tls = stack.use(await loadTlsIdentity({ certPath: `${dir}/crt`, keyPath: `${dir}/key`, log }));
+  const tls = stack.use(
+    await loadTlsIdentity({
+      certPath: `${dir}/crt`,
+      keyPath: `${dir}/key`,
+      flags: { cert: "--tls-crt", key: "--tls-key" },
+      log,
+    }),
+  );
   const rest = stack.move();
   return { tls, write, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }

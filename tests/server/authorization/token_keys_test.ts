@@ -148,14 +148,17 @@ Deno.test("openTokenKeys() names the flag and the file that are bad", async () =
   const path = await Deno.makeTempFile();
   try {
     const { log } = recordingLog();
-    for (const bad of [path, `${path}.missing`]) {
+    const missing = `${path}.missing`;
+    for (
+      const [bad, fault] of [[path, ` '${path}': `], [missing, `: Cannot read '${missing}': there is no such file`]]
+    ) {
       for (
         const [flag, files] of [["--shared-key", { sharedKey: bad, verifyKeys: [] }], ["--verify-key", {
           verifyKeys: [bad],
         }]] as const
       ) {
         await assert.rejects(openTokenKeys({ ...files, log }), (error) => {
-          return error instanceof UsageError && error.message.startsWith(`Bad ${flag} '${bad}': `);
+          return error instanceof UsageError && error.message.startsWith(`Bad ${flag}${fault}`);
         });
       }
     }

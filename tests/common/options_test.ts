@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import {
+  address,
+  choice,
+  count,
+  duration,
+  file,
+  flag,
+  list,
+  names,
+  type OptionTable,
+  pairs,
+  parseOptions,
+  text,
+  url,
+  UsageError,
+} from "../../common/options.ts";
+
+const OPTIONS = {
+  listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },
+  from: { kind: url, required: true, help: "What to read" },
+  to: { kind: url, help: "Where to push" },
+  token: { kind: text, help: "A token" },
+  tokenFile: { kind: file, help: "Its file" },
+  interval: { kind: duration, default: "4m30s", help: "How often" },
+  level: { kind: choice(["info", "debug"]), default: "info", help: "What to log" },
+  limit: { kind: count, help: "How many" },
+  match: { kind: list(text), default: "up", help: "What to read" },
+  rename: { kind: pairs("OLD=NEW"), default: "ALERTS=alerts", help: "What to rename" },
+  hide: { kind: names, help: "What to hide" },
+  allow: { kind: names, help: "Whom to let in", emptyWould: "let in everybody" },
+  authorize: { kind: url, help: "Whom to ask", emptyWould: "let in everybody" },
+  verbose: { kind: flag, short: "-v", help: "Say more" },
+  honor: { kind: flag, default: "true", help: "Honor it" },
+} as const satisfies OptionTable;
+
+const PROGRAM = { name: "program", summary: "Does it.", options: OPTIONS, arguments: { "PLACE?": "Where" } };
+
+/** What a command line yields, behind `--from http://a`. */
+function parse(...args: string[]) {
+  const parsed = parseOptions(PROGRAM, ["--from", "http://a", ...args]);
+  assert.ok("values" in parsed);
+  return { ...parsed.values, arguments: parsed.arguments };
+}
+
+const rows: [args: string[], name: keyof ReturnType<typeof parse>, value: unknown][] = [
+  [[], "to", undefined],
+  [["--to="], "to", undefined],
+  [["--to", ""], "to", undefined],
+  [["--to=http://b", "--to="], "to", undefined],
+  [["--token="], "token", undefined],
+  [["--token= "], "token", " "],
+  [["--token-file="], "tokenFile", undefined],
+  [["--limit="], "limit", undefined],
+  [["--listen="], "listen", undefined],
+  [[], "listen", { hostname: "localhost", port: 9002 }],
+  [[], "match", ["up"]],
+  [["--match="], "match", []],
+  [["--match=", "--match=a"], "match", ["a"]],
+  [["--rename="], "rename", new Map()],
+  [["--rename=,"], "rename", new Map()],
+  [["--rename=a=b,"], "rename", new Map([["a", "b"]])],
+  [["--rename=a=b,,c=d, "], "rename", new Map([["a", "b"], ["c", "d"]])],
+  [["--hide="], "hide", []],
+  [["--hide=,a,,b,"], "hide", ["a", "b"]],
+  [[], "verbose", false],
+  [["-v"], "verbose", true],
+  [["--verbose"], "verbose", true],
+  [["--verbose=true"], "verbose", true],
+  [["--verbose=false"], "verbose", false],
+  [["--verbose=F"], "verbose", false],
+  [["-v=0"], "verbose", false],
+  [["--verbose", "--verbose=false"], "verbose", false],
+  [["--verbose=false", "-v"], "verbose", true],
+  [["--verbose", "false"], "arguments", ["false"]],
+  [["--", "--verbose=false"], "arguments", ["--verbose=false"]],
+  [[], "honor", true],
+  [["--honor"], "honor", true],
+  [["--honor=false"], "honor", false],
+  [["--token", "verbose=false"], "token", "verbose=false"],
+];
+
+for (const [args, name, value] of rows) {
+  Deno.test(`parseOptions() reads ${name} from ${JSON.stringify(args)}`, () => {
+    assert.deepEqual(parse(...args)[name], value);
+  });
+}
+
+const bad: [args: string[], message: string][] = [
+  [["--from="], "Cannot start without --from; program --help lists the options"],
+  [["--interval="], "Bad --interval: Cannot use an empty value: leave the flag out for 4m30s"],
+  [["--level="], "Bad --level: Cannot use an empty value: leave the flag out for info"],
+  [
+    ["--authorize="],
+    "Bad --authorize: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
+  ],
+  [
+    ["--allow=,"],
+    "Bad --allow: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
+  ],
+  [["--verbose="], "Bad --verbose: Cannot read '' as a switch: write true or false"],
+  [["--verbose=yes"], "Bad --verbose: Cannot read 'yes' as a switch: write true or false"],
+  [["--rename=a"], "Bad --rename: Cannot read 'a' as a pair: write OLD=NEW"],
+];
+
+for (const [args, message] of bad) {
+  Deno.test(`parseOptions() refuses ${JSON.stringify(args)}`, () => {
+    assert.throws(() => parse(...args), (error) => error instanceof UsageError && error.message === message);
+  });
+}
+
+for (
+  const [value, shown] of [
+    ["server:9003/x?key=s3cret", "server:9003/x?…"],
+    ["user:s3cret@server", "…@server"],
+    ["ftp://user:s3cret@server/x?s3cret#s3cret", "ftp://…@server/x?…"],
+    ["http://user:s3@cret@se rver", "http://…@se rver"],
+    ["server#s3cret", "server?…"],
+  ]
+) {
+  Deno.test(`parseOptions() quotes of the bad URL ${value} only ${shown}`, () => {
+    assert.throws(() => parse(`--to=${value}`), {
+      message: `Bad --to: Cannot read '${shown}' as a URL: write http://HOST:PORT or https://HOST:PORT`,
+    });
+  });
+}
