@@ -19,6 +19,7 @@ import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
+import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
 import { federate } from "./exposition/federate.ts";
@@ -58,6 +59,9 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // A server that cannot listen leaves nothing behind.
+  await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
+
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
   const renderer = new Renderer(settings.rules);
@@ -96,7 +100,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
-    abilities: writeAbilities({ maxLabels: values.limitLabels, maxAheadMs: values.limitFuture, ttlMs: values.ttl }),
+    abilities: writeAbilities({
+      maxLabels: values.limitLabels,
+      maxAheadMs: values.limitFuture,
+      // To a client it is how old a sample may be by its timestamp.
+      ttlMs: values.honorTimestamps ? values.ttl : Infinity,
+    }),
     revoked,
     log,
   });
