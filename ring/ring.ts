@@ -20,6 +20,7 @@ import {
   TICK_MS,
 } from "./protocol/effects.ts";
 import type { Closed } from "./membership/closed.ts";
+import { isBelieved } from "./protocol/headroom.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
 import { agreedView, type Role } from "./protocol/messages.ts";
 import { count, optional } from "./protocol/message_fields.ts";
@@ -324,15 +325,22 @@ export class Ring implements AsyncDisposable {
 function readSaved(text: string, log: Logger): SavedState | undefined {
   try {
     const state = JSON.parse(text) as SavedState;
-    return {
-      incarnation: count(state.incarnation, "incarnation"),
-      flaps: count(state.flaps, "flaps"),
-      agreed: optional(agreedView)(state.agreed, "agreed"),
-    };
+    const agreed = optional(agreedView)(state.agreed, "agreed");
+    if (agreed !== undefined) believed(agreed.epoch, "epoch");
+    return { incarnation: believed(state.incarnation, "incarnation"), flaps: count(state.flaps, "flaps"), agreed };
   } catch (error) {
     log.warn("Cannot read the saved state of the ring: starting without it", { why: explain(error) });
   }
   return undefined;
+}
+
+/** A count that others believe too: with a higher one a member would never be let in again. */
+function believed(value: unknown, label: string): number {
+  const number = count(value, label);
+  if (!isBelieved(number, Date.now())) {
+    throw new SyntaxError(`Field '${label}' is higher than any that members believe`);
+  }
+  return number;
 }
 
 function clock(): Clock {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isPresent, MAX_INCARNATION, type Member, mergeMember, type Phase, type Status } from "../protocol/member.ts";
+import { isPresent, type Member, mergeMember, type Phase, type Status } from "../protocol/member.ts";
 import { hash64, toHex } from "../placement/rendezvous.ts";
 
 /** How many rows there may be: five times the largest ring. Rows of members that are gone make room for others. */
@@ -93,7 +93,6 @@ export class MemberTable {
     const changed: Member[] = [];
     let refuted: Status | undefined;
     for (const row of rows) {
-      if (row.incarnation > MAX_INCARNATION) continue;
       if (row.name === this.#self.name) {
         const before = this.#self;
         this.#answer(row);

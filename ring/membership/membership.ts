@@ -13,6 +13,7 @@
 import { plainText } from "../../common/plain_text.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
+import { isBelieved } from "../protocol/headroom.ts";
 import { isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
 import type { AgreedView, Beliefs, Message, MessageOf } from "../protocol/messages.ts";
@@ -35,6 +36,9 @@ import { ViewAgreement } from "./view_agreement.ts";
 
 /** A tick that is so much late means that we were not running, and that the silence was ours, in milliseconds. */
 export const STALL_MS = 2_000;
+
+/** How often the log has a line of numbers that are not believed, in milliseconds. */
+const UNBELIEVED_TOLD_MS = 60_000;
 
 /** What membership works with, besides the ring's context. */
 export interface MembershipOptions {
@@ -70,6 +74,7 @@ export class Membership {
   #view: RingView;
   #turn: JoinTurn;
   #lastTickAt: number;
+  #toldOfUnbelievedAt = -Infinity;
   #nextRoundAt: number;
   #servesSince: number | undefined;
 
@@ -227,7 +232,7 @@ export class Membership {
         this.#settle(now);
         return true;
       case "TABLE":
-        this.#merge(from.name, message, now);
+        this.#merge(from.name, this.#believed(from.name, message, clock), now);
         return true;
       default:
         return false;
@@ -291,6 +296,20 @@ export class Membership {
   /** Tells a member at once that we are clear for it, or whatever else has changed of our beliefs. */
   ping(name: string, { now }: Clock) {
     this.#pings.ping(name, now);
+  }
+
+  /** What of a table is believed: from what is above that nobody could go on. */
+  #believed(from: string, table: MessageOf<"TABLE">, { now, wall }: Clock): MessageOf<"TABLE"> {
+    const rows = table.rows.filter(({ incarnation }) => isBelieved(incarnation, wall));
+    const agreed = table.agreed !== undefined && isBelieved(table.agreed.epoch, wall) ? table.agreed : undefined;
+    if (rows.length === table.rows.length && agreed === table.agreed) return table;
+    if (now - this.#toldOfUnbelievedAt >= UNBELIEVED_TOLD_MS) {
+      this.#toldOfUnbelievedAt = now;
+      const sentence =
+        "A peer tells of an incarnation or an epoch that no member can have: restart it, and look at clocks";
+      this.#context.emit(note("warn", sentence, { member: from }));
+    }
+    return { ...table, rows, agreed };
   }
 
   #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, now: number) {

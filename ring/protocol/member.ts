@@ -57,9 +57,6 @@ export interface Member {
   readonly phase: Phase;
 }
 
-/** The highest incarnation that is believed: what is above could not be refuted. */
-export const MAX_INCARNATION: number = 2 ** 52;
-
 /** Whether a member is taken to be there. */
 export function isPresent({ status }: Member): boolean {
   return status === "ALIVE" || status === "SUSPECT";

@@ -6,7 +6,7 @@
  */
 
 import { plainText } from "../../common/plain_text.ts";
-import { MAX_INCARNATION, type Member, PHASES, STATUSES } from "./member.ts";
+import { type Member, PHASES, STATUSES } from "./member.ts";
 import type { PushVersion } from "./push_version.ts";
 
 /** The longest name, address or id, in UTF-16 units. */
@@ -135,7 +135,7 @@ export const member: Field<Member> = (value, label): Member => {
   const row = value as Record<string, unknown>;
   const incarnation = count(row.incarnation, "incarnation");
   const since = count(row.since, "since");
-  if (incarnation > MAX_INCARNATION || since > incarnation) throw bad("incarnation", "a possible one");
+  if (since > incarnation) throw bad("since", "an incarnation up to the present one");
   return {
     name: text(row.name, "name"),
     boot: text(row.boot, "boot"),

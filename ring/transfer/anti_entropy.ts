@@ -13,6 +13,7 @@ import type { RingContext } from "../membership/ring_context.ts";
 import { type Clock, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { encodedBytes, fitting, fittingLists, MAX_LISTED_BYTES } from "../protocol/encoded_size.ts";
+import { isBelievedTime } from "../protocol/headroom.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { MAX_LIST_LENGTH, writeHeldVersion } from "../protocol/message_fields.ts";
 import { compareVersions } from "../protocol/push_version.ts";
@@ -103,7 +104,7 @@ export class AntiEntropy {
   }
 
   /** A standby has listed what differs. */
-  listed(from: string, message: MessageOf<"LIST">, { now }: Clock): void {
+  listed(from: string, message: MessageOf<"LIST">, { now, wall }: Clock): void {
     const { request, view: digest, buckets, holdings: theirs, divide } = message;
     const context = this.#context;
     const { table, onMissing } = this.#options;
@@ -126,6 +127,7 @@ export class AntiEntropy {
       if (version === undefined || compareVersions(held.version, version) > 0) onMissing(from, held.id);
     }
     const ids = theirs.filter(({ id, version }) => {
+      if (!isBelievedTime(version.ms, wall)) return false;
       const held = table.get(id, now);
       return held === undefined || compareVersions(held.version, version) < 0;
     }).map(({ id }) => id);

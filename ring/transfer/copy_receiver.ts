@@ -8,6 +8,7 @@ import type { RingContext } from "../membership/ring_context.ts";
 import { type Clock, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import type { CommitSerializer } from "../replication/commit_serializer.ts";
+import { isBelievedTime } from "../protocol/headroom.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import { compareVersions } from "../protocol/push_version.ts";
 import { BUSY_RETRY_MS } from "../replication/put_handler.ts";
@@ -43,10 +44,11 @@ export class CopyReceiver {
   }
 
   /** A member offers what it holds: we want what we lack or have older. */
-  offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now }: Clock): void {
+  offered(from: string, { request, view: digest, holdings: theirs }: MessageOf<"OFFER">, { now, wall }: Clock): void {
     const { table } = this.#options;
     if (digest !== this.#context.view().digest) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
     const ids = theirs.filter(({ id, version }) => {
+      if (!isBelievedTime(version.ms, wall)) return false;
       const held = table.get(id, now);
       return held === undefined || compareVersions(held.version, version) < 0;
     }).map(({ id }) => id);
@@ -61,8 +63,10 @@ export class CopyReceiver {
     const role = this.#views(from).map((view) => roleIn(view, { key, name })).find((role) => role !== undefined);
     if (role === undefined) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
     if (bytes.length > limits.pushBytes) return this.#send(from, { type: "NACK", request, code: "TOO_BIG" });
-    // Nobody needs a copy of what is expired, so it is as good as taken.
-    if (ageMs >= ttlMs) return this.#send(from, { type: "COPY_OK", request });
+    // Nobody needs a copy of what is expired, so it is as good as taken; and what no push could be newer than is better lost.
+    const isBelieved = isBelievedTime(version.ms, clock.wall);
+    if (!isBelieved) this.#context.emit({ do: "unread", type: "COPY" });
+    if (!isBelieved || ageMs >= ttlMs) return this.#send(from, { type: "COPY_OK", request });
     serializer.take({
       id,
       version,

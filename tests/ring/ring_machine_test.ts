@@ -7,6 +7,7 @@ import { STALL_MS } from "../../ring/membership/membership.ts";
 import { MAX_WORDS_BYTES } from "../../ring/protocol/message_fields.ts";
 import { UNREAD_TOLD_MS } from "../../ring/ring_machine.ts";
 import { type MachineMember, RingMachines } from "../support/ring_machines.ts";
+import { row } from "../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -290,3 +291,55 @@ Deno.test("RingMachine waits for no joiner that has died before it leaves", () =
   world.run(250);
   assert.equal(a.machine.load.owed, 0);
 });
+
+/** Microseconds since the epoch, by the clock of a world. */
+const micros = ({ clock }: RingMachines) => clock.wall * 1_000;
+
+for (
+  const [what, number] of [
+    ["the highest number that there is", () => Number.MAX_SAFE_INTEGER],
+    ["2^52", () => 2 ** 52],
+    ["the highest that is believed", micros],
+    ["one more than is believed", (world) => micros(world) + 1],
+  ] as [string, (world: RingMachines) => number][]
+) {
+  Deno.test(`RingMachine: a ring is one again after frames with incarnations and an epoch of ${what}, restarts or not`, () => {
+    const { world, members: [a, b, c] } = ring("abc");
+    pushAll(world, { members: [a, b, c], text: "one" });
+    const value = number(world);
+    const rows = [a, b, c].map(({ machine }) => ({ ...machine.membership.self, incarnation: value, since: value }));
+    const { members } = a.machine.membership.agreed!;
+    const tables = [{ rows: [...rows, row("ghost", { incarnation: value })] }, {
+      rows: [],
+      agreed: { epoch: value, members },
+    }];
+    for (const table of tables) {
+      world.handle(a, {
+        type: "message",
+        link: a.links.get("c")!,
+        message: { type: "TABLE", request: 0, header: { ...table, full: false }, body: new Uint8Array() },
+      });
+    }
+    const isOne = () => {
+      const { running } = world;
+      return world.isWhole(3) &&
+        running.every(({ machine: { membership } }) => membership.agreed!.members.length === 3);
+    };
+    world.run(TICK_MS);
+    world.until("one view", isOne, { withinMs: 90_000 });
+    world.run(1_000);
+    assertShown(world, { by: a, text: "one" });
+    // One comes back, and the others have agreed without it: their numbers go on from there.
+    const before = world.running[0].machine.membership.agreed!.epoch;
+    world.kill(b);
+    world.until("a view without b", () => world.isWhole(2), { withinMs: 25_000 });
+    world.start("b");
+    world.until("one view with b", isOne, { withinMs: 90_000 });
+    for (const { machine } of world.running) assert.ok(machine.membership.agreed!.epoch > before);
+    // And all of them.
+    for (const member of [...world.members.values()]) world.kill(member);
+    for (const name of "abc") world.start(name);
+    world.until("one view after all were gone", isOne, { withinMs: 120_000 });
+    assert.equal(new Set(world.running.map(({ machine }) => machine.membership.agreed!.epoch)).size, 1);
+  });
+}

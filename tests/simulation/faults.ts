@@ -128,7 +128,7 @@ export class Faults {
       const hasLeft = process.state === "gone";
       if (!hasLeft) kill(process, { power: false });
       if (fault.wipe) this.#wipe(node, { mustSurvive: isCalm && hasLeft });
-      if (!fault.forGood) start(node);
+      if (!fault.forGood && node.wanted) start(node);
     };
   }
 

@@ -160,9 +160,14 @@ export class RingMachines {
     });
   }
 
+  /** Those that run. */
+  get running(): MachineMember[] {
+    return [...this.members.values()].filter(({ hasLeft }) => !hasLeft);
+  }
+
   /** Whether all that run are open and have the same view of so many. */
   isWhole(size: number): boolean {
-    const running = [...this.members.values()].filter(({ hasLeft }) => !hasLeft);
+    const { running } = this;
     return running.every(({ machine }) =>
       machine.closed(this.#now) === undefined && machine.membership.view.size === size &&
       machine.membership.isSettled &&

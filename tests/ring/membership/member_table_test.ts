@@ -1,7 +1,7 @@
 /** What a member makes of what others say, of itself above all. */
 
 import assert from "node:assert/strict";
-import { MAX_INCARNATION, type Member } from "../../../ring/protocol/member.ts";
+import type { Member } from "../../../ring/protocol/member.ts";
 import { KEEP_GONE_MS, MAX_ROWS, MemberTable } from "../../../ring/membership/member_table.ts";
 import { row } from "../../support/ring_rows.ts";
 
@@ -44,7 +44,6 @@ for (
     ["what is so", {}, {}, undefined],
     ["less than what is so", { phase: "LEAVING" }, { phase: "ACTIVE" }, undefined],
     ["its death once it has left", { status: "LEFT" }, { incarnation: 40, status: "DEAD" }, undefined],
-    ["what nobody could refute", {}, { incarnation: MAX_INCARNATION + 1, status: "DEAD" }, undefined],
   ] as [string, Partial<Member>, Partial<Member>, Partial<Member> | undefined][]
 ) {
   Deno.test(`MemberTable hears of itself: ${what}`, () => {

@@ -7,6 +7,7 @@ import type { Member } from "../../../ring/protocol/member.ts";
 import { INCARNATION_RESERVE } from "../../../ring/membership/kept_state.ts";
 import { REFUSAL_MS } from "../../../ring/membership/contacts.ts";
 import { Membership } from "../../../ring/membership/membership.ts";
+import { isBelieved } from "../../../ring/protocol/headroom.ts";
 import { ACCUSE_AFTER_MS, SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
 import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
@@ -234,6 +235,38 @@ for (const code of ["other-cluster", "version", "not-allowed", "name-taken"] as 
     assert.equal(membership.joinStep(10_000 + REFUSAL_MS), "serve");
   });
 }
+
+Deno.test("Membership believes no incarnation and no epoch that its clock is not above, and says so once a minute", () => {
+  const { membership, sent, notes } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  const { incarnation } = membership.self;
+  const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });
+  const hear = (count: number, clock: { now: number; wall: number }) => {
+    const rows = [row("m", { incarnation: count, status: "DEAD" }), row("b", { incarnation: count })];
+    membership.message(
+      linkTo("a").peer,
+      { type: "TABLE", request: 0, rows, agreed: agreed(count), full: false, reply: false },
+      clock,
+    );
+  };
+  const wall = 1_800_000_000_000;
+  notes();
+  for (const count of [wall * 1_000 + 1, 2 ** 52, Number.MAX_SAFE_INTEGER]) hear(count, { now: 0, wall });
+  assert.deepEqual([membership.self.incarnation, membership.row("b"), membership.agreed], [
+    incarnation,
+    undefined,
+    undefined,
+  ]);
+  assert.deepEqual(notes(), ["warn a undefined"]);
+  hear(Number.MAX_SAFE_INTEGER, { now: 60_000, wall: 8.64e15 });
+  assert.deepEqual(notes(), ["warn a undefined"]);
+  // What it believes it can refute a moment later, and others believe that.
+  hear(wall * 1_000, { now: 60_000, wall });
+  assert.equal(membership.self.incarnation, wall * 1_000 + 1);
+  assert.equal(membership.agreed?.epoch, wall * 1_000);
+  assert.ok(isBelieved(membership.self.incarnation, wall + 1));
+  assert.deepEqual(sent("TABLE").map(({ message }) => message.rows), [[membership.self]]);
+});
 
 Deno.test("Membership takes over an agreement that is later than its own, and no earlier one", () => {
   const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });

@@ -94,7 +94,7 @@ for (
       ...row("a"),
       phase: "__proto__",
     }]]],
-    ["TABLE", "rows", [[{ ...row("a"), incarnation: 2 ** 52 + 1 }], [{ ...row("a"), incarnation: 1, since: 2 }]]],
+    ["TABLE", "rows", [[{ ...row("a"), incarnation: 2 ** 53 }], [{ ...row("a"), incarnation: 1, since: 2 }]]],
     ["TABLE", "agreed", [null, 1, {}, { epoch: 1 }, { epoch: 1, members: [null] }, { epoch: -1, members: [] }]],
     ["PUT", "version", [undefined, [], [1, "a"], [-1, "a", 1], [1, "", 1], [1, "a", 1.5], [8.65e15, "a", 1], [
       "1",

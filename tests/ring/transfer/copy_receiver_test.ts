@@ -10,6 +10,9 @@ import { EntryTable } from "../../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../../ring/replication/commit_serializer.ts";
 import { BUSY_RETRY_MS } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
+import { isBelievedTime, MAX_AHEAD_MS } from "../../../ring/protocol/headroom.ts";
+import { MAX_TIME_MS } from "../../../ring/protocol/message_fields.ts";
+import { arrivalVersion } from "../../../ring/protocol/push_version.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
@@ -43,9 +46,11 @@ function open(
   const sent: Message[] = [];
   const commits: Extract<Effect, { do: "commit" }>[] = [];
   const stored: string[] = [];
+  const unread: string[] = [];
   const emit = (effect: Effect) => {
     if (effect.do === "commit") commits.push(effect);
     else if (effect.do === "send") sent.push(readMessage(effect.message));
+    else if (effect.do === "unread") unread.push(effect.type);
   };
   const context = ringContext({
     name: self.name,
@@ -72,7 +77,7 @@ function open(
     serializer.committed(commit.token, { result, clock: CLOCK });
     return commit;
   };
-  return { copyReceiver, table, sent, commits, stored, copy, commit };
+  return { copyReceiver, table, sent, commits, stored, unread, copy, commit };
 }
 
 for (const [wanted, role] of [["a", "owner"], ["ba", "standby"]] as const) {
@@ -110,6 +115,21 @@ Deno.test("CopyReceiver takes what will be its own once it has joined, and nothi
   assert.deepEqual([commits.length, commits[0].role], [1, "owner"]);
   copy(idFor("cd", { by: before, then: "cd", later: before.with(self) }));
   assert.deepEqual([commits.length, sent], [1, [{ type: "NACK", request: 3, code: "NOT_OWNER" }]]);
+});
+
+Deno.test("CopyReceiver takes nothing, and wants nothing, that no push could be newer than", () => {
+  const { copy, commits, sent, copyReceiver, unread } = open();
+  const latestMs = CLOCK.wall + MAX_AHEAD_MS, [id] = [idFor("a")];
+  for (const ms of [latestMs + 1, MAX_TIME_MS]) copy(id, { ms });
+  assert.deepEqual([commits, unread], [[], ["COPY", "COPY"]]);
+  const holdings = [latestMs + 1, latestMs].map((ms) => ({ id: `c${ms}`, version: { ...VERSION, ms } }));
+  sent.length = 0;
+  copyReceiver.offered("b", { type: "OFFER", request: 4, view: VIEW.digest, holdings }, CLOCK);
+  assert.deepEqual(sent, [{ type: "WANT", request: 4, ids: [`c${latestMs}`] }]);
+  copy(id, { ms: latestMs });
+  assert.equal(commits.length, 1);
+  const next = arrivalVersion(VERSION, { held: { ...VERSION, ms: latestMs }, wallMs: CLOCK.wall });
+  assert.ok(isBelievedTime(next.ms, CLOCK.wall + 1), "and what comes next is believed a moment later");
 });
 
 Deno.test("CopyReceiver needs no copy of what is expired", () => {
