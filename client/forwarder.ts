@@ -21,7 +21,7 @@ import type { SampleFault as PageFault } from "../common/exposition/sample_fault
 import { Losses } from "../common/ingest/losses.ts";
 import { describeLoss, type LeftOut, SAMPLE_RULE_NAMES, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
-import { MAX_AGE_MS, NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
@@ -140,12 +140,8 @@ export class Forwarder {
     const observe = (kept: readonly MetricFamily[]) =>
       metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
     observe(cleaned);
-    if (settings.upload === undefined || !cleaned.some((family) => hasUsableSample(family, now()))) {
-      const timed = cleaned.some(({ metrics }) => metrics.some(({ timestampMs }) => timestampMs !== undefined));
-      const rule = timed ? SAMPLE_RULES.too_old : SAMPLE_RULES.timestamp;
-      const why = cleaned.length === 0 ? "the rules keep none of what was scraped" : `${rule.what}: ${rule.mend}`;
-      observe([]);
-      log.info("Nothing to send", { scraped: countSamples(scraped), why });
+    if (settings.upload === undefined || cleaned.length === 0) {
+      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
       return;
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
@@ -203,11 +199,6 @@ export class Forwarder {
       this.#options.log.warn("Some samples do not arrive", { why });
     }
   }
-}
-
-/** Whether a server could show something of a family: a page that was not made by a `/federate` has no timestamps. */
-function hasUsableSample({ metrics }: MetricFamily, nowMs: number): boolean {
-  return metrics.some(({ timestampMs = -Infinity, value }) => value !== undefined && timestampMs >= nowMs - MAX_AGE_MS);
 }
 
 /** The first of what a server would leave out, as the reason why nothing is sent. */

@@ -20,7 +20,7 @@ import { type Account, countSamples, type Transform } from "./transforms/pipelin
 import { setLabels } from "./transforms/set_labels.ts";
 
 /** How old a sample may be for a server to take it, in milliseconds: 24 hours. */
-export const MAX_AGE_MS = 86_400_000;
+const MAX_AGE_MS = 86_400_000;
 
 /** Where the push goes. */
 export interface Destination {
@@ -78,8 +78,8 @@ export class OutgoingPushes {
   }
 
   /** The check by which a server with these limits goes. Limits of the push as a whole are the server's own to tell. */
-  #ingesterFor({ maxLabels, maxAheadMs, ttlMs }: ServerAbilities): Ingester {
-    const key = `${maxLabels} ${maxAheadMs} ${ttlMs}`;
+  #ingesterFor({ takesAnyTimestamps, maxLabels, maxAheadMs, ttlMs }: ServerAbilities): Ingester {
+    const key = `${takesAnyTimestamps} ${maxLabels} ${maxAheadMs} ${ttlMs}`;
     if (this.#checker?.key !== key) {
       const ingester = new Ingester({
         set: new Map(),
@@ -92,6 +92,7 @@ export class OutgoingPushes {
         maxAgeMs: MAX_AGE_MS,
         maxAheadMs,
         ttlMs,
+        honorTimestamps: !takesAnyTimestamps,
       });
       this.#checker = { key, ingester };
     }

@@ -101,6 +101,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
     abilities: writeAbilities({
+      takesAnyTimestamps: !values.honorTimestamps,
       maxLabels: values.limitLabels,
       maxAheadMs: values.limitFuture,
       // To a client it is how old a sample may be by its timestamp.

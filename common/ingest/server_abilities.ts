@@ -11,6 +11,8 @@ export interface ServerAbilities {
   readonly takesUtf8Names: boolean;
   /** Whether histograms may be native, and count by floating-point numbers. */
   readonly takesNativeHistograms: boolean;
+  /** Whether timestamps may be any, or none: it counts a sample's age from its arrival. */
+  readonly takesAnyTimestamps: boolean;
   /** The most labels of a series. */
   readonly maxLabels: number;
   /** How far a timestamp may be ahead of its clock, in milliseconds. */
@@ -23,12 +25,13 @@ export interface ServerAbilities {
 export const UNKNOWN_SERVER: ServerAbilities = {
   takesUtf8Names: false,
   takesNativeHistograms: false,
+  takesAnyTimestamps: false,
   maxLabels: 64,
   maxAheadMs: 600_000,
   ttlMs: Infinity,
 };
 
-const UTF8_NAMES = "utf8-names", NATIVE_HISTOGRAMS = "native-histograms";
+const UTF8_NAMES = "utf8-names", NATIVE_HISTOGRAMS = "native-histograms", ANY_TIMESTAMPS = "any-timestamps";
 
 /** Abilities as the answer to `/authorize` has them, beside the token. */
 export interface WrittenAbilities {
@@ -39,12 +42,12 @@ export interface WrittenAbilities {
 }
 
 /** Writes what a server of ours takes. */
-export function writeAbilities({ maxLabels, maxAheadMs, ttlMs }: Omit<
+export function writeAbilities({ takesAnyTimestamps, maxLabels, maxAheadMs, ttlMs }: Omit<
   ServerAbilities,
   "takesUtf8Names" | "takesNativeHistograms"
 >): WrittenAbilities {
   return {
-    accepts: [UTF8_NAMES, NATIVE_HISTOGRAMS],
+    accepts: [UTF8_NAMES, NATIVE_HISTOGRAMS, ...(takesAnyTimestamps ? [ANY_TIMESTAMPS] : [])],
     limits: { labels: maxLabels, futureSeconds: maxAheadMs / 1_000, ttlSeconds: ttlMs / 1_000 },
   };
 }
@@ -57,6 +60,7 @@ export function readAbilities({ accepts, limits }: { accepts?: unknown; limits?:
   return {
     takesUtf8Names: names.includes(UTF8_NAMES),
     takesNativeHistograms: names.includes(NATIVE_HISTOGRAMS),
+    takesAnyTimestamps: names.includes(ANY_TIMESTAMPS),
     maxLabels: Math.min(1_024, Math.floor(amount(labels, UNKNOWN_SERVER.maxLabels))),
     maxAheadMs: 1_000 * amount(futureSeconds, UNKNOWN_SERVER.maxAheadMs / 1_000),
     ttlMs: 1_000 * amount(ttlSeconds, UNKNOWN_SERVER.ttlMs),

@@ -102,13 +102,21 @@ Deno.test("Forwarder.run() pushes at once, then after every interval, each time 
   assert.equal(await n.metric('metricsclient_request_send{client="federate_to",status_code="200"}'), 2);
 });
 
-Deno.test("Forwarder.run() neither exchanges nor pushes when nothing is left to send", async () => {
+Deno.test("Forwarder.run() neither exchanges nor pushes when the rules keep nothing", async () => {
+  await using n = await network();
+  n.prometheus.up({ ...up(1), metrics: [] });
+  n.start();
+  assert.equal((await n.waits.take()).ms, 270_000);
+  assert.deepEqual(n.server.asked, []);
+});
+
+Deno.test("Forwarder.run() does not push what the server would leave out", async () => {
   await using n = await network();
   const old = { ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW - 100_000_000 }] };
   n.prometheus.up(old);
   n.start();
   assert.equal((await n.waits.take()).ms, 270_000);
-  assert.deepEqual(n.server.asked, []);
+  assert.deepEqual(n.server.asked, ["/authorize?id=me"]);
   assert.equal(await n.metric("federate_samples"), 1);
   assert.equal(await n.metric("federate_filtered_samples"), 1);
   assert.equal(await n.metric("federate_requests_failed_total"), 0);

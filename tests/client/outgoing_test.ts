@@ -57,6 +57,15 @@ function prepare(given: readonly MetricFamily[], server: ServerAbilities) {
 const IDENTITY = new Map([["_id", "me"]]);
 const OURS: ServerAbilities = { ...UNKNOWN_SERVER, takesUtf8Names: true, takesNativeHistograms: true };
 
+Deno.test("OutgoingPushes.prepare() sends any timestamp, and none, to a server that counts ages from the arrival", () => {
+  const times = [NOW - 100_000_000, NOW + 100_000_000, undefined];
+  const metrics = times.map((timestampMs, i) => ({ labels: [{ name: "i", value: `${i}` }], value: 1, timestampMs }));
+  const given: MetricFamily[] = [{ name: "up", type: "gauge", metrics }];
+  assert.equal(countSamples(prepare(given, OURS).outgoing.families), 0);
+  const server = { ...OURS, takesAnyTimestamps: true };
+  assert.equal(countSamples(prepare(given, server).outgoing.families), 3);
+});
+
 /** What a server of ours leaves out of families. */
 function leftOutByServer(families: readonly MetricFamily[]) {
   const encoded = encodeFamilies(families);

@@ -23,7 +23,7 @@ const signer = new TokenSigner(key);
 const verifier = new TokenVerifier([key], { now: () => NOW });
 const peer = { address: "192.0.2.1" };
 
-const ABILITIES = writeAbilities({ maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
+const ABILITIES = writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
 
 function setUp(options: Partial<AuthorizeOptions> = {}) {
   const { log, records } = recordingLog();
