@@ -64,12 +64,13 @@ export class Contacts {
 
   /** A dial came to nothing. */
   dialFailed(address: string, refusal: Refusal, now: number): void {
-    const { code, message } = refusal;
+    const { code, message, isOurs } = refusal;
     if (code === "self") {
       this.#ownAddresses.add(address);
       return this.#dialler.isSelf(address, now);
     }
-    if (code === "unreachable") return;
+    // One of a name that is in use is as good as nobody: it has its own name to lose, and we do not.
+    if (code === "unreachable" || (code === "name-taken" && isOurs)) return;
     const recent = this.refusal(now);
     this.#refusal = { ...refusal, at: now };
     if (recent?.message === message && recent.code === code) return;

@@ -162,7 +162,8 @@ export class Membership {
     if (contested !== undefined) {
       return because("name-taken", `Another process at ${plainText(contested.address)} is alive as '${self.name}'`);
     }
-    if (refusal?.code === "name-taken") return because("name-taken", refusal.message);
+    // A member that serves gives way to nobody but one of whom the others say so.
+    if (refusal?.code === "name-taken" && self.phase === "JOINING") return because("name-taken", refusal.message);
     if (self.phase === "LEAVING" || self.status === "LEFT") {
       return because("leaving", "This member is leaving the ring");
     }

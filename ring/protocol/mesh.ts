@@ -105,6 +105,8 @@ export interface Refusal {
   readonly code: RefusalCode;
   /** For a person. */
   readonly message: string;
+  /** Of a dial: it is we who would not have the peer, which says nothing of ourselves. */
+  readonly isOurs?: true;
 }
 
 /** An open link. There is at most one to each name; if two meet, the one that the lower name dialled stays. */

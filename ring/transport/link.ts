@@ -43,6 +43,8 @@ export interface LinkEnd {
   readonly fault?: string;
   /** What we told the peer, or the peer told us. */
   readonly refusal?: RefusalHeader;
+  /** Whether it is we who told it because of what the peer said in its HELLO. */
+  readonly isOurs?: true;
 }
 
 /** What a {@linkcode Link} works with. */
@@ -268,7 +270,7 @@ export class Link {
       // The owner may hear of the end before the peer does.
       this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
       const fault = refusal.code === "duplicate" ? undefined : refusal.reason;
-      return this.#end({ message: refusal.message, fault, refusal });
+      return this.#end({ message: refusal.message, fault, refusal, isOurs: true });
     }
     this.#version = commonVersion(ours.versions, theirs.versions) ?? this.#version;
     if (dialled === undefined) {

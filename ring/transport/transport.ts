@@ -259,7 +259,8 @@ export class Transport implements Mesh {
     if (current?.peer?.boot === boot) this.#tell((handlers) => handlers.message(current.mesh!, message));
   }
 
-  #onEnded(link: Link, { message, fault, refusal }: LinkEnd): void {
+  #onEnded(link: Link, end: LinkEnd): void {
+    const { message, fault } = end;
     const { address, dialled, certificateNames } = link.options;
     const claimed = link.peer?.name, name = certificateNames.find((name) => name === claimed);
     // One of the seeds may be our own address: a member that dials itself is not to blame.
@@ -268,13 +269,21 @@ export class Transport implements Mesh {
       this.#links.delete(name);
       this.#tell((handlers) => handlers.linkDown(link.mesh!, message));
     } else if (dialled !== undefined && this.#dials.has(dialled, { by: link })) {
-      this.#onDialEnded(dialled, link, { message, refusal });
+      this.#onDialEnded(dialled, link, end);
     }
   }
 
-  #onDialEnded(address: string, { peer, options: { certificateNames } }: Link, { message, refusal }: LinkEnd): void {
+  #onDialEnded(
+    address: string,
+    { peer, options: { certificateNames, ours } }: Link,
+    { message, refusal, isOurs }: LinkEnd,
+  ): void {
     const code = refusal?.code ?? "unreachable";
-    if (code !== "duplicate") return this.#dials.fail(address, { code, message });
+    if (code !== "duplicate") {
+      // That somebody else has our own name does say something of us.
+      const isOfPeer = isOurs && peer?.name !== ours.name;
+      return this.#dials.fail(address, { code, message, ...(isOfPeer ? { isOurs } : {}) });
+    }
     const linked = peer?.name ?? certificateNames.find((name) => name === refusal?.name);
     const there = linked === undefined ? undefined : this.#links.get(linked);
     if (there) this.#endDial(address, there);

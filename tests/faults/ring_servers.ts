@@ -23,6 +23,8 @@ export interface RingServersPlan {
   readonly flags?: readonly string[];
   /** Whether peers reach each of them over a {@linkcode Wire}. @default {false} */
   readonly wired?: boolean;
+  /** Whether all list one more address, {@linkcode RingServers.vacant}, at which nobody listens at first. @default {false} */
+  readonly listsVacant?: boolean;
 }
 
 /** Servers that share a key, an authority, and a folder. None runs before it is started. */
@@ -31,19 +33,27 @@ export class RingServers implements AsyncDisposable {
   readonly servers: readonly RingServer[];
   /** The wires to them, in the same order, if there are any. */
   readonly wires: readonly Wire[];
+  /** An address that they may list, at which nobody listens. */
+  readonly vacant: string;
   readonly #folder: string;
   readonly #flags: readonly string[];
   readonly #signer: TokenSigner;
   readonly #all: RingServer[];
 
-  private constructor(folder: string, signer: TokenSigner, { names, flags = [], wired = false }: RingServersPlan) {
+  private constructor(
+    folder: string,
+    signer: TokenSigner,
+    { names, flags = [], wired = false, listsVacant = false }: RingServersPlan,
+  ) {
     this.#signer = signer;
     this.#folder = folder;
     this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
     const clusters = names.map(() => `127.0.0.1:${freePort()}`);
     const ports = names.map(() => wired ? freePort() : undefined);
+    this.vacant = `127.0.0.1:${freePort()}`;
+    const seeds = listsVacant ? [...clusters, this.vacant] : clusters;
     this.servers = names.map((name, index) =>
-      this.#make(name, { cluster: clusters[index], behind: ports[index], seeds: clusters, store: name })
+      this.#make(name, { cluster: clusters[index], behind: ports[index], seeds, store: name })
     );
     this.wires = ports.flatMap((port) => port === undefined ? [] : [new Wire({ to: port })]);
     this.#all = [...this.servers];
@@ -68,9 +78,9 @@ export class RingServers implements AsyncDisposable {
   }
 
   /** Another server of the same name and certificate, with ports and a store of its own. */
-  twin({ name }: RingServer): RingServer {
+  twin({ name }: RingServer, { cluster = `127.0.0.1:${freePort()}` }: { readonly cluster?: string } = {}): RingServer {
     const seeds = this.servers.map(({ cluster }) => cluster);
-    const twin = this.#make(name, { cluster: `127.0.0.1:${freePort()}`, seeds, store: `${name}-twin` });
+    const twin = this.#make(name, { cluster, seeds, store: `${name}-twin` });
     this.#all.push(twin);
     return twin;
   }

@@ -248,7 +248,7 @@ export class Network {
       const refusal = by.admit(hello);
       if (refusal !== undefined) {
         this.#sayClosed(by, end);
-        return this.#dialFailed(by, address, { code: "unreachable", message: refusal.message });
+        return this.#dialFailed(by, address, { ...refusal, ...(hello.name === by.name ? {} : { isOurs: true }) });
       }
     }
     by.links.set(to.name, end);

@@ -15,6 +15,8 @@ export interface PlannedNode {
   readonly wallOffsetMs: number;
   /** When it first starts; never by itself if absent. */
   readonly startAt?: number;
+  /** Whether its address is among the seeds though it never starts by itself. */
+  readonly listed?: true;
 }
 
 /** Something that goes wrong, or is done, from a time on and for a while. Nodes are meant by their index. */

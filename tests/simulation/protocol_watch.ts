@@ -24,6 +24,8 @@ export class ProtocolWatch {
   readonly #now: () => number;
   // How often each push was sent by its present ingress, by version.
   readonly #sent = new Map<string, number>();
+  /** Those that have answered with a page. */
+  readonly #opened = new Set<Process>();
   readonly #incarnations = new Map<Process, Map<string, number>>();
 
   /** Starts with nothing said. */
@@ -88,6 +90,7 @@ export class ProtocolWatch {
     if (leavingSince !== undefined && now - leavingSince > LEAVE_MS + stoppedMs) {
       throw new Violation("I7", `${name} has not left after ${now - leavingSince} ms`);
     }
+    this.#checkTwin(process);
     this.#checkBounds(process);
     let known = this.#incarnations.get(process);
     if (known === undefined) this.#incarnations.set(process, known = new Map());
@@ -97,6 +100,16 @@ export class ProtocolWatch {
       }
       known.set(other, incarnation);
     }
+  }
+
+  /** Where nothing happens but that others come with its name, a member stays open. */
+  #checkTwin(process: Process) {
+    const { faults, nodes, balanced } = this.#plan, { index, name } = process.node;
+    const isCalm = faults.every((fault) => "node" in fault && nodes[fault.node].startAt === undefined);
+    if (!isCalm || balanced || nodes[index].startAt === undefined) return;
+    const { closed } = process;
+    if (closed === undefined) this.#opened.add(process);
+    else if (this.#opened.has(process)) throw new Violation("twin", `${name} is closed: ${closed.reason}`);
   }
 
   /** What has no frame would never leave. */

@@ -220,7 +220,8 @@ class RingWorld {
     const boot = random.uint32().toString(16).padStart(8, "0");
     const seeds = balanced
       ? [BALANCED_ADDRESS]
-      : this.#nodes.filter((_, index) => nodes[index].startAt !== undefined).map(({ address }) => address);
+      : this.#nodes.filter((_, index) => nodes[index].startAt !== undefined || nodes[index].listed)
+        .map(({ address }) => address);
     const { name, host, address, disk } = node;
     const process = new Process(node, {
       boot,

@@ -214,6 +214,17 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       return [{ kind: "start", at, ms, node, stays: false }];
     });
   },
+  "twin-at-a-seed": ({ random, size, nodes }) => {
+    nodes.push({ name: nodes[random.below(size)].name, host: "t", wallOffsetMs: 0, listed: true });
+    const node = nodes.length - 1;
+    return times(random, { count: random.between(1, 2) }).map((at) => ({
+      kind: "start",
+      at,
+      ms: random.between(5_000, 40_000),
+      node,
+      stays: false,
+    }));
+  },
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>

@@ -236,6 +236,29 @@ for (const code of ["other-cluster", "version", "not-allowed", "name-taken"] as 
   });
 }
 
+Deno.test("Membership that serves is closed by no refusal, whoever refuses whom", () => {
+  const { membership } = open({ seeds: ["seed"] });
+  membership.advance("ACTIVE", at(0));
+  membership.tick(at(250));
+  assert.equal(membership.closed(250), undefined);
+  for (const code of ["name-taken", "other-cluster", "version", "not-allowed", "unreachable"] as RefusalCode[]) {
+    for (const isOurs of [{}, { isOurs: true }] as const) {
+      membership.dialFailed("seed", { code, message: "no", ...isOurs }, at(250));
+      assert.equal(membership.closed(250), undefined, code);
+    }
+  }
+});
+
+Deno.test("Membership that joins is not held up by one whose name is in use, which it would not have itself", () => {
+  const { membership } = open({
+    seeds: ["seed"],
+    saved: { incarnation: 1, flaps: 0, agreed: { epoch: 1, members: [] } },
+  });
+  membership.dialFailed("seed", { code: "name-taken", message: "'b' is in use", isOurs: true }, at(10_000));
+  assert.equal(membership.closed(10_000)?.reason, "joining");
+  assert.equal(membership.joinStep(10_000), "serve");
+});
+
 Deno.test("Membership believes no incarnation and no epoch that its clock is not above, and says so once a minute", () => {
   const { membership, sent, notes } = open();
   membership.linkUp(linkTo("a"), at(0));

@@ -129,7 +129,7 @@ Deno.test("Transport refuses whom its handlers do not admit, and tells them why"
   b.transport.dial(a.address);
   assert.deepEqual((await b.next("failed")).refusal, refusal);
   a.transport.dial(b.address);
-  assert.deepEqual((await a.next("failed")).refusal, refusal);
+  assert.deepEqual((await a.next("failed")).refusal, { ...refusal, isOurs: true });
   await c.link(a);
   await a.next("up");
   assert.deepEqual([linksOf(a), linksOf(b)], [["c by c"], []]);
