@@ -19,6 +19,7 @@ const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
   readme: "readme",
   "authorization-server": "authorization-server",
   "ring-bench": "ring-bench",
+  "client-weight": "client-weight",
   "ring-faults": "ring-faults",
   simulate: "simulate",
   soak: "soak",

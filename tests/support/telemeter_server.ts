@@ -24,6 +24,7 @@ const LIMITS = { maxFamilies: 10_000, maxSeries: 10_000, maxLabels: 100 };
 /** A server on a free port of localhost. */
 export class TelemeterServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #scheme: string;
   readonly #issued = new Map<string, string>();
   /** The initial tokens that it knows. */
   readonly tokens = new Set(["initial"]);
@@ -41,16 +42,16 @@ export class TelemeterServer implements AsyncDisposable {
   fault: ((request: Request) => Response | Promise<Response> | undefined) | undefined;
 
   /** Listens at once. */
-  constructor() {
-    this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      (request) => this.#answer(request),
-    );
+  constructor({ key, cert }: { key?: string; cert?: string } = {}) {
+    this.#scheme = key && cert ? "https" : "http";
+    const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    const handler = (request: Request) => this.#answer(request);
+    this.#server = key && cert ? Deno.serve({ ...listen, key, cert }, handler) : Deno.serve(listen, handler);
   }
 
   /** Where it listens. */
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.#server.addr.port}`;
   }
 
   /** Takes no token that it issued before. */

@@ -1,0 +1,149 @@
+/**
+ * What a client weighs that forwards 521 series, as most clusters do: `deno task client-weight`. Linux only.
+ *
+ * @module
+ */
+
+import { run } from "../../common/lifecycle.ts";
+import {
+  duration,
+  flag,
+  type OptionTable,
+  type OptionValues,
+  type Program,
+  wholeNumber,
+} from "../../common/options.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { Child } from "../../scripts/process/child.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
+import { CertificateAuthority } from "../support/certificate_authority.ts";
+import { type Folder, tempFolder } from "../support/programs.ts";
+import { realisticFamilies } from "../support/realistic_push.ts";
+import { SourcePrometheus } from "../support/source_prometheus.ts";
+import { TelemeterServer } from "../support/telemeter_server.ts";
+
+/** The option table. */
+export const CLIENT_WEIGHT_OPTIONS = {
+  cycles: { kind: wholeNumber({ least: 1 }), default: "60", help: "Forwards that are measured" },
+  warmUp: { kind: wholeNumber({ least: 1 }), default: "10", help: "Forwards before those" },
+  interval: { kind: duration, default: "1s", help: "From one forward to the next; in the field it is 4m30s" },
+  tls: { kind: flag, help: "Read and push over https" },
+} as const satisfies OptionTable;
+
+/** The program as `--help` shows it. */
+export const CLIENT_WEIGHT: Program<typeof CLIENT_WEIGHT_OPTIONS> = {
+  name: "client-weight",
+  summary: "Measures the CPU time and the memory of a client that forwards 521 series, beside those of a bare program.",
+  options: CLIENT_WEIGHT_OPTIONS,
+};
+
+/** What a client may take: a cycle this much CPU time, in milliseconds, and this much resident memory, in MB. */
+const MOST = { cpuMs: 8, residentMb: 65 };
+
+/** A program that serves and does nothing else: what Deno itself weighs. */
+const BARE = 'Deno.serve({ hostname: "127.0.0.1", port: 0 }, () => new Response("ok"))';
+
+/** Ticks a second in `/proc`, whatever the kernel's own. */
+const TICKS = 100;
+
+interface Usage {
+  readonly cpuMs: number;
+  readonly residentMb: number;
+  readonly anonymousMb: number;
+}
+
+/** Looks at a process, by way of a program: Deno lets itself see `/proc` only when it may do everything. */
+async function usageOf(pid: number): Promise<Usage> {
+  const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/stat`, `/proc/${pid}/status`] }).output();
+  const text = new TextDecoder().decode(stdout);
+  // The second field is the name, in brackets, which may hold spaces.
+  const fields = text.slice(text.indexOf(") ") + 2).split(" ");
+  const megabytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) / 1_000 * 1.024;
+  return {
+    cpuMs: (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS,
+    residentMb: megabytes("VmRSS"),
+    anonymousMb: megabytes("RssAnon"),
+  };
+}
+
+async function measureBare(): Promise<Usage> {
+  const args = ["run", "--allow-net=127.0.0.1", `data:text/javascript,${encodeURIComponent(BARE)}`];
+  await using child = new Child({ name: "bare", path: Deno.execPath(), args });
+  await child.line(/Listening/);
+  return await usageOf(child.pid);
+}
+
+/** The page of the source: compressed for who takes gzip, as Prometheus does it. */
+function page(request: Request): Response {
+  const bytes = new Uint8Array(encodeFamilies(realisticFamilies({ id: "", nowMs: Date.now() })));
+  const headers = new Headers({ "content-type": PROTOBUF_CONTENT_TYPE });
+  if (!request.headers.get("accept-encoding")?.includes("gzip")) return new Response(bytes, { headers });
+  headers.set("content-encoding", "gzip");
+  return new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip")), { headers });
+}
+
+interface Ends extends AsyncDisposable {
+  readonly server: TelemeterServer;
+  readonly flags: readonly string[];
+}
+
+async function openEnds({ tls, folder }: { tls: boolean; folder: Folder }): Promise<Ends> {
+  const authority = tls ? await CertificateAuthority.create() : undefined;
+  const identity = await authority?.issue("end");
+  await using stack = new AsyncDisposableStack();
+  const source = stack.use(new SourcePrometheus(identity));
+  source.fault = page;
+  const server = stack.use(new TelemeterServer(identity));
+  const flags = [`--from=${source.url}`, `--to=${server.url}`, "--id=cluster", '--match={__name__=~".+"}'];
+  flags.push(`--to-token-file=${await folder.write("token", "initial")}`);
+  if (authority !== undefined) {
+    const path = await folder.write("ca.crt", authority.cert);
+    flags.push(`--from-ca-file=${path}`, `--to-ca-file=${path}`);
+  }
+  const owned = stack.move();
+  return { server, flags, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Runs a client through its forwards and says what they took. */
+async function weigh(
+  { cycles, warmUp, interval, tls }: OptionValues<typeof CLIENT_WEIGHT_OPTIONS>,
+  { say }: { say: (line: string) => void },
+): Promise<void> {
+  await using folder = await tempFolder();
+  await using ends = await openEnds({ tls, folder });
+  const begun = performance.now();
+  const args = [...ends.flags, "--listen=127.0.0.1:0", `--interval=${interval}ms`];
+  await using child = new Child(taskCommand("client", args));
+  const [, url] = await child.line(/msg=Listening .*\burl=(\S+)/);
+  const startMs = performance.now() - begun;
+  await child.line(/msg=Pushed/);
+  const first = await usageOf(child.pid);
+  say(`start    ${startMs.toFixed(0)} ms until it listens; with the first forward ${describe(first)}`);
+  const pass = async (count: number) => {
+    for (let i = 0; i < count; i++) await ends.server.pushes.take();
+  };
+  await pass(1 + warmUp);
+  // As a Prometheus beside the client does.
+  await (await fetch(new URL("/metrics", url))).bytes();
+  const before = await usageOf(child.pid);
+  say(`warm-up  ${describe(before, { since: first, cycles: warmUp })}`);
+  await pass(cycles);
+  const after = await usageOf(child.pid);
+  say(`cycles   ${describe(after, { since: before, cycles })}`);
+}
+
+function describe({ cpuMs, residentMb, anonymousMb }: Usage, past?: { since: Usage; cycles: number }): string {
+  const cpu = past === undefined
+    ? `${cpuMs.toFixed(0)} ms of CPU`
+    : `${((cpuMs - past.since.cpuMs) / past.cycles).toFixed(1)} ms of CPU each`;
+  return `${cpu}, ${residentMb.toFixed(1)} MB resident, of which ${anonymousMb.toFixed(1)} its own`;
+}
+
+if (import.meta.main) {
+  await run(CLIENT_WEIGHT, async ({ values, print }) => {
+    const say = (line: string) => print(`${line}\n`);
+    say(`bare     ${describe(await measureBare())}`);
+    await weigh(values, { say });
+    say(`aim      ${MOST.cpuMs} ms of CPU each, ${MOST.residentMb} MB resident`);
+  }, { startsPrograms: true });
+}
