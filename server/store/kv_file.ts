@@ -120,6 +120,12 @@ function isGarbled(error: unknown): boolean {
 }
 
 function refusal(dir: string, error: unknown): UsageError {
+  if (error instanceof Deno.errors.NotCapable && error.message.startsWith("Requires all access")) {
+    return new UsageError(
+      `Cannot open the store in '${dir}': it is in one of the system's own directories: give one on a disk, such as data/`,
+      { cause: error },
+    );
+  }
   const todo = WHAT_TO_DO[reasonOf(error)] ??
     (error instanceof Deno.errors.NotCapable ? "start with that permission" : "move the store's files away from there");
   return new UsageError(`Cannot open the store in '${dir}' (${messageOf(error)}): ${todo}`, { cause: error });

@@ -191,3 +191,34 @@ Deno.test("a program whose port is taken says so", async () => {
   assert.notEqual(code, 0);
   assert.match(output, new RegExp(`${taken.addr.port}|in use`));
 });
+
+Deno.test("a server whose port is taken, or that has one port for two listeners, makes no store", async () => {
+  await using folder = await tempFolder();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const place = `127.0.0.1:${taken.addr.port}`, storageDir = join(folder.path, "data");
+  const free = "--listen=127.0.0.1:0", freeInternal = "--listen-internal=127.0.0.1:0";
+  for (const flags of [[`--listen=${place}`, freeInternal], [free, `--listen-internal=${place}`]]) {
+    const { code, output } = await runProgram("server", [...flags, `--storage-dir=${storageDir}`]);
+    assert.equal(code, 2);
+    assert.equal(
+      output.split("\n").at(-1),
+      `telemeter-server: Cannot listen on ${place}: another program already listens there; stop it or choose another port`,
+    );
+  }
+  taken.close();
+  const twice = [`--listen=${place}`, `--listen-internal=${place}`, `--storage-dir=${storageDir}`];
+  assert.match((await runProgram("server", twice)).output, /telemeter-server: Cannot listen on 127\.0\.0\.1:\d+: /);
+  await assert.rejects(Deno.stat(storageDir), Deno.errors.NotFound);
+});
+
+Deno.test("a server names what is wrong with a --storage-dir among the system's own", async () => {
+  const { code, output } = await runProgram("server", [
+    ...["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", "--storage-dir=/proc/telemeter"],
+  ]);
+  assert.equal(code, 2);
+  assert.equal(
+    output.split("\n").at(-1),
+    "telemeter-server: Cannot open the store in '/proc/telemeter': it is in one of the system's own directories: " +
+      "give one on a disk, such as data/",
+  );
+});
