@@ -11,7 +11,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
   certs: "certs",
   compile: "compile",
-  demo: "integration",
+  demo: "demo",
   fuzz: "fuzz",
   integration: "integration",
   kernel: "kernel",
@@ -46,7 +46,11 @@ for (
     ["fuzz", ["--corpus=deno.json/corpus"], /^Bad --corpus: Cannot write into 'deno\.json\/corpus': \w.*$/],
     ["fuzz", ["--corpus=/proc/corpus"], /^Bad --corpus: Cannot write into '\/proc\/corpus': \w.*$/],
     ["fuzz", ["--replay=/nowhere/input"], /^Bad --replay '\/nowhere\/input': /],
-    ["integration", ["http://127.0.0.1:1"], "Choose: demo [URL [TOKEN]], or integration"],
+    [
+      "integration",
+      ["http://127.0.0.1:1"],
+      "Too many arguments. Expected 0 arguments but got 1; integration --help lists the options",
+    ],
     ["ring-bench", ["sideways"], "Choose: forward or join"],
     ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
     ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],

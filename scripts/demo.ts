@@ -1,0 +1,98 @@
+/**
+ * All of Telemeter on this machine, with a real Prometheus at each end, to look at.
+ *
+ * @module
+ */
+
+import { type Program, readArgument, url, UsageError } from "../common/options.ts";
+import { eventually } from "./process/eventually.ts";
+import { freePort, isFree } from "./process/free_port.ts";
+import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
+import { runTrial, SERVERS, type Surroundings } from "./integration/run_trial.ts";
+import { type Stack, startStack } from "./integration/stack.ts";
+import { CLUSTER_ID } from "./integration/stack_plan.ts";
+
+/** Where people find the Prometheus in which series arrive. */
+const DEMO_PORT = 9005;
+/** So fast that something is to be seen at once; the TTL is the default. */
+const DEMO_PACE = { interval: "2s", ttl: "10m" };
+/** How often it says that it still waits, and for how long it does, in milliseconds. */
+const PROGRESS_MS = 5_000;
+const DEMO_PATIENCE_MS = 24 * 3_600_000;
+/** How many of the first series are printed. */
+const SHOWN_SERIES = 10;
+
+/** The program as `--help` shows it. */
+export const DEMO: Program<Record<never, never>> = {
+  name: "demo",
+  summary: "Runs all of Telemeter on this machine, with a real Prometheus at each end, until Ctrl-C.",
+  arguments: {
+    "URL?": "A Prometheus to read, in place of one that is started",
+    "TOKEN?": "The bearer token that it asks for",
+  },
+  options: {},
+};
+
+interface Source {
+  readonly url: URL;
+  readonly token?: string;
+}
+
+/** Shows the whole until the signal. */
+async function demo({ source, signal, say }: { source?: Source } & Surroundings): Promise<void> {
+  if (!isFree(DEMO_PORT)) throw new UsageError(`Port ${DEMO_PORT} is taken: stop what listens there and try again`);
+  const runner = await findPrometheus({ say });
+  say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
+  const startMs = performance.now();
+  const portFor = (usual: number) => freePort({ preferred: usual });
+  await using stack = await startStack({ runner, pace: DEMO_PACE, servers: SERVERS, source, portFor, say, signal });
+  const lost = stack.crew.lost.then((child) => {
+    throw new Error(`The program ${child.name} ended although nobody asked it to; its last lines:\n${child.tail()}`);
+  });
+  const shown = async () => {
+    await showFirstSeries(stack, { startMs, signal, say });
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  };
+  await Promise.race([shown(), lost]);
+  say("Stopping everything");
+}
+
+async function showFirstSeries(
+  { central, crew, source }: Stack,
+  { startMs, signal, say }: { startMs: number } & Surroundings,
+) {
+  const selector = `{_id="${CLUSTER_ID}"}`;
+  const seconds = () => ((performance.now() - startMs) / 1_000).toFixed(1);
+  let nextMs = performance.now() + PROGRESS_MS;
+  say("Waiting for the first series to arrive");
+  const series = await eventually("the first series to arrive", async (signal) => {
+    const series = await central.query(selector, { signal });
+    // Our own source begins with an alert alone, before its first scrape.
+    if (series.length > (source === undefined ? 0 : 1)) return series;
+    if (performance.now() < nextMs) return undefined;
+    nextMs += PROGRESS_MS;
+    const words = crew.children.find(({ name }) => name === "client")?.lines.at(-1);
+    say(`None after ${seconds()} s; the client's last line is: ${words}`);
+    return undefined;
+  }, { timeoutMs: DEMO_PATIENCE_MS, signal });
+  say(`After ${seconds()} s there are ${series.length}${series.length > SHOWN_SERIES ? ", such as" : ""}:`);
+  for (const { labels: { __name__: name, ...labels }, value } of series.slice(0, SHOWN_SERIES)) {
+    say(`  ${name}{${Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(", ")}} ${value}`);
+  }
+  const at = new URL(`http://localhost:${DEMO_PORT}/graph?g0.tab=1`);
+  at.searchParams.set("g0.expr", selector);
+  say(`Look at them: ${at}`);
+  say("Ctrl-C stops everything");
+}
+
+if (import.meta.main) {
+  await runTrial(DEMO, async ({ signal, say }, { arguments: [from, token] }) => {
+    const source = from === undefined ? undefined : { url: readArgument(url, from), token };
+    await demo({ source, signal, say }).catch((error) => {
+      // A signal is how it ends, be it before all has started.
+      if (!signal.aborted) throw error;
+    });
+    say("Stopped: all that was started is gone");
+    return 0;
+  });
+}
