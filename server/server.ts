@@ -100,7 +100,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
-    abilities: writeAbilities({ maxLabels: values.limitLabels, maxAheadMs: values.limitFuture, ttlMs: values.ttl }),
+    abilities: writeAbilities({
+      maxLabels: values.limitLabels,
+      maxAheadMs: values.limitFuture,
+      // To a client it is how old a sample may be by its timestamp.
+      ttlMs: values.honorTimestamps ? values.ttl : Infinity,
+    }),
     revoked,
     log,
   });

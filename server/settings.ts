@@ -59,8 +59,6 @@ export interface ServerSettings {
   readonly storage: Pick<PushStoreOptions, "place" | "namespace">;
   /** The rules by which pushes are checked and rendered. */
   readonly rules: RenderRules;
-  /** Whether a sample's age counts from its timestamp; else from when it arrives. */
-  readonly honorTimestamps: boolean;
   /** The permissions that the server needs once it listens and has its store open. */
   readonly permissions: readonly Permission[];
 }
@@ -82,7 +80,6 @@ export async function loadSettings(values: ServerOptions, { log }: { log: Logger
     internalTls: tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
     storage: storageOf(values, { ring }),
     rules: await readRules(values),
-    honorTimestamps: values.honorTimestamps,
     permissions: permissionsOf(values),
   };
 }
@@ -240,6 +237,7 @@ async function readRules(values: ServerOptions): Promise<RenderRules> {
     maxAgeMs: MAX_AGE_MS,
     maxAheadMs: values.limitFuture,
     ttlMs: values.ttl,
+    honorTimestamps: values.honorTimestamps,
   };
 }
 

@@ -124,9 +124,9 @@ Deno.test("loadSettings() takes an empty value for no flag, as openshift/telemet
 });
 
 Deno.test("loadSettings() counts the age of samples from their timestamps unless told otherwise", async () => {
-  assert.equal((await load()).honorTimestamps, true);
-  assert.equal((await load("--honor-timestamps")).honorTimestamps, true);
-  assert.equal((await load("--honor-timestamps=false")).honorTimestamps, false);
+  assert.equal((await load()).rules.honorTimestamps, true);
+  assert.equal((await load("--honor-timestamps")).rules.honorTimestamps, true);
+  assert.equal((await load("--honor-timestamps=false")).rules.honorTimestamps, false);
 });
 
 for (

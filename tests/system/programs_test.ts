@@ -65,6 +65,21 @@ Deno.test("the server shows what was pushed before it was killed, and stops with
   assert.ok(!server.child.lines.join("\n").includes(token), "the log holds a token");
 });
 
+Deno.test("the server shows samples of two days ago with --honor-timestamps=false, and else leaves them out", async () => {
+  await using folder = await tempFolder();
+  const twoDaysAgo = Date.now() - 2 * 86_400_000;
+  const rows: [flag: string, shown: RegExp][] = [
+    ["--honor-timestamps=false", /^up\{_id="me",.*\} 1$/m],
+    ["--honor-timestamps", /^$/],
+  ];
+  for (const [flag, shown] of rows) {
+    await using server = await startServer([flag, "--ratelimit=0"], { storageDir: join(folder.path, flag) });
+    const { token } = await (await authorize(server.external, { id: "me", token: "any" })).json();
+    assert.equal(await push(server.external, `up{_id="me"} 1 ${twoDaysAgo}\n`, { token }), 200);
+    assert.match(await federate(server.internal), shown);
+  }
+});
+
 Deno.test("the client takes its series to a server, and stops with code 0 on SIGTERM", async () => {
   await using folder = await tempFolder();
   await using source = new SourcePrometheus();
