@@ -35,7 +35,9 @@ const TABLE: readonly Row[] = [
   ],
   [
     /^unsuccessful tunnel$/,
-    (_, { proxy, url }) => `the proxy refuses to connect to ${url.host}: allow it there, or check ${proxy?.namedBy}`,
+    (_, { proxy, url }) =>
+      `the proxy refuses to connect to ${url.host}: ` +
+      `allow it there, or check user name and password in ${proxy?.namedBy}`,
   ],
   [
     /^(?:unexpected eof while tunneling|proxy headers too long for tunnel|Invalid response version)$/,

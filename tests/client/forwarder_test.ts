@@ -122,6 +122,19 @@ Deno.test("Forwarder.run() does not push what the server would leave out", async
   assert.equal(await n.metric("federate_requests_failed_total"), 0);
 });
 
+Deno.test("Forwarder.run() says at level info why nothing of a page without timestamps is sent", async () => {
+  await using n = await network();
+  n.prometheus.up({ name: "up", type: "gauge", metrics: [{ labels: [], value: 1 }] });
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, []);
+  const { level, fields } = n.records.find(({ sentence }) => sentence === "Nothing to send")!;
+  assert.equal(level, "info");
+  assert.equal(fields.scraped, 1);
+  assert.match(String(fields.why), /timestamp/);
+  assert.equal(await n.metric("federate_requests_failed_total"), 0);
+});
+
 Deno.test("Forwarder.run() counts what the rules keep back, twins included", async () => {
   await using n = await network(["--label", "pod=same"]);
   const [a, b] = [up(1, { pod: "a" }), up(2, { pod: "b" })];
@@ -202,6 +215,23 @@ Deno.test("Forwarder.run() takes the labels of a refreshed token over", async ()
   (await n.waits.take()).end();
   assert.deepEqual(series((await n.server.pushes.take()).families), ['up{_id="me",account="new"} 2']);
   await n.waits.take();
+});
+
+Deno.test("Forwarder.run() exchanges a token that lived for less than an interval, and counts no failure", async () => {
+  await using n = await network();
+  n.server.expiresInSeconds = 20;
+  n.prometheus.up(up(1));
+  n.start();
+  await n.server.pushes.take();
+  const wait = await n.waits.take();
+  n.server.revoke();
+  n.clock.nowMs += wait.ms;
+  n.prometheus.up({ ...up(2), metrics: [{ labels: [], value: 2, timestampMs: n.clock.nowMs }] });
+  wait.end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/authorize?id=me", "/upload"]);
+  assert.equal(await n.metric("federate_requests_failed_total"), 0);
 });
 
 Deno.test("Forwarder.run() ends at once when its signal is aborted in a wait", async () => {

@@ -68,12 +68,11 @@ Deno.test("the server shows what was pushed before it was killed, and stops with
 Deno.test("the server shows samples of two days ago with --honor-timestamps=false, and else leaves them out", async () => {
   await using folder = await tempFolder();
   const twoDaysAgo = Date.now() - 2 * 86_400_000;
-  for (
-    const [flag, shown] of [["--honor-timestamps=false", /^up\{_id="me",.*\} 1$/m], [
-      "--honor-timestamps",
-      /^$/,
-    ]] as const
-  ) {
+  const rows: [flag: string, shown: RegExp][] = [
+    ["--honor-timestamps=false", /^up\{_id="me",.*\} 1$/m],
+    ["--honor-timestamps", /^$/],
+  ];
+  for (const [flag, shown] of rows) {
     await using server = await startServer([flag, "--ratelimit=0"], { storageDir: join(folder.path, flag) });
     const { token } = await (await authorize(server.external, { id: "me", token: "any" })).json();
     assert.equal(await push(server.external, `up{_id="me"} 1 ${twoDaysAgo}\n`, { token }), 200);
