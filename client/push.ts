@@ -49,7 +49,7 @@ export interface PushOptions extends Pick<Call, "clients" | "timeoutMs" | "signa
  */
 export function push(families: Uint8Array, options: PushOptions): Promise<Pushed> {
   const { url, token, clients, timeoutMs, signal } = options;
-  const body = new Uint8Array(frameSnappy(families));
+  const body = frameSnappy(families);
   const sentMs = Date.now();
   const headers: Record<string, string> = { "content-type": PROTOBUF_CONTENT_TYPE, "content-encoding": "snappy" };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;

@@ -60,9 +60,12 @@ function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
+/** Compresses blocks, in a memory of its own that it uses again. */
+let compressor: ReturnType<typeof snappyCompressor> | undefined;
+
 /** Compresses and frames `raw`. An empty input is the stream identifier alone. */
-export function frameSnappy(raw: Uint8Array): Uint8Array {
-  const compress = snappyCompressor();
+export function frameSnappy(raw: Uint8Array): Uint8Array<ArrayBuffer> {
+  const compress = compressor ??= snappyCompressor();
   const chunks = Math.ceil(raw.length / CHUNK_BYTES);
   const out = new Uint8Array(STREAM_IDENTIFIER.length + raw.length + 8 * chunks);
   out.set(STREAM_IDENTIFIER);
@@ -81,7 +84,8 @@ export function frameSnappy(raw: Uint8Array): Uint8Array {
     out.set(data, length + 8);
     length += 8 + data.length;
   }
-  return out.slice(0, length);
+  // What is left over goes at once rather than when garbage is collected.
+  return new Uint8Array(out.buffer.transfer(length));
 }
 
 function writeUint24(out: Uint8Array, at: number, value: number) {

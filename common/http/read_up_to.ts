@@ -6,26 +6,33 @@
 
 import { LimitError } from "../exposition/metric_family.ts";
 
+/** How much is made room for at first, in bytes. */
+const FIRST_ROOM_BYTES = 65_536;
+
 /**
- * Reads a response's body whole, and no further than `limitBytes`.
+ * Reads the body of a fetched response whole, and no further than `limitBytes`.
+ *
+ * It goes into one buffer that grows: a reader that is not given a buffer hands out one of 64 KiB for each piece, and pieces
+ * of what was compressed have 4 KiB.
  *
  * @throws {LimitError} as soon as more than that has arrived; the rest is cancelled.
  */
-export async function readUpTo(response: Response, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+export async function readUpTo({ body }: Response, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
+  const reader = body.getReader({ mode: "byob" });
+  const mostBytes = limitBytes + 1;
+  let buffer = new ArrayBuffer(Math.min(FIRST_ROOM_BYTES, mostBytes));
   let length = 0;
-  // Leaving the loop cancels the stream.
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > limitBytes) throw new LimitError(`the answer is longer than ${limitBytes} bytes`);
-    chunks.push(chunk);
+  for (;;) {
+    if (length === buffer.byteLength) buffer = buffer.transfer(Math.min(2 * length, mostBytes));
+    const { done, value } = await reader.read(new Uint8Array(buffer, length));
+    // The stream takes the buffer and hands it back as another one.
+    if (value !== undefined) buffer = value.buffer;
+    if (done) return new Uint8Array(buffer, 0, length);
+    length += value.length;
+    if (length > limitBytes) {
+      await reader.cancel();
+      throw new LimitError(`the answer is longer than ${limitBytes} bytes`);
+    }
   }
-  if (chunks.length === 1) return chunks[0];
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
