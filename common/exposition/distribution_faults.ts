@@ -17,7 +17,7 @@ const ROUNDING = 1e-9;
 
 /** What is wrong with a summary, as a clause; undefined if nothing is. */
 export function summaryFault({ count, quantiles }: SummaryValue): string | undefined {
-  if (!isCount(count)) return `its count of ${count} is not a whole number from 0 to 2^63`;
+  if (!isCount(count)) return `its count of ${count} is not a whole number from 0 to 2^53`;
   let before = -Infinity;
   for (const { quantile } of quantiles) {
     if (!(quantile >= 0 && quantile <= 1)) return `its quantile ${quantile} is not from 0 to 1`;
@@ -89,14 +89,15 @@ function sideFault({ spans, counts }: NativeBuckets, isFloat: boolean): string |
   return undefined;
 }
 
+/** Beyond 2^53 numbers are not exact, and text has no place for them either. */
 function isCount(count: number): boolean {
-  return Number.isInteger(count) && count >= 0 && count < 2 ** 63;
+  return Number.isSafeInteger(count) && count >= 0;
 }
 
 function isCountOf(isFloat: boolean, count: number): boolean {
-  return isFloat ? count >= 0 && count < Infinity : isCount(count);
+  return isFloat ? count >= 0 && count <= Number.MAX_SAFE_INTEGER : isCount(count);
 }
 
 function notACount(isFloat: boolean): string {
-  return isFloat ? "not a number from 0 up" : "not a whole number from 0 to 2^63";
+  return isFloat ? "not a number from 0 to 2^53" : "not a whole number from 0 to 2^53";
 }

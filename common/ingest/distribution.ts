@@ -37,8 +37,8 @@ export function faultOfPoints({ keys, values, pointCount, count }: Points, type:
       return `the ${label} values of a ${type} repeat or do not ascend`;
     }
   }
-  // What reads as negative has its 64th bit set.
-  if (!(count >= 0)) return `the count of a ${type} is not from 0 to 2^63`;
+  // Beyond, numbers are not exact, and our own text is not read again; what reads as negative has its 64th bit set.
+  if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER)) return `the count of a ${type} is not from 0 to 2^53`;
   if (type === "summary") {
     const fits = pointCount === 0 || (keys[0] >= 0 && keys[pointCount - 1] <= 1);
     return fits ? undefined : "a quantile of a summary is not from 0 to 1";

@@ -6,10 +6,10 @@
  */
 
 import { gunzipSync } from "node:zlib";
-import { messageOf } from "../../common/explain.ts";
+import { messageOf, stackOf } from "../../common/explain.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { type ExpectedSeries, expectedSeries, familiesOfText, plainRules } from "../support/expected_series.ts";
-import { type ExpositionFamily, type ExpositionFeatures, parseExposition } from "../support/exposition_parser.ts";
+import { type ExpositionFeatures, type ExpositionSample, parseExposition } from "../support/exposition_parser.ts";
 import { oracleUnframe } from "../support/framed_snappy_oracle.ts";
 import { type KeptSamples, keptSamples } from "../support/kept_samples.ts";
 import { oracleDecode } from "../support/metric_family_oracle.ts";
@@ -25,6 +25,11 @@ import { withMergedValues } from "./wire_tree.ts";
 /** What a text of today may hold. */
 const FEATURES: ExpositionFeatures = { quotedNames: true, floatCounts: true };
 
+/** Whose names may be any UTF-8. */
+const TEXT = "text/plain; version=1.0.0; escaping=allow-utf-8";
+const PROTOBUF =
+  "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8";
+
 /** What came of looking. */
 export interface Look {
   /** What must not be, if anything. */
@@ -38,14 +43,12 @@ export async function checkShown(input: PushInput, target: Target): Promise<Look
   const found = (what: string, detail: string): Look => ({ finding: { what, detail } });
   const disorder = checkEntry(target.entry(input.cluster));
   if (disorder !== undefined) return found("the index is out of order", disorder);
-  const page = await target.page("text/plain; version=1.0.0; escaping=allow-utf-8");
-  let shown: Map<string, ExpositionFamily>;
+  let samples: readonly (readonly [key: string, sample: ExpositionSample])[];
   try {
-    shown = parseExposition(page, FEATURES);
+    samples = samplesOf(await target.page(TEXT));
   } catch (error) {
     return found("the page is malformed", messageOf(error));
   }
-  const samples = [...shown.values()].flatMap(({ samples }) => [...samples]);
   const tokens = target.clusters.map(({ labels }) => [...labels]);
   // One of the tokens has all of its labels on the line; the parser saw to it that none is there twice.
   const stray = samples.find(([, { labels }]) =>
@@ -57,9 +60,14 @@ export async function checkShown(input: PushInput, target: Target): Promise<Look
   const own = new Map(
     samples.filter(([, { labels }]) => labels.get("_id") === id).map(([key, { value }]) => [key, value]),
   );
-  const protobuf = await protobufPage(target);
-  const differs = checkForms(text, protobuf);
-  if (differs !== undefined) return found("the page in protobuf is another one", differs);
+  let protobuf: ExpectedSeries;
+  try {
+    protobuf = readProtobuf(target, await target.page(PROTOBUF));
+    const differs = checkForms(text, protobuf) ?? await checkPicked(target, { text, protobuf });
+    if (differs !== undefined) return found("a form of the page is another one", differs);
+  } catch (error) {
+    return found("a form of the page cannot be made", stackOf(error));
+  }
   const unreadable = await checkEscaped(samples, target);
   if (unreadable !== undefined) return found("the page with underscores is another one", unreadable);
 
@@ -84,12 +92,25 @@ export function checkRefusal(input: PushInput, target: Target): Finding | undefi
   return identity === "right" ? { what: "a push of a cluster's own is refused", detail: "" } : undefined;
 }
 
-/** The page in protobuf, as an independent decoder reads it. */
-async function protobufPage(target: Target): Promise<ExpectedSeries> {
-  const page = await target.page(
-    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8",
-  );
+function samplesOf(page: Uint8Array): [key: string, sample: ExpositionSample][] {
+  return [...parseExposition(page, FEATURES).values()].flatMap(({ samples }) => [...samples]);
+}
+
+/** A page in protobuf, as an independent decoder reads it. */
+function readProtobuf(target: Target, page: Uint8Array): ExpectedSeries {
   return expectedSeries(oracleDecode(page), plainRules(target.rules));
+}
+
+/** What a selector picks that looks at a label which all series have is the whole page. */
+async function checkPicked(
+  target: Target,
+  { text, protobuf }: { text: ReadonlyMap<string, number>; protobuf: ExpectedSeries },
+): Promise<string | undefined> {
+  const picked = readProtobuf(target, await target.page(PROTOBUF, '{_id!=""}'));
+  const samples = samplesOf(await target.page(TEXT, '{_id!=""}'));
+  return differenceOf(new Map(samples.map(([key, { value }]) => [key, value])), text) ??
+    differenceOf(picked.lines, protobuf.lines) ??
+    differenceOf(new Map(valuesOf(picked)), new Map(valuesOf(protobuf)));
 }
 
 /** Text has what protobuf has, but for native histograms, of which it has lines or nothing. */

@@ -247,9 +247,11 @@ export class Target {
     this.#index.hide(this.clusters[cluster].id);
   }
 
-  /** The page of `/federate`, in the format that the header asks for. */
-  async page(accept = "text/plain"): Promise<Uint8Array> {
-    const response = await this.#federate(new Request("http://localhost/federate", { headers: { accept } }));
+  /** The page of `/federate` in the format that the header asks for, or what a selector picks of it. */
+  async page(accept: string, match?: string): Promise<Uint8Array> {
+    const url = new URL("http://localhost/federate");
+    if (match !== undefined) url.searchParams.set("match[]", match);
+    const response = await this.#federate(new Request(url, { headers: { accept } }));
     return await response.bytes();
   }
 }

@@ -147,7 +147,7 @@ function brokenBySample(
   if (new Set(labels.map(({ name }) => name)).size < labels.length) broken.push("duplicate_label");
   if (typeof value === "object") {
     if ("quantiles" in value) {
-      const isSound = value.count >= 0 && ascend(value.quantiles.map(({ quantile }) => quantile)) &&
+      const isSound = isExact(value.count) && ascend(value.quantiles.map(({ quantile }) => quantile)) &&
         value.quantiles.every(({ quantile }) => quantile >= 0 && quantile <= 1);
       if (!isSound) broken.push("summary");
     } else if (!isSoundHistogram(value)) broken.push("histogram");
@@ -167,24 +167,28 @@ function ascend(numbers: readonly number[]): boolean {
   return numbers.every((number, i) => !Number.isNaN(number) && (i === 0 || number > numbers[i - 1]));
 }
 
+/** Whether a number may be a count: beyond 2^53 they are not exact. */
+function isExact(count: number): boolean {
+  return count >= 0 && count <= Number.MAX_SAFE_INTEGER;
+}
+
 /** How far sums of doubles may be apart, relatively. */
 const ROUNDING = 1e-9;
 
 function isSoundHistogram(value: HistogramValue): boolean {
   const { count, sum, buckets, isFloat = false, native } = value;
-  const isCount = (count: number) => count >= 0 && count < Infinity;
   const equals = (a: number, b: number) => isFloat ? Math.abs(a - b) <= ROUNDING * b : a === b;
   const counts = buckets.map(({ count }) => count);
   const last = counts.at(-1) ?? 0;
   const isClassicSound = ascend(buckets.map(({ upperBound }) => upperBound)) &&
-    counts.every((count, i) => isCount(count) && (i === 0 || count >= counts[i - 1])) &&
+    counts.every((count, i) => isExact(count) && (i === 0 || count >= counts[i - 1])) &&
     (last <= count || equals(last, count)) && (buckets.at(-1)?.upperBound !== Infinity || equals(last, count));
-  if (!isCount(count) || !isClassicSound) return false;
+  if (!isExact(count) || !isClassicSound) return false;
   if (native === undefined) return true;
   const { schema, zeroThreshold, zeroCount, positive, negative } = native;
-  if (!(schema >= -4 && schema <= 8 && zeroThreshold >= 0 && isCount(zeroCount))) return false;
+  if (!(schema >= -4 && schema <= 8 && zeroThreshold >= 0 && isExact(zeroCount))) return false;
   for (const { spans, counts } of [positive, negative]) {
-    if (spans.some(({ offset }, i) => i > 0 && offset < 0) || !counts.every(isCount)) return false;
+    if (spans.some(({ offset }, i) => i > 0 && offset < 0) || !counts.every(isExact)) return false;
     if (spans.reduce((sum, { length }) => sum + length, 0) !== counts.length) return false;
   }
   if (isFloat) return true;

@@ -24,6 +24,7 @@ const SUMMARIES: readonly (readonly [change: Partial<SummaryValue>, why: RegExp 
   [{ count: -1 }, /its count of -1 is not a whole number/],
   [{ count: 1.5 }, /its count of 1.5/],
   [{ count: NaN }, /its count of NaN/],
+  [{ count: 2 ** 53 }, /its count of 9007199254740992 is not/],
   [{ count: 2 ** 63 }, /its count of 9223372036854776000/],
 ];
 
@@ -55,8 +56,10 @@ const HISTOGRAMS: readonly (readonly [change: Partial<HistogramValue>, why: RegE
   [{ buckets: buckets([1, 3], [2, 2]) }, /are not cumulative at 2/],
   [{ buckets: buckets([1, -1]) }, /the count -1 of a bucket is not a whole number/],
   [{ buckets: buckets([1, 1.5]) }, /the count 1.5 of a bucket is not a whole number/],
-  [{ buckets: buckets([1, NaN]), isFloat }, /the count NaN of a bucket is not a number from 0 up/],
-  [{ count: Infinity, buckets: [], isFloat }, /its count of Infinity is not a number from 0 up/],
+  [{ buckets: buckets([1, NaN]), isFloat }, /the count NaN of a bucket is not a number from 0 to 2\^53/],
+  [{ count: Infinity, buckets: [], isFloat }, /its count of Infinity is not a number from 0 to 2\^53/],
+  [{ count: 2 ** 53, buckets: [] }, /its count of 9007199254740992 is not a whole number from 0 to 2\^53/],
+  [{ count: 2 ** 53, buckets: [], isFloat }, /its count of 9007199254740992 is not a number from 0 to 2\^53/],
   [{ count: -1 }, /its count of -1/],
   [{ count: 1.5, buckets: [] }, /its count of 1.5/],
 ];
