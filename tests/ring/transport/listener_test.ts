@@ -233,7 +233,7 @@ Deno.test("Transport cuts off whom --peer-allow does not list, on either end", a
   const refusal = { code: "not-allowed", message: '--peer-allow of a does not list "x"' };
   assert.deepEqual((await x.next("failed")).refusal, refusal);
   a.transport.dial(x.address);
-  assert.deepEqual((await a.next("failed")).refusal, refusal);
+  assert.deepEqual((await a.next("failed")).refusal, { ...refusal, isOurs: true });
   assert.equal(await a.metric('telemeter_ring_refused_total{reason="peer-allow"}'), 2);
   await using b = await folder.member("b");
   await b.link(a);
