@@ -7,8 +7,9 @@
 import { type App, createApp, probe } from "../common/http/app.ts";
 import { HttpError } from "../common/http/http.ts";
 import type { Logger } from "../common/log.ts";
-import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { UsageError } from "../common/options.ts";
+import type { FamilyRegistry } from "../common/exposition/family_registry.ts";
+import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
 
@@ -17,7 +18,7 @@ export interface ClientAppOptions {
   /** Shown by `/healthz/ready` and `/federate`. */
   readonly forwarder: Pick<Forwarder, "state" | "lastPush">;
   /** Shown by `/metrics`. */
-  readonly registry: Registry;
+  readonly registry: Pick<FamilyRegistry, "families">;
   /** Loads the settings anew; throws {@linkcode UsageError} if they are bad. */
   readonly reload: () => Promise<void>;
   /** Aborted when the client stops. */
@@ -29,16 +30,16 @@ export interface ClientAppOptions {
 /** Makes the client's app. */
 export function clientApp({ forwarder, registry, reload, signal, log }: ClientAppOptions): App {
   return createApp({
-    "/federate": { name: "federate", get: () => federated(forwarder) },
+    "/federate": { name: "federate", get: () => page(forwarder.lastPush) },
     "/healthz": probe("healthz", () => plain("ok")),
     "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
-    "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    "/metrics": { name: "metrics", get: () => page(registry.families()) },
     "/-/reload": { name: "reload", post: () => reloaded(reload) },
   }, { log });
 }
 
-function federated({ lastPush }: Pick<Forwarder, "lastPush">): Response {
-  const text = formatText(lastPush, { timestamps: true });
+function page(families: Iterable<MetricFamily>): Response {
+  const text = formatText(families, { timestamps: true });
   return new Response(new Uint8Array(text), { headers: { "content-type": TEXT_CONTENT_TYPE } });
 }
 

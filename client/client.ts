@@ -7,11 +7,11 @@
 import { listen } from "../common/http/http_server.ts";
 import type { Running } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
-import { createRegistry } from "../common/metrics.ts";
+import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
 import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
-import { clientMetrics } from "./metrics.ts";
+import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import type { ProxyEnvironment } from "./proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
@@ -24,7 +24,8 @@ export async function startClient(
   const load = () => loadSettings(values, { log, now: Date.now, environment });
   const settings = await load();
   await using stack = new AsyncDisposableStack();
-  const registry = createRegistry();
+  const registry = new FamilyRegistry();
+  addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
   const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
   const stop = new AbortController();

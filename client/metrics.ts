@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Counter, Gauge } from "prom-client";
 import { SAMPLE_RULE_NAMES, type SampleRule } from "../common/ingest/sample_rules.ts";
-import type { Registry } from "../common/metrics.ts";
+import { type FamilyRegistry, metricOf } from "../common/exposition/family_registry.ts";
+import { processMetrics } from "../common/process_metrics.ts";
 import type { ClockOwner } from "./clocks.ts";
 
 /** What the client counts: each function hears of one kind of event. */
@@ -31,51 +31,51 @@ export interface ClientMetrics {
 export type DropReason = SampleRule | "older_than_ttl";
 
 /** Registers the client's metrics. */
-export function clientMetrics(registry: Registry): ClientMetrics {
-  const registers = [registry];
+export function clientMetrics(registry: FamilyRegistry): ClientMetrics {
+  const labelled = { labelled: true };
   const byStatus = (name: string, help: string, client: string) => {
-    const counter = new Counter({ name, help, labelNames: ["client", "status_code"], registers });
-    return (status: number) => counter.inc({ client, status_code: String(status) });
+    const counter = registry.counter({ name, help }, labelled);
+    return (status: number) => counter.add(1, { client, status_code: String(status) });
   };
-  const samples = new Gauge({ name: "federate_samples", help: "Samples of the last scrape", registers });
-  const filtered = new Gauge({
+  const samples = registry.gauge({ name: "federate_samples", help: "Samples of the last scrape" });
+  const filtered = registry.gauge({
     name: "federate_filtered_samples",
     help: "Samples of the last scrape that the rules held back",
-    registers,
   });
-  const forwards = new Counter({
+  const forwards = registry.counter({
     name: "federate_requests_total",
     help: "Forwards, whether or not they succeeded",
-    registers,
   });
-  const failures = new Counter({
+  const failures = registry.counter({
     name: "federate_requests_failed_total",
     help: "Forwards that failed at the scrape, the token exchange or the push",
-    registers,
   });
-  const dropped = new Counter({
+  const dropped = registry.counter({
     name: "telemeter_client_samples_dropped_total",
     help: "Samples that the server would leave out and that are not sent, by rule; and those sent too late to be shown",
-    labelNames: ["reason"],
-    registers,
-  });
-  for (const reason of [...SAMPLE_RULE_NAMES, "older_than_ttl"]) dropped.inc({ reason }, 0);
-  const clocks = new Gauge({
+  }, labelled);
+  for (const reason of [...SAMPLE_RULE_NAMES, "older_than_ttl"]) dropped.add(0, { reason });
+  const clocks = registry.gauge({
     name: "telemeter_client_clock_difference_seconds",
     help: "How far the clock of the source and that of the server are ahead of the client's",
-    labelNames: ["clock"],
-    registers,
-  });
+  }, labelled);
   return {
-    onDropped: (reason, count) => dropped.inc({ reason }, count),
-    onClock: (clock, differenceMs) => clocks.set({ clock }, differenceMs / 1_000),
+    onDropped: (reason, count) => dropped.add(count, { reason }),
+    onClock: (clock, differenceMs) => clocks.set(differenceMs / 1_000, { clock }),
     onSamples: ({ scraped, kept }) => {
       samples.set(scraped);
       filtered.set(scraped - kept);
     },
-    onForward: () => forwards.inc(),
-    onFailure: () => failures.inc(),
+    onForward: () => forwards.add(1),
+    onFailure: () => failures.add(1),
     onRetrieved: byStatus("metricsclient_request_retrieve", "Answers to scrapes, by status", "federate_from"),
     onSent: byStatus("metricsclient_request_send", "Answers to pushes, by status", "federate_to"),
   };
+}
+
+/** Registers the metrics of the process that runs the client, which starts now. */
+export function addProcessMetrics(registry: FamilyRegistry): void {
+  for (const { name, help, type, read } of processMetrics({ startedAtMs: Date.now() })) {
+    registry.read(() => ({ name, help, type, metrics: read().map(({ labels, value }) => metricOf(labels, value)) }));
+  }
 }

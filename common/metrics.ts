@@ -1,11 +1,11 @@
 /**
- * What a program tells of itself on `/metrics`.
+ * What a server tells of itself on `/metrics`.
  *
  * @module
  */
 
-import process from "node:process";
 import { Counter, Gauge, Registry as PrometheusRegistry } from "prom-client";
+import { processMetrics } from "./process_metrics.ts";
 
 /**
  * Where the metrics of one program are registered.
@@ -14,48 +14,30 @@ import { Counter, Gauge, Registry as PrometheusRegistry } from "prom-client";
  */
 export class Registry extends PrometheusRegistry {}
 
-/**
- * A registry with the process's own metrics, under their usual names. prom-client's default set is not used, as it reads
- * files under `/proc` for which our programs ask no permission.
- */
+/** A registry with the process's own metrics. */
 export function createRegistry(): Registry {
   const registry = new Registry();
-  const registers = [registry];
-  const startedAtMs = Date.now();
-  new Counter({
-    name: "process_cpu_seconds_total",
-    help: "User and system CPU time spent, in seconds",
-    registers,
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1e6);
-    },
-  });
-  new Gauge({
-    name: "process_resident_memory_bytes",
-    help: "Resident memory, in bytes",
-    registers,
-    collect() {
-      this.set(Deno.memoryUsage().rss);
-    },
-  });
-  new Gauge({
-    name: "process_heap_bytes",
-    help: "Memory of the JavaScript heap and of buffers outside it, in bytes",
-    labelNames: ["kind"],
-    registers,
-    collect() {
-      const { heapUsed, external } = Deno.memoryUsage();
-      this.set({ kind: "heap" }, heapUsed);
-      this.set({ kind: "external" }, external);
-    },
-  });
-  new Gauge({
-    name: "process_start_time_seconds",
-    help: "When the process started, in seconds since the epoch",
-    registers,
-  }).set(startedAtMs / 1_000);
+  for (const { type, read, ...about } of processMetrics({ startedAtMs: Date.now() })) {
+    const registers = [registry];
+    if (type === "counter") {
+      new Counter({
+        ...about,
+        registers,
+        collect() {
+          this.reset();
+          for (const { labels, value } of read()) this.inc(labels, value);
+        },
+      });
+    } else {
+      new Gauge({
+        ...about,
+        registers,
+        collect() {
+          for (const { labels, value } of read()) this.set(labels, value);
+        },
+      });
+    }
+  }
   return registry;
 }
 

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { Command, CommanderError, Option } from "commander";
+// With what it brings along it takes 4 MB.
+import defer * as commander from "commander";
 import configuration from "../deno.json" with { type: "json" };
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
+import { readPlainArguments } from "./plain_arguments.ts";
 
 /** How the text of one option is read; `placeholder` is what `--help` shows for its value, empty for a switch. */
 export interface Kind<T> {
@@ -270,11 +272,46 @@ export function parseOptions<Table extends OptionTable>(
   program: Program<Table>,
   args: readonly string[],
 ): Parsed<Table> {
+  const read = readPlain(program, args) ?? readAny(program, args);
+  if ("help" in read) return read;
+  const { given, rest } = read;
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(program.options)) {
+    const value = valueOf(row, { name, texts: given.get(name) });
+    if (value === undefined && row.required) {
+      throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
+    }
+    values[name] = value;
+  }
+  return { values: values as OptionValues<Table>, arguments: rest };
+}
+
+/** What was given: texts by the names of the options, and the arguments behind them. */
+interface Given {
+  readonly given: ReadonlyMap<string, readonly string[]>;
+  readonly rest: readonly string[];
+}
+
+/** Reads a command line of nothing but flags that there are, for which the library need not be loaded. */
+function readPlain(
+  { options, arguments: more = {} }: Program<OptionTable>,
+  args: readonly string[],
+): Given | undefined {
+  if (Object.keys(more).some((name) => !name.endsWith("?"))) return undefined;
+  const flags = Object.entries(options).map(([name, { kind }]) =>
+    [flagOf(name), { name, isSwitch: kind.placeholder === "" }] as const
+  );
+  const given = readPlainArguments(args, new Map(flags));
+  return given && { given, rest: [] };
+}
+
+/** Reads any command line, or finds what is wrong with it. */
+function readAny(program: Program<OptionTable>, args: readonly string[]): Given | { readonly help: string } {
   const given = new Map<string, string[]>();
   const seen = (name: string, text: string) => given.set(name, [...given.get(name) ?? [], text]);
   const switches = switchReader(program.options);
   let help = "";
-  const command = new Command(program.name)
+  const command = new commander.Command(program.name)
     .description(program.summary)
     .exitOverride()
     .configureHelp({ helpWidth: 100 })
@@ -288,7 +325,7 @@ export function parseOptions<Table extends OptionTable>(
     .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
-    const option = new Option(usageOf(name, row), row.help + details);
+    const option = new commander.Option(usageOf(name, row), row.help + details);
     command.addOption(row.kind.placeholder ? option.argParser((text: string) => void seen(name, text)) : option);
     if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(name, switches.next(name)));
   }
@@ -298,19 +335,11 @@ export function parseOptions<Table extends OptionTable>(
   try {
     command.parse(switches.bare(args), { from: "user" });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof commander.CommanderError)) throw error;
     if (error.exitCode === 0) return { help };
     throw new UsageError(sentenceOf(error.message) + `; ${program.name} --help lists the options`);
   }
-  const values: Record<string, unknown> = {};
-  for (const [name, row] of Object.entries(program.options)) {
-    const value = valueOf(row, { name, texts: given.get(name) });
-    if (value === undefined && row.required) {
-      throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
-    }
-    values[name] = value;
-  }
-  return { values: values as OptionValues<Table>, arguments: command.args };
+  return { given, rest: command.args };
 }
 
 /** What a row yields for the texts that were given for it. */

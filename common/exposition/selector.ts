@@ -5,13 +5,11 @@
  */
 
 import type { SyntaxNode } from "@lezer/common";
-import { parser } from "@prometheus-io/lezer-promql";
-import { RE2JS, RE2JSSyntaxException } from "re2js";
+import defer * as promql from "@prometheus-io/lezer-promql";
+import defer * as re2 from "re2js";
 import { messageOf } from "../explain.ts";
 import type { Kind } from "../options.ts";
-
-/** How a matcher compares. */
-export type MatchOperator = "=" | "!=" | "=~" | "!~";
+import { isPlainPattern, matchesEmpty, type MatchOperator, readPlainSelector } from "./plain_selector.ts";
 
 /** One condition on one label. */
 export interface Matcher {
@@ -52,7 +50,12 @@ export function parseSelector(text: string): Selector {
   if (text.length > MAX_SELECTOR_LENGTH) {
     throw new SyntaxError(`Cannot read a selector of more than ${MAX_SELECTOR_LENGTH} characters`);
   }
-  return { text, matchers: new SelectorReader(text).read() };
+  const plain = readPlainSelector(text)?.map(({ name, operator, value }) => createMatcher(name, operator, value));
+  const matchers = plain ?? new SelectorReader(text).read();
+  if (matchers.every((matcher) => matcher.matches(""))) {
+    throw unreadable(text, "at least one of its matchers must refuse the empty string", 0);
+  }
+  return { text, matchers };
 }
 
 /** Turns the syntax tree of one selector into matchers. */
@@ -64,7 +67,7 @@ class SelectorReader {
   }
 
   read(): Matcher[] {
-    const tree = parser.parse(this.#text);
+    const tree = promql.parser.parse(this.#text);
     tree.iterate({ enter: ({ type, from }) => type.isError ? this.#fail("it is not PromQL", from) : undefined });
     // Without an error in it, the tree has the shape that the grammar gives it: what follows relies on that.
     const [selector] = childrenOf(tree.topNode).filter(({ name }) => name !== "LineComment");
@@ -79,9 +82,6 @@ class SelectorReader {
       if (matchers.some(({ name }) => name === METRIC_NAME)) this.#fail("it names the metric twice", identifier.to);
       matchers.unshift(createMatcher(METRIC_NAME, "=", this.#source(identifier)));
     }
-    if (matchers.every((matcher) => matcher.matches(""))) {
-      this.#fail("at least one of its matchers must refuse the empty string", 0);
-    }
     return matchers;
   }
 
@@ -95,7 +95,7 @@ class SelectorReader {
     try {
       return createMatcher(name, symbol, this.#string(value));
     } catch (error) {
-      if (!(error instanceof RE2JSSyntaxException)) throw error;
+      if (!(error instanceof re2.RE2JSSyntaxException)) throw error;
       return this.#fail(`the regular expression is not RE2's: ${error.getDescription()}`, value.from);
     }
   }
@@ -109,9 +109,13 @@ class SelectorReader {
   }
 
   #fail(why: string, at: number): never {
-    const text = this.#text.length > QUOTED_LENGTH ? `${this.#text.slice(0, QUOTED_LENGTH)}…` : this.#text;
-    throw new SyntaxError(`Cannot read '${text}' as a selector: ${why}, at position ${at}`);
+    throw unreadable(this.#text, why, at);
   }
+}
+
+function unreadable(text: string, why: string, at: number): SyntaxError {
+  const shown = text.length > QUOTED_LENGTH ? `${text.slice(0, QUOTED_LENGTH)}…` : text;
+  return new SyntaxError(`Cannot read '${shown}' as a selector: ${why}, at position ${at}`);
 }
 
 function childrenOf(node: SyntaxNode | null): SyntaxNode[] {
@@ -127,10 +131,17 @@ function isOperator(symbol: string): symbol is MatchOperator {
 function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
   if (operator === "=") return { name, operator, value, matches: (other) => other === value };
   if (operator === "!=") return { name, operator, value, matches: (other) => other !== value };
-  // As Prometheus does, with `.` matching line feeds too.
-  const pattern = RE2JS.compile(value, RE2JS.DOTALL);
-  if (operator === "=~") return { name, operator, value, matches: (other) => pattern.matches(other) };
-  return { name, operator, value, matches: (other) => !pattern.matches(other) };
+  const matches = patternMatcher(value);
+  if (operator === "=~") return { name, operator, value, matches };
+  return { name, operator, value, matches: (other) => !matches(other) };
+}
+
+/** A regular expression as Prometheus has it, with `.` matching line feeds too. A plain one is compiled when it is needed. */
+function patternMatcher(pattern: string): (value: string) => boolean {
+  const compile = () => re2.RE2JS.compile(pattern, re2.RE2JS.DOTALL);
+  const isPlain = isPlainPattern(pattern), takesEmpty = isPlain && matchesEmpty(pattern);
+  let compiled = isPlain ? undefined : compile();
+  return (value) => isPlain && value === "" ? takesEmpty : (compiled ??= compile()).matches(value);
 }
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([

@@ -8,7 +8,8 @@ import { type Context, Hono, type MiddlewareHandler } from "@hono/hono";
 import { RegExpRouter } from "@hono/hono/router/reg-exp-router";
 import type { Logger } from "../log.ts";
 import { type Handler, HttpError, type Peer, respond } from "./http.ts";
-import { countRequests, type HttpMetrics } from "./http_metrics.ts";
+import { countRequests } from "./count_requests.ts";
+import type { HttpMetrics } from "./http_metrics.ts";
 
 /** What a route's handler gets beside the request: `c.env` is the peer that sent it. */
 export interface AppEnv {

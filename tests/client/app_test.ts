@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Counter, Registry } from "prom-client";
 import { clientApp } from "../../client/app.ts";
 import type { ForwarderState } from "../../client/forwarder.ts";
+import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { UsageError } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -11,8 +11,8 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The pages of a client, on a socket. */
 async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
-  const registry = new Registry();
-  new Counter({ name: "tests_total", help: "Tests", registers: [registry] }).inc(2);
+  const registry = new FamilyRegistry();
+  registry.counter({ name: "tests_total", help: "Tests" }).add(2);
   const state: ForwarderState = { lastPushMs: 1_700_000_000_000, failures: 2, lastError: "Cannot push" };
   const stop = new AbortController();
   const forwarder = { state, lastPush: families(['up{a="1"} 2']) };

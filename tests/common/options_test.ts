@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import {
   address,
   choice,
@@ -124,3 +125,50 @@ for (
     });
   });
 }
+
+Deno.test("parseOptions() reads a command line of flags alone as it reads the same with arguments", () => {
+  const outcome = (program: Parameters<typeof parseOptions>[0], args: readonly string[]) => {
+    try {
+      const parsed = parseOptions(program, args);
+      return "help" in parsed ? "help" : parsed.values;
+    } catch (error) {
+      assert.ok(error instanceof UsageError, String(error));
+      return error.message;
+    }
+  };
+  const { arguments: _, ...alone } = PROGRAM;
+  const behind = { ...PROGRAM, arguments: { PLACE: "Where" } };
+  const names = [
+    "from",
+    "to",
+    "token",
+    "token-file",
+    "interval",
+    "limit",
+    "match",
+    "rename",
+    "hide",
+    "listen",
+    "level",
+  ];
+  const value = fc.constantFrom("http://a", "", "a", "a=b", "a=b,c=d", "5m", "-1", "-v", "--", "--token", "x y", ":1");
+  const valued = fc.tuple(fc.constantFrom(...names), value, fc.boolean()).map(([name, value, joined]) =>
+    joined ? [`--${name}=${value}`] : [`--${name}`, value]
+  );
+  const switched = fc.tuple(fc.constantFrom("verbose", "honor"), fc.constantFrom("", "=", "=true", "=f", "=x")).map((
+    [name, value],
+  ) => [`--${name}${value}`]);
+  const piece = fc.oneof(
+    { weight: 5, arbitrary: valued },
+    switched,
+    fc.constantFrom(["-v"], ["--unknown"], ["--help"]),
+  );
+  const options = { numRuns: 500 };
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 5 }), (pieces) => {
+      const args = ["--from=http://a", ...pieces.flat()];
+      assert.deepEqual(outcome(alone, args), outcome(behind, ["here", ...args]));
+    }),
+    options,
+  );
+});
