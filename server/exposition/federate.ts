@@ -18,13 +18,14 @@ import {
   type MetricFamily,
   type MetricType,
 } from "../../common/exposition/metric_family.ts";
-import { escapeLabelName, escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
-import { decodeMetricField, encodeFamilies, encodeFamily, encodeMetric } from "../../common/exposition/protobuf.ts";
+import { escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
+import { encodeFamilies, encodeFamily } from "../../common/exposition/protobuf.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { parseSelector, type Selector, selectorMatches } from "../../common/exposition/selector.ts";
 import { escapeLabelValue, formatText, parseText } from "../../common/exposition/text_format.ts";
 import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
 import { type Group, Grouping } from "./exposition_groups.ts";
+import { nativeFields } from "./native_fields.ts";
 import { pageFormat } from "./page_format.ts";
 import { groupLines, type LineOptions, UNLIMITED } from "./page_lines.ts";
 
@@ -246,35 +247,19 @@ function* protobufChunks(page: Page, transcoder: LineTranscoder): Generator<Uint
   for (const group of page.natives) yield* nativeChunks(group, page);
 }
 
-/** The native histograms of a family, as they came or, where they must be looked at, written anew. */
-function* nativeChunks({ name, type, pieces }: Group, page: Page): Generator<Uint8Array> {
-  const { lines: { allowsUtf8, onCollision }, selectors } = page;
+/** The native histograms of a family, in messages that do not grow without bound. */
+function* nativeChunks(group: Group, { lines: { allowsUtf8, onCollision }, selectors }: Page): Generator<Uint8Array> {
+  const { name, type } = group;
+  const picks = (metric: Metric, name: string) => isPicked(metric, { family: { name, type }, selectors });
+  const options = { allowsUtf8, onCollision, ...(selectors.length > 0 ? { picks } : {}) };
   let parts: Uint8Array[] = [], length = 0;
-  for (const { entry, block, start } of pieces) {
-    const mustLook = selectors.length > 0 || (block.quoted && !allowsUtf8);
-    for (const native of block.natives) {
-      if (native.start < start) continue;
-      let field = entry.natives.subarray(native.nativeStart, native.nativeEnd);
-      if (mustLook) {
-        const metric = decodeMetricField(field, type);
-        if (!isPicked(metric, { family: { name: block.name, type }, selectors })) continue;
-        if (block.quoted && !allowsUtf8) {
-          const labels = new Map(metric.labels.map((label) => [escapeLabelName(label.name), label.value]));
-          if (labels.size < metric.labels.length) {
-            onCollision();
-            continue;
-          }
-          const escaped = Array.from(labels, ([name, value]) => ({ name, value }));
-          field = encodeMetric({ ...metric, labels: escaped }, type) as typeof field;
-        }
-      }
-      parts.push(field);
-      length += field.length;
-      if (length < CHUNK_BYTES) continue;
-      yield encodeFamily({ name, type }, parts);
-      parts = [];
-      length = 0;
-    }
+  for (const field of nativeFields(group, options)) {
+    parts.push(field);
+    length += field.length;
+    if (length < CHUNK_BYTES) continue;
+    yield encodeFamily({ name, type }, parts);
+    parts = [];
+    length = 0;
   }
   if (length > 0) yield encodeFamily({ name, type }, parts);
 }

@@ -6,7 +6,12 @@
  */
 
 import type { ParseLimits } from "../../common/exposition/metric_family.ts";
-import { escapeLabelName, escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
+import {
+  escapeLabelName,
+  escapeMetricName,
+  isClassicLabelName,
+  isClassicMetricName,
+} from "../../common/exposition/names.ts";
 import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
 
@@ -87,32 +92,46 @@ function* only(
   }
 }
 
-/** The lines of one cluster, written anew with underscores. A series that has its name by itself stands. */
+/** The lines of one cluster, written anew with underscores. A series that has its name by itself stands, else the first. */
 function* escapedSlices(
   { pieces, options }: { pieces: readonly Piece[]; options: LineOptions },
 ): Generator<Uint8Array> {
-  const seen = new Set<string>();
+  const taken = new Set<string>();
   for (const piece of pieces.filter(({ block }) => !block.quoted)) {
     for (const slice of slicesOf(piece, options)) {
-      for (const { key } of samplesOf(slice)) seen.add(key);
+      for (const { key } of samplesOf(slice)) taken.add(key);
       yield slice;
     }
   }
-  for (const piece of pieces.filter(({ block }) => block.quoted)) {
-    for (const slice of slicesOf(piece, options)) {
-      const lines: string[] = [];
-      for (const { key, value, isWhole } of samplesOf(slice)) {
-        if (seen.has(key) || !isWhole) options.onCollision();
-        else lines.push(`${key} ${value}\n`);
-        seen.add(key);
+  const quoted = pieces.filter(({ block }) => block.quoted).flatMap((piece) => [...slicesOf(piece, options)]);
+  const read = quoted.map((slice) => [...samplesOf(slice)]);
+  for (const { key, isOwn } of read.flat()) if (isOwn) taken.add(key);
+  for (const samples of read) {
+    const lines: string[] = [];
+    for (const { key, value, isWhole, isOwn } of samples) {
+      if (!isOwn && (!isWhole || taken.has(key))) options.onCollision();
+      else {
+        lines.push(`${key} ${value}\n`);
+        taken.add(key);
       }
-      yield encoder.encode(lines.join(""));
     }
+    yield encoder.encode(lines.join(""));
   }
 }
 
-/** The series of lines with their names and labels in underscores, and whether no label was lost by that. */
-function* samplesOf(lines: Uint8Array): Generator<{ key: string; value: string; isWhole: boolean }> {
+/** A line with its name and labels in underscores. */
+interface EscapedLine {
+  /** The series. */
+  readonly key: string;
+  /** Its value. */
+  readonly value: string;
+  /** Whether that left each of its labels apart. */
+  readonly isWhole: boolean;
+  /** Whether there was nothing to do. */
+  readonly isOwn: boolean;
+}
+
+function* samplesOf(lines: Uint8Array): Generator<EscapedLine> {
   for (const line of decoder.decode(lines).split("\n")) {
     if (line === "") continue;
     const space = line.lastIndexOf(" ");
@@ -122,6 +141,7 @@ function* samplesOf(lines: Uint8Array): Generator<{ key: string; value: string; 
       `${label}="${escapeLabelValue(value)}"`
     );
     const key = `${escapeMetricName(name)}${written.length > 0 ? `{${written.join()}}` : ""}`;
-    yield { key, value: line.slice(space + 1), isWhole: escaped.size === labels.length };
+    const isOwn = isClassicMetricName(name) && labels.every(({ name }) => isClassicLabelName(name));
+    yield { key, value: line.slice(space + 1), isWhole: escaped.size === labels.length, isOwn };
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { push } from "../../client/push.ts";
+import { push, REMARK_LIMIT_BYTES } from "../../client/push.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
 import { directClients as clients } from "../support/direct_clients.ts";
 import { families, series } from "../support/series.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
@@ -44,6 +45,20 @@ Deno.test("push() has a server take families and returns the bytes that it sent"
   assert.deepEqual(series(families), ['up{_id="me"} 1', "down 0"]);
   assert.ok(bytes > 10 && bytes < 200, `${bytes}`);
   assert.deepEqual(p.statuses, [200]);
+});
+
+Deno.test("push() returns what the server says of a push that it has taken, unless that goes on and on", async () => {
+  await using p = await parties();
+  const remarkOf = async (body: string) => {
+    p.server.fault = () => new Response(body);
+    return (await p.push()).remark;
+  };
+  assert.equal(await remarkOf(""), undefined);
+  assert.equal(await remarkOf("Left out x: it is odd\nLeft out y: too\n"), "Left out x: it is odd\nLeft out y: too");
+  // A line of a kilobyte for each rule that there is.
+  const long = Array<string>(SAMPLE_RULE_NAMES.length + 1).fill(`Left out ${"x".repeat(1_000)}`).join("\n");
+  assert.equal(await remarkOf(long), long);
+  assert.equal(await remarkOf("x".repeat(REMARK_LIMIT_BYTES + 1)), undefined);
 });
 
 const refusals: [status: number, message: RegExp][] = [

@@ -6,7 +6,9 @@
  */
 
 import { messageOf } from "../../common/explain.ts";
+import { type ExpectedSeries, expectedSeries, plainRules } from "../support/expected_series.ts";
 import { type ExpositionSample, parseExposition, seriesKey } from "../support/exposition_parser.ts";
+import { oracleDecode } from "../support/metric_family_oracle.ts";
 import type { Target } from "./target.ts";
 
 /** What differs, in words; undefined if nothing does. `samples` are those of the page with names in quotes. */
@@ -37,7 +39,33 @@ export async function checkEscaped(
     if (!shown.has(key)) return `${key} is missing`;
     if (!values.some((value) => Object.is(value, shown.get(key)))) return `${key} is ${shown.get(key)}`;
   }
-  return shown.keys().find((key) => !candidates.has(key));
+  const stray = shown.keys().find((key) => !candidates.has(key));
+  return stray ?? checkProtobuf(shown, await escapedProtobuf(target));
+}
+
+/** The page in protobuf with underscores, as an independent decoder reads it. */
+async function escapedProtobuf(target: Target): Promise<ExpectedSeries> {
+  const page = await target.page(
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+  );
+  return expectedSeries(oracleDecode(page), plainRules(target.rules));
+}
+
+/**
+ * No series comes twice, names are classic, and what is no native histogram stands in text as well, if perhaps as a line of
+ * a native one.
+ */
+function checkProtobuf(
+  text: ReadonlyMap<string, number>,
+  { lines, natives, duplicates }: ExpectedSeries,
+): string | undefined {
+  if (duplicates > 0) return `${duplicates} series come twice in protobuf`;
+  for (const { family: { name }, labels } of natives.values()) {
+    if (name !== underscored(name, METRIC_WRONG)) return `${name} is no classic name`;
+    const label = labels.keys().find((label) => label !== underscored(label, LABEL_WRONG));
+    if (label !== undefined) return `${label} is no classic name`;
+  }
+  return lines.keys().find((key) => !text.has(key));
 }
 
 const METRIC_WRONG = /^[^a-zA-Z_:]|(?<!^)[^a-zA-Z0-9_:]/gu, LABEL_WRONG = /^[^a-zA-Z_]|(?<!^)[^a-zA-Z0-9_]/gu;

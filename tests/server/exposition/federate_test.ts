@@ -419,6 +419,32 @@ Deno.test("federate() leaves out and counts what would be the same series with u
   parseExposition(await text());
 });
 
+Deno.test("federate() lets the series stand that has its name by itself, and one that is left out is in nobody's way", async () => {
+  const { collisions, push, text } = sitePage();
+  push("a", [
+    gauge("c.d", "a", 1, { "l.x": "1", "l_x": "2" }),
+    gauge("c.d", "a", 2, { l_x: "2" }),
+    gauge("e", "a", 3, { "l.x": "1" }),
+    gauge("e", "a", 4, { l_x: "1" }),
+  ]);
+  assert.deepEqual(lines(await text()), ['c_d{_id="a",l_x="2"} 2', 'e{_id="a",l_x="1"} 4']);
+  assert.equal(collisions(), 2);
+});
+
+Deno.test("federate() shows one of the native histograms that become the same series with underscores", async () => {
+  const { collisions, push, protobuf } = sitePage();
+  const count = async (accept: string) =>
+    (await protobuf("", accept)).flatMap(({ name, metrics }) =>
+      metrics.map(({ labels }) => `${name} ${labels.map((label) => `${label.name}=${label.value}`).join()}`)
+    );
+  push("a", [native("my.hist", "a", { "l.x": "1" }), native("my_hist", "a", { l_x: "1" }), native("my/hist", "a")]);
+  push("b", [native("my.hist", "b", { "l.x": "1" })]);
+  assert.equal((await count(PROTOBUF + ";escaping=allow-utf-8")).length, 4);
+  assert.equal(collisions(), 0);
+  assert.deepEqual((await count(PROTOBUF)).sort(), ["my_hist _id=a", "my_hist _id=a,l_x=1", "my_hist _id=b,l_x=1"]);
+  assert.equal(collisions(), 1);
+});
+
 Deno.test("federate() writes native histograms with underscores to who takes no other names", async () => {
   const { push, protobuf, text } = sitePage();
   push("a", [native("my.hist", "a", { "l.x": "1" })]);
