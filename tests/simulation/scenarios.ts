@@ -214,6 +214,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       return [{ kind: "start", at, ms, node, stays: false }];
     });
   },
+  "start-apart": (setting) => {
+    const { random, nodes } = setting;
+    for (const [index, node] of nodes.entries()) nodes[index] = { ...node, startAt: random.below(15_000) };
+    return cutOff(setting, 0, random.between(5_000, 60_000));
+  },
   "twin-at-a-seed": ({ random, size, nodes }) => {
     nodes.push({ name: nodes[random.below(size)].name, host: "t", wallOffsetMs: 0, listed: true });
     const node = nodes.length - 1;
