@@ -84,9 +84,11 @@ export class JoinTurn {
     if (serving.length === 0) {
       for (const other of others) if (other.phase === "JOINING") this.#fellows.add(stay(other));
     }
-    if (fenced || nameTaken || now - this.#startedAt < this.#pauseMs) return "wait";
+    if (fenced || nameTaken) return "wait";
     if (serving.length === 0) return this.#mayStart(situation) ? "serve" : "wait";
     if (serving.every((row) => this.#fellows.has(stay(row)))) return "serve";
+    // Only those who serve are to be spared its comings and goings.
+    if (now - this.#startedAt < this.#pauseMs) return "wait";
     if (!serving.some((row) => isLinked(row.name))) return "wait";
     this.#turnSince ??= now;
     const isTurn = !others.some((row) => goesFirst(row, name)) &&

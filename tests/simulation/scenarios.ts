@@ -83,6 +83,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       power: true,
     }));
   },
+  "everybody-flaps": ({ random, size }) => {
+    const everyMs = random.between(12_000, 20_000);
+    return Array.from(
+      { length: random.between(4, 6) },
+      (_, time): Fault[] =>
+        Array.from({ length: size }, (_, node) => ({
+          kind: "crash",
+          at: BEGIN_MS + time * everyMs + random.below(200),
+          node,
+          ms: random.between(500, 3_000),
+          power: true,
+        })),
+    ).flat();
+  },
   "storage-deleted": (setting) => {
     const { random } = setting;
     const make = (at: number, node: number): Fault => ({

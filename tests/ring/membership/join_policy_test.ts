@@ -119,5 +119,8 @@ for (
     const turn = new JoinTurn({ now: 50, flaps });
     if (pauseMs > 0) assert.equal(turn.next(situation(50 + pauseMs - 1, [row("a")])), "wait");
     assert.equal(turn.next(situation(50 + pauseMs, [row("a")])), "pull");
+    // Where nobody serves, there is nobody to be spared its comings and goings.
+    const alone = situation(50 + SILENT_SEEDS_MS, []);
+    assert.equal(new JoinTurn({ now: 50, flaps }).next(alone), "serve");
   });
 }
