@@ -168,10 +168,11 @@ export class Ring implements AsyncDisposable {
       seeds: membership.seeds,
       members: membership.rows.map((row) => {
         const isSelf = row.name === self.name;
+        const heardMsAgo = isSelf ? 0 : membership.heardMsAgo(row.name, now);
         return {
           ...row,
           linked: isSelf || membership.isLinked(row.name),
-          heardMsAgo: isSelf ? 0 : Math.max(0, Math.round(membership.silentMs(row.name, now))),
+          heardMsAgo: heardMsAgo && Math.round(heardMsAgo),
           view: isSelf ? view.digest : membership.beliefsOf(row.name)?.view,
         };
       }),

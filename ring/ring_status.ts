@@ -14,8 +14,8 @@ import type { RingLimits } from "./protocol/ring_limits.ts";
 export interface MemberStatus extends Member {
   /** Whether there is a link to it. */
   readonly linked: boolean;
-  /** When something was last heard of it, in milliseconds before now. */
-  readonly heardMsAgo: number;
+  /** When it was last heard, in milliseconds before now, be it dead by now; absent if it never was by this process. */
+  readonly heardMsAgo?: number;
   /** The digest of the view that it last said to have. */
   readonly view?: string;
 }

@@ -152,9 +152,9 @@ export class Membership {
     return this.#contacts.seeds.status;
   }
 
-  /** For how long nothing was heard of a member, in milliseconds. */
-  silentMs(name: string, now: number): number {
-    return this.#peers.silentMs(name, now);
+  /** How long ago a member was last heard, in milliseconds, be it dead by now; undefined if it never was. */
+  heardMsAgo(name: string, now: number): number | undefined {
+    return this.#peers.heardMsAgo(name, now);
   }
 
   /** Whether a message to the member has a way. */
