@@ -54,6 +54,8 @@ export interface RingOptions {
   readonly self: Omit<Hello, "incarnation" | "boot">;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
+  /** Whether to start a ring of one, if need be, though others are given and this member was never in a ring. @default {false} */
+  readonly bootstraps?: boolean;
   /** What {@linkcode RingHost.save} was given last, by the last process of this name. */
   readonly saved?: string;
   /** What the store holds. */
@@ -95,13 +97,14 @@ export class Ring implements AsyncDisposable {
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, ttlMs, limits, registry, log } = options;
+    const { self, saved, entries, seeds, bootstraps, ttlMs, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
       saved: saved === undefined ? undefined : readSaved(saved, log),
       entries,
       seeds,
+      bootstraps,
       ttlMs,
       limits,
       clock: clock(),
@@ -162,12 +165,14 @@ export class Ring implements AsyncDisposable {
       closed: membership.closed(now),
       view: { digest: view.digest, members: view.names, settled: membership.isSettled },
       agreed,
+      seeds: membership.seeds,
       members: membership.rows.map((row) => {
         const isSelf = row.name === self.name;
+        const heardMsAgo = isSelf ? 0 : membership.heardMsAgo(row.name, now);
         return {
           ...row,
           linked: isSelf || membership.isLinked(row.name),
-          heardMsAgo: isSelf ? 0 : Math.max(0, Math.round(membership.silentMs(row.name, now))),
+          heardMsAgo: heardMsAgo && Math.round(heardMsAgo),
           view: isSelf ? view.digest : membership.beliefsOf(row.name)?.view,
         };
       }),

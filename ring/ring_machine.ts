@@ -45,6 +45,8 @@ export interface RingMachineOptions {
   readonly self: Omit<Hello, "incarnation">;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
+  /** Whether to start a ring of one, if need be, though we were told of others and were never in a ring. */
+  readonly bootstraps?: boolean;
   /** What the last process of this name kept. */
   readonly saved?: SavedState;
   /** What the store holds. */
@@ -84,7 +86,7 @@ export class RingMachine {
 
   /** Starts a member that joins. */
   constructor(options: RingMachineOptions) {
-    const { self, seeds, saved, entries = [], ttlMs, clock, random } = options;
+    const { self, seeds, bootstraps, saved, entries = [], ttlMs, clock, random } = options;
     this.#clock = clock;
     this.#request = Math.floor(random() * 2 ** 31);
     const context: RingContext = {
@@ -104,6 +106,7 @@ export class RingMachine {
     this.membership = new Membership(context, {
       self,
       seeds,
+      bootstraps,
       saved,
       now: clock.now,
       isClearFor: (peer) => this.#transfers.isClearFor(peer),

@@ -8,6 +8,7 @@ import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
 import { STATUSES } from "./protocol/member.ts";
 import type { MessageType } from "./protocol/mesh.ts";
+import { SEED_STATES } from "./membership/seeds.ts";
 import type { RingStatus } from "./ring_status.ts";
 
 /** How often the status is looked at, in milliseconds: each look counts all clusters. */
@@ -36,6 +37,17 @@ export class RingMetrics {
         for (const each of STATUSES) {
           this.set({ status: each.toLowerCase() }, members.filter(({ status }) => status === each).length);
         }
+      },
+    });
+    new Gauge({
+      name: "telemeter_ring_seeds",
+      help:
+        "Addresses of --join by how it stands with them: linked, untried, unreachable, or refused (somebody else is there)",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const { seeds } = status();
+        for (const each of SEED_STATES) this.set({ state: each }, seeds.filter(({ state }) => state === each).length);
       },
     });
     this.#gauge(registers, {

@@ -5,6 +5,7 @@
  */
 
 import type { Closed } from "./membership/closed.ts";
+import type { SeedStatus } from "./membership/seeds.ts";
 import type { Member } from "./protocol/member.ts";
 import type { AgreedView } from "./protocol/messages.ts";
 import type { RingLimits } from "./protocol/ring_limits.ts";
@@ -13,8 +14,8 @@ import type { RingLimits } from "./protocol/ring_limits.ts";
 export interface MemberStatus extends Member {
   /** Whether there is a link to it. */
   readonly linked: boolean;
-  /** When something was last heard of it, in milliseconds before now. */
-  readonly heardMsAgo: number;
+  /** When it was last heard, in milliseconds before now, be it dead by now; absent if it never was by this process. */
+  readonly heardMsAgo?: number;
   /** The digest of the view that it last said to have. */
   readonly view?: string;
 }
@@ -39,6 +40,8 @@ export interface RingStatus {
   readonly view: { readonly digest: string; readonly members: readonly string[]; readonly settled: boolean };
   /** The last view that all of its members agreed on. */
   readonly agreed?: AgreedView;
+  /** How it stands with the addresses that the member was given to begin with. */
+  readonly seeds: readonly SeedStatus[];
   /** All that are known, itself among them. */
   readonly members: readonly MemberStatus[];
   /** Clusters held: as owner, as standby, and others until they expire. */

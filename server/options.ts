@@ -89,7 +89,16 @@ export const SERVER_OPTIONS = {
     kind: list(address),
     help: "Address of a server of the ring, tried until it is reached; repeatable",
     since: "0.1.0",
-    why: "Set it to the other servers; one that answers is enough, and the list may be the same on all of them",
+    why:
+      "Set it to the other servers; the list may be the same on all of them. New servers form a ring once most of those " +
+      "listed are there; where a ring runs, one that answers is enough",
+  },
+  bootstrap: {
+    kind: flag,
+    help:
+      "Start a ring of one, though --join lists others of whom too few are there, if this server was never in a ring",
+    since: "0.1.0",
+    why: "Set it once, on the first server of a new ring that is to serve before the others are there",
   },
   name: {
     kind: text,

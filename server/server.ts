@@ -84,7 +84,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
-    const parts = { ttlMs: values.ttl, keys: keyIds, committer, store, index, limiter, registry, log };
+    const { partitionLabel } = values;
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
     cluster = opening.use(await openRing({ settings: settings.ring, ...parts }));
   }
   store.startSweeping();

@@ -129,6 +129,7 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
     listen,
     advertise,
     seeds: values.join,
+    bootstraps: values.bootstrap,
     peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
     files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
     limitBytes,
@@ -136,8 +137,18 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
 }
 
 /** Refuses flags of the ring that would do nothing. */
-function mustBeAlone({ join, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow }: ServerOptions) {
-  const given = { join: join[0], name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow: peerAllow[0] };
+function mustBeAlone(options: ServerOptions) {
+  const { join, bootstrap, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow } = options;
+  const given = {
+    join: join[0],
+    bootstrap: bootstrap || undefined,
+    name,
+    advertiseCluster,
+    clusterCa,
+    clusterCrt,
+    clusterKey,
+    peerAllow: peerAllow[0],
+  };
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
     throw new UsageError(

@@ -11,6 +11,7 @@ import type { KeptState } from "./kept_state.ts";
 import type { MemberTable } from "./member_table.ts";
 import type { Peers } from "./peers.ts";
 import type { RingContext } from "./ring_context.ts";
+import { Seeds } from "./seeds.ts";
 
 /** How long a refusal counts as recent, in milliseconds. */
 export const REFUSAL_MS = 30_000;
@@ -32,24 +33,23 @@ export class Contacts {
   readonly #context: RingContext;
   readonly #options: ContactsOptions;
   readonly #dialler: Dialler;
-  readonly #ownAddresses = new Set<string>();
+  /** What has come of the addresses to begin with. */
+  readonly seeds: Seeds;
   #refusal: (Refusal & { readonly at: number }) | undefined;
+  #strangerAt = -Infinity;
 
   /** Starts with nothing dialled. */
   constructor(context: RingContext, options: ContactsOptions) {
     this.#context = context;
     this.#options = options;
     this.#dialler = new Dialler(() => context.random());
-  }
-
-  /** The seeds that are not known to be our own address. */
-  get seeds(): string[] {
-    return this.#options.seeds.filter((address) => !this.#ownAddresses.has(address));
+    const { seeds: addresses, peers } = options;
+    this.seeds = new Seeds(context, { addresses, isLinked: (address) => peers.isAddressLinked(address) });
   }
 
   /** Whether there is anybody that we were told of, or have heard of, and that has not left for good. */
   get knowsOthers(): boolean {
-    return this.seeds.length > 0 || this.#options.table.others().some(({ status }) => status !== "LEFT");
+    return this.seeds.others.length > 0 || this.#options.table.others().some(({ status }) => status !== "LEFT");
   }
 
   /** Why a peer would not have us lately, for a reason that time does not mend. */
@@ -57,8 +57,14 @@ export class Contacts {
     return this.#refusal !== undefined && now - this.#refusal.at < REFUSAL_MS ? this.#refusal : undefined;
   }
 
+  /** Whether somebody has answered lately who is not linked with us: one of our ring, as far as we can tell. */
+  meetsStrangers(now: number): boolean {
+    return now - this.#strangerAt < REFUSAL_MS;
+  }
+
   /** Dials whoever is due. */
   dial(now: number) {
+    this.seeds.tick(now);
     for (const address of this.#dialler.due(this.#targets(now), now)) this.#context.emit({ do: "dial", address });
   }
 
@@ -66,11 +72,15 @@ export class Contacts {
   dialFailed(address: string, refusal: Refusal, now: number): void {
     const { code, message, isOurs } = refusal;
     if (code === "self") {
-      this.#ownAddresses.add(address);
+      this.seeds.isOwn(address);
       return this.#dialler.isSelf(address, now);
     }
+    this.seeds.failed(address, refusal, now);
     // One of a name that is in use is as good as nobody: it has its own name to lose, and we do not.
     if (code === "unreachable" || (code === "name-taken" && isOurs)) return;
+    this.#strangerAt = now;
+    // Who does not get as far as to say HELLO has not refused us.
+    if (code === "handshake") return;
     const recent = this.refusal(now);
     this.#refusal = { ...refusal, at: now };
     if (recent?.message === message && recent.code === code) return;

@@ -16,10 +16,15 @@ import type { AgreedView } from "../protocol/messages.ts";
  */
 export const HEARING_MS = 8_000;
 
+/** Whether a majority is asked for of a view: of one or two there is none. */
+export function hasFence(agreed: AgreedView | undefined): boolean {
+  return agreed !== undefined && agreed.members.length > 2;
+}
+
 /** Whether a member that hears these (itself among them) must not go on by itself. */
 export function isFenced(agreed: AgreedView | undefined, hears: (name: string) => boolean): boolean {
-  const names = agreed?.members.map(({ name }) => name) ?? [];
-  if (names.length <= 2) return false;
+  if (agreed === undefined || !hasFence(agreed)) return false;
+  const names = agreed.members.map(({ name }) => name);
   const heard = names.filter(hears);
   if (heard.length * 2 !== names.length) return heard.length * 2 < names.length;
   const lowest = names.reduce((a, b) => a < b ? a : b);

@@ -1,5 +1,6 @@
 /**
- * When a member that joins may go on: at once where nobody serves yet, else when its turn has come.
+ * When a member that joins may go on: where nobody serves yet, once enough of those are here who should be, else when its turn has
+ * come.
  *
  * @module
  */
@@ -46,8 +47,15 @@ export interface JoinSituation {
   readonly fenced: boolean;
   /** Whether another process is alive under our name. */
   readonly nameTaken: boolean;
-  /** Whether a peer would not have us lately, for a reason that time does not mend: then nobody starts a ring of its own. */
-  readonly refused: boolean;
+  /**
+   * Whether a majority is here: of the last agreed view, or, of a member that was never in a ring, of those that it was told of and
+   * itself. Views of one and of two have none.
+   */
+  readonly hasMajority: boolean;
+  /** Whether it may start a ring without one: it was in a ring before, or it is told to. */
+  readonly mayBeAlone: boolean;
+  /** Whether somebody has answered lately who is not linked with us: then nobody starts a ring without a majority. */
+  readonly meetsStrangers: boolean;
 }
 
 /** What a member that joins may do: serve at once, pull what will be its own, or wait. */
@@ -76,9 +84,11 @@ export class JoinTurn {
     if (serving.length === 0) {
       for (const other of others) if (other.phase === "JOINING") this.#fellows.add(stay(other));
     }
-    if (fenced || nameTaken || now - this.#startedAt < this.#pauseMs) return "wait";
+    if (fenced || nameTaken) return "wait";
     if (serving.length === 0) return this.#mayStart(situation) ? "serve" : "wait";
     if (serving.every((row) => this.#fellows.has(stay(row)))) return "serve";
+    // Only those who serve are to be spared its comings and goings.
+    if (now - this.#startedAt < this.#pauseMs) return "wait";
     if (!serving.some((row) => isLinked(row.name))) return "wait";
     this.#turnSince ??= now;
     const isTurn = !others.some((row) => goesFirst(row, name)) &&
@@ -86,8 +96,8 @@ export class JoinTurn {
     return isTurn || now - this.#turnSince >= MAX_TURN_WAIT_MS ? "pull" : "wait";
   }
 
-  #mayStart({ now, knowsAll, knowsNobody, refused }: JoinSituation): boolean {
-    if (refused) return false;
+  #mayStart({ now, knowsAll, knowsNobody, hasMajority, mayBeAlone, meetsStrangers }: JoinSituation): boolean {
+    if (!hasMajority && (!mayBeAlone || meetsStrangers)) return false;
     if (knowsNobody || now - this.#startedAt >= SILENT_SEEDS_MS) return true;
     if (!knowsAll) this.#allLinkedAt = undefined;
     else this.#allLinkedAt ??= now;

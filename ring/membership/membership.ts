@@ -22,7 +22,7 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { Closed } from "./closed.ts";
 import { Contacts } from "./contacts.ts";
 import { type Accusation, FailureDetector } from "./failure_detector.ts";
-import { isFenced } from "./fence.ts";
+import { hasFence, isFenced } from "./fence.ts";
 import { FenceWatch } from "./fence_watch.ts";
 import { Gossip } from "./gossip.ts";
 import { FORGIVE_AFTER_MS, type JoinStep, JoinTurn } from "./join_policy.ts";
@@ -31,6 +31,7 @@ import { MemberTable } from "./member_table.ts";
 import { Peers } from "./peers.ts";
 import { Pings } from "./pings.ts";
 import type { RingContext } from "./ring_context.ts";
+import type { SeedStatus } from "./seeds.ts";
 import { PING_EVERY_MS } from "./silence.ts";
 import { ViewAgreement } from "./view_agreement.ts";
 
@@ -46,6 +47,8 @@ export interface MembershipOptions {
   readonly self: Omit<Hello, "incarnation">;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
+  /** Whether to start a ring of one, if need be, though we were told of others and were never in a ring. */
+  readonly bootstraps?: boolean;
   /** What the last process of this name kept. */
   readonly saved?: SavedState;
   /** The present time, by the clock of the events. */
@@ -60,6 +63,7 @@ export interface MembershipOptions {
 export class Membership {
   readonly #context: RingContext;
   readonly #onView: (view: RingView) => void;
+  readonly #bootstraps: boolean;
   readonly #kept: KeptState;
   readonly #table: MemberTable;
   readonly #peers = new Peers();
@@ -79,9 +83,13 @@ export class Membership {
   #servesSince: number | undefined;
 
   /** Starts as JOINING, and emits what must be kept before anybody is told. */
-  constructor(context: RingContext, { self, seeds, saved, now, isClearFor, onView }: MembershipOptions) {
+  constructor(
+    context: RingContext,
+    { self, seeds, bootstraps = false, saved, now, isClearFor, onView }: MembershipOptions,
+  ) {
     this.#context = context;
     this.#onView = onView;
+    this.#bootstraps = bootstraps;
     this.#kept = new KeptState(context, saved);
     const kept = this.#kept, peers = this.#peers, incarnation = kept.firstIncarnation;
     this.#table = new MemberTable({ ...self, incarnation, since: incarnation, status: "ALIVE", phase: "JOINING" });
@@ -139,9 +147,14 @@ export class Membership {
     return this.#peers.beliefs(name);
   }
 
-  /** For how long nothing was heard of a member, in milliseconds. */
-  silentMs(name: string, now: number): number {
-    return this.#peers.silentMs(name, now);
+  /** How it stands with the addresses that we were given to begin with. */
+  get seeds(): readonly SeedStatus[] {
+    return this.#contacts.seeds.status;
+  }
+
+  /** How long ago a member was last heard, in milliseconds, be it dead by now; undefined if it never was. */
+  heardMsAgo(name: string, now: number): number | undefined {
+    return this.#peers.heardMsAgo(name, now);
   }
 
   /** Whether a message to the member has a way. */
@@ -167,7 +180,13 @@ export class Membership {
     if (self.phase === "LEAVING" || self.status === "LEFT") {
       return because("leaving", "This member is leaving the ring");
     }
-    if (self.phase === "JOINING") return because("joining", "This member has not joined the ring yet");
+    if (self.phase === "JOINING") {
+      const isAlone = this.agreed === undefined && !this.#contacts.seeds.hasMajority;
+      return because(
+        "joining",
+        isAlone ? "Too few of the servers that --join lists are there yet" : "This member has not joined the ring yet",
+      );
+    }
     if (now - this.#lastTickAt > TICK_MS + STALL_MS) return because("stalled", "This process has been stalled");
     if (this.isFenced(now)) return because("fenced", "This member has lost quorum: too few of the ring answer it");
     if (!this.#agreement.shows) return because("unsettled", "The other members have not confirmed the view yet");
@@ -265,7 +284,7 @@ export class Membership {
     if (self.phase !== "JOINING") return "wait";
     const others = this.agreed?.members.filter(({ name }) => name !== self.name) ?? [];
     const { seeds } = this.#contacts;
-    const refusal = this.#contacts.refusal(now);
+    const isNew = this.agreed === undefined;
     return this.#turn.next({
       now,
       name: self.name,
@@ -273,11 +292,14 @@ export class Membership {
       isLinked: (name) => this.isLinked(name),
       agrees: (name) => this.#peers.beliefs(name)?.view === this.#view.digest,
       knowsAll: others.every(({ name }) => this.isLinked(name)) &&
-        seeds.every((address) => this.#peers.isAddressLinked(address)),
-      knowsNobody: others.length === 0 && seeds.length === 0,
+        seeds.others.every((address) => this.#peers.isAddressLinked(address)),
+      knowsNobody: others.length === 0 && seeds.others.length === 0,
       fenced: this.isFenced(now),
-      nameTaken: this.#table.contested !== undefined || refusal?.code === "name-taken",
-      refused: refusal !== undefined,
+      nameTaken: this.#table.contested !== undefined || this.#contacts.refusal(now)?.code === "name-taken",
+      // In front of the fence there is one, where there can be one.
+      hasMajority: isNew ? seeds.hasMajority : hasFence(this.agreed),
+      mayBeAlone: !isNew || this.#bootstraps,
+      meetsStrangers: this.#contacts.meetsStrangers(now),
     });
   }
 

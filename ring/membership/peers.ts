@@ -4,7 +4,9 @@
  * @module
  */
 
+import { BoundedMap } from "../../common/bounded_map.ts";
 import { HEARING_MS } from "./fence.ts";
+import { MAX_ROWS } from "./member_table.ts";
 import type { Hello, MeshLink } from "../protocol/mesh.ts";
 import type { Beliefs } from "../protocol/messages.ts";
 import type { Confirmation } from "./view_agreement.ts";
@@ -30,6 +32,8 @@ interface Peer {
 export class Peers {
   readonly #links = new Map<string, MeshLink>();
   readonly #peers = new Map<string, Peer>();
+  // When members were last heard, by us or by others who told us, whether they are there or not.
+  readonly #lastHeard = new BoundedMap<string, number>(MAX_ROWS);
   // Names by the addresses under which we dialled them.
   readonly #names = new Map<string, string>();
 
@@ -92,6 +96,7 @@ export class Peers {
     if (peer === undefined) return;
     peer.heardAt = now;
     peer.askedAt = undefined;
+    this.#lastHeard.set(name, now);
   }
 
   /** Another member found this process alive. Of another one of that name it would tell nothing. */
@@ -100,6 +105,7 @@ export class Peers {
     if (peer === undefined || peer.boot !== boot) return;
     peer.vouchedAt = now;
     peer.askedAt = undefined;
+    this.#lastHeard.set(name, now);
   }
 
   /** What this process believes, and if it says so in answer to a ping of ours, when that was sent. */
@@ -137,6 +143,12 @@ export class Peers {
   silentMs(name: string, now: number): number {
     const peer = this.#peers.get(name);
     return peer === undefined ? 0 : now - Math.max(peer.heardAt, peer.vouchedAt);
+  }
+
+  /** How long ago a member was last heard, in milliseconds, be it dead by now; undefined if it never was. */
+  heardMsAgo(name: string, now: number): number | undefined {
+    const heardAt = this.#lastHeard.get(name);
+    return heardAt === undefined ? undefined : Math.max(0, now - heardAt);
   }
 
   /** Notes that others are asked to ping a member; tells for how long they have been. */

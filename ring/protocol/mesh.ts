@@ -96,7 +96,9 @@ export type RefusalCode =
   | "other-cluster"
   /** No version of the frames is common to both. */
   | "version"
-  /** No connection, TLS failed, no HELLO in time, garbage, the limit of links. */
+  /** Somebody is there, and the handshake failed: either end does not trust the other's certificate, or it is no member at all. */
+  | "handshake"
+  /** No connection, no HELLO in time, garbage, the limit of links. */
   | "unreachable";
 
 /** A refusal: a stable code, and a sentence for the log. */

@@ -24,6 +24,20 @@ export interface DialledConnection {
   readonly certificateNames: readonly string[];
 }
 
+/** Why a dial came to nothing. */
+export class DialError extends Error {
+  /** Whether nobody was reached, or somebody with whom the handshake failed. */
+  readonly code: "unreachable" | "handshake";
+  /** The name that stack traces show. */
+  override readonly name = "DialError";
+
+  /** Takes a sentence for people. */
+  constructor(code: DialError["code"], message: string, options: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
 /** How to dial. */
 export interface DialOptions {
   /** Ours. */
@@ -33,6 +47,9 @@ export interface DialOptions {
   /** Ends the attempt. */
   readonly signal: AbortSignal;
 }
+
+/** What the WebSocket says of one who does not answer its request in time. */
+const HANDSHAKE_TIMEOUT = "Opening handshake has timed out";
 
 /** Sentences for what an operator can mend. The platform's own stand for the rest. */
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -53,7 +70,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 /**
  * Dials. Whom we reach is only known to be of the ring: a member's certificate speaks for its name, not for its address.
  *
- * @throws {Error} if that comes to nothing, with a sentence that says why.
+ * @throws {DialError} if that comes to nothing, with a sentence that says why.
  */
 export async function dialPeer(
   address: Address,
@@ -63,13 +80,13 @@ export async function dialPeer(
   // An address may come from a peer: nothing in it may make the URL another one.
   if (!/^[\w.-]+$/.test(hostname) && !isIP(hostname)) throw new SyntaxError("write HOST:PORT");
   const { promise, resolve, reject } = Promise.withResolvers<DialledConnection>();
-  let socket: TLSSocket | undefined;
+  let socket: TLSSocket | undefined, isReached = false;
   const webSocket = new WebSocket(`wss://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}${RING_PATH}`, {
     ...webSocketOptions(limits),
     handshakeTimeout: limits.helloTimeoutMs,
     // Masks keep browsers from writing what a proxy takes for HTTP; here are neither, and no mask is quicker to apply.
     generateMask: () => {},
-    createConnection: () =>
+    createConnection: () => {
       socket = connect({
         host: hostname,
         port,
@@ -78,14 +95,19 @@ export async function dialPeer(
         minVersion: RING_TLS_VERSION,
         rejectUnauthorized: true,
         checkServerIdentity: () => undefined,
-      }),
+      });
+      socket.once("connect", () => isReached = true);
+      return socket;
+    },
   });
   const abandon = () => webSocket.terminate();
   if (signal.aborted) abandon();
   else signal.addEventListener("abort", abandon, { once: true });
   const onError = (error: Error & { readonly code?: string }) => {
     const sentence = signal.aborted ? signal.reason.message : SENTENCES[error.code ?? ""] ?? error.message;
-    reject(new Error(sentence, { cause: error }));
+    // One who is too slow may be asleep; one who answers with anything but a WebSocket is somebody else, or takes us for one.
+    const code = isReached && !signal.aborted && error.message !== HANDSHAKE_TIMEOUT ? "handshake" : "unreachable";
+    reject(new DialError(code, sentence, { cause: error }));
   };
   webSocket.on("error", onError);
   webSocket.on("open", () => {
@@ -95,7 +117,7 @@ export async function dialPeer(
       resolve({ webSocket, socket: socket!, certificateNames: names });
     } catch (error) {
       webSocket.terminate();
-      reject(error);
+      reject(new DialError("handshake", (error as Error).message, { cause: error }));
     }
   });
   return await promise;

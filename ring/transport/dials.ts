@@ -6,7 +6,7 @@
 
 import { type Address, address as addressKind } from "../../common/options.ts";
 import type { Refusal } from "../protocol/mesh.ts";
-import { type DialledConnection, dialPeer } from "./dial.ts";
+import { DialError, type DialledConnection, dialPeer } from "./dial.ts";
 import type { Link } from "./link.ts";
 import type { RingIdentity } from "./ring_identity.ts";
 import type { TransportLimits } from "./transport_limits.ts";
@@ -120,7 +120,8 @@ export class Dials {
       dial.link = this.#options.adopt(connection, { address, settle: () => clearTimeout(dial.deadline) });
     } catch (error) {
       if (signal.aborted) return;
-      this.fail(address, { code: "unreachable", message: `Cannot reach ${address}: ${(error as Error).message}` });
+      const code = error instanceof DialError ? error.code : "unreachable";
+      this.fail(address, { code, message: `Cannot reach ${address}: ${(error as Error).message}` });
     }
   }
 

@@ -68,6 +68,7 @@ const REFUSAL_CODES: readonly string[] = [
   "not-allowed",
   "other-cluster",
   "version",
+  "handshake",
   "unreachable",
   "duplicate",
 ] satisfies RefusalHeader["code"][];

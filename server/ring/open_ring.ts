@@ -32,6 +32,8 @@ export interface RingSettings {
   readonly advertise: Address;
   /** Where it dials others to begin with. */
   readonly seeds: readonly Address[];
+  /** Whether to start a ring of one, if need be, though others are given and this server was never in a ring. */
+  readonly bootstraps: boolean;
   /** The names of those that it lets in; without it, of all. */
   readonly peerAllow?: ReadonlySet<string>;
   /** Its certificate and whom it trusts. */
@@ -96,6 +98,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
     await Ring.start({
       self: { name, address: textOf(advertise), host: advertise.hostname },
       seeds: settings.seeds.map(textOf),
+      bootstraps: settings.bootstraps,
       saved: await store.getMeta(RING_STATE),
       entries,
       ttlMs,

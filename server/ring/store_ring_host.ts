@@ -7,8 +7,10 @@
  * @module
  */
 
+import { Counter } from "prom-client";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
+import type { Registry } from "../../common/metrics.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
 import type { Role } from "../../ring/protocol/messages.ts";
@@ -18,7 +20,7 @@ import type { RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushContent } from "../ingest/push_content.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
-import { PushRefusal, toMember } from "../pushes/refusal.ts";
+import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
@@ -27,6 +29,8 @@ import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 export interface StoreRingHostOptions {
   /** The name of this member. */
   readonly name: string;
+  /** The label of a token that says which cluster it is of. */
+  readonly partitionLabel: string;
   /** Checks pushes and makes them durable. */
   readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
@@ -35,12 +39,17 @@ export interface StoreRingHostOptions {
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
   readonly limiter: PushLimiter;
+  /** Where the counters are registered. */
+  readonly registry: Registry;
   /** Told of what cannot be shown. */
   readonly log: Logger;
 }
 
 /** Where in the store the state of the ring is. */
 export const RING_STATE = "ring";
+
+/** How often the log has a line of pushes that are not of the cluster that they are sent for, in milliseconds. */
+const MISPLACED_TOLD_MS = 60_000;
 
 /** How many clusters are read back at a time, when a member inherits many. */
 const READERS = 4;
@@ -58,11 +67,18 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Those of them that nobody reads yet. */
   readonly #unread = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #misplaced: Counter;
+  #toldOfMisplacedAt = -Infinity;
   #readers = 0;
 
   /** Serves a ring that is about to start. */
   constructor(options: StoreRingHostOptions) {
     this.#options = options;
+    this.#misplaced = new Counter({
+      name: "telemeter_ring_misplaced_pushes_total",
+      help: "Pushes and copies of other members that are refused as the labels of their token are of another cluster",
+      registers: [options.registry],
+    });
   }
 
   /**
@@ -81,8 +97,11 @@ export class StoreRingHost implements RingHost, Disposable {
     { id, version, receivedAtMs, bytes }: Entry,
     { role, fresh }: { readonly role: Role; readonly fresh: boolean },
   ): Promise<CommitResult> {
-    const { committer, store } = this.#options;
-    const push: StoredPush = { ...contentOf(bytes), id, receivedAtMs, version, role };
+    const { committer, store, partitionLabel } = this.#options;
+    const content = contentOf(bytes);
+    const claims = content.labels.get(partitionLabel);
+    if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
+    const push: StoredPush = { ...content, id, receivedAtMs, version, role };
     const reservation = fresh ? this.#reserve(id, version) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
@@ -153,6 +172,21 @@ export class StoreRingHost implements RingHost, Disposable {
     this.#wanted.clear();
     this.#unread.clear();
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** Its ingress has vouched for another cluster than the one that it would be shown as. */
+  #misplacedPush(fields: { id: string; claims: string | undefined; ingress: string }): MemberRefusal | undefined {
+    this.#misplaced.inc();
+    const { id: cluster, claims, ingress } = fields, now = performance.now();
+    if (now - this.#toldOfMisplacedAt >= MISPLACED_TOLD_MS) {
+      this.#toldOfMisplacedAt = now;
+      this.#options.log.warn(
+        "Refused a push of a member, whose token is of another cluster: run the same version and --partition-label on all",
+        plainFields({ cluster, claims, ingress }),
+      );
+    }
+    const message = "Cannot accept the push: the labels of its token are not of the cluster that it is sent for";
+    return toMember(new PushRefusal("invalid", { reason: "identity", message }));
   }
 
   /** Asks the rate limit on behalf of a client of another member; by its clock, so that one that is on time there is so here. */

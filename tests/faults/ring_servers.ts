@@ -25,6 +25,8 @@ export interface RingServersPlan {
   readonly wired?: boolean;
   /** Whether all list one more address, {@linkcode RingServers.vacant}, at which nobody listens at first. @default {false} */
   readonly listsVacant?: boolean;
+  /** Where the first of them is to be reached. @default a free port */
+  readonly at?: string;
 }
 
 /** Servers that share a key, an authority, and a folder. None runs before it is started. */
@@ -43,12 +45,12 @@ export class RingServers implements AsyncDisposable {
   private constructor(
     folder: string,
     signer: TokenSigner,
-    { names, flags = [], wired = false, listsVacant = false }: RingServersPlan,
+    { names, flags = [], wired = false, listsVacant = false, at }: RingServersPlan,
   ) {
     this.#signer = signer;
     this.#folder = folder;
     this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
-    const clusters = names.map(() => `127.0.0.1:${freePort()}`);
+    const clusters = names.map((_, index) => index === 0 && at !== undefined ? at : `127.0.0.1:${freePort()}`);
     const ports = names.map(() => wired ? freePort() : undefined);
     this.vacant = `127.0.0.1:${freePort()}`;
     const seeds = listsVacant ? [...clusters, this.vacant] : clusters;
@@ -191,6 +193,13 @@ export class RingServer {
   async retire(): Promise<void> {
     this.#retired = true;
     await this.kill();
+  }
+
+  /** Whether it shows what it owns now. */
+  async isReady(): Promise<boolean> {
+    const response = await fetch(new URL("healthz/ready", this.internal));
+    await response.body?.cancel();
+    return response.ok;
   }
 
   /** Asks it to leave the ring and to stop. */

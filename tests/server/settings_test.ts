@@ -78,6 +78,7 @@ Deno.test("loadSettings() makes a member of a ring, by the first name of its cer
     listen: { hostname: "127.0.0.1", port: 9006 },
     advertise: { hostname: "127.0.0.1", port: 9006 },
     seeds: [{ hostname: "b", port: 1 }, { hostname: "::1", port: 2 }],
+    bootstraps: false,
     peerAllow: undefined,
     limitBytes: 512_000,
   });
@@ -99,7 +100,7 @@ Deno.test("loadSettings() gives a server alone the common namespace of a remote 
   assert.deepEqual(permissions, ["net"]);
 });
 
-const WITHOUT_RING = ["--join=a:1", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];
+const WITHOUT_RING = ["--join=a:1", "--bootstrap", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];
 
 Deno.test("loadSettings() takes an empty value for no flag, as openshift/telemeter does", async () => {
   const empty = [

@@ -243,7 +243,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   "serves without having joined": {
     scenario: "two-of-one-name",
-    violates: ["copies", "I9"],
+    violates: ["I1", "copies"],
     patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
   },
   "passes on pushes that are not its own": {

@@ -83,6 +83,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       power: true,
     }));
   },
+  "everybody-flaps": ({ random, size }) => {
+    const everyMs = random.between(12_000, 20_000);
+    return Array.from(
+      { length: random.between(4, 6) },
+      (_, time): Fault[] =>
+        Array.from({ length: size }, (_, node) => ({
+          kind: "crash",
+          at: BEGIN_MS + time * everyMs + random.below(200),
+          node,
+          ms: random.between(500, 3_000),
+          power: true,
+        })),
+    ).flat();
+  },
   "storage-deleted": (setting) => {
     const { random } = setting;
     const make = (at: number, node: number): Fault => ({
@@ -213,6 +227,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       }
       return [{ kind: "start", at, ms, node, stays: false }];
     });
+  },
+  "start-apart": (setting) => {
+    const { random, nodes } = setting;
+    for (const [index, node] of nodes.entries()) nodes[index] = { ...node, startAt: random.below(15_000) };
+    return cutOff(setting, 0, random.between(5_000, 60_000));
   },
   "twin-at-a-seed": ({ random, size, nodes }) => {
     nodes.push({ name: nodes[random.below(size)].name, host: "t", wallOffsetMs: 0, listed: true });

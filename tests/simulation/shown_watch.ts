@@ -252,7 +252,9 @@ export class ShownWatch {
   /** What lets these processes show what others show, or have shown, too. */
   #excuse(processes: readonly Process[], others: readonly Process[] = processes): Excuse {
     if (processes.some(({ overdue }) => overdue)) return "overdue";
-    if (processes.some((one) => others.some((other) => areSeparate(one, other)))) return "separate";
+    // Where all list each other, no two rings begin.
+    const mayBeSeparate = this.#options.mergesRings;
+    if (mayBeSeparate && processes.some((one) => others.some((other) => areSeparate(one, other)))) return "separate";
     const isPair = processes.some(({ machine }) => (machine.membership.agreed?.members.length ?? 0) <= 2);
     const wereApart = processes.some((one) =>
       others.some((other) => other !== one && this.#options.undisturbedMs(one, other) < REUNION_MS)

@@ -30,6 +30,14 @@ for (const scenario of Object.keys(SCENARIOS)) {
   });
 }
 
+Deno.test("RingMachine does not pause for its own comings and goings where nobody serves", () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const result = runPlan({ plan: planOf(seed, { scenario: "everybody-flaps" }) });
+    const { servingMs } = result.tally;
+    assert.ok(servingMs < 20_000, `${servingMs} ms after the last crash all serve; ${describe(result)}`);
+  }
+});
+
 Deno.test("runPlan() does the same with the same seed, and something else with another", () => {
   const [once, again, other] = [7, 7, 8].map((seed) => {
     const { tally, endedAt, trace } = runPlan({ plan: planOf(seed, { scenario: "crashes" }) });

@@ -30,7 +30,7 @@ export async function grow(
   { say, signal }: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `server-${index}`);
-  await using ring = await RingServers.create({ names });
+  await using ring = await RingServers.create({ names, flags: ["--bootstrap"] });
   const [first, ...joiners] = ring.servers;
   await ring.start([first]);
   const pusher = new Pusher({

@@ -28,7 +28,9 @@ function situation(now: number, others: readonly Member[], differs: Partial<Join
     knowsNobody: false,
     fenced: false,
     nameTaken: false,
-    refused: false,
+    hasMajority: true,
+    mayBeAlone: false,
+    meetsStrangers: false,
     ...differs,
   };
 }
@@ -37,7 +39,13 @@ for (
   const [what, others, differs, step] of [
     ["it knows of nobody", [], { knowsNobody: true }, "serve"],
     ["its seeds are silent", [], {}, "wait"],
-    ["a peer would not have it", [], { knowsNobody: true, refused: true }, "wait"],
+    ["it was told of others, most of whom are not here", [], { hasMajority: false, knowsAll: true }, "wait"],
+    [
+      "somebody answers who is none of them, and a majority is here",
+      [],
+      { knowsNobody: true, meetsStrangers: true },
+      "serve",
+    ],
     ["it hears too few of its last ring", [], { knowsNobody: true, fenced: true }, "wait"],
     ["its name is taken", [row("a")], { nameTaken: true }, "wait"],
     ["another serves", [row("a")], {}, "pull"],
@@ -59,6 +67,16 @@ Deno.test("JoinTurn goes on without seeds that are silent for 10 s", () => {
   const turn = new JoinTurn({ now: 0, flaps: 0 });
   assert.equal(turn.next(situation(SILENT_SEEDS_MS - 1, [])), "wait");
   assert.equal(turn.next(situation(SILENT_SEEDS_MS, [])), "serve");
+});
+
+Deno.test("JoinTurn starts no ring of one before a majority is here, unless it was in a ring before or is told to", () => {
+  const turn = new JoinTurn({ now: 0, flaps: 0 });
+  const late = 100 * SILENT_SEEDS_MS;
+  const step = (differs: Partial<JoinSituation>) => turn.next(situation(late, [], { hasMajority: false, ...differs }));
+  assert.equal(step({}), "wait");
+  assert.equal(step({ mayBeAlone: true }), "serve");
+  assert.equal(step({ mayBeAlone: true, meetsStrangers: true }), "wait");
+  assert.equal(step({ hasMajority: true, meetsStrangers: true }), "serve");
 });
 
 Deno.test("JoinTurn goes on a little after all that it was told of are linked", () => {
@@ -101,5 +119,8 @@ for (
     const turn = new JoinTurn({ now: 50, flaps });
     if (pauseMs > 0) assert.equal(turn.next(situation(50 + pauseMs - 1, [row("a")])), "wait");
     assert.equal(turn.next(situation(50 + pauseMs, [row("a")])), "pull");
+    // Where nobody serves, there is nobody to be spared its comings and goings.
+    const alone = situation(50 + SILENT_SEEDS_MS, []);
+    assert.equal(new JoinTurn({ now: 50, flaps }).next(alone), "serve");
   });
 }

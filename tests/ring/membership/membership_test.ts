@@ -8,6 +8,7 @@ import { INCARNATION_RESERVE } from "../../../ring/membership/kept_state.ts";
 import { REFUSAL_MS } from "../../../ring/membership/contacts.ts";
 import { Membership } from "../../../ring/membership/membership.ts";
 import { isBelieved } from "../../../ring/protocol/headroom.ts";
+import { SEED_TOLD_MS } from "../../../ring/membership/seeds.ts";
 import { ACCUSE_AFTER_MS, SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
 import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
@@ -20,7 +21,9 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const at = (now: number) => ({ now, wall: now });
 
 /** The membership of `m`, and what it asks for. */
-function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedState } = {}) {
+function open(
+  { seeds = [], bootstraps, saved }: { seeds?: readonly string[]; bootstraps?: boolean; saved?: SavedState } = {},
+) {
   const effects: Effect[] = [];
   const views: string[] = [];
   const { name, boot, address, host } = row("m");
@@ -36,6 +39,7 @@ function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedS
   const membership: Membership = new Membership(context, {
     self: { name, boot, address, host },
     seeds,
+    bootstraps,
     saved,
     now: 0,
     isClearFor: () => true,
@@ -50,6 +54,9 @@ function open({ seeds = [], saved }: { seeds?: readonly string[]; saved?: SavedS
     saves: () => taken("save").map(({ state }) => state),
     dials: () => taken("dial").map(({ address }) => address),
     notes: () => taken("note").map(({ level, fields }) => `${level} ${fields.member} ${fields.aheadMs}`),
+    told: () =>
+      taken("note").filter(({ fields }) => "address" in fields)
+        .map(({ level, sentence, fields }) => `${level} ${sentence} ${fields.address}`),
     /** What was sent of a type since the last look. */
     sent: <T extends Message["type"]>(type: T) =>
       taken("send").map(({ to, message }) => ({ to, message: readMessage(throughFrame(message)) }))
@@ -226,15 +233,71 @@ Deno.test("Membership dials seeds, members and who was of its last ring; the dea
   assert.deepEqual(new Set(dials()), new Set(["a", "seed", "old", "m"]));
 });
 
-for (const code of ["other-cluster", "version", "not-allowed", "name-taken"] as RefusalCode[]) {
+for (const code of ["other-cluster", "version", "not-allowed", "handshake", "name-taken"] as RefusalCode[]) {
   Deno.test(`Membership starts no ring of its own while a peer would not have it: ${code}`, () => {
-    const { membership } = open({ seeds: ["seed"] });
+    // It was in a ring of two, of which each goes on alone.
+    const agreed = { epoch: 1, members: [{ name: "m", address: "m" }, { name: "s", address: "seed" }] };
+    const { membership } = open({ seeds: ["seed"], saved: { incarnation: 1, flaps: 0, agreed } });
     membership.dialFailed("seed", { code, message: "no" }, at(10_000));
     assert.equal(membership.joinStep(10_000), "wait");
-    assert.equal(membership.closed(0)?.reason, code === "name-taken" ? "name-taken" : "joining");
+    assert.equal(membership.closed(10_000)?.reason, code === "name-taken" ? "name-taken" : "joining");
     assert.equal(membership.joinStep(10_000 + REFUSAL_MS), "serve");
   });
 }
+
+Deno.test("Membership that was never in a ring starts one only with a majority of those that it was told of, itself among them", () => {
+  for (
+    const [seeds, linked, bootstraps, step] of [
+      [[], [], false, "serve"],
+      [["m"], [], false, "serve"],
+      [["a"], [], false, "wait"],
+      [["a"], [], true, "serve"],
+      [["a"], ["a"], false, "serve"],
+      [["a", "b"], [], false, "wait"],
+      [["a", "b"], ["b"], false, "serve"],
+      [["m", "a", "b"], ["b"], false, "serve"],
+      [["a", "b", "c"], ["b"], false, "wait"],
+      [["a", "b", "c"], ["b", "c"], false, "serve"],
+    ] as const
+  ) {
+    const { membership, tell } = open({ seeds, bootstraps });
+    for (const name of linked) {
+      membership.linkUp(linkTo(name, { dialled: name }), at(0));
+      tell([row(name, { phase: "JOINING" })]);
+    }
+    const what = `--join ${seeds}, of whom ${linked} are there`;
+    assert.equal(membership.joinStep(1_000_000), step, what);
+  }
+});
+
+Deno.test("Membership tells of a seed that it cannot reach, at once and each minute, and when it does", () => {
+  const { membership, told, tick } = open({ seeds: ["m", "a", "b"] });
+  const fail = (address: string, code: RefusalCode, now: number) =>
+    membership.dialFailed(address, { code, message: `${code}!` }, at(now));
+  assert.deepEqual(membership.seeds.map(({ address, state }) => `${address} ${state}`), ["a untried", "b untried"]);
+  told();
+  fail("a", "unreachable", 0);
+  fail("b", "handshake", 0);
+  fail("elsewhere", "unreachable", 0);
+  const unreachable = "warn Cannot reach an address of --join: start that server, or take the address off the list a";
+  const refused = "warn Somebody answers at an address of --join, and is no member that this one can link with b";
+  assert.deepEqual(told(), [unreachable, refused]);
+  for (let now = 1_000; now < SEED_TOLD_MS; now += 1_000) fail("a", "unreachable", now);
+  assert.deepEqual(told(), []);
+  fail("a", "unreachable", SEED_TOLD_MS);
+  assert.deepEqual(told(), [unreachable]);
+  fail("b", "unreachable", SEED_TOLD_MS);
+  assert.deepEqual(told(), [unreachable.replace(/a$/, "b")], "what is wrong is something else now");
+  assert.deepEqual(membership.seeds, [
+    { address: "a", state: "unreachable", why: "unreachable!" },
+    { address: "b", state: "unreachable", why: "unreachable!" },
+  ]);
+  membership.linkUp(linkTo("a", { dialled: "a" }), at(SEED_TOLD_MS));
+  told();
+  tick(SEED_TOLD_MS);
+  assert.deepEqual(told(), ["info Reached an address of --join a"]);
+  assert.deepEqual(membership.seeds[0], { address: "a", state: "linked" });
+});
 
 Deno.test("Membership that serves is closed by no refusal, whoever refuses whom", () => {
   const { membership } = open({ seeds: ["seed"] });

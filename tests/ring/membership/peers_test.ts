@@ -75,6 +75,19 @@ Deno.test("Peers.follow() starts afresh with another process of the name", () =>
   assert.equal(peers.silentMs("b", 9_000), 0);
 });
 
+Deno.test("Peers.heardMsAgo() tells the truth of who is gone, and of who was never heard", () => {
+  const peers = following();
+  assert.equal(peers.heardMsAgo("b", 1_000), undefined, "it is only known to be there");
+  peers.heard("b", 1_000);
+  peers.vouched("b", { boot: "boot-b", now: 1_500 });
+  peers.forget("b");
+  assert.equal(peers.heardMsAgo("b", 90_000), 88_500);
+  peers.follow(row("b", { boot: "another" }), 95_000);
+  assert.equal(peers.heardMsAgo("b", 96_000), 94_500);
+  peers.resetSilence(97_000);
+  assert.equal(peers.heardMsAgo("b", 98_000), 96_500, "that we did not listen makes nobody heard");
+});
+
 Deno.test("Peers.hears() whom a ping reached that was sent lately, whenever the answer came", () => {
   const peers = following();
   peers.believes("b", { boot: "boot-b", beliefs: beliefs() });

@@ -245,7 +245,7 @@ Deno.test("Transport does not take one for a member whose certificate another au
   await using a = await folder.member("a");
   a.transport.dial(b.address);
   const { code, message } = (await a.next("failed")).refusal;
-  assert.equal(code, "unreachable");
+  assert.equal(code, "handshake");
   assert.match(message, /: our --cluster-ca did not sign its certificate, or that has expired$/);
   b.transport.dial(a.address);
   assert.match(
@@ -308,7 +308,7 @@ Deno.test("Transport lets no more links in than there may be connections", async
   await b.link(a);
   await using x = await folder.member("x");
   x.transport.dial(a.address);
-  assert.equal((await x.next("failed")).refusal.code, "unreachable");
+  assert.equal((await x.next("failed")).refusal.code, "handshake");
   assert.equal(await a.metric('telemeter_ring_refused_total{reason="connections"}'), 1);
   assert.ok(b.transport.send("a", message()));
   await a.next("message");

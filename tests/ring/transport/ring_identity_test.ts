@@ -127,7 +127,7 @@ Deno.test("Transport moves to another authority without a restart: both are trus
   await files.write("x.key", left.key);
   await using x = await files.folder.member("x");
   x.transport.dial(a.address);
-  assert.equal((await x.next("failed")).refusal.code, "unreachable");
+  assert.equal((await x.next("failed")).refusal.code, "handshake");
   assert.equal(await a.metric('telemeter_ring_refused_total{reason="certificate"}'), 1);
   assert.ok(b.transport.send("a", message()));
   await a.next("message");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CLASS_LIMITS } from "../../../ring/protocol/mesh.ts";
+import { CLASS_LIMITS, type RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { freePort } from "../../../scripts/process/free_port.ts";
 import { Wire } from "../../faults/wire.ts";
 import { message, RingFolder, type RingMember } from "../../support/ring_members.ts";
@@ -164,22 +164,24 @@ Deno.test("Transport tells why a dial came to nothing", async () => {
   using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const accepted = silent.accept();
   accepted.catch(() => {});
-  const rows: [string, RegExp][] = [
+  const rows: [string, RegExp, RefusalCode?][] = [
+    ["127.0.0.1:1", /^Cannot reach 127\.0\.0\.1:1: nobody listens there$/],
     ["nowhere", /^Cannot reach nowhere: Cannot read 'nowhere' as an address: write HOST:PORT/],
     ["a/b@c:1", /write HOST:PORT$/],
     [":1", /write HOST:PORT$/],
-    [`127.0.0.1:${http.addr.port}`, /it does not speak TLS$/],
+    [`127.0.0.1:${http.addr.port}`, /it does not speak TLS$/, "handshake"],
     [`127.0.0.1:${silent.addr.port}`, /^(It did not answer in time|Cannot reach 127\.0\.0\.1:\d+: .*timed out)$/],
   ];
-  for (const [address, message] of rows) {
+  for (const [address, message, code = "unreachable"] of rows) {
     a.transport.dial(address);
     a.transport.dial(address);
     const { refusal } = await a.next("failed", (event) => event.kind === "failed" && event.address === address);
-    assert.equal(refusal.code, "unreachable");
+    assert.equal(refusal.code, code);
     assert.match(refusal.message, message);
   }
   assert.equal(a.events.length, rows.length, "two dials at a time are one");
-  assert.equal(await a.metric('telemeter_ring_dials_total{result="unreachable"}'), rows.length);
+  assert.equal(await a.metric('telemeter_ring_dials_total{result="unreachable"}'), rows.length - 1);
+  assert.equal(await a.metric('telemeter_ring_dials_total{result="handshake"}'), 1);
   (await accepted).close();
 });
 

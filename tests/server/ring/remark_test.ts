@@ -39,7 +39,9 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: 0 });
-  const host = opening.use(new StoreRingHost({ name, committer, store, index, limiter, log }));
+  const host = opening.use(
+    new StoreRingHost({ name, partitionLabel: "_id", committer, store, index, limiter, registry, log }),
+  );
   const self = { name, address: name, host: name };
   const mesh = (hello: Parameters<MemoryNetwork["mesh"]>[1]) => network.mesh(name, hello);
   const ring = opening.use(await Ring.start({ self, seeds, ttlMs: 600_000, mesh, host, registry, log }));

@@ -48,13 +48,19 @@ async function openHost(
     registry,
   });
   const limiter = new PushLimiter({ intervalMs });
-  const host = opening.use(new StoreRingHost({ name: "me", committer, store: wrapped, index, limiter, log }));
+  const host = opening.use(
+    new StoreRingHost({ name: "me", partitionLabel: "_id", committer, store: wrapped, index, limiter, registry, log }),
+  );
   const stack = opening.move();
   return {
     host,
     store,
     index,
     records,
+    misplaced: async () => {
+      const [, count] = /^telemeter_ring_misplaced_pushes_total (\d+)$/m.exec(await registry.metrics()) ?? [];
+      return Number(count);
+    },
     shown: (id = "a") => {
       const entry = index.get(id);
       return entry && DECODER.decode(entry.text);
@@ -66,11 +72,12 @@ async function openHost(
 /** A push of one series of a cluster. */
 function entryOf(
   value: number,
-  { id = "a", ms = NOW, ingress = "other", claims = id }: {
+  { id = "a", ms = NOW, ingress = "other", claims = id, token = id }: {
     id?: string;
     ms?: number;
     ingress?: string;
     claims?: string;
+    token?: string | undefined;
   } = {},
 ): Entry {
   const family: MetricFamily = {
@@ -78,7 +85,7 @@ function entryOf(
     type: "untyped",
     metrics: [{ labels: [{ name: "_id", value: claims }], value, timestampMs: NOW }],
   };
-  const labels = new Map([["_id", id]]);
+  const labels = new Map([["_id", token]]);
   const bytes = encodePush({
     contentType: "protobuf",
     contentEncoding: "identity",
@@ -113,6 +120,28 @@ Deno.test("StoreRingHost shows what it has committed at the ring's word, not bef
   site.host.hide("a");
   assert.equal(site.shown(), undefined);
 });
+
+for (const [what, how] of [["as owner", OWNER], ["as standby", STANDBY], ["as a copy", COPY]] as const) {
+  Deno.test(`StoreRingHost takes no push, ${what}, whose token is of another cluster than its id, and counts it`, async () => {
+    await using site = await openHost();
+    assert.deepEqual(await site.host.commit(entryOf(1), how), { ok: true });
+    for (let i = 0; i < 20; i++) {
+      const result = await site.host.commit(entryOf(2, { token: "b\n\u202ec", claims: "b" }), how);
+      assert.deepEqual(result, {
+        ok: false,
+        refused: {
+          reason: "invalid identity",
+          detail: "Cannot accept the push: the labels of its token are not of the cluster that it is sent for",
+        },
+      });
+    }
+    assert.equal((await site.host.load("a"))?.version.sequence, 1, "what was held is held");
+    assert.equal(await site.misplaced(), 20);
+    const [line, ...more] = site.records.filter(({ level }) => level === "warn");
+    assert.deepEqual(more, [], "the log has one line a minute");
+    assert.deepEqual(line.fields, { cluster: "a", claims: "b\\u{a}\\u{202e}c", ingress: "other" });
+  });
+}
 
 Deno.test("StoreRingHost keeps version and role, and loads what it committed", async () => {
   await using site = await openHost();
