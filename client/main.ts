@@ -8,7 +8,6 @@ import { messageOf } from "../common/explain.ts";
 import { FailedError, type Launch, run, type Running } from "../common/lifecycle.ts";
 import { trustSystemAuthorities } from "./certificate_store.ts";
 import { startClient } from "./client.ts";
-import { dryRun } from "./dry_run.ts";
 import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
 import { takeProxyEnvironment } from "./proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
@@ -17,6 +16,7 @@ async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTION
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
   if (!values.dryRun) return await startClient(values, { log, environment });
+  const { dryRun } = await import("./dry_run.ts");
   const settings = await loadSettings(values, { log, now: Date.now, environment });
   try {
     print(await dryRun(settings, { signal, now: Date.now }));

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+// Loaded with the first value to hash: with what it brings along it takes 5 MB.
+import defer * as crypto from "node:crypto";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import type { Label } from "../../common/exposition/metric_family.ts";
 import type { Transform } from "./pipeline.ts";
@@ -36,7 +37,9 @@ export function anonymize({ labels, salt, cacheSize = 10_000 }: AnonymizeOptions
   const hashOf = (value: string): string => {
     const known = cache.get(value);
     if (known !== undefined) return known;
-    const hash = createHash("sha256").update(salt + value).digest().subarray(0, KEPT_BYTES).toString("base64url");
+    const hash = crypto.createHash("sha256").update(salt + value).digest().subarray(0, KEPT_BYTES).toString(
+      "base64url",
+    );
     cache.set(value, hash);
     return hash;
   };

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+// Loaded when something is wrong with a page, since only then it is counted in bytes.
+import defer * as node from "node:buffer";
 import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
 import { plainText } from "../plain_text.ts";
 import { clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
@@ -148,7 +149,7 @@ export class PageCursor {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (cause) {
       const valid = validPrefix(bytes);
-      const offset = Buffer.byteLength(valid);
+      const offset = node.Buffer.byteLength(valid);
       const byte = bytes[offset].toString(16).padStart(2, "0");
       throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line: valid.split("\n").length, offset, cause });
     }
@@ -157,7 +158,7 @@ export class PageCursor {
   /** The offset in bytes of a place in the text; cheap where places come in their order. */
   #offsetOf(at: number): number {
     const known = this.#known.at <= at ? this.#known : { at: 0, offset: 0 };
-    this.#known = { at, offset: known.offset + Buffer.byteLength(this.text.slice(known.at, at)) };
+    this.#known = { at, offset: known.offset + node.Buffer.byteLength(this.text.slice(known.at, at)) };
     return this.#known.offset;
   }
 }
@@ -169,7 +170,7 @@ function validPrefix(bytes: Uint8Array): string {
   // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
   for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
     prefix += part;
-    length += Buffer.byteLength(part);
+    length += node.Buffer.byteLength(part);
     if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
     prefix += "\ufffd";
     length += 3;
