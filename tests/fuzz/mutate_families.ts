@@ -117,7 +117,9 @@ function mutateValue(value: Metric["value"], random: Random): Metric["value"] {
     };
   }
   if (value.native !== undefined && random.chance(0.7)) {
-    return { ...value, native: mutateNative(value.native, { random, count }) };
+    // Differences of native counts have 52 bits.
+    const nativeCount = () => isFloat ? number() : random.pick([0, 1, 2 ** 32, 2 ** 50]);
+    return { ...value, native: mutateNative(value.native, { random, count: nativeCount }) };
   }
   if (change === 2) return { ...value, isFloat: true };
   return { ...value, buckets: mutateList(value.buckets, random, () => ({ upperBound: number(), count: count() })) };
