@@ -101,7 +101,13 @@ export class StoreRingHost implements RingHost, Disposable {
     { role, fresh }: { readonly role: Role; readonly fresh: boolean },
   ): Promise<CommitResult> {
     const { committer, store, partitionLabel } = this.#options;
-    const content = contentOf(bytes);
+    const content = tryToRead(bytes);
+    if (content instanceof SyntaxError) {
+      return {
+        ok: false,
+        refused: toMember(new PushRefusal("invalid", { reason: "malformed", message: content.message })),
+      };
+    }
     const claims = content.labels.get(partitionLabel);
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     const push: StoredPush = { ...content, id, receivedAtMs, version, role };
@@ -261,7 +267,13 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 }
 
-/** A push of our own is there as it is, one of another member is decoded. */
-function contentOf(bytes: PushBytes): PushContent {
-  return bytes instanceof LocalPush ? bytes.content : decodePush(madeBytes(bytes));
+/** A push of our own is there as it is, one of another member is decoded; or what is wrong with it. */
+function tryToRead(bytes: PushBytes): PushContent | SyntaxError {
+  if (bytes instanceof LocalPush) return bytes.content;
+  try {
+    return decodePush(madeBytes(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) return error;
+    throw error;
+  }
 }

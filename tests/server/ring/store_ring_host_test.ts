@@ -134,6 +134,15 @@ for (const [what, how] of [["as owner", OWNER], ["as standby", STANDBY], ["as a 
   });
 }
 
+Deno.test("StoreRingHost refuses bytes that are no push, which no other member would take either", async () => {
+  await using site = await openHost();
+  for (const how of [OWNER, COPY]) {
+    const result = await site.host.commit({ ...entryOf(1), bytes: new Uint8Array(9) }, how);
+    const detail = "Cannot decode a push of the ring: its header is not JSON";
+    assert.deepEqual(result, { ok: false, refused: { reason: "invalid malformed", detail } });
+  }
+});
+
 Deno.test("StoreRingHost keeps version and role, and loads what it committed", async () => {
   await using site = await openHost();
   const entry = entryOf(1);
