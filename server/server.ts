@@ -231,6 +231,7 @@ function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => numb
     help: "Clusters removed because all of their samples had passed their TTL",
     registers,
   });
-  const timer = setInterval(() => cleanups.inc(index.expire(now()).length), EXPIRE_INTERVAL_MS);
+  const expire = () => cleanups.inc(index.expire({ now: performance.now(), wallMs: now() }).length);
+  const timer = setInterval(expire, EXPIRE_INTERVAL_MS);
   return () => clearInterval(timer);
 }

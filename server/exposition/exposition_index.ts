@@ -54,6 +54,8 @@ export interface Reading extends Disposable {
 export class ExpositionIndex {
   readonly #entries = new Map<string, ClusterEntry>();
   readonly #ttlMs: number;
+  /** When the last sample of an entry has passed its time. */
+  readonly #endsAt = new WeakMap<ClusterEntry, number>();
   readonly #buffers = new BufferPool();
   #readers = 0;
   #families = 0;
@@ -133,10 +135,21 @@ export class ExpositionIndex {
     return this.#entries.delete(id);
   }
 
-  /** Lets go of clusters whose every sample has passed its time, and returns their ids. */
-  expire(nowMs: number): string[] {
-    const gone = this.#entries.values().filter(({ newestMs }) => newestMs < nowMs - this.#ttlMs).map(({ id }) => id)
-      .toArray();
+  /**
+   * Lets go of clusters whose every sample has passed its time, and returns their ids. How long an entry has is settled when it is
+   * first met here, and measured by `now`, a clock that only goes forward: a wall clock that is set back gives it no more.
+   */
+  expire({ now, wallMs }: { readonly now: number; readonly wallMs: number }): string[] {
+    const gone: string[] = [];
+    for (const entry of this.#entries.values()) {
+      let endsAt = this.#endsAt.get(entry);
+      if (endsAt === undefined) {
+        // It cannot have come after now, whatever the wall clock says.
+        endsAt = now + this.#ttlMs + entry.newestMs - Math.max(wallMs, entry.receivedAtMs);
+        this.#endsAt.set(entry, endsAt);
+      }
+      if (now > endsAt) gone.push(entry.id);
+    }
     for (const id of gone) this.hide(id);
     return gone;
   }

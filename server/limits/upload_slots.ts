@@ -34,7 +34,7 @@ export class UploadSlots {
   /** Those whose bodies are awaited, the longest first. */
   readonly #waiting = new Set<Waiting>();
 
-  /** Starts with all slots free; `now` is in milliseconds. */
+  /** Starts with all slots free; `now` is in milliseconds, by a clock that only goes forward. */
   constructor({ most, now }: { most: number; now: () => number }) {
     this.#most = most;
     this.#now = now;

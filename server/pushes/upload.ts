@@ -28,6 +28,12 @@ export interface UploadOptions {
   readonly maxInFlight: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /**
+   * Milliseconds of a clock that only goes forward, by which is measured how long bodies are awaited.
+   *
+   * @default {() => performance.now()}
+   */
+  readonly elapsed?: () => number;
   /** Told of pushes that come too often. */
   readonly log: Logger;
   /** Told why other pushes are refused. */
@@ -38,7 +44,8 @@ export interface UploadOptions {
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, stage, limitBytes, maxInFlight, now, log, refusals, registry } = options;
+  const { authenticate, stage, limitBytes, maxInFlight, now, elapsed = () => performance.now() } = options;
+  const { log, refusals, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
     help: "Pushes by outcome; each has exactly one",
@@ -52,7 +59,7 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
-  const slots = new UploadSlots({ most: maxInFlight, now });
+  const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept: Handler = async (request, peer) => {
     const { id, labels } = await authenticate(request, peer);

@@ -91,7 +91,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
   const identity = opening.use(await RingIdentity.load({ name, ...files, log }));
   const host = opening.use(new StoreRingHost({ ...options, name }));
   const entries = await restore(store, { host, log });
-  const forget = setInterval(() => host.expire(Date.now() - ttlMs), FORGET_INTERVAL_MS);
+  const forget = setInterval(() => host.expire(performance.now() - ttlMs), FORGET_INTERVAL_MS);
   opening.defer(() => clearInterval(forget));
   let transport!: Transport;
   const ring = opening.use(

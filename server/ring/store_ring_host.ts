@@ -61,7 +61,10 @@ const READ_AGAIN_MS = 1_000;
 export class StoreRingHost implements RingHost, Disposable {
   readonly #options: StoreRingHostOptions;
   /** What is prepared to be shown, by cluster id: of owned clusters alone, from their commit to the word of the ring. */
-  readonly #prepared = new Map<string, { readonly version: PushVersion; readonly entry: ClusterEntry }>();
+  readonly #prepared = new Map<
+    string,
+    { readonly version: PushVersion; readonly entry: ClusterEntry; readonly at: number }
+  >();
   /** What shall be shown and must be read back first, by cluster id. */
   readonly #wanted = new Map<string, PushVersion>();
   /** Those of them that nobody reads yet. */
@@ -98,7 +101,13 @@ export class StoreRingHost implements RingHost, Disposable {
     { role, fresh }: { readonly role: Role; readonly fresh: boolean },
   ): Promise<CommitResult> {
     const { committer, store, partitionLabel } = this.#options;
-    const content = contentOf(bytes);
+    const content = tryToRead(bytes);
+    if (content instanceof SyntaxError) {
+      return {
+        ok: false,
+        refused: toMember(new PushRefusal("invalid", { reason: "malformed", message: content.message })),
+      };
+    }
     const claims = content.labels.get(partitionLabel);
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     const push: StoredPush = { ...content, id, receivedAtMs, version, role };
@@ -162,9 +171,9 @@ export class StoreRingHost implements RingHost, Disposable {
     await this.#options.store.setMeta(RING_STATE, state);
   }
 
-  /** Drops what was prepared before the time given and never shown, in milliseconds since the epoch. */
-  expire(beforeMs: number): void {
-    for (const [id, { entry }] of this.#prepared) if (entry.receivedAtMs < beforeMs) this.#discard(id);
+  /** Drops what was prepared before the time given and never shown, by the clock of `performance.now()`. */
+  expire(before: number): void {
+    for (const [id, { at }] of this.#prepared) if (at < before) this.#discard(id);
   }
 
   /** Reads nothing back any more. */
@@ -197,7 +206,7 @@ export class StoreRingHost implements RingHost, Disposable {
 
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
     this.#discard(entry.id);
-    this.#prepared.set(entry.id, { version, entry });
+    this.#prepared.set(entry.id, { version, entry, at: performance.now() });
   }
 
   #discard(id: string): void {
@@ -258,7 +267,13 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 }
 
-/** A push of our own is there as it is, one of another member is decoded. */
-function contentOf(bytes: PushBytes): PushContent {
-  return bytes instanceof LocalPush ? bytes.content : decodePush(madeBytes(bytes));
+/** A push of our own is there as it is, one of another member is decoded; or what is wrong with it. */
+function tryToRead(bytes: PushBytes): PushContent | SyntaxError {
+  if (bytes instanceof LocalPush) return bytes.content;
+  try {
+    return decodePush(madeBytes(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) return error;
+    throw error;
+  }
 }

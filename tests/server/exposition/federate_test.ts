@@ -126,9 +126,25 @@ Deno.test("federate() drops each sample when it has passed its time, and no soon
     clock.now = NOW + afterMs;
     assert.equal(await shown(), expected, `${afterMs} ms after`);
   }
-  assert.deepEqual(index.expire(NOW + TTL_MS), []);
-  assert.deepEqual(index.expire(NOW + TTL_MS + 1), ["a"]);
+  const when = (wallMs: number) => ({ now: wallMs - NOW, wallMs });
+  assert.deepEqual(index.expire(when(NOW + TTL_MS)), []);
+  assert.deepEqual(index.expire(when(NOW + TTL_MS + 1)), ["a"]);
   assert.deepEqual([index.clusters, index.families, index.series, index.bytes], [0, 0, 0, 0]);
+});
+
+Deno.test("ExpositionIndex.expire() lets no silent cluster stay longer, or shorter, for a wall clock that is set", () => {
+  for (const byMs of [-3_600_000, -1_000, 0, 3_600_000]) {
+    const { index, push } = site();
+    push("a", [gauge("x", "a", 1)]);
+    assert.deepEqual(index.expire({ now: 0, wallMs: NOW }), []);
+    assert.deepEqual(index.expire({ now: TTL_MS, wallMs: NOW + TTL_MS + byMs }), [], `set by ${byMs} ms`);
+    assert.deepEqual(index.expire({ now: TTL_MS + 1, wallMs: NOW + TTL_MS + 1 + byMs }), ["a"], `set by ${byMs} ms`);
+  }
+  // Set back before it is first met: it has no more than it had when it came.
+  const { index, push } = site();
+  push("a", [gauge("x", "a", 1)]);
+  assert.deepEqual(index.expire({ now: 0, wallMs: NOW - 3_600_000 }), []);
+  assert.deepEqual(index.expire({ now: TTL_MS + 1, wallMs: NOW - 3_600_000 }), ["a"]);
 });
 
 Deno.test("federate() replaces all that a cluster had by its next push, and ignores one that came before", async () => {

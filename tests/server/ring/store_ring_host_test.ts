@@ -143,6 +143,15 @@ for (const [what, how] of [["as owner", OWNER], ["as standby", STANDBY], ["as a 
   });
 }
 
+Deno.test("StoreRingHost refuses bytes that are no push, which no other member would take either", async () => {
+  await using site = await openHost();
+  for (const how of [OWNER, COPY]) {
+    const result = await site.host.commit({ ...entryOf(1), bytes: new Uint8Array(9) }, how);
+    const detail = "Cannot decode a push of the ring: its header is not JSON";
+    assert.deepEqual(result, { ok: false, refused: { reason: "invalid malformed", detail } });
+  }
+});
+
 Deno.test("StoreRingHost keeps version and role, and loads what it committed", async () => {
   await using site = await openHost();
   const entry = entryOf(1);
@@ -297,7 +306,7 @@ Deno.test("StoreRingHost forgets what is prepared and never shown", async () => 
   await using site = await openHost();
   const entry = entryOf(1);
   await site.host.commit(entry, OWNER);
-  site.host.expire(NOW + 1);
+  site.host.expire(performance.now() + 1);
   const shown = untilShown(site.index, "a");
   site.host.show("a", entry.version);
   assert.equal(site.shown(), undefined);
