@@ -88,8 +88,10 @@ class ExpositionReader {
       return;
     }
     cursor.blanks();
-    if (cursor.isAtEnd) return;
-    if (keyword === "HELP") this.#assembler.help(name, this.#dialect.unescapeHelp(cursor.rest()));
+    if (keyword === "HELP") {
+      const help = cursor.rest();
+      if (help !== "") this.#assembler.help(name, this.#dialect.unescapeHelp(help));
+    } else if (cursor.isAtEnd) return;
     else if (keyword === "TYPE") this.#type(name, cursor.rest().trimEnd().toLowerCase());
     else this.#unit(name, cursor.rest());
   }
