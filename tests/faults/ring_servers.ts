@@ -87,6 +87,17 @@ export class RingServers implements AsyncDisposable {
     return twin;
   }
 
+  /** What one shows who poses as one of them: its certificate, its key, and the authority. */
+  async credentials(name: string): Promise<{ ca: string; cert: string; key: string }> {
+    const read = (file: string) => Deno.readTextFile(join(this.#folder, "certs", file));
+    return { ca: await read("ca.crt"), cert: await read(`${name}.crt`), key: await read(`${name}.key`) };
+  }
+
+  /** The thumbprint of the key that they sign tokens with. */
+  async keyId(): Promise<string> {
+    return (await readSigningKey(await Deno.readTextFile(join(this.#folder, "shared-key.pem")))).id;
+  }
+
   /** Starts all, or those given, at the same time, and waits until they are ready. */
   async start(servers: readonly RingServer[] = this.servers): Promise<void> {
     await Promise.all(servers.map(async (server) => {
