@@ -28,12 +28,19 @@ const FRESH_MS = 3_000;
 /** After a cut TCP sends again at some time, at the latest this much later. */
 const RETRANSMIT_MS = 1_500;
 
+/** A connection. */
+interface Wire {
+  readonly dialler: string;
+}
+
 /** One end of a link. */
 export interface End {
   readonly peer: Process;
   readonly out: Channel;
   /** Equal at both ends. */
-  readonly wire: { readonly dialler: string };
+  readonly wire: Wire;
+  /** Those on which what still comes counts: this one, and others that it has taken the place of while they were live. */
+  readonly live: ReadonlySet<Wire>;
   mesh: MeshLink;
   heardAt: number;
 }
@@ -139,7 +146,7 @@ export class Network {
       bytes,
       deliver: () => {
         const theirs = peer.links.get(from.name);
-        if (theirs?.peer !== from) return;
+        if (theirs?.peer !== from || !theirs.live.has(end.wire)) return;
         theirs.heardAt = this.#options.agenda.now;
         this.#options.handle(peer, { type: "message", link: theirs.mesh, message });
       },
@@ -215,8 +222,8 @@ export class Network {
     }
     const refusal = to.admit(by.hello);
     if (refusal !== undefined) return reply(() => this.#dialFailed(by, address, refusal));
-    const wire = { dialler: by.name };
-    const end: End = { peer: by, out, wire, mesh: again ? old.mesh : { peer: by.hello }, heardAt: agenda.now };
+    const wire = { dialler: by.name }, live = this.#live(wire, again ? old : undefined);
+    const end: End = { peer: by, out, wire, live, mesh: again ? old.mesh : { peer: by.hello }, heardAt: agenda.now };
     to.links.set(by.name, end);
     this.#watch(to, end);
     const hello = to.hello;
@@ -238,7 +245,8 @@ export class Network {
     const again = old?.peer === to;
     const out = this.#channel(by, to);
     const mesh = again ? old.mesh : { peer: hello, dialled: address };
-    const end: End = { peer: to, out, wire, mesh, heardAt: agenda.now };
+    const live = this.#live(wire, again ? old : undefined);
+    const end: End = { peer: to, out, wire, live, mesh, heardAt: agenda.now };
     if (again && !this.#prefers(by.name, old)) {
       // Both have dialled at once, and the other link stays.
       this.#sayClosed(by, end);
@@ -267,6 +275,12 @@ export class Network {
 
   #dialFailed(process: Process, address: string, refusal: Refusal) {
     if (process.dials.delete(address)) this.#options.handle(process, { type: "dialFailed", address, refusal });
+  }
+
+  /** A link that has been silent for long is cut when another takes its place, and what is on its way on it is lost. */
+  #live(wire: Wire, old: End | undefined): ReadonlySet<Wire> {
+    const isLive = old !== undefined && this.#options.agenda.now - old.heardAt <= FRESH_MS;
+    return new Set(isLive ? [...old.live, wire] : [wire]);
   }
 
   #prefers(dialler: string, old: End): boolean {
