@@ -5,9 +5,11 @@
  */
 
 import { messageOf } from "../common/explain.ts";
+import type { LabelMemory } from "../common/exposition/label_memory.ts";
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
-import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
+import { decodeFamilies, type DecodeOptions, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { parseOpenMetrics } from "../common/exposition/open_metrics.ts";
+import type { PageOptions } from "../common/exposition/page_cursor.ts";
 import type { SampleFault } from "../common/exposition/sample_fault.ts";
 import { endsInMidLine, parseText } from "../common/exposition/text_format.ts";
 import { differenceOf } from "./clocks.ts";
@@ -48,6 +50,8 @@ export interface Scrape extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
   readonly onClock?: (differenceMs: number) => void;
   /** Hears of samples that the page has lost to faults of their own. */
   readonly onFault?: (fault: SampleFault) => void;
+  /** Remembers labels from one scrape to the next. @default nothing is remembered */
+  readonly labels?: LabelMemory;
   /** Hears the length of the page, uncompressed, in bytes. */
   readonly onPage?: (bytes: number) => void;
 }
@@ -96,7 +100,7 @@ function redirected(url: URL, location: string): URL {
   return target;
 }
 
-async function decode(response: Response, { limitBytes, onPage, onFault }: Scrape): Promise<MetricFamily[]> {
+async function decode(response: Response, { limitBytes, onPage, onFault, labels }: Scrape): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
   const decoder = decoderOf(contentType);
   if (decoder === undefined) {
@@ -114,7 +118,7 @@ async function decode(response: Response, { limitBytes, onPage, onFault }: Scrap
   }
   onPage?.(bytes.length);
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
-  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault });
+  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault, labels });
 }
 
 async function readPageBytes(response: Response, limitBytes: number): Promise<Uint8Array> {
@@ -128,8 +132,11 @@ async function readPageBytes(response: Response, limitBytes: number): Promise<Ui
   }
 }
 
+/** Reads a page in one of the formats. */
+type Decoder = (bytes: Uint8Array, options: PageOptions & DecodeOptions) => MetricFamily[];
+
 /** Chooses as openshift/telemeter does: what names no type is taken for the text format. */
-function decoderOf(contentType: string): typeof parseText | undefined {
+function decoderOf(contentType: string): Decoder | undefined {
   const [mediaType, ...rest] = contentType.toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => {
     const [name, value = ""] = part.split("=", 2);

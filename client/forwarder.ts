@@ -15,6 +15,7 @@
 
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
+import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
@@ -64,6 +65,7 @@ export class Forwarder {
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
+  readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
   readonly #clocks: Clocks;
   /** Losses and remarks that the log has had a line of, until they change. */
@@ -130,11 +132,13 @@ export class Forwarder {
       metrics.onClock(owner, differenceMs);
     };
     const pageFaults = new Losses();
+    this.#labels.turn();
     const scraped = await scrape(settings, {
       signal,
       onStatus: metrics.onRetrieved,
       onClock: onClock("source"),
       onFault: notePageFault(pageFaults, account),
+      labels: this.#labels,
     });
     const cleaned = (await settings.rules())(scraped, account);
     const observe = (kept: readonly MetricFamily[]) =>
@@ -224,7 +228,7 @@ export function notePageFault(losses: Losses, account: Account): (fault: PageFau
 /** Reads what the settings say. */
 export async function scrape(
   settings: Settings,
-  hears: Pick<Scrape, "signal" | "onStatus" | "onClock" | "onFault">,
+  hears: Pick<Scrape, "signal" | "onStatus" | "onClock" | "onFault" | "labels">,
 ): Promise<readonly MetricFamily[]> {
   const { from: url, matches, limitBytes, timeoutMs, fromClients: clients } = settings;
   const token = await settings.fromToken?.value();

@@ -8,6 +8,7 @@
 import type { HistogramValue, MetricFamily } from "../common/exposition/metric_family.ts";
 import { escapeFamilies } from "../common/exposition/escape_families.ts";
 import { MAX_NAME_BYTES } from "../common/exposition/names.ts";
+import type { EncodedLabels } from "../common/exposition/label_memory.ts";
 import { encodeFamilies } from "../common/exposition/protobuf.ts";
 import { Ingester } from "../common/ingest/ingester.ts";
 import { Losses } from "../common/ingest/losses.ts";
@@ -46,11 +47,13 @@ export interface Outgoing {
 
 /** Prepares pushes. */
 export class OutgoingPushes {
+  readonly #encodedLabels: EncodedLabels = new WeakMap();
+  #labelling: { readonly labels: ReadonlyMap<string, string>; readonly rule: Transform } | undefined;
   #checker: { readonly key: string; readonly ingester: Ingester } | undefined;
 
   /** Prepares what is left of a scrape for a destination; `account` hears what was done to it. */
   prepare(kept: readonly MetricFamily[], { labels, server, nowMs }: Destination, account: Account): Outgoing {
-    const forServer = [setLabels(labels, { origin: "token label" })];
+    const forServer = [this.#labellingWith(labels)];
     if (!server.takesNativeHistograms) forServer.push(dropNative);
     if (!server.takesUtf8Names) forServer.push(escapeNames);
     const labelled = [...forServer, dropEmpty].reduce((passed, rule) => rule(passed, account), kept);
@@ -64,7 +67,8 @@ export class OutgoingPushes {
     });
     const wanted = checked = withoutUnknownTypes(labelled, losses);
     lost.clear();
-    const encoded = encodeFamilies(wanted);
+    const encode = (families: readonly MetricFamily[]) => encodeFamilies(families, { labels: this.#encodedLabels });
+    const encoded = encode(wanted);
     if (encoded.length === 0) return { families: wanted, encoded, leftOut: losses.leftOut, stale: 0 };
     const { stale, leftOut } = this.#ingesterFor(server).ingest(encoded, { identity: labels, nowMs, losses });
     const usable = lost.size === 0 ? wanted : wanted.map((family, i) => {
@@ -74,7 +78,15 @@ export class OutgoingPushes {
     // Only now, since a twin that cannot be used replaces nothing.
     const families = dedupe(usable, account);
     const isWhole = countSamples(families) === countSamples(wanted);
-    return { families, encoded: isWhole ? encoded : encodeFamilies(families), leftOut, stale };
+    return { families, encoded: isWhole ? encoded : encode(families), leftOut, stale };
+  }
+
+  /** The rule that sets the labels of a token: the same as long as the token is, as it remembers what it has set. */
+  #labellingWith(labels: ReadonlyMap<string, string>): Transform {
+    if (this.#labelling?.labels !== labels) {
+      this.#labelling = { labels, rule: setLabels(labels, { origin: "token label" }) };
+    }
+    return this.#labelling.rule;
   }
 
   /** The check by which a server with these limits goes. Limits of the push as a whole are the server's own to tell. */

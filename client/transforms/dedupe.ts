@@ -13,12 +13,14 @@ import type { Account } from "./pipeline.ts";
  * about when a label is removed for its length, a family is renamed, or a label set over what told them apart.
  */
 export function dedupe(families: readonly MetricFamily[], account: Account): MetricFamily[] {
-  const seen = new Set<string>();
+  const seenOf = new Map<string, Set<string>>();
   const kept: MetricFamily[] = [];
   for (const family of families.toReversed()) {
+    const seen = seenOf.get(family.name) ?? new Set<string>();
+    seenOf.set(family.name, seen);
     const metrics = family.metrics.toReversed().filter(({ labels }) => {
       const size = seen.size;
-      return seen.add(keyOf(family.name, labels)).size > size;
+      return seen.add(keyOf(labels)).size > size;
     });
     const dropped = family.metrics.length - metrics.length;
     if (dropped > 0) {
@@ -31,8 +33,17 @@ export function dedupe(families: readonly MetricFamily[], account: Account): Met
   return kept.reverse();
 }
 
-function keyOf(name: string, labels: readonly Label[]): string {
-  let key = `${name.length} ${name}`;
+/** The keys of labels that come again with every scrape. */
+const keys = new WeakMap<readonly Label[], string>();
+
+function keyOf(labels: readonly Label[]): string {
+  let key = keys.get(labels);
+  if (key === undefined) keys.set(labels, key = newKeyOf(labels));
+  return key;
+}
+
+function newKeyOf(labels: readonly Label[]): string {
+  let key = "";
   // Lengths stand before the texts, which may hold any character, so that no two series share a key.
   for (const { name, value } of labels.toSorted((a, b) => Number(a.name > b.name) - Number(a.name < b.name))) {
     if (value !== "") key += ` ${name.length} ${name} ${value.length} ${value}`;

@@ -10,15 +10,28 @@ import type { Account } from "./pipeline.ts";
 
 /** Removes labels without a name, and those whose name or value has more than 255 bytes. */
 export function removeLongLabels(families: readonly MetricFamily[], account: Account): MetricFamily[] {
-  return families.map((family) => ({
-    ...family,
-    metrics: family.metrics.map((metric) => withoutLongLabels(metric, account)),
-  }));
+  return families.map((family) => {
+    if (family.metrics.every(({ labels }) => areShort(labels))) return family;
+    return { ...family, metrics: family.metrics.map((metric) => withoutLongLabels(metric, account)) };
+  });
+}
+
+/** Labels that come again with every scrape, all of which stay. */
+const short = new WeakSet<readonly Label[]>();
+
+function areShort(labels: readonly Label[]): boolean {
+  if (short.has(labels)) return true;
+  const areKept = labels.every(isKept);
+  if (areKept) short.add(labels);
+  return areKept;
+}
+
+function isKept({ name, value }: Label): boolean {
+  return name !== "" && !isTooLong(name) && !isTooLong(value);
 }
 
 function withoutLongLabels(metric: Metric, account: Account): Metric {
-  const isKept = ({ name, value }: Label) => name !== "" && !isTooLong(name) && !isTooLong(value);
-  if (metric.labels.every(isKept)) return metric;
+  if (areShort(metric.labels)) return metric;
   const labels = metric.labels.filter(isKept);
   const rule = `remove long labels (without a name or over ${MAX_NAME_BYTES} bytes)`;
   account.add(rule, "truncated", metric.labels.length - labels.length);

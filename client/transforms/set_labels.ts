@@ -13,6 +13,13 @@ import type { Transform } from "./pipeline.ts";
  */
 export function setLabels(labels: ReadonlyMap<string, string>, { origin }: { origin: string }): Transform {
   const added = [...labels].map(([name, value]): Label => ({ name, value }));
+  // By labels that come again with every scrape.
+  const known = new WeakMap<readonly Label[], readonly Label[]>();
+  const mergedWith = (labels: readonly Label[]) => {
+    let merged = known.get(labels);
+    if (merged === undefined) known.set(labels, merged = merge(labels, added));
+    return merged;
+  };
   return (families, account) => {
     if (added.length === 0) return families;
     let count = 0;
@@ -20,7 +27,7 @@ export function setLabels(labels: ReadonlyMap<string, string>, { origin }: { ori
       count += family.metrics.length;
       return {
         ...family,
-        metrics: family.metrics.map((metric) => ({ ...metric, labels: merge(metric.labels, added) })),
+        metrics: family.metrics.map((metric) => ({ ...metric, labels: mergedWith(metric.labels) })),
       };
     });
     for (const { name } of added) account.add(`${origin} ${name}`, "labelled", count);

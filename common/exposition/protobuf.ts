@@ -6,6 +6,7 @@
  */
 
 import { HistogramReader, writeHistogram } from "./histogram_message.ts";
+import type { EncodedLabels, LabelMemory } from "./label_memory.ts";
 import {
   type HistogramValue,
   type Label,
@@ -39,6 +40,8 @@ export const PROTOBUF_CONTENT_TYPE =
 /** The last field of a sample that we know: those up to it hold values of other types, where not of the family's. */
 const LAST_FIELD = VALUE.histogram;
 
+const NO_LABELS: readonly Label[] = [];
+
 const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
@@ -50,6 +53,12 @@ interface FamilyHead {
   readonly metrics: [start: number, end: number][];
 }
 
+/** How {@linkcode decodeFamilies} reads. */
+export interface DecodeOptions extends ParseLimits {
+  /** Remembers labels from one page to the next. @default nothing is remembered */
+  readonly labels?: LabelMemory;
+}
+
 /**
  * Reads delimited families. An absent type is `counter`, as proto2 has it; an unknown type passes. Unknown fields are passed
  * over in families and labels; within a sample they may change what it means, so that it has a fault in place of a value.
@@ -58,8 +67,9 @@ interface FamilyHead {
  * @throws {SyntaxError} if the bytes are not delimited families, with the offset.
  * @throws {LimitError} if they hold more than a limit allows.
  */
-export function decodeFamilies(bytes: Uint8Array, limits: ParseLimits): MetricFamily[] {
+export function decodeFamilies(bytes: Uint8Array, { labels, ...limits }: DecodeOptions): MetricFamily[] {
   const reader = new ProtobufReader(bytes);
+  labels?.open(bytes);
   const families: MetricFamily[] = [];
   let series = 0;
   while (reader.at < bytes.length) {
@@ -71,7 +81,9 @@ export function decodeFamilies(bytes: Uint8Array, limits: ParseLimits): MetricFa
     series += metrics.length;
     families.push({
       ...family,
-      metrics: metrics.map(([start, end]) => readMetric(reader, { start, end, type: family.type, limits })),
+      metrics: metrics.map(([start, end]) =>
+        readMetric(reader, { start, end, type: family.type, limits, memory: labels })
+      ),
     });
     reader.at = end;
   }
@@ -116,21 +128,28 @@ export function decodeMetric(
 
 function readMetric(
   reader: ProtobufReader,
-  { start, end, type, limits }: { start: number; end: number; type: MetricType | undefined; limits: ParseLimits },
+  { start, end, type, limits, memory }: {
+    start: number;
+    end: number;
+    type: MetricType | undefined;
+    limits: ParseLimits;
+    memory?: LabelMemory;
+  },
 ): Metric {
-  const labels: Label[] = [];
   const valueField = type === undefined ? undefined : VALUE[type];
   let parts: ValueReader | undefined;
   let timestampMs: number | undefined;
   reader.at = start;
   reader.hasUnknown = false;
+  // Of all labels, if they stand together before all else as usual.
+  const first = memory === undefined ? NO_LABELS : rememberedLabels(reader, { end, limits, memory });
+  let more: Label[] | undefined;
   while (reader.next(end)) {
     const { field } = reader;
     if (field === METRIC.label) {
-      if (labels.length === limits.maxLabels) {
-        throw new LimitError(`Cannot take more than ${limits.maxLabels} labels on a series`);
-      }
-      labels.push(readLabel(reader, end));
+      more ??= [...first];
+      if (more.length === limits.maxLabels) throw tooManyLabels(limits);
+      more.push(readLabel(reader, end));
     } else if (field === valueField) (parts ??= new ValueReader(field)).read(reader, end);
     else if (field === METRIC.timestampMs) timestampMs = reader.varint(end);
     else if (field <= LAST_FIELD) reader.skip(end);
@@ -138,12 +157,36 @@ function readMetric(
   }
   const value = reader.hasUnknown ? undefined : parts?.finish();
   return {
-    labels,
+    labels: more ?? first,
     value,
     ...(reader.hasUnknown ? { fault: "unknown_field" } : value === undefined && parts ? { fault: "histogram" } : {}),
     ...(timestampMs === undefined ? {} : { timestampMs }),
     ...(parts?.createdMs === undefined ? {} : { createdMs: parts.createdMs }),
   };
+}
+
+/** Reads the labels from the cursor on, or remembers them. */
+function rememberedLabels(
+  reader: ProtobufReader,
+  { end, limits, memory }: { end: number; limits: ParseLimits; memory: LabelMemory },
+): readonly Label[] {
+  const stop = reader.runEnd(METRIC.label, end);
+  if (stop === reader.at) return NO_LABELS;
+  const labels = memory.labels(reader.at, stop, () => {
+    const read: Label[] = [];
+    while (reader.next(stop)) {
+      if (read.length === limits.maxLabels) throw tooManyLabels(limits);
+      read.push(readLabel(reader, stop));
+    }
+    return read;
+  });
+  if (labels.length > limits.maxLabels) throw tooManyLabels(limits);
+  reader.at = stop;
+  return labels;
+}
+
+function tooManyLabels({ maxLabels }: ParseLimits): LimitError {
+  return new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
 }
 
 function readLabel(reader: ProtobufReader, end: number): Label {
@@ -221,13 +264,22 @@ function readTimestamp(reader: ProtobufReader, end: number): number {
   return seconds * 1_000 + Math.trunc(nanos / 1e6);
 }
 
+/** How {@linkcode encodeFamilies} writes. */
+export interface EncodeOptions {
+  /** Remembers what labels are in protobuf from one time to the next. @default nothing is remembered */
+  readonly labels?: EncodedLabels;
+}
+
 /**
  * Writes delimited families; those without a type that we carry are left out, as are values that are undefined or not of
  * their family's type.
  *
  * @throws {RangeError} if a timestamp, or a count that is to be an integer, does not fit 64 bits.
  */
-export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
+export function encodeFamilies(
+  families: Iterable<MetricFamily>,
+  { labels }: EncodeOptions = {},
+): Uint8Array<ArrayBuffer> {
   const out = new ProtobufWriter();
   for (const { name, help, type, unit, metrics } of families) {
     if (type === undefined) continue;
@@ -235,7 +287,7 @@ export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
     out.string(FAMILY.name, name);
     if (help !== undefined) out.string(FAMILY.help, help);
     out.varint(FAMILY.type, METRIC_TYPES.indexOf(type));
-    for (const metric of metrics) writeMetric(out, metric, type);
+    for (const metric of metrics) writeMetric(out, metric, { type, encoded: labels });
     if (unit !== undefined) out.string(FAMILY.unit, unit);
     out.close(family);
   }
@@ -249,7 +301,7 @@ export function encodeFamilies(families: Iterable<MetricFamily>): Uint8Array {
  */
 export function encodeMetric(metric: Metric, type: MetricType): Uint8Array {
   const out = new ProtobufWriter();
-  writeMetric(out, metric, type);
+  writeMetric(out, metric, { type });
   return out.take();
 }
 
@@ -279,13 +331,23 @@ export function encodeFamily(
   return out.take();
 }
 
-function writeMetric(out: ProtobufWriter, { labels, value, timestampMs, createdMs }: Metric, type: MetricType) {
+function writeMetric(
+  out: ProtobufWriter,
+  { labels, value, timestampMs, createdMs }: Metric,
+  { type, encoded }: { type: MetricType; encoded?: EncodedLabels },
+) {
   const metric = out.openField(FAMILY.metric);
-  for (const { name, value } of labels) {
-    const label = out.openField(METRIC.label);
-    out.string(LABEL.name, name);
-    out.string(LABEL.value, value);
-    out.close(label);
+  const known = encoded?.get(labels);
+  if (known !== undefined) out.fields(known);
+  else {
+    const start = out.length;
+    for (const { name, value } of labels) {
+      const label = out.openField(METRIC.label);
+      out.string(LABEL.name, name);
+      out.string(LABEL.value, value);
+      out.close(label);
+    }
+    encoded?.set(labels, out.copyFrom(start));
   }
   const field = VALUE[type];
   if (value !== undefined && isOf(type, value)) {

@@ -104,6 +104,22 @@ export class ProtobufReader {
     return this.at + length;
   }
 
+  /**
+   * Where the messages of one field end that follow each other from the cursor on; the cursor stays. It is where that stands if
+   * there are none, or one of them has 128 bytes or more.
+   */
+  runEnd(field: number, end: number): number {
+    const bytes = this.#bytes;
+    const tag = tagOf(field, BYTES);
+    let at = this.at;
+    while (at + 1 < end && bytes[at] === tag) {
+      const length = bytes[at + 1];
+      if (length >= 0x80 || length > end - at - 2) return this.at;
+      at += 2 + length;
+    }
+    return at;
+  }
+
   /** Passes over the field that the cursor came to. */
   skip(end: number): void {
     const wire = this.#wire;
@@ -212,9 +228,19 @@ export class ProtobufWriter {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  /** All that was written. */
-  take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+  /** How much was written, in bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A copy of what was written from a place on. */
+  copyFrom(start: number): Uint8Array {
+    return this.#bytes.slice(start, this.#length);
+  }
+
+  /** All that was written, in the writer's own memory: it writes no more. */
+  take(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes.buffer.transfer(this.#length));
   }
 
   /** Opens a field that is a message; what this returns closes it. */
@@ -361,10 +387,8 @@ export class ProtobufWriter {
 
   #reserve(more: number) {
     if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(2 * (this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(2 * (this.#length + more)));
+    this.#view = new DataView(this.#bytes.buffer);
   }
 }
 

@@ -23,6 +23,7 @@ for (const [what, given, kept] of cases) {
     const account = new Account();
     const before = families(given);
     assert.deepEqual(series(dedupe(before, account)), kept);
+    assert.deepEqual(series(dedupe(before, new Account())), kept, "when its labels come again");
     assert.deepEqual(series(before), given);
     const count = given.length - kept.length;
     assert.deepEqual(

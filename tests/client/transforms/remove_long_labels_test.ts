@@ -16,6 +16,7 @@ Deno.test("removeLongLabels() removes labels over 255 bytes and those without a 
   const long = "é".repeat(128);
   const given = family(["a", "1"], ["b", long], [long, "c"], ["", "d"], ["e", "2"]);
   assert.deepEqual(removeLongLabels([given], account), [family(["a", "1"], ["e", "2"])]);
+  assert.deepEqual(removeLongLabels([given], new Account()), [family(["a", "1"], ["e", "2"])]);
   assert.deepEqual(account.entries(), [
     { rule: "remove long labels (without a name or over 255 bytes)", effect: "truncated", count: 3 },
   ]);
@@ -24,6 +25,6 @@ Deno.test("removeLongLabels() removes labels over 255 bytes and those without a 
 Deno.test("removeLongLabels() leaves all others as they are", () => {
   const account = new Account();
   const given = family(["a".repeat(255), "é".repeat(127) + "x"], ["label.x", ""]);
-  assert.deepEqual(removeLongLabels([given], account), [given]);
+  for (let time = 0; time < 2; time++) assert.deepEqual(removeLongLabels([given], account), [given]);
   assert.deepEqual(account.entries(), []);
 });

@@ -7,7 +7,10 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const set = (labels: Record<string, string>, lines: string[]) => {
   const account = new Account();
-  const passed = setLabels(new Map(Object.entries(labels)), { origin: "--label" })(families(lines), account);
+  const rule = setLabels(new Map(Object.entries(labels)), { origin: "--label" });
+  const given = families(lines);
+  const passed = rule(given, account);
+  assert.deepEqual(rule(given, new Account()), passed, "when its labels come again");
   return { lines: series(passed), account: account.entries() };
 };
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { LabelMemory } from "../../../common/exposition/label_memory.ts";
 import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
-import { decodeFamilies, encodeFamilies } from "../../../common/exposition/protobuf.ts";
+import { decodeFamilies, type DecodeOptions, encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { formatText, parseText } from "../../../common/exposition/text_format.ts";
 import { arbitraryFamilies, arbitraryProtobufFamilies } from "../../support/arbitrary_families.ts";
 import { oracleDecode, oracleEncode } from "../../support/metric_family_oracle.ts";
@@ -12,8 +13,24 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const LIMITS: ParseLimits = { maxFamilies: 1e6, maxSeries: 1e6, maxLabels: 1e6 };
 
+const labels = new LabelMemory();
+
+/** Decodes without a memory of labels, and sees to it that one makes no difference, be it the first time or not. */
 function decode(bytes: Uint8Array, limits: Partial<ParseLimits> = {}): MetricFamily[] {
-  return decodeFamilies(bytes, { ...LIMITS, ...limits });
+  const outcome = (memory: DecodeOptions["labels"]) => {
+    try {
+      return decodeFamilies(bytes, { ...LIMITS, ...limits, labels: memory });
+    } catch (error) {
+      return error as Error;
+    }
+  };
+  const plain = outcome(undefined);
+  for (let scrape = 0; scrape < 2; scrape++) {
+    labels.turn();
+    assert.deepEqual(outcome(labels), plain);
+  }
+  if (plain instanceof Error) throw plain;
+  return plain;
 }
 
 Deno.test("decodeFamilies() reads what protobufjs writes", () => {
