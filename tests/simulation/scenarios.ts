@@ -230,7 +230,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "start-apart": (setting) => {
     const { random, nodes } = setting;
-    for (const [index, node] of nodes.entries()) nodes[index] = { ...node, startAt: random.below(15_000) };
+    for (const [index, node] of nodes.entries()) {
+      if (node.startAt !== undefined) nodes[index] = { ...node, startAt: random.below(15_000) };
+    }
     return cutOff(setting, 0, random.between(5_000, 60_000));
   },
   "twin-at-a-seed": ({ random, size, nodes }) => {
