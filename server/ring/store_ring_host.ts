@@ -153,8 +153,7 @@ export class StoreRingHost implements RingHost, Disposable {
     if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
       this.#wanted.delete(id);
-      this.#options.index.show(prepared.entry);
-      return;
+      return this.#replace(prepared.entry);
     }
     this.#wanted.set(id, version);
     this.#read(id);
@@ -204,6 +203,16 @@ export class StoreRingHost implements RingHost, Disposable {
     return ingress === name ? undefined : limiter.reserve(id, ms);
   }
 
+  /**
+   * Shows an entry in place of whatever its cluster shows. The ring orders pushes by their versions: one that was rendered before
+   * another may be the newer one, as when an older one is read back while the newer is being stored.
+   */
+  #replace(entry: ClusterEntry): void {
+    const { index } = this.#options;
+    index.hide(entry.id);
+    index.show(entry);
+  }
+
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
     this.#discard(entry.id);
     this.#prepared.set(entry.id, { version, entry, at: performance.now() });
@@ -241,7 +250,7 @@ export class StoreRingHost implements RingHost, Disposable {
       // Where the store has a newer one, the ring is about to ask for that.
       if (push?.version !== undefined && compareVersions(push.version, version) === 0) {
         const entry = await committer.prepare(push);
-        if (isWanted()) index.show(entry);
+        if (isWanted()) this.#replace(entry);
         else index.discard(entry);
       }
       if (isWanted()) this.#wanted.delete(id);

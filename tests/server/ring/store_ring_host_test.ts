@@ -121,6 +121,36 @@ Deno.test("StoreRingHost shows what it has committed at the ring's word, not bef
   assert.equal(site.shown(), undefined);
 });
 
+Deno.test("StoreRingHost shows a push that was checked before an older one was read back, and stored after it", async () => {
+  const asked = Promise.withResolvers<void>(), goesOn = Promise.withResolvers<void>();
+  await using site = await openHost({
+    wrap: (store) => ({
+      put: async (push) => {
+        if (push.version?.sequence === 2) {
+          asked.resolve();
+          await goesOn.promise;
+        }
+        await store.put(push);
+      },
+      get: (id) => store.get(id),
+      setMeta: (key, value) => store.setMeta(key, value),
+    }),
+  });
+  const older = entryOf(1), newer = entryOf(2);
+  assert.deepEqual(await site.host.commit(older, STANDBY), { ok: true });
+  // It has just become the owner, and a push comes at the moment at which it may show what it holds.
+  const committed = site.host.commit(newer, OWNER);
+  await asked.promise;
+  const isShown = untilShown(site.index, "a");
+  site.host.show("a", older.version);
+  await isShown;
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  goesOn.resolve();
+  assert.deepEqual(await committed, { ok: true });
+  site.host.show("a", newer.version);
+  assert.equal(site.shown(), 'x{_id="a"} 2\n');
+});
+
 for (const [what, how] of [["as owner", OWNER], ["as standby", STANDBY], ["as a copy", COPY]] as const) {
   Deno.test(`StoreRingHost takes no push, ${what}, whose token is of another cluster than its id, and counts it`, async () => {
     await using site = await openHost();
