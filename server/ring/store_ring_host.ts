@@ -39,6 +39,8 @@ export interface StoreRingHostOptions {
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
   readonly limiter: PushLimiter;
+  /** The clock of the limiter, in milliseconds. @default {() => performance.now()} */
+  readonly elapsed?: () => number;
   /** Where the counters are registered. */
   readonly registry: Registry;
   /** Told of what cannot be shown. */
@@ -47,6 +49,12 @@ export interface StoreRingHostOptions {
 
 /** Where in the store the state of the ring is. */
 export const RING_STATE = "ring";
+
+/**
+ * By how much a push may be on its way for longer than the one before it, in milliseconds: one that is on time at the member that it
+ * came to is on time here.
+ */
+const RATE_LEEWAY_MS = 2_000;
 
 /** How often the log has a line of pushes that are not of the cluster that they are sent for, in milliseconds. */
 const MISPLACED_TOLD_MS = 60_000;
@@ -111,7 +119,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const claims = content.labels.get(partitionLabel);
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     const push: StoredPush = { ...content, id, receivedAtMs, version, role };
-    const reservation = fresh ? this.#reserve(id, version) : undefined;
+    const reservation = fresh ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
@@ -197,10 +205,10 @@ export class StoreRingHost implements RingHost, Disposable {
     return toMember(new PushRefusal("invalid", { reason: "identity", message }));
   }
 
-  /** Asks the rate limit on behalf of a client of another member; by its clock, so that one that is on time there is so here. */
-  #reserve(id: string, { ms, ingress }: PushVersion): Reservation | { readonly retryAfterMs: number } | undefined {
-    const { name, limiter } = this.#options;
-    return ingress === name ? undefined : limiter.reserve(id, ms);
+  /** Asks the rate limit on behalf of a client of another member; by the clock of this one, as clocks of two may be apart. */
+  #reserve(id: string, ingress: string): Reservation | { readonly retryAfterMs: number } | undefined {
+    const { name, limiter, elapsed = () => performance.now() } = this.#options;
+    return ingress === name ? undefined : limiter.reserve(id, elapsed(), { leewayMs: RATE_LEEWAY_MS });
   }
 
   /**
