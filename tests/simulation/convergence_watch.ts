@@ -7,7 +7,6 @@
 import type { DurabilityWatch } from "./durability_watch.ts";
 import type { Node, Process } from "./process.ts";
 import type { ShownWatch } from "./shown_watch.ts";
-import { compareVersions } from "../../ring/protocol/push_version.ts";
 import { Violation } from "./violation.ts";
 
 /** How long it may take until all serve: members that come and go wait for up to two minutes, then come one after the other. */
@@ -137,7 +136,7 @@ export class ConvergenceWatch {
       const process = processes.find(({ name }) => name === owner)!;
       const version = shown.shownBy(process, id);
       if (version === undefined) return { id, what: `the owner ${owner} does not show it` };
-      if (compareVersions(version, floor.version) < 0) {
+      if (shown.serialShownBy(process, id)! < floor.push.serial) {
         return { id, what: `the owner ${owner} shows less than push ${floor.push.serial}` };
       }
       const holders = durability.holders(id, version).map(({ name }) => name);

@@ -17,6 +17,9 @@ const LONG_DETAIL = "\u0000".repeat(50_000);
 /** After how long a process saves again what it could not, in milliseconds. */
 const SAVE_AGAIN_MS = 1_000;
 
+/** How far back what was written can be lost, in milliseconds. */
+const JOURNAL_MS = 5_000;
+
 /** A disk, which outlives the processes that write to it. */
 export class Disk {
   /** What is durable of each cluster. */
@@ -28,9 +31,29 @@ export class Disk {
   /** How long a write takes at most, in milliseconds. */
   slownessMs = 20;
 
+  // What was written lately, and what was there before.
+  #written: { readonly at: number; readonly id: string; readonly before?: Entry }[] = [];
+
+  /** Writes an entry in place of what its cluster has. */
+  put(entry: Entry, now: number) {
+    this.#written = this.#written.filter(({ at }) => now - at < JOURNAL_MS);
+    this.#written.push({ at: now, id: entry.id, before: this.entries.get(entry.id) });
+    this.entries.set(entry.id, entry);
+  }
+
+  /** Loses what was written from a time on. */
+  loseSince(time: number) {
+    for (const { at, id, before } of this.#written.splice(0).reverse()) {
+      if (at < time) continue;
+      if (before === undefined) this.entries.delete(id);
+      else this.entries.set(id, before);
+    }
+  }
+
   /** Deletes everything. */
   wipe() {
     this.entries.clear();
+    this.#written = [];
     this.saved = undefined;
   }
 }
@@ -71,7 +94,7 @@ export class Disks {
       const ok = !node.disk.isFull && !isPoison;
       if (ok) {
         this.#durability.commits(node, { entry, fresh });
-        node.disk.entries.set(id, entry);
+        node.disk.put(entry, this.#agenda.now);
       }
       const refused = isPoison ? { reason: "invalid", detail: LONG_DETAIL } : undefined;
       process.post(() => {

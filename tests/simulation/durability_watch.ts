@@ -6,16 +6,13 @@
 
 import type { Entry, Outcome } from "../../ring/protocol/effects.ts";
 import type { PushBytes } from "../../ring/protocol/push_bytes.ts";
-import { CLOCK_LEEWAY_MS, compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
+import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
 import type { Attempt, Push } from "./clients.ts";
 import type { Node } from "./process.ts";
 import { Violation } from "./violation.ts";
 
 /** How much earlier than its time an entry may be taken for expired, in milliseconds: ages are reckoned by several clocks. */
 export const EXPIRY_LEEWAY_MS = 10_000;
-
-/** How long a push may have been under way when it is acknowledged, in milliseconds. */
-const ANSWER_LEEWAY_MS = 15_000;
 
 /** A push, and what became of it. */
 interface Fate {
@@ -28,9 +25,8 @@ interface Fate {
   pushedAt: number;
 }
 
-/** What must not get lost. */
+/** What must not get lost: the latest push of a cluster that was acknowledged. A client sends its pushes one after the other. */
 export interface Floor {
-  readonly version: PushVersion;
   readonly push: Push;
   /** Until when it counts. */
   readonly until: number;
@@ -43,8 +39,6 @@ export class DurabilityWatch {
   readonly #now: () => number;
   readonly #fates = new Map<PushBytes, Fate>();
   readonly #floors = new Map<string, Floor>();
-  // The latest push of each cluster that was acknowledged, and when.
-  readonly #acknowledged = new Map<string, { serial: number; at: number }>();
   #wipedAt = -Infinity;
 
   /** Starts with nothing pushed. */
@@ -94,61 +88,54 @@ export class DurabilityWatch {
     if (fresh) fate.pushedAt = this.#now();
   }
 
-  /** A client was answered. */
+  /** A client was answered. Whatever the word, it means that this push, or a later one of its cluster, is durable. */
   settled({ push, process }: Attempt, outcome: Outcome) {
     if (outcome.result === "rejected") return;
-    const { id } = push;
-    const latest = this.#acknowledged.get(id);
-    if (latest === undefined || latest.serial < push.serial) {
-      this.#acknowledged.set(id, { serial: push.serial, at: this.#now() });
-    }
-    const { version, storedAt } = this.#fates.get(push.bytes)!;
-    const lost = (why: string) => {
-      const said = `${process.name} says '${outcome.result}' of push ${push.serial}`;
-      throw new Violation("I2", `${said}, ${why}`, { cluster: id });
-    };
-    // A push that is older than what is held promises no more than that. A standby that finds it so does not say it.
-    if (outcome.result === "stale" || (outcome.result === "standby" && version === undefined)) {
-      if (!this.#nodes.some(({ disk }) => disk.entries.has(id))) lost("but nobody holds anything of its cluster");
-      return;
-    }
-    if (version === undefined) return lost("which is not durable anywhere");
-    const floor = this.#floors.get(id);
-    const isHigher = floor === undefined || floor.until <= this.#now() || compareVersions(version, floor.version) > 0;
-    if (!isHigher) return;
+    const { id, serial } = push;
+    const floor = this.floor(id);
+    if (floor !== undefined && floor.push.serial >= serial) return;
+    const storedAt = Math.min(this.storedAt(push.bytes), this.#now());
     const until = storedAt + this.#ttlMs - EXPIRY_LEEWAY_MS;
     if (until <= this.#now()) return;
-    if (this.holders(id, version).length > 0) this.#floors.set(id, { version, push, until });
+    if (this.keepers(id, serial).length > 0) this.#floors.set(id, { push, until });
     // The answer may have been under way when the storage was deleted.
-    else if (this.#wipedAt < storedAt) lost("of which no storage is left");
-  }
-
-  /** A storage was deleted: what nobody else has is lost with it, which is an error only where it was not the last. */
-  wiped({ mustSurvive }: { mustSurvive: boolean }) {
-    this.#wipedAt = this.#now();
-    for (const [id, { version, push, until }] of this.#floors) {
-      if (until <= this.#now() || this.holders(id, version).length > 0) continue;
-      if (mustSurvive) {
-        const what = `push ${push.serial} as ${
-          describe(version)
-        } was on the storage of a member that has left, and nowhere else`;
-        throw new Violation("I2", what, { cluster: id });
-      }
-      this.#floors.delete(id);
+    else if (this.#wipedAt < storedAt) {
+      const what = `${process.name} says '${outcome.result}' of push ${serial}, and no storage has it or a later one`;
+      throw new Violation("I2", what, { cluster: id });
     }
   }
 
-  /** Whether a push of a cluster was acknowledged that is newer than these bytes by more than clocks may be apart. */
-  isBehind(id: string, bytes: PushBytes): boolean {
-    const latest = this.#acknowledged.get(id);
-    return latest !== undefined && this.pushOf(bytes).serial < latest.serial &&
-      latest.at - this.storedAt(bytes) > 2 * CLOCK_LEEWAY_MS + ANSWER_LEEWAY_MS;
+  /** A storage was deleted, or lost what it wrote last: what nobody else has is lost with it, unless it must survive. */
+  wiped({ mustSurvive }: { mustSurvive: boolean }) {
+    this.#wipedAt = this.#now();
+    if (mustSurvive) return this.check();
+    for (const [id, { push: { serial } }] of this.#floors) {
+      if (this.keepers(id, serial).length === 0) this.#floors.delete(id);
+    }
+  }
+
+  /** What was acknowledged is on some disk. */
+  check() {
+    for (const [id, { push: { serial }, until }] of this.#floors) {
+      if (until <= this.#now() || this.keepers(id, serial).length > 0) continue;
+      throw new Violation("I2", `push ${serial} was acknowledged, and no storage has it or a later one`, {
+        cluster: id,
+      });
+    }
   }
 
   /** What must be held of a cluster now. */
   floor(id: string): Floor | undefined {
     const floor = this.#floors.get(id);
     return floor === undefined || floor.until <= this.#now() ? undefined : floor;
+  }
+
+  /** Whose disks have a push of a cluster, or a later one, by the order in which its client sent them. */
+  keepers(id: string, serial: number): Node[] {
+    return this.#nodes.filter(({ disk }) => {
+      const entry = disk.entries.get(id);
+      return entry !== undefined && this.pushOf(entry.bytes).serial >= serial;
+    });
   }
 
   /** Whose disks have a version of a cluster, or a higher one. */

@@ -15,6 +15,9 @@ import type { ShownWatch } from "./shown_watch.ts";
 /** For how long before and after a fault nothing else may be wrong, if much is to be asked of the ring, in milliseconds. */
 const CALM_MS = { before: 60_000, after: 30_000 } as const;
 
+/** For how long before a storage is lost no other may have been, if nothing is to be lost with it, in milliseconds. */
+const ALONE_MS = 100_000;
+
 /** What faults work with. */
 export interface FaultsOptions {
   readonly plan: Plan;
@@ -64,7 +67,7 @@ export class Faults {
       case "stop": {
         const { process } = nodes[fault.node];
         if (process?.state !== "running") return undefined;
-        process.stop();
+        process.stop({ standsStill: fault.standsStill === true });
         return () => this.#options.resume(process);
       }
       case "start":
@@ -106,10 +109,15 @@ export class Faults {
     const node = nodes[fault.node], { process } = node;
     if (process === undefined || process.state === "gone") return undefined;
     const page = shown.page(process);
+    const mustSurvive = this.#isAlone(fault);
     const isCalm = this.#isCalm(fault) && nodes.length > 1;
     kill(process, { power: fault.power === true });
     if (isCalm) convergence.crashed(page);
-    if (fault.wipe) this.#wipe(node, { mustSurvive: false });
+    if (fault.wipe) this.#wipe(node, { mustSurvive });
+    if (fault.lostMs !== undefined) {
+      node.disk.loseSince(this.#options.agenda.now - fault.lostMs);
+      this.#options.durability.wiped({ mustSurvive });
+    }
     return () => {
       if (node.process === process && node.wanted) start(node);
     };
@@ -147,6 +155,16 @@ export class Faults {
     node.disk.wipe();
     node.incarnation = 0;
     this.#options.durability.wiped({ mustSurvive });
+  }
+
+  /** Whether all serve, of whom there are enough for two copies, and no other machine is, or was lately, away or cut off. */
+  #isAlone(fault: Fault): boolean {
+    const { plan, convergence } = this.#options;
+    const isHarmless = ({ kind }: Fault) => kind === "full" || kind === "slow" || kind === "clock";
+    return plan.nodes.length > 2 && convergence.isServing() &&
+      plan.faults.every((other) =>
+        other === fault || isHarmless(other) || other.at + other.ms < fault.at - ALONE_MS || other.at > fault.at
+      );
   }
 
   /** Whether all is well, and nothing else goes wrong around a fault. */

@@ -29,11 +29,18 @@ export type Fault =
   }
   & (
     /** The process dies and is started again at the end; with `power` its peers do not see its links end. */
-    | { readonly kind: "crash"; readonly node: number; readonly power?: true; readonly wipe?: true }
+    | {
+      readonly kind: "crash";
+      readonly node: number;
+      readonly power?: true;
+      readonly wipe?: true;
+      /** Pushes that its disk took last are lost though it has said that it has them: so long before, in milliseconds. */
+      readonly lostMs?: number;
+    }
     /** SIGTERM; started again once it has left and the time is over, or else its storage is deleted. */
     | { readonly kind: "leave"; readonly node: number; readonly forGood?: true; readonly wipe?: true }
-    /** SIGSTOP and SIGCONT. */
-    | { readonly kind: "stop"; readonly node: number }
+    /** SIGSTOP and SIGCONT; or a virtual machine that is paused, whose own clock stands still meanwhile. */
+    | { readonly kind: "stop"; readonly node: number; readonly standsStill?: true }
     /** Starts a node that is not running; at the end it is killed, unless it is to stay. */
     | { readonly kind: "start"; readonly node: number; readonly stays: boolean }
     /** Nothing gets from these nodes to those. */
@@ -81,6 +88,8 @@ export interface Plan {
   readonly convergeMs: number;
   /** How likely a push is one that the store refuses. */
   readonly poison: number;
+  /** How long a cluster may be on no page while something of it should be, in milliseconds; where absent, as long as it takes. */
+  readonly darkMs?: number;
 }
 
 /** For how long clients push at least, in milliseconds. */

@@ -63,6 +63,8 @@ export class Process {
   /** For how long it was stopped, in milliseconds. */
   stoppedMs = 0;
   #stoppedAt = 0;
+  #standsStill = false;
+  #stoodMs = 0;
   #token = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #worldNow: () => number;
@@ -87,8 +89,11 @@ export class Process {
 
   /** The time by its own clocks. */
   get clock(): Clock {
-    const now = this.#worldNow();
-    return { now: now - this.startedAt, wall: EPOCH_MS + now + this.node.wallOffsetMs };
+    return { now: this.#now, wall: EPOCH_MS + this.#worldNow() + this.node.wallOffsetMs };
+  }
+
+  get #now(): number {
+    return this.#worldNow() - this.startedAt - this.#stoodMs;
   }
 
   /** Whether it can be linked with and asked for its page. */
@@ -98,7 +103,7 @@ export class Process {
 
   /** Why its page shows nothing. */
   get closed(): Closed | undefined {
-    return this.machine.closed(this.#worldNow() - this.startedAt);
+    return this.machine.closed(this.#now);
   }
 
   /** Says HELLO. */
@@ -114,7 +119,7 @@ export class Process {
 
   /** Whether it lets a peer in. */
   admit(hello: Hello): Refusal | undefined {
-    return this.machine.admit(hello, this.#worldNow() - this.startedAt);
+    return this.machine.admit(hello, this.#now);
   }
 
   /** Hands an event to the machine. */
@@ -128,16 +133,19 @@ export class Process {
     else if (this.state !== "gone") task();
   }
 
-  /** SIGSTOP. */
-  stop() {
+  /** SIGSTOP; or its clock stands still as well. */
+  stop({ standsStill }: { standsStill: boolean }) {
     this.state = "stopped";
     this.#stoppedAt = this.#worldNow();
+    this.#standsStill = standsStill;
   }
 
   /** SIGCONT: returns what has waited. */
   resume(): (() => void)[] {
     this.state = "running";
-    this.stoppedMs += this.#worldNow() - this.#stoppedAt;
+    const ms = this.#worldNow() - this.#stoppedAt;
+    this.stoppedMs += ms;
+    if (this.#standsStill) this.#stoodMs += ms;
     return this.#waiting.splice(0);
   }
 

@@ -151,7 +151,7 @@ class RingWorld {
       healedAt: healedAt(plan),
       convergeMs: plan.convergeMs,
     });
-    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS });
+    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS, darkMs: plan.darkMs });
     this.#faults = new Faults({
       plan,
       agenda,
@@ -208,6 +208,7 @@ class RingWorld {
     this.#tally.sample();
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
+    this.#durability.check();
     for (const { process } of this.#nodes) if (process?.isRunning) this.#protocol.sample(process);
   }
 

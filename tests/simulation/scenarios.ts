@@ -12,6 +12,9 @@ const BEGIN_MS = 25_000;
 /** For how long new faults begin, in milliseconds. */
 const FAULTS_MS = 90_000;
 
+/** How long a cluster may be dark whose owner cannot store, in milliseconds. */
+const DARK_MS = 30_000;
+
 interface Setting {
   readonly random: Random;
   readonly size: number;
@@ -246,10 +249,81 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       stays: false,
     }));
   },
+  "machine-destroyed": (setting) => {
+    const { random, size } = setting;
+    const at = random.between(80_000, 90_000);
+    const node = random.below(size), other = (node + random.between(1, size - 1)) % size;
+    const lame: Fault = random.chance(0.5)
+      ? { kind: "full", at: at - random.between(1_000, 4_000), ms: 20_000, node: other }
+      : { kind: "slow", at: at - random.between(1_000, 40_000), ms: 60_000, node: other, slownessMs: 3_000 };
+    return [
+      { kind: "crash", at, ms: random.between(30_000, 60_000), node, power: true, wipe: true },
+      ...(random.chance(0.7) ? [lame] : []),
+    ];
+  },
+  "lost-writes": (setting) => {
+    const { random } = setting;
+    const make = (at: number, node: number): Fault => ({
+      kind: "crash",
+      at,
+      node,
+      ms: random.between(500, 20_000),
+      power: true,
+      lostMs: random.between(50, 2_000),
+    });
+    return [make(random.between(80_000, 100_000), random.below(setting.size))];
+  },
+  "clocks-apart": ({ random, nodes }) => {
+    for (const [index, node] of nodes.entries()) {
+      nodes[index] = { ...node, wallOffsetMs: random.pick([-15_000, 0, 15_000]) };
+    }
+    return [];
+  },
+  "full-for-long": ({ random, size }) => [{
+    kind: "full",
+    at: random.between(40_000, 60_000),
+    ms: random.between(130_000, 200_000),
+    node: random.below(size),
+  }],
+  "one-link": ({ random, size }) => {
+    const at = random.between(40_000, 60_000), ms = random.between(60_000, 150_000);
+    const from = random.below(size), to = (from + random.between(1, size - 1)) % size;
+    return [{ kind: "cut", at, ms, from: [from], to: [to] }, { kind: "cut", at, ms, from: [to], to: [from] }];
+  },
+  "stands-still": (setting) => {
+    const { random } = setting;
+    const make = (at: number, node: number): Fault => ({
+      kind: "stop",
+      standsStill: true,
+      at,
+      node,
+      ms: random.between(500, 40_000),
+    });
+    return spread(setting, { count: random.between(1, 5), make });
+  },
+  "starved": ({ random, size }) => {
+    const node = random.below(size);
+    return times(random, { count: 60, everyMs: 1_500 }).map((at) => ({
+      kind: "stop",
+      at,
+      node,
+      ms: random.between(300, 1_300),
+    }));
+  },
+  "clock-over-restart": (setting) => {
+    const { random } = setting;
+    return times(random, { count: random.between(1, 4) }).flatMap((at): Fault[] => {
+      const node = random.below(setting.size);
+      return [
+        { kind: "crash", at, node, ms: 4_000 },
+        { kind: "clock", at: at + 2_000, ms: 0, node, byMs: random.pick([-1, 1]) * random.pick([40_000, 3_600_000]) },
+      ];
+    });
+  },
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
-      !["everything", "rolling-restart", "one-address", "clocks-set"].includes(name)
+      !["everything", "rolling-restart", "one-address", "clocks-set", "clock-over-restart"].includes(name)
     );
     return Array.from({ length: 3 }, () => {
       const faults = SCENARIOS[random.pick(names)]({ ...setting, nodes });
@@ -282,8 +356,12 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
     nodes,
     faults: faults.sort((a, b) => a.at - b.at),
     clusters: random.between(6, 24),
-    pushEveryMs: name === "overload" ? random.between(500, 3_000) : random.between(4_000, 20_000),
-    ttlMs: random.pick([60_000, 180_000, 600_000]),
+    pushEveryMs: name === "clocks-apart"
+      ? 5_000
+      : name === "overload"
+      ? random.between(500, 3_000)
+      : random.between(4_000, 20_000),
+    ttlMs: name === "full-for-long" ? 60_000 : random.pick([60_000, 180_000, 600_000]),
     delayMs: random.pick([0.3, 2, 20]),
     pushBytes: isTight ? 400 : 40,
     limits: isTight
@@ -293,5 +371,6 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
     // Rings that do not know of each other dial what they have in common now and then, and may reach themselves.
     convergeMs: name === "one-address" ? 240_000 : 45_000,
     poison: random.chance(0.2) ? 0.05 : 0,
+    ...(name === "full-for-long" && size > 1 ? { darkMs: DARK_MS } : {}),
   };
 }

@@ -16,6 +16,8 @@ export const AGE_LEEWAY_MS = 45_000;
 
 interface ShownVersion {
   readonly version: PushVersion;
+  /** Which push of its client it is. */
+  readonly serial: number;
   readonly storedAt: number;
 }
 
@@ -101,7 +103,9 @@ export class ShownWatch {
     }
     let showing = this.#pages.get(id);
     if (showing === undefined) this.#pages.set(id, showing = new Map());
-    const shown = { version, storedAt: this.#options.durability.pushedAt(entry.bytes) };
+    const { durability } = this.#options;
+    const { serial } = durability.pushOf(entry.bytes);
+    const shown = { version, serial, storedAt: durability.pushedAt(entry.bytes) };
     showing.set(process, shown);
     if (showing.size > 1) this.#contested.add(id);
     if (this.isOpen(process)) this.#seen(process, id, shown);
@@ -160,6 +164,11 @@ export class ShownWatch {
   /** The version of a cluster that a process shows. */
   shownBy(process: Process, id: string): PushVersion | undefined {
     return this.isOpen(process) ? this.#pages.get(id)?.get(process)?.version : undefined;
+  }
+
+  /** Which push of a cluster a process shows. */
+  serialShownBy(process: Process, id: string): number | undefined {
+    return this.isOpen(process) ? this.#pages.get(id)?.get(process)?.serial : undefined;
   }
 
   /** The clusters on the page of a process. */
@@ -229,19 +238,18 @@ export class ShownWatch {
   #seen(process: Process, id: string, shown: ShownVersion) {
     const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
     const best = this.#best.get(id);
-    const isBack = best !== undefined && compareVersions(shown.version, best.version) < 0 &&
-      now() - best.storedAt < ttlMs;
+    const isBack = best !== undefined && shown.serial < best.serial && now() - best.storedAt < ttlMs;
     if (isBack && !mergesRings) {
       const { view, rows } = process.machine.membership;
       const boots = new Set(rows.map(({ boot }) => boot));
-      const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
+      const holder = durability.keepers(id, best.serial).find(({ name, process: other }) =>
         other === process || (
           other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot) &&
           this.#excuse([process], [other]) === "none"
         )
       );
       if (holder !== undefined) {
-        const from = `from ${describe(best.version)}, which ${holder.name} has, to ${describe(shown.version)}`;
+        const from = `from push ${best.serial}, which ${holder.name} has, to ${shown.serial}`;
         throw new Violation("I3", `${process.name} shows it going back ${from}`, { cluster: id });
       }
     }

@@ -8,6 +8,7 @@ import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { ConvergenceWatch } from "./convergence_watch.ts";
 import type { DurabilityWatch } from "./durability_watch.ts";
 import type { ShownTally, ShownWatch } from "./shown_watch.ts";
+import { Violation } from "./violation.ts";
 
 /** What was counted in one run, or in several. */
 export interface Tally extends ShownTally {
@@ -16,11 +17,13 @@ export interface Tally extends ShownTally {
   seconds: number;
   /** Of these, in which nobody showed it. */
   missing: number;
+  /** The longest time for which nobody showed a cluster that should be shown, in milliseconds. */
+  longestDarkMs: number;
   /** Outcomes of pushes. */
   stored: number;
   standby: number;
   rejected: number;
-  /** Clusters that in the end show what is older than what was acknowledged, by more than clocks may be apart. */
+  /** Clusters that in the end show what is older than what was acknowledged. */
   behind: number;
   /** The longest times until views were equal, all served, and an heir showed what a crashed member had shown, in milliseconds. */
   convergedMs: number;
@@ -34,6 +37,7 @@ export function emptyTally(): Tally {
     runs: 0,
     seconds: 0,
     missing: 0,
+    longestDarkMs: 0,
     twice: 0,
     longestMs: 0,
     twicePair: 0,
@@ -66,15 +70,20 @@ export class WorldTally {
   readonly #shown: ShownWatch;
   readonly #durability: DurabilityWatch;
   readonly #sampleMs: number;
+  readonly #mostDarkMs: number;
+  // For how long nobody has shown a cluster that should be shown.
+  readonly #darkMs = new Map<string, number>();
   readonly #tally = { ...emptyTally(), runs: 1 };
 
   /** Starts with nothing counted. */
-  constructor({ ids, shown, durability, sampleMs }: {
+  constructor({ ids, shown, durability, sampleMs, darkMs = Infinity }: {
     ids: readonly string[];
     shown: ShownWatch;
     durability: DurabilityWatch;
     sampleMs: number;
+    darkMs?: number;
   }) {
+    this.#mostDarkMs = darkMs;
     this.#ids = ids;
     this.#shown = shown;
     this.#durability = durability;
@@ -92,7 +101,16 @@ export class WorldTally {
     for (const id of this.#ids) {
       if (this.#durability.floor(id) === undefined) continue;
       this.#tally.seconds += seconds;
-      if (this.#shown.showing(id).length === 0) this.#tally.missing += seconds;
+      if (this.#shown.showing(id).length > 0) this.#darkMs.delete(id);
+      else {
+        this.#tally.missing += seconds;
+        const darkMs = (this.#darkMs.get(id) ?? 0) + this.#sampleMs;
+        this.#darkMs.set(id, darkMs);
+        this.#tally.longestDarkMs = Math.max(this.#tally.longestDarkMs, darkMs);
+        if (darkMs > this.#mostDarkMs) {
+          throw new Violation("dark", `nobody shows it for ${darkMs} ms`, { cluster: id });
+        }
+      }
     }
   }
 
@@ -102,7 +120,9 @@ export class WorldTally {
     for (const id of this.#ids) {
       for (const { node } of this.#shown.showing(id)) {
         const entry = node.disk.entries.get(id);
-        if (entry !== undefined && this.#durability.isBehind(id, entry.bytes)) behind++;
+        const floor = this.#durability.floor(id);
+        if (entry === undefined || floor === undefined) continue;
+        if (this.#durability.pushOf(entry.bytes).serial < floor.push.serial) behind++;
       }
     }
     return { ...this.#tally, ...this.#shown.tally, behind, convergedMs, servingMs, heirMs };

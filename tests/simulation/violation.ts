@@ -18,6 +18,7 @@ export const INVARIANTS = {
   converged: "views are equal soon after all is well",
   twin: "a second process of a name closes no page",
   heir: "what a crashed member showed is shown within 25 s",
+  dark: "what should be shown is shown soon, where the scenario says how soon",
   copies: "owner and standby have what was acknowledged in the end",
   shell: "the machine asks only for what a member can do",
 } as const;
