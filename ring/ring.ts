@@ -31,13 +31,22 @@ import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
 
+/** How an entry is made durable. */
+export interface CommitHow {
+  /** What the member is for its cluster. */
+  readonly role: Role;
+  /** Whether it has only just entered the ring, so that nobody has checked it yet. */
+  readonly fresh: boolean;
+  /** Called once it was checked, if that is asked for, and is being made durable. */
+  readonly checked?: () => void;
+}
+
 /** What the ring needs of the server that it is part of. */
 export interface RingHost {
   /**
-   * Makes an entry durable in place of what its cluster has. `fresh` if it has only just entered the ring, so that nobody has
-   * checked it yet. Never called for a cluster whose last call has not ended. Rejections count as a store that fails.
+   * Makes an entry durable in place of what its cluster has. Never called for a cluster whose last call has not ended. Rejections count as a store that fails.
    */
-  commit(entry: Entry, how: { readonly role: Role; readonly fresh: boolean }): Promise<CommitResult>;
+  commit(entry: Entry, how: CommitHow): Promise<CommitResult>;
   /** What is held of a cluster. */
   load(id: string): Promise<Entry | undefined>;
   /** Shows what is held of a cluster from now on, which is this version. */
@@ -62,6 +71,8 @@ export interface RingOptions {
   readonly entries?: Iterable<StoredEntry>;
   /** How long an entry holds, in milliseconds. */
   readonly ttlMs: number;
+  /** On how many members a push must be durable before its client is answered. @default {2} */
+  readonly copies?: number;
   /** Makes the network, which says HELLO with what it is given. */
   readonly mesh: (hello: () => Hello) => Mesh;
   /** The server. */
@@ -89,7 +100,7 @@ export class Ring implements AsyncDisposable {
   readonly #metrics: RingMetrics;
   readonly #pushes = new Map<number, (outcome: Outcome) => void>();
   readonly #left = Promise.withResolvers<void>();
-  #state: string | undefined;
+  #state: { readonly number: number; readonly text: string } | undefined;
   #saving: Promise<void> | undefined;
   #token = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -97,7 +108,7 @@ export class Ring implements AsyncDisposable {
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, bootstraps, ttlMs, limits, registry, log } = options;
+    const { self, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
@@ -106,6 +117,7 @@ export class Ring implements AsyncDisposable {
       seeds,
       bootstraps,
       ttlMs,
+      copies,
       limits,
       clock: clock(),
       random,
@@ -200,7 +212,7 @@ export class Ring implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const effects = this.#machine.handle({ type: "tick" }, clock());
-    for (const effect of effects) if (effect.do === "save") this.#save(effect.state);
+    for (const effect of effects) if (effect.do === "save") this.#save(effect);
     // With an incarnation that is not kept, the next start could take one that was used already.
     await this.#saving;
     await this.#mesh.start({
@@ -253,7 +265,7 @@ export class Ring implements AsyncDisposable {
       case "cut":
         return this.#mesh.cut(effect.name, effect.refusal);
       case "save":
-        return this.#save(effect.state);
+        return this.#save(effect);
       case "commit":
         return this.#commit(effect);
       case "load":
@@ -276,7 +288,8 @@ export class Ring implements AsyncDisposable {
   }
 
   #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
-    this.#options.host.commit(entry, { role, fresh })
+    const checked = () => this.#handle({ type: "checked", token });
+    this.#options.host.commit(entry, { role, fresh, checked })
       .catch((error): CommitResult => {
         this.#options.log.error("Cannot store a push", { cluster: plainText(entry.id), error: explain(error) });
         return { ok: false };
@@ -296,8 +309,8 @@ export class Ring implements AsyncDisposable {
       .then((entry) => this.#handle({ type: "loaded", token, entry }));
   }
 
-  #save(state: SavedState) {
-    this.#state = JSON.stringify(state);
+  #save({ number, state }: Extract<Effect, { do: "save" }>) {
+    this.#state = { number, text: JSON.stringify(state) };
     this.#saving ??= this.#saveAll().finally(() => this.#saving = undefined);
   }
 
@@ -307,7 +320,8 @@ export class Ring implements AsyncDisposable {
       const state = this.#state;
       this.#state = undefined;
       try {
-        await this.#options.host.save(state);
+        await this.#options.host.save(state.text);
+        this.#handle({ type: "saved", number: state.number });
       } catch (error) {
         this.#options.log.warn("Cannot save the state of the ring: trying again", { error: explain(error) });
         if (this.#disposed) return;

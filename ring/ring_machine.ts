@@ -25,8 +25,9 @@ import type { Hello, MeshLink, MeshMessage, MessageType, Refusal } from "./proto
 import { type Message, readMessage } from "./protocol/messages.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { CommitSerializer } from "./replication/commit_serializer.ts";
-import { EntryTable } from "./replication/entry_table.ts";
+import { EntryTable, type HeldEntry } from "./replication/entry_table.ts";
 import { Forwarding } from "./replication/forwarding.ts";
+import { type Kept, PushCopies } from "./replication/push_copies.ts";
 import { PutHandler } from "./replication/put_handler.ts";
 import { Visibility } from "./replication/visibility.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
@@ -53,6 +54,8 @@ export interface RingMachineOptions {
   readonly entries?: Iterable<StoredEntry>;
   /** How long an entry holds, in milliseconds. */
   readonly ttlMs: number;
+  /** On how many members a push must be durable before its client is answered. @default {2} */
+  readonly copies?: number;
   /** Bounds that differ from {@linkcode DEFAULT_RING_LIMITS}. */
   readonly limits?: Partial<RingLimits>;
   /** The present time. */
@@ -67,6 +70,7 @@ export class RingMachine {
   readonly membership: Membership;
   readonly #table: EntryTable;
   readonly #serializer: CommitSerializer;
+  readonly #copies: PushCopies;
   readonly #putHandler: PutHandler;
   readonly #forwarding: Forwarding;
   readonly #transfers: Transfers;
@@ -86,16 +90,19 @@ export class RingMachine {
 
   /** Starts a member that joins. */
   constructor(options: RingMachineOptions) {
-    const { self, seeds, bootstraps, saved, entries = [], ttlMs, clock, random } = options;
+    const { self, seeds, bootstraps, saved, entries = [], ttlMs, copies = 2, clock, random } = options;
     this.#clock = clock;
     this.#request = Math.floor(random() * 2 ** 31);
     const context: RingContext = {
       name: self.name,
       ttlMs,
+      copies,
       limits: { ...DEFAULT_RING_LIMITS, ...options.limits },
       self: () => this.membership.self,
       memberOf: (name) => this.membership.row(name),
       view: () => this.membership.view,
+      epoch: () => this.membership.epoch,
+      clockOf: (name, now) => this.membership.clockOf(name, now),
       isSettled: () => this.membership.isSettled,
       isFenced: (now) => this.membership.isFenced(now),
       isLinked: (name) => this.membership.isLinked(name),
@@ -117,14 +124,19 @@ export class RingMachine {
     for (const entry of entries) table.set(entry, clock);
     this.#serializer = new CommitSerializer(context, { table });
     this.#visibility = new Visibility(context, { table });
+    this.#copies = new PushCopies(context);
     this.#putHandler = new PutHandler(context, {
+      table,
       serializer: this.#serializer,
-      onStored: (held, { bytes, clock }) => this.#pushStored(held.id, { bytes, clock }),
+      copies: this.#copies,
+      onStored: (held, { bytes, clock }) => this.#pushStored(held, { bytes, clock }),
+      onSought: (held, sought) => this.#pushSought(held, sought),
     });
     this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler });
     this.#transfers = new Transfers(context, {
       table,
       onClear: (peer, clock) => this.membership.ping(peer, clock),
+      onCopied: (held) => this.#visibility.stored(held),
       onDirty: (peer) => this.#antiEntropy.dirty(peer, this.#clock),
     });
     this.#plan = new TransferPlan(context, { table, transfers: this.#transfers });
@@ -204,7 +216,8 @@ export class RingMachine {
       case "linkDown":
         this.membership.linkDown(event.link);
         if (!this.membership.isLinked(event.link.peer.name)) {
-          this.#forwarding.linkDown(event.link.peer.name, clock);
+          this.#forwarding.linkDown(event.link.peer.name);
+          this.#copies.linkDown(event.link.peer.name, clock);
         }
         return;
       case "dialFailed":
@@ -213,7 +226,14 @@ export class RingMachine {
         return this.#message(event.link, { message: event.message, clock });
       case "push":
         return this.#forwarding.push(event, clock);
+      case "checked":
+        return this.#serializer.checked(event.token, clock);
+      case "saved":
+        return this.membership.saved(event.number, clock);
       case "committed":
+        if (event.result.ok || event.result.refused === undefined) {
+          this.membership.stored({ ok: event.result.ok, now: clock.now });
+        }
         return this.#serializer.committed(event.token, { result: event.result, clock });
       case "loaded":
         return this.#transfers.loaded(event.token, { entry: event.entry, clock });
@@ -225,10 +245,12 @@ export class RingMachine {
   #tick(clock: Clock) {
     const expired = this.#table.expire(clock.now);
     for (const held of expired) this.#visibility.hide(held);
+    this.#visibility.tick(clock.now);
     if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
     if (this.#leaving.isStaying) this.#join.tick(clock);
     this.#forwarding.tick(clock);
+    this.#copies.tick(clock);
     this.#plan.tick();
     this.#transfers.tick(clock);
     this.#antiEntropy.tick(clock);
@@ -255,6 +277,7 @@ export class RingMachine {
       case "NACK":
         this.#forwarding.answered(from, message, clock);
         this.#join.answered(from, message.request);
+        if (this.#copies.answered(from, message, clock)) return;
         return this.#transfers.answered(from, message, clock);
       case "COPY":
         return this.#copyReceiver.copied(from, message, clock);
@@ -264,6 +287,7 @@ export class RingMachine {
         if (message.request === 0) return this.#transfers.asked(from, message.ids, clock);
         return this.#transfers.answered(from, message, clock);
       case "COPY_OK":
+        if (this.#copies.answered(from, message, clock)) return;
         return this.#transfers.answered(from, message, clock);
       case "BUCKETS":
         return this.#antiEntropy.compared(from, message, clock);
@@ -286,20 +310,32 @@ export class RingMachine {
     this.#copyReceiver.viewChanged();
     this.#plan.viewChanged();
     this.#antiEntropy.viewChanged(this.#clock);
+    this.#copies.viewChanged(this.#clock);
   }
 
-  #pushStored(id: string, { bytes, clock }: { bytes: PushBytes; clock: Clock }) {
-    const held = this.#table.get(id, clock.now);
-    if (held === undefined) return;
-    this.#visibility.stored(held);
+  /** A push is durable here. Nobody waits for more where one copy is enough: then the standby gets its own all the same. */
+  #pushStored(held: HeldEntry, { bytes, clock }: { bytes: PushBytes; clock: Clock }) {
+    if (this.#copies.needed <= 0) held.isCopied = true;
     const isOwed = this.#plan.stored(held, { ownerKnows: false });
-    const to = isOwed ? held.owner : held.standby;
-    if (to !== undefined) this.#transfers.copy(to, { held, bytes, clock });
+    if (isOwed) this.#transfers.copy(held.owner!, { held, bytes, clock });
+    else if (held.isCopied && held.standby !== undefined) {
+      this.#transfers.copy(held.standby, { held, bytes, clock });
+    }
+  }
+
+  /** Others keep a push as well, or do not in time. The standby must have it, whoever has. */
+  #pushSought(held: HeldEntry, { kept, clock }: { kept: Kept; clock: Clock }) {
+    held.isCopied ||= kept.isEnough;
+    this.#visibility.stored(held);
+    const { owner, standby } = held;
+    if (owner !== this.membership.self.name || standby === undefined) return;
+    if (this.#copies.needed > 0 && !kept.by.has(standby)) this.#antiEntropy.dirty(standby, clock);
   }
 
   #copyStored(id: string, { from, clock }: { from: string; clock: Clock }) {
     const held = this.#table.get(id, clock.now);
     if (held === undefined) return;
+    held.isCopied = true;
     this.#visibility.stored(held);
     this.#plan.stored(held, { ownerKnows: held.owner === from });
     if (held.owner === this.membership.self.name && held.standby !== undefined && held.standby !== from) {

@@ -21,6 +21,7 @@ import {
   type Program,
   text,
   url,
+  wholeNumber,
 } from "../common/options.ts";
 import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
@@ -99,6 +100,13 @@ export const SERVER_OPTIONS = {
       "Start a ring of one, though --join lists others of whom too few are there, if this server was never in a ring",
     since: "0.1.0",
     why: "Set it once, on the first server of a new ring that is to serve before the others are there",
+  },
+  copies: {
+    kind: wholeNumber({ least: 1 }),
+    default: "2",
+    help: "Servers of the ring that must have a push on disk before its client is answered, if there are so many",
+    since: "0.1.0",
+    why: "Set it to 1 where pushes may get lost with the disk of one server; each further one costs a write and a way",
   },
   name: {
     kind: text,

@@ -130,6 +130,7 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
     advertise,
     seeds: values.join,
     bootstraps: values.bootstrap,
+    copies: values.copies,
     peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
     files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
     limitBytes,

@@ -11,10 +11,7 @@ import type { RingContext } from "./ring_context.ts";
 /** What is noted of clocks that are apart. */
 const APART = `Wall clock differs from a member's by more than ${CLOCK_LEEWAY_MS / 1_000} s: synchronize both`;
 
-/**
- * Tells when wall clocks are so far apart that versions do not follow them: of two owners in turn that have no copy in common, the
- * push of the one whose clock is ahead then wins, though it may be the older one.
- */
+/** Tells when wall clocks are so far apart that somebody should look after them, though the ring does not depend on them. */
 export class ClockWatch {
   readonly #context: RingContext;
   // Peers whose wall clock is far from ours.

@@ -9,14 +9,10 @@ import { isPlaced } from "../protocol/member.ts";
 import type { Membership } from "./membership.ts";
 import type { RingContext } from "./ring_context.ts";
 
-/** How long a pull may take, in milliseconds. What is missing then is brought by the same members when the view has changed. */
-export const MAX_PULL_MS = 60_000;
-
 /** After how long a pull is asked for again, in milliseconds. */
 export const PULL_AGAIN_MS = 5_000;
 
 interface Pull {
-  readonly startedAt: number;
   /** Who has not brought everything yet: when it was asked, and under which number. */
   readonly awaited: Map<string, { askedAt: number; request: number }>;
 }
@@ -43,7 +39,6 @@ export class Join {
     else if (step === "pull" && this.#pull === undefined) {
       const serving = membership.rows.filter((row) => isPlaced(row) && membership.isLinked(row.name));
       this.#pull = {
-        startedAt: now,
         awaited: new Map(serving.map(({ name }) => [name, { askedAt: -Infinity, request: 0 }])),
       };
     }
@@ -55,7 +50,7 @@ export class Join {
     if (this.#pull?.awaited.get(from)?.request === request) this.#pull.awaited.delete(from);
   }
 
-  #goOn({ startedAt, awaited }: Pull, { step, clock }: { step: string; clock: Clock }) {
+  #goOn({ awaited }: Pull, { step, clock }: { step: string; clock: Clock }) {
     const { now } = clock;
     const { view } = this.#membership;
     for (const [name, asked] of awaited) {
@@ -67,8 +62,7 @@ export class Join {
       }
     }
     // Somebody may have come between: then we wait for our turn again, but what was pulled need not be pulled once more.
-    const isDone = awaited.size === 0 || now - startedAt >= MAX_PULL_MS;
-    if (isDone && step !== "wait") this.#serve(clock);
+    if (awaited.size === 0 && step !== "wait") this.#serve(clock);
   }
 
   #serve(clock: Clock) {

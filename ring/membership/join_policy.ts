@@ -47,6 +47,8 @@ export interface JoinSituation {
   readonly fenced: boolean;
   /** Whether another process is alive under our name. */
   readonly nameTaken: boolean;
+  /** Whether what we would own can be stored. */
+  readonly isWell: boolean;
   /**
    * Whether a majority is here: of the last agreed view, or, of a member that was never in a ring, of those that it was told of and
    * itself. Views of one and of two have none.
@@ -87,6 +89,7 @@ export class JoinTurn {
     if (fenced || nameTaken) return "wait";
     if (serving.length === 0) return this.#mayStart(situation) ? "serve" : "wait";
     if (serving.every((row) => this.#fellows.has(stay(row)))) return "serve";
+    if (!situation.isWell) return "wait";
     // Only those who serve are to be spared its comings and goings.
     if (now - this.#startedAt < this.#pauseMs) return "wait";
     if (!serving.some((row) => isLinked(row.name))) return "wait";

@@ -17,6 +17,7 @@ export class KeptState {
   readonly firstIncarnation: number;
   readonly #context: RingContext;
   #state: SavedState;
+  #number = 0;
 
   /** Goes on from what the last process of this name saved, and has the next one start higher. */
   constructor(context: RingContext, saved: SavedState | undefined) {
@@ -64,7 +65,12 @@ export class KeptState {
     this.#save();
   }
 
+  /** Saves the state as it is, to see whether that works. */
+  probe() {
+    this.#save();
+  }
+
   #save() {
-    this.#context.emit({ do: "save", state: this.#state });
+    this.#context.emit({ do: "save", number: ++this.#number, state: this.#state });
   }
 }

@@ -76,6 +76,12 @@ export class MemberTable {
     return this.#setSelf({ ...this.#self, phase });
   }
 
+  /** Begins another stay: what we own falls to others. */
+  startOver(): Member {
+    const incarnation = this.#self.incarnation + 1;
+    return this.#setSelf({ ...this.#self, incarnation, since: incarnation, phase: "JOINING" });
+  }
+
   /** Ends our own stay. */
   leave(): Member {
     return this.#setSelf({ ...this.#self, status: "LEFT" });

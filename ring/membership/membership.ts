@@ -14,9 +14,10 @@ import { plainText } from "../../common/plain_text.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
 import { isBelieved } from "../protocol/headroom.ts";
-import { isPresent, type Member, type Phase } from "../protocol/member.ts";
+import { isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
 import type { AgreedView, Beliefs, Message, MessageOf } from "../protocol/messages.ts";
+import { Ability } from "./ability.ts";
 import { AgreementWatch } from "./agreement_watch.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { Closed } from "./closed.ts";
@@ -75,12 +76,14 @@ export class Membership {
   readonly #gossip: Gossip;
   readonly #pings: Pings;
   readonly #clocks: ClockWatch;
+  readonly #ability = new Ability();
   #view: RingView;
   #turn: JoinTurn;
   #lastTickAt: number;
   #toldOfUnbelievedAt = -Infinity;
   #nextRoundAt: number;
   #servesSince: number | undefined;
+  #servesUnwell = false;
 
   /** Starts as JOINING, and emits what must be kept before anybody is told. */
   constructor(
@@ -135,6 +138,16 @@ export class Membership {
   /** The last view that all of its members agreed on. */
   get agreed(): AgreedView | undefined {
     return this.#kept.agreed;
+  }
+
+  /** The epoch of that view, under which we order the pushes of what we own; 0 if there is none. */
+  get epoch(): number {
+    return this.#kept.epoch;
+  }
+
+  /** What a peer's clock has passed for certain, by what it said last; undefined if it has said nothing yet. */
+  clockOf(name: string, now: number): number | undefined {
+    return this.#peers.clockOf(name, now);
   }
 
   /** Whether all others that are there have the view, or have been waited for long enough. */
@@ -273,6 +286,8 @@ export class Membership {
       this.#pings.pingAll(now);
     }
     this.#gossip.tick(now);
+    if (this.#ability.mustProbe(now)) this.#kept.probe();
+    this.#stepDownIfUnwell(now);
     const hasServed = this.#servesSince !== undefined && now - this.#servesSince >= FORGIVE_AFTER_MS;
     if (hasServed && this.#kept.flaps > 0) this.#kept.countFlaps(0);
     this.#settle(now);
@@ -295,6 +310,7 @@ export class Membership {
         seeds.others.every((address) => this.#peers.isAddressLinked(address)),
       knowsNobody: others.length === 0 && seeds.others.length === 0,
       fenced: this.isFenced(now),
+      isWell: this.#ability.isWell(now),
       nameTaken: this.#table.contested !== undefined || this.#contacts.refusal(now)?.code === "name-taken",
       // In front of the fence there is one, where there can be one.
       hasMajority: isNew ? seeds.hasMajority : hasFence(this.agreed),
@@ -303,8 +319,20 @@ export class Membership {
     });
   }
 
+  /** What was to become durable has, or could not be made so. */
+  stored({ ok, now }: { ok: boolean; now: number }) {
+    if (ok) this.#ability.stored(now);
+    else this.#ability.failed(now);
+  }
+
+  /** Our state is durable, up to this number. */
+  saved(_number: number, { now }: Clock) {
+    this.#ability.saved(now);
+  }
+
   /** Goes on to the next phase, and tells everybody. */
   advance(phase: Phase, { now }: Clock) {
+    this.#servesUnwell = phase === "ACTIVE" && !this.#ability.isWell(now);
     this.#servesSince = phase === "ACTIVE" ? now : undefined;
     this.#spread([this.#table.advance(phase)], now);
     this.#context.emit(note("info", "This member changed its phase", { phase }));
@@ -372,6 +400,25 @@ export class Membership {
       this.#agreement.lost(now);
     }
     this.#kept.reserve(incarnation);
+  }
+
+  /** Gives way where there is somebody to give way to. Where nobody else serves, it serves as well as it can. */
+  #stepDownIfUnwell(now: number) {
+    if (!this.#ability.isUnwell(now)) {
+      this.#servesUnwell = false;
+      return;
+    }
+    const others = this.#table.others().filter((row) => isPlaced(row) && row.status === "ALIVE");
+    if (this.self.phase !== "ACTIVE" || this.#servesUnwell || this.isFenced(now)) return;
+    if (!others.some(({ name }) => this.#peers.isReachable(name, now))) return;
+    const sentence = "The store of this member fails: what it owns goes to other members until it is well again";
+    this.#context.emit(note("error", sentence, {}));
+    this.#table.startOver();
+    this.#servesSince = undefined;
+    this.#turn = new JoinTurn({ now, flaps: this.#kept.flaps });
+    this.#agreement.lost(now);
+    this.#kept.reserve(this.self.incarnation);
+    this.#spread([this.self], now);
   }
 
   #wakeUp(now: number, lateMs: number) {

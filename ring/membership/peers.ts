@@ -24,6 +24,8 @@ interface Peer {
   /** What it said in answer to our latest answered ping. */
   confirmation?: Confirmation;
   beliefs?: Beliefs;
+  /** What its clock said in its latest ping, and when that came. */
+  clock?: { readonly at: number; readonly heardAt: number };
   /** When our table last went to it. */
   syncedAt?: number;
 }
@@ -117,6 +119,18 @@ export class Peers {
     peer.beliefs = beliefs;
     if (askedAt === undefined || askedAt < (peer.confirmation?.askedAt ?? 0)) return;
     peer.confirmation = { askedAt, view: beliefs.view, clear: beliefs.clear };
+  }
+
+  /** A member's ping says what its clock said when it was sent. */
+  tellsTime(name: string, { at, now }: { at: number; now: number }) {
+    const peer = this.#followed(name);
+    if (peer !== undefined) peer.clock = { at, heardAt: now };
+  }
+
+  /** What a member's clock has passed for certain. */
+  clockOf(name: string, now: number): number | undefined {
+    const clock = this.#followed(name)?.clock;
+    return clock === undefined ? undefined : clock.at + now - clock.heardAt;
   }
 
   /** What a member has confirmed. */

@@ -71,6 +71,7 @@ export class Pings {
   pinged({ name: from, boot }: Hello, ping: MessageOf<"PING">, { now, wall }: Clock) {
     const { asker, askerBoot, askerAt, at } = ping;
     const { peers, gossip, agreement } = this.#options;
+    peers.tellsTime(from, { at, now });
     if (asker === undefined) peers.believes(from, { boot, beliefs: ping });
     // Whoever has us pinged was alive just now.
     else peers.vouched(asker, { boot: askerBoot, now });

@@ -16,6 +16,8 @@ export interface RingContext {
   readonly name: string;
   /** How long an entry holds, in milliseconds. */
   readonly ttlMs: number;
+  /** On how many members a push must be durable before its client is answered, if there are so many. */
+  readonly copies: number;
   /** The bounds. */
   readonly limits: RingLimits;
   /** The member's own row. */
@@ -24,6 +26,10 @@ export interface RingContext {
   memberOf(name: string): Member | undefined;
   /** The present view: who owns what. */
   view(): RingView;
+  /** The epoch under which we order the pushes of what we own. */
+  epoch(): number;
+  /** What a peer's clock has passed for certain, by what it said last; undefined if it has said nothing yet. */
+  clockOf(name: string, now: number): number | undefined;
   /** Whether all others that are there have the present view, or have been waited for long enough. */
   isSettled(): boolean;
   /** Whether the member hears too few of the ring to go on. */

@@ -104,6 +104,18 @@ export class Rendezvous {
     return this.#members[this.#score(key)]?.name;
   }
 
+  /** The members other than the owner in the order in which they stand by: those on other hosts first, by score. */
+  successors(key: Hash64): string[] {
+    const owner = this.#score(key);
+    if (owner === -1) return [];
+    const { host } = this.#members[owner];
+    return [...this.#members.keys()].filter((at) => at !== owner).sort((a, b) => {
+      const [aIsElsewhere, bIsElsewhere] = [a, b].map((at) => this.#members[at].host !== host);
+      if (aIsElsewhere !== bIsElsewhere) return aIsElsewhere ? -1 : 1;
+      return this.#beats(a, b) ? -1 : this.#beats(b, a) ? 1 : a - b;
+    }).map((at) => this.#members[at].name);
+  }
+
   /** Computes every score, and tells the index of the highest, or -1. */
   #score({ hi, lo }: Hash64): number {
     const hashes = this.#hashes, scores = this.#scores;

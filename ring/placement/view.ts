@@ -59,6 +59,11 @@ export class RingView {
     return this.#rendezvous.place(key);
   }
 
+  /** The members other than the owner of the key with this hash, in the order in which they stand by. */
+  successors(key: Hash64): string[] {
+    return this.#rendezvous.successors(key);
+  }
+
   /** This view with another member. */
   with(member: Placed): RingView {
     return new RingView([...this.#members.values(), member]);

@@ -63,7 +63,7 @@ export type RejectReason =
   | "busy"
   /** The owner has no room. */
   | "owner-busy"
-  /** Neither owner nor standby could be reached. */
+  /** The owner could not be reached. */
   | "unreachable"
   /** Members do not agree on the owner yet. */
   | "views-differ"
@@ -71,13 +71,15 @@ export type RejectReason =
   | "too-big"
   /** It could not be made durable. */
   | "store"
+  /** Nobody has kept a copy in time. */
+  | "no-copy"
   /** The push itself is at fault. */
   | "refused";
 
 /** How a push ended. */
 export type Outcome =
   | {
-    readonly result: "stored" | "dup" | "stale" | "standby";
+    readonly result: "stored" | "dup" | "stale";
     /** What the owner left out of the push, for the client. */
     readonly remark?: string;
   }
@@ -100,8 +102,12 @@ export type RingEvent =
   | { readonly type: "message"; readonly link: MeshLink; readonly message: MeshMessage }
   /** A client pushed to this member. Ends in one `settle` effect with the token. */
   | { readonly type: "push"; readonly token: number; readonly id: string; readonly bytes: PushBytes }
+  /** What a `commit` effect is about has been found good, and is being made durable. Comes before `committed`, or not at all. */
+  | { readonly type: "checked"; readonly token: number }
   /** Answers a `commit` effect. */
   | { readonly type: "committed"; readonly token: number; readonly result: CommitResult }
+  /** What was to be saved under this number, or a higher one, is durable. */
+  | { readonly type: "saved"; readonly number: number }
   /** Answers a `load` effect; no entry if the store has none, or could not read it. */
   | { readonly type: "loaded"; readonly token: number; readonly entry?: Entry }
   /** The process is asked to stop. Ends in one `left` effect. */
@@ -112,11 +118,14 @@ export type Effect =
   | { readonly do: "send"; readonly to: string; readonly message: MeshMessage }
   | { readonly do: "dial"; readonly address: string }
   | { readonly do: "cut"; readonly name: string; readonly refusal: Refusal }
-  /** Keep this over a restart. What is saved at the start must be durable before a link is up. */
-  | { readonly do: "save"; readonly state: SavedState }
+  /**
+   * Keep this over a restart, then send the `saved` event: of several that wait only the one with the highest number need be kept.
+   * What is saved at the start must be durable before a link is up.
+   */
+  | { readonly do: "save"; readonly number: number; readonly state: SavedState }
   /**
    * Make the entry durable in place of what its cluster has, then send the `committed` event. At most one a cluster at a time.
-   * `fresh` if it has only just entered the ring, so that nobody has checked it yet.
+   * `fresh` if it has only just entered the ring, so that nobody has checked it yet: once that is done, there is a `checked` event.
    */
   | {
     readonly do: "commit";

@@ -7,7 +7,7 @@
 
 import { plainText } from "../../common/plain_text.ts";
 import { type Member, PHASES, STATUSES } from "./member.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushOrigin, PushVersion } from "./push_version.ts";
 
 /** The longest name, address or id, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 255;
@@ -109,10 +109,16 @@ export function listOf<T>(field: Field<T>): Field<readonly T[]> {
   };
 }
 
-/** A version, on the wire `[ms, ingress, sequence]`. */
+/** Which push it is, on the wire `[ingress, sequence]`. */
+export const origin: Field<PushOrigin> = (value, label): PushOrigin => {
+  if (!Array.isArray(value) || value.length < 2) throw bad(label, "an origin");
+  return { ingress: text(value[0], label), sequence: count(value[1], label) };
+};
+
+/** A version, on the wire `[epoch, ms, ingress, sequence]`. */
 export const version: Field<PushVersion> = (value, label): PushVersion => {
-  if (!Array.isArray(value) || value.length < 3 || value[0] > MAX_TIME_MS) throw bad(label, "a version");
-  return { ms: amount(value[0], label), ingress: text(value[1], label), sequence: count(value[2], label) };
+  if (!Array.isArray(value) || value.length < 4 || value[1] > MAX_TIME_MS) throw bad(label, "a version");
+  return { epoch: count(value[0], label), ms: amount(value[1], label), ...origin(value.slice(2), label) };
 };
 
 /** A cluster id and the version that somebody holds of it. */
@@ -123,9 +129,9 @@ export interface HeldVersion {
   readonly version: PushVersion;
 }
 
-/** A {@linkcode HeldVersion}, on the wire `[id, ms, ingress, sequence]`. */
+/** A {@linkcode HeldVersion}, on the wire `[id, epoch, ms, ingress, sequence]`. */
 export const heldVersion: Field<HeldVersion> = (value, label): HeldVersion => {
-  if (!Array.isArray(value) || value.length < 4) throw bad(label, "a cluster id with a version");
+  if (!Array.isArray(value) || value.length < 5) throw bad(label, "a cluster id with a version");
   return { id: text(value[0], label), version: version(value.slice(1), label) };
 };
 
@@ -149,13 +155,18 @@ export const member: Field<Member> = (value, label): Member => {
 };
 
 /** A version as it stands on the wire. */
-export function writeVersion({ ms, ingress, sequence }: PushVersion): unknown {
-  return [ms, ingress, sequence];
+export function writeVersion({ epoch, ms, ingress, sequence }: PushVersion): unknown {
+  return [epoch, ms, ingress, sequence];
 }
 
 /** A held version as it stands on the wire. */
-export function writeHeldVersion({ id, version: { ms, ingress, sequence } }: HeldVersion): unknown {
-  return [id, ms, ingress, sequence];
+export function writeHeldVersion({ id, version: { epoch, ms, ingress, sequence } }: HeldVersion): unknown {
+  return [id, epoch, ms, ingress, sequence];
+}
+
+/** An origin as it stands on the wire. */
+export function writeOrigin({ ingress, sequence }: PushOrigin): unknown {
+  return [ingress, sequence];
 }
 
 function bad(label: string, wanted: string): SyntaxError {

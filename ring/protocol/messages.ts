@@ -18,15 +18,17 @@ import {
   member,
   oneOf,
   optional,
+  origin,
   pattern,
   pause,
   text,
   version,
   words,
   writeHeldVersion,
+  writeOrigin,
   writeVersion,
 } from "./message_fields.ts";
-import type { PushVersion } from "./push_version.ts";
+import type { PushOrigin, PushVersion } from "./push_version.ts";
 
 /** What rides on every ping and its answer. */
 export interface Beliefs {
@@ -59,6 +61,10 @@ export const NACK_CODES = [
   "TOO_BIG",
   /** The receiver could not make it durable. */
   "STORE_FAILED",
+  /** The receiver, being the owner, has found nobody in time to keep a copy. */
+  "NO_COPY",
+  /** It has been on its way for longer than its ingress waits. */
+  "LATE",
   /** The receiver has lost its ring, or does not belong to it yet. */
   "FENCED",
   /** The push itself is at fault, as `reason` and `detail` say: nobody would take it. */
@@ -68,7 +74,7 @@ export const NACK_CODES = [
 /** One of {@linkcode NACK_CODES}. */
 export type NackCode = typeof NACK_CODES[number];
 
-/** What a member is for the push that it is sent. */
+/** What a member is for an entry that it holds. */
 export type Role = "owner" | "standby";
 
 /** The content of each type of message. Where `bytes` is named, it travels as the frame's body. */
@@ -83,14 +89,14 @@ export interface Messages {
   PING_REQ_ACK: Beliefs & { target: string; boot: string; at: number };
   /** Rows that changed, or all. */
   TABLE: { rows: readonly Member[]; agreed?: AgreedView; full: boolean; reply: boolean };
-  /** A push, for the owner or the standby. */
-  PUT: { id: string; version: PushVersion; view: string; hops: number; role: Role; bytes: Uint8Array };
-  /** It is durable, or something newer is. */
-  PUT_OK: { result: "stored" | "dup" | "stale"; role: Role; remark?: string };
+  /** A push, for the owner; `heardAt` is what the owner's clock must have passed when it was sent. */
+  PUT: { id: string; origin: PushOrigin; view: string; hops: number; heardAt?: number; bytes: Uint8Array };
+  /** It is durable on as many members as is asked for, or something newer is. */
+  PUT_OK: { result: "stored" | "dup" | "stale"; remark?: string };
   /** A request is refused. */
   NACK: { code: NackCode; owner?: string; retryMs?: number; reason?: string; detail?: string };
-  /** A copy of what the sender holds. */
-  COPY: { id: string; version: PushVersion; view: string; ageMs: number; bytes: Uint8Array };
+  /** A copy of what the sender holds; `pushed` if a client is answered for it, so that only who has the same view may take it. */
+  COPY: { id: string; version: PushVersion; view: string; ageMs: number; pushed: boolean; bytes: Uint8Array };
   /** It is durable, or needless. */
   COPY_OK: Record<never, never>;
   /** What the sender holds for the receiver. */
@@ -140,10 +146,9 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   PING_REQ: { target: text, boot: text, at: amount },
   PING_REQ_ACK: { ...BELIEFS, target: text, boot: text, at: amount },
   TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },
-  PUT: { id: text, version, view: text, hops: count, role: oneOf(["owner", "standby"]), bytes: bodyField },
+  PUT: { id: text, origin, view: text, hops: count, heardAt: optional(amount), bytes: bodyField },
   PUT_OK: {
     result: oneOf(["stored", "dup", "stale"]),
-    role: oneOf(["owner", "standby"]),
     remark: optional(words),
   },
   NACK: {
@@ -153,7 +158,7 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
     reason: optional(words),
     detail: optional(words),
   },
-  COPY: { id: text, version, view: text, ageMs: amount, bytes: bodyField },
+  COPY: { id: text, version, view: text, ageMs: amount, pushed: flag, bytes: bodyField },
   COPY_OK: {},
   OFFER: { view: text, holdings: listOf(heldVersion) },
   WANT: { ids: listOf(text) },
@@ -185,6 +190,7 @@ export function readMessage({ type, request, header, body }: MeshMessage): Messa
 /** Writes a message. */
 export function writeMessage({ type, request, ...content }: Message): MeshMessage {
   const { bytes, ...header } = content as Record<string, unknown>;
+  if ("origin" in header) header.origin = writeOrigin(header.origin as PushOrigin);
   if ("version" in header) header.version = writeVersion(header.version as PushVersion);
   if ("holdings" in header) header.holdings = (header.holdings as HeldVersion[]).map(writeHeldVersion);
   return { type, request, header, body: (bytes as Uint8Array | undefined) ?? EMPTY };

@@ -1,17 +1,24 @@
 /**
- * The version of a push, which every member orders in the same way: the newest push of a cluster wins, whoever stores it first.
+ * The version of a push, which every member orders in the same way: the newest push of a cluster wins, whoever stores it first. The
+ * owner of a cluster gives it, in the order in which pushes come there: no clock of any member decides which is newer.
  *
  * @module
  */
 
-/** Orders the pushes of one cluster: by time, then by ingress, then by sequence. */
-export interface PushVersion {
-  /** When the push entered the ring by the clock of its ingress, in milliseconds since the epoch. */
-  readonly ms: number;
+/** Which push it is: no two of all members have one origin. */
+export interface PushOrigin {
   /** The member through which it entered. */
   readonly ingress: string;
   /** Counts the pushes of that member, from one of {@linkcode firstSequence} on in each process. */
   readonly sequence: number;
+}
+
+/** Orders the pushes of one cluster: by epoch, then by time; where both are alike, by origin. */
+export interface PushVersion extends PushOrigin {
+  /** The epoch of the view by which its owner owned the cluster. */
+  readonly epoch: number;
+  /** When its owner took it, in milliseconds since 1970 by the owner's clock, but later than all that the owner took before. */
+  readonly ms: number;
 }
 
 /** How many numbers a process has for its pushes. */
@@ -24,38 +31,35 @@ export function firstSequence(random: number): number {
   return Math.floor(random * PROCESSES) * SEQUENCES;
 }
 
-/**
- * How far the clocks of two members may be apart without an effect, in milliseconds. Beyond it, an older push can win over a newer
- * one where two members own the cluster in turn and have no copy in common (owner and standby were lost together): members warn of
- * such clocks, and the next push mends it.
- */
+/** How far the clocks of two members may be apart before they warn of it, in milliseconds: versions do not depend on it. */
 export const CLOCK_LEEWAY_MS = 30_000;
 
 /** Negative if `a` is older than `b`, positive if it is newer, 0 if they are the same push. */
 export function compareVersions(a: PushVersion, b: PushVersion): number {
+  if (a.epoch !== b.epoch) return a.epoch - b.epoch;
   if (a.ms !== b.ms) return a.ms - b.ms;
   if (a.ingress !== b.ingress) return a.ingress < b.ingress ? -1 : 1;
   return a.sequence - b.sequence;
 }
 
+/** How a push that comes to its owner stands to what is held of its cluster. */
+export type Arrival = "new" | "dup" | "stale";
+
 /**
- * The version under which a push is stored that has only just entered the ring: its time is kept within
- * {@linkcode CLOCK_LEEWAY_MS} of the clock of the member that stores it. An ingress whose clock is ahead would otherwise shut out
- * the pushes of all others, and the pushes of one that is behind would be taken for old and dropped. For the same reason a push is
- * newer than what is `held` if that bears a time that has not come yet: another member with a wrong clock has stored it.
+ * Whether a push is new to its owner. It is unless it is what is held, or came through the same process before it: a push that its
+ * ingress sent again, or that was overtaken on its way.
  */
-export function arrivalVersion(
-  version: PushVersion,
-  { held, wallMs }: { held?: PushVersion; wallMs: number },
-): PushVersion {
-  const isRepeated = held !== undefined && isOfSameProcess(held, version) && held.sequence >= version.sequence;
-  const latestMs = wallMs + CLOCK_LEEWAY_MS;
-  const ms = held !== undefined && held.ms > latestMs
-    ? isRepeated ? Math.min(version.ms, held.ms) : held.ms + 1
-    : Math.min(Math.max(version.ms, wallMs - CLOCK_LEEWAY_MS), latestMs);
-  return ms === version.ms ? version : { ...version, ms };
+export function arrivalOf({ ingress, sequence }: PushOrigin, held: PushVersion | undefined): Arrival {
+  if (held === undefined || held.ingress !== ingress) return "new";
+  if (Math.floor(held.sequence / SEQUENCES) !== Math.floor(sequence / SEQUENCES)) return "new";
+  return held.sequence === sequence ? "dup" : held.sequence > sequence ? "stale" : "new";
 }
 
-function isOfSameProcess(a: PushVersion, b: PushVersion): boolean {
-  return a.ingress === b.ingress && Math.floor(a.sequence / SEQUENCES) === Math.floor(b.sequence / SEQUENCES);
+/** The version of a push that is new to its owner: newer than all that was held of its cluster before, whatever the clock says. */
+export function nextVersion(
+  { ingress, sequence }: PushOrigin,
+  { held, epoch, wallMs }: { held: PushVersion | undefined; epoch: number; wallMs: number },
+): PushVersion {
+  if (held === undefined || held.epoch < epoch) return { epoch, ms: wallMs, ingress, sequence };
+  return { epoch: held.epoch, ms: Math.max(wallMs, held.ms + 1), ingress, sequence };
 }

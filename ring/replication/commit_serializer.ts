@@ -9,16 +9,35 @@ import type { Clock, CommitResult } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "./entry_table.ts";
 import type { Role } from "../protocol/messages.ts";
 import type { PushBytes } from "../protocol/push_bytes.ts";
-import { arrivalVersion, compareVersions, type PushVersion } from "../protocol/push_version.ts";
+import {
+  arrivalOf,
+  compareVersions,
+  nextVersion,
+  type PushOrigin,
+  type PushVersion,
+} from "../protocol/push_version.ts";
 
-/** Something to be stored. */
-export interface Arrival {
-  /** The cluster id. */
-  readonly id: string;
+/** Something to be stored: a push, which gets its version here, or a copy of what another member holds. */
+export type Arrival = ArrivedBytes & (ArrivedPush | ArrivedCopy);
+
+/** A push that has just entered the ring. */
+export interface ArrivedPush {
+  /** Which one it is. */
+  readonly origin: PushOrigin;
+  /** Told once it was found good, if it was, before it is durable. */
+  readonly checked: (version: PushVersion, clock: Clock) => void;
+}
+
+/** A copy. */
+export interface ArrivedCopy {
   /** Its version. */
   readonly version: PushVersion;
-  /** Whether it has just entered the ring, as opposed to a copy of what a member holds. */
-  readonly fresh: boolean;
+}
+
+/** What pushes and copies have in common. */
+export interface ArrivedBytes {
+  /** The cluster id. */
+  readonly id: string;
   /** How old it is. */
   readonly ageMs: number;
   /** What this member is for the cluster. */
@@ -41,7 +60,7 @@ export const MAX_WAITING = 8;
 
 interface ClusterQueue {
   /** The arrival whose commit is under way. */
-  storing: Arrival & { readonly receivedAtMs: number };
+  storing: { readonly arrival: Arrival; readonly version: PushVersion; readonly receivedAtMs: number };
   readonly waiting: Arrival[];
 }
 
@@ -77,6 +96,12 @@ export class CommitSerializer {
     else queue.waiting.push(arrival);
   }
 
+  /** A push whose commit is under way was found good. */
+  checked(token: number, clock: Clock) {
+    const storing = this.#queues.get(this.#tokens.get(token) ?? "")?.storing;
+    if (storing !== undefined && "checked" in storing.arrival) storing.arrival.checked(storing.version, clock);
+  }
+
   /** The store has answered. */
   committed(token: number, { result, clock }: { result: CommitResult; clock: Clock }) {
     const id = this.#tokens.get(token);
@@ -84,13 +109,13 @@ export class CommitSerializer {
     this.#tokens.delete(token);
     const { storing, waiting } = this.#queues.get(id)!;
     this.#queues.delete(id);
-    const { version, receivedAtMs, bytes } = storing;
+    const { arrival, version, receivedAtMs } = storing;
     if (result.ok) {
-      const held = this.#table.set({ id, version, receivedAtMs, size: bytes.length }, clock);
-      this.#end(storing, { type: "stored", held, remark: result.remark }, clock);
+      const held = this.#table.set({ id, version, receivedAtMs, size: arrival.bytes.length }, clock);
+      this.#end(arrival, { type: "stored", held, remark: result.remark }, clock);
     } else {
       this.#end(
-        storing,
+        arrival,
         result.refused === undefined ? { type: "failed" } : { type: "refused", ...result.refused },
         clock,
       );
@@ -103,17 +128,18 @@ export class CommitSerializer {
   }
 
   #store(arrival: Arrival, clock: Clock) {
-    const { id, fresh, ageMs, role, bytes } = arrival;
-    const held = this.#table.get(id, clock.now);
+    const { id, ageMs, role, bytes } = arrival;
+    const held = this.#table.get(id, clock.now)?.version;
+    const fresh = "origin" in arrival;
+    const kind = fresh ? arrivalOf(arrival.origin, held) : kindOfCopy(arrival.version, held);
+    if (kind !== "new") return this.#end(arrival, { type: kind }, clock);
     const version = fresh
-      ? arrivalVersion(arrival.version, { held: held?.version, wallMs: clock.wall })
+      ? nextVersion(arrival.origin, { held, epoch: this.#context.epoch(), wallMs: clock.wall })
       : arrival.version;
-    const order = held === undefined ? 1 : compareVersions(version, held.version);
-    if (order <= 0) return this.#end(arrival, { type: order === 0 ? "dup" : "stale" }, clock);
     const token = ++this.#token;
     const receivedAtMs = clock.wall - ageMs;
     this.#tokens.set(token, id);
-    this.#queues.set(id, { storing: { ...arrival, version, receivedAtMs }, waiting: [] });
+    this.#queues.set(id, { storing: { arrival, version, receivedAtMs }, waiting: [] });
     this.#context.emit({ do: "commit", token, role, fresh, entry: { id, version, receivedAtMs, bytes } });
   }
 
@@ -121,4 +147,9 @@ export class CommitSerializer {
     this.#bytes -= arrival.bytes.length;
     arrival.done(result, clock);
   }
+}
+
+function kindOfCopy(version: PushVersion, held: PushVersion | undefined): "new" | "dup" | "stale" {
+  const order = held === undefined ? 1 : compareVersions(version, held);
+  return order > 0 ? "new" : order === 0 ? "dup" : "stale";
 }

@@ -27,8 +27,14 @@ export interface HeldEntry {
   standby?: string;
   /** Whether the page shows it. */
   shown: boolean;
+  /** When the version that it shows was received, which may be an older one. */
+  shownFrom: number;
+  /** That version. */
+  shownVersion?: PushVersion;
   /** Whether the owner, being another member, may lack this version. */
   unconfirmed: boolean;
+  /** Whether another member is known to have this version, or none needs to. */
+  isCopied: boolean;
 }
 
 /** Keeps what is held, and places it by the present view. */
@@ -82,7 +88,10 @@ export class EntryTable implements Iterable<HeldEntry> {
       size,
       ...this.#view.place(key),
       shown: known?.shown ?? false,
+      shownFrom: known?.shownFrom ?? -Infinity,
+      shownVersion: known?.shownVersion,
       unconfirmed: true,
+      isCopied: false,
     };
     this.#held.set(id, held);
     return held;

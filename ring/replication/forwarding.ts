@@ -1,14 +1,11 @@
 /**
- * Brings pushes of our clients to their owner, else to the standby, and ends each in exactly one outcome.
+ * Brings pushes of our clients to their owner, and ends each in exactly one outcome.
  *
  * ```text
- * push ──▶ owner ──── PUT_OK ──────────────────────────▶ stored, dup, stale
+ * push ──▶ owner ──── PUT_OK ──────────────────────▶ stored, dup, stale
  *            │ └───── NOT_OWNER ──▶ the owner that it names ──▶ (as owner, but the last attempt)
- *            │ unreachable, fenced, store failed
- *            ▼
- *         standby ─── PUT_OK ──────────────────────────▶ standby
  *            │
- *            └─────── anything else ───────────────────▶ rejected
+ *            └─────── anything else ───────────────▶ rejected
  * ```
  *
  * @module
@@ -16,14 +13,14 @@
 
 import type { RingContext } from "../membership/ring_context.ts";
 import { type Clock, type Outcome, type RejectReason, send } from "../protocol/effects.ts";
-import type { MessageOf, Messages, Role } from "../protocol/messages.ts";
+import type { MessageOf, Messages } from "../protocol/messages.ts";
 import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
-import { firstSequence, type PushVersion } from "../protocol/push_version.ts";
+import { firstSequence, type PushOrigin } from "../protocol/push_version.ts";
 import type { Answer, PutHandler } from "./put_handler.ts";
 import { keyHash } from "../placement/rendezvous.ts";
 
-/** How long a member may take to answer a push, in milliseconds. */
-export const ANSWER_MS = 2_000;
+/** How long a member may take to answer a push, in milliseconds: as long as it may seek copies, and some way there and back. */
+export const ANSWER_MS = 3_000;
 
 /** How often a push may be sent. */
 export const MAX_HOPS = 2;
@@ -34,12 +31,10 @@ export const RETRY_MS = 5_000;
 interface Flight {
   readonly token: number;
   readonly id: string;
-  readonly version: PushVersion;
+  readonly origin: PushOrigin;
   readonly bytes: PushBytes;
-  readonly standby?: string;
   hops: number;
   to?: string;
-  role: Role;
   deadline: number;
 }
 
@@ -74,10 +69,9 @@ export class Forwarding {
     if (placement === undefined || context.isFenced(clock.now)) return reject("fenced");
     if (this.#bytes > 0 && this.#bytes + bytes.length > limits.totalBytes) return reject("busy");
     this.#bytes += bytes.length;
-    const version = { ms: clock.wall, ingress: name, sequence: ++this.#sequence };
-    const { owner, standby } = placement;
-    const flight: Flight = { token, id, version, bytes, standby, hops: 0, role: "owner", deadline: 0 };
-    this.#attempt(flight, { to: owner, clock });
+    const origin = { ingress: name, sequence: ++this.#sequence };
+    const flight: Flight = { token, id, origin, bytes, hops: 0, deadline: 0 };
+    this.#attempt(flight, { to: placement.owner, clock });
   }
 
   /** A member has answered. */
@@ -89,16 +83,16 @@ export class Forwarding {
   }
 
   /** Nothing will come from a member any more. */
-  linkDown(name: string, clock: Clock) {
+  linkDown(name: string) {
     for (const [request, flight] of this.#flights) {
-      if (flight.to === name) this.#unanswered(request, { flight, clock });
+      if (flight.to === name) this.#unanswered(request, flight);
     }
   }
 
   /** Time has passed. */
   tick(clock: Clock) {
     for (const [request, flight] of this.#flights) {
-      if (clock.now >= flight.deadline) this.#unanswered(request, { flight, clock });
+      if (clock.now >= flight.deadline) this.#unanswered(request, flight);
     }
   }
 
@@ -113,15 +107,15 @@ export class Forwarding {
   #attempt(flight: Flight, { to, clock }: { to: string; clock: Clock }) {
     const context = this.#context;
     const { name, limits } = context;
-    const { id, version, role, bytes } = flight;
+    const { id, origin, bytes } = flight;
     if (to === name) {
-      return this.#putHandler.take({ id, version, role, bytes }, {
+      return this.#putHandler.take({ id, origin, bytes }, {
         clock,
         done: (answer, clock) => this.#conclude(flight, { answer, clock }),
       });
     }
     if (flight.hops >= MAX_HOPS) return this.#end(flight, this.#rejected("unreachable"));
-    if (!context.isLinked(to)) return this.#elsewhere(flight, { reason: "unreachable", clock });
+    if (!context.isLinked(to)) return this.#end(flight, this.#rejected("unreachable"));
     const load = this.#inFlight.get(to) ?? { requests: 0, bytes: 0 };
     if (load.requests >= limits.peerRequests || (load.bytes > 0 && load.bytes + bytes.length > limits.peerBytes)) {
       return this.#end(flight, this.#rejected("busy"));
@@ -134,29 +128,29 @@ export class Forwarding {
     this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
     const put: Messages["PUT"] = {
       id,
-      version,
+      origin,
       view: context.view().digest,
       hops: flight.hops,
-      role,
+      heardAt: context.clockOf(to, clock.now),
       bytes: madeBytes(bytes),
     };
     context.emit(send(to, { type: "PUT", request, ...put }));
   }
 
-  #unanswered(request: number, { flight, clock }: { flight: Flight; clock: Clock }) {
+  #unanswered(request: number, flight: Flight) {
     this.#land(request, flight);
-    this.#elsewhere(flight, { reason: "unreachable", clock });
+    this.#end(flight, this.#rejected("unreachable"));
   }
 
   #conclude(flight: Flight, { answer, clock }: { answer: Answer; clock: Clock }) {
     if (answer.type === "PUT_OK") {
-      const { role, result, remark } = answer;
-      return this.#end(flight, { result: role === "standby" ? "standby" : result, ...(remark ? { remark } : {}) });
+      const { result, remark } = answer;
+      return this.#end(flight, { result, ...(remark ? { remark } : {}) });
     }
     const { code, owner, retryMs, reason, detail } = answer;
     switch (code) {
       case "NOT_OWNER":
-        if (flight.role === "owner" && flight.hops === 1 && owner !== undefined && owner !== this.#context.name) {
+        if (flight.hops === 1 && owner !== undefined && owner !== this.#context.name) {
           return this.#attempt(flight, { to: owner, clock });
         }
         return this.#end(flight, this.#rejected("views-differ"));
@@ -165,22 +159,18 @@ export class Forwarding {
       case "TOO_BIG":
         return this.#end(flight, this.#rejected("too-big"));
       case "STORE_FAILED":
-        return this.#elsewhere(flight, { reason: "store", clock });
+        return this.#end(flight, this.#rejected("store"));
+      case "NO_COPY":
+        return this.#end(flight, { ...this.#rejected("no-copy"), retryMs: retryMs ?? RETRY_MS });
+      case "LATE":
       case "FENCED":
-        return this.#elsewhere(flight, { reason: "unreachable", clock });
+        return this.#end(flight, this.#rejected("unreachable"));
       case "REFUSED":
         return this.#end(flight, {
           ...this.#rejected("refused"),
           refused: { reason: reason ?? "invalid", detail: detail ?? "" },
         });
     }
-  }
-
-  /** The owner cannot take it: the standby keeps it then. */
-  #elsewhere(flight: Flight, { reason, clock }: { reason: RejectReason; clock: Clock }) {
-    if (flight.role === "standby" || flight.standby === undefined) return this.#end(flight, this.#rejected(reason));
-    flight.role = "standby";
-    this.#attempt(flight, { to: flight.standby, clock });
   }
 
   #land(request: number, { to, bytes }: Flight) {

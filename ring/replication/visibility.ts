@@ -29,14 +29,25 @@ export class Visibility {
   /** The view is settled: shows all that we own. */
   settled(now: number) {
     for (const held of this.#table) {
-      if (!held.shown && held.owner === this.#context.name && !this.#table.isExpired(held, now)) this.#show(held);
+      const isNews = !held.shown || held.shownVersion !== held.version;
+      if (isNews && held.owner === this.#context.name && !this.#table.isExpired(held, now)) this.#show(held);
     }
   }
 
-  /** A version is durable. A cluster that is shown already shows it at once, settled or not: nobody else shows that cluster. */
+  /**
+   * A version is durable, here and elsewhere, so that nobody has to take it back. A cluster that is shown already shows it at once,
+   * settled or not: nobody else shows that cluster.
+   */
   stored(held: HeldEntry) {
     const context = this.#context;
-    if (held.owner === context.name && (held.shown || context.isSettled())) this.#show(held);
+    if (held.isCopied && held.owner === context.name && (held.shown || context.isSettled())) this.#show(held);
+  }
+
+  /** Time has passed: what is shown may be older than what is held, and expire before it. */
+  tick(now: number) {
+    for (const held of this.#table) {
+      if (held.shown && this.#table.isExpired({ receivedAt: held.shownFrom }, now)) this.hide(held);
+    }
   }
 
   /** Hides a cluster if it is shown. */
@@ -48,6 +59,8 @@ export class Visibility {
 
   #show(held: HeldEntry) {
     held.shown = true;
+    held.shownFrom = held.receivedAt;
+    held.shownVersion = held.version;
     this.#context.emit({ do: "show", id: held.id, version: held.version });
   }
 }

@@ -71,8 +71,8 @@ export class Buckets {
   #markOf(entry: Marked): Mark {
     let known = this.#marks.get(entry);
     if (known === undefined) {
-      const { id, version: { ms, ingress, sequence } } = entry;
-      const mark = this.#hash.of(`${id}\n${ms}\n${ingress}\n${sequence}`);
+      const { id, version: { epoch, ms, ingress, sequence } } = entry;
+      const mark = this.#hash.of(`${id}\n${epoch}\n${ms}\n${ingress}\n${sequence}`);
       known = { place: toHex(this.#hash.of(id)), mark };
       this.#marks.set(entry, known);
     }

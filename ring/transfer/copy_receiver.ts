@@ -56,21 +56,23 @@ export class CopyReceiver {
   }
 
   /** A member brings a copy: we keep it if it belongs here, or will once the sender has left or we have joined. */
-  copied(from: string, { request, id, version, ageMs, bytes }: MessageOf<"COPY">, clock: Clock): void {
+  copied(from: string, { request, id, version, view, ageMs, pushed, bytes }: MessageOf<"COPY">, clock: Clock): void {
     const { serializer, onStored } = this.#options;
     const { name, limits, ttlMs } = this.#context;
     const key = keyHash(id);
-    const role = this.#views(from).map((view) => roleIn(view, { key, name })).find((role) => role !== undefined);
+    const role = pushed
+      ? this.#roleAsKeeper(from, { view, key })
+      : this.#views(from).map((view) => roleIn(view, { key, name })).find((role) => role !== undefined);
     if (role === undefined) return this.#send(from, { type: "NACK", request, code: "NOT_OWNER" });
     if (bytes.length > limits.pushBytes) return this.#send(from, { type: "NACK", request, code: "TOO_BIG" });
     // Nobody needs a copy of what is expired, so it is as good as taken; and what no push could be newer than is better lost.
     const isBelieved = isBelievedTime(version.ms, clock.wall);
     if (!isBelieved) this.#context.emit({ do: "unread", type: "COPY" });
+    if (!isBelieved && pushed) return this.#send(from, { type: "NACK", request, code: "REFUSED" });
     if (!isBelieved || ageMs >= ttlMs) return this.#send(from, { type: "COPY_OK", request });
     serializer.take({
       id,
       version,
-      fresh: false,
       ageMs,
       role,
       bytes,
@@ -81,8 +83,10 @@ export class CopyReceiver {
             return this.#send(from, { type: "COPY_OK", request });
           case "dup":
           case "stale":
-          // Brought again it would be refused again: whoever took it as a push has found nothing wrong with it.
+            return this.#send(from, { type: "COPY_OK", request });
           case "refused":
+            // Brought again it would be refused again; but a client is answered only for what is kept.
+            if (pushed) return this.#send(from, { type: "NACK", request, code: "REFUSED" });
             return this.#send(from, { type: "COPY_OK", request });
           case "busy":
             return this.#send(from, { type: "NACK", request, code: "BUSY", retryMs: BUSY_RETRY_MS });
@@ -91,6 +95,15 @@ export class CopyReceiver {
         }
       },
     }, clock);
+  }
+
+  /**
+   * What we are for a push that its owner has others keep before it answers a client: a keeper, if that is the owner by our view, too.
+   * Who has another view may know of an owner that shows the cluster by now.
+   */
+  #roleAsKeeper(from: string, { view: digest, key }: { view: string; key: Hash64 }): "standby" | undefined {
+    const view = this.#context.view();
+    return digest === view.digest && view.place(key)?.owner === from ? "standby" : undefined;
   }
 
   /** The views by which an entry may belong here: as it is, with us, without the sender. */

@@ -33,6 +33,8 @@ export interface TransfersOptions {
   readonly table: EntryTable;
   /** Called when a member has all that it must have. */
   readonly onClear: (name: string, clock: Clock) => void;
+  /** Called when another member has turned out to hold what we hold. */
+  readonly onCopied: (held: HeldEntry) => void;
   /** Called when copies for a member were dropped: what it holds must be compared with what we hold. */
   readonly onDirty: (name: string) => void;
 }
@@ -266,6 +268,7 @@ export class Transfers {
       version,
       view: digest,
       ageMs: clock.now - receivedAt,
+      pushed: false,
       bytes: madeBytes(bytes),
     });
   }
@@ -279,6 +282,10 @@ export class Transfers {
       return;
     }
     if (held?.owner === name) held.unconfirmed = false;
+    if (held !== undefined && !held.isCopied) {
+      held.isCopied = true;
+      this.#options.onCopied(held);
+    }
     this.#settled(name, { id, clock });
   }
 

@@ -17,7 +17,7 @@ export interface VersionRange {
 }
 
 /** What this program speaks. A new version is spoken by all members first, and the old one dropped by a later release. */
-export const FRAME_VERSIONS: VersionRange = { oldest: 1, newest: 1 };
+export const FRAME_VERSIONS: VersionRange = { oldest: 2, newest: 2 };
 
 /** The thumbprints of the keys that a member uses for tokens. */
 export interface TokenKeyIds {

@@ -18,7 +18,7 @@ export interface Push extends Omit<PushContent, "body"> {
 }
 
 /** How a push ended that was not refused; all are success to the client. */
-export type PushOutcome = "stored" | "dup" | "stale" | "standby";
+export type PushOutcome = "stored" | "dup" | "stale";
 
 /** What the client is told of a push that was not refused. */
 export interface PushReceipt {

@@ -70,23 +70,30 @@ export class PushCommitter implements PushStage {
   async accept(push: Push): Promise<PushReceipt> {
     const { index, capacity } = this.#options;
     capacity.admit(push.id);
-    const remark = await this.commit({ ...push, body: await push.body() }, (entry) => index.show(entry));
+    const remark = await this.commit({ ...push, body: await push.body() }, {
+      onCommitted: (entry) => index.show(entry),
+    });
     return remark === undefined ? { result: "stored" } : { result: "stored", remark };
   }
 
   /**
-   * Checks a push and makes it durable. What it shows is handed over at that moment, to be shown or discarded. Returns what
-   * was left out of it, for its client.
+   * Checks a push and makes it durable. `onChecked` is called between the two; what it shows is handed over at the end, to be shown
+   * or discarded. Returns what was left out of it, for its client.
    *
    * @throws {InvalidPushError} {LimitError} {CapacityError} if it is refused.
    * @throws {StoreUnavailableError} if it cannot be made durable now.
    */
-  async commit(push: StoredPush, onCommitted: (entry: ClusterEntry) => void): Promise<string | undefined> {
+  async commit(
+    push: StoredPush,
+    { onChecked, onCommitted }: { onChecked?: () => void; onCommitted: (entry: ClusterEntry) => void },
+  ): Promise<string | undefined> {
     const { store, index, capacity } = this.#options;
     const { entry, rendered } = await this.#prepare(push);
     try {
       using _room = capacity.reserve(entry);
-      await store.put(push);
+      const stored = store.put(push);
+      onChecked?.();
+      await stored;
       onCommitted(entry);
     } catch (error) {
       index.discard(entry);

@@ -26,7 +26,8 @@ export type RefusalKind =
   | "ring_owner_busy"
   | "ring_unreachable"
   | "ring_views_differ"
-  | "ring_store";
+  | "ring_store"
+  | "ring_no_copy";
 
 /** What the stages of a push throw that is no answer yet. Each has a `code` of its own, by which its row is found. */
 type Fault = InvalidPushError | LimitError | CapacityError | StoreUnavailableError;
@@ -107,6 +108,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
   ring_unreachable: byRing("Cannot reach a server that may store the push: try again later"),
   ring_views_differ: byRing("Cannot tell which server owns the cluster, as the ring is changing: try again later"),
   ring_store: byRing("Cannot store the push as the store has failed: try again later"),
+  ring_no_copy: byRing("Cannot find a second server in time that keeps the push: try again later"),
 };
 
 /** The row of what passes once the ring has room, or agrees again. */
@@ -125,6 +127,7 @@ const OF_RING: Readonly<Record<Exclude<RejectReason, "refused">, RefusalKind>> =
   "views-differ": "ring_views_differ",
   "too-big": "too_big",
   "store": "ring_store",
+  "no-copy": "ring_no_copy",
 };
 
 /** A push refused by one row of the table: what its client is told. */

@@ -52,7 +52,7 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["result"],
     registers: [registry],
   });
-  for (const result of ["stored", "dup", "stale", "standby", "rejected"]) pushes.inc({ result }, 0);
+  for (const result of ["stored", "dup", "stale", "rejected"]) pushes.inc({ result }, 0);
   const rejections = new Counter({
     name: "telemeter_push_rejections_total",
     help: "Refused pushes, by reason",

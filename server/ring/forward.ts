@@ -12,7 +12,7 @@ import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
 import { fromRing } from "../pushes/refusal.ts";
 import { LocalPush } from "./push_encoding.ts";
 
-const RESULTS = ["stored", "dup", "stale", "standby", "rejected"] as const satisfies Outcome["result"][];
+const RESULTS = ["stored", "dup", "stale", "rejected"] as const satisfies Outcome["result"][];
 
 /** Forwards pushes; those that this member owns stay here. */
 export class Forward implements PushStage {
@@ -31,7 +31,7 @@ export class Forward implements PushStage {
     for (const result of RESULTS) this.#forwards.inc({ result }, 0);
   }
 
-  /** Resolves once the owner, or in its absence the standby, has made the push durable. */
+  /** Resolves once the owner and those who stand by have made the push durable. */
   async accept(push: Push): Promise<PushReceipt> {
     const { id, contentType, contentEncoding, labels } = push;
     const local = new LocalPush({ contentType, contentEncoding, labels, body: await push.body() });

@@ -13,10 +13,9 @@ import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { CommitResult, Entry, StoredEntry } from "../../ring/protocol/effects.ts";
-import type { Role } from "../../ring/protocol/messages.ts";
 import { madeBytes, type PushBytes } from "../../ring/protocol/push_bytes.ts";
 import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
-import type { RingHost } from "../../ring/ring.ts";
+import type { CommitHow, RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushContent } from "../ingest/push_content.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
@@ -98,7 +97,7 @@ export class StoreRingHost implements RingHost, Disposable {
    */
   async restore(push: StoredPush): Promise<StoredEntry> {
     const { id, receivedAtMs } = push;
-    const version = push.version ?? { ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
+    const version = push.version ?? { epoch: 0, ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
     if (push.role !== "standby") this.#prepare({ version, entry: await this.#options.committer.prepare(push) });
     return { id, version, receivedAtMs, size: push.body.length };
   }
@@ -106,7 +105,7 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Checks what nobody has checked, and makes it durable. */
   async commit(
     { id, version, receivedAtMs, bytes }: Entry,
-    { role, fresh }: { readonly role: Role; readonly fresh: boolean },
+    { role, fresh, checked }: CommitHow,
   ): Promise<CommitResult> {
     const { committer, store, partitionLabel } = this.#options;
     const content = tryToRead(bytes);
@@ -130,7 +129,7 @@ export class StoreRingHost implements RingHost, Disposable {
         else this.#options.index.discard(entry);
       };
       let remark: string | undefined;
-      if (fresh) remark = await committer.commit(push, onCommitted);
+      if (fresh) remark = await committer.commit(push, { onChecked: checked, onCommitted });
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
         const entry = role === "owner" ? await committer.prepare(push) : undefined;

@@ -46,7 +46,7 @@ Deno.test("a ring survives a member that says impossible numbers, endless texts 
   const hello = helloHeader("x", { cluster: "telemeter", keys: { signing: key, verifying: [key] } });
   using raw = await RawPeer.join(port, await ring.credentials("x"), hello);
   const say = (type: keyof typeof MESSAGE_TYPES, header: Record<string, unknown>, body?: Uint8Array) =>
-    raw.send({ version: 1, type: MESSAGE_TYPES[type].number, request: 1, header, body });
+    raw.send({ version: 2, type: MESSAGE_TYPES[type].number, request: 1, header, body });
   const { members, agreed } = await statusOf(servers[0]);
   for (const number of [2 ** 52, Number.MAX_SAFE_INTEGER, Date.now() * 1_000]) {
     say("TABLE", { rows: members.map((row) => ({ ...row, incarnation: number, since: number })) });
@@ -54,7 +54,7 @@ Deno.test("a ring survives a member that says impossible numbers, endless texts 
     say("PING", { view: "v", table: "t", epoch: number, accuses: [], at: 1 });
   }
   for (const id of pusher.ids) {
-    say("COPY", { id, version: [8.64e15, "x", 2 ** 53 - 1], view: "v", ageMs: 0 }, new Uint8Array(9));
+    say("COPY", { id, version: [2 ** 53 - 1, 8.64e15, "x", 2 ** 53 - 1], view: "v", ageMs: 0 }, new Uint8Array(9));
   }
   for (let i = 0; i < 1_000; i++) say("NACK", { code: "\u202e\n", detail: "\u0000".repeat(100) });
   say("NACK", { code: "REFUSED", reason: "x".repeat(9_999), detail: "\u001b[31m\u0000".repeat(9_999) });

@@ -1,6 +1,7 @@
 /** A few members as machines, in a world without faults but for those that a test makes. The simulator makes all others. */
 
 import assert from "node:assert/strict";
+import { WELL_AGAIN_MS } from "../../ring/membership/ability.ts";
 import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { QUIET_AFTER_STALL_MS } from "../../ring/membership/failure_detector.ts";
 import { STALL_MS } from "../../ring/membership/membership.ts";
@@ -76,16 +77,57 @@ Deno.test("RingMachine: heirs show a crashed member's clusters within 25 s, from
   assertShown(world, { by: a, text: "one" });
 });
 
-Deno.test("RingMachine: the standby keeps pushes while the owner is gone, and shows none before the view makes it the owner", () => {
+Deno.test("RingMachine: a push whose owner is gone is told so, and taken once there is another owner", () => {
   const { world, members: [a, b] } = ring("abc");
   const id = IDS.find((id) => a.machine.place(id)!.owner === "b" && a.machine.place(id)!.standby === "c")!;
   world.kill(b);
   const token = world.push(a, id, "one");
   world.run(5_000);
-  assert.deepEqual(a.outcomes.get(token), { result: "standby" });
-  assert.deepEqual(world.shownBy(id), []);
+  const outcome = a.outcomes.get(token);
+  assert.deepEqual([outcome?.result, outcome?.result === "rejected" && outcome.reason], ["rejected", "unreachable"]);
   world.until("a view without b", () => world.isWhole(2), { withinMs: 20_000 });
+  const again = world.push(a, id, "one");
+  world.run(100);
+  assert.deepEqual(a.outcomes.get(again), { result: "stored" });
   assert.deepEqual(world.shownBy(id), ["c one"]);
+});
+
+Deno.test("RingMachine: what was acknowledged is on two members, and shown by one, at that moment", () => {
+  const { world, members } = ring("abc");
+  for (const [index, id] of IDS.entries()) {
+    const through = members[index % 3], token = world.push(through, id, "one");
+    world.until("an answer", () => through.outcomes.has(token), { withinMs: 1_000 });
+    assert.deepEqual(through.outcomes.get(token), { result: "stored" });
+    assert.ok(members.filter(({ store }) => store.has(id)).length >= 2, id);
+    assert.equal(world.shownBy(id).length, 1);
+  }
+});
+
+Deno.test("RingMachine: where the standby cannot keep a push, the next member does", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  const id = IDS.find((id) => a.machine.place(id)!.owner === "a" && a.machine.place(id)!.standby === "b")!;
+  world.gets = (from, to) => !(from === "a" && to === "b");
+  const token = world.push(a, id, "one");
+  world.run(1_000);
+  assert.deepEqual(a.outcomes.get(token), { result: "stored" });
+  assert.deepEqual([b.store.has(id), c.store.has(id)], [false, true]);
+});
+
+Deno.test("RingMachine: a member whose store fails owns nothing until it has been well for a minute", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  world.failing.add("b");
+  const owned = IDS.filter((id) => a.machine.place(id)!.owner === "b");
+  const pushes = () => owned.forEach((id) => world.push(a, id, "one"));
+  for (let second = 0; second < 8; second++, world.run(1_000)) pushes();
+  world.until("others to own what b did", () => a.machine.membership.view.names.join("") === "ac", { withinMs: 5_000 });
+  assert.equal(b.machine.membership.self.phase, "JOINING");
+  pushes();
+  world.run(1_000);
+  for (const id of owned) assert.equal(world.shownBy(id).length, 1, id);
+  world.failing.delete("b");
+  world.run(WELL_AGAIN_MS - 5_000);
+  assert.equal(c.machine.membership.view.size, 2);
+  world.until("b to own clusters again", () => world.isWhole(3), { withinMs: 30_000 });
 });
 
 Deno.test("RingMachine: who joins pulls what will be its own, and then shows it at once, nobody else any more", () => {

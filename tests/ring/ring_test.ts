@@ -103,7 +103,6 @@ Deno.test("Ring of two forwards to the owner alone, copies to the standby, and h
   const ids = Array.from({ length: 20 }, (_, i) => `cluster-${i}`);
   for (const id of ids) {
     assert.deepEqual(await a.ring.push(id, bytesOf("old")), { result: "stored" });
-    // Within the same millisecond the higher name counts as later.
     assert.deepEqual(await b.ring.push(id, bytesOf("new")), { result: "stored" });
   }
   assert.deepEqual([...a.host.shown.keys(), ...b.host.shown.keys()].sort(), ids.toSorted());

@@ -100,7 +100,7 @@ function cellsOf(tally: Tally): string[] {
     tally.twiceOverdue.toFixed(0),
     seconds(tally.longestOverdueMs),
     tally.twiceSeparate.toFixed(0),
-    String(tally.stored + tally.standby),
+    String(tally.stored),
     String(tally.behind),
     seconds(tally.convergedMs),
     seconds(tally.servingMs),

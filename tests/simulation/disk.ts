@@ -20,12 +20,17 @@ const SAVE_AGAIN_MS = 1_000;
 /** How far back what was written can be lost, in milliseconds. */
 const JOURNAL_MS = 5_000;
 
+/** How long it takes to check a push, in milliseconds. */
+const CHECKING_MS = 0.2;
+
 /** A disk, which outlives the processes that write to it. */
 export class Disk {
   /** What is durable of each cluster. */
   readonly entries = new Map<string, Entry>();
   /** What is durable of the ring's state. */
   saved: SavedState | undefined;
+  /** What the wall clock said when it was last in use. */
+  usedAtMs = 0;
   /** Whether nothing can be written. */
   isFull = false;
   /** How long a write takes at most, in milliseconds. */
@@ -65,7 +70,7 @@ export class Disks {
   readonly #durability: DurabilityWatch;
   readonly #handle: (process: Process, event: RingEvent) => void;
   // The latest state that each process wants to have saved, while it is being written.
-  readonly #saves = new Map<Process, SavedState>();
+  readonly #saves = new Map<Process, { readonly number: number; readonly state: SavedState }>();
 
   /** Hands answers to processes as events. */
   constructor({ agenda, random, durability, handle }: {
@@ -88,12 +93,15 @@ export class Disks {
     }
     committing.add(id);
     const { isPoison } = this.#durability.pushOf(entry.bytes);
-    this.#agenda.after(this.#writingMs(process), () => {
+    if (fresh && !isPoison) {
+      this.#agenda.after(CHECKING_MS, () => process.post(() => this.#handle(process, { type: "checked", token })));
+    }
+    this.#agenda.after(CHECKING_MS + this.#writingMs(process), () => {
       // What was under way when the process died may have come through, or not.
       if (process.state === "gone" && (node.process !== process || this.#random.chance(0.5))) return;
       const ok = !node.disk.isFull && !isPoison;
       if (ok) {
-        this.#durability.commits(node, { entry, fresh });
+        this.#durability.commits(node, entry);
         node.disk.put(entry, this.#agenda.now);
       }
       const refused = isPoison ? { reason: "invalid", detail: LONG_DETAIL } : undefined;
@@ -113,9 +121,9 @@ export class Disks {
   }
 
   /** Saves the state of the ring; of several that wait, only the latest. */
-  save(process: Process, state: SavedState) {
+  save(process: Process, { number, state }: Extract<Effect, { do: "save" }>) {
     const isSaving = this.#saves.has(process);
-    this.#saves.set(process, state);
+    this.#saves.set(process, { number, state });
     if (!isSaving) this.#saveLater(process, this.#writingMs(process));
   }
 
@@ -130,15 +138,16 @@ export class Disks {
   }
 
   #saveLater(process: Process, afterMs: number) {
-    const state = this.#saves.get(process);
+    const save = this.#saves.get(process);
     this.#agenda.after(afterMs, () => {
       const latest = this.#saves.get(process);
-      if (state === undefined || latest === undefined) return;
+      if (save === undefined || latest === undefined) return;
       const { disk } = process.node;
       if (disk.isFull) return this.#saveLater(process, SAVE_AGAIN_MS);
-      disk.saved = state;
-      if (latest === state) this.#saves.delete(process);
+      disk.saved = save.state;
+      if (latest === save) this.#saves.delete(process);
       else this.#saveLater(process, this.#writingMs(process));
+      process.post(() => this.#handle(process, { type: "saved", number: save.number }));
     });
   }
 

@@ -19,6 +19,8 @@ interface Fate {
   readonly push: Push;
   /** The lowest version under which it is, or was, durable. */
   version?: PushVersion;
+  /** The highest. */
+  latest?: PushVersion;
   /** When it was first made durable. */
   storedAt: number;
   /** When it was last made durable as a push, and not as a copy: a client that got no answer pushes the same again. */
@@ -40,6 +42,7 @@ export class DurabilityWatch {
   readonly #fates = new Map<PushBytes, Fate>();
   readonly #floors = new Map<string, Floor>();
   #wipedAt = -Infinity;
+  #isForked = false;
 
   /** Starts with nothing pushed. */
   constructor({ nodes, ttlMs, now }: { nodes: readonly Node[]; ttlMs: number; now: () => number }) {
@@ -68,12 +71,12 @@ export class DurabilityWatch {
     return this.#fates.get(bytes)!.pushedAt;
   }
 
-  /** An entry is about to become durable, which is `fresh` if it comes from a client. */
-  commits(node: Node, { entry, fresh }: { entry: Entry; fresh: boolean }) {
+  /** An entry is about to become durable. */
+  commits(node: Node, entry: Entry) {
     const { id, version, bytes } = entry;
     const fate = this.#fates.get(bytes)!;
     const old = node.disk.entries.get(id);
-    if (old !== undefined && compareVersions(version, old.version) <= 0) {
+    if (old !== undefined && compareVersions(version, old.version) < 0) {
       const ageMs = this.#now() - this.storedAt(old.bytes);
       if (ageMs < this.#ttlMs - EXPIRY_LEEWAY_MS) {
         throw new Violation(
@@ -85,12 +88,16 @@ export class DurabilityWatch {
     }
     if (fate.version === undefined || compareVersions(version, fate.version) < 0) fate.version = version;
     fate.storedAt = Math.min(fate.storedAt, this.#now());
-    if (fresh) fate.pushedAt = this.#now();
+    // A client that got no answer pushes the same again, and its owner gives it another version.
+    if (fate.latest === undefined || compareVersions(version, fate.latest) > 0) {
+      fate.latest = version;
+      fate.pushedAt = this.#now();
+    }
   }
 
   /** A client was answered. Whatever the word, it means that this push, or a later one of its cluster, is durable. */
   settled({ push, process }: Attempt, outcome: Outcome) {
-    if (outcome.result === "rejected") return;
+    if (outcome.result === "rejected" || this.#isForked) return;
     const { id, serial } = push;
     const floor = this.floor(id);
     if (floor !== undefined && floor.push.serial >= serial) return;
@@ -112,6 +119,20 @@ export class DurabilityWatch {
     for (const [id, { push: { serial } }] of this.#floors) {
       if (this.keepers(id, serial).length === 0) this.#floors.delete(id);
     }
+  }
+
+  /**
+   * Two parts of a ring go on by themselves, and each acknowledges what the other does not know: when they meet, one order of the
+   * pushes of a cluster gives way to the other. From then on nothing is said of what survives.
+   */
+  forked() {
+    this.#isForked = true;
+    this.#floors.clear();
+  }
+
+  /** Whether that has happened. */
+  get isForked(): boolean {
+    return this.#isForked;
   }
 
   /** What was acknowledged is on some disk. */
@@ -148,6 +169,6 @@ export class DurabilityWatch {
 }
 
 /** A version in a few characters. */
-export function describe({ ms, ingress, sequence }: PushVersion): string {
-  return `${ms % 1e7}/${ingress}/${sequence}`;
+export function describe({ epoch, ms, ingress, sequence }: PushVersion): string {
+  return `${epoch}/${ms % 1e7}/${ingress}/${sequence}`;
 }

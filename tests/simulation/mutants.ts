@@ -147,7 +147,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       }),
   },
   "ignores versions": {
-    scenario: "nothing",
+    scenario: "overload",
     violates: ["I2", "I3"],
     patch: () => {
       let isBlind = false;
@@ -204,7 +204,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
           if (effect.do !== "settle" || effect.outcome.result !== "rejected") return [effect];
           if (effect.outcome.reason !== "unreachable") return [effect];
           const { id, bytes } = pushes.get(effect.token)!;
-          const version = { ms: wallMs, ingress: options.self.name, sequence: 2 ** 40 + effect.token };
+          const version = { epoch: 2 ** 20, ms: wallMs, ingress: options.self.name, sequence: 2 ** 40 + effect.token };
           const entry = { id, version, receivedAtMs: wallMs, bytes };
           kept.set(-effect.token, entry);
           return [effect, { do: "commit", token: -effect.token, role: "owner", fresh: true, entry }];
@@ -253,9 +253,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       wrap(options, ({ machine, event, handle }) => {
         if (event.type === "message" && event.message.type === "PUT") {
           const { header } = event.message;
-          const { owner, standby } = machine.place(header.id as string) ?? {};
-          const { name } = options.self;
-          if (owner !== undefined && owner !== name && standby !== name) {
+          const { owner } = machine.place(header.id as string) ?? {};
+          if (owner !== undefined && owner !== options.self.name) {
             const message = { ...event.message, header: { ...header, hops: header.hops as number + 1 } };
             return [{ do: "send", to: owner, message }];
           }
@@ -306,8 +305,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     make: (options) => wrap(options, ({ event, handle }) => handle(event).filter((effect) => effect.do !== "save")),
   },
   "sends no copies": {
-    scenario: "one-crash",
-    violates: ["I3", "heir", "copies"],
+    scenario: "joins",
+    violates: ["I9"],
     make: (options) =>
       wrap(
         options,

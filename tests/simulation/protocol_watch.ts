@@ -22,7 +22,7 @@ export const LEAVE_MS = 25_000;
 export class ProtocolWatch {
   readonly #plan: Plan;
   readonly #now: () => number;
-  // How often each push was sent by its present ingress, by version.
+  // How often each push was sent by its present ingress, by its origin.
   readonly #sent = new Map<string, number>();
   /** Those that have answered with a page. */
   readonly #opened = new Set<Process>();
@@ -39,10 +39,10 @@ export class ProtocolWatch {
     const { type, header } = message;
     this.#checkFrame(process, message);
     if (type !== "PUT") return;
-    const [ms, ingress, sequence] = header.version as [number, string, number];
-    const version = `${process.boot} ${ms} ${sequence}`;
-    const times = (this.#sent.get(version) ?? 0) + 1;
-    this.#sent.set(version, times);
+    const [ingress, sequence] = header.origin as [string, number];
+    const origin = `${process.boot} ${sequence}`;
+    const times = (this.#sent.get(origin) ?? 0) + 1;
+    this.#sent.set(origin, times);
     const hops = header.hops as number;
     if (hops > MAX_HOPS || times > MAX_HOPS || hops !== times || ingress !== process.name) {
       const which = `push ${sequence} of ${ingress}`;

@@ -208,8 +208,13 @@ class RingWorld {
     this.#tally.sample();
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
+    if (this.#shown.isForked(this.#nodes.flatMap(({ process }) => process ?? []))) this.#durability.forked();
     this.#durability.check();
-    for (const { process } of this.#nodes) if (process?.isRunning) this.#protocol.sample(process);
+    for (const { process, disk } of this.#nodes) {
+      if (!process?.isRunning) continue;
+      this.#protocol.sample(process);
+      disk.usedAtMs = process.clock.wall;
+    }
   }
 
   // --- processes ---
@@ -232,7 +237,12 @@ class RingWorld {
           self: { name, boot, address, host },
           seeds,
           saved: disk.saved,
-          entries: Array.from(disk.entries.values(), ({ bytes, ...entry }) => ({ ...entry, size: bytes.length })),
+          // As the store has it: an entry is as old as it was when the disk was last in use, whatever the clock says now.
+          entries: Array.from(disk.entries.values(), ({ bytes, ...entry }) => ({
+            ...entry,
+            receivedAtMs: clock.wall - Math.max(0, clock.wall - entry.receivedAtMs, disk.usedAtMs - entry.receivedAtMs),
+            size: bytes.length,
+          })),
           ttlMs,
           limits,
           clock,
@@ -243,7 +253,7 @@ class RingWorld {
     this.#note(name, "starts", { boot });
     this.#protocol.started(process);
     const effects = process.handle({ type: "tick" });
-    for (const effect of effects) if (effect.do === "save") this.#disks.save(process, effect.state);
+    for (const effect of effects) if (effect.do === "save") this.#disks.save(process, effect);
     this.#whenSaved(process, () => {
       process.state = "running";
       this.#protocol.stepped(process);
@@ -339,7 +349,7 @@ class RingWorld {
       case "cut":
         return this.#network.cutLink(process, { name: effect.name, reason: effect.refusal.message });
       case "save":
-        return this.#disks.save(process, effect.state);
+        return this.#disks.save(process, effect);
       case "commit":
         return this.#disks.commit(process, effect);
       case "load":

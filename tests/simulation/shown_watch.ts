@@ -177,6 +177,16 @@ export class ShownWatch {
     return [...this.#pages].filter(([, showing]) => showing.has(process)).map(([id]) => id);
   }
 
+  /** Whether a process goes on without another that lives, and that takes itself for a member that serves. */
+  isForked(processes: readonly Process[]): boolean {
+    const serving = processes.filter(({ state, machine: { membership } }) =>
+      (state === "running" || state === "stopped") && membership.self.phase === "ACTIVE"
+    );
+    return serving.some((one) =>
+      this.isOpen(one) && serving.some((other) => !one.machine.membership.view.has(other.name))
+    );
+  }
+
   /** Looks for what has become too old. */
   sample() {
     const { now, ttlMs } = this.#options;
@@ -238,11 +248,14 @@ export class ShownWatch {
   #seen(process: Process, id: string, shown: ShownVersion) {
     const { durability, ttlMs, now, canHear, mergesRings } = this.#options;
     const best = this.#best.get(id);
-    const isBack = best !== undefined && shown.serial < best.serial && now() - best.storedAt < ttlMs;
+    // Where a ring has forked, its members do not have the order of its clients.
+    const isOlder = best !== undefined && (compareVersions(shown.version, best.version) < 0 ||
+      (shown.serial < best.serial && !durability.isForked));
+    const isBack = isOlder && now() - best.storedAt < ttlMs;
     if (isBack && !mergesRings) {
       const { view, rows } = process.machine.membership;
       const boots = new Set(rows.map(({ boot }) => boot));
-      const holder = durability.keepers(id, best.serial).find(({ name, process: other }) =>
+      const holder = durability.holders(id, best.version).find(({ name, process: other }) =>
         other === process || (
           other?.isRunning && canHear(process, other) && view.has(name) && boots.has(other.boot) &&
           this.#excuse([process], [other]) === "none"

@@ -21,7 +21,6 @@ export interface Tally extends ShownTally {
   longestDarkMs: number;
   /** Outcomes of pushes. */
   stored: number;
-  standby: number;
   rejected: number;
   /** Clusters that in the end show what is older than what was acknowledged. */
   behind: number;
@@ -48,7 +47,6 @@ export function emptyTally(): Tally {
     longestSeparateMs: 0,
     regressions: 0,
     stored: 0,
-    standby: 0,
     rejected: 0,
     behind: 0,
     convergedMs: 0,
@@ -92,7 +90,7 @@ export class WorldTally {
 
   /** A push has ended. */
   settled({ result }: Outcome) {
-    this.#tally[result === "rejected" || result === "standby" ? result : "stored"]++;
+    this.#tally[result === "rejected" ? result : "stored"]++;
   }
 
   /** Some time has passed. */

@@ -35,7 +35,7 @@ export function helloHeader(name: string, fields: FrameHeader = {}): FrameHeader
     address: "127.0.0.1:1",
     host: "elsewhere",
     cluster: "test",
-    versions: [1, 1],
+    versions: [2, 2],
     keys: { signing: "key", verifying: ["key"] },
     ...fields,
   };
@@ -72,10 +72,10 @@ export class RawPeer implements Disposable {
   /** Connects and says HELLO, and READY once it is answered. */
   static async join(port: number, credentials: Credentials, hello: FrameHeader): Promise<RawPeer> {
     const rawPeer = await RawPeer.connect(port, credentials);
-    rawPeer.send({ version: 1, type: TRANSPORT_TYPES.hello, header: hello });
+    rawPeer.send({ version: 2, type: TRANSPORT_TYPES.hello, header: hello });
     const { type } = await rawPeer.frames.take();
     if (type !== TRANSPORT_TYPES.hello) throw new Error(`Got frame ${type} in place of HELLO`);
-    rawPeer.send({ version: 1, type: TRANSPORT_TYPES.ready, header: {} });
+    rawPeer.send({ version: 2, type: TRANSPORT_TYPES.ready, header: {} });
     return rawPeer;
   }
 

@@ -25,10 +25,13 @@ export function ringContext(
   return {
     name,
     ttlMs: 600_000,
+    copies: 2,
     limits: { ...DEFAULT_RING_LIMITS, ...limits },
     self: () => self,
     memberOf: (other) => other === name ? self : undefined,
     view: () => view,
+    epoch: () => 1,
+    clockOf: () => undefined,
     isSettled: () => true,
     isFenced: () => false,
     isLinked: () => true,

@@ -74,6 +74,8 @@ export class RingMachines {
   gets: (from: string, to: string) => boolean = () => true;
   /** What is wrong with a push that has only just entered the ring. */
   refuse: (entry: Entry) => { readonly reason: string; readonly detail: string } | undefined = () => undefined;
+  /** Members whose stores take nothing. */
+  readonly failing = new Set<string>();
   /** Sees every message as it is sent. */
   onSend: (from: string, to: string, message: MeshMessage) => void = () => {};
   readonly #ttlMs: number;
@@ -194,11 +196,18 @@ export class RingMachines {
       case "cut":
         return this.#later(() => this.unlink(member.name, effect.name));
       case "save":
+        if (this.failing.has(member.name)) return;
         member.saved = effect.state;
-        return;
+        return this.#later(() => this.handle(member, { type: "saved", number: effect.number }));
       case "commit":
         this.#later(() => {
           if (member.hasLeft) return;
+          if (effect.fresh && this.refuse(effect.entry) === undefined) {
+            this.handle(member, { type: "checked", token: effect.token });
+          }
+          if (this.failing.has(member.name)) {
+            return this.handle(member, { type: "committed", token: effect.token, result: { ok: false } });
+          }
           const refused = effect.fresh ? this.refuse(effect.entry) : undefined;
           if (refused === undefined) member.store.set(effect.entry.id, effect.entry);
           const result: CommitResult = refused === undefined ? { ok: true } : { ok: false, refused };

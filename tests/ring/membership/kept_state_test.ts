@@ -15,8 +15,8 @@ Deno.test("KeptState starts above what the last process can have used, and saves
   const second = new KeptState(context, { incarnation: 1_001, flaps: 0, agreed: AGREED });
   assert.deepEqual([second.firstIncarnation, second.flaps, second.epoch, second.agreed], [1_002, 1, 4, AGREED]);
   assert.deepEqual(context.effects, [
-    { do: "save", state: { incarnation: 1 + INCARNATION_RESERVE, flaps: 0 } },
-    { do: "save", state: { incarnation: 1_002 + INCARNATION_RESERVE, flaps: 1, agreed: AGREED } },
+    { do: "save", number: 1, state: { incarnation: 1 + INCARNATION_RESERVE, flaps: 0 } },
+    { do: "save", number: 1, state: { incarnation: 1_002 + INCARNATION_RESERVE, flaps: 1, agreed: AGREED } },
   ]);
 });
 
@@ -28,7 +28,11 @@ Deno.test("KeptState.reserve() saves a higher incarnation while half of the rese
   assert.deepEqual(context.effects, []);
   const next = 2 + INCARNATION_RESERVE / 2;
   kept.reserve(next);
-  assert.deepEqual(context.effects, [{ do: "save", state: { incarnation: next + INCARNATION_RESERVE, flaps: 0 } }]);
+  assert.deepEqual(context.effects, [{
+    do: "save",
+    number: 2,
+    state: { incarnation: next + INCARNATION_RESERVE, flaps: 0 },
+  }]);
 });
 
 Deno.test("KeptState saves all that it has with each change", () => {
@@ -39,7 +43,7 @@ Deno.test("KeptState saves all that it has with each change", () => {
   kept.countFlaps(0);
   const incarnation = 10 + INCARNATION_RESERVE;
   assert.deepEqual(context.effects, [
-    { do: "save", state: { incarnation, flaps: 3, agreed: AGREED } },
-    { do: "save", state: { incarnation, flaps: 0, agreed: AGREED } },
+    { do: "save", number: 2, state: { incarnation, flaps: 3, agreed: AGREED } },
+    { do: "save", number: 3, state: { incarnation, flaps: 0, agreed: AGREED } },
   ]);
 });

@@ -10,7 +10,8 @@ import { beliefs, row } from "../../support/ring_rows.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[];
-const VERSION = { ms: 1_000, ingress: "a", sequence: 7 };
+const VERSION = { epoch: 1, ms: 1_000, ingress: "a", sequence: 7 };
+const ORIGIN = { ingress: "b", sequence: 2 };
 const BYTES = new Uint8Array([1, 2, 3]);
 const KEY = "000102030405060708090a0b0c0d0e0f";
 const HOLDINGS = [{ id: "c1", version: VERSION }];
@@ -28,10 +29,10 @@ const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
     full: true,
     reply: false,
   },
-  PUT: { type: "PUT", request: 1, id: "c", version: VERSION, view: "v", hops: 1, role: "standby", bytes: BYTES },
-  PUT_OK: { type: "PUT_OK", request: 1, result: "stale", role: "owner" },
+  PUT: { type: "PUT", request: 1, id: "c", origin: ORIGIN, view: "v", hops: 1, heardAt: 2.5, bytes: BYTES },
+  PUT_OK: { type: "PUT_OK", request: 1, result: "stale" },
   NACK: { type: "NACK", request: 1, code: "REFUSED", owner: "b", retryMs: 9, reason: "r", detail: "d" },
-  COPY: { type: "COPY", request: 1, id: "c", version: VERSION, view: "v", ageMs: 1.5, bytes: BYTES },
+  COPY: { type: "COPY", request: 1, id: "c", version: VERSION, view: "v", ageMs: 1.5, pushed: true, bytes: BYTES },
   COPY_OK: { type: "COPY_OK", request: 1 },
   OFFER: { type: "OFFER", request: 1, view: "v", holdings: HOLDINGS },
   WANT: { type: "WANT", request: 1, ids: ["c1"] },
@@ -96,16 +97,30 @@ for (
     }]]],
     ["TABLE", "rows", [[{ ...row("a"), incarnation: 2 ** 53 }], [{ ...row("a"), incarnation: 1, since: 2 }]]],
     ["TABLE", "agreed", [null, 1, {}, { epoch: 1 }, { epoch: 1, members: [null] }, { epoch: -1, members: [] }]],
-    ["PUT", "version", [undefined, [], [1, "a"], [-1, "a", 1], [1, "", 1], [1, "a", 1.5], [8.65e15, "a", 1], [
-      "1",
-      "a",
-      1,
-    ]]],
-    ["PUT", "role", [undefined, "both", "toString"]],
+    ["COPY", "version", [
+      undefined,
+      [],
+      [1, 1, "a"],
+      [-1, 1, "a", 1],
+      [1, -1, "a", 1],
+      [1, 1, "", 1],
+      [1, 1, "a", 1.5],
+      [
+        1,
+        8.65e15,
+        "a",
+        1,
+      ],
+      [1, "1", "a", 1],
+      [1.5, 1, "a", 1],
+    ]],
+    ["PUT", "origin", [undefined, [], ["a"], ["", 1], ["a", -1], ["a", 1.5], [1, "a"]]],
+    ["PUT", "heardAt", ["1", -1]],
+    ["COPY", "pushed", ["yes", 1]],
     ["PUT", "hops", [-1, 0.5, "1"]],
     ["NACK", "code", [undefined, "MAYBE"]],
     ["COPY", "ageMs", [undefined, -1]],
-    ["OFFER", "holdings", [undefined, [["c"]], [[1, 1, "a", 1]], [["c", 1e300, "a", 1]]]],
+    ["OFFER", "holdings", [undefined, [["c"]], [[1, 1, 1, "a", 1]], [["c", 1, 1e300, "a", 1]]]],
     ["BUCKETS", "hashes", [undefined, "", "0".repeat(4_095), "G".repeat(4_096), "0".repeat(4_112)]],
     ["BUCKETS", "key", [undefined, "", KEY.slice(1), KEY.replaceAll("0", "G")]],
     ["BUCKETS", "prefix", [undefined, "0", "00".repeat(8), "zz"]],

@@ -2,20 +2,21 @@
 
 import assert from "node:assert/strict";
 import {
-  arrivalVersion,
-  CLOCK_LEEWAY_MS,
+  arrivalOf,
   compareVersions,
   firstSequence,
+  nextVersion,
   type PushVersion,
 } from "../../../ring/protocol/push_version.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const NOW = 1_000_000_000;
-const at = (ms: number, ingress = "a", sequence = 1): PushVersion => ({ ms, ingress, sequence });
+const HOUR = 3_600_000;
+const at = (ms: number, ingress = "a", sequence = 1, epoch = 1): PushVersion => ({ epoch, ms, ingress, sequence });
 
-Deno.test("compareVersions() orders by time, then ingress, then sequence", () => {
-  const ascending = [at(1, "b", 9), at(2, "a", 9), at(2, "b", 1), at(2, "b", 2), at(3, "a", 1)];
+Deno.test("compareVersions() orders by epoch, then time, then ingress, then sequence", () => {
+  const ascending = [at(1, "b", 9), at(2, "a", 9), at(2, "b", 1), at(2, "b", 2), at(3, "a", 1), at(1, "a", 1, 2)];
   for (const [i, one] of ascending.entries()) {
     for (const [j, other] of ascending.entries()) {
       assert.equal(Math.sign(compareVersions(one, other)), Math.sign(i - j));
@@ -23,35 +24,42 @@ Deno.test("compareVersions() orders by time, then ingress, then sequence", () =>
   }
 });
 
-Deno.test("arrivalVersion() keeps a time within the leeway, and moves others to its edge", () => {
-  for (
-    const [ms, expected] of [
-      [NOW, NOW],
-      [NOW + CLOCK_LEEWAY_MS, NOW + CLOCK_LEEWAY_MS],
-      [NOW + CLOCK_LEEWAY_MS + 1, NOW + CLOCK_LEEWAY_MS],
-      [NOW - 3_600_000, NOW - CLOCK_LEEWAY_MS],
-    ]
-  ) assert.deepEqual(arrivalVersion(at(ms), { wallMs: NOW }), at(expected));
+Deno.test("nextVersion() is the owner's time where that goes forward, whatever the clock of an ingress says", () => {
+  const origin = { ingress: "b", sequence: 7 };
+  assert.deepEqual(nextVersion(origin, { held: undefined, epoch: 1, wallMs: NOW }), at(NOW, "b", 7));
+  assert.deepEqual(nextVersion(origin, { held: at(NOW - 1), epoch: 1, wallMs: NOW }), at(NOW, "b", 7));
+  assert.deepEqual(nextVersion(origin, { held: at(NOW - 1), epoch: 3, wallMs: NOW }), at(NOW, "b", 7, 3));
 });
 
-Deno.test("arrivalVersion() is newer than what bears a time that has not come yet", () => {
-  const held = at(NOW + 3_600_000, "b", 7);
-  for (const push of [at(NOW, "a", 1), at(NOW, "b", 8), at(NOW - 3_600_000, "b", 9)]) {
-    assert.ok(compareVersions(arrivalVersion(push, { held, wallMs: NOW }), held) > 0);
+Deno.test("nextVersion() is newer than all that is held, wherever the owner's clock stands", () => {
+  for (const held of [at(NOW), at(NOW + HOUR), at(NOW - HOUR), at(NOW + HOUR, "z", 9, 2), at(NOW - HOUR, "z", 9, 5)]) {
+    for (const [ingress, sequence] of [["a", 1], ["b", 8], ["zz", 9]] as const) {
+      const version = nextVersion({ ingress, sequence }, { held, epoch: 2, wallMs: NOW });
+      assert.ok(compareVersions(version, held) > 0);
+    }
   }
 });
 
-Deno.test("arrivalVersion() knows a push that comes a second time, though its time has not come yet", () => {
-  const held = at(NOW + 3_600_000, "b", 7);
-  assert.ok(compareVersions(arrivalVersion({ ...held }, { held, wallMs: NOW }), held) <= 0);
-  assert.ok(compareVersions(arrivalVersion(at(NOW, "b", 6), { held, wallMs: NOW }), held) < 0);
+Deno.test("arrivalOf() knows a push that comes a second time, and one that another of its ingress has overtaken", () => {
+  const held = at(NOW + HOUR, "b", 7);
+  const kinds = [["b", 7], ["b", 6], ["b", 8], ["a", 1], ["c", 7]] as const;
+  assert.deepEqual(kinds.map(([ingress, sequence]) => arrivalOf({ ingress, sequence }, held)), [
+    "dup",
+    "stale",
+    "new",
+    "new",
+    "new",
+  ]);
+  assert.equal(arrivalOf({ ingress: "b", sequence: 1 }, undefined), "new");
 });
 
-Deno.test("arrivalVersion() takes no push of a restarted member for one of the process before", () => {
+Deno.test("arrivalOf() takes no push of a restarted member for one of the process before", () => {
   const [before, after] = [firstSequence(0.7), firstSequence(0.3)];
-  const held = at(NOW + 3_600_000, "b", before + 7);
+  const held = at(NOW + HOUR, "b", before + 7);
   for (const sequence of [after + 1, after + 7, after + 8]) {
-    assert.ok(compareVersions(arrivalVersion(at(NOW, "b", sequence), { held, wallMs: NOW }), held) > 0);
+    assert.equal(arrivalOf({ ingress: "b", sequence }, held), "new");
+    const version = nextVersion({ ingress: "b", sequence }, { held, epoch: 1, wallMs: NOW });
+    assert.ok(compareVersions(version, held) > 0);
   }
 });
 

@@ -5,7 +5,7 @@ import type { Clock, Effect } from "../../../ring/protocol/effects.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
 import { type Arrival, CommitSerializer, MAX_WAITING } from "../../../ring/replication/commit_serializer.ts";
-import { CLOCK_LEEWAY_MS } from "../../../ring/protocol/push_version.ts";
+import type { PushVersion } from "../../../ring/protocol/push_version.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
@@ -23,12 +23,11 @@ function open({ pendingBytes = 100 } = {}) {
   const serializer = new CommitSerializer(context, { table });
   const take = (
     ms: number,
-    { id = "c", bytes = 10, ...differs }: Partial<Omit<Arrival, "bytes">> & { bytes?: number } = {},
+    { id = "c", bytes = 10, ...differs }: Partial<Omit<Arrival, "bytes" | "version">> & { bytes?: number } = {},
   ) =>
     serializer.take({
       id,
-      version: { ms: WALL + ms, ingress: "a", sequence: 1 },
-      fresh: false,
+      version: { epoch: 1, ms: WALL + ms, ingress: "a", sequence: 1 },
       ageMs: 0,
       role: "owner",
       ...differs,
@@ -40,7 +39,18 @@ function open({ pendingBytes = 100 } = {}) {
     serializer.committed(commit.token, { result, clock: CLOCK });
     return commit;
   };
-  return { serializer, table, commits, ends, take, answer };
+  const checked: PushVersion[] = [];
+  const push = (sequence: number, ingress = "b") =>
+    serializer.take({
+      id: "c",
+      origin: { ingress, sequence },
+      ageMs: 0,
+      role: "owner",
+      bytes: new Uint8Array(10),
+      checked: (version) => checked.push(version),
+      done: (result) => ends.push(`${sequence} ${result.type}`),
+    }, CLOCK);
+  return { serializer, table, commits, ends, checked, take, push, answer };
 }
 
 Deno.test("CommitSerializer answers only once the store has committed", () => {
@@ -106,10 +116,39 @@ Deno.test("CommitSerializer takes what is larger than its bound where nothing el
   assert.deepEqual([ends, commits.length], [["2 busy"], 1]);
 });
 
-Deno.test("CommitSerializer keeps the time of a fresh push near its clock, and that of a copy as it is", () => {
-  const { take, answer } = open();
-  take(3_600_000, { fresh: true });
-  assert.equal(answer({ ok: true }).entry.version.ms, WALL + CLOCK_LEEWAY_MS);
+Deno.test("CommitSerializer gives a push the next version of its cluster, and leaves a copy its own", () => {
+  const { take, push, answer } = open();
   take(3_600_000);
   assert.equal(answer({ ok: true }).entry.version.ms, WALL + 3_600_000);
+  push(1);
+  const { entry, fresh } = answer({ ok: true });
+  assert.deepEqual([entry.version, fresh], [
+    { epoch: 1, ms: WALL + 3_600_001, ingress: "b", sequence: 1 },
+    true,
+  ]);
+});
+
+Deno.test("CommitSerializer tells that a push was found good before it is durable, under which version, and of no other", () => {
+  const { serializer, commits, checked, take, push, answer, ends } = open();
+  take(1);
+  serializer.checked(commits[0].token, CLOCK);
+  assert.deepEqual(checked, []);
+  answer({ ok: true });
+  push(7);
+  serializer.checked(commits[0].token, CLOCK);
+  assert.deepEqual([checked, ends], [[commits[0].entry.version], ["1 stored"]]);
+  const { token } = answer({ ok: true });
+  serializer.checked(token, CLOCK);
+  assert.equal(checked.length, 1);
+});
+
+Deno.test("CommitSerializer stores no push a second time, nor one that another of its ingress has overtaken", () => {
+  const { push, answer, commits, ends } = open();
+  push(2);
+  push(2);
+  push(1);
+  answer({ ok: true });
+  assert.deepEqual([ends, commits], [["2 stored", "2 dup", "1 stale"], []]);
+  push(1, "c");
+  assert.equal(commits.length, 1, "of another ingress it is news");
 });

@@ -11,7 +11,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 const WALL = 1_000_000;
 const entry = (id: string, receivedAtMs = WALL): StoredEntry => ({
   id,
-  version: { ms: receivedAtMs, ingress: "a", sequence: 1 },
+  version: { epoch: 1, ms: receivedAtMs, ingress: "a", sequence: 1 },
   receivedAtMs,
   size: 3,
 });

@@ -20,9 +20,9 @@ const idFor = (wanted: string) => {
     if (`${owner}${standby}` === wanted) return `c${i}`;
   }
 };
-const [OWN, THEIRS, STANDING_BY] = [idFor("ab"), idFor("bc"), idFor("ba")];
+const [OWN, THEIRS] = [idFor("ab"), idFor("bc")];
 const REJECTED = (reason: string, retryMs = RETRY_MS) => ({ result: "rejected", reason, retryMs });
-const OK = { type: "PUT_OK", result: "stored", role: "owner" } as const;
+const OK = { type: "PUT_OK", result: "stored" } as const;
 
 /** Forwarding of `a`; its own put handler answers as it is told. */
 function open(
@@ -35,6 +35,7 @@ function open(
     limits: { ...limits, pushBytes },
     view: () => view,
     isFenced: () => fenced,
+    clockOf: (name, now) => name === "b" ? 77 + now : undefined,
     isLinked: (name) => links.has(name),
     random: () => 0,
     emit: (effect: Effect) => {
@@ -66,7 +67,7 @@ function open(
       return outcome;
     },
     outcomes,
-    hops: () => sent.map(({ to, put: { hops, role } }) => `${hops} ${to} ${role}`),
+    hops: () => sent.map(({ to, put: { hops } }) => `${hops} ${to}`),
   };
 }
 
@@ -80,17 +81,17 @@ for (const result of ["stored", "dup", "stale"] as const) {
   Deno.test(`Forwarding brings a push to its owner: ${result}`, () => {
     const { forwarding, push, answer, outcome, outcomes, sent, hops } = open();
     push(THEIRS);
-    assert.deepEqual([outcomes, hops()], [[], ["1 b owner"]]);
+    assert.deepEqual([outcomes, hops()], [[], ["1 b"]]);
     const { put } = sent[0];
-    assert.deepEqual([put.id, put.view, put.bytes.length, put.version.ms, put.version.ingress], [
+    assert.deepEqual([put.id, put.view, put.bytes.length, put.heardAt, put.origin.ingress], [
       THEIRS,
       VIEW.digest,
       10,
-      1_000_000,
+      77,
       "a",
     ]);
     assert.deepEqual(forwarding.inFlight, { bytes: 10, peers: new Map([["b", { requests: 1, bytes: 10 }]]) });
-    answer("b", { type: "PUT_OK", result, role: "owner" });
+    answer("b", { type: "PUT_OK", result });
     assert.deepEqual(outcome(), { result });
     answer("b", OK);
     assert.equal(outcomes.length, 1, "a second answer is ignored");
@@ -105,54 +106,37 @@ Deno.test("Forwarding ignores answers from others than it asked", () => {
   assert.deepEqual(outcomes, []);
 });
 
-Deno.test("Forwarding gives every push another version, in order", () => {
+Deno.test("Forwarding gives every push another origin, in order", () => {
   const { push, sent } = open();
   for (let i = 0; i < 5; i++) push(THEIRS);
-  const sequences = sent.map(({ put }) => put.version.sequence);
+  const sequences = sent.map(({ put }) => put.origin.sequence);
   assert.deepEqual(sequences, sequences.map((_, i) => sequences[0] + i));
 });
 
 for (
-  const [what, how] of [
-    ["does not answer in time", ({ tick }: ReturnType<typeof open>) => tick(ANSWER_MS)],
-    ["loses its link", ({ forwarding }) => forwarding.linkDown("b", { now: 1, wall: 1 })],
-    ["is fenced", ({ answer }) => answer("b", { type: "NACK", code: "FENCED" })],
-    ["cannot store it", ({ answer }) => answer("b", { type: "NACK", code: "STORE_FAILED" })],
-  ] as [string, (world: ReturnType<typeof open>) => void][]
+  const [what, reason, how] of [
+    ["does not answer in time", "unreachable", ({ tick }: ReturnType<typeof open>) => tick(ANSWER_MS)],
+    ["loses its link", "unreachable", ({ forwarding }) => forwarding.linkDown("b")],
+    ["is fenced", "unreachable", ({ answer }) => answer("b", { type: "NACK", code: "FENCED" })],
+    ["finds it late", "unreachable", ({ answer }) => answer("b", { type: "NACK", code: "LATE" })],
+    ["cannot store it", "store", ({ answer }) => answer("b", { type: "NACK", code: "STORE_FAILED" })],
+  ] as [string, string, (world: ReturnType<typeof open>) => void][]
 ) {
-  Deno.test(`Forwarding goes to the standby when the owner ${what}`, () => {
+  Deno.test(`Forwarding gives a push to nobody else when the owner ${what}: only the owner can tell its place`, () => {
     const world = open();
     world.push(THEIRS);
     how(world);
-    assert.deepEqual(world.hops(), ["1 b owner", "2 c standby"]);
-    world.answer("c", { ...OK, role: "standby" });
-    assert.deepEqual(world.outcome(), { result: "standby" });
+    assert.deepEqual(world.hops(), ["1 b"]);
+    assert.deepEqual(world.outcome(), REJECTED(reason));
   });
 }
-
-Deno.test("Forwarding tells 'stored' if the standby has become the owner meanwhile", () => {
-  const { push, answer, outcome } = open({ unlinked: "b" });
-  push(THEIRS);
-  answer("c", OK);
-  assert.deepEqual(outcome(), { result: "stored" });
-});
-
-Deno.test("Forwarding keeps a push itself where it stands by", () => {
-  const { push, outcome, sent } = open({ unlinked: "b", own: { ...OK, role: "standby" } });
-  push(STANDING_BY);
-  assert.deepEqual([outcome(), sent], [{ result: "standby" }, []]);
-});
 
 Deno.test("Forwarding waits for an answer until its time is over, and not longer", () => {
   const { push, tick, hops, outcomes, outcome } = open();
   push(THEIRS, { now: 100 });
   tick(100 + ANSWER_MS - 1);
-  assert.equal(hops().length, 1);
+  assert.deepEqual([hops().length, outcomes], [1, []]);
   tick(100 + ANSWER_MS);
-  assert.equal(hops().length, 2);
-  tick(100 + 2 * ANSWER_MS - 1);
-  assert.deepEqual(outcomes, []);
-  tick(100 + 2 * ANSWER_MS);
   assert.deepEqual(outcome(), REJECTED("unreachable"));
 });
 
@@ -160,7 +144,7 @@ Deno.test("Forwarding follows the owner that the receiver names, once", () => {
   const { push, answer, outcome, hops } = open();
   push(THEIRS);
   answer("b", { type: "NACK", code: "NOT_OWNER", owner: "d" });
-  assert.deepEqual(hops(), ["1 b owner", "2 d owner"]);
+  assert.deepEqual(hops(), ["1 b", "2 d"]);
   answer("d", { type: "NACK", code: "NOT_OWNER", owner: "c" });
   assert.deepEqual(outcome(), REJECTED("views-differ"));
 });
@@ -180,6 +164,8 @@ for (
     ["us as owner", { code: "NOT_OWNER", owner: "a" }, REJECTED("views-differ")],
     ["that it is busy", { code: "BUSY", retryMs: 77 }, REJECTED("owner-busy", 77)],
     ["that it is busy for who knows how long", { code: "BUSY" }, REJECTED("owner-busy")],
+    ["that nobody keeps a copy", { code: "NO_COPY", retryMs: 77 }, REJECTED("no-copy", 77)],
+    ["that nobody keeps a copy, for who knows how long", { code: "NO_COPY" }, REJECTED("no-copy")],
     ["that it is too big", { code: "TOO_BIG" }, REJECTED("too-big")],
     ["why nobody would take it", { code: "REFUSED", reason: "r", detail: "d" }, {
       ...REJECTED("refused"),
@@ -199,13 +185,9 @@ for (
   const [what, options, id, reason] of [
     ["behind the fence", { fenced: true }, OWN, "fenced"],
     ["without a ring", { view: new RingView([]) }, OWN, "fenced"],
-    ["that reaches neither owner nor standby", { unlinked: "bc" }, THEIRS, "unreachable"],
-    [
-      "of its own that cannot be stored, nor at the standby",
-      { own: { type: "NACK", code: "STORE_FAILED" }, unlinked: "b" },
-      OWN,
-      "unreachable",
-    ],
+    ["that does not reach its owner", { unlinked: "b" }, THEIRS, "unreachable"],
+    ["of its own that cannot be stored", { own: { type: "NACK", code: "STORE_FAILED" } }, OWN, "store"],
+    ["of its own that nobody else keeps", { own: { type: "NACK", code: "NO_COPY" } }, OWN, "no-copy"],
     ["that is too big for anybody", { pushBytes: 9 }, THEIRS, "too-big"],
   ] as [string, Parameters<typeof open>[0], string, string][]
 ) {

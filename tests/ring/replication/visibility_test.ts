@@ -27,10 +27,12 @@ function open(view: RingView) {
     },
   });
   const visibility = new Visibility(context, { table });
-  const store = (id: string, ms: number) =>
-    visibility.stored(
-      table.set({ id, version: { ms, ingress: "a", sequence: 1 }, receivedAtMs: 0, size: 1 }, { now: 0, wall: 0 }),
-    );
+  const store = (id: string, ms: number, { isCopied = true, now = 0 } = {}) => {
+    const version = { epoch: 1, ms, ingress: "a", sequence: 1 };
+    const held = table.set({ id, version, receivedAtMs: now, size: 1 }, { now, wall: now });
+    held.isCopied = isCopied;
+    visibility.stored(held);
+  };
   const place = (view: RingView) => {
     table.place(view);
     visibility.viewChanged();
@@ -77,4 +79,26 @@ Deno.test("Visibility shows nothing of others, and nothing that is expired", () 
   place(ALONE);
   visibility.settled(1_000);
   assert.equal(shown.size, own, "the rest has expired meanwhile");
+});
+
+Deno.test("Visibility shows no version that nobody else has before the view brings it, but what was there before", () => {
+  const { visibility, shown, state, store, place } = open(ALONE);
+  state.isSettled = true;
+  store("c", 1);
+  store("c", 2, { isCopied: false });
+  assert.deepEqual([...shown], [["c", 1]]);
+  place(ALONE);
+  visibility.settled(0);
+  assert.deepEqual([...shown], [["c", 2]], "whoever has a version at that moment shows it");
+});
+
+Deno.test("Visibility hides what it shows once that is expired, though what it holds is not", () => {
+  const { visibility, shown, state, store } = open(ALONE);
+  state.isSettled = true;
+  store("c", 1);
+  store("c", 2, { isCopied: false, now: 500 });
+  visibility.tick(999);
+  assert.deepEqual([...shown], [["c", 1]]);
+  visibility.tick(1_000);
+  assert.equal(shown.size, 0);
 });

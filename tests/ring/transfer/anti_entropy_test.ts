@@ -40,7 +40,7 @@ function open(name: string, { view = VIEW, random = (): number => 0.5 } = {}) {
   const antiEntropy = new AntiEntropy(context, { table, onMissing: (_standby, id) => missing.push(id) });
   antiEntropy.viewChanged(at(0));
   const hold = (id: string, { ms = 1, receivedAtMs = 0 } = {}) =>
-    table.set({ id, version: { ms, ingress: "a", sequence: 1 }, receivedAtMs, size: 1 }, at(0));
+    table.set({ id, version: { epoch: 1, ms, ingress: "a", sequence: 1 }, receivedAtMs, size: 1 }, at(0));
   return { antiEntropy, table, sent, missing, hold };
 }
 
@@ -183,7 +183,7 @@ Deno.test("AntiEntropy divides a bucket that holds more than can be listed, unti
   const buckets = new Buckets(question.type === "BUCKETS" ? question.key : assert.fail());
   // By one who knows the key: without it nobody can choose such ids.
   const inOne = owned((i) => `${i}`.padEnd(255, "\u0001"))
-    .filter((id) => buckets.bucketOf({ id, version: { ms: 1, ingress: "a", sequence: 1 } }, "") === 7);
+    .filter((id) => buckets.bucketOf({ id, version: { epoch: 1, ms: 1, ingress: "a", sequence: 1 } }, "") === 7);
   const crowd = inOne.take(Math.ceil(MAX_LISTED_BYTES / 1_300)).toArray();
   const [lost, late, ...same] = crowd;
   for (const id of same) for (const { hold } of [a, b]) hold(id);

@@ -8,7 +8,7 @@ import { KeyedHash } from "../../../ring/transfer/keyed_hash.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const KEY = "000102030405060708090a0b0c0d0e0f";
-const entry = (id: string, sequence = 1) => ({ id, version: { ms: 1, ingress: "a", sequence } });
+const entry = (id: string, sequence = 1) => ({ id, version: { epoch: 1, ms: 1, ingress: "a", sequence } });
 const many = Array.from({ length: 2_000 }, (_, i) => entry(`c${i}`));
 const buckets = new Buckets(KEY);
 const hashes = (entries: readonly ReturnType<typeof entry>[], prefix = "") => buckets.hashes(entries, prefix);

@@ -12,7 +12,7 @@ import { BUSY_RETRY_MS } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
 import { isBelievedTime, MAX_AHEAD_MS } from "../../../ring/protocol/headroom.ts";
 import { MAX_TIME_MS } from "../../../ring/protocol/message_fields.ts";
-import { arrivalVersion } from "../../../ring/protocol/push_version.ts";
+import { nextVersion } from "../../../ring/protocol/push_version.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
 
@@ -22,7 +22,7 @@ const TTL_MS = 60_000;
 const CLOCK = { now: 1_000_000, wall: 5_000_000 };
 const view = (...names: string[]) => RingView.of(names.map((name) => row(name)));
 const VIEW = view("a", "b", "c");
-const VERSION = { ms: 7, ingress: "b", sequence: 1 };
+const VERSION = { epoch: 1, ms: 7, ingress: "b", sequence: 1 };
 
 /** A cluster that is at these two by a view, and at those two by another. */
 function idFor(
@@ -66,10 +66,19 @@ function open(
     serializer,
     onStored: ({ id }, { from }) => stored.push(`${id} from ${from}`),
   });
-  const copy = (id: string, { from = "b", ageMs = 0, bytes = 10, ms = 7 } = {}) =>
+  const copy = (id: string, { from = "b", ageMs = 0, bytes = 10, ms = 7, pushed = false, view = "any" } = {}) =>
     copyReceiver.copied(
       from,
-      { type: "COPY", request: 3, id, version: { ...VERSION, ms }, view: "any", ageMs, bytes: new Uint8Array(bytes) },
+      {
+        type: "COPY",
+        request: 3,
+        id,
+        version: { ...VERSION, ms },
+        view,
+        ageMs,
+        pushed,
+        bytes: new Uint8Array(bytes),
+      },
       CLOCK,
     );
   const commit = (result: CommitResult) => {
@@ -128,7 +137,7 @@ Deno.test("CopyReceiver takes nothing, and wants nothing, that no push could be 
   assert.deepEqual(sent, [{ type: "WANT", request: 4, ids: [`c${latestMs}`] }]);
   copy(id, { ms: latestMs });
   assert.equal(commits.length, 1);
-  const next = arrivalVersion(VERSION, { held: { ...VERSION, ms: latestMs }, wallMs: CLOCK.wall });
+  const next = nextVersion(VERSION, { held: { ...VERSION, ms: latestMs }, epoch: 1, wallMs: CLOCK.wall });
   assert.ok(isBelievedTime(next.ms, CLOCK.wall + 1), "and what comes next is believed a moment later");
 });
 
@@ -161,6 +170,28 @@ Deno.test("CopyReceiver has bounds: the size of a copy, and what waits for the s
     { type: "NACK", request: 3, code: "TOO_BIG" },
     { type: "NACK", request: 3, code: "BUSY", retryMs: BUSY_RETRY_MS },
   ]);
+});
+
+Deno.test("CopyReceiver keeps a push for its owner, whoever stands by, if both have one view", () => {
+  const { copy, commits, sent } = open();
+  const [standsBy, isSpare, isOwn] = [idFor("ba"), idFor("bc"), idFor("a")];
+  for (const id of [standsBy, isSpare]) copy(id, { pushed: true, view: VIEW.digest });
+  assert.deepEqual(commits.map(({ role, entry: { id } }) => [id, role]), [[standsBy, "standby"], [isSpare, "standby"]]);
+  assert.deepEqual(sent, []);
+  copy(standsBy, { pushed: true, view: "another" });
+  copy(standsBy, { pushed: true, view: VIEW.digest, from: "c" });
+  copy(isOwn, { pushed: true, view: VIEW.digest });
+  const refused = { type: "NACK", request: 3, code: "NOT_OWNER" };
+  assert.deepEqual([commits.length, sent], [2, [refused, refused, refused]]);
+});
+
+Deno.test("CopyReceiver never says that it keeps a push that it does not", () => {
+  const { copy, commit, sent } = open();
+  const how = { pushed: true, view: VIEW.digest };
+  copy(idFor("ba"), how);
+  commit({ ok: false, refused: { reason: "r", detail: "d" } });
+  copy(idFor("ba"), { ...how, ms: CLOCK.wall + MAX_AHEAD_MS + 1 });
+  assert.deepEqual(sent.map((message) => message.type === "NACK" && message.code), ["REFUSED", "REFUSED"]);
 });
 
 Deno.test("CopyReceiver wants of an offer what it lacks or has older", () => {

@@ -26,7 +26,7 @@ Deno.test("PeerTransfers.settle() takes an entry out of everything", () => {
 
 Deno.test("PeerTransfers.clear() forgets what was owed and offered, but not what is under way, nor who waits for it", () => {
   const toPeer = new PeerTransfers("b");
-  const version = { ms: 1, ingress: "a", sequence: 1 };
+  const version = { epoch: 1, ms: 1, ingress: "a", sequence: 1 };
   toPeer.owe("c1");
   toPeer.offer = { request: 1, versions: new Map([["c1", version]]), deadline: 9 };
   toPeer.underWay.set(2, { id: "c2", version, deadline: 9 });

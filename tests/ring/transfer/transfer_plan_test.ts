@@ -29,7 +29,7 @@ function open(names: string) {
     } as Pick<Transfers, "viewChanged" | "owe" | "forgive"> as Transfers,
   });
   const hold = (id: string) =>
-    table.set({ id, version: { ms: 1, ingress: "a", sequence: 1 }, receivedAtMs: 0, size: 1 }, CLOCK);
+    table.set({ id, version: { epoch: 1, ms: 1, ingress: "a", sequence: 1 }, receivedAtMs: 0, size: 1 }, CLOCK);
   for (const id of IDS) hold(id);
   const idsOf = (fits: (held: HeldEntry) => boolean) => [...table].filter(fits).map(({ id }) => id).toSorted();
   const change = (...changed: Member[]) => {

@@ -35,10 +35,11 @@ function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
   const transfers = new Transfers(context, {
     table,
     onClear: (name) => cleared.push(name),
+    onCopied: () => {},
     onDirty: (name) => dirty.push(name),
   });
   const hold = (id: string, { ms = 1, size = 10 } = {}) =>
-    table.set({ id, version: { ms, ingress: "a", sequence: 1 }, receivedAtMs: 0, size }, at(0));
+    table.set({ id, version: { epoch: 1, ms, ingress: "a", sequence: 1 }, receivedAtMs: 0, size }, at(0));
   const read = (now = 0) => {
     for (const { token, id } of loads.splice(0)) {
       const held = table.get(id, now);

@@ -43,23 +43,23 @@ const GARBAGE: [what: string, bytes: Uint8Array, says: RegExp][] = [
   ["bytes that are no frame", new Uint8Array(20), /it begins with 0/],
   ["nothing", new Uint8Array(0), /it ends inside its prefix/],
   ["a header that is no JSON", garble({ header: { a: 1 } }), /its header is not JSON/],
-  ["a second HELLO", encodeFrame({ version: 1, type: TRANSPORT_TYPES.hello, header: {} }), /a second HELLO/],
-  ["a frame of another version", encodeFrame({ version: 2, type: PING, header: {} }), /a frame of version 2/],
+  ["a second HELLO", encodeFrame({ version: 2, type: TRANSPORT_TYPES.hello, header: {} }), /a second HELLO/],
+  ["a frame of another version", encodeFrame({ version: 3, type: PING, header: {} }), /a frame of version 3/],
   [
     "a control frame over its limit",
-    encodeFrame({ version: 1, type: PING, header: {}, body: OVERLONG }, UNLIMITED),
+    encodeFrame({ version: 2, type: PING, header: {}, body: OVERLONG }, UNLIMITED),
     /PING has at most 262144 bytes/,
   ],
   [
     "a frame of the transport's own over its limit",
-    encodeFrame({ version: 1, type: 9, header: {}, body: new Uint8Array(FRAME_LIMITS.transport) }, UNLIMITED),
+    encodeFrame({ version: 2, type: 9, header: {}, body: new Uint8Array(FRAME_LIMITS.transport) }, UNLIMITED),
     /type 9 has at most 4096 bytes/,
   ],
 ];
 
 /** A frame whose JSON lacks its last byte. */
 function garble({ header }: { header: Record<string, unknown> }): Uint8Array {
-  const bytes = encodeFrame({ version: 1, type: PING, header });
+  const bytes = encodeFrame({ version: 2, type: PING, header });
   bytes[bytes.length - 1] = 0;
   return bytes;
 }
@@ -70,11 +70,11 @@ for (const [what, bytes, says] of GARBAGE) {
     const { a, b, rawPeer } = together;
     rawPeer.send(bytes);
     rawPeer.send(bytes);
-    rawPeer.send({ version: 1, type: PING, request: 5, header: {} });
+    rawPeer.send({ version: 2, type: PING, request: 5, header: {} });
     assert.equal((await a.next("message")).message.request, 5);
     rawPeer.send(bytes);
     // What comes behind does not count any more.
-    rawPeer.send({ version: 1, type: PING, request: 6, header: {} });
+    rawPeer.send({ version: 2, type: PING, request: 6, header: {} });
     const { type, header } = await rawPeer.frames.take();
     assert.equal(type, TRANSPORT_TYPES.refusal);
     assert.match(String(header.message), says);
@@ -97,7 +97,7 @@ Deno.test("Link forgets malformed frames: two of them a minute cost it nothing, 
   for (let minute = 0; minute < 5; minute++) {
     rawPeer.send(garbage);
     rawPeer.send(garbage);
-    rawPeer.send({ version: 1, type: PING, request: minute, header: {} });
+    rawPeer.send({ version: 2, type: PING, request: minute, header: {} });
     await a.next("message", (event) => event.kind === "message" && event.message.request === minute);
     aheadMs += TRANSPORT_LIMITS.protocolErrorsMs;
   }
@@ -121,8 +121,8 @@ Deno.test("Link ends at once for a message that is longer than any frame, before
 Deno.test("Link ignores and counts types of frames that a later generation knows", async () => {
   await using together = await linked();
   const { a, rawPeer } = together;
-  for (const type of [9, 21, 200]) rawPeer.send({ version: 1, type, flags: 255, header: { of: "tomorrow" } });
-  rawPeer.send({ version: 1, type: PING, flags: 7, request: 5, header: { later: true } });
+  for (const type of [9, 21, 200]) rawPeer.send({ version: 2, type, flags: 255, header: { of: "tomorrow" } });
+  rawPeer.send({ version: 2, type: PING, flags: 7, request: 5, header: { later: true } });
   assert.deepEqual((await a.next("message")).message.header, { later: true });
   assert.equal(await a.metric("telemeter_ring_ignored_frames_total"), 3);
   assert.equal(await a.metric("telemeter_ring_malformed_frames_total"), 0);

@@ -38,7 +38,7 @@ async function greet(port: number, act: (rawPeer: RawPeer) => void): Promise<voi
 
 function hello(fields: Record<string, unknown> = {}) {
   const limits = { ...FRAME_LIMITS, transport: Infinity };
-  return encodeFrame({ version: 1, type: TRANSPORT_TYPES.hello, header: helloHeader("x", fields) }, limits);
+  return encodeFrame({ version: 2, type: TRANSPORT_TYPES.hello, header: helloHeader("x", fields) }, limits);
 }
 
 interface Attack {
@@ -144,7 +144,7 @@ const ATTACKS: Attack[] = [
   },
   {
     what: "sends a message before HELLO",
-    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 1, type: 16, header: {} })),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 2, type: 16, header: {} })),
     reason: "hello",
     says: /^Cannot read a frame before HELLO/,
   },
@@ -153,14 +153,14 @@ const ATTACKS: Attack[] = [
     by: (port) =>
       greet(port, (rawPeer) => {
         rawPeer.send(hello());
-        rawPeer.send({ version: 1, type: 16, header: {} });
+        rawPeer.send({ version: 2, type: 16, header: {} });
       }),
     reason: "hello",
     says: /^Cannot read a frame before READY/,
   },
   {
     what: "sends a HELLO without fields",
-    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 1, type: TRANSPORT_TYPES.hello, header: {} })),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send({ version: 2, type: TRANSPORT_TYPES.hello, header: {} })),
     reason: "hello",
     says: /^Cannot read HELLO: its incarnation must be/,
   },
@@ -196,9 +196,9 @@ const ATTACKS: Attack[] = [
   },
   {
     what: "speaks other versions of the frames",
-    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ versions: [2, 9] }))),
+    by: (port) => greet(port, (rawPeer) => rawPeer.send(hello({ versions: [1, 1] }))),
     reason: "version",
-    says: /^a speaks versions 1 to 1 of the frames, not 2 to 9/,
+    says: /^a speaks versions 2 to 2 of the frames, not 1 to 1/,
   },
 ];
 

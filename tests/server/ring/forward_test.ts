@@ -42,7 +42,7 @@ function forwardTo(outcome: Outcome) {
   return { forward, pushed, counted };
 }
 
-for (const result of ["stored", "dup", "stale", "standby"] as const) {
+for (const result of ["stored", "dup", "stale"] as const) {
   Deno.test(`Forward takes ${result} for success, and counts it`, async () => {
     const { forward, pushed, counted } = forwardTo({ result });
     assert.deepEqual(await forward.accept(PUSH), { result });
@@ -58,7 +58,7 @@ Deno.test("Forward passes on what the owner left out of a push", async () => {
   assert.deepEqual(await forwardTo(receipt).forward.accept(PUSH), receipt);
 });
 
-for (const reason of ["fenced", "busy", "owner-busy", "unreachable", "views-differ", "store"] as const) {
+for (const reason of ["fenced", "busy", "owner-busy", "unreachable", "views-differ", "store", "no-copy"] as const) {
   Deno.test(`Forward answers 503 with Retry-After where a push was not taken: ${reason}`, async () => {
     const { forward, counted } = forwardTo({ result: "rejected", reason, retryMs: 7_300 });
     await assert.rejects(forward.accept(PUSH), (error) => {

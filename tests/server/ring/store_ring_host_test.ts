@@ -103,7 +103,7 @@ function entryOf(
     labels,
     body: encodeFamilies([family]),
   });
-  return { id, version: { ms, ingress, sequence: value }, receivedAtMs: NOW, bytes };
+  return { id, version: { epoch: 1, ms, ingress, sequence: value }, receivedAtMs: NOW, bytes };
 }
 
 const OWNER = { role: "owner", fresh: true } as const;
@@ -314,9 +314,12 @@ Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes 
   // Clocks of ingresses are apart, and one push is on its way for longer than the next.
   for (let turn = 1; turn < 50; turn++) {
     const [ms, late] = turn % 2 === 0 ? [NOW, 1_500] : [NOW - 2_000, 0];
-    assert.deepEqual(await at(turn * 60_000 + late, 10 + turn, { ms: ms + turn * 60_000, ingress: `i${turn % 2}` }), {
-      ok: true,
-    });
+    assert.deepEqual(
+      await at(turn * 60_000 + late, 10 + turn, { ms: ms + turn * 60_000, ingress: `i${turn % 2}` }),
+      {
+        ok: true,
+      },
+    );
   }
   // A push of this member's own client was asked at the door.
   assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
@@ -346,7 +349,7 @@ Deno.test("StoreRingHost restores what the store held, with a version for what c
     body,
   } as const;
   const stored = await site.host.restore(push);
-  const version: PushVersion = { ms: NOW - 5, ingress: "me", sequence: 0 };
+  const version: PushVersion = { epoch: 0, ms: NOW - 5, ingress: "me", sequence: 0 };
   assert.deepEqual(stored, { id: "a", version, receivedAtMs: NOW - 5, size: body.length });
   assert.equal(site.shown(), undefined);
   site.host.show("a", version);

@@ -57,7 +57,7 @@ Deno.test("layPush() and readHead() give back every push", () => {
     contentType: fc.constantFrom("protobuf", "text"),
     contentEncoding: fc.constantFrom("snappy", "gzip", "identity"),
     labels: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((pairs) => new Map(pairs)),
-    version: fc.record({ ms: fc.nat(), ingress: text, sequence: fc.nat() }, { noNullPrototype: true }),
+    version: fc.record({ epoch: fc.nat(), ms: fc.nat(), ingress: text, sequence: fc.nat() }, { noNullPrototype: true }),
     role: fc.constantFrom("owner", "standby"),
     body: fc.oneof(fc.uint8Array(), fc.integer({ min: 65_000, max: 140_000 }).map((n) => new Uint8Array(n).fill(n))),
   }, {

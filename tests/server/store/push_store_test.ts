@@ -42,7 +42,7 @@ Deno.test("PushStore gives back after a restart what was put last, whatever its 
     ...pushOf("full", LARGE),
     contentType: "text" as const,
     contentEncoding: "gzip" as const,
-    version: { ms: NOW, ingress: "a", sequence: 3 },
+    version: { epoch: 1, ms: NOW, ingress: "a", sequence: 3 },
     role: "standby" as const,
   };
   const pushes = [...ids.map((id) => pushOf(id)), full, pushOf("huge", HUGE), pushOf("empty", new Uint8Array())];
