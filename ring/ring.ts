@@ -19,11 +19,11 @@ import {
   type StoredEntry,
   TICK_MS,
 } from "./protocol/effects.ts";
-import type { Closed } from "./membership/closed.ts";
+import type { Closed } from "./protocol/closed.ts";
 import { isBelieved } from "./protocol/headroom.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
-import { agreedView, type Role } from "./protocol/messages.ts";
-import { count, optional } from "./protocol/message_fields.ts";
+import { acceptorState, agreedView, type Role } from "./protocol/messages.ts";
+import { count, optional, text as field } from "./protocol/message_fields.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
@@ -99,6 +99,7 @@ export class Ring implements AsyncDisposable {
   readonly #transitions = new Transitions();
   readonly #metrics: RingMetrics;
   readonly #pushes = new Map<number, (outcome: Outcome) => void>();
+  readonly #pages = new Map<number, (closed: Closed | undefined) => void>();
   readonly #left = Promise.withResolvers<void>();
   #state: { readonly number: number; readonly text: string } | undefined;
   #saving: Promise<void> | undefined;
@@ -146,6 +147,18 @@ export class Ring implements AsyncDisposable {
     return ring;
   }
 
+  /**
+   * Resolves once the page may be shown as it is at that moment, or why not: enough of the ring have confirmed, after this was called,
+   * that nobody else shows what is on it. Never rejects.
+   */
+  page(): Promise<Closed | undefined> {
+    const token = ++this.#token;
+    const { promise, resolve } = Promise.withResolvers<Closed | undefined>();
+    this.#pages.set(token, resolve);
+    this.#handle({ type: "page", token });
+    return promise;
+  }
+
   /** Why nothing may be shown now; undefined if what was shown by {@linkcode RingHost.show} may be. */
   get closed(): Closed | undefined {
     return this.#machine.closed(performance.now());
@@ -167,6 +180,23 @@ export class Ring implements AsyncDisposable {
     return this.#left.promise;
   }
 
+  /**
+   * Has the ring go on with the members that are named alone, whose majority is lost otherwise. Returns why that is not done. Whoever
+   * else of the ring is alive must not be: what it shows is shown twice from then on.
+   */
+  forceView(names: readonly string[]): string | undefined {
+    const refusal = this.#machine.forceView(names, clock());
+    this.#handle({ type: "tick" });
+    return refusal;
+  }
+
+  /** Forgets a member that is gone; false if it is there, or nobody knows it. */
+  forget(name: string): boolean {
+    const isForgotten = this.#machine.membership.forget(name, clock());
+    this.#handle({ type: "tick" });
+    return isForgotten;
+  }
+
   /** What there is to know of the ring, as this member sees it. */
   status(): RingStatus {
     const { membership, load } = this.#machine;
@@ -175,7 +205,12 @@ export class Ring implements AsyncDisposable {
     return {
       name: self.name,
       closed: membership.closed(now),
-      view: { digest: view.digest, members: view.names, settled: membership.isSettled },
+      view: {
+        digest: view.digest,
+        members: view.names,
+        settled: membership.isSettled,
+        confirmedBy: membership.lastVotes,
+      },
       agreed,
       seeds: membership.seeds,
       members: membership.rows.map((row) => {
@@ -231,6 +266,8 @@ export class Ring implements AsyncDisposable {
     this.#isOver = true;
     for (const resolve of this.#pushes.values()) resolve(UNREACHABLE);
     this.#pushes.clear();
+    for (const resolve of this.#pages.values()) resolve(this.closed);
+    this.#pages.clear();
     this.#left.resolve();
   }
 
@@ -280,6 +317,10 @@ export class Ring implements AsyncDisposable {
         return;
       case "unread":
         return this.#metrics.unread(effect.type);
+      case "page":
+        this.#pages.get(effect.token)?.(effect.closed);
+        this.#pages.delete(effect.token);
+        return;
       case "left":
         return this.#end();
       case "note":
@@ -346,7 +387,13 @@ function readSaved(text: string, log: Logger): SavedState | undefined {
     const state = JSON.parse(text) as SavedState;
     const agreed = optional(agreedView)(state.agreed, "agreed");
     if (agreed !== undefined) believed(agreed.epoch, "epoch");
-    return { incarnation: believed(state.incarnation, "incarnation"), flaps: count(state.flaps, "flaps"), agreed };
+    return {
+      incarnation: believed(state.incarnation, "incarnation"),
+      flaps: count(state.flaps, "flaps"),
+      disk: optional(field)(state.disk, "disk"),
+      agreed,
+      acceptor: optional(acceptorState)(state.acceptor, "acceptor"),
+    };
   } catch (error) {
     log.warn("Cannot read the saved state of the ring: starting without it", { why: explain(error) });
   }

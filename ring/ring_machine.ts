@@ -7,7 +7,7 @@
  */
 
 import { explain } from "../common/explain.ts";
-import type { Closed } from "./membership/closed.ts";
+import type { Closed } from "./protocol/closed.ts";
 import { Join } from "./membership/join.ts";
 import { Membership } from "./membership/membership.ts";
 import type { RingContext } from "./membership/ring_context.ts";
@@ -39,6 +39,12 @@ import { Transfers } from "./transfer/transfers.ts";
 
 /** How often the log has a line of a peer whose messages cannot be read, in milliseconds. */
 export const UNREAD_TOLD_MS = 60_000;
+
+/** Why a page is not shown that too few others have confirmed. */
+const UNCONFIRMED: Closed = {
+  reason: "unconfirmed",
+  message: "Too few of the ring have confirmed that this member has its last view",
+};
 
 /** What a machine starts with. */
 export interface RingMachineOptions {
@@ -104,6 +110,9 @@ export class RingMachine {
       epoch: () => this.membership.epoch,
       clockOf: (name, now) => this.membership.clockOf(name, now),
       isSettled: () => this.membership.isSettled,
+      isServing: () => this.membership.isServing,
+      isCurrent: () => this.membership.isCurrent,
+      confirm: (onConfirmed, clock) => this.membership.confirm(onConfirmed, clock),
       isFenced: (now) => this.membership.isFenced(now),
       isLinked: (name) => this.membership.isLinked(name),
       nextRequest: () => this.#request = this.#request % 0xffff_ffff + 1,
@@ -117,7 +126,7 @@ export class RingMachine {
       saved,
       now: clock.now,
       isClearFor: (peer) => this.#transfers.isClearFor(peer),
-      onView: () => this.#viewChanged(),
+      onView: (_, how) => this.#viewChanged(how),
     });
     this.#table = new EntryTable({ ttlMs, view: this.membership.view });
     const table = this.#table;
@@ -173,6 +182,12 @@ export class RingMachine {
     return this.membership.view.place(keyHash(id));
   }
 
+  /** Has the ring go on with some of its members alone; see {@linkcode Membership.forceView}. Hand a `tick` event over after it. */
+  forceView(names: readonly string[], clock: Clock): string | undefined {
+    this.#clock = clock;
+    return this.membership.forceView(names, clock);
+  }
+
   /** What is held, in flight and owed now. */
   get load(): RingLoad {
     const counts = { owned: 0, standby: 0, foreign: 0 };
@@ -197,6 +212,8 @@ export class RingMachine {
       const { isSettled } = this.membership;
       if (isSettled && !this.#wasSettled) this.#visibility.settled(clock.now);
       this.#wasSettled = isSettled;
+    } else if (event.type === "page") {
+      this.#effects.push({ do: "page", token: event.token, closed: this.closed(clock.now) });
     } else if (event.type === "push") {
       this.#effects.push({
         do: "settle",
@@ -214,7 +231,7 @@ export class RingMachine {
       case "linkUp":
         return this.membership.linkUp(event.link, clock);
       case "linkDown":
-        this.membership.linkDown(event.link);
+        this.membership.linkDown(event.link, clock);
         if (!this.membership.isLinked(event.link.peer.name)) {
           this.#forwarding.linkDown(event.link.peer.name);
           this.#copies.linkDown(event.link.peer.name, clock);
@@ -237,6 +254,8 @@ export class RingMachine {
         return this.#serializer.committed(event.token, { result: event.result, clock });
       case "loaded":
         return this.#transfers.loaded(event.token, { entry: event.entry, clock });
+      case "page":
+        return this.#page(event.token, clock);
       case "leave":
         return this.#leaving.start(clock);
     }
@@ -303,14 +322,15 @@ export class RingMachine {
   }
 
   /** Everything is placed and hidden by the new view before anybody can learn that we have it. */
-  #viewChanged() {
+  #viewChanged({ isNext, clock }: { isNext: boolean; clock: Clock }) {
     this.#wasSettled = false;
     this.#table.place(this.membership.view);
-    this.#visibility.viewChanged();
+    if (isNext) this.#visibility.viewChanged();
+    else this.#visibility.lost();
     this.#copyReceiver.viewChanged();
     this.#plan.viewChanged();
-    this.#antiEntropy.viewChanged(this.#clock);
-    this.#copies.viewChanged(this.#clock);
+    this.#antiEntropy.viewChanged(clock);
+    this.#copies.viewChanged(clock);
   }
 
   /** A push is durable here. Nobody waits for more where one copy is enough: then the standby gets its own all the same. */
@@ -341,6 +361,16 @@ export class RingMachine {
     if (held.owner === this.membership.self.name && held.standby !== undefined && held.standby !== from) {
       this.#antiEntropy.dirty(held.standby, clock);
     }
+  }
+
+  /** The page may be shown if enough of the view say, from now on, that there is no later one. */
+  #page(token: number, clock: Clock) {
+    const closed = this.closed(clock.now);
+    if (closed !== undefined) return void this.#effects.push({ do: "page", token, closed });
+    this.membership.confirm((isCurrent, { now }) => {
+      const closed = isCurrent ? this.closed(now) : UNCONFIRMED;
+      this.#effects.push({ do: "page", token, ...(closed === undefined ? {} : { closed }) });
+    }, clock);
   }
 
   /** Drops a message. The link stays: a peer that says nothing else is as good as silent, and what clients send costs no link. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Closed } from "./membership/closed.ts";
+import type { Closed } from "./protocol/closed.ts";
 import type { SeedStatus } from "./membership/seeds.ts";
 import type { Member } from "./protocol/member.ts";
-import type { AgreedView } from "./protocol/messages.ts";
+import type { AgreedView } from "./protocol/agreed_view.ts";
 import type { RingLimits } from "./protocol/ring_limits.ts";
 
 /** One member, as another sees it. */
@@ -37,8 +37,15 @@ export interface RingStatus {
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: Closed;
   /** Who owns clusters: the digest is equal on members that agree. */
-  readonly view: { readonly digest: string; readonly members: readonly string[]; readonly settled: boolean };
-  /** The last view that all of its members agreed on. */
+  readonly view: {
+    readonly digest: string;
+    readonly members: readonly string[];
+    /** Whether all of them have it. */
+    readonly settled: boolean;
+    /** Who has confirmed the last page. */
+    readonly confirmedBy: readonly string[];
+  };
+  /** The last view that it knows to be decided: its members vote on the next one. */
   readonly agreed?: AgreedView;
   /** How it stands with the addresses that the member was given to begin with. */
   readonly seeds: readonly SeedStatus[];

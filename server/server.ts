@@ -156,6 +156,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
           now,
         }),
+        operator: ring,
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,

@@ -62,6 +62,21 @@ export class Contacts {
     return now - this.#strangerAt < REFUSAL_MS;
   }
 
+  /** Whether most of those that we were told of, and we ourselves, are among some members. */
+  hasMajority(has: (name: string) => boolean): boolean {
+    const { others } = this.seeds;
+    const there = others.filter((address) => {
+      const name = this.#options.peers.nameAt(address);
+      return name !== undefined && has(name);
+    });
+    return (there.length + 1) * 2 > others.length + 1;
+  }
+
+  /** Dials an address at a certain time, whatever pauses it is on. */
+  redial(address: string, at: number) {
+    this.#dialler.redial(address, at);
+  }
+
   /** Dials whoever is due. */
   dial(now: number) {
     this.seeds.tick(now);

@@ -65,6 +65,12 @@ export class Dialler {
     return due;
   }
 
+  /** Dials an address at a certain time, at the latest. */
+  redial(address: string, at: number) {
+    const attempt = this.#attempts.get(address);
+    this.#attempts.set(address, { nextAt: at, pauseMs: attempt?.pauseMs ?? MIN_REDIAL_MS });
+  }
+
   /** Dials everything afresh: pauses that went by while nobody could answer tell nothing. */
   restart() {
     this.#attempts.clear();

@@ -89,8 +89,10 @@ export class FailureDetector {
       });
       if (verdict === "none") continue;
       peers.asked(name, now);
-      for (const helper of someOf(helpers, { count: HELPERS, random: this.#context.random })) {
-        sendIfLinked(this.#context, helper, { type: "PING_REQ", request: 0, target: name, boot, at: now });
+      if (peers.mayAsk(name, { now, everyMs: PING_EVERY_MS / 2 })) {
+        for (const helper of someOf(helpers, { count: HELPERS, random: this.#context.random })) {
+          sendIfLinked(this.#context, helper, { type: "PING_REQ", request: 0, target: name, boot, at: now });
+        }
       }
       if (verdict === "suspect" && status === "ALIVE") onSilent(name, { status: "SUSPECT", silentMs, now });
       if (verdict === "dead" && mayDeclareDead) onSilent(name, { status: "DEAD", silentMs, now });

@@ -1,32 +1,25 @@
 /**
- * The fence: which part of a ring that is cut in two may go on.
+ * The fence: which part of a ring that is cut in two may go on. A view is decided by a quorum of the one before; a part that hears none
+ * will decide nothing, and nobody confirms its pages.
  *
- * A view is agreed once each of its members has it. From an agreed view only the part goes on that hears a majority of it, or
- * exactly half with the lowest name: the dynamic linear voting of Jajodia and Mutchler (1990), with epochs so that a member that
- * was away learns which agreement is the last. Two members have no majority, so each goes on alone.
+ * Counting the majority of the last view that was agreed on, and not of all members ever, is the dynamic linear voting of Jajodia and
+ * Mutchler (1990): a ring that shrinks step by step goes on.
  *
  * @module
  */
 
-import type { AgreedView } from "../protocol/messages.ts";
+import { isQuorum, type Vote } from "../consensus/quorum.ts";
+import type { AgreedView } from "../protocol/agreed_view.ts";
 
-/**
- * How long an answered ping counts as hearing its receiver, in milliseconds. A member that goes silent is declared dead 10 s
- * after it was last heard, by those who heard that ping; two seconds before, it has stopped showing anything.
- */
+/** How long an answered ping counts as hearing its receiver, in milliseconds. */
 export const HEARING_MS = 8_000;
 
-/** Whether a majority is asked for of a view: of one or two there is none. */
+/** Whether a majority is asked for of a view: of one, and of two that were never more, there is none. */
 export function hasFence(agreed: AgreedView | undefined): boolean {
-  return agreed !== undefined && agreed.members.length > 2;
+  return agreed !== undefined && (agreed.members.length > 2 || (agreed.isStrict && agreed.members.length > 1));
 }
 
-/** Whether a member that hears these (itself among them) must not go on by itself. */
-export function isFenced(agreed: AgreedView | undefined, hears: (name: string) => boolean): boolean {
-  if (agreed === undefined || !hasFence(agreed)) return false;
-  const names = agreed.members.map(({ name }) => name);
-  const heard = names.filter(hears);
-  if (heard.length * 2 !== names.length) return heard.length * 2 < names.length;
-  const lowest = names.reduce((a, b) => a < b ? a : b);
-  return !heard.includes(lowest);
+/** Whether a member that hears these votes (its own among them) can decide nothing. */
+export function isFenced(agreed: AgreedView | undefined, hears: (vote: Vote) => boolean): boolean {
+  return agreed !== undefined && !isQuorum(agreed, hears);
 }

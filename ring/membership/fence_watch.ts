@@ -7,12 +7,10 @@
 import { note } from "../protocol/effects.ts";
 import type { FailureDetector } from "./failure_detector.ts";
 import type { RingContext } from "./ring_context.ts";
-import type { ViewAgreement } from "./view_agreement.ts";
 
-/** Takes away what is shown behind the fence. */
+/** Tells of it, and accuses nobody for a while of what was our own silence. */
 export class FenceWatch {
   readonly #context: RingContext;
-  readonly #agreement: ViewAgreement;
   readonly #detector: FailureDetector;
   #isCutOff = false;
   #isBehind = false;
@@ -20,10 +18,9 @@ export class FenceWatch {
   /** Starts in front of the fence. */
   constructor(
     context: RingContext,
-    { agreement, detector }: { agreement: ViewAgreement; detector: FailureDetector },
+    { detector }: { detector: FailureDetector },
   ) {
     this.#context = context;
-    this.#agreement = agreement;
     this.#detector = detector;
   }
 
@@ -39,7 +36,6 @@ export class FenceWatch {
     if (this.#isCutOff && !isCutOff) this.#detector.excuse(now);
     this.#isCutOff = isCutOff;
     const isBehind = isCutOff && this.#context.self().phase === "ACTIVE";
-    if (isBehind) this.#agreement.lost(now);
     if (isBehind === this.#isBehind) return;
     this.#isBehind = isBehind;
     if (isBehind) this.#context.emit(note("error", "Lost quorum: showing nothing until enough members answer", {}));

@@ -22,10 +22,10 @@ export const SYNC_EVERY_MS = 30_000;
 export const MAX_ROWS_BYTES: number = 64 * 1_024;
 
 /**
- * The most bytes that an agreed view may take in a message, or it is not sent: five eighths of its frame. Fifty members with names
- * and addresses of 255 characters, each of which takes six bytes, need some 150 KB.
+ * The most bytes that an agreed view may take in a message, or it is not sent: almost all of its frame. Fifty members with names, hosts
+ * and addresses of 255 characters, each of which takes six bytes, need some 230 KB.
  */
-export const MAX_AGREED_BYTES: number = 160 * 1_024;
+export const MAX_AGREED_BYTES: number = 248 * 1_024;
 
 /** What {@linkcode Gossip} works with, besides the ring's context. */
 export interface GossipOptions {
@@ -82,11 +82,16 @@ export class Gossip {
   /** Sends rows, in as many messages as they need; what is said of all of them goes with the last. */
   #send(to: string, { rows, agreed, full, reply }: Omit<MessageOf<"TABLE">, "type" | "request">) {
     const lists = fittingLists(rows, { maxBytes: MAX_ROWS_BYTES });
-    const last = lists.pop()!;
+    let last = lists.pop()!;
     for (const list of lists) {
       sendIfLinked(this.#context, to, { type: "TABLE", request: 0, rows: list, full: false, reply: false });
     }
-    const known = agreed !== undefined && encodedBytes(agreed) <= MAX_AGREED_BYTES ? { agreed } : {};
+    const agreedBytes = agreed === undefined ? 0 : encodedBytes(agreed);
+    const known = agreed !== undefined && agreedBytes <= MAX_AGREED_BYTES ? { agreed } : {};
+    if (agreedBytes > MAX_ROWS_BYTES && last.length > 0) {
+      sendIfLinked(this.#context, to, { type: "TABLE", request: 0, rows: last, full: false, reply: false });
+      last = [];
+    }
     sendIfLinked(this.#context, to, { type: "TABLE", request: 0, rows: last, ...known, full, reply });
   }
 }

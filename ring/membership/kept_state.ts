@@ -5,8 +5,12 @@
  */
 
 import type { SavedState } from "../protocol/effects.ts";
-import type { AgreedView } from "../protocol/messages.ts";
+import type { AgreedView } from "../protocol/agreed_view.ts";
+import type { AcceptorState } from "../protocol/ballot.ts";
 import type { RingContext } from "./ring_context.ts";
+
+/** How many random digits a disk is known by. */
+const DISK_DIGITS = 32;
 
 /** How far the incarnation that is kept on disk runs ahead of the one in use: refutations need not wait for a disk. */
 export const INCARNATION_RESERVE = 1_000;
@@ -25,13 +29,24 @@ export class KeptState {
     this.firstIncarnation = (saved?.incarnation ?? 0) + 1;
     this.#state = {
       ...saved,
+      disk: saved?.disk ?? drawDisk(context.random),
       incarnation: this.firstIncarnation + INCARNATION_RESERVE,
       flaps: saved === undefined ? 0 : saved.flaps + 1,
     };
     this.#save();
   }
 
-  /** The last view that all of its members agreed on. */
+  /** Which disk this is. */
+  get disk(): string {
+    return this.#state.disk!;
+  }
+
+  /** What we have promised and accepted, if anything. */
+  get acceptor(): AcceptorState | undefined {
+    return this.#state.acceptor;
+  }
+
+  /** The last view that we know to be decided. */
   get agreed(): AgreedView | undefined {
     return this.#state.agreed;
   }
@@ -46,10 +61,18 @@ export class KeptState {
     return this.#state.flaps;
   }
 
-  /** Keeps a view that was agreed on later than the one before. */
+  /** Keeps a view that was decided after the one before. What was promised for it is over. */
   agree(agreed: AgreedView) {
-    this.#state = { ...this.#state, agreed };
+    const { acceptor: _, ...state } = this.#state;
+    this.#state = { ...state, agreed };
     this.#save();
+  }
+
+  /** Keeps what we promise or accept; returns the number under which it is saved. */
+  vote(acceptor: AcceptorState): number {
+    this.#state = { ...this.#state, acceptor };
+    this.#save();
+    return this.#number;
   }
 
   /** Keeps another number of comings and goings. */
@@ -73,4 +96,8 @@ export class KeptState {
   #save() {
     this.#context.emit({ do: "save", number: ++this.#number, state: this.#state });
   }
+}
+
+function drawDisk(random: () => number): string {
+  return Array.from({ length: DISK_DIGITS }, () => Math.floor(random() * 16).toString(16)).join("");
 }

@@ -119,6 +119,13 @@ export class MemberTable {
     for (const [name, goneAt] of this.#goneAt) if (now - goneAt >= KEEP_GONE_MS) this.#forget(name);
   }
 
+  /** Forgets a member that is gone; false if it is not. */
+  forget(name: string): boolean {
+    if (!this.#goneAt.has(name)) return false;
+    this.#forget(name);
+    return true;
+  }
+
   /** How long a member has been gone, in milliseconds; 0 if it is there or unknown. */
   goneFor(name: string, now: number): number {
     const goneAt = this.#goneAt.get(name);

@@ -5,7 +5,7 @@
  * Every member pings every other each second. Changes go to all at once; whatever gets lost shows as a difference of the digests
  * on the next ping, and then whole tables are exchanged. {@linkcode import("../protocol/member.ts")} draws the states of a member,
  * {@linkcode import("./view_agreement.ts")} those of a view. Here the parts come together: what is heard changes the
- * {@linkcode MemberTable}, that changes the view, and the view is what all have to agree on.
+ * {@linkcode MemberTable}, that makes another view due, {@linkcode ViewConsensus} decides it, and its members confirm that they have it.
  *
  * @module
  */
@@ -16,13 +16,15 @@ import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.
 import { isBelieved } from "../protocol/headroom.ts";
 import { isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
-import type { AgreedView, Beliefs, Message, MessageOf } from "../protocol/messages.ts";
+import type { AgreedView } from "../protocol/agreed_view.ts";
+import type { Beliefs, Message, MessageOf } from "../protocol/messages.ts";
 import { Ability } from "./ability.ts";
 import { AgreementWatch } from "./agreement_watch.ts";
 import { ClockWatch } from "./clock_watch.ts";
-import type { Closed } from "./closed.ts";
+import type { Closed } from "../protocol/closed.ts";
 import { Contacts } from "./contacts.ts";
 import { type Accusation, FailureDetector } from "./failure_detector.ts";
+import { becomesStrict, hasVote } from "../consensus/quorum.ts";
 import { hasFence, isFenced } from "./fence.ts";
 import { FenceWatch } from "./fence_watch.ts";
 import { Gossip } from "./gossip.ts";
@@ -35,6 +37,14 @@ import type { RingContext } from "./ring_context.ts";
 import type { SeedStatus } from "./seeds.ts";
 import { PING_EVERY_MS } from "./silence.ts";
 import { ViewAgreement } from "./view_agreement.ts";
+import { type OnConfirmed, ViewConfirmation } from "./view_confirmation.ts";
+import { ViewConsensus } from "./view_consensus.ts";
+
+/** How long after its link has ended a member is suspected at whose address nobody listens, in milliseconds: it may be restarting. */
+export const GONE_AFTER_MS = 600;
+
+/** By how much a forced view is later than what its members know: more than others can have decided meanwhile. */
+const FORCED_EPOCHS = 1_000;
 
 /** A tick that is so much late means that we were not running, and that the silence was ours, in milliseconds. */
 export const STALL_MS = 2_000;
@@ -56,14 +66,17 @@ export interface MembershipOptions {
   readonly now: number;
   /** Whether we hold nothing that the member should own by the present view and may lack. */
   readonly isClearFor: (name: string) => boolean;
-  /** Called as soon as the view has changed, before anybody is told: what is lost must no longer be shown when this returns. */
-  readonly onView: (view: RingView) => void;
+  /**
+   * Called as soon as the view has changed, before anybody is told: what is lost must no longer be shown when this returns, and
+   * nothing at all where views may have been missed.
+   */
+  readonly onView: (view: RingView, how: { readonly isNext: boolean; readonly clock: Clock }) => void;
 }
 
 /** The machine. */
 export class Membership {
   readonly #context: RingContext;
-  readonly #onView: (view: RingView) => void;
+  readonly #onView: MembershipOptions["onView"];
   readonly #bootstraps: boolean;
   readonly #kept: KeptState;
   readonly #table: MemberTable;
@@ -77,6 +90,8 @@ export class Membership {
   readonly #pings: Pings;
   readonly #clocks: ClockWatch;
   readonly #ability = new Ability();
+  readonly #consensus: ViewConsensus;
+  readonly #confirmation: ViewConfirmation;
   #view: RingView;
   #turn: JoinTurn;
   #lastTickAt: number;
@@ -95,9 +110,16 @@ export class Membership {
     this.#bootstraps = bootstraps;
     this.#kept = new KeptState(context, saved);
     const kept = this.#kept, peers = this.#peers, incarnation = kept.firstIncarnation;
-    this.#table = new MemberTable({ ...self, incarnation, since: incarnation, status: "ALIVE", phase: "JOINING" });
+    this.#table = new MemberTable({
+      ...self,
+      incarnation,
+      since: incarnation,
+      status: "ALIVE",
+      phase: "JOINING",
+      disk: kept.disk,
+    });
     const table = this.#table;
-    this.#view = RingView.of(table.rows());
+    this.#view = viewOf(kept.agreed);
     this.#turn = new JoinTurn({ now, flaps: kept.flaps });
     this.#agreement = new ViewAgreement(now);
     this.#contacts = new Contacts(context, { seeds, table, peers, kept });
@@ -109,8 +131,21 @@ export class Membership {
     });
     const agreement = this.#agreement, contacts = this.#contacts, gossip = this.#gossip, detector = this.#detector;
     this.#pings = new Pings(context, { table, peers, kept, detector, gossip, agreement, isClearFor });
-    this.#fence = new FenceWatch(context, { agreement, detector });
-    this.#agreementWatch = new AgreementWatch(context, { agreement, table, peers, kept, detector, contacts });
+    this.#fence = new FenceWatch(context, { detector });
+    this.#agreementWatch = new AgreementWatch(context, { agreement, table, peers });
+    this.#consensus = new ViewConsensus(context, {
+      kept,
+      table,
+      gossip,
+      hears: (name, now) => peers.isReachable(name, now),
+      mayBegin: (has) => has(self.name) && (bootstraps || contacts.hasMajority(has)),
+      onDecided: (agreed, clock) => this.#adopt(agreed, clock),
+    });
+    this.#confirmation = new ViewConfirmation(context, {
+      agreed: () => kept.agreed,
+      isCurrent: () => this.#consensus.isCurrent,
+      disk: kept.disk,
+    });
     this.#clocks = new ClockWatch(context);
     this.#lastTickAt = this.#nextRoundAt = now;
   }
@@ -135,7 +170,7 @@ export class Membership {
     return this.#view;
   }
 
-  /** The last view that all of its members agreed on. */
+  /** The last view that we know to be decided. */
   get agreed(): AgreedView | undefined {
     return this.#kept.agreed;
   }
@@ -150,7 +185,24 @@ export class Membership {
     return this.#peers.clockOf(name, now);
   }
 
-  /** Whether all others that are there have the view, or have been waited for long enough. */
+  /** Whether we are the member that the view has under our name, and not another stay or process of it. */
+  get isServing(): boolean {
+    const { name, since, disk, phase, status } = this.self;
+    return phase !== "JOINING" && status !== "LEFT" && this.#view.sinceOf(name) === since &&
+      hasVote(this.agreed!, { name, disk });
+  }
+
+  /** Whether we have accepted no view after ours, as far as we have a vote. */
+  get isCurrent(): boolean {
+    return this.#consensus.isCurrent;
+  }
+
+  /** Who has confirmed the last page. */
+  get lastVotes(): readonly string[] {
+    return this.#confirmation.lastVotes;
+  }
+
+  /** Whether all others of the view have it, and hold nothing back that is ours. */
   get isSettled(): boolean {
     return this.#agreement.state !== "unsettled";
   }
@@ -177,7 +229,11 @@ export class Membership {
 
   /** Whether we hear too few of the last agreed view to go on. */
   isFenced(now: number): boolean {
-    return isFenced(this.agreed, (name) => name === this.self.name || this.#peers.hears(name, now));
+    const { name: ours, disk: ourDisk } = this.self;
+    return isFenced(
+      this.agreed,
+      ({ name, disk }) => name === ours ? disk === ourDisk : this.#peers.hears(name, now),
+    );
   }
 
   /** Why nothing may be shown now; undefined if what we own may be. */
@@ -190,7 +246,7 @@ export class Membership {
     }
     // A member that serves gives way to nobody but one of whom the others say so.
     if (refusal?.code === "name-taken" && self.phase === "JOINING") return because("name-taken", refusal.message);
-    if (self.phase === "LEAVING" || self.status === "LEFT") {
+    if (self.status === "LEFT" || (self.phase === "LEAVING" && !this.isServing)) {
       return because("leaving", "This member is leaving the ring");
     }
     if (self.phase === "JOINING") {
@@ -200,7 +256,7 @@ export class Membership {
         isAlone ? "Too few of the servers that --join lists are there yet" : "This member has not joined the ring yet",
       );
     }
-    if (now - this.#lastTickAt > TICK_MS + STALL_MS) return because("stalled", "This process has been stalled");
+    if (!this.isServing) return because("joining", "The ring has not decided yet that this member serves");
     if (this.isFenced(now)) return because("fenced", "This member has lost quorum: too few of the ring answer it");
     if (!this.#agreement.shows) return because("unsettled", "The other members have not confirmed the view yet");
     return undefined;
@@ -234,14 +290,27 @@ export class Membership {
     this.#pings.ping(name, now);
   }
 
-  /** A link has ended. */
-  linkDown(link: MeshLink) {
-    if (this.#peers.linkDown(link)) this.#clocks.forget(link.peer.name);
+  /** A link has ended. Where that is the end of the process, nobody listens at its address any more. */
+  linkDown(link: MeshLink, { now }: Clock) {
+    const { name } = link.peer;
+    if (!this.#peers.linkDown(link)) return;
+    this.#clocks.forget(name);
+    const row = this.#table.get(name);
+    if (row === undefined || !isPresent(row)) return;
+    this.#peers.lost(name, now);
+    this.#contacts.redial(row.address, now);
   }
 
   /** A dial came to nothing. */
   dialFailed(address: string, refusal: Refusal, { now }: Clock) {
     this.#contacts.dialFailed(address, refusal, now);
+    if (refusal.nobodyListens !== true) return;
+    for (const { name } of this.#table.others().filter((row) => row.address === address && row.status === "ALIVE")) {
+      const lostMs = this.#peers.lostMs(name, now);
+      if (lostMs === undefined || this.#peers.isLinked(name)) continue;
+      if (lostMs < GONE_AFTER_MS) this.#contacts.redial(address, now + GONE_AFTER_MS - lostMs);
+      else this.#accuse(name, { status: "SUSPECT", silentMs: this.#peers.silentMs(name, now), now });
+    }
   }
 
   /** Takes a message of membership's; false for any other. */
@@ -265,15 +334,28 @@ export class Membership {
         this.#settle(now);
         return true;
       case "TABLE":
-        this.#merge(from.name, this.#believed(from.name, message, clock), now);
+        this.#merge(from.name, this.#believed(from.name, message, clock), clock);
         return true;
+      case "CONFIRM":
+        this.#confirmation.asked(from.name, message);
+        return true;
+      case "CONFIRMED":
+        this.#confirmation.answered(from.name, message, clock);
+        return true;
+      case "PREPARE":
+      case "PROMISE":
+      case "ACCEPT":
+      case "ACCEPTED":
+      case "OUTVOTED":
+        return this.#consensus.message(from.name, this.#believedView(message, clock), clock);
       default:
         return false;
     }
   }
 
   /** Time has passed. */
-  tick({ now }: Clock) {
+  tick(clock: Clock) {
+    const { now } = clock;
     const lateMs = now - this.#lastTickAt - TICK_MS;
     this.#lastTickAt = now;
     if (lateMs > STALL_MS) this.#wakeUp(now, lateMs);
@@ -282,9 +364,11 @@ export class Membership {
     if (now >= this.#nextRoundAt) {
       this.#nextRoundAt = now + PING_EVERY_MS;
       this.#table.forgetGone(now);
-      this.#detector.judge(now);
       this.#pings.pingAll(now);
     }
+    this.#detector.judge(now);
+    this.#consensus.consider(clock);
+    this.#confirmation.tick(clock);
     this.#gossip.tick(now);
     if (this.#ability.mustProbe(now)) this.#kept.probe();
     this.#stepDownIfUnwell(now);
@@ -326,22 +410,62 @@ export class Membership {
   }
 
   /** Our state is durable, up to this number. */
-  saved(_number: number, { now }: Clock) {
-    this.#ability.saved(now);
+  saved(number: number, clock: Clock) {
+    this.#ability.saved(clock.now);
+    this.#consensus.saved(number, clock);
+  }
+
+  /** Asks the others whether the view is still the last one. */
+  confirm(onConfirmed: OnConfirmed, clock: Clock) {
+    this.#confirmation.ask(onConfirmed, clock);
+  }
+
+  /**
+   * An operator says which members are left of a ring whose majority is lost: they go on without the votes of the others. Whoever else
+   * is alive of it must not be, or must be cut off for good. Returns why that is not done.
+   */
+  forceView(names: readonly string[], clock: Clock): string | undefined {
+    const rows = names.map((name) => this.#table.get(name));
+    const gone = names.filter((_, index) => rows[index] === undefined || !isPresent(rows[index]));
+    if (gone.length > 0) {
+      return `Cannot find these members among those that are there: ${gone.map((name) => plainText(name)).join(", ")}`;
+    }
+    if (!names.includes(this.self.name)) return `Name '${plainText(this.self.name)}' too, the member that is asked`;
+    const members = (rows as Member[]).map(({ name, address, host, since, disk }) => ({
+      name,
+      address,
+      host,
+      since,
+      disk,
+    }))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+    const epoch = this.#kept.epoch + FORCED_EPOCHS;
+    this.#context.emit(note("warn", "An operator forces a view on the ring", { epoch, members: names }));
+    this.#adopt({ epoch, isStrict: becomesStrict(this.agreed, members), members }, clock);
+    return undefined;
+  }
+
+  /** Forgets a member that is gone; false if it is there, or nobody knows it. */
+  forget(name: string, clock: Clock): boolean {
+    if (!this.#table.forget(name)) return false;
+    this.#context.emit(note("warn", "An operator has this member forget another one that is gone", { member: name }));
+    this.#changed(clock);
+    return true;
   }
 
   /** Goes on to the next phase, and tells everybody. */
-  advance(phase: Phase, { now }: Clock) {
+  advance(phase: Phase, clock: Clock) {
+    const { now } = clock;
     this.#servesUnwell = phase === "ACTIVE" && !this.#ability.isWell(now);
     this.#servesSince = phase === "ACTIVE" ? now : undefined;
-    this.#spread([this.#table.advance(phase)], now);
+    this.#spread([this.#table.advance(phase)], clock);
     this.#context.emit(note("info", "This member changed its phase", { phase }));
   }
 
   /** Ends our stay, and tells everybody. */
-  leave({ now }: Clock) {
+  leave(clock: Clock) {
     this.#kept.countFlaps(Math.max(0, this.#kept.flaps - 1));
-    this.#spread([this.#table.leave()], now);
+    this.#spread([this.#table.leave()], clock);
   }
 
   /** Tells a member at once that we are clear for it, or whatever else has changed of our beliefs. */
@@ -364,6 +488,12 @@ export class Membership {
     return { ...table, rows, agreed };
   }
 
+  /** What of a proposal is believed: the epoch is counted, and nobody votes for what is not the next one. */
+  #believedView(message: Message, { wall }: Clock): Message {
+    if (message.type !== "ACCEPT" || isBelieved(message.agreed.epoch, wall)) return message;
+    return { type: "OUTVOTED", request: 0, epoch: 0, ballot: message.ballot };
+  }
+
   /**
    * Whether most of a view are members that this process has been linked with. One of members that nobody has ever heard would fence
    * the ring for good; where they are there, the same is told again once they are linked.
@@ -373,8 +503,9 @@ export class Membership {
     return known.length * 2 > members.length;
   }
 
-  #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, now: number) {
-    if (agreed !== undefined && agreed.epoch > this.#kept.epoch) this.#kept.agree(agreed);
+  #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, clock: Clock) {
+    const { now } = clock;
+    if (agreed !== undefined && this.#isLater(agreed)) this.#adopt(agreed, clock);
     const wasContested = this.#table.contested !== undefined;
     const { changed, refuted } = this.#table.merge(rows, now);
     const { contested } = this.#table;
@@ -383,8 +514,8 @@ export class Membership {
       this.#context.emit(note("error", sentence, { address: contested.address }));
     }
     if (refuted !== undefined) this.#refuted(refuted, now);
-    this.#changed(now);
-    if (refuted !== undefined) this.#spread([this.self], now);
+    this.#changed(clock);
+    if (refuted !== undefined) this.#spread([this.self], clock);
     for (const { name, status, phase, incarnation } of changed) {
       this.#context.emit(note("info", "A member changed", { member: name, status, phase, incarnation, from }));
     }
@@ -402,6 +533,49 @@ export class Membership {
     this.#kept.reserve(incarnation);
   }
 
+  /** Whether a view was decided after ours; or by another part of a ring that has forked, of which one must give way to the other. */
+  #isLater(agreed: AgreedView): boolean {
+    const { epoch, agreed: ours } = this.#kept;
+    if (agreed.epoch !== epoch || ours === undefined) return agreed.epoch > epoch;
+    return viewOf(agreed).digest < this.#view.digest;
+  }
+
+  /** Another view is decided. */
+  #adopt(agreed: AgreedView, clock: Clock) {
+    const { now } = clock, { phase } = this.self;
+    if (!this.#isLater(agreed)) return;
+    const isNext = agreed.epoch === this.#kept.epoch + 1, wasServing = this.isServing;
+    this.#kept.agree(agreed);
+    this.#view = viewOf(agreed);
+    // Where a view was missed, what is ours before and after may have been another's between.
+    if (isNext) this.#agreement.viewChanged(now);
+    else this.#agreement.lost(now);
+    this.#consensus.viewChanged();
+    this.#onView(this.#view, { isNext, clock });
+    this.#confirmation.viewChanged(clock);
+    this.#context.emit(note("info", "The view changed", {
+      epoch: agreed.epoch,
+      view: this.#view.digest,
+      members: this.#view.names,
+    }));
+    // Others go on without us: what was ours is theirs by now, and we join again.
+    if (wasServing && phase === "ACTIVE" && !this.isServing) this.#startOver(now);
+    for (const peer of this.#peers.linked()) this.#gossip.sendTable(peer, { reply: false });
+    this.#changed(clock);
+    this.#pings.pingAll(now);
+  }
+
+  /** Begins another stay, as one that owns nothing. */
+  #startOver(now: number) {
+    this.#context.emit(note("warn", "The ring goes on without this member, which joins it again", {}));
+    this.#table.startOver();
+    this.#servesSince = undefined;
+    this.#kept.countFlaps(this.#kept.flaps + 1);
+    this.#kept.reserve(this.self.incarnation);
+    this.#turn = new JoinTurn({ now, flaps: this.#kept.flaps });
+    this.#agreement.lost(now);
+  }
+
   /** Gives way where there is somebody to give way to. Where nobody else serves, it serves as well as it can. */
   #stepDownIfUnwell(now: number) {
     if (!this.#ability.isUnwell(now)) {
@@ -415,17 +589,16 @@ export class Membership {
     this.#context.emit(note("error", sentence, {}));
     this.#table.startOver();
     this.#servesSince = undefined;
-    this.#turn = new JoinTurn({ now, flaps: this.#kept.flaps });
+    this.#turn = new JoinTurn({ now, flaps: 0 });
     this.#agreement.lost(now);
     this.#kept.reserve(this.self.incarnation);
-    this.#spread([this.self], now);
+    this.#spread([this.self], { now, wall: 0 });
   }
 
   #wakeUp(now: number, lateMs: number) {
     this.#context.emit(note("warn", "This process was stalled", { lateMs }));
     this.#contacts.restart();
     this.#detector.excuse(now);
-    this.#agreement.lost(now);
   }
 
   #accuse(name: string, { status, silentMs, now }: Accusation) {
@@ -434,34 +607,31 @@ export class Membership {
     const fields = { member: name, status, silentMs };
     if (status === "DEAD") this.#context.emit(note("warn", "Declared a silent member dead", fields));
     else this.#context.emit(note("info", "Suspected a silent member", fields));
-    this.#spread([row], now);
+    this.#spread([row], { now, wall: 0 });
   }
 
   #settle(now: number) {
-    if (this.#view.has(this.self.name) && !this.#fence.isBehind) this.#agreementWatch.check(now);
+    if (this.isServing) this.#agreementWatch.check(now);
   }
 
   /** Tells everybody of rows that we have changed, after taking in what that means for ourselves. */
-  #spread(rows: readonly Member[], now: number) {
-    this.#changed(now, () => this.#gossip.spread(rows));
+  #spread(rows: readonly Member[], clock: Clock) {
+    this.#gossip.spread(rows);
+    this.#changed(clock);
   }
 
-  /** Takes in a change of the table: the view first, then who is followed; then tells everybody if the view is another. */
-  #changed(now: number, tell: () => void = () => {}) {
+  /** Takes in a change of the table: who is followed, and what view is due. */
+  #changed(clock: Clock) {
+    const { now } = clock;
     for (const row of this.#table.others()) {
       if (isPresent(row)) this.#peers.follow(row, now);
       else this.#peers.forget(row.name);
     }
-    const view = RingView.of(this.#table.rows());
-    const isNew = view.digest !== this.#view.digest;
-    if (isNew) {
-      this.#view = view;
-      this.#agreement.viewChanged(now);
-      this.#onView(view);
-      this.#context.emit(note("info", "The view changed", { view: view.digest, members: view.names }));
-    }
-    tell();
-    if (isNew) this.#pings.pingAll(now);
+    this.#consensus.consider(clock);
     this.#settle(now);
   }
+}
+
+function viewOf(agreed: AgreedView | undefined): RingView {
+  return agreed === undefined ? new RingView([]) : new RingView(agreed.members, agreed.epoch);
 }

@@ -26,6 +26,10 @@ interface Peer {
   beliefs?: Beliefs;
   /** What its clock said in its latest ping, and when that came. */
   clock?: { readonly at: number; readonly heardAt: number };
+  /** When they were asked last. */
+  askedLastAt?: number;
+  /** When its link ended, if it has none. */
+  lostAt?: number;
   /** When our table last went to it. */
   syncedAt?: number;
 }
@@ -62,9 +66,28 @@ export class Peers {
     return this.isAddressOwn(address);
   }
 
+  /** Who answered at an address when it was dialled last, or calls it its own. */
+  nameAt(address: string): string | undefined {
+    const own = [...this.#links.values()].find(({ peer }) => peer.address === address);
+    return own?.peer.name ?? this.#names.get(address);
+  }
+
   /** Whether the address is what a linked member calls its own, and not one that stands for several. */
   isAddressOwn(address: string): boolean {
     return [...this.#links.values()].some(({ peer }) => peer.address === address);
+  }
+
+  /** The link to a member that is there has ended. */
+  lost(name: string, now: number) {
+    const peer = this.#peers.get(name);
+    if (peer !== undefined) peer.lostAt = now;
+  }
+
+  /** How long ago the link to a member ended, in milliseconds, if nothing was heard of it since. */
+  lostMs(name: string, now: number): number | undefined {
+    const peer = this.#peers.get(name);
+    if (peer?.lostAt === undefined || Math.max(peer.heardAt, peer.vouchedAt) > peer.lostAt) return undefined;
+    return now - peer.lostAt;
   }
 
   /** Takes a link; false if there was one to the same process. */
@@ -177,6 +200,14 @@ export class Peers {
     const peer = this.#peers.get(name);
     if (peer === undefined) return 0;
     return now - (peer.askedAt ??= now);
+  }
+
+  /** Whether others may be asked again to ping a member, which then counts as done. */
+  mayAsk(name: string, { now, everyMs }: { now: number; everyMs: number }): boolean {
+    const peer = this.#peers.get(name);
+    if (peer === undefined || now - (peer.askedLastAt ?? -Infinity) < everyMs) return false;
+    peer.askedLastAt = now;
+    return true;
   }
 
   /** For how long others have been asked to ping a member. */

@@ -5,7 +5,7 @@
  */
 
 import type { RingView } from "../placement/view.ts";
-import { type Emit, send } from "../protocol/effects.ts";
+import { type Clock, type Emit, send } from "../protocol/effects.ts";
 import type { Member } from "../protocol/member.ts";
 import type { Message } from "../protocol/messages.ts";
 import type { RingLimits } from "../protocol/ring_limits.ts";
@@ -30,8 +30,14 @@ export interface RingContext {
   epoch(): number;
   /** What a peer's clock has passed for certain, by what it said last; undefined if it has said nothing yet. */
   clockOf(name: string, now: number): number | undefined;
-  /** Whether all others that are there have the present view, or have been waited for long enough. */
+  /** Whether all others of the present view have it, and hold nothing back that is ours. */
   isSettled(): boolean;
+  /** Whether we are the member that the view has under our name. */
+  isServing(): boolean;
+  /** Whether we have accepted no view after the present one. */
+  isCurrent(): boolean;
+  /** Asks those who vote in the present view whether it is still the last one. */
+  confirm(onConfirmed: (isCurrent: boolean, clock: Clock) => void, clock: Clock): void;
   /** Whether the member hears too few of the ring to go on. */
   isFenced(now: number): boolean;
   /** Whether a message to a peer has a way. */

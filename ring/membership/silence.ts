@@ -8,10 +8,13 @@
 export const PING_EVERY_MS = 1_000;
 
 /** After so much silence others are asked to ping the member, in milliseconds: in time for an answer before it is suspected. */
-export const ASK_AFTER_MS = 3_000;
+export const ASK_AFTER_MS = 1_500;
 
-/** After so much silence a member is suspected, in milliseconds: three pings and their answers may be lost or late. */
-export const SUSPECT_AFTER_MS = 4_000;
+/**
+ * After so much silence a member is suspected, in milliseconds: two pings and their answers may be lost or late. What it owns moves
+ * then; a suspicion that was wrong costs a move, and never a page that is shown twice.
+ */
+export const SUSPECT_AFTER_MS = 2_500;
 
 /**
  * After so much silence a member agrees to a death, in milliseconds. More than {@linkcode import("./fence.ts").HEARING_MS}, so that

@@ -6,19 +6,13 @@
  *           view changes: what is shown and still ours stays, nothing is added
  *        ┌──────────────────────────────────────────────┐
  *        ▼                                              │
- *   UNSETTLED ── all confirm, or the wait is over ──▶ SETTLED
+ *   UNSETTLED ─────────── all confirm ─────────────▶ SETTLED
  *        ▲                                              │
- *        └─── start, own stall, fence: shows nothing ───┘
+ *        └── start, a view was missed: shows nothing ───┘
  * ```
  *
  * @module
  */
-
-/**
- * How long others are waited for, in milliseconds: as long as it takes at most to declare one of them dead. It ends the wait for a
- * member that is alive but never confirms; two may then show a cluster until it does.
- */
-export const MAX_AGREEMENT_MS = 20_000;
 
 /** What another member has confirmed. */
 export interface Confirmation {
@@ -31,7 +25,7 @@ export interface Confirmation {
 }
 
 /** How far the agreement on a view has come. */
-export type AgreementState = "unsettled" | "agreed" | "overdue";
+export type AgreementState = "unsettled" | "agreed";
 
 /** Follows the agreement on the current view. */
 export class ViewAgreement {
@@ -44,7 +38,7 @@ export class ViewAgreement {
     this.#since = now;
   }
 
-  /** How far it has come: agreed by all, or given up waiting for some. */
+  /** How far it has come. */
   get state(): AgreementState {
     return this.#state;
   }
@@ -77,13 +71,11 @@ export class ViewAgreement {
       confirmation.clear;
   }
 
-  /** Judges the confirmations of all others that are there; true if the state has changed. */
-  check(confirmations: Iterable<Confirmation | undefined>, { view, now }: { view: string; now: number }): boolean {
+  /** Judges the confirmations of all others that have to confirm; true if that settles it. */
+  check(confirmations: Iterable<Confirmation | undefined>, { view }: { view: string }): boolean {
     if (this.#state === "agreed") return false;
-    const all = [...confirmations].every((confirmation) => this.confirms(confirmation, view));
-    const state = all ? "agreed" : now - this.#since >= MAX_AGREEMENT_MS ? "overdue" : "unsettled";
-    if (state === this.#state) return false;
-    this.#state = state;
+    if (![...confirmations].every((confirmation) => this.confirms(confirmation, view))) return false;
+    this.#state = "agreed";
     this.#shows = true;
     return true;
   }

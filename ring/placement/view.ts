@@ -20,13 +20,13 @@ export class RingView {
   readonly #members: ReadonlyMap<string, Placed>;
   readonly #rendezvous: Rendezvous;
 
-  /** Makes the view of these members, whose names are unique. */
-  constructor(members: Iterable<Placed>) {
+  /** Makes the view of these members, whose names are unique; as it was decided in an epoch, or as it may come to be. */
+  constructor(members: Iterable<Placed>, epoch = 0) {
     const sorted = Array.from(members, ({ name, host, since }) => ({ name, host, since }))
       .sort((a, b) => a.name < b.name ? -1 : 1);
     this.#members = new Map(sorted.map((member) => [member.name, member]));
     this.#rendezvous = new Rendezvous(sorted);
-    this.digest = toHex(hash64(JSON.stringify(sorted.map(({ name, host, since }) => [name, host, since]))));
+    this.digest = toHex(hash64(JSON.stringify([epoch, ...sorted.map(({ name, host, since }) => [name, host, since])])));
   }
 
   /** The view that a member table makes: those who are there and ACTIVE. */

@@ -5,8 +5,11 @@
  * @module
  */
 
+import type { AgreedView } from "./agreed_view.ts";
+import type { AcceptorState } from "./ballot.ts";
+import type { Closed } from "./closed.ts";
 import type { MeshLink, MeshMessage, MessageType, Refusal } from "./mesh.ts";
-import { type AgreedView, type Message, type Role, writeMessage } from "./messages.ts";
+import { type Message, type Role, writeMessage } from "./messages.ts";
 import type { PushBytes } from "./push_bytes.ts";
 import type { PushVersion } from "./push_version.ts";
 
@@ -24,8 +27,12 @@ export interface SavedState {
   readonly incarnation: number;
   /** How often it has come and gone lately. */
   readonly flaps: number;
-  /** The last view that all of its members agreed on. */
+  /** Which disk this is: a random text, drawn when the store is new. */
+  readonly disk?: string;
+  /** The last view that it knows to be decided. */
   readonly agreed?: AgreedView;
+  /** What it has promised and accepted for the next one. */
+  readonly acceptor?: AcceptorState;
 }
 
 /** What the ring keeps of a cluster: opaque bytes under a version. */
@@ -110,6 +117,8 @@ export type RingEvent =
   | { readonly type: "saved"; readonly number: number }
   /** Answers a `load` effect; no entry if the store has none, or could not read it. */
   | { readonly type: "loaded"; readonly token: number; readonly entry?: Entry }
+  /** Somebody wants to see the page. Ends in one `page` effect with the token. */
+  | { readonly type: "page"; readonly token: number }
   /** The process is asked to stop. Ends in one `left` effect. */
   | { readonly type: "leave" };
 
@@ -141,6 +150,8 @@ export type Effect =
   /** From now on the page does not show the cluster. */
   | { readonly do: "hide"; readonly id: string }
   | { readonly do: "settle"; readonly token: number; readonly outcome: Outcome }
+  /** The page may be shown as it is at this moment, or why not. */
+  | { readonly do: "page"; readonly token: number; readonly closed?: Closed }
   /** A message came whose frame was whole and whose fields were not what they should be. It is dropped. */
   | { readonly do: "unread"; readonly type: MessageType }
   /**

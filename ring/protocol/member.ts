@@ -51,6 +51,8 @@ export interface Member {
   readonly address: string;
   /** The machine it runs on. */
   readonly host: string;
+  /** The disk on which it keeps what it has promised: with another one it has no vote. */
+  readonly disk: string;
   /** What the others make of it. */
   readonly status: Status;
   /** How far it is. */
@@ -62,9 +64,14 @@ export function isPresent({ status }: Member): boolean {
   return status === "ALIVE" || status === "SUSPECT";
 }
 
-/** Whether clusters belong to a member. */
+/** Whether clusters should belong to a member. */
 export function isPlaced(member: Member): boolean {
   return member.phase === "ACTIVE" && isPresent(member);
+}
+
+/** Whether a member belongs into the next view: it serves, and answers. */
+export function isFit(member: Member): boolean {
+  return member.phase === "ACTIVE" && member.status === "ALIVE";
 }
 
 /**

@@ -24,6 +24,17 @@ export const MESSAGE_TYPES = {
   PING_REQ_ACK: { number: 19, class: "control" },
   /** Rows of the member table: those that changed, or all of them. */
   TABLE: { number: 20, class: "control" },
+  /** "Promise to vote in no earlier ballot for the next view", answered by PROMISE or OUTVOTED. */
+  PREPARE: { number: 22, class: "control" },
+  PROMISE: { number: 23, class: "control" },
+  /** "Accept this as the next view", answered by ACCEPTED or OUTVOTED. */
+  ACCEPT: { number: 24, class: "control" },
+  ACCEPTED: { number: 25, class: "control" },
+  /** A later ballot was promised. */
+  OUTVOTED: { number: 26, class: "control" },
+  /** "Do you know of no later view?", answered by CONFIRMED if so. */
+  CONFIRM: { number: 27, class: "control" },
+  CONFIRMED: { number: 28, class: "control" },
   /** A push on its way to the owner, or to the standby. Answered by PUT_OK or NACK. */
   PUT: { number: 32, class: "data" },
   PUT_OK: { number: 33, class: "control" },
@@ -109,6 +120,8 @@ export interface Refusal {
   readonly message: string;
   /** Of a dial: it is we who would not have the peer, which says nothing of ourselves. */
   readonly isOurs?: true;
+  /** Of a dial: the machine is there, and has said that nobody listens at the address. */
+  readonly nobodyListens?: true;
 }
 
 /** An open link. There is at most one to each name; if two meet, the one that the lower name dialled stays. */

@@ -149,6 +149,7 @@ export const member: Field<Member> = (value, label): Member => {
     since,
     address: text(row.address, "address"),
     host: text(row.host, "host"),
+    disk: text(row.disk, "disk"),
     status: oneOf(STATUSES)(row.status, "status"),
     phase: oneOf(PHASES)(row.phase, "phase"),
   };

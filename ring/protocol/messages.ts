@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AgreedView, ViewMember } from "./agreed_view.ts";
+import type { Accepted, AcceptorState, Ballot } from "./ballot.ts";
 import type { Member } from "./member.ts";
 import type { MeshMessage, MessageType } from "./mesh.ts";
 import {
@@ -44,14 +46,6 @@ export interface Beliefs {
   readonly accuses: readonly string[];
 }
 
-/** A view that all of its members agreed on. */
-export interface AgreedView {
-  /** Counts agreements: a later one has more members of the earlier behind it than any other could have. */
-  readonly epoch: number;
-  /** Its members. */
-  readonly members: readonly { readonly name: string; readonly address: string }[];
-}
-
 /** Why a request is refused. */
 export const NACK_CODES = [
   /** By the receiver's view the id belongs elsewhere, perhaps to `owner`. */
@@ -87,6 +81,20 @@ export interface Messages {
   PING_REQ: { target: string; boot: string; at: number };
   /** That process has answered. */
   PING_REQ_ACK: Beliefs & { target: string; boot: string; at: number };
+  /** The sender wants to decide the view of an epoch. */
+  PREPARE: { epoch: number; ballot: Ballot };
+  /** It may, as far as the sender goes; who accepted another view before says which. */
+  PROMISE: { epoch: number; ballot: Ballot; disk: string; accepted?: Accepted };
+  /** The view of the next epoch shall be this one. */
+  ACCEPT: { ballot: Ballot; agreed: AgreedView };
+  /** The sender has accepted that. */
+  ACCEPTED: { epoch: number; ballot: Ballot; disk: string };
+  /** The sender has promised a later ballot. */
+  OUTVOTED: { epoch: number; ballot: Ballot };
+  /** Whether the receiver has accepted no view after this one. */
+  CONFIRM: { epoch: number; view: string };
+  /** It has not. */
+  CONFIRMED: { disk: string };
   /** Rows that changed, or all. */
   TABLE: { rows: readonly Member[]; agreed?: AgreedView; full: boolean; reply: boolean };
   /** A push, for the owner; `heardAt` is what the owner's clock must have passed when it was sent. */
@@ -129,14 +137,41 @@ const BELIEFS = {
   accuses: listOf(text),
 };
 
-/** A view that was agreed on, from a peer or from the disk. */
-export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
-  const { epoch, members } = (value ?? {}) as Record<string, unknown>;
-  const pair: Field<{ name: string; address: string }> = (element, of) => {
-    const { name, address } = (element ?? {}) as Record<string, unknown>;
-    return { name: text(name, of), address: text(address, of) };
+const viewMember: Field<ViewMember> = (value, label): ViewMember => {
+  const { name, address, host, since, disk } = (value ?? {}) as Record<string, unknown>;
+  return {
+    name: text(name, label),
+    address: text(address, label),
+    host: text(host, label),
+    since: count(since, label),
+    disk: text(disk, label),
   };
-  return { epoch: count(epoch, label), members: listOf(pair)(members, label) };
+};
+
+/** A view that was decided, from a peer or from the disk. */
+export const agreedView: Field<AgreedView> = (value, label): AgreedView => {
+  const { epoch, isStrict, members } = (value ?? {}) as Record<string, unknown>;
+  return { epoch: count(epoch, label), isStrict: flag(isStrict, label), members: listOf(viewMember)(members, label) };
+};
+
+const ballot: Field<Ballot> = (value, label): Ballot => {
+  const { round, proposer } = (value ?? {}) as Record<string, unknown>;
+  return { round: count(round, label), proposer: text(proposer, label) };
+};
+
+const accepted: Field<Accepted> = (value, label): Accepted => {
+  const { ballot: of, view } = (value ?? {}) as Record<string, unknown>;
+  return { ballot: ballot(of, label), view: agreedView(view, label) };
+};
+
+/** What a vote has promised and accepted, from the disk. */
+export const acceptorState: Field<AcceptorState> = (value, label): AcceptorState => {
+  const { epoch, promised, accepted: before } = (value ?? {}) as Record<string, unknown>;
+  return {
+    epoch: count(epoch, label),
+    promised: optional(ballot)(promised, label),
+    accepted: optional(accepted)(before, label),
+  };
 };
 
 /** The fields of each type of message, each with what reads it. */
@@ -145,6 +180,13 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   ACK: { ...BELIEFS, at: amount, wall: optional(amount), asker: optional(text), askerAt: optional(amount) },
   PING_REQ: { target: text, boot: text, at: amount },
   PING_REQ_ACK: { ...BELIEFS, target: text, boot: text, at: amount },
+  PREPARE: { epoch: count, ballot },
+  PROMISE: { epoch: count, ballot, disk: text, accepted: optional(accepted) },
+  ACCEPT: { ballot, agreed: agreedView },
+  ACCEPTED: { epoch: count, ballot, disk: text },
+  OUTVOTED: { epoch: count, ballot },
+  CONFIRM: { epoch: count, view: text },
+  CONFIRMED: { disk: text },
   TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },
   PUT: { id: text, origin, view: text, hops: count, heardAt: optional(amount), bytes: bodyField },
   PUT_OK: {

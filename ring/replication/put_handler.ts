@@ -75,28 +75,38 @@ export class PutHandler {
 
   /** Takes a push if it belongs here. `done` is called once, perhaps before this returns. */
   take(push: PutRequest, { clock, done }: { clock: Clock; done: (answer: Answer, clock: Clock) => void }): void {
-    const { serializer, onStored } = this.#options;
+    const { serializer, copies, onStored } = this.#options;
     const context = this.#context;
     const { id, origin, heardAt, bytes } = push;
     const nack = (content: Messages["NACK"]) => done({ type: "NACK", ...content }, clock);
     if (context.isFenced(clock.now)) return nack({ code: "FENCED" });
     const owner = context.view().place(keyHash(id))?.owner;
     if (owner !== context.name) return nack({ code: "NOT_OWNER", owner });
+    // The view has another stay of ours.
+    if (!context.isServing()) return nack({ code: "FENCED" });
     if (bytes.length > context.limits.pushBytes) return nack({ code: "TOO_BIG" });
     if (heardAt !== undefined && clock.now - heardAt > MAX_WAY_MS) return nack({ code: "LATE" });
     // What has become of it here, and elsewhere; and what it is, as soon as it is worth a copy.
     let result: SerializedCommit | undefined, kept: Kept | undefined, version: PushVersion | undefined;
     let isAnswered = false;
+    // A majority must say that we still own it: those who keep it, where they are one with us, and else all that vote.
+    let isCurrent: boolean | undefined = (1 + copies.needed) * 2 > context.view().size ? true : undefined;
     const conclude = (clock: Clock) => {
       if (isAnswered || result === undefined) return;
       const isStored = result.type === "stored" || result.type === "dup";
-      if (isStored && version !== undefined && kept === undefined) return;
+      if (isStored && version !== undefined && (kept === undefined || isCurrent === undefined)) return;
       isAnswered = true;
-      done(this.#concluded(id, { result, version, kept, clock }), clock);
+      done(this.#concluded(id, { result, version, kept: isCurrent ? kept : undefined, clock }), clock);
     };
     const seek = (what: PushVersion, clock: Clock) => {
       version = what;
-      this.#options.copies.seek({
+      if (isCurrent === undefined) {
+        context.confirm((answer, clock) => {
+          isCurrent = answer;
+          conclude(clock);
+        }, clock);
+      }
+      copies.seek({
         id,
         version,
         takenAt: clock.now,

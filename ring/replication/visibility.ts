@@ -26,6 +26,11 @@ export class Visibility {
     }
   }
 
+  /** Views may have been missed: what is ours before and after may have been another's between, with newer versions. */
+  lost() {
+    for (const held of this.#table) this.hide(held);
+  }
+
   /** The view is settled: shows all that we own. */
   settled(now: number) {
     for (const held of this.#table) {

@@ -98,12 +98,13 @@ export class CopyReceiver {
   }
 
   /**
-   * What we are for a push that its owner has others keep before it answers a client: a keeper, if that is the owner by our view, too.
-   * Who has another view may know of an owner that shows the cluster by now.
+   * What we are for a push that its owner has others keep before it answers a client: a keeper, if that is the owner by our view, too,
+   * and we have accepted no later one. Else there may be an owner that shows the cluster by now.
    */
   #roleAsKeeper(from: string, { view: digest, key }: { view: string; key: Hash64 }): "standby" | undefined {
     const view = this.#context.view();
-    return digest === view.digest && view.place(key)?.owner === from ? "standby" : undefined;
+    const isSame = digest === view.digest && this.#context.isServing() && this.#context.isCurrent();
+    return isSame && view.place(key)?.owner === from ? "standby" : undefined;
   }
 
   /** The views by which an entry may belong here: as it is, with us, without the sender. */

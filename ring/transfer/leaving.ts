@@ -76,7 +76,10 @@ export class Leaving {
         this.#membership.advance("LEAVING", clock);
         return;
       case "handing": {
-        const haveNews = view.names.every((name) => this.#membership.beliefsOf(name)?.view === view.digest);
+        const isAlone = !rows.some((row) => row.name !== self.name && isPresent(row));
+        const haveNews = isAlone ||
+          (!this.#membership.isServing &&
+            view.names.every((name) => this.#membership.beliefsOf(name)?.view === view.digest));
         if (isOver || (this.#transfers.isClear && haveNews)) this.#leave(clock);
         return;
       }

@@ -31,6 +31,11 @@ export class DialError extends Error {
   /** The name that stack traces show. */
   override readonly name = "DialError";
 
+  /** Whether the machine has answered that nobody listens there. */
+  get nobodyListens(): boolean {
+    return (this.cause as { readonly code?: string } | undefined)?.code === "ECONNREFUSED";
+  }
+
   /** Takes a sentence for people. */
   constructor(code: DialError["code"], message: string, options: ErrorOptions) {
     super(message, options);

@@ -121,7 +121,9 @@ export class Dials {
     } catch (error) {
       if (signal.aborted) return;
       const code = error instanceof DialError ? error.code : "unreachable";
-      this.fail(address, { code, message: `Cannot reach ${address}: ${(error as Error).message}` });
+      const message = `Cannot reach ${address}: ${(error as Error).message}`;
+      const nobodyListens = error instanceof DialError && error.nobodyListens;
+      this.fail(address, { code, message, ...(nobodyListens ? { nobodyListens } : {}) });
     }
   }
 

@@ -50,7 +50,7 @@ export async function simulate(
   return { seeds: run, simulatedMs, tallies, failed };
 }
 
-/** A campaign as people read it: cluster-seconds in which two members showed a cluster, or none did, and how long things took. */
+/** A campaign as people read it: cluster-seconds in which nobody showed a cluster, and how long things took. */
 export function summaryOf({ seeds, simulatedMs, tallies }: Campaign): string {
   const rows = [...tallies].sort(([a], [b]) => a < b ? -1 : 1).map(([name, tally]) => [name, ...cellsOf(tally)]);
   const table = [HEADER, ...rows];
@@ -72,13 +72,8 @@ const HEADER = [
   "to show",
   "missing",
   "longest",
-  "twice",
-  "longest",
-  "as pair",
-  "longest",
-  "overdue",
-  "longest",
-  "separate",
+  "pages",
+  "forked",
   "acked",
   "behind",
   "equal",
@@ -93,13 +88,8 @@ function cellsOf(tally: Tally): string[] {
     tally.seconds.toFixed(0),
     tally.missing.toFixed(1),
     seconds(tally.longestDarkMs),
-    tally.twice.toFixed(2),
-    seconds(tally.longestMs),
-    tally.twicePair.toFixed(0),
-    seconds(tally.longestPairMs),
-    tally.twiceOverdue.toFixed(0),
-    seconds(tally.longestOverdueMs),
-    tally.twiceSeparate.toFixed(0),
+    String(tally.pages),
+    tally.forkedSeconds.toFixed(0),
     String(tally.stored),
     String(tally.behind),
     seconds(tally.convergedMs),

@@ -14,7 +14,7 @@ Deno.test("simulate() runs so many seeds, each with one of the scenarios in turn
   assert.equal(campaign.failed, undefined);
   const [first, header, ...rows] = summaryOf(campaign).split("\n");
   assert.match(first, /^4 seeds, 0\.\d h simulated/);
-  assert.match(header, /^scenario +seeds +to show +missing +longest +twice +longest/);
+  assert.match(header, /^scenario +seeds +to show +missing +longest +pages +forked/);
   assert.deepEqual(rows.map((row) => row.split(/ +/).slice(0, 2)), [["joins", "2"], ["nothing", "2"]]);
 });
 

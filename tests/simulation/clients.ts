@@ -145,7 +145,10 @@ export class Clients {
       stoppedMs: process.stoppedMs,
     };
     client.current = attempt;
-    process.post(() => this.#options.push(attempt));
+    // Whoever has given up has closed its connection.
+    process.post(() => {
+      if (client.current === attempt) this.#options.push(attempt);
+    });
     agenda.after(ANSWER_MS, () => {
       if (client.current !== attempt) return;
       client.current = undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isQuorum } from "../../ring/consensus/quorum.ts";
 import type { DurabilityWatch } from "./durability_watch.ts";
 import type { Node, Process } from "./process.ts";
 import type { ShownWatch } from "./shown_watch.ts";
@@ -14,7 +15,7 @@ export const SERVING_MS = 300_000;
 /** How long it may take until owner and standby have everything: they compare each minute. */
 export const COPIED_MS = 100_000;
 /** How long what a crashed member has shown may be missing, in milliseconds. */
-export const HEIR_MS = 25_000;
+export const HEIR_MS = 5_000;
 
 /** What the watch works with. */
 export interface ConvergenceWatchOptions {
@@ -93,6 +94,7 @@ export class ConvergenceWatch {
         return;
       }
       case "joining":
+        if (waitedMs % 10_000 === 0) this.#forceView();
         if (this.isServing()) {
           this.servingMs = now() - healedAt;
           this.#enter("copying");
@@ -112,6 +114,18 @@ export class ConvergenceWatch {
   #enter(stage: Stage) {
     this.#stage = stage;
     this.#since = this.#options.now();
+  }
+
+  /** An operator looks after a ring most of whose votes were on storages that are lost: nobody else may say that it goes on. */
+  #forceView() {
+    const processes = this.#processes()?.toSorted((a, b) => a.name < b.name ? -1 : 1);
+    if (processes === undefined) return;
+    const [first] = processes.toSorted((a, b) => b.machine.membership.epoch - a.machine.membership.epoch);
+    const { agreed } = first.machine.membership;
+    if (agreed === undefined) return;
+    const disks = new Set(processes.map(({ machine: { membership: { self } } }) => self.disk));
+    if (isQuorum(agreed, ({ disk }) => disks.has(disk))) return;
+    first.machine.forceView(processes.map(({ name }) => name), first.clock);
   }
 
   /** The processes that should be there; undefined unless all of them run. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isQuorum } from "../../ring/consensus/quorum.ts";
 import type { Agenda } from "./agenda.ts";
 import type { ConvergenceWatch } from "./convergence_watch.ts";
 import type { DurabilityWatch } from "./durability_watch.ts";
@@ -31,6 +32,8 @@ export interface FaultsOptions {
   readonly kill: (process: Process, how: { readonly power: boolean }) => void;
   readonly leave: (process: Process) => void;
   readonly resume: (process: Process) => void;
+  /** Called when most votes are lost with their disks. */
+  readonly onMajorityLost: () => void;
   /** Gets a line for the trace. */
   readonly note: (what: string, fault: Fault) => void;
 }
@@ -154,6 +157,7 @@ export class Faults {
   #wipe(node: Node, { mustSurvive }: { mustSurvive: boolean }) {
     node.disk.wipe();
     node.incarnation = 0;
+    if (this.#hasLostMajority()) this.#options.onMajorityLost();
     this.#options.durability.wiped({ mustSurvive });
   }
 
@@ -165,6 +169,19 @@ export class Faults {
       plan.faults.every((other) =>
         other === fault || isHarmless(other) || other.at + other.ms < fault.at - ALONE_MS || other.at > fault.at
       );
+  }
+
+  /** Whether most votes of the last view were on disks that are gone. */
+  #hasLostMajority(): boolean {
+    const { nodes } = this.#options;
+    const views = nodes.flatMap(({ disk, process }) =>
+      [disk.saved?.agreed, process?.state === "gone" ? undefined : process?.machine.membership.agreed].flatMap((view) =>
+        view ?? []
+      )
+    );
+    if (views.length === 0) return true;
+    const last = views.reduce((a, b) => a.epoch >= b.epoch ? a : b);
+    return !isQuorum(last, (vote) => nodes.some(({ disk }) => disk.saved?.disk === vote.disk));
   }
 
   /** Whether all is well, and nothing else goes wrong around a fault. */

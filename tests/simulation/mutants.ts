@@ -8,9 +8,9 @@ import type { Effect, RingEvent } from "../../ring/protocol/effects.ts";
 import { AntiEntropy } from "../../ring/transfer/anti_entropy.ts";
 import { TransferPlan } from "../../ring/transfer/transfer_plan.ts";
 import { MemberTable } from "../../ring/membership/member_table.ts";
-import { Membership, STALL_MS } from "../../ring/membership/membership.ts";
+import { Membership } from "../../ring/membership/membership.ts";
+import { ViewConfirmation } from "../../ring/membership/view_confirmation.ts";
 import { type Confirmation, ViewAgreement } from "../../ring/membership/view_agreement.ts";
-import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { Forwarding } from "../../ring/replication/forwarding.ts";
 import { EntryTable } from "../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../ring/replication/commit_serializer.ts";
@@ -59,18 +59,19 @@ function wrap(
     admit: (hello, now) => machine.admit(hello, now),
     closed: (now) => machine.closed(now),
     place: (id) => machine.place(id),
+    forceView: (names, clock) => machine.forceView(names, clock),
     handle: (event, clock) =>
       change({ machine, event, handle: (event) => machine.handle(event, clock), wallMs: clock.wall }),
   };
 }
 
 /** Confirmations count that should not. */
-function believe(change: (confirmation: Confirmation, view: string, since: number) => Confirmation): () => void {
+function believe(change: (confirmation: Confirmation) => Confirmation): () => void {
   return replace(ViewAgreement.prototype, {
     method: "confirms",
     by: (original) =>
       function (this: ViewAgreement, confirmation, view) {
-        return original.call(this, confirmation && change(confirmation, view, this.since), view);
+        return original.call(this, confirmation && change(confirmation), view);
       },
   });
 }
@@ -91,33 +92,45 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
           ),
       ),
   },
-  "takes its own stall for the silence of others": {
-    scenario: "stops",
+  "shows pages that nobody has confirmed": {
+    scenario: "partition",
     violates: ["I1", "I3"],
+    patch: () =>
+      replace(ViewConfirmation.prototype, {
+        method: "ask",
+        by: () =>
+          function (this: ViewConfirmation, onConfirmed, clock) {
+            onConfirmed(true, clock);
+          },
+      }),
+  },
+  "never saves what was decided": {
+    scenario: "everybody-crashes",
+    violates: ["I1", "I3", "I9", "converged"],
+    make: (options) =>
+      wrap(
+        options,
+        ({ handle, event }) =>
+          handle(event).map((effect) => {
+            if (effect.do !== "save") return effect;
+            const { agreed: _, acceptor: __, ...state } = effect.state;
+            return { ...effect, state };
+          }),
+      ),
+  },
+  "answers 'stale' to every third newer push": {
+    scenario: "nothing",
+    violates: ["I2"],
     patch: () => {
-      const last = new WeakMap<Membership, number>();
-      const mends = [
-        replace(Membership.prototype, {
-          method: "tick",
-          by: (original) =>
-            function (this: Membership, clock) {
-              for (let now = (last.get(this) ?? clock.now) + TICK_MS; now < clock.now; now += STALL_MS) {
-                original.call(this, { ...clock, now });
-              }
-              last.set(this, clock.now);
-              original.call(this, clock);
-            },
-        }),
-        replace(Membership.prototype, {
-          method: "closed",
-          by: (original) =>
-            function (this: Membership, now) {
-              const closed = original.call(this, now);
-              return closed?.reason === "stalled" ? undefined : closed;
-            },
-        }),
-      ];
-      return () => mends.forEach((mend) => mend());
+      let count = 0;
+      return replace(CommitSerializer.prototype, {
+        method: "take",
+        by: (original) =>
+          function (this: CommitSerializer, arrival, clock) {
+            if ("origin" in arrival && ++count % 3 === 0) arrival.done({ type: "stale" }, clock);
+            else original.call(this, arrival, clock);
+          },
+      });
     },
   },
   "believes that it has left": {
@@ -221,30 +234,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       return () => Object.defineProperty(Membership.prototype, "isSettled", before);
     },
   },
-  "does not compare digests of views": {
-    scenario: "stops",
-    violates: ["I3"],
-    patch: () => believe((confirmation, view) => ({ ...confirmation, view })),
-  },
-  "takes an answer from before for one from after": {
-    scenario: "stops",
-    violates: ["I3"],
-    patch: () => believe((confirmation, _, since) => ({ ...confirmation, askedAt: since })),
-  },
   "does not wait for what others hold": {
     scenario: "crashes",
     violates: ["I3"],
     patch: () => believe((confirmation) => ({ ...confirmation, clear: true })),
-  },
-  "goes on behind the fence": {
-    scenario: "partition",
-    violates: ["I1"],
-    patch: () => replace(Membership.prototype, { method: "isFenced", by: () => () => false }),
-  },
-  "serves without having joined": {
-    scenario: "two-of-one-name",
-    violates: ["I1", "copies"],
-    patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
   },
   "passes on pushes that are not its own": {
     scenario: "partition",

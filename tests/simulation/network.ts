@@ -164,12 +164,18 @@ export class Network {
     const timeout = () =>
       this.#dialFailed(from, address, { code: "unreachable", message: "It did not answer in time" });
     agenda.at(deadline, () => from.post(timeout));
-    if (node === undefined || this.isCut(from.node, node) || this.isCut(node, from.node)) return;
+    if (node === undefined || node.isDown || this.isCut(from.node, node) || this.isCut(node, from.node)) return;
     agenda.after(this.#delay(from.node, node), () => {
       const to = node.process;
       const isOpen = to !== undefined && (to.state === "running" || to.state === "stopped");
       if (!isOpen) {
-        return from.post(() => this.#dialFailed(from, address, { code: "unreachable", message: "Connection refused" }));
+        return from.post(() =>
+          this.#dialFailed(from, address, {
+            code: "unreachable",
+            message: "Connection refused",
+            nobodyListens: true,
+          })
+        );
       }
       to.post(() => {
         if (agenda.now < deadline && from.state !== "gone") this.#called(to, { by: from, address });

@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Effect, RingEvent } from "../../ring/protocol/effects.ts";
-import type { Closed } from "../../ring/membership/closed.ts";
+import type { Closed } from "../../ring/protocol/closed.ts";
 import type { Hello, Refusal } from "../../ring/protocol/mesh.ts";
 import type { RingMachine, RingMachineOptions } from "../../ring/ring_machine.ts";
 import type { Disk } from "./disk.ts";
@@ -13,7 +13,7 @@ import type { End } from "./network.ts";
 import type { Attempt } from "./clients.ts";
 
 /** What a process runs: a {@linkcode RingMachine}, or one that is broken on purpose. */
-export type Machine = Pick<RingMachine, "handle" | "admit" | "closed" | "membership" | "load" | "place">;
+export type Machine = Pick<RingMachine, "handle" | "admit" | "closed" | "membership" | "load" | "place" | "forceView">;
 
 /** Makes what a process runs. */
 export type MachineFactory = (options: RingMachineOptions) => Machine;
@@ -37,6 +37,10 @@ export interface Node {
   incarnation: number;
   /** Whether one should be running. */
   wanted: boolean;
+  /** Whether the machine has no power: then nobody even says that nobody listens. */
+  isDown: boolean;
+  /** For how long its clock has stood still, in milliseconds. */
+  stoodMs: number;
 }
 
 /** What becomes of a process. */
@@ -56,15 +60,16 @@ export class Process {
   readonly pushes = new Map<number, Attempt>();
   /** Clusters whose commit is under way. */
   readonly committing = new Set<string>();
-  /** Whether it goes on with a view that not all have confirmed. */
-  overdue = false;
+  /** Scrapes that await an answer. */
+  readonly scrapes = new Map<number, (closed: Closed | undefined) => void>();
   state: ProcessState = "starting";
   leavingSince: number | undefined;
   /** For how long it was stopped, in milliseconds. */
   stoppedMs = 0;
+  /** For how long its own clock stood still meanwhile. */
+  stoodMs = 0;
   #stoppedAt = 0;
   #standsStill = false;
-  #stoodMs = 0;
   #token = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #worldNow: () => number;
@@ -93,7 +98,7 @@ export class Process {
   }
 
   get #now(): number {
-    return this.#worldNow() - this.startedAt - this.#stoodMs;
+    return this.#worldNow() - this.startedAt - this.stoodMs;
   }
 
   /** Whether it can be linked with and asked for its page. */
@@ -145,7 +150,10 @@ export class Process {
     this.state = "running";
     const ms = this.#worldNow() - this.#stoppedAt;
     this.stoppedMs += ms;
-    if (this.#standsStill) this.#stoodMs += ms;
+    if (this.#standsStill) {
+      this.stoodMs += ms;
+      this.node.stoodMs += ms;
+    }
     return this.#waiting.splice(0);
   }
 

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { AGREEMENT_NOTES } from "../../ring/membership/agreement_watch.ts";
 import type { Effect, RingEvent } from "../../ring/protocol/effects.ts";
 import { TICK_MS } from "../../ring/protocol/effects.ts";
+import type { PushVersion } from "../../ring/protocol/push_version.ts";
 import { RingMachine } from "../../ring/ring_machine.ts";
 import { Random } from "../support/random.ts";
 import { Agenda } from "./agenda.ts";
@@ -19,6 +19,7 @@ import { Network } from "./network.ts";
 import { Faults } from "./faults.ts";
 import { healedAt, type Plan } from "./plan.ts";
 import { type MachineFactory, type Node, Process } from "./process.ts";
+import { PageWatch } from "./page_watch.ts";
 import { ProtocolWatch } from "./protocol_watch.ts";
 import { ShownWatch } from "./shown_watch.ts";
 import { type Tally, WorldTally } from "./tally.ts";
@@ -29,15 +30,13 @@ import { Violation } from "./violation.ts";
 const BALANCED_ADDRESS = "ring.example:9000";
 /** How often is looked at what time alone brings, in milliseconds. */
 const SAMPLE_MS = 250;
-/** How long two members may show a cluster where nothing excuses it, in milliseconds. Up to 5 ms was measured. */
-export const WINDOW_MS = 500;
+/** How often each page is asked for, in milliseconds. */
+export const SCRAPE_MS = 500;
 /** What a world is made with. */
 export interface RingWorldOptions {
   readonly plan: Plan;
   /** Makes the members. */
   readonly makeMachine?: MachineFactory;
-  /** How long two members may show a cluster where nothing excuses it, in milliseconds. */
-  readonly windowMs?: number;
   /** How many records of the trace are kept. */
   readonly traceSize?: number;
 }
@@ -71,6 +70,7 @@ class RingWorld {
   readonly #clients: Clients;
   readonly #durability: DurabilityWatch;
   readonly #shown: ShownWatch;
+  readonly #pages: PageWatch;
   readonly #protocol: ProtocolWatch;
   readonly #convergence: ConvergenceWatch;
   readonly #tally: WorldTally;
@@ -78,8 +78,7 @@ class RingWorld {
   readonly #trace: Trace;
 
   constructor(
-    { plan, makeMachine = (options) => new RingMachine(options), windowMs = WINDOW_MS, traceSize = 20_000 }:
-      RingWorldOptions,
+    { plan, makeMachine = (options) => new RingMachine(options), traceSize = 20_000 }: RingWorldOptions,
   ) {
     this.#plan = plan;
     this.#makeMachine = makeMachine;
@@ -98,6 +97,8 @@ class RingWorld {
       starts: 0,
       incarnation: 0,
       wanted: false,
+      isDown: false,
+      stoodMs: 0,
     }));
     const nodes = this.#nodes;
     this.#network = new Network({
@@ -119,13 +120,9 @@ class RingWorld {
       durability,
       ttlMs,
       now,
-      windowMs,
-      mergesRings: plan.balanced,
-      canHear: (process, from) =>
-        process.links.get(from.name)?.peer === from && !this.#network.isCut(from.node, process.node) &&
-        !this.#network.isCut(process.node, from.node),
-      undisturbedMs: (a, b) => this.#network.undisturbedMs(a.node, b.node),
+      stoodMs: () => nodes.reduce((sum, { stoodMs }) => sum + stoodMs, 0),
     });
+    this.#pages = new PageWatch({ ttlMs, mayFork: () => durability.isForked });
     this.#protocol = new ProtocolWatch({ plan, now });
     this.#clients = new Clients({
       agenda,
@@ -164,6 +161,10 @@ class RingWorld {
       kill: (process, how) => this.#kill(process, how),
       leave: (process) => this.#handle(process, { type: "leave" }),
       resume: (process) => this.#resume(process),
+      onMajorityLost: () => {
+        this.#pages.lost();
+        durability.forked();
+      },
       note: (what, fault) => this.#note("fault", what, fault),
     });
   }
@@ -180,10 +181,10 @@ class RingWorld {
     for (const fault of faults) this.#agenda.at(fault.at, () => this.#faults.begin(fault));
     this.#clients.start();
     this.#agenda.after(SAMPLE_MS, () => this.#sample());
+    for (const node of this.#nodes) this.#scrapeLater(node);
     let violation: Violation | undefined;
     try {
-      while (this.#convergence.stage !== "over" && this.#agenda.step()) this.#shown.check();
-      this.#shown.finish();
+      while (this.#convergence.stage !== "over" && this.#agenda.step());
     } catch (error) {
       if (!(error instanceof Violation)) {
         const last = this.#trace.records().slice(-20).map(formatRecord).join("\n");
@@ -206,9 +207,12 @@ class RingWorld {
     this.#convergence.sample();
     if (stage === "joining" && this.#convergence.stage === "copying") this.#clients.stop();
     this.#tally.sample();
+    if (this.#shown.isForked(this.#nodes.flatMap(({ process }) => process ?? []))) {
+      this.#durability.forked();
+      this.#tally.forked();
+    }
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
-    if (this.#shown.isForked(this.#nodes.flatMap(({ process }) => process ?? []))) this.#durability.forked();
     this.#durability.check();
     for (const { process, disk } of this.#nodes) {
       if (!process?.isRunning) continue;
@@ -222,6 +226,7 @@ class RingWorld {
   #start(node: Node) {
     const { seed, ttlMs, limits, balanced, nodes } = this.#plan;
     const count = node.starts++;
+    node.isDown = false;
     const random = new Random(seed * 64 + node.index + 1 + count * 2 ** 40);
     const boot = random.uint32().toString(16).padStart(8, "0");
     const seeds = balanced
@@ -282,6 +287,7 @@ class RingWorld {
 
   #kill(process: Process, { power }: { power: boolean }) {
     this.#note(process.name, "is killed", undefined);
+    process.node.isDown = power;
     this.#network.closeAll(process, { power });
     this.#end(process);
   }
@@ -300,8 +306,7 @@ class RingWorld {
     const waiting = process.resume();
     this.#network.excuse(process);
     // A request for the page may be the first that it sees.
-    this.#shown.stepped(process);
-    this.#shown.check();
+    this.#scrape(process.node);
     // The loop may look at its timers first, or at its sockets: the tick is among what has waited, wherever it came.
     const isTickFirst = this.#random.chance(0.5);
     if (isTickFirst) this.#handle(process, { type: "tick" });
@@ -312,6 +317,33 @@ class RingWorld {
     if (address !== BALANCED_ADDRESS) return this.#nodes.find((node) => node.address === address);
     const alive = this.#nodes.filter(({ process }) => process?.isRunning);
     return alive.length === 0 ? undefined : this.#random.pick(alive);
+  }
+
+  // --- pages ---
+
+  #scrapeLater(node: Node) {
+    this.#agenda.after(SCRAPE_MS * (0.5 + this.#random.unit()), () => {
+      this.#scrapeLater(node);
+      this.#scrape(node);
+    });
+  }
+
+  #scrape(node: Node) {
+    const { process } = node, askedAt = this.#agenda.now;
+    if (process === undefined || (process.state !== "running" && process.state !== "stopped")) return;
+    const token = process.nextToken();
+    process.scrapes.set(token, (closed) => {
+      if (closed !== undefined) return;
+      const { epoch, view } = process.machine.membership;
+      const canKnow = (id: string, version: PushVersion) =>
+        this.#durability.holders(id, version).some(({ name, process: holder }) =>
+          holder?.isRunning && view.sinceOf(name) === holder.machine.membership.self.since
+        );
+      const shown = this.#shown.onPage(process);
+      this.#tally.scraped();
+      this.#pages.scraped({ member: process.name, askedAt, cameAt: this.#agenda.now, epoch, canKnow, shown });
+    });
+    process.post(() => this.#handle(process, { type: "page", token }));
   }
 
   // --- events and effects ---
@@ -328,7 +360,6 @@ class RingWorld {
     if (event.type !== "tick") this.#note(process.name, event.type, event);
     this.#perform(process, process.handle(event));
     this.#protocol.stepped(process);
-    this.#shown.stepped(process);
   }
 
   #perform(process: Process, effects: readonly Effect[]) {
@@ -366,12 +397,14 @@ class RingWorld {
       }
       case "unread":
         throw new Violation("shell", `${process.name} cannot read a message of type ${effect.type}`);
+      case "page":
+        process.scrapes.get(effect.token)?.(effect.closed);
+        process.scrapes.delete(effect.token);
+        return;
       case "left":
         this.#network.closeAll(process, { power: false });
         return this.#end(process);
       case "note":
-        if (effect.sentence === AGREEMENT_NOTES.overdue) process.overdue = true;
-        if (effect.sentence === AGREEMENT_NOTES.agreed) process.overdue = false;
         return;
     }
   }

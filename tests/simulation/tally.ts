@@ -7,11 +7,11 @@
 import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { ConvergenceWatch } from "./convergence_watch.ts";
 import type { DurabilityWatch } from "./durability_watch.ts";
-import type { ShownTally, ShownWatch } from "./shown_watch.ts";
+import type { ShownWatch } from "./shown_watch.ts";
 import { Violation } from "./violation.ts";
 
 /** What was counted in one run, or in several. */
-export interface Tally extends ShownTally {
+export interface Tally {
   runs: number;
   /** Seconds, summed over clusters, in which there was something to be shown. */
   seconds: number;
@@ -19,6 +19,10 @@ export interface Tally extends ShownTally {
   missing: number;
   /** The longest time for which nobody showed a cluster that should be shown, in milliseconds. */
   longestDarkMs: number;
+  /** Pages that were read. */
+  pages: number;
+  /** Seconds in which two parts of a ring went on by themselves. */
+  forkedSeconds: number;
   /** Outcomes of pushes. */
   stored: number;
   rejected: number;
@@ -37,15 +41,8 @@ export function emptyTally(): Tally {
     seconds: 0,
     missing: 0,
     longestDarkMs: 0,
-    twice: 0,
-    longestMs: 0,
-    twicePair: 0,
-    longestPairMs: 0,
-    twiceOverdue: 0,
-    longestOverdueMs: 0,
-    twiceSeparate: 0,
-    longestSeparateMs: 0,
-    regressions: 0,
+    pages: 0,
+    forkedSeconds: 0,
     stored: 0,
     rejected: 0,
     behind: 0,
@@ -93,6 +90,16 @@ export class WorldTally {
     this.#tally[result === "rejected" ? result : "stored"]++;
   }
 
+  /** A page was read. */
+  scraped() {
+    this.#tally.pages++;
+  }
+
+  /** Some time has passed in which a ring was in two parts. */
+  forked() {
+    this.#tally.forkedSeconds += this.#sampleMs / 1_000;
+  }
+
   /** Some time has passed. */
   sample() {
     const seconds = this.#sampleMs / 1_000;
@@ -123,6 +130,6 @@ export class WorldTally {
         if (this.#durability.pushOf(entry.bytes).serial < floor.push.serial) behind++;
       }
     }
-    return { ...this.#tally, ...this.#shown.tally, behind, convergedMs, servingMs, heirMs };
+    return { ...this.#tally, behind, convergedMs, servingMs, heirMs };
   }
 }

@@ -17,7 +17,7 @@ export const INVARIANTS = {
   I9: "refutation wins in the end",
   converged: "views are equal soon after all is well",
   twin: "a second process of a name closes no page",
-  heir: "what a crashed member showed is shown within 25 s",
+  heir: "what a crashed member showed is shown within 5 s",
   dark: "what should be shown is shown soon, where the scenario says how soon",
   copies: "owner and standby have what was acknowledged in the end",
   shell: "the machine asks only for what a member can do",

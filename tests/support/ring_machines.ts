@@ -14,6 +14,7 @@ import {
   type SavedState,
   TICK_MS,
 } from "../../ring/protocol/effects.ts";
+import type { Closed } from "../../ring/protocol/closed.ts";
 import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
 import { madeBytes } from "../../ring/protocol/push_bytes.ts";
 import type { RingLimits } from "../../ring/protocol/ring_limits.ts";
@@ -29,6 +30,8 @@ export class MachineMember {
   readonly store: Map<string, Entry>;
   readonly shown = new Map<string, string>();
   readonly outcomes = new Map<number, Outcome>();
+  /** Pages that were asked for, by token: why they are closed, or what they show. */
+  readonly pages = new Map<number, Closed | ReadonlyMap<string, string>>();
   readonly notes: string[] = [];
   /** The types of messages that it could not read. */
   readonly unread: string[] = [];
@@ -132,6 +135,13 @@ export class RingMachines {
     return token;
   }
 
+  /** Asks for a page: what comes of it is kept under the token that is returned. */
+  ask(member: MachineMember): number {
+    const token = ++this.#token;
+    this.handle(member, { type: "page", token });
+    return token;
+  }
+
   /** Lets time pass. */
   run(ms: number) {
     const end = this.#now + ms;
@@ -231,6 +241,9 @@ export class RingMachines {
         return;
       case "unread":
         member.unread.push(effect.type);
+        return;
+      case "page":
+        member.pages.set(effect.token, effect.closed ?? new Map(member.shown));
         return;
       case "left":
         // What it has sent goes out before its links end.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AgreedView } from "../../ring/protocol/agreed_view.ts";
 import type { Member } from "../../ring/protocol/member.ts";
 import type { MeshLink } from "../../ring/protocol/mesh.ts";
 import type { Beliefs } from "../../ring/protocol/messages.ts";
@@ -18,9 +19,24 @@ export function row(name: string, differs: Partial<Member> = {}): Member {
     since: 1,
     address: name,
     host: name,
+    disk: `disk-${name.replaceAll(/[^\w-]/g, "").slice(0, 200)}`,
     status: "ALIVE",
     phase: "ACTIVE",
     ...differs,
+  };
+}
+
+/** The view of members that these rows are about, or that rows of these names would be. */
+export function agreedView(
+  epoch: number,
+  members: Iterable<string | Member>,
+  { isStrict }: { isStrict?: boolean } = {},
+): AgreedView {
+  const rows = [...members].map((member) => typeof member === "string" ? row(member) : member);
+  return {
+    epoch,
+    isStrict: isStrict ?? rows.length > 2,
+    members: rows.map(({ name, address, host, since, disk }) => ({ name, address, host, since, disk })),
   };
 }
 

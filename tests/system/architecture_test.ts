@@ -17,6 +17,7 @@ const FLOORS: readonly string[] = [
   ...["server/store", "server/ingest"],
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
+  "ring/consensus",
   "ring/protocol",
   ...["common/http", "common/ingest", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
 ];

@@ -5,7 +5,6 @@ import { FailureDetector, QUIET_AFTER_STALL_MS } from "../../../ring/membership/
 import { FenceWatch } from "../../../ring/membership/fence_watch.ts";
 import { MemberTable } from "../../../ring/membership/member_table.ts";
 import { Peers } from "../../../ring/membership/peers.ts";
-import { ViewAgreement } from "../../../ring/membership/view_agreement.ts";
 import type { Phase } from "../../../ring/protocol/member.ts";
 import { ringContext } from "../../support/ring_context.ts";
 import { row } from "../../support/ring_rows.ts";
@@ -16,35 +15,33 @@ Deno.test.sanitizer({ ops: true, resources: true });
 function open(phase: Phase) {
   const state = { isFenced: false };
   const context = ringContext({ self: () => row("a", { phase }), isFenced: () => state.isFenced });
-  const agreement = new ViewAgreement(0);
-  agreement.check([], { view: "view", now: 0 });
   const table = new MemberTable(row("a"));
   const detector = new FailureDetector(context, { table, peers: new Peers(), onSilent: () => {} });
-  const watch = new FenceWatch(context, { agreement, detector });
+  const watch = new FenceWatch(context, { detector });
   const notes = () => context.effects.splice(0).map((effect) => effect.do === "note" && effect.sentence);
-  return { state, agreement, detector, watch, notes };
+  return { state, detector, watch, notes };
 }
 
-Deno.test("FenceWatch takes away what is shown when quorum is lost, and says so once", () => {
-  const { state, agreement, watch, notes } = open("ACTIVE");
+Deno.test("FenceWatch says once that quorum is lost", () => {
+  const { state, watch, notes } = open("ACTIVE");
   watch.tick(1);
-  assert.deepEqual([agreement.shows, watch.isBehind, notes()], [true, false, []]);
+  assert.deepEqual([watch.isBehind, notes()], [false, []]);
   state.isFenced = true;
   watch.tick(2);
   watch.tick(3);
-  assert.deepEqual([agreement.shows, agreement.state, watch.isBehind], [false, "unsettled", true]);
+  assert.equal(watch.isBehind, true);
   assert.deepEqual(notes(), ["Lost quorum: showing nothing until enough members answer"]);
 });
 
-Deno.test("FenceWatch lets nobody be accused for a while when quorum is regained, and shows nothing by itself", () => {
-  const { state, agreement, detector, watch, notes } = open("ACTIVE");
+Deno.test("FenceWatch lets nobody be accused for a while when quorum is regained", () => {
+  const { state, detector, watch, notes } = open("ACTIVE");
   state.isFenced = true;
   watch.tick(1);
   notes();
   state.isFenced = false;
   watch.tick(100);
   assert.deepEqual(notes(), ["Regained quorum"]);
-  assert.deepEqual([agreement.shows, watch.isBehind], [false, false]);
+  assert.equal(watch.isBehind, false);
   assert.deepEqual(
     [99, 100 + QUIET_AFTER_STALL_MS - 1, 100 + QUIET_AFTER_STALL_MS].map((now) => detector.isQuiet(now)),
     [true, true, false],

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import type { Effect, SavedState } from "../../../ring/protocol/effects.ts";
 import { KEEP_GONE_MS } from "../../../ring/membership/member_table.ts";
+import type { AgreedView } from "../../../ring/protocol/agreed_view.ts";
 import type { Member } from "../../../ring/protocol/member.ts";
 import { INCARNATION_RESERVE } from "../../../ring/membership/kept_state.ts";
 import { REFUSAL_MS } from "../../../ring/membership/contacts.ts";
-import { Membership } from "../../../ring/membership/membership.ts";
+import { GONE_AFTER_MS, Membership } from "../../../ring/membership/membership.ts";
 import { isBelieved } from "../../../ring/protocol/headroom.ts";
 import { SEED_TOLD_MS } from "../../../ring/membership/seeds.ts";
 import { ACCUSE_AFTER_MS, SUSPECT_AFTER_MS } from "../../../ring/membership/silence.ts";
@@ -14,11 +15,13 @@ import type { RefusalCode } from "../../../ring/protocol/mesh.ts";
 import { type Message, type MessageOf, readMessage } from "../../../ring/protocol/messages.ts";
 import { throughFrame } from "../../support/through_frame.ts";
 import { ringContext } from "../../support/ring_context.ts";
-import { beliefs, linkTo, row } from "../../support/ring_rows.ts";
+import { agreedView, beliefs, linkTo, row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const at = (now: number) => ({ now, wall: now });
+/** What a random number of a half makes of a disk. */
+const DISK = "8".repeat(32);
 
 /** The membership of `m`, and what it asks for. */
 function open(
@@ -32,6 +35,8 @@ function open(
     self: () => membership.self,
     view: () => membership.view,
     isSettled: () => membership.isSettled,
+    isServing: () => membership.isServing,
+    isCurrent: () => membership.isCurrent,
     isFenced: (now) => membership.isFenced(now),
     isLinked: (name) => membership.isLinked(name),
     emit: (effect) => void effects.push(effect),
@@ -63,6 +68,11 @@ function open(
         .filter(({ message }) => message.type === type) as { to: string; message: MessageOf<T> }[],
     tell: (rows: readonly Member[], now = 0, from = rows[0].name) =>
       membership.message(linkTo(from).peer, { type: "TABLE", request: 0, rows, full: false, reply: false }, at(now)),
+    /** A peer tells of a view that is decided. */
+    decide: (agreed: AgreedView, now = 0, from = "a") => {
+      const told = { rows: [], agreed, full: true, reply: false };
+      membership.message(linkTo(from).peer, { type: "TABLE", request: 0, ...told }, at(now));
+    },
     /** Lets ticks come from one time to another. */
     tick: (from: number, to = from) => {
       for (let now = from; now <= to; now += 250) membership.tick(at(now));
@@ -73,11 +83,11 @@ function open(
 Deno.test("Membership starts above what was saved, keeps a reserve, and counts its comings and goings", () => {
   const first = open();
   assert.deepEqual([first.membership.self.incarnation, first.membership.self.phase], [1, "JOINING"]);
-  assert.deepEqual(first.saves(), [{ incarnation: 1 + INCARNATION_RESERVE, flaps: 0 }]);
-  const agreed = { epoch: 4, members: [{ name: "a", address: "a" }] };
-  const second = open({ saved: { incarnation: 1_001, flaps: 0, agreed } });
+  assert.deepEqual(first.saves(), [{ incarnation: 1 + INCARNATION_RESERVE, flaps: 0, disk: DISK }]);
+  const agreed = agreedView(4, "a");
+  const second = open({ saved: { incarnation: 1_001, flaps: 0, disk: "mine", agreed } });
   assert.equal(second.membership.self.incarnation, 1_002);
-  assert.deepEqual(second.saves(), [{ incarnation: 2_002, flaps: 1, agreed }]);
+  assert.deepEqual(second.saves(), [{ incarnation: 2_002, flaps: 1, disk: "mine", agreed }]);
   second.membership.leave(at(0));
   assert.equal(second.saves()[0].flaps, 0, "who leaves in good order does not flap");
 });
@@ -86,7 +96,7 @@ Deno.test("Membership has kept an incarnation long before it uses it", () => {
   const { membership, saves, tell } = open();
   saves();
   tell([row("m", { incarnation: 400, status: "SUSPECT" })]);
-  assert.deepEqual([membership.self.incarnation, saves()], [401, [{ incarnation: 1_001, flaps: 1 }]]);
+  assert.deepEqual([membership.self.incarnation, saves()], [401, [{ incarnation: 1_001, flaps: 1, disk: DISK }]]);
   tell([row("m", { incarnation: 501, status: "SUSPECT" })]);
   assert.equal(saves().at(-1)?.incarnation, 502 + INCARNATION_RESERVE);
 });
@@ -129,7 +139,7 @@ Deno.test("Membership tells a new link its table, and pings it", () => {
 Deno.test("Membership sends a table of any names in frames that have room for it, with all that it says in the last", () => {
   // A control character takes six bytes in a frame.
   const names = Array.from({ length: 60 }, (_, i) => String(i).padEnd(255, "\u0001"));
-  const agreed = { epoch: 4, members: names.slice(0, 50).map((name) => ({ name, address: name })) };
+  const agreed = agreedView(4, names.slice(0, 50).map((name) => row(name)));
   const { membership, sent, tell } = open({ saved: { incarnation: 1, flaps: 0, agreed } });
   tell(names.map((name) => row(name, { boot: "x" })), 0, "a");
   sent("TABLE");
@@ -199,27 +209,99 @@ Deno.test("Membership asks others before it suspects, says so to all, and declar
     sent("ACK");
     tick(now);
     const sends = sent("PING_REQ");
-    if (sends.length > 0 && asked.size === 0) assert.ok(now >= 3_000 && now < 4_250, String(now));
+    if (sends.length > 0 && asked.size === 0) assert.ok(now >= 1_500 && now < 1_750, String(now));
     for (const { to, message } of sends) asked.add(`${to} ${message.target} ${message.boot}`);
     const status = membership.rows.find(({ name }) => name === "a")!.status;
     if (told.at(-1)?.split(" ")[1] !== status) told.push(`${Math.ceil(now / 1_000)} ${status}`);
   }
   assert.deepEqual([...asked].toSorted(), ["b a boot-a", "c a boot-a"]);
-  assert.deepEqual(told, ["1 ALIVE", "5 SUSPECT", "11 DEAD"]);
+  assert.deepEqual(told, ["1 ALIVE", "3 SUSPECT", "10 DEAD"]);
 });
 
-Deno.test("Membership places who is ACTIVE, and tells of a new view before anybody else can learn of it", () => {
-  const { membership, views, tell } = open();
+Deno.test("Membership has the view that was decided last, whatever the table says, and tells of it before anybody else can learn of it", () => {
+  const { membership, views, tell, decide, sent } = open();
+  membership.linkUp(linkTo("a"), at(0));
   tell([row("a"), row("b", { phase: "JOINING" })]);
-  assert.deepEqual(views, ["a"]);
+  assert.deepEqual([views, membership.view.names], [[], []]);
+  sent("TABLE");
+  decide(agreedView(1, "a"));
+  assert.deepEqual([views, membership.view.names, membership.isServing], [["a"], ["a"], false]);
+  assert.deepEqual(sent("TABLE").map(({ message: { agreed } }) => agreed?.epoch), [1]);
   membership.advance("ACTIVE", at(1));
-  assert.deepEqual([views.at(-1), membership.view.names], ["am", ["a", "m"]]);
-  tell([row("a", { status: "LEFT" })], 2);
-  assert.equal(views.at(-1), "m");
+  assert.equal(membership.closed(1)?.reason, "joining", "it has not been decided yet that it serves");
+  decide(agreedView(2, ["a", membership.self]));
+  assert.deepEqual([views.at(-1), membership.isServing, membership.closed(1)?.reason], ["am", true, "unsettled"]);
+  decide(agreedView(1, "a"));
+  assert.equal(membership.epoch, 2, "and nothing earlier comes after it");
+});
+
+Deno.test("Membership begins to join again where the others go on without it", () => {
+  const { membership, decide } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  membership.advance("ACTIVE", at(1));
+  decide(agreedView(2, ["a", membership.self]));
+  const { since } = membership.self;
+  assert.equal(membership.isServing, true);
+  decide(agreedView(3, ["a"]));
+  assert.deepEqual([membership.self.phase, membership.isServing], ["JOINING", false]);
+  assert.ok(membership.self.since > since);
+  assert.equal(membership.closed(2)?.reason, "joining");
+});
+
+Deno.test("Membership does not serve by the view of another disk of its name, though the stay has the same number", () => {
+  const { membership, decide } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  membership.advance("ACTIVE", at(1));
+  decide(agreedView(2, ["a", { ...membership.self, disk: "destroyed" }]));
+  assert.equal(membership.isServing, false);
+});
+
+Deno.test("Membership suspects a member whose link has ended once nobody listens where it was, and not before", () => {
+  const { membership, tell, dials } = open();
+  membership.linkUp(linkTo("a"), at(0));
+  tell([row("a")]);
+  dials();
+  membership.linkDown(linkTo("a"), at(1_000));
+  membership.tick(at(1_000));
+  assert.deepEqual(dials(), ["a"], "it dials at once");
+  const refused = { code: "unreachable", message: "Connection refused", nobodyListens: true } as const;
+  membership.dialFailed("a", refused, at(1_001));
+  assert.equal(membership.row("a")?.status, "ALIVE", "it may be restarting");
+  membership.tick(at(1_000 + GONE_AFTER_MS));
+  assert.deepEqual(dials(), ["a"], "and again");
+  membership.dialFailed("a", { code: "unreachable", message: "It did not answer in time" }, at(1_001 + GONE_AFTER_MS));
+  assert.equal(membership.row("a")?.status, "ALIVE", "it may be out of reach");
+  membership.dialFailed("a", refused, at(1_002 + GONE_AFTER_MS));
+  assert.equal(membership.row("a")?.status, "SUSPECT");
+});
+
+Deno.test("Membership goes on with those alone that an operator names, if it finds them", () => {
+  const { membership, decide, tell } = open();
+  for (const name of ["a", "b"]) membership.linkUp(linkTo(name), at(0));
+  tell([row("a"), row("b"), row("c")]);
+  membership.advance("ACTIVE", at(1));
+  decide(agreedView(7, ["a", "b", "c", membership.self]));
+  assert.match(membership.forceView(["m", "x"], at(2))!, /Cannot find .*: x$/);
+  assert.match(membership.forceView(["a"], at(2))!, /^Name 'm' too/);
+  assert.equal(membership.forceView(["m", "a"], at(2)), undefined);
+  assert.deepEqual([membership.view.names, membership.agreed?.isStrict, membership.isServing], [
+    ["a", "m"],
+    true,
+    true,
+  ]);
+  assert.ok(membership.epoch > 100);
+});
+
+Deno.test("Membership forgets who is gone, and nobody else, when it is told to", () => {
+  const { membership, tell } = open();
+  tell([row("a"), row("b")]);
+  tell([row("b", { status: "DEAD" })], 1, "a");
+  assert.deepEqual(["a", "b", "m", "x"].map((name) => membership.forget(name, at(2))), [false, true, false, false]);
+  assert.deepEqual(membership.rows.map(({ name }) => name), ["m", "a"]);
 });
 
 Deno.test("Membership dials seeds, members and who was of its last ring; the dead for three days, who has left never", () => {
-  const agreed = { epoch: 1, members: [{ name: "m", address: "m" }, { name: "old", address: "old" }] };
+  const agreed = agreedView(1, ["m", "old"]);
   const { dials, tell, tick, membership } = open({ seeds: ["seed", "m"], saved: { incarnation: 1, flaps: 0, agreed } });
   tell([row("a"), row("left"), row("dead")]);
   tell([row("left", { status: "LEFT" }), row("dead", { status: "DEAD" })], 0, "a");
@@ -236,8 +318,8 @@ Deno.test("Membership dials seeds, members and who was of its last ring; the dea
 for (const code of ["other-cluster", "version", "not-allowed", "handshake", "name-taken"] as RefusalCode[]) {
   Deno.test(`Membership starts no ring of its own while a peer would not have it: ${code}`, () => {
     // It was in a ring of two, of which each goes on alone.
-    const agreed = { epoch: 1, members: [{ name: "m", address: "m" }, { name: "s", address: "seed" }] };
-    const { membership } = open({ seeds: ["seed"], saved: { incarnation: 1, flaps: 0, agreed } });
+    const agreed = agreedView(1, [row("m", { disk: "mine" }), row("s", { address: "seed" })]);
+    const { membership } = open({ seeds: ["seed"], saved: { incarnation: 1, flaps: 0, disk: "mine", agreed } });
     membership.dialFailed("seed", { code, message: "no" }, at(10_000));
     assert.equal(membership.joinStep(10_000), "wait");
     assert.equal(membership.closed(10_000)?.reason, code === "name-taken" ? "name-taken" : "joining");
@@ -300,8 +382,10 @@ Deno.test("Membership tells of a seed that it cannot reach, at once and each min
 });
 
 Deno.test("Membership that serves is closed by no refusal, whoever refuses whom", () => {
-  const { membership } = open({ seeds: ["seed"] });
+  const { membership } = open({ seeds: ["seed"], bootstraps: true });
   membership.advance("ACTIVE", at(0));
+  // It promises, then it accepts.
+  for (const now of [100, 200]) membership.saved(99, at(now));
   membership.tick(at(250));
   assert.equal(membership.closed(250), undefined);
   for (const code of ["name-taken", "other-cluster", "version", "not-allowed", "unreachable"] as RefusalCode[]) {
@@ -315,7 +399,7 @@ Deno.test("Membership that serves is closed by no refusal, whoever refuses whom"
 Deno.test("Membership that joins is not held up by one whose name is in use, which it would not have itself", () => {
   const { membership } = open({
     seeds: ["seed"],
-    saved: { incarnation: 1, flaps: 0, agreed: { epoch: 1, members: [] } },
+    saved: { incarnation: 1, flaps: 0, disk: "mine", agreed: agreedView(1, [row("m", { disk: "mine" })]) },
   });
   membership.dialFailed("seed", { code: "name-taken", message: "'b' is in use", isOurs: true }, at(10_000));
   assert.equal(membership.closed(10_000)?.reason, "joining");
@@ -326,7 +410,7 @@ Deno.test("Membership believes no incarnation and no epoch that its clock is not
   const { membership, sent, notes } = open();
   membership.linkUp(linkTo("a"), at(0));
   const { incarnation } = membership.self;
-  const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });
+  const agreed = (epoch: number) => agreedView(epoch, "a");
   const hear = (count: number, clock: { now: number; wall: number }) => {
     const rows = [row("m", { incarnation: count, status: "DEAD" }), row("b", { incarnation: count })];
     membership.message(
@@ -351,11 +435,11 @@ Deno.test("Membership believes no incarnation and no epoch that its clock is not
   assert.equal(membership.self.incarnation, wall * 1_000 + 1);
   assert.equal(membership.agreed?.epoch, wall * 1_000);
   assert.ok(isBelieved(membership.self.incarnation, wall + 1));
-  assert.deepEqual(sent("TABLE").map(({ message }) => message.rows), [[membership.self]]);
+  assert.deepEqual(sent("TABLE").at(-1)?.message.rows, [membership.self]);
 });
 
 Deno.test("Membership takes over an agreement that is later than its own, and no earlier one", () => {
-  const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });
+  const agreed = (epoch: number) => agreedView(epoch, "a");
   const { membership, saves } = open({ saved: { incarnation: 1, flaps: 0, agreed: agreed(5) } });
   membership.linkUp(linkTo("a"), at(0));
   const tell = (epoch: number) =>
@@ -373,12 +457,11 @@ Deno.test("Membership takes over an agreement that is later than its own, and no
 });
 
 Deno.test("Membership takes over no agreement of members most of which were never heard, however late it says it is", () => {
-  const names = (...names: string[]) => names.map((name) => ({ name, address: name }));
   const { membership } = open({
-    saved: { incarnation: 1, flaps: 0, agreed: { epoch: 5, members: names("m", "a", "b") } },
+    saved: { incarnation: 1, flaps: 0, agreed: agreedView(5, ["m", "a", "b"]) },
   });
   const tell = (epoch: number, members: string[]) => {
-    const agreed = { epoch, members: names(...members) };
+    const agreed = agreedView(epoch, members);
     // A row of a made-up member is told as soon as its name is.
     const rows = members.filter((name) => name !== "m").map((name) => row(name));
     membership.message(linkTo("a").peer, { type: "TABLE", request: 0, rows, agreed, full: true, reply: false }, at(0));

@@ -11,14 +11,14 @@ const FOUR = { accusers: 0, reachable: 4 };
 
 for (
   const [silence, verdict] of [
-    [{ silentMs: 2_999, ...FOUR }, "none"],
-    [{ silentMs: 3_000, ...FOUR }, "ask"],
-    [{ silentMs: 4_000, ...FOUR }, "ask"],
-    [{ silentMs: 4_000, askedMs: 999, ...FOUR }, "ask"],
-    [{ silentMs: 4_000, askedMs: 1_000, ...FOUR }, "suspect"],
-    [{ silentMs: 3_999, askedMs: 1_000, ...FOUR }, "ask"],
+    [{ silentMs: 1_499, ...FOUR }, "none"],
+    [{ silentMs: 1_500, ...FOUR }, "ask"],
+    [{ silentMs: 2_500, ...FOUR }, "ask"],
+    [{ silentMs: 2_500, askedMs: 999, ...FOUR }, "ask"],
+    [{ silentMs: 2_500, askedMs: 1_000, ...FOUR }, "suspect"],
+    [{ silentMs: 2_499, askedMs: 1_000, ...FOUR }, "ask"],
     // With nobody to ask there is nothing to wait for.
-    [{ silentMs: 4_000, ...ALONE }, "suspect"],
+    [{ silentMs: 2_500, ...ALONE }, "suspect"],
     [{ silentMs: 9_999, ...ALONE }, "suspect"],
     [{ silentMs: 10_000, ...ALONE }, "dead"],
     // Of five that are in reach of each other, three are most.

@@ -5,13 +5,14 @@ import fc from "fast-check";
 import { type MeshMessage, MESSAGE_TYPES, type MessageType } from "../../../ring/protocol/mesh.ts";
 import { type Message, readMessage, writeMessage } from "../../../ring/protocol/messages.ts";
 import { MAX_PAUSE_MS, MAX_WORDS_BYTES } from "../../../ring/protocol/message_fields.ts";
-import { beliefs, row } from "../../support/ring_rows.ts";
+import { agreedView, beliefs, row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[];
 const VERSION = { epoch: 1, ms: 1_000, ingress: "a", sequence: 7 };
 const ORIGIN = { ingress: "b", sequence: 2 };
+const BALLOT = { round: 3, proposer: "b" };
 const BYTES = new Uint8Array([1, 2, 3]);
 const KEY = "000102030405060708090a0b0c0d0e0f";
 const HOLDINGS = [{ id: "c1", version: VERSION }];
@@ -21,11 +22,25 @@ const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
   ACK: { type: "ACK", request: 1, ...beliefs(), at: 5, wall: 9.5 },
   PING_REQ: { type: "PING_REQ", request: 1, target: "b", boot: "x", at: 5 },
   PING_REQ_ACK: { type: "PING_REQ_ACK", request: 1, ...beliefs(), target: "b", boot: "x", at: 5 },
+  PREPARE: { type: "PREPARE", request: 0, epoch: 4, ballot: BALLOT },
+  PROMISE: {
+    type: "PROMISE",
+    request: 0,
+    epoch: 4,
+    ballot: BALLOT,
+    disk: "d",
+    accepted: { ballot: BALLOT, view: agreedView(4, "abc") },
+  },
+  ACCEPT: { type: "ACCEPT", request: 0, ballot: BALLOT, agreed: agreedView(4, "abc") },
+  ACCEPTED: { type: "ACCEPTED", request: 0, epoch: 4, ballot: BALLOT, disk: "d" },
+  OUTVOTED: { type: "OUTVOTED", request: 0, epoch: 4, ballot: BALLOT },
+  CONFIRM: { type: "CONFIRM", request: 1, epoch: 4, view: "v" },
+  CONFIRMED: { type: "CONFIRMED", request: 1, disk: "d" },
   TABLE: {
     type: "TABLE",
     request: 1,
     rows: [row("a"), row("b", { status: "LEFT", phase: "LEAVING" })],
-    agreed: { epoch: 3, members: [{ name: "a", address: "a:1" }] },
+    agreed: agreedView(3, "ab"),
     full: true,
     reply: false,
   },

@@ -7,7 +7,7 @@
 /** A reason, and what to say of it. */
 export interface Closed {
   /** A stable word. */
-  readonly reason: "joining" | "leaving" | "name-taken" | "stalled" | "fenced" | "unsettled";
+  readonly reason: "joining" | "leaving" | "name-taken" | "fenced" | "unsettled" | "unconfirmed";
   /** For a person. */
   readonly message: string;
 }

@@ -1,0 +1,29 @@
+/**
+ * Views as members decide on them, tell each other of them, and keep them.
+ *
+ * @module
+ */
+
+/** A member of a decided view. */
+export interface ViewMember {
+  /** Its name. */
+  readonly name: string;
+  /** Where it can be dialled. */
+  readonly address: string;
+  /** The machine it runs on. */
+  readonly host: string;
+  /** The stay in the ring by which it is there. */
+  readonly since: number;
+  /** The disk on which it keeps what it has promised. */
+  readonly disk: string;
+}
+
+/** A view that was decided: who owns clusters, and who decides on the next one. */
+export interface AgreedView {
+  /** Counts decisions: each is made by a majority of the view before. */
+  readonly epoch: number;
+  /** Whether it needs a majority though it has but two members: it follows one that had more. */
+  readonly isStrict: boolean;
+  /** Its members, by name. */
+  readonly members: readonly ViewMember[];
+}
