@@ -101,6 +101,7 @@ Deno.test("Transport tells of a member that stops and of its successor", async (
   assert.deepEqual((await a.next("failed")).refusal, {
     code: "unreachable",
     message: `Cannot reach ${b.address}: nobody listens there`,
+    nobodyListens: true,
   });
   await using again = await folder.member("b", { port: Number(b.address.split(":")[1]) });
   await a.link(again);
