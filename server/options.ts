@@ -264,6 +264,20 @@ export const SERVER_OPTIONS = {
     since: "0.1.0",
     why: "Raise it when clients push less often: it should outlast two of their intervals, or series come and go",
   },
+  directoryRetention: {
+    kind: duration,
+    default: "168h",
+    help: "How long a source that is silent stays in the directory",
+    since: "0.1.0",
+    why: "Lower it where clusters are made and thrown away by the day; raise it where they are away for longer",
+  },
+  sourceMetrics: {
+    kind: flag,
+    default: "true",
+    help: "Show on /federate how each source fares, as telemeter_source_up and others",
+    since: "0.1.0",
+    why: "Set it to false where the central Prometheus has no room for ten series a cluster",
+  },
   limitBytes: {
     kind: bytes,
     default: "512000",

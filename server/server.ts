@@ -19,6 +19,8 @@ import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
+import { openDirectory } from "./directory/open_directory.ts";
+import { sourceFamilies } from "./directory/source_families.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -36,6 +38,9 @@ import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
 import { loadSettings, type ServerSettings } from "./settings.ts";
+
+/** How many sources are expected where the number of clusters has no limit. */
+const MAX_SOURCES = 50_000;
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
@@ -64,6 +69,17 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
 
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
+  const { directory } = opening.use(
+    await openDirectory({
+      maxSources: 2 * (values.limitClusters || MAX_SOURCES),
+      retentionMs: values.directoryRetention,
+      ttlMs: values.ttl,
+      revoked: revoked && (() => revoked.ids()),
+      store,
+      registry,
+      log,
+    }),
+  );
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
@@ -75,6 +91,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     index,
     ttlMs: values.ttl,
     losses: repeats,
+    directory,
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
@@ -109,6 +126,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
+    directory,
     log,
   });
   const push = upload({
@@ -119,6 +137,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     now,
     log,
     refusals: repeats,
+    directory,
     registry,
   });
   const external = opening.use(
@@ -135,6 +154,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       metrics,
     }),
   );
+  const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
+  const limits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -154,6 +175,9 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           conflicts,
           collisions,
           hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
+          own: values.sourceMetrics
+            ? () => sourceFamilies(directory.list(), { partitionLabel: values.partitionLabel, labels, limits })
+            : undefined,
           now,
         }),
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },

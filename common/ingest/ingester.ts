@@ -19,7 +19,7 @@ import {
   type MetricType,
   POINT_LABEL,
 } from "../exposition/metric_family.ts";
-import { escapeMetricName, isClassicMetricName } from "../exposition/names.ts";
+import { escapeMetricName, isClassicMetricName, SOURCE_METRIC_PREFIX } from "../exposition/names.ts";
 import { histogramFault } from "../exposition/distribution_faults.ts";
 import { decodeMetric, encodeMetric } from "../exposition/protobuf.ts";
 import { parseText } from "../exposition/text_format.ts";
@@ -59,9 +59,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The longest head of a line, in bytes, when no byte of it is escaped. */
 const MAX_HEAD_BYTES = 65_536;
-
-/** What the names of series start with that servers show of their sources: nobody else may tell of them. */
-const RESERVED_PREFIX = "telemeter_source_";
 
 /** The family at hand. */
 interface Family {
@@ -315,7 +312,7 @@ export class Ingester {
     const bytes = this.#reader.bytes.subarray(start, end);
     try {
       const name = decoder.decode(bytes);
-      if (escapeMetricName(name).startsWith(RESERVED_PREFIX)) {
+      if (escapeMetricName(name).startsWith(SOURCE_METRIC_PREFIX)) {
         return new BrokenFamily("reserved_name", SAMPLE_RULES.reserved_name.what);
       }
       const found = { name, head: isClassicMetricName(name) ? undefined : encoder.encode(lineHead(name)) };

@@ -16,6 +16,10 @@ export interface Credentials {
   readonly id: string;
   /** All labels of the token, the one with the cluster id among them. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The id of the key that verified the token. */
+  readonly keyId: string;
+  /** When the token ends, in milliseconds since the epoch. */
+  readonly tokenEndsMs: number;
 }
 
 /** What tokens are judged by. */
@@ -75,10 +79,10 @@ export function authentication(
 
   return async (request, peer) => {
     const token = bearerToken(request);
-    const { labels } = verifier.recall(token) ?? await verify(token, peer);
+    const { labels, keyId, expiresAtMs: tokenEndsMs } = verifier.recall(token) ?? await verify(token, peer);
     const id = labels.get(partitionLabel);
     if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
-    return { id, labels };
+    return { id, labels, keyId, tokenEndsMs };
   };
 }
 

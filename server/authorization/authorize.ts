@@ -10,6 +10,8 @@ import { clientGone, type Handler, HttpError, readBody } from "../../common/http
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
 import type { Logger } from "../../common/log.ts";
+import { plainText } from "../../common/plain_text.ts";
+import type { Directory } from "../directory/directory.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
@@ -43,7 +45,9 @@ export interface AuthorizeOptions {
    * @default {AUTHORIZE_LIMIT}
    */
   readonly tokenLimit?: BucketOptions;
-  /** Told why an answer is 500. */
+  /** Told of whom an exchange is refused. */
+  readonly directory: Pick<Directory, "refused">;
+  /** Told why an answer is 503. */
   readonly log: Logger;
   /**
    * The time, in milliseconds since the epoch.
@@ -86,26 +90,18 @@ interface TokenResponse {
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 503 with a request id that the log explains.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
-  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, directory, log } =
+    options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
 
-  return async (request, peer) => {
-    if (request.method !== "POST") {
-      throw new HttpError(405, "Cannot authorize by this method: use POST", {
-        reason: "method",
-        headers: { allow: "POST" },
-      });
-    }
-    limit(byAddress.take(addressBlock(peer.address), elapsed()));
-    const id = await clusterIdOf(request);
-    const token = bearerToken(request);
-    // The hash, as tokens made up by a hostile client may be long.
-    limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
+  const exchange = async (
+    { id, token, signal }: { id: string; token: string; signal: AbortSignal },
+  ): Promise<Response> => {
     try {
-      const { accountId } = await authorizer.authorize(token, id, request.signal);
+      const { accountId } = await authorizer.authorize(token, id, signal);
       // Only who has the right to the id hears that it is revoked.
       if (await revoked?.has(id)) {
         throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
@@ -122,7 +118,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     } catch (error) {
       if (error instanceof HttpError) throw error;
       if (error instanceof AuthorizationRefused) throw refusal(error);
-      if (request.signal.aborted) throw clientGone(error);
+      if (signal.aborted) throw clientGone(error);
       const requestId = crypto.randomUUID();
       log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
       throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
@@ -130,6 +126,29 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
         headers: { "retry-after": UPSTREAM_RETRY_SECONDS },
         cause: error,
       });
+    }
+  };
+
+  return async (request, peer) => {
+    if (request.method !== "POST") {
+      throw new HttpError(405, "Cannot authorize by this method: use POST", {
+        reason: "method",
+        headers: { allow: "POST" },
+      });
+    }
+    limit(byAddress.take(addressBlock(peer.address), elapsed()));
+    const id = await clusterIdOf(request);
+    const token = bearerToken(request);
+    // The hash, as tokens made up by a hostile client may be long.
+    limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
+    try {
+      return await exchange({ id, token, signal: request.signal });
+    } catch (error) {
+      if (error instanceof HttpError) {
+        const { status, reason, message } = error;
+        directory.refused(id, { stage: "authorize", status, reason, why: plainText(message) });
+      }
+      throw error;
     }
   };
 }

@@ -35,6 +35,8 @@ export interface VerifiedToken {
   readonly subject: string;
   /** When the token expires, in milliseconds since the epoch; it is accepted for a minute longer. */
   readonly expiresAtMs: number;
+  /** The id of the key that verified it. */
+  readonly keyId: string;
 }
 
 /** What {@linkcode TokenSigner.sign} puts into a token. */
@@ -208,7 +210,7 @@ export class TokenVerifier {
         const { sub, nbf, exp } = payload;
         if (labels === undefined || typeof sub !== "string" || nbf === undefined || exp === undefined) return undefined;
         return {
-          verified: { labels, subject: sub, expiresAtMs: exp * 1_000 },
+          verified: { labels, subject: sub, expiresAtMs: exp * 1_000, keyId: key.id },
           fromMs: (nbf - LEEWAY_SECONDS) * 1_000,
           untilMs: (exp + LEEWAY_SECONDS) * 1_000,
         };

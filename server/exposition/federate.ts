@@ -50,6 +50,8 @@ export interface FederateOptions {
   readonly collisions: { inc(): void };
   /** Clusters that are not shown, as they are revoked. */
   readonly hidden?: () => Promise<ReadonlySet<string>>;
+  /** Families of the server's own, each in one part or several; they have names that no cluster's have. */
+  readonly own?: () => Iterable<MetricFamily>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -61,7 +63,7 @@ const NOBODY: ReadonlySet<string> = new Set();
  * underscores) and gzip.
  */
 export function federate(
-  { index, conflicts, collisions, hidden = () => Promise.resolve(NOBODY), now }: FederateOptions,
+  { index, conflicts, collisions, hidden = () => Promise.resolve(NOBODY), own = () => [], now }: FederateOptions,
 ): (request: Request) => Promise<Response> {
   let transcoder: LineTranscoder | undefined;
   return async (request) => {
@@ -77,11 +79,15 @@ export function federate(
     const lines = { nativesAsLines: !isProtobuf, allowsUtf8, onCollision: () => collisions.inc() };
     const picked = isPicky ? selectors : [];
     const page: Page = { groups, natives: isProtobuf ? grouping.natives() : [], lines, selectors: picked };
-    const chunks = isProtobuf
+    const clusters = isProtobuf
       ? protobufChunks(page, transcoder ??= new LineTranscoder())
       : isPicky
       ? pickedChunks(page)
       : textChunks(page);
+    const chunks = function* (): Generator<Uint8Array> {
+      yield* clusters;
+      yield* familyChunks(pickedOf(own(), selectors), { isProtobuf });
+    }();
     const headers = new Headers({ "content-type": contentType, "vary": "accept, accept-encoding" });
     if (!acceptsGzip(request.headers.get("accept-encoding"))) {
       // Told to leave it alone, as the listener would compress it otherwise.
@@ -266,14 +272,32 @@ function* nativeChunks(group: Group, { lines: { allowsUtf8, onCollision }, selec
 
 /** The page as text where selectors look at labels. */
 function* pickedChunks(page: Page): Generator<Uint8Array> {
+  for (const group of page.groups) yield* familyChunks(families(group, page), { isProtobuf: false });
+}
+
+/** Families as they are written; parts of one follow each other. */
+function* familyChunks(
+  families: Iterable<MetricFamily>,
+  { isProtobuf }: { readonly isProtobuf: boolean },
+): Generator<Uint8Array> {
   let before: string | undefined;
-  for (const group of page.groups) {
-    for (const family of families(group, page)) {
-      const text = formatText([family], { timestamps: false });
-      // The parts of one large family are one group: only the first has the comment.
+  for (const family of families) {
+    if (isProtobuf) yield encodeFamilies([family]);
+    else {
+      // The parts of one large family are one group: only the first has the comments.
+      const { name, type, metrics } = family;
+      const text = formatText([family.name === before ? { name, type, metrics } : family], { timestamps: false });
       yield family.name === before ? text.subarray(text.indexOf(0x0a) + 1) : text;
       before = family.name;
     }
+  }
+}
+
+/** What of some families a selector matches. */
+function* pickedOf(families: Iterable<MetricFamily>, selectors: readonly Selector[]): Generator<MetricFamily> {
+  for (const family of families) {
+    const metrics = family.metrics.filter((metric) => isPicked(metric, { family, selectors }));
+    if (metrics.length > 0) yield { ...family, metrics };
   }
 }
 

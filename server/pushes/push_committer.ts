@@ -9,6 +9,7 @@ import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
+import type { AcceptedPush } from "../directory/source.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
@@ -31,6 +32,8 @@ export interface PushCommitterOptions {
   readonly ttlMs: number;
   /** Told what is left out of pushes. */
   readonly losses: RepeatLog;
+  /** Told of every push that is accepted here, and of none that comes from disk or from another member. */
+  readonly directory: { accepted(push: AcceptedPush): void };
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
@@ -92,7 +95,25 @@ export class PushCommitter implements PushStage {
       index.discard(entry);
       throw error;
     }
+    this.#list(push, { entry, rendered });
     return this.#account(push.id, rendered);
+  }
+
+  #list({ id, receivedAtMs, contentType, contentEncoding, body }: StoredPush, { entry, rendered }: Prepared) {
+    const { dropped, leftOut, stale } = rendered;
+    const losses = new Map<string, number>(stale > 0 ? [[STALE, stale]] : []);
+    for (const [rule, { count }] of leftOut) losses.set(rule, count);
+    this.#options.directory.accepted({
+      id,
+      receivedAtMs,
+      transport: `${contentType}, ${contentEncoding}`,
+      bytes: body.length,
+      families: entry.blocks.length,
+      series: entry.series,
+      dropped,
+      leftOut: losses,
+      newestMs: entry.newestMs,
+    });
   }
 
   /** Counts what became of a push's samples, and says what of it is not shown that its client may expect to be. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { NO_DIRECTORY } from "../support/no_directory.ts";
 import { Buffer } from "node:buffer";
 import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
@@ -161,12 +162,22 @@ export class Target {
     const now = () => NOW_MS;
     const handler = upload({
       authenticate: authentication({ verifier, partitionLabel: "_id", forgedLimit: { burst: 1, intervalMs: 0 } }),
-      stage: new PushCommitter({ renderer, capacity, store, index, ttlMs: TTL_MS, losses: QUIET, registry }),
+      stage: new PushCommitter({
+        renderer,
+        capacity,
+        store,
+        index,
+        ttlMs: TTL_MS,
+        losses: QUIET,
+        directory: NO_DIRECTORY,
+        registry,
+      }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,
       now,
       log: SILENT,
       refusals: QUIET,
+      directory: NO_DIRECTORY,
       registry,
     });
     this.#renderer = renderer;

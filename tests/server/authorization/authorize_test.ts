@@ -1,3 +1,4 @@
+import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HttpError } from "../../../common/http/http.ts";
@@ -35,6 +36,7 @@ function setUp(options: Partial<AuthorizeOptions> = {}) {
     requiredLabels: new Map([["kind", "test"]]),
     expireSeconds: 86_400,
     abilities: ABILITIES,
+    directory: NO_DIRECTORY,
     log,
     now: () => NOW,
     elapsed: () => clock.elapsed,
@@ -239,6 +241,7 @@ Deno.test("authorizeHandler() works over sockets with the stub as upstream", asy
     requiredLabels: new Map(),
     expireSeconds: 60,
     abilities: ABILITIES,
+    directory: NO_DIRECTORY,
     log,
   });
   await using server = await loopback(handler);

@@ -1,5 +1,6 @@
 /** What the server does for the ring, with a real store, renderer and index. */
 
+import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
@@ -45,6 +46,7 @@ async function openHost(
     index,
     ttlMs: 600_000,
     losses: new RepeatLog(log, { level: "info" }),
+    directory: NO_DIRECTORY,
     registry,
   });
   const limiter = new PushLimiter({ intervalMs });
