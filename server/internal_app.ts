@@ -7,10 +7,11 @@
 import { type App, type AppOptions, asRoute, createApp, probe } from "../common/http/app.ts";
 import type { Handler } from "../common/http/http.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
+import { type ApiOptions, apiRoutes } from "./api/api_routes.ts";
 import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
 
 /** What the app is made of. */
-export interface InternalAppOptions extends AppOptions, HealthSources {
+export interface InternalAppOptions extends AppOptions, HealthSources, ApiOptions {
   /** Answers `GET /federate` as long as the server has its part in the ring. */
   readonly federate: Handler;
   /** Shown as JSON by `/debug/cluster`. */
@@ -25,6 +26,7 @@ export function internalApp(options: InternalAppOptions): App {
   return createApp({
     "/federate": { name: "federate", get: whileOpen(ring, asRoute(federate)) },
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    ...apiRoutes(options),
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),

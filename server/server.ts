@@ -21,6 +21,7 @@ import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
+import { OwnSources, type Sources } from "./api/sources.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -69,11 +70,13 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
 
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
+  let cluster: RunningRing | undefined;
   const { directory } = opening.use(
     await openDirectory({
       maxSources: 2 * (values.limitClusters || MAX_SOURCES),
       retentionMs: values.directoryRetention,
       ttlMs: values.ttl,
+      owns: (id) => cluster === undefined || cluster.ring.place(id).owner === cluster.ring.name,
       revoked: revoked && (() => revoked.ids()),
       store,
       registry,
@@ -95,15 +98,23 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  let cluster: RunningRing | undefined;
+  const limits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
+  const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits, placeOf, now });
+  let sources: Sources = own;
   if (settings.ring === undefined) await restore(store, { committer, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
+    const { RingSources, sourceAnswerer } = await import("./ring/ring_sources.ts");
+    const { SourceExchange } = await import("./ring/source_exchange.ts");
+    const answer = sourceAnswerer({ own, directory });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
     const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
-    cluster = opening.use(await openRing({ settings: settings.ring, ...parts }));
+    cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts }));
+    sources = new RingSources({ own, ring: cluster.ring });
+    opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
@@ -155,7 +166,6 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
-  const limits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -180,6 +190,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
             : undefined,
           now,
         }),
+        sources,
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,

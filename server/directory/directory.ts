@@ -31,6 +31,8 @@ export interface DirectoryOptions {
   readonly retentionMs: number;
   /** `--ttl`, in milliseconds: after so long a source is silent whose interval is not known. */
   readonly ttlMs: number;
+  /** Whether this server owns a source: only of those it tells how they fare. @default {() => true} */
+  readonly owns?: (id: string) => boolean;
   /** Ids that are revoked. */
   readonly revoked?: () => Promise<ReadonlySet<string>>;
   /** Milliseconds since the epoch. @default {Date.now} */
@@ -43,7 +45,7 @@ export interface DirectoryOptions {
 export interface Transition {
   /** Which. */
   readonly source: Source;
-  /** How it fared; undefined if it is new. */
+  /** How it fared; undefined if it has only just come. */
   readonly before: SourceState | undefined;
   /** How it fares now. */
   readonly after: SourceState;
@@ -51,6 +53,9 @@ export interface Transition {
 
 /** Sources that are held though none of their pushes was accepted yet. */
 const MAX_NEWCOMERS = 1_000;
+
+/** How long a source is new, in milliseconds. */
+const NEW_MS = 60_000;
 
 /** The part of all sources that has to go when there are too many. */
 const EVICTED_SHARE = 1 / 100;
@@ -86,6 +91,7 @@ export class Directory {
   readonly #options: DirectoryOptions;
   readonly #now: () => number;
   readonly #elapsed: () => number;
+  readonly #owns: (id: string) => boolean;
   readonly #places = new Map<string, Place>();
   /** The same by slot. */
   readonly #slots: (Place | undefined)[] = [];
@@ -102,6 +108,7 @@ export class Directory {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#owns = options.owns ?? (() => true);
   }
 
   /** How many sources are held. */
@@ -122,10 +129,9 @@ export class Directory {
     this.#changed.usual.add(shardOf(place));
   }
 
-  /** Notes who brought the last accepted push of a source that this server may not own. */
+  /** Notes who brought an accepted push, which may have gone on to another member of a ring. */
   broughtBy(id: string, sender: Sender): void {
-    const source = this.#places.get(id)?.source;
-    if (source !== undefined) source.sender = sender;
+    (this.#places.get(id) ?? this.#admit(id)).source.sender = sender;
   }
 
   /** Notes a refusal of an id. */
@@ -153,33 +159,45 @@ export class Directory {
     return place === undefined ? [] : this.#timelines.of(place.slot);
   }
 
-  /** All sources as they are now. */
+  /** The sources that this server owns, as they are now. */
   *list(): Generator<SourceView> {
-    for (const { source } of this.#places.values()) yield { source, state: this.#stateOf(source) };
-    for (const source of this.#newcomers.values()) yield { source, state: this.#stateOf(source) };
+    for (const source of this.all()) if (this.#owns(source.id)) yield { source, state: this.#stateOf(source) };
+  }
+
+  /** All sources that this server knows something of. */
+  *all(): Generator<Source> {
+    for (const { source } of this.#places.values()) yield source;
+    yield* this.#newcomers.values();
   }
 
   /**
-   * Looks at every source: forgets those that have been silent for too long, and returns those that fare differently than when
-   * this was called last. To be called every few seconds.
+   * Looks at every source: forgets those that nothing was heard of for too long, and returns those of its own that fare
+   * differently than when this was called last. To be called every few seconds.
    */
   async sweep(): Promise<Transition[]> {
     this.#revoked = await this.#options.revoked?.() ?? this.#revoked;
-    const oldest = this.#now() - this.#options.retentionMs;
+    const now = this.#now(), oldest = now - this.#options.retentionMs;
     const transitions: Transition[] = [];
     for (const place of this.#places.values()) {
       const { source, state: before } = place;
-      if (Math.max(source.pushedAtMs, source.refusedAtMs) < oldest) {
+      if (Math.max(source.firstSeenMs, source.pushedAtMs, source.refusedAtMs) < oldest) {
         this.#remove(place);
         continue;
       }
-      const after = this.#stateOf(source);
+      const after = this.#owns(source.id) ? this.#stateOf(source) : undefined;
       place.state = after;
-      if (after === before) continue;
+      if (after === before || after === undefined) continue;
+      // One that was known before, to the last process or to another server, is no news.
+      if (before === undefined && now - source.firstSeenMs > NEW_MS) continue;
       transitions.push({ source, before, after });
       this.#changed.rare.add(shardOf(place));
     }
     return transitions;
+  }
+
+  /** A source with its pushes. */
+  recordOf(source: Source): SourceRecord {
+    return { source, pushes: this.pushesOf(source.id) };
   }
 
   /** What is to be put on disk of the sources of a shard. */
@@ -206,12 +224,25 @@ export class Directory {
     this.#changed.rare.add(shard);
   }
 
-  /** Takes in what was on disk, or what another member knows: of each fact the newer one stands. */
-  take({ source: other, pushes }: SourceRecord): void {
-    const { source, slot } = this.#places.get(other.id) ?? this.#admit(other.id);
+  /**
+   * Takes in what was on disk, or what another member knows: of each fact the newer one stands. `refusals` come on top of those
+   * that are known.
+   */
+  take({ source: other, pushes }: SourceRecord, { refusals = 0 }: { readonly refusals?: number } = {}): void {
+    const known = this.#places.get(other.id);
+    if (known === undefined && other.pushedAtMs === 0 && other.sender === undefined) {
+      const newcomer = this.#newcomers.get(other.id) ?? newSource(other.id, other.firstSeenMs);
+      mergeSource(newcomer, other, -Infinity);
+      newcomer.refusals += refusals;
+      return this.#newcomers.set(other.id, newcomer);
+    }
+    const { source, slot } = known ?? this.#admit(other.id);
     // How long ago that was only the wall clock can tell, and it cannot be yet to come.
     const tick = this.#elapsed() - Math.max(0, this.#now() - other.pushedAtMs);
-    if (!mergeSource(source, other, tick)) return;
+    const isNewer = mergeSource(source, other, tick);
+    source.refusals += refusals;
+    this.#changed.rare.add(shardOf({ slot }));
+    if (!isNewer) return;
     this.#timelines.clear(slot);
     for (const push of pushes) this.#timelines.add(slot, push);
   }

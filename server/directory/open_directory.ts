@@ -42,8 +42,6 @@ export async function openDirectory(options: OpenDirectoryOptions): Promise<Runn
   await using opening = new AsyncDisposableStack();
   const directory = new Directory(options);
   const kept = opening.use(await DirectoryStore.open(directory, store));
-  // What is known from before is no news.
-  await directory.sweep();
   const sweep = async () => {
     try {
       tellTransitions(log, await directory.sweep());

@@ -54,6 +54,8 @@ export interface Sender {
   readonly keyId: string;
   /** When its token ends, in milliseconds since the epoch. */
   readonly tokenEndsMs: number;
+  /** When it brought the push, in milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** How a source fares. */
@@ -98,7 +100,7 @@ export interface Source {
   intervalMs: number;
   /** How far its newest sample was behind the arrival of its push. */
   skewMs: number;
-  /** Who brought its last push; undefined if this server got it from another one. */
+  /** Who brought its last push; undefined if that is not known here. */
   sender: Sender | undefined;
   /** When it was last refused. */
   refusedAtMs: number;
@@ -106,6 +108,8 @@ export interface Source {
   refusal: Refusal | undefined;
   /** How many times it was refused. */
   refusals: number;
+  /** Those of them that the owner, where it is another server, has not been told of. */
+  untold: number;
 }
 
 /** A source of which nothing is known yet. */
@@ -128,6 +132,7 @@ export function newSource(id: string, nowMs: number): Source {
     refusedAtMs: 0,
     refusal: undefined,
     refusals: 0,
+    untold: 0,
   };
 }
 
@@ -172,6 +177,7 @@ function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
 /** Notes a refusal. One that says nothing of the source does not hide one that does. */
 export function noteRefused(source: Source, refusal: Refusal, nowMs: number): void {
   source.refusals++;
+  source.untold++;
   if (PASSING.has(refusal.status) && isRefused(source)) return;
   source.refusal = refusal;
   source.refusedAtMs = nowMs;
@@ -190,8 +196,8 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
     const { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs } = other;
     Object.assign(source, { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs });
     source.pushedTick = tick;
-    source.sender = other.sender ?? source.sender;
   }
+  if ((other.sender?.atMs ?? 0) > (source.sender?.atMs ?? 0)) source.sender = other.sender;
   if (other.refusedAtMs > source.refusedAtMs) {
     source.refusedAtMs = other.refusedAtMs;
     source.refusal = other.refusal;

@@ -12,7 +12,7 @@ import { newSource, type Refusal, REFUSAL_STAGES, type Sender, type Source } fro
 
 /** Writes a record as what `JSON.stringify` takes. */
 export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
-  const { pushedTick: _ours, ...facts } = source;
+  const { pushedTick: _tick, untold: _untold, ...facts } = source;
   return { ...facts, timeline: pushes.flatMap(({ atMs, bytes }) => [atMs / 1_000, bytes]) };
 }
 
@@ -69,8 +69,14 @@ function countsOf(value: unknown): Readonly<Record<string, number>> {
 
 function senderOf(value: unknown): Sender | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { userAgent, address, keyId, tokenEndsMs } = value as Readonly<Record<string, unknown>>;
-  return { userAgent: text(userAgent), address: text(address), keyId: text(keyId), tokenEndsMs: amount(tokenEndsMs) };
+  const { userAgent, address, keyId, tokenEndsMs, atMs } = value as Readonly<Record<string, unknown>>;
+  return {
+    userAgent: text(userAgent),
+    address: text(address),
+    keyId: text(keyId),
+    tokenEndsMs: amount(tokenEndsMs),
+    atMs: amount(atMs),
+  };
 }
 
 function refusalOf(value: unknown): Refusal | undefined {

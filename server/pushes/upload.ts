@@ -81,7 +81,8 @@ export function upload(options: UploadOptions): Handler {
       const { result, remark } = await stage.accept(push);
       pushes.inc({ result });
       const userAgent = plainText(request.headers.get("user-agent") ?? "");
-      directory.broughtBy(id, { userAgent, address: addressBlock(peer.address), keyId, tokenEndsMs });
+      const address = addressBlock(peer.address);
+      directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
       // Clients of openshift/telemeter look at the status alone.
       return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
     } catch (error) {

@@ -42,12 +42,18 @@ function push(directory: Directory, id: string, more = {}) {
     newestMs: START,
     ...more,
   });
-  directory.broughtBy(id, { userAgent: "client", address: "192.0.2.1", keyId: "k", tokenEndsMs: START + 1 });
+  directory.broughtBy(id, {
+    userAgent: "client",
+    address: "192.0.2.1",
+    keyId: "k",
+    tokenEndsMs: START + 1,
+    atMs: START,
+  });
 }
 
 /** All that a directory knows. */
 function facts(directory: Directory) {
-  return [...directory.list()].map(({ source: { pushedTick: _, ...source } }) => ({
+  return [...directory.list()].map(({ source: { pushedTick: _, untold: __, ...source } }) => ({
     ...source,
     timeline: directory.pushesOf(source.id),
   })).sort((a, b) => a.id < b.id ? -1 : 1);

@@ -1,0 +1,48 @@
+/**
+ * The HTTP API: JSON in the envelope of Prometheus's own.
+ *
+ * @module
+ */
+
+import type { Route, RouteHandler } from "../../common/http/app.ts";
+import { HttpError } from "../../common/http/http.ts";
+import { readSourceQuery } from "./source_query.ts";
+import type { Sources } from "./sources.ts";
+
+/** What the API tells of. */
+export interface ApiOptions {
+  /** Answers what is asked about sources. */
+  readonly sources: Sources;
+}
+
+/** The routes of the API, by path. */
+export function apiRoutes({ sources }: ApiOptions): Readonly<Record<string, Route>> {
+  return {
+    "/api/v1/sources": {
+      name: "api_sources",
+      get: answering((c) => sources.list(readSourceQuery(new URL(c.req.raw.url).searchParams))),
+    },
+    "/api/v1/sources/:id": {
+      name: "api_source",
+      get: answering(async (c) => {
+        const details = await sources.details(c.req.param("id") ?? "");
+        if (details !== undefined) return details;
+        throw new HttpError(404, "Nothing is known of a source of this id", { reason: "source" });
+      }),
+    },
+    "/api/v1/strangers": { name: "api_strangers", get: answering(() => sources.strangers()) },
+  };
+}
+
+/** A handler that answers with what `ask` resolves to. */
+function answering(ask: (c: Parameters<RouteHandler>[0]) => Promise<unknown>): RouteHandler {
+  return async (c) => {
+    try {
+      return Response.json({ status: "success", data: await ask(c) });
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      const errorType = error.status === 404 ? "not_found" : "bad_data";
+      return Response.json({ status: "error", errorType, error: error.message }, { status: error.status });
+    }
+  };
+}
