@@ -27,7 +27,7 @@ import { count, optional } from "./protocol/message_fields.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
-import { type Answerer, Questions } from "./questions.ts";
+import { type Answerer, Questions } from "./transport/questions.ts";
 import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";

@@ -12,7 +12,7 @@ import { plainFields } from "../../common/plain_text.ts";
 import type { StoredEntry } from "../../ring/protocol/effects.ts";
 import type { TokenKeyIds } from "../../ring/transport/hello.ts";
 import { CLASS_LIMITS } from "../../ring/protocol/mesh.ts";
-import type { Answerer } from "../../ring/questions.ts";
+import type { Answerer } from "../../ring/transport/questions.ts";
 import { Ring } from "../../ring/ring.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { type LinkStatus, Transport } from "../../ring/transport/transport.ts";

@@ -6,7 +6,7 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { explain } from "../../common/explain.ts";
-import { type Answerer, UnansweredError } from "../../ring/questions.ts";
+import { type Answerer, UnansweredError } from "../../ring/transport/questions.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { listSources, type SourceList, type SourceQuery } from "../api/source_query.ts";
 import type { SourceDetails, StrangerReport } from "../api/source_report.ts";

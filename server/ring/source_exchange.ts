@@ -7,7 +7,7 @@
 
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import { UnansweredError } from "../../ring/questions.ts";
+import { UnansweredError } from "../../ring/transport/questions.ts";
 import type { Ring } from "../../ring/ring.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { Source } from "../directory/source.ts";

@@ -49,7 +49,12 @@ export class RingServers implements AsyncDisposable {
   ) {
     this.#signer = signer;
     this.#folder = folder;
-    this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
+    this.#flags = [
+      "--ratelimit=0",
+      "--source-metrics=false",
+      `--shared-key=${join(folder, "shared-key.pem")}`,
+      ...flags,
+    ];
     const clusters = names.map((_, index) => index === 0 && at !== undefined ? at : `127.0.0.1:${freePort()}`);
     const ports = names.map(() => wired ? freePort() : undefined);
     this.vacant = `127.0.0.1:${freePort()}`;

@@ -45,6 +45,8 @@ export class OpenServer implements AsyncDisposable {
   async #start() {
     this.#child = new Child(taskCommand("server", [
       ...["--listen", "127.0.0.1:0", "--listen-internal", "127.0.0.1:0", "--storage-dir", `${this.#dir}/data`],
+      // Whoever wants them on the page says so, further on.
+      "--source-metrics=false",
       ...this.#flags,
     ]));
     [, this.#external, this.#internal] = await this.#child.line(/external=(\S+) internal=(\S+)/);

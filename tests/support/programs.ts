@@ -71,6 +71,8 @@ export async function startServer(
   { storageDir }: { readonly storageDir: string },
 ): Promise<RunningServer> {
   const places = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${storageDir}`];
+  // Whoever wants them on the page says so, further on.
+  places.push("--source-metrics=false");
   const { child, listens } = await startProgram("server", [...places, ...flags]);
   return {
     child,

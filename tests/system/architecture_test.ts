@@ -13,8 +13,8 @@ const FLOORS: readonly string[] = [
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
   ...["scripts/certificates", "scripts/documents", "scripts/process"],
-  ...["server", "server/ring", "server/pushes", "server/authorization", "server/limits", "server/exposition"],
-  ...["server/store", "server/ingest"],
+  ...["server", "server/ring", "server/api", "server/pushes", "server/authorization", "server/limits"],
+  ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
@@ -39,7 +39,7 @@ const PURE = [
   /^(client\/transforms\/.*|common\/exposition\/.*|common\/duration)\.ts$/,
   // All but the shell and the network: what a member decides.
   /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
-  /^server\/(ingest\/.*|limits\/rate_limit|exposition\/exposition_(index|groups))\.ts$/,
+  /^server\/(ingest\/.*|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;
 

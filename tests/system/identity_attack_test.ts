@@ -55,7 +55,7 @@ class Site implements AsyncDisposable {
     const command = taskCommand("server", [
       ...["--listen", "127.0.0.1:0", "--listen-internal", "127.0.0.1:0", "--storage-dir", this.#path("data")],
       ...["--shared-key", this.#path("key.pem"), "--verify-key", this.#path("rotated.pem")],
-      ...["--revoked-file", this.#path("revoked"), "--log-level", "debug", ...this.#flags],
+      ...["--revoked-file", this.#path("revoked"), "--log-level", "debug", "--source-metrics=false", ...this.#flags],
     ]);
     this.#server = this.#stack.use(new Child(command));
     [, this.#external, this.#internal] = await this.#server.line(/external=(\S+) internal=(\S+)/);

@@ -56,7 +56,7 @@ async function works(child: Child): Promise<{ internal: string }> {
   return { internal };
 }
 
-const ADDRESSES = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0"];
+const ADDRESSES = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", "--source-metrics=false"];
 
 Deno.test("a running server has no permission left, however many it was started with, and works", async () => {
   for (const all of [false, true]) {

@@ -91,8 +91,9 @@ Deno.test("TokenVerifier.verify() takes what TokenSigner.sign() issues, for any 
     fc.asyncProperty(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), async (id) => {
       const labels = new Map([["_id", id], ["kind", "x"]]);
       const token = await signer.sign({ labels, subject: id, expireSeconds: 60, now: NOW });
-      const verified = await verifier().verify(token);
+      const { keyId, ...verified } = await verifier().verify(token);
       assert.deepEqual(verified, { labels, subject: id, expiresAtMs: NOW + 60_000 });
+      assert.ok(verifier().keyIds.includes(keyId));
     }),
     { numRuns: 50 },
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Directory } from "../../../server/directory/directory.ts";
 import type { AcceptedPush, Refusal } from "../../../server/directory/source.ts";
-import { UnansweredError } from "../../../ring/questions.ts";
+import { UnansweredError } from "../../../ring/transport/questions.ts";
 import { SourceExchange, takeFacts } from "../../../server/ring/source_exchange.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { explain } from "../common/explain.ts";
-import type { MeshLink, MeshMessage } from "./protocol/mesh.ts";
+import { explain } from "../../common/explain.ts";
+import type { MeshLink, MeshMessage } from "../protocol/mesh.ts";
 
 /** Answers a question of another member; what it throws is told there as a sentence. */
 export type Answerer = (question: { readonly topic: string; readonly body: Uint8Array }) => Promise<Uint8Array>;

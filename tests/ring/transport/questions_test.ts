@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { MeshLink, MeshMessage } from "../../ring/protocol/mesh.ts";
-import { type Answerer, Questions, UnansweredError } from "../../ring/questions.ts";
+import type { MeshLink, MeshMessage } from "../../../ring/protocol/mesh.ts";
+import { type Answerer, Questions, UnansweredError } from "../../../ring/transport/questions.ts";
 
 const encoder = new TextEncoder();
 
