@@ -18,38 +18,41 @@ export const TIMELINE_PUSHES = 24;
 const PUSH_WORDS = 2;
 const SOURCE_WORDS = PUSH_WORDS * TIMELINE_PUSHES;
 
+/** How many timelines lie in one piece of memory: pieces are added one by one, and none is ever copied. */
+const PIECE_SOURCES = 256;
+
 /** Timelines by slot, which is a number from 0 on that one source has. */
 export class PushTimelines {
-  #words = new Uint32Array(64 * SOURCE_WORDS);
+  readonly #pieces: Uint32Array[] = [];
 
   /** Adds a push behind those of a slot, and forgets the oldest of too many. */
   add(slot: number, { atMs, bytes }: TimelinePush): void {
-    const start = slot * SOURCE_WORDS;
-    if (start >= this.#words.length) this.#grow(start + SOURCE_WORDS);
-    const words = this.#words;
-    words.copyWithin(start + PUSH_WORDS, start, start + SOURCE_WORDS - PUSH_WORDS);
-    words[start] = Math.floor(atMs / 1_000);
-    words[start + 1] = bytes;
+    const piece = Math.floor(slot / PIECE_SOURCES);
+    while (piece >= this.#pieces.length) this.#pieces.push(new Uint32Array(PIECE_SOURCES * SOURCE_WORDS));
+    const words = this.#of(slot);
+    words.copyWithin(PUSH_WORDS, 0);
+    words[0] = Math.floor(atMs / 1_000);
+    words[1] = bytes;
   }
 
   /** The pushes of a slot, oldest first. */
   of(slot: number): TimelinePush[] {
+    const words = this.#of(slot);
     const pushes: TimelinePush[] = [];
-    const start = slot * SOURCE_WORDS;
-    for (let at = start + SOURCE_WORDS - PUSH_WORDS; at >= start; at -= PUSH_WORDS) {
-      if (this.#words[at] > 0) pushes.push({ atMs: 1_000 * this.#words[at], bytes: this.#words[at + 1] });
+    for (let at = words.length - PUSH_WORDS; at >= 0; at -= PUSH_WORDS) {
+      if (words[at] > 0) pushes.push({ atMs: 1_000 * words[at], bytes: words[at + 1] });
     }
     return pushes;
   }
 
   /** Forgets the pushes of a slot. */
   clear(slot: number): void {
-    this.#words.fill(0, slot * SOURCE_WORDS, (slot + 1) * SOURCE_WORDS);
+    this.#of(slot).fill(0);
   }
 
-  #grow(least: number): void {
-    const grown = new Uint32Array(Math.max(least, 2 * this.#words.length));
-    grown.set(this.#words);
-    this.#words = grown;
+  /** The newest first; empty where nothing was ever added to the slot or its neighbours. */
+  #of(slot: number): Uint32Array {
+    const start = (slot % PIECE_SOURCES) * SOURCE_WORDS;
+    return this.#pieces[Math.floor(slot / PIECE_SOURCES)]?.subarray(start, start + SOURCE_WORDS) ?? new Uint32Array();
   }
 }
