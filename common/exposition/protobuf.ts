@@ -17,6 +17,7 @@ import {
   type MetricType,
   type ParseLimits,
   type SummaryValue,
+  UNLIMITED,
 } from "./metric_family.ts";
 import {
   COUNTER_EXEMPLAR,
@@ -41,8 +42,6 @@ export const PROTOBUF_CONTENT_TYPE =
 const LAST_FIELD = VALUE.histogram;
 
 const NO_LABELS: readonly Label[] = [];
-
-const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
