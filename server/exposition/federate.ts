@@ -204,7 +204,7 @@ function* protobufChunks(page: Page, transcoder: LineTranscoder): Generator<Uint
     const { name, type, pieces } = group;
     const isClassic = !(page.lines.allowsUtf8 && pieces.some(({ block }) => block.quoted));
     if (isClassic && !isDistribution(type)) yield* transcoder.transcode(groupLines(group, page.lines), { name, type });
-    else for (const family of families(group, page)) yield encodeFamilies([family]);
+    else for (const family of families(group, page)) yield encodeFamilies([family], { wholeAsIntegers: true });
   }
   for (const group of page.natives) yield* nativeChunks(group, page);
 }

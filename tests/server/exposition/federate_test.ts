@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { HttpError } from "../../../common/http/http.ts";
-import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
+import type { MetricFamily, NativeHistogram } from "../../../common/exposition/metric_family.ts";
 import { parseExposition, seriesKey } from "../../support/exposition_parser.ts";
 import {
   gauge,
@@ -16,6 +16,7 @@ import {
   TTL_MS,
   withoutTime,
 } from "../../support/federate_site.ts";
+import { wireFamilies } from "../../support/metric_family_oracle.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 
@@ -207,6 +208,31 @@ Deno.test("federate() lets buffers be used again once a scraper has gone away in
   push("c0", realisticFamilies({ id: "c0", nowMs: NOW }));
   push("c0", realisticFamilies({ id: "c0", nowMs: NOW }));
   assert.equal(index.get("c0")!.text.buffer, old);
+});
+
+Deno.test("federate() writes whole counts of a classic histogram as integers, which every reader knows", async () => {
+  const { get, push } = site();
+  const float = (name: string, count: number, bucket: number, native?: NativeHistogram): MetricFamily => ({
+    name,
+    type: "histogram",
+    metrics: [{
+      ...sample("a"),
+      value: { count, sum: 4, buckets: [{ upperBound: 1, count: bucket }], isFloat: true, ...(native && { native }) },
+    }],
+  });
+  const side = { spans: [], counts: [] };
+  const zeros = { schema: 0, zeroThreshold: 0.5, zeroCount: 3, positive: side, negative: side };
+  push("a", [float("bucket", 3, 1.5), float("count", 3.5, 2), float("native", 3, 2, zeros), float("whole", 3, 2)]);
+  const page = new Uint8Array(await (await get("", { accept: PROTOBUF })).arrayBuffer());
+  const counts = wireFamilies(page).map(({ metric: [{ histogram }] = [] }) => {
+    const { sampleCount, sampleCountFloat, bucket = [] } = histogram!;
+    const of = (integer?: number, float?: number) => `${integer ?? ""}/${float ?? ""}`;
+    return [
+      of(sampleCount, sampleCountFloat),
+      ...bucket.map(({ cumulativeCount, cumulativeCountFloat }) => of(cumulativeCount, cumulativeCountFloat)),
+    ].join(" ");
+  });
+  assert.deepEqual(counts, ["3/ /1.5 3/", "/3.5 2/ /3.5", "3/ 2/ 3/", "/3 /2"]);
 });
 
 Deno.test("federate() shows a native histogram whole in protobuf, and by its count and sum in text", async () => {
