@@ -113,7 +113,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), limiter),
+    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), { limiter }),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
     now,
