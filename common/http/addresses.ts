@@ -9,6 +9,11 @@ export function plainAddress(address: string): string {
   return /^::ffff:.*\./i.test(address) ? address.slice("::ffff:".length) : address;
 }
 
+/** Whether a host is this machine to itself: `localhost`, a name below it, or a loopback address. */
+export function isThisMachine(host: string): boolean {
+  return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(plainAddress(host));
+}
+
 /**
  * What one party controls: an IPv4 address, or the /64 network of an IPv6 address, out of which its user picks freely
  * (RFC 4291 section 2.5.4).
