@@ -42,9 +42,16 @@ const EXPIRE_INTERVAL_MS = 10_000;
 
 /**
  * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
- * for as long as ten minutes.
+ * for as long as ten minutes. All who come may be of one network.
  */
-const INTERNAL_LIMITS: HostileLimits = { maxHeaderBytes: 131_072, maxUrlBytes: 65_536, idleTimeoutMs: 620_000 };
+const INTERNAL_LIMITS: HostileLimits = {
+  maxHeaderBytes: 131_072,
+  maxUrlBytes: 65_536,
+  idleTimeoutMs: 620_000,
+  maxConnections: 2_048,
+  maxConnectionsPerAddress: 512,
+  maxConnectionsPerNetwork: 2_048,
+};
 
 /** Starts the server: opens what it needs, shows what the store holds, then listens. */
 export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
@@ -128,6 +135,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       hostile: {
         maxConnections: values.limitConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
       tls: externalTls,
       trustedProxies: values.trustedProxy,
