@@ -9,6 +9,14 @@ import { dirname, resolve } from "node:path";
 /** What is known of a file or a folder that others may be let into. */
 export type Looked = Pick<Deno.FileInfo, "mode" | "uid">;
 
+/** A folder that others may write to. */
+export interface OpenFolder {
+  /** Where it is. */
+  readonly path: string;
+  /** What the system says of it. */
+  readonly info: Deno.FileInfo;
+}
+
 const READ = 0o044;
 const WRITE = 0o022;
 const STICKY = 0o1000;
@@ -44,11 +52,22 @@ export function isOpenFolder({ mode }: Looked): boolean {
   return ((mode ?? 0) & STICKY) === 0 && ((mode ?? 0) & 0o002) !== 0;
 }
 
-/** The folders above a file, as it is named and as it is found through symbolic links, from below. */
-export async function foldersAbove(path: string): Promise<string[]> {
+/** The open folders above a file, as it is named and as it is found through symbolic links, from below. */
+export async function openFoldersAbove(path: string): Promise<OpenFolder[]> {
   const named = resolve(path);
   const found = await Deno.realPath(path).catch(() => named);
-  return [...new Set([named, found].flatMap(parents))];
+  const open: OpenFolder[] = [];
+  for (const folder of new Set([named, found].flatMap(parents))) {
+    const info = await lookAt(folder);
+    if (info !== undefined && isOpenFolder(info)) open.push({ path: folder, info });
+  }
+  return open;
+}
+
+/** What a path leads to, through symbolic links; undefined where there is nothing, or it may not be looked at. */
+export async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
+  const { state } = Deno.permissions.querySync({ name: "read", path });
+  return state === "granted" ? await Deno.stat(path).catch(() => undefined) : undefined;
 }
 
 function parents(path: string): string[] {

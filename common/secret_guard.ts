@@ -7,12 +7,12 @@
 
 import {
   chmodCommand,
-  foldersAbove,
-  isOpenFolder,
   isReadable,
   isWritable,
+  lookAt,
   type Looked,
   modeText,
+  openFoldersAbove,
   openTo,
   ownUid,
 } from "./exposure.ts";
@@ -90,18 +90,16 @@ export class SecretGuard {
     const told = new Map<string, string>();
     const folders = new Map<string, { readonly info: Deno.FileInfo; readonly options: Set<string> }>();
     for (const file of this.#files) {
-      const info = await look(file.path);
+      const info = await lookAt(file.path);
       if (info === undefined) continue;
       const key = `${file.option} ${file.path}`;
       const { ino, dev, mode, mtime } = info;
       const state = `${dev} ${ino} ${mode} ${file.secret === "key file" ? mtime?.getTime() : ""}`;
       told.set(key, state);
       if (this.#told.get(key) !== state) await this.#tell(file, info);
-      for (const path of await foldersAbove(file.path)) {
-        const folder = folders.get(path)?.info ?? await look(path);
-        if (folder === undefined || !isOpenFolder(folder)) continue;
+      for (const { path, info } of await openFoldersAbove(file.path)) {
         const options = folders.get(path)?.options ?? new Set();
-        folders.set(path, { info: folder, options: options.add(file.option) });
+        folders.set(path, { info, options: options.add(file.option) });
       }
     }
     for (const [path, { info, options }] of folders) {
@@ -153,11 +151,6 @@ function filesOf({ options, values }: SecretGuardOptions): NamedFile[] {
     const paths = [values[name]].flat().filter((path) => typeof path === "string");
     return paths.map((path) => ({ option: flagOf(name), path, secret }));
   });
-}
-
-/** What a path leads to, through symbolic links; undefined where there is nothing, or it may not be looked at. */
-async function look(path: string): Promise<Deno.FileInfo | undefined> {
-  return await Deno.stat(path).catch(() => undefined);
 }
 
 async function holdsKey(path: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodCommand, foldersAbove, isOpenFolder, isReadable, isWritable, openTo } from "../../common/exposure.ts";
+import { chmodCommand, isOpenFolder, isReadable, isWritable, openFoldersAbove, openTo } from "../../common/exposure.ts";
 
 const US = 1_000, ROOT = 0;
 
@@ -51,18 +51,20 @@ for (
   Deno.test(`chmodCommand() writes ${command}`, () => assert.equal(chmodCommand(path, bits), command));
 }
 
-Deno.test("foldersAbove() finds the folders of the name and of what it leads to", async () => {
+Deno.test("openFoldersAbove() finds open folders above the name and above what it leads to", async () => {
   const dir = await Deno.realPath(await Deno.makeTempDir());
   try {
     await Deno.mkdir(`${dir}/a/..data`, { recursive: true });
     await Deno.mkdir(`${dir}/b`);
     await Deno.writeTextFile(`${dir}/a/..data/key`, "");
     await Deno.symlink("../a/..data/key", `${dir}/b/key`);
-    const found = await foldersAbove(`${dir}/b/key`);
-    assert.deepEqual(found.slice(0, 2), [`${dir}/b`, dir]);
-    assert.deepEqual(found.slice(-2), [`${dir}/a/..data`, `${dir}/a`]);
-    assert.ok(found.includes("/"));
-    assert.deepEqual(await foldersAbove("/none"), ["/"]);
+    const found = async () => (await openFoldersAbove(`${dir}/b/key`)).map(({ path }) => path);
+    assert.deepEqual(await found(), []);
+    for (const folder of ["a/..data", "a", "b", "."]) await Deno.chmod(`${dir}/${folder}`, 0o777);
+    assert.deepEqual(await found(), [`${dir}/b`, dir, `${dir}/a/..data`, `${dir}/a`]);
+    await Deno.chmod(dir, 0o1777);
+    assert.deepEqual(await found(), [`${dir}/b`, `${dir}/a/..data`, `${dir}/a`]);
+    assert.deepEqual(await openFoldersAbove("/none"), []);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
