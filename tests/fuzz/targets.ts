@@ -6,9 +6,11 @@
 
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Pushes } from "./pushes.ts";
+import { Tokens } from "./tokens.ts";
 
 const OPEN = {
   pushes: () => Pushes.open(),
+  tokens: () => Tokens.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */
