@@ -20,7 +20,7 @@ interface Kept<Input> {
 export interface Seen {
   /** How it was answered. */
   readonly feature: string;
-  /** Whether it was accepted. A feature stands for inputs that are all accepted, or all refused. */
+  /** Whether it was accepted. */
   readonly accepted: boolean;
   /** How long it is. */
   readonly bytes: number;
@@ -41,11 +41,11 @@ export class Corpus<Input> {
   /** Keeps an input if nothing was seen of this before, or only at twice its length. True if it does. */
   add(input: Input, { feature, accepted, bytes }: Seen): boolean {
     const pool = accepted ? this.#accepted : this.#refused;
-    const place = this.#places.get(feature);
+    const key = `${accepted} ${feature}`, place = this.#places.get(key);
     const full = this.size === MAX_ENTRIES || this.#bytes > MAX_TOTAL_BYTES;
     if (bytes > MAX_BYTES || (place === undefined ? full : 2 * bytes > pool[place].bytes)) return false;
     this.#bytes += bytes - (place === undefined ? 0 : pool[place].bytes);
-    this.#places.set(feature, place ?? pool.length);
+    this.#places.set(key, place ?? pool.length);
     pool[place ?? pool.length] = { input, bytes };
     return true;
   }

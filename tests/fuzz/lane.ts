@@ -92,7 +92,7 @@ export class Lane<Input> {
     tally.answers[answer] = (tally.answers[answer] ?? 0) + 1;
     if (agrees) tally.agreed++;
     if (this.#shelfOf(input).add(input, { feature, accepted, bytes: file.length }) && dir !== undefined) {
-      await Deno.writeFile(join(dir, nameOf(`${name} ${feature}`) + INPUT_SUFFIX), file);
+      await Deno.writeFile(join(dir, nameOf(`${name} ${accepted} ${feature}`) + INPUT_SUFFIX), file);
     }
     if (finding !== undefined) {
       await this.#save(finding, shows === undefined ? file : writeInputFile(name, this.#target.write(shows)));

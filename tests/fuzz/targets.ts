@@ -5,11 +5,13 @@
  */
 
 import type { FuzzTarget } from "./fuzz_target.ts";
+import { Frames } from "./frames.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
 
 const OPEN = {
   pushes: () => Pushes.open(),
+  frames: () => Frames.open(),
   tokens: () => Tokens.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
