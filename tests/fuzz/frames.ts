@@ -6,7 +6,7 @@
  */
 
 import { stackOf } from "../../common/explain.ts";
-import type { MeshMessage, MessageType } from "../../ring/protocol/mesh.ts";
+import type { MeshMessage } from "../../ring/protocol/mesh.ts";
 import type { Random } from "../support/random.ts";
 import { readFrame } from "./frame_codec.ts";
 import { type FrameInput, readFrames, type SentFrame, writeFrames } from "./frame_input.ts";
@@ -51,18 +51,19 @@ export class Frames implements FuzzTarget<FrameInput> {
     let finding: Finding | undefined, isRead = false;
     for (const frame of frames) {
       this.#history.push(frame);
-      const { what, message, wellFormed, finding: inCodec } = readFrame(frame.bytes);
-      finding ??= inCodec;
+      const reading = readFrame(frame.bytes), { what, message, wellFormed } = reading;
+      finding ??= reading.finding;
       isRead ||= wellFormed === true;
-      if (message === undefined) {
-        steps.push(what);
-        continue;
-      }
-      const step = this.#deliver(message, frame);
-      finding ??= step.finding;
-      const isLost = wellFormed === false && step.did !== "no link" && !step.unread?.includes(message.type);
-      if (isLost) finding ??= { what: "what cannot be read is not counted", detail: what };
-      steps.push(`${what}: ${step.did}`);
+      let did = "";
+      finding ??= this.#guarded(() => {
+        if (message === undefined) return undefined;
+        const step = this.#ring.send(message, frame.to);
+        did = step.did;
+        const isLost = !wellFormed && did !== "no link" && !step.unread.includes(message.type);
+        return isLost ? { what: "what cannot be read is not counted", detail: what } : undefined;
+      });
+      finding ??= this.#guarded(() => void this.#ring.rest(frame.restMs));
+      steps.push(`${what}: ${did}`);
     }
     finding ??= this.#guarded(() => this.#ring.excess());
     if (settles) finding ??= this.#guarded(() => this.#ring.settle());
@@ -75,7 +76,7 @@ export class Frames implements FuzzTarget<FrameInput> {
       answer: isRead ? "read" : "dropped",
       accepted: isRead,
       feature: steps.at(-1) ?? "",
-      agrees: finding === undefined,
+      agrees: isRead && finding === undefined,
       ...finding && { finding, shows },
       told: steps,
     });
@@ -91,21 +92,9 @@ export class Frames implements FuzzTarget<FrameInput> {
     return readFrames(bytes);
   }
 
-  #deliver(
-    message: MeshMessage,
-    frame: SentFrame,
-  ): { did: string; unread?: readonly MessageType[]; finding?: Finding } {
-    let step: { did: string; unread: readonly MessageType[] } | undefined;
-    const finding = this.#guarded(() => {
-      step = this.#ring.send(message, frame);
-      return undefined;
-    });
-    return { did: "", ...step, ...finding && { finding } };
-  }
-
-  #guarded(act: () => Finding | undefined): Finding | undefined {
+  #guarded(act: () => Finding | undefined | void): Finding | undefined {
     try {
-      return act();
+      return act() ?? undefined;
     } catch (error) {
       return { what: "a machine throws, or asks for what cannot be done", detail: stackOf(error) };
     }

@@ -17,7 +17,7 @@ export interface Tally {
   inputs: number;
   /** Inputs by how they were answered. */
   readonly answers: Record<string, number>;
-  /** Inputs of which an independent reader made the same. */
+  /** Inputs of which a second reading made the same. */
   agreed: number;
   /** What was found, and how often. */
   readonly findings: Record<string, number>;

@@ -175,7 +175,7 @@ function summaryOf(
     `fuzz: seed ${seed}, ${inputs} inputs in ${formatDuration(Math.round(elapsedMs / 1_000) * 1_000)}, ` +
     `${Math.round(1_000 * inputs / elapsedMs)}/s`,
     ...Object.entries(tallies).map(([name, { inputs, answers, agreed }]) =>
-      `${name}: ${inputs} inputs, read the same by an independent reader: ${agreed}; answers ${listed(answers)}`
+      `${name}: ${inputs} inputs, the same by a second reading: ${agreed}; answers ${listed(answers)}`
     ),
     `corpus ${corpus}; memory ${mb(first.residentBytes)} MB at the start, ${mb(residentBytes)} MB at the end, ` +
     `${mb(peakBytes)} MB at most`,

@@ -22,7 +22,7 @@ export interface Verdict<Input = unknown> {
   readonly feature: string;
   /** What must not be, if anything. */
   readonly finding?: Finding;
-  /** Whether an independent reader made the same of it, if it was asked. */
+  /** Whether a second reading made the same of it, by an independent reader where there is one, if it was tried. */
   readonly agrees?: boolean;
   /** What shows the finding again, if the input alone would not. */
   readonly shows?: Input;
