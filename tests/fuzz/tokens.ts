@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import { createECDH, createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { authentication } from "../../server/authorization/authenticate.ts";
+import { authentication, SIGNATURE_SHARES } from "../../server/authorization/authenticate.ts";
 import { readSigningKey, readVerifyingKey } from "../../server/authorization/token_keys.ts";
 import { TokenVerifier, type VerifiedToken } from "../../server/authorization/tokens.ts";
 import type { Random } from "../support/random.ts";
@@ -49,8 +49,8 @@ export class Tokens implements FuzzTarget<string> {
     this.#keys = keys;
     this.#verifier = verifier;
     // As many as come are looked at.
-    const forgedLimit = { burst: 1, intervalMs: 0 };
-    this.#authenticate = authentication({ verifier, partitionLabel: "_id", forgedLimit });
+    const shares = { ...SIGNATURE_SHARES, penaltyMs: 0 };
+    this.#authenticate = authentication({ verifier, partitionLabel: "_id", shares });
   }
 
   /** Makes keys: one that signs, two that verify, of one of which only the public half is known, and one of somebody else. */
@@ -101,8 +101,8 @@ export class Tokens implements FuzzTarget<string> {
 
   async #verified(token: string): Promise<VerifiedToken | { readonly error: unknown }> {
     try {
-      const likely = this.#verifier.isLikely(token);
-      if (typeof likely !== "boolean") throw new TypeError("isLikely() says neither yes nor no");
+      const glance = this.#verifier.glance(token);
+      if (glance !== undefined && typeof glance !== "object") throw new TypeError("glance() sees what is nothing");
       return await this.#verifier.verify(token);
     } catch (error) {
       return { error };
