@@ -12,10 +12,12 @@ import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
 import { takeProxyEnvironment } from "./proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
-async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTIONS>): Promise<Running | void> {
+async function start(
+  { values, log, signal, checkFiles, print }: Launch<typeof CLIENT_OPTIONS>,
+): Promise<Running | void> {
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
-  if (!values.dryRun) return await startClient(values, { log, environment });
+  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles });
   const { dryRun } = await import("./dry_run.ts");
   const settings = await loadSettings(values, { log, now: Date.now, environment });
   try {

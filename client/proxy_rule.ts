@@ -5,9 +5,10 @@
  */
 
 import { messageOf } from "../common/explain.ts";
+import { isLoopback } from "../common/loopback.ts";
 import { UsageError } from "../common/options.ts";
 import { CA_STORE_VARIABLE } from "./certificate_store.ts";
-import { isLoopback, readNoProxy } from "./no_proxy.ts";
+import { readNoProxy } from "./no_proxy.ts";
 import { type ProxyServer, readProxyServer } from "./proxy_server.ts";
 
 /** A proxy that is in force for a request, and what names it: a flag or a variable. */

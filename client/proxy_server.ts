@@ -51,6 +51,7 @@ export function readProxyServer(text: string): ProxyServer {
 export const proxyServer: Kind<ProxyServer> = {
   placeholder: "URL",
   read: (texts) => readProxyServer(texts[texts.length - 1]),
+  hasSecret: ({ credentials }, { hasFile }) => credentials !== undefined && (credentials.password !== "" || !hasFile),
 };
 
 function decoded(text: string): string {

@@ -11,6 +11,8 @@ import type { Logger } from "../common/log.ts";
 import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import type { Permission } from "../common/permissions.ts";
+import { tellPlainWays } from "../common/plain_transport.ts";
+import { withPassword } from "../common/url_password.ts";
 import type { UpstreamOptions } from "./authorization/authorizer.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
@@ -19,6 +21,7 @@ import { isLabelValue } from "./authorization/tokens.ts";
 import { AllowList } from "../common/ingest/allow_list.ts";
 import type { RenderRules } from "./ingest/renderer.ts";
 import type { ServerOptions } from "./options.ts";
+import { plainWays } from "./plain_ways.ts";
 import type { RingSettings } from "./ring/open_ring.ts";
 import type { PushStoreOptions } from "./store/push_store.ts";
 
@@ -70,14 +73,19 @@ export interface ServerSettings {
  */
 export async function loadSettings(values: ServerOptions, { log }: { log: Logger }): Promise<ServerSettings> {
   checkTokens(values);
+  const [tls, internalTls] = [
+    tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
+    tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
+  ];
+  tellPlainWays(plainWays(values), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
     ring,
     keys: await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log }),
     revoked: await openRevoked(values, { log }),
     upstream: await readUpstream(values),
-    tls: tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
-    internalTls: tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
+    tls,
+    internalTls,
     storage: storageOf(values, { ring }),
     rules: await readRules(values),
     permissions: permissionsOf(values),
@@ -183,8 +191,21 @@ async function readUpstream(values: ServerOptions): Promise<ServerSettings["upst
   const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
     values;
   if (url === undefined) return undefined;
-  if (issuer === undefined) return { url };
-  const password = values.authorizePassword ?? await readPassword(values.authorizePasswordFile);
+  const { authorizePassword, authorizePasswordFile: path } = values;
+  if (issuer === undefined) {
+    const passwordPath = url.username === "" ? undefined : path;
+    const flags = { flag: "--authorize", fileFlag: "--authorize-password-file" };
+    return { url: await withPassword(url, { path: passwordPath, ...flags }) };
+  }
+  if (issuer.username !== "" || issuer.password !== "") {
+    throw new UsageError(
+      "Bad --authorize-issuer-url: Cannot log in with a user name in it: give --authorize-username and --authorize-password-file",
+    );
+  }
+  if (authorizePassword !== undefined && path !== undefined) {
+    throw new UsageError("Cannot use --authorize-password beside --authorize-password-file: give the file only");
+  }
+  const password = authorizePassword ?? await readPassword(path);
   if (username === undefined || clientId === undefined || password === undefined) {
     throw new UsageError(
       "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
