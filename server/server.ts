@@ -13,15 +13,19 @@ import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
+import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
-import { loadTlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
 import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
+import type { RingView } from "./api/ring_view.ts";
 import { OwnSources, type Sources } from "./api/sources.ts";
+import { statusOf, type StatusSources } from "./api/status.ts";
+import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -31,7 +35,7 @@ import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
-import type { SERVER_OPTIONS } from "./options.ts";
+import { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
@@ -109,18 +113,22 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits, placeOf, now });
   let sources: Sources = own;
+  let ringView: (() => Promise<RingView>) | undefined;
   if (settings.ring === undefined) await restore(store, { committer, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
-    const { RingSources, sourceAnswerer } = await import("./ring/ring_sources.ts");
+    const { ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
+    const { ringOverview } = await import("./ring/ring_overview.ts");
     const { SourceExchange } = await import("./ring/source_exchange.ts");
-    const answer = sourceAnswerer({ own, directory });
+    const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
     const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts }));
-    sources = new RingSources({ own, ring: cluster.ring });
+    const { ring, status } = cluster;
+    sources = new RingSources({ own, ring });
+    ringView = () => ringOverview(ring, status());
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
   store.startSweeping();
@@ -175,6 +183,25 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
+  const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
+  watchCertificates(certificates, { registry });
+  const status: StatusSources = {
+    name: settings.ring?.name,
+    startedMs: now(),
+    flags: reportOptions(SERVER_OPTIONS, values),
+    store: () => store.health,
+    limits: () => [
+      {
+        flag: "--limit-clusters",
+        what: "clusters",
+        used: Math.max(index.clusters, store.clusters),
+        limit: values.limitClusters,
+      },
+      { flag: "--limit-total-series", what: "series", used: index.series, limit: values.limitTotalSeries },
+    ],
+    certificates: () => reportCertificates(certificates),
+    now,
+  };
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -200,6 +227,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           now,
         }),
         sources,
+        ringView,
+        status: () => statusOf(status),
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,
@@ -232,6 +261,22 @@ function authorizerOf(
   if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
   log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
   return new OpenAuthorizer();
+}
+
+/** The certificates that others get to see. */
+function usedCertificates(
+  { tls, internalTls, ring }: ServerSettings,
+  running: { externalTls?: TlsIdentity; internalTls?: TlsIdentity; ring?: RunningRing },
+): UsedCertificate[] {
+  const used: UsedCertificate[] = [];
+  const add = (files: { certPath: string; flags: { cert: string } }, pem: () => string) =>
+    used.push({ flag: files.flags.cert, file: files.certPath, pem });
+  if (tls !== undefined) add(tls, () => running.externalTls!.current.cert);
+  if (internalTls !== undefined) add(internalTls, () => running.internalTls!.current.cert);
+  if (ring !== undefined) {
+    add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
+  }
+  return used;
 }
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */

@@ -6,17 +6,23 @@
 
 import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
+import type { RingView } from "./ring_view.ts";
 import { readSourceQuery } from "./source_query.ts";
 import type { Sources } from "./sources.ts";
+import type { ServerStatus } from "./status.ts";
 
 /** What the API tells of. */
 export interface ApiOptions {
   /** Answers what is asked about sources. */
   readonly sources: Sources;
+  /** The ring; undefined if the server stands alone. */
+  readonly ringView?: () => Promise<RingView>;
+  /** What the server says of itself. */
+  readonly status: () => ServerStatus;
 }
 
 /** The routes of the API, by path. */
-export function apiRoutes({ sources }: ApiOptions): Readonly<Record<string, Route>> {
+export function apiRoutes({ sources, ringView, status }: ApiOptions): Readonly<Record<string, Route>> {
   return {
     "/api/v1/sources": {
       name: "api_sources",
@@ -31,6 +37,16 @@ export function apiRoutes({ sources }: ApiOptions): Readonly<Record<string, Rout
       }),
     },
     "/api/v1/strangers": { name: "api_strangers", get: answering(() => sources.strangers()) },
+    "/api/v1/ring": {
+      name: "api_ring",
+      get: answering(() => {
+        if (ringView !== undefined) return ringView();
+        throw new HttpError(404, "This server is in no ring: --listen-cluster makes it a member of one", {
+          reason: "ring",
+        });
+      }),
+    },
+    "/api/v1/status": { name: "api_status", get: answering(() => Promise.resolve(status())) },
   };
 }
 

@@ -55,6 +55,8 @@ export interface RunningRing extends AsyncDisposable {
   readonly ring: Ring;
   /** What `/debug/cluster` shows. */
   status(): RunningRingStatus;
+  /** What certificate it shows to other members, in PEM. */
+  certificate(): string;
 }
 
 /** What a member starts with. */
@@ -128,6 +130,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
   return {
     ring,
     status: () => ({ ...ring.status(), links: transport.status() }),
+    certificate: () => identity.current.cert,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

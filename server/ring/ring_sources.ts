@@ -4,15 +4,16 @@
  * @module
  */
 
-import { gunzipSync, gzipSync } from "node:zlib";
-import { explain } from "../../common/explain.ts";
 import { type Answerer, UnansweredError } from "../../ring/transport/questions.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { listSources, type SourceList, type SourceQuery } from "../api/source_query.ts";
 import type { SourceDetails, StrangerReport } from "../api/source_report.ts";
-import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
+import type { Answered, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
+import { askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
+import type { RunningRingStatus } from "./open_ring.ts";
+import { RING_TOPIC } from "./ring_overview.ts";
 import { FACTS_TOPIC, takeFacts } from "./source_exchange.ts";
 
 /** What {@linkcode RingSources} works with. */
@@ -22,12 +23,6 @@ export interface RingSourcesOptions {
   /** The ring. */
   readonly ring: Pick<Ring, "ask" | "status" | "place" | "name">;
 }
-
-/** How long other servers are waited for, in milliseconds. */
-const TIMEOUT_MS = 500;
-
-/** The longest answer that is unpacked, in bytes. */
-const MAX_TEXT_BYTES = 64 * 1_048_576;
 
 const LIST = "sources", DETAILS = "source", STRANGERS = "strangers";
 
@@ -46,8 +41,8 @@ export class RingSources implements Sources {
   async list(query: SourceQuery): Promise<SourceList & Answered> {
     // Which of each server's come after the offset only all of them together can tell.
     const wanted = { ...query, offset: 0, limit: query.offset + query.limit };
-    const { answers, members } = await this.#askAll<SourceList>(LIST, wanted);
-    const lists = [await this.#own.list(wanted), ...answers];
+    const { answers, members } = await askMembers<SourceList>(this.#ring, { topic: LIST, asked: wanted });
+    const lists = [await this.#own.list(wanted), ...answers.values()];
     const { sources } = listSources(lists.flatMap(({ sources }) => sources), query);
     const states = { refused: 0, silent: 0, up: 0, revoked: 0 };
     let matching = 0, near = 0;
@@ -64,7 +59,7 @@ export class RingSources implements Sources {
     const { owner } = this.#ring.place(id);
     if (owner === undefined || owner === this.#ring.name) return await this.#own.details(id);
     try {
-      return await this.#ask<SourceDetails | null>(owner, { topic: DETAILS, body: id }) ?? undefined;
+      return await askMember<SourceDetails | null>(this.#ring, { to: owner, topic: DETAILS, asked: id }) ?? undefined;
     } catch (error) {
       if (!(error instanceof UnansweredError)) throw error;
       return await this.#own.details(id);
@@ -73,49 +68,31 @@ export class RingSources implements Sources {
 
   /** The latest refusals of ids that have never pushed, of all servers. */
   async strangers(): Promise<readonly StrangerReport[]> {
-    const { answers } = await this.#askAll<readonly StrangerReport[]>(STRANGERS, null);
-    return [...await this.#own.strangers(), ...answers.flat()].sort((a, b) => a.at < b.at ? 1 : -1).slice(
-      0,
-      MAX_STRANGERS,
-    );
-  }
-
-  async #askAll<T>(topic: string, body: unknown): Promise<{ answers: T[]; members: MemberAnswer[] }> {
-    const { name, members: rows } = this.#ring.status();
-    // Who has left is no part of the ring; who has died is missed.
-    const others = rows.filter((row) => row.name !== name && row.status !== "LEFT");
-    const answers: T[] = [];
-    const members = await Promise.all(others.map(async (other): Promise<MemberAnswer> => {
-      try {
-        answers.push(await this.#ask<T>(other.name, { topic, body }));
-        return { name: other.name };
-      } catch (error) {
-        if (!(error instanceof UnansweredError)) throw error;
-        return { name: other.name, why: explain(error) };
-      }
-    }));
-    return { answers, members: [{ name }, ...members].sort((a, b) => a.name < b.name ? -1 : 1) };
-  }
-
-  async #ask<T>(to: string, { topic, body }: { topic: string; body: unknown }): Promise<T> {
-    const asked = { topic, body: encoder.encode(JSON.stringify(body)), timeoutMs: TIMEOUT_MS };
-    return JSON.parse(decoder.decode(gunzipSync(await this.#ring.ask(to, asked), { maxOutputLength: MAX_TEXT_BYTES })));
+    const { answers } = await askMembers<readonly StrangerReport[]>(this.#ring, { topic: STRANGERS, asked: null });
+    return [...await this.#own.strangers(), ...[...answers.values()].flat()].sort((a, b) => a.at < b.at ? 1 : -1)
+      .slice(0, MAX_STRANGERS);
   }
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** What {@linkcode ringAnswerer} works with. */
+export interface RingAnswererOptions {
+  /** What this server can say of its sources. */
+  readonly own: Sources;
+  /** Takes in what other servers tell of sources. */
+  readonly directory: Directory;
+  /** What this server knows of the ring. */
+  readonly status: () => RunningRingStatus | undefined;
+}
 
-/** Answers what other servers ask about sources. */
-export function sourceAnswerer({ own, directory }: { own: Sources; directory: Directory }): Answerer {
+/** Answers what other servers ask. */
+export function ringAnswerer(options: RingAnswererOptions): Answerer {
   return async ({ topic, body }) => {
-    if (topic === FACTS_TOPIC) return takeFacts(directory, body);
-    const asked = JSON.parse(decoder.decode(body));
-    return gzipSync(JSON.stringify(await answer(own, { topic, asked }) ?? null));
+    if (topic === FACTS_TOPIC) return takeFacts(options.directory, body);
+    return packAnswer(await answer(options, { topic, asked: unpackQuestion(body) }));
   };
 }
 
-function answer(own: Sources, { topic, asked }: { topic: string; asked: unknown }): Promise<unknown> {
+function answer({ own, status }: RingAnswererOptions, { topic, asked }: { topic: string; asked: unknown }): unknown {
   switch (topic) {
     case LIST:
       return own.list(asked as SourceQuery);
@@ -123,6 +100,8 @@ function answer(own: Sources, { topic, asked }: { topic: string; asked: unknown 
       return own.details(String(asked));
     case STRANGERS:
       return own.strangers();
+    case RING_TOPIC:
+      return status();
     default:
       throw new SyntaxError(`It does not know the topic '${topic.slice(0, 100)}'`);
   }
