@@ -7,11 +7,12 @@
 import { type App, type AppOptions, asRoute, createApp, probe } from "../common/http/app.ts";
 import type { Handler } from "../common/http/http.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
-import { type ApiOptions, apiRoutes } from "./api/api_routes.ts";
+import { apiRoutes } from "./api/api_routes.ts";
+import { homePage, pageRoutes, type PagesOptions } from "./pages/page_routes.tsx";
 import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
 
 /** What the app is made of. */
-export interface InternalAppOptions extends AppOptions, HealthSources, ApiOptions {
+export interface InternalAppOptions extends AppOptions, HealthSources, PagesOptions {
   /** Answers `GET /federate` as long as the server has its part in the ring. */
   readonly federate: Handler;
   /** Shown as JSON by `/debug/cluster`. */
@@ -27,8 +28,9 @@ export function internalApp(options: InternalAppOptions): App {
     "/federate": { name: "federate", get: whileOpen(ring, asRoute(federate)) },
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
     ...apiRoutes(options),
+    ...pageRoutes(options),
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
-  }, { log, metrics });
+  }, { log, metrics, home: homePage(options) });
 }

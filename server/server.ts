@@ -228,6 +228,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
         }),
         sources,
         ringView,
+        partitionLabel: values.partitionLabel,
         status: () => statusOf(status),
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,

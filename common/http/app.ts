@@ -43,17 +43,23 @@ export interface AppOptions {
   readonly log: Logger;
   /** Counts the requests by the names of their routes; those to any other path count as `none`. */
   readonly metrics?: HttpMetrics;
+  /** The page at `/` for browsers, which ask for HTML. */
+  readonly home?: RouteHandler;
 }
 
 /**
  * Makes the app of a table of routes by path. Any other path is a 404, any other method a 405 that names the right ones.
  * `/` lists the other paths, unless the table has a page for it. `OPTIONS *` is answered for the listener as a whole.
  */
-export function createApp(table: Readonly<Record<string, Route>>, { log, metrics }: AppOptions): App {
+export function createApp(table: Readonly<Record<string, Route>>, { log, metrics, home }: AppOptions): App {
   // All paths are fixed, which this router finds by one look into a table.
   const app: App = new Hono<AppEnv>({ router: new RegExpRouter(), getPath: pathOf });
   app.onError((error, c) => respond(error, { log, request: c.req.raw }));
-  const listing: Route = { name: "root", get: (c) => c.json({ paths: pathsOf(app) }) };
+  const wantsPage = ({ req }: Context<AppEnv>) => req.header("accept")?.toLowerCase().includes("text/html") ?? false;
+  const listing: Route = {
+    name: "root",
+    get: (c) => home !== undefined && wantsPage(c) ? home(c) : c.json({ paths: pathsOf(app) }),
+  };
   for (const [path, { name, ...handlers }] of Object.entries({ "/": listing, ...table })) {
     if (metrics !== undefined) app.all(path, countRequests(name, metrics));
     if (handlers.get !== undefined) app.get(path, dropBodyOfHead);
