@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isThisMachine } from "../common/http/addresses.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
@@ -55,10 +56,16 @@ export async function startClient(
   Deno.addSignalListener("SIGHUP", onHangUp);
   stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
-  const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
+    const app = clientApp({ forwarder, registry, reload, listen: values.listen, signal: stop.signal, log });
     const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
+    if (!isThisMachine(listener.hostname)) {
+      log.warn(
+        "Shows its pages to whoever reaches --listen, and reloads for them: let a firewall keep out all but your Prometheus",
+        { listen: `${listener.hostname}:${listener.port}` },
+      );
+    }
     log.info("Listening", { url: listener.url.href });
   }
 

@@ -363,16 +363,23 @@ export const SERVER_OPTIONS = {
   limitConnections: {
     kind: count,
     default: "10000",
-    help: "Most connections to the external listener",
+    help: "Most connections to the external listener; beyond it, who idles the longest gives way",
     since: "0.1.0",
     why: "Raise it, and the limit of open files, for more clients that keep connections open",
   },
   limitConnectionsPerAddress: {
     kind: count,
-    default: "1000",
-    help: "Most connections from one address (IPv6: one /64)",
+    help: "Most connections from one address (IPv6: one /64); by default a tenth of --limit-connections, 16 at least",
     since: "0.1.0",
     why: "Raise it to --limit-connections behind NAT, or a balancer that --trusted-proxy does not name",
+  },
+  limitConnectionsPerNetwork: {
+    kind: count,
+    help:
+      "Most connections from one network (IPv4: one /24, IPv6: one /48); by default a quarter of --limit-connections, " +
+      "--limit-connections-per-address at least",
+    since: "0.1.0",
+    why: "Raise it where most clients are in one network, such as your own",
   },
 
   storageDir: {

@@ -15,7 +15,7 @@ import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { authorizeHandler } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
@@ -42,9 +42,16 @@ const EXPIRE_INTERVAL_MS = 10_000;
 
 /**
  * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
- * for as long as ten minutes.
+ * for as long as ten minutes. All who come may be of one network.
  */
-const INTERNAL_LIMITS: HostileLimits = { maxHeaderBytes: 131_072, maxUrlBytes: 65_536, idleTimeoutMs: 620_000 };
+const INTERNAL_LIMITS: HostileLimits = {
+  maxHeaderBytes: 131_072,
+  maxUrlBytes: 65_536,
+  idleTimeoutMs: 620_000,
+  maxConnections: 2_048,
+  maxConnectionsPerAddress: 512,
+  maxConnectionsPerNetwork: 2_048,
+};
 
 /** Starts the server: opens what it needs, shows what the store holds, then listens. */
 export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
@@ -109,11 +116,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : NO_LIMIT,
     log,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), limiter),
+    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), { limiter }),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
     now,
@@ -128,6 +136,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       hostile: {
         maxConnections: values.limitConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
       tls: externalTls,
       trustedProxies: values.trustedProxy,

@@ -5,6 +5,7 @@
  */
 
 import { accountIdOf } from "../../common/fnv.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
 
 /** What an authorizer says of a token and a cluster that it lets in. */
@@ -13,14 +14,22 @@ export interface Authorization {
   readonly accountId: string;
 }
 
+/** Who wants to know. */
+export interface Asker {
+  /** Ends the wait once it is aborted. */
+  readonly signal: AbortSignal;
+  /** The address that the client comes from. */
+  readonly address: string;
+}
+
 /** Decides whether a token may speak for a cluster. */
 export interface Authorizer {
   /**
-   * Asks once. Aborting the signal ends the wait.
+   * Asks once.
    *
    * @throws {AuthorizationRefused} if the answer is no; any other error means that there is no answer.
    */
-  authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization>;
+  authorize(token: string, clusterId: string, asker: Asker): Promise<Authorization>;
 }
 
 /** The status of a refusal. */
@@ -42,12 +51,16 @@ export class AuthorizationRefused extends Error {
   /** The name of the class. */
   override readonly name = "AuthorizationRefused";
 
+  /** The status to answer the client with. */
+  readonly status: RefusalStatus;
+  /** When to ask again, in milliseconds, if the authorizer says so. */
+  readonly retryAfterMs: number | undefined;
+
   /** A refusal with the status that the authorizer gave. */
-  constructor(
-    /** The status to answer the client with. */
-    readonly status: RefusalStatus,
-  ) {
+  constructor(status: RefusalStatus, { retryAfterMs }: { readonly retryAfterMs?: number } = {}) {
     super(`Cannot authorize this cluster: ${REFUSALS[status]}`);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -108,7 +121,7 @@ export class UpstreamAuthorizer implements Authorizer {
   }
 
   /** Asks the upstream; see {@linkcode Authorizer.authorize}. */
-  async authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization> {
+  async authorize(token: string, clusterId: string, { signal }: Pick<Asker, "signal">): Promise<Authorization> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
     const question = JSON.stringify({ cluster_id: clusterId, authorization_token: token, account_id: "" });
     const ask = (access?: string) => this.#ask(question, { access, signal: deadline });
@@ -136,17 +149,24 @@ export interface JsonAnswer {
   readonly status: number;
   /** The body, parsed. */
   readonly json: unknown;
+  /** When to ask again, in milliseconds, where `Retry-After` says so in seconds. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /**
- * Reads a response's body as JSON.
+ * Reads a response's body as JSON. What comes with no success may be a long page, of which nothing is read further.
  *
- * @throws {LimitError} if it has more than `limitBytes`.
+ * @throws {LimitError} if a success has more than `limitBytes`.
  */
 export async function readJson(response: Response, limitBytes: number): Promise<JsonAnswer> {
-  const body = await readUpTo(response, limitBytes);
-  const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
-  return { status: response.status, json: mediaType === "application/json" ? parsed(body) : undefined };
+  const { status, ok, headers } = response;
+  const body = await readUpTo(response, limitBytes).catch((error) => {
+    if (ok || !(error instanceof LimitError)) throw error;
+  });
+  const mediaType = (headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
+  const json = body !== undefined && mediaType === "application/json" ? parsed(body) : undefined;
+  const [seconds] = /^\d{1,9}$/.exec(headers.get("retry-after") ?? "") ?? [];
+  return { status, json, retryAfterMs: seconds === undefined ? undefined : 1_000 * Number(seconds) };
 }
 
 function parsed(body: Uint8Array): unknown {
@@ -162,15 +182,17 @@ function hasErrorName({ json }: JsonAnswer): boolean {
   return typeof (json as { name?: unknown } | null | undefined)?.name === "string";
 }
 
-function authorizationOf({ status, json }: JsonAnswer): Authorization {
-  if (status in REFUSALS) throw new AuthorizationRefused(status as RefusalStatus);
+function authorizationOf({ status, json, retryAfterMs }: JsonAnswer): Authorization {
+  if (status in REFUSALS) throw new AuthorizationRefused(status as RefusalStatus, { retryAfterMs });
   if (status !== 200 && status !== 201) throw new Error(`The authorizer answered with the status ${status}`);
   const accountId = (json as { account_id?: unknown } | null | undefined)?.account_id;
   if (typeof accountId !== "string" || accountId === "") {
     throw new Error("The authorizer's answer is not JSON with an 'account_id'");
   }
-  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed()) {
-    throw new Error(`The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters`);
+  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed() || /\p{Cc}/u.test(accountId)) {
+    throw new Error(
+      `The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters without control characters`,
+    );
   }
   return { accountId };
 }

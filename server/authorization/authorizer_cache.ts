@@ -1,17 +1,27 @@
 /**
- * Remembers the authorizer's answers, so that it is asked seldom and an outage of it does not lock out known clusters.
+ * Remembers the authorizer's answers, so that it is asked seldom and an outage of it does not lock out known clusters, and
+ * shares the questions to it out among those who ask.
  *
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { Counter } from "prom-client";
+import { hash } from "node:crypto";
 import type { Registry } from "../../common/metrics.ts";
 import { orAborted } from "../../common/abort.ts";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import { explain } from "../../common/explain.ts";
+import { addressBlock, addressNetwork } from "../../common/http/addresses.ts";
 import type { Logger } from "../../common/log.ts";
-import { type Authorization, AuthorizationRefused, type Authorizer, type RefusalStatus } from "./authorizer.ts";
+import { plainText } from "../../common/plain_text.ts";
+import { FairShares, type FairSharesOptions, NoPlaceError } from "../limits/fair_shares.ts";
+import {
+  type Asker,
+  type Authorization,
+  AuthorizationRefused,
+  type Authorizer,
+  type RefusalStatus,
+} from "./authorizer.ts";
+import { AuthorizerMetrics } from "./authorizer_metrics.ts";
 
 /** For how long, and how many, answers are remembered. */
 export interface CachingAuthorizerOptions {
@@ -48,11 +58,25 @@ export interface CachingAuthorizerOptions {
    */
   readonly maxAnswers?: number;
   /**
-   * Questions under way at once; above, a cluster without a remembered yes is told to try again later.
+   * Tokens remembered that the authorizer has said yes to, of which each has a share of the questions of its own; about 100
+   * bytes each.
    *
-   * @default {256}
+   * @default {20_000}
    */
-  readonly maxQuestions?: number;
+  readonly maxTokens?: number;
+  /**
+   * How long a question may take, the wait for its turn included, in milliseconds: below the time that clients of
+   * openshift/telemeter wait, so that they see our answer.
+   *
+   * @default {15_000}
+   */
+  readonly timeoutMs?: number;
+  /**
+   * How questions are shared out among networks, addresses and tokens.
+   *
+   * @default {QUESTION_SHARES}
+   */
+  readonly shares?: FairSharesOptions;
   /**
    * The time, in milliseconds of a clock that does not go back.
    *
@@ -64,6 +88,18 @@ export interface CachingAuthorizerOptions {
   /** Told when answers begin and cease to fail. */
   readonly log: Logger;
 }
+
+/**
+ * 256 questions at a time, of which one address that asks alone has 85, and 1,024 that wait for 5 s: a third of a question's
+ * time. A question that ends without a yes counts for half a second longer, so that an address with made-up tokens asks some 250
+ * a second at most, however quick the authorizer is.
+ */
+export const QUESTION_SHARES: FairSharesOptions = {
+  places: 256,
+  maxWaiting: 1_024,
+  patienceMs: 5_000,
+  penaltyMs: 500,
+};
 
 interface Granted {
   readonly authorization: Authorization;
@@ -80,17 +116,41 @@ interface Refused {
   readonly untilMs: number;
 }
 
+/** How a question stands. */
+interface Standing {
+  /** Those who want to know. */
+  askers: number;
+  /** Whether the authorizer has been asked. */
+  asked: boolean;
+  /** Aborted when nobody wants to know any more before it has been asked. */
+  readonly abandoned: AbortController;
+}
+
+/** A question that waits or is under way, for all who ask the same. */
+interface Question {
+  readonly standing: Standing;
+  readonly answer: Promise<Authorization>;
+}
+
+/** How often at most the log says that the authorizer does not answer, in milliseconds. */
+const TELL_INTERVAL_MS = 60_000;
+
 /** An authorizer that remembers what another one says; the same question is never under way twice. */
 export class CachingAuthorizer implements Authorizer {
   readonly #inner: Authorizer;
   readonly #options: Required<CachingAuthorizerOptions>;
   readonly #granted: BoundedMap<string, Granted>;
   readonly #refused: BoundedMap<string, Refused>;
-  readonly #questions = new Map<string, Promise<Authorization>>();
-  readonly #answers: Counter<"source">;
+  /** Hashes of tokens that were good for some cluster. */
+  readonly #goodTokens: BoundedMap<string, true>;
+  readonly #questions = new Map<string, Question>();
+  readonly #shares: FairShares;
+  readonly #metrics: AuthorizerMetrics;
   #failing = false;
+  /** Until when the log does not say so again. */
+  #quietUntilMs = -Infinity;
 
-  /** Wraps `inner`, which bounds the time of its own questions. */
+  /** Wraps `inner`. */
   constructor(inner: Authorizer, options: CachingAuthorizerOptions) {
     const defaults = {
       grantedMs: 600_000,
@@ -98,19 +158,18 @@ export class CachingAuthorizer implements Authorizer {
       refusedMs: 60_000,
       pauseMs: 30_000,
       maxAnswers: 100_000,
-      maxQuestions: 256,
+      maxTokens: 20_000,
+      timeoutMs: 15_000,
+      shares: QUESTION_SHARES,
       now: () => performance.now(),
     };
     this.#inner = inner;
     this.#options = { ...defaults, ...options };
     this.#granted = new BoundedMap(this.#options.maxAnswers);
     this.#refused = new BoundedMap(this.#options.maxAnswers);
-    this.#answers = new Counter({
-      name: "telemeter_server_authorizations_total",
-      help: "Answers to clusters that ask for a token, by source",
-      labelNames: ["source"],
-      registers: [options.registry],
-    });
+    this.#goodTokens = new BoundedMap(this.#options.maxTokens);
+    this.#shares = new FairShares(this.#options.shares);
+    this.#metrics = new AuthorizerMetrics(options.registry, this.#shares);
   }
 
   /** Answers and questions held now. */
@@ -118,48 +177,85 @@ export class CachingAuthorizer implements Authorizer {
     return this.#granted.size + this.#refused.size + this.#questions.size;
   }
 
-  /** Answers from memory, or asks; see {@linkcode Authorizer.authorize}. */
-  async authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization> {
+  /**
+   * Answers from memory, or asks; see {@linkcode Authorizer.authorize}.
+   *
+   * @throws {NoPlaceError} if others have asked so much that there is no asking now.
+   */
+  async authorize(token: string, clusterId: string, { signal, address }: Asker): Promise<Authorization> {
     const now = this.#options.now();
     // The hash keeps the tokens themselves out of memory, and long ones small. JSON keeps (a, bc) and (ab, c) apart.
-    const key = createHash("sha256").update(JSON.stringify([token, clusterId])).digest("base64");
+    const key = hash("sha256", JSON.stringify([token, clusterId]), "base64");
     const granted = this.#granted.get(key);
     if (granted !== undefined && now < granted.quietUntilMs) return this.#fromMemory(granted, now);
     const refused = this.#refused.get(key);
     if (refused !== undefined && now < refused.untilMs) {
-      this.#answers.inc({ source: "refused_cached" });
+      this.#metrics.answered("refused_cached");
       throw new AuthorizationRefused(refused.status);
     }
-    let question = this.#questions.get(key);
-    if (question === undefined) {
-      if (this.#questions.size >= this.#options.maxQuestions) {
-        if (granted !== undefined && now < granted.staleUntilMs) return this.#fromMemory(granted, now);
-        this.#answers.inc({ source: "busy" });
-        throw new AuthorizationRefused(429);
-      }
-      question = this.#ask(key, { token, clusterId }).finally(() => this.#questions.delete(key));
-      this.#questions.set(key, question);
+    const question = this.#questions.get(key) ?? this.#begin(key, { token, clusterId, address });
+    question.standing.askers++;
+    try {
+      // Whoever asked first may go away: the question goes on, for the others and for the memory.
+      return await orAborted(question.answer, signal);
+    } finally {
+      question.standing.askers--;
+      this.#abandon(key, question);
     }
-    // Whoever asked first may go away: the question goes on, for the others and for the memory.
-    return await orAborted(question, signal);
+  }
+
+  #begin(key: string, about: { token: string; clusterId: string; address: string }): Question {
+    const standing: Standing = { askers: 0, asked: false, abandoned: new AbortController() };
+    const question = { standing, answer: this.#ask(key, { ...about, standing }) };
+    this.#questions.set(key, question);
+    const forget = () => this.#forget(key, question);
+    question.answer.then(forget, forget);
+    return question;
+  }
+
+  /** Gives up the place of a question in the line that nobody waits for any more. */
+  #abandon(key: string, question: Question) {
+    const { askers, asked, abandoned } = question.standing;
+    if (askers > 0 || asked) return;
+    this.#forget(key, question);
+    abandoned.abort(new DOMException("Nobody waits for the answer any more", "AbortError"));
+  }
+
+  #forget(key: string, question: Question) {
+    if (this.#questions.get(key) === question) this.#questions.delete(key);
   }
 
   #fromMemory(granted: Granted, now: number): Authorization {
-    this.#answers.inc({ source: now < granted.freshUntilMs ? "granted_cached" : "granted_stale" });
+    this.#metrics.answered(now < granted.freshUntilMs ? "granted_cached" : "granted_stale");
     return granted.authorization;
   }
 
-  async #ask(key: string, { token, clusterId }: { token: string; clusterId: string }): Promise<Authorization> {
-    const { grantedMs, staleMs, refusedMs, pauseMs, now } = this.#options;
+  async #ask(
+    key: string,
+    { token, clusterId, address, standing }: { token: string; clusterId: string; address: string; standing: Standing },
+  ): Promise<Authorization> {
+    const { grantedMs, staleMs, refusedMs, pauseMs, timeoutMs, now } = this.#options;
+    const tokenHash = hash("sha256", token, "base64");
+    // Whose token was good shares with nobody: not with whoever makes up tokens behind the same address.
+    const path = this.#goodTokens.get(tokenHash) !== undefined
+      ? [`token ${tokenHash}`]
+      : [addressNetwork(address), addressBlock(address), tokenHash];
+    const asker = { signal: AbortSignal.timeout(timeoutMs), address };
+    const { signal } = standing.abandoned;
+    const work = () => {
+      standing.asked = true;
+      return this.#metrics.time(() => this.#inner.authorize(token, clusterId, asker));
+    };
     try {
-      const authorization = await this.#inner.authorize(token, clusterId, NEVER);
+      const authorization = await this.#shares.run(work, { path, signal });
       const at = now();
       const freshUntilMs = at + grantedMs;
       const staleUntilMs = at + Math.max(grantedMs, staleMs);
       this.#granted.set(key, { authorization, freshUntilMs, staleUntilMs, quietUntilMs: freshUntilMs });
       this.#refused.delete(key);
+      this.#goodTokens.set(tokenHash, true);
       this.#answered();
-      this.#answers.inc({ source: "granted" });
+      this.#metrics.answered("granted");
       return authorization;
     } catch (error) {
       const at = now();
@@ -167,14 +263,20 @@ export class CachingAuthorizer implements Authorizer {
       if (refused && error.status !== 429) {
         this.#granted.delete(key);
         this.#refused.set(key, { status: error.status, untilMs: at + refusedMs });
+        if (error.status === 401) this.#goodTokens.delete(tokenHash);
         this.#answered();
-        this.#answers.inc({ source: "refused" });
+        this.#metrics.answered("refused");
         throw error;
       }
-      if (!refused) this.#failed(error);
+      if (signal.aborted && error === signal.reason) {
+        this.#metrics.turnedAway("gone");
+        throw error;
+      }
+      if (error instanceof NoPlaceError) this.#metrics.turnedAway(error.reason);
+      else if (!refused) this.#failed(error);
       const granted = this.#granted.get(key);
       if (granted === undefined || at >= granted.staleUntilMs) {
-        this.#answers.inc({ source: "failed" });
+        this.#metrics.answered(error instanceof NoPlaceError ? "busy" : "failed");
         throw error;
       }
       granted.quietUntilMs = Math.min(at + pauseMs, granted.staleUntilMs);
@@ -188,15 +290,14 @@ export class CachingAuthorizer implements Authorizer {
   }
 
   #failed(error: unknown) {
-    if (!this.#failing) {
-      const reason = explain(error);
-      this.#options.log.warn("The authorizer does not answer: clusters that it has authorized before may go on", {
-        reason,
-      });
-    }
+    const now = this.#options.now();
+    // Where one question fails and the next does not, it would fill the log by that.
+    if (this.#failing || now < this.#quietUntilMs) return;
     this.#failing = true;
+    this.#quietUntilMs = now + TELL_INTERVAL_MS;
+    const reason = plainText(explain(error));
+    this.#options.log.warn("The authorizer does not answer: clusters that it has authorized before may go on", {
+      reason,
+    });
   }
 }
-
-/** Questions end by their own time limits. */
-const NEVER = new AbortController().signal;

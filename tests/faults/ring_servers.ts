@@ -155,7 +155,8 @@ export class RingServer {
   readonly external: URL = local();
   /** Where `/federate` and the status pages are. */
   readonly internal: URL = local();
-  readonly #storageDir: string;
+  /** Where its pushes are kept: made when it starts, if it is not there. */
+  readonly storageDir: string;
   readonly #flags: readonly string[];
   #child: Child | undefined;
   #retired = false;
@@ -164,7 +165,7 @@ export class RingServer {
   constructor({ name, cluster, storageDir, flags }: RingServerPlan) {
     this.name = name;
     this.cluster = cluster;
-    this.#storageDir = storageDir;
+    this.storageDir = storageDir;
     this.#flags = [
       ...flags,
       `--listen=${this.external.host}`,
@@ -238,7 +239,7 @@ export class RingServer {
 
   /** Deletes what it has kept, its part in the ring included. It must not run. */
   async deleteStore(): Promise<void> {
-    await Deno.remove(this.#storageDir, { recursive: true });
+    await Deno.remove(this.storageDir, { recursive: true });
   }
 
   /** The value of a series on `/metrics`, written as there; 0 if it is not there. */
