@@ -6,6 +6,8 @@ import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { flagOf, type OptionTable, type Program } from "../../common/options.ts";
 import { PROGRAMS } from "../../scripts/readme.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
+import { Child } from "../../scripts/process/child.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { ecKeys } from "../support/jwt.ts";
 import { runProgram, startClient, startServer, tempFolder } from "../support/programs.ts";
@@ -286,4 +288,23 @@ Deno.test("the client takes passwords of user names from files", async () => {
   ]);
   const wanted = new TextEncoder().encode(`us@er:${password}`).toBase64();
   assert.equal(await asked.promise, `Basic ${wanted}`);
+});
+
+Deno.test("certs writes keys that nobody else reads, whatever the umask is, also in place of open ones", async () => {
+  await using folder = await tempFolder();
+  const dir = join(folder.path, "certs");
+  const certs = async (...flags: string[]) => {
+    const { path, args, ...command } = taskCommand("certs", ["--name=a", `--dir=${dir}`, ...flags]);
+    await using child = new Child({
+      ...command,
+      path: "/bin/sh",
+      args: ["-c", 'umask 0; exec "$@"', "sh", path, ...args],
+    });
+    assert.equal((await child.exited).code, 0, child.tail());
+    const modes = (name: string) => Deno.stat(join(dir, name)).then(({ mode }) => mode! & 0o777);
+    assert.deepEqual(await Promise.all(["", "ca.key", "a.key"].map(modes)), [0o700, 0o600, 0o600]);
+  };
+  await certs();
+  await Deno.chmod(join(dir, "a.key"), 0o666);
+  await certs("--force");
 });
