@@ -12,6 +12,7 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
@@ -53,12 +54,19 @@ const INTERNAL_LIMITS: HostileLimits = {
   maxConnectionsPerNetwork: 2_048,
 };
 
-/** Starts the server: opens what it needs, shows what the store holds, then listens. */
-export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+/**
+ * Starts the server: opens what it needs, shows what the store holds, then listens. `environment` has the proxies that the
+ * environment named when the program started.
+ */
+export async function startServer(
+  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { environment }: { environment: ProxyEnvironment },
+): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  const settings = await loadSettings(values, { log });
+  const settings = await loadSettings(values, { log, environment });
+  opening.use(settings.requests);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);

@@ -7,6 +7,7 @@
 import { accountIdOf } from "../../common/fnv.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 
 /** What an authorizer says of a token and a cluster that it lets in. */
 export interface Authorization {
@@ -97,7 +98,7 @@ export interface UpstreamOptions {
    *
    * @default {globalThis.fetch}
    */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
 }
 
 /** The longest answer that is read, in bytes. */
@@ -110,7 +111,7 @@ export class UpstreamAuthorizer implements Authorizer {
   readonly #url: URL;
   readonly #access?: AccessTokens;
   readonly #timeoutMs: number;
-  readonly #fetch: typeof globalThis.fetch;
+  readonly #fetch: Fetch;
 
   /** Asks nothing yet. */
   constructor({ url, access, timeoutMs = 15_000, fetch = globalThis.fetch }: UpstreamOptions) {

@@ -5,6 +5,7 @@
  */
 
 import { orAborted } from "../../common/abort.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 import { type AccessTokens, type JsonAnswer, readJson } from "./authorizer.ts";
 
 /** Who we are to the issuer. */
@@ -22,7 +23,7 @@ export interface PasswordGrantOptions {
    *
    * @default {globalThis.fetch}
    */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
   /**
    * The time, in milliseconds since the epoch.
    *

@@ -18,7 +18,15 @@ const FLOORS: readonly string[] = [
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
-  ...["common/http", "common/ingest", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
+  ...[
+    "common/http",
+    "common/outgoing",
+    "common/ingest",
+    "common/exposition",
+    "common/kernel",
+    "common/kernel/assembly",
+    "common",
+  ],
 ];
 
 /** What a room of the product knows nothing of, though it lies further down. */
