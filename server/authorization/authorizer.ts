@@ -102,8 +102,10 @@ export interface UpstreamOptions {
 
 /** The longest answer that is read, in bytes. */
 const ANSWER_LIMIT_BYTES = 32_768;
-/** The longest account id that is taken, in UTF-16 units: with the longest cluster id it still fits into a token. */
+/** The longest account id that is taken, in UTF-16 units. */
 const ACCOUNT_ID_LIMIT = 1_024;
+/** The longest that is taken as it stands in a token, in bytes of JSON: with the longest cluster id it still fits there. */
+const ACCOUNT_JSON_LIMIT_BYTES = 3_072;
 
 /** Asks an upstream authorizer over HTTP. */
 export class UpstreamAuthorizer implements Authorizer {
@@ -189,10 +191,10 @@ function authorizationOf({ status, json, retryAfterMs }: JsonAnswer): Authorizat
   if (typeof accountId !== "string" || accountId === "") {
     throw new Error("The authorizer's answer is not JSON with an 'account_id'");
   }
-  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed() || /\p{Cc}/u.test(accountId)) {
-    throw new Error(
-      `The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters without control characters`,
-    );
+  const isLong = accountId.length > ACCOUNT_ID_LIMIT ||
+    new TextEncoder().encode(JSON.stringify(accountId)).length > ACCOUNT_JSON_LIMIT_BYTES;
+  if (isLong || !accountId.isWellFormed()) {
+    throw new Error(`The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters`);
   }
   return { accountId };
 }

@@ -90,7 +90,7 @@ export interface CachingAuthorizerOptions {
 }
 
 /**
- * 256 questions at a time, of which one address that asks alone has 85, and 1,024 that wait for 5 s: a third of a question's
+ * 256 questions at a time, of which one address that asks alone has 86, and 1,024 that wait for 5 s: a third of a question's
  * time. A question that ends without a yes counts for half a second longer, so that an address with made-up tokens asks some 250
  * a second at most, however quick the authorizer is.
  */
