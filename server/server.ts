@@ -15,7 +15,7 @@ import { createRegistry, type Registry } from "../common/metrics.ts";
 import { explain } from "../common/explain.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
@@ -109,7 +109,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : NO_LIMIT,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
     log,
   });
   const push = upload({

@@ -87,12 +87,6 @@ export interface UpstreamOptions {
   /** Our own access to it, where it wants one. */
   readonly access?: AccessTokens;
   /**
-   * How long one question may take, in milliseconds: below the time that clients of openshift/telemeter wait, so that they see our answer.
-   *
-   * @default {15_000}
-   */
-  readonly timeoutMs?: number;
-  /**
    * Does the requests.
    *
    * @default {globalThis.fetch}
@@ -111,27 +105,24 @@ const ACCOUNT_JSON_LIMIT_BYTES = 3_072;
 export class UpstreamAuthorizer implements Authorizer {
   readonly #url: URL;
   readonly #access?: AccessTokens;
-  readonly #timeoutMs: number;
   readonly #fetch: typeof globalThis.fetch;
 
   /** Asks nothing yet. */
-  constructor({ url, access, timeoutMs = 15_000, fetch = globalThis.fetch }: UpstreamOptions) {
+  constructor({ url, access, fetch = globalThis.fetch }: UpstreamOptions) {
     this.#url = url;
     this.#access = access;
-    this.#timeoutMs = timeoutMs;
     this.#fetch = fetch;
   }
 
   /** Asks the upstream; see {@linkcode Authorizer.authorize}. */
   async authorize(token: string, clusterId: string, { signal }: Pick<Asker, "signal">): Promise<Authorization> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
     const question = JSON.stringify({ cluster_id: clusterId, authorization_token: token, account_id: "" });
-    const ask = (access?: string) => this.#ask(question, { access, signal: deadline });
+    const ask = (access?: string) => this.#ask(question, { access, signal });
     if (this.#access === undefined) return authorizationOf(await ask());
     // A 401 may mean the client's token or our own access; a new access settles it, else the body does.
-    const access = await this.#access.get(deadline);
+    const access = await this.#access.get(signal);
     let answer = await ask(access);
-    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(deadline));
+    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(signal));
     if (answer.status === 401 && !hasErrorName(answer)) throw new Error("The authorizer refuses our own access to it");
     return authorizationOf(answer);
   }
