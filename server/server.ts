@@ -16,7 +16,7 @@ import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
@@ -124,7 +124,7 @@ export async function startServer(
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : NO_LIMIT,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
     log,
   });
   const push = upload({

@@ -66,7 +66,7 @@ export interface AuthorizeOptions {
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
 /** No limit: an upstream authorizer's questions are shared out, and its answers remembered. */
-export const NO_LIMIT: BucketOptions = { burst: 1, intervalMs: 0 };
+export const UNLIMITED: BucketOptions = { burst: 1, intervalMs: 0 };
 
 /** When to try again where the upstream authorizer does not answer, give or take a half, in milliseconds. */
 const FAILED_RETRY_MS = 30_000;

@@ -25,9 +25,9 @@ export interface PasswordGrantOptions {
    */
   readonly fetch?: Fetch;
   /**
-   * The time, in milliseconds since the epoch.
+   * The time, in milliseconds of a clock that does not go back.
    *
-   * @default {Date.now}
+   * @default {() => performance.now()}
    */
   readonly now?: () => number;
 }
@@ -66,7 +66,7 @@ export class PasswordGrant implements AccessTokens {
 
   /** Asks for nothing yet. */
   constructor(options: PasswordGrantOptions) {
-    this.#options = { fetch: globalThis.fetch, now: Date.now, ...options };
+    this.#options = { fetch: globalThis.fetch, now: () => performance.now(), ...options };
   }
 
   /** The token to use now; see {@linkcode AccessTokens.get}. */
