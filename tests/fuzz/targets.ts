@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Authorize } from "./authorize.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Frames } from "./frames.ts";
 import { Pushes } from "./pushes.ts";
@@ -13,6 +14,7 @@ const OPEN = {
   pushes: () => Pushes.open(),
   frames: () => Frames.open(),
   tokens: () => Tokens.open(),
+  authorize: () => Authorize.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */
