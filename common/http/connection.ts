@@ -262,7 +262,8 @@ export class Connection {
   #settle(): void {
     this.#exchange = undefined;
     const next = this.#held.shift();
-    if (this.#last || (this.#ended && next === undefined)) {
+    // Of a client that sends nothing more, no rest of a request comes either.
+    if (this.#last || (this.#ended && !next?.complete)) {
       this.#stream.end("");
       this.#enter("closing");
     } else if (next) this.#start(next);

@@ -7,6 +7,7 @@
 import { Authorize } from "./authorize.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Frames } from "./frames.ts";
+import { Heads } from "./heads.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -15,6 +16,7 @@ const OPEN = {
   frames: () => Frames.open(),
   tokens: () => Tokens.open(),
   authorize: () => Authorize.open(),
+  heads: () => Heads.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */
