@@ -142,6 +142,11 @@ export class Connection {
     this.#body = { since, mark, limitBytes, pace: new Pace(since, mark, { floorBytes, windowMs: bodyWindowMs }) };
   }
 
+  /** No request can follow on this connection, not even one that has come already. */
+  conclude(): void {
+    this.#last = true;
+  }
+
   /** The response has been sent. A request that has not arrived to its end by now is waited for, and thrown away. */
   end(): void {
     this.#responded = true;
