@@ -274,6 +274,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #decideConnection(headers: string[]): void {
     const message = this.#message, { connection, expectsContinue, isLast } = this.#options;
     const isDecided = headers.includes("connection");
+    if (isDecided) connection.conclude();
     if (message.complete) {
       if (isLast() && !isDecided) headers.push("connection", "close");
       return;
