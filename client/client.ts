@@ -13,7 +13,7 @@ import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
-import type { ProxyEnvironment } from "./proxy_rule.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
 /** What a client starts with beside its options. */

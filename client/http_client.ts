@@ -13,21 +13,20 @@ import { flagOf } from "../common/options.ts";
 import { eachCertificate } from "../common/pem.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
-import type { ChosenProxy, ProxyRule } from "./proxy_rule.ts";
+import type { Side } from "../common/outgoing/connection_fault.ts";
+import { proxyHeaders, proxyOptions } from "../common/outgoing/proxied_client.ts";
+import type { ChosenProxy, ProxyRule } from "../common/outgoing/proxy_rule.ts";
 
 /** A side of the client, by the flags that its user knows. */
-export interface Side {
-  /** Where it is. */
-  readonly url: "--from" | "--to";
-  /** The authorities that it trusts beside the built-in ones. */
-  readonly caFile: "--from-ca-file" | "--to-ca-file";
-}
+export type ClientSide = Required<Side>;
+
+const IDENTITY = { certFile: flagOf("tlsCertFile"), keyFile: flagOf("tlsPrivateKeyFile") };
 
 /** The Prometheus that is read. */
-export const FROM: Side = { url: "--from", caFile: "--from-ca-file" };
+export const FROM: ClientSide = { url: "--from", caFile: "--from-ca-file", identity: IDENTITY };
 
 /** The server that is pushed to. */
-export const TO: Side = { url: "--to", caFile: "--to-ca-file" };
+export const TO: ClientSide = { url: "--to", caFile: "--to-ca-file", identity: IDENTITY };
 
 /** The files of a client's certificates, each optional. */
 export interface HttpClientFiles {
@@ -42,7 +41,7 @@ export interface HttpClientFiles {
 /** What {@linkcode HttpClients} need beside files. */
 export interface HttpClientsOptions {
   /** The side that is reached. */
-  readonly side: Side;
+  readonly side: ClientSide;
   /** Chooses the proxy of each request. */
   readonly proxyFor: ProxyRule;
   /** Gets the warnings. */
@@ -122,11 +121,11 @@ function sourcesOf({ caPath, certPath, keyPath }: HttpClientFiles, { side }: Htt
     sources.push({ file: new WatchedFile(caPath), flag: side.caFile, adds });
   }
   if (certPath !== undefined && keyPath !== undefined) {
-    const flag = flagOf("tlsCertFile");
+    const { certFile: flag, keyFile } = side.identity;
     const adds = (text: string) => ({ cert: certificatesOf(text, { path: certPath, flag }).join("\n") });
     sources.push(
       { file: new WatchedFile(certPath), flag, adds },
-      { file: new WatchedFile(keyPath), flag: flagOf("tlsPrivateKeyFile"), adds: (key) => ({ key }) },
+      { file: new WatchedFile(keyPath), flag: keyFile, adds: (key) => ({ key }) },
     );
   }
   return sources;
@@ -150,19 +149,11 @@ function join(sources: readonly Source[], texts: readonly string[]): Certificate
 function openClient({ caCerts, cert, key }: Certificates, proxy?: ChosenProxy): Deno.HttpClient {
   const options = {
     ...(caCerts === undefined ? {} : { caCerts }),
-    ...(proxy === undefined ? {} : { proxy: { url: proxy.url, basicAuth: proxy.credentials } }),
+    ...proxyOptions(proxy),
   };
   return cert === undefined || key === undefined
     ? Deno.createHttpClient(options)
     : Deno.createHttpClient({ ...options, cert, key });
-}
-
-/** The platform shows user name and password to a proxy that is reached by TLS only where it opens a tunnel. */
-function proxyHeaders(url: URL, proxy: ChosenProxy | undefined): Record<string, string> {
-  if (url.protocol !== "http:" || proxy?.protocol !== "https:" || proxy.credentials === undefined) return {};
-  const { username, password } = proxy.credentials;
-  const basic = new TextEncoder().encode(`${username}:${password}`).toBase64();
-  return { "proxy-authorization": `Basic ${basic}` };
 }
 
 async function textOf(file: WatchedFile, flag: string): Promise<string> {

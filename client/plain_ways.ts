@@ -6,7 +6,7 @@
 
 import { isLoopback } from "../common/loopback.ts";
 import type { PlainWay } from "../common/plain_transport.ts";
-import type { ProxyRule } from "./proxy_rule.ts";
+import type { ProxyRule } from "../common/outgoing/proxy_rule.ts";
 
 /** Where a client reads and pushes. */
 export interface Ways {

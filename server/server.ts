@@ -12,11 +12,12 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
@@ -63,12 +64,19 @@ const INTERNAL_LIMITS: HostileLimits = {
   maxConnectionsPerNetwork: 2_048,
 };
 
-/** Starts the server: opens what it needs, shows what the store holds, then listens. */
-export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+/**
+ * Starts the server: opens what it needs, shows what the store holds, then listens. `environment` has the proxies that the
+ * environment named when the program started.
+ */
+export async function startServer(
+  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { environment }: { environment: ProxyEnvironment },
+): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  const settings = await loadSettings(values, { log });
+  const settings = await loadSettings(values, { log, environment });
+  opening.use(settings.requests);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -153,7 +161,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
     revoked,
     directory,
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : NO_LIMIT,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
     log,
   });
   const push = upload({

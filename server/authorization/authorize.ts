@@ -69,7 +69,7 @@ export interface AuthorizeOptions {
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
 /** No limit: an upstream authorizer's questions are shared out, and its answers remembered. */
-export const NO_LIMIT: BucketOptions = { burst: 1, intervalMs: 0 };
+export const UNLIMITED: BucketOptions = { burst: 1, intervalMs: 0 };
 
 /** When to try again where the upstream authorizer does not answer, give or take a half, in milliseconds. */
 const FAILED_RETRY_MS = 30_000;
@@ -138,8 +138,8 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     } catch (thrown) {
       const error = thrown instanceof AuthorizationRefused ? refusal(thrown) : thrown;
       if (error instanceof HttpError) {
-        const { status, reason, message } = error;
-        directory.refused(id, { stage: "authorize", status, reason, why: plainText(message) });
+        const { status, reason, message, detail = message } = error;
+        directory.refused(id, { stage: "authorize", status, reason, why: plainText(detail) });
         throw error;
       }
       if (request.signal.aborted) throw clientGone(error);

@@ -58,8 +58,7 @@ export interface CachingAuthorizerOptions {
    */
   readonly maxAnswers?: number;
   /**
-   * Tokens remembered that the authorizer has said yes to, of which each has a share of the questions of its own; about 100
-   * bytes each.
+   * Tokens remembered that the authorizer has said yes to, which share no questions with others; about 100 bytes each.
    *
    * @default {20_000}
    */
@@ -72,9 +71,9 @@ export interface CachingAuthorizerOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * How questions are shared out among networks, addresses and tokens.
+   * How questions are shared out: among tokens that were good before, and among networks, addresses and tokens of others.
    *
-   * @default {QUESTION_SHARES}
+   * @default {QUESTION_LIMITS}
    */
   readonly shares?: FairSharesOptions;
   /**
@@ -90,13 +89,13 @@ export interface CachingAuthorizerOptions {
 }
 
 /**
- * 256 questions at a time, of which one address that asks alone has 85, and 1,024 that wait for 5 s: a third of a question's
- * time. A question that ends without a yes counts for half a second longer, so that an address with made-up tokens asks some 250
- * a second at most, however quick the authorizer is.
+ * 128 questions at a time, of which an address that asks alone has 43, and 512 that wait for 5 s, a third of a question's time:
+ * for tokens that were good before, and as many again for others. One that ends without a yes counts for half a second longer:
+ * however quick the authorizer is, an address with made-up tokens asks it some 128 times a second.
  */
-export const QUESTION_SHARES: FairSharesOptions = {
-  places: 256,
-  maxWaiting: 1_024,
+export const QUESTION_LIMITS: FairSharesOptions = {
+  places: 128,
+  maxWaiting: 512,
   patienceMs: 5_000,
   penaltyMs: 500,
 };
@@ -144,7 +143,9 @@ export class CachingAuthorizer implements Authorizer {
   /** Hashes of tokens that were good for some cluster. */
   readonly #goodTokens: BoundedMap<string, true>;
   readonly #questions = new Map<string, Question>();
-  readonly #shares: FairShares;
+  /** Shares of those whose token was good before, and of others. */
+  readonly #known: FairShares;
+  readonly #strangers: FairShares;
   readonly #metrics: AuthorizerMetrics;
   #failing = false;
   /** Until when the log does not say so again. */
@@ -160,7 +161,7 @@ export class CachingAuthorizer implements Authorizer {
       maxAnswers: 100_000,
       maxTokens: 20_000,
       timeoutMs: 15_000,
-      shares: QUESTION_SHARES,
+      shares: QUESTION_LIMITS,
       now: () => performance.now(),
     };
     this.#inner = inner;
@@ -168,8 +169,9 @@ export class CachingAuthorizer implements Authorizer {
     this.#granted = new BoundedMap(this.#options.maxAnswers);
     this.#refused = new BoundedMap(this.#options.maxAnswers);
     this.#goodTokens = new BoundedMap(this.#options.maxTokens);
-    this.#shares = new FairShares(this.#options.shares);
-    this.#metrics = new AuthorizerMetrics(options.registry, this.#shares);
+    this.#known = new FairShares(this.#options.shares);
+    this.#strangers = new FairShares(this.#options.shares);
+    this.#metrics = new AuthorizerMetrics(options.registry, [this.#known, this.#strangers]);
   }
 
   /** Answers and questions held now. */
@@ -236,18 +238,20 @@ export class CachingAuthorizer implements Authorizer {
   ): Promise<Authorization> {
     const { grantedMs, staleMs, refusedMs, pauseMs, timeoutMs, now } = this.#options;
     const tokenHash = hash("sha256", token, "base64");
-    // Whose token was good shares with nobody: not with whoever makes up tokens behind the same address.
-    const path = this.#goodTokens.get(tokenHash) !== undefined
-      ? [`token ${tokenHash}`]
-      : [addressNetwork(address), addressBlock(address), tokenHash];
-    const asker = { signal: AbortSignal.timeout(timeoutMs), address };
+    // Whose token was good before is kept out by no number of those who make up tokens, behind the same address or others.
+    const [shares, path] = this.#goodTokens.get(tokenHash) !== undefined
+      ? [this.#known, [tokenHash]]
+      : [this.#strangers, [addressNetwork(address), addressBlock(address), tokenHash]];
+    const deadline = new AbortController(), asker = { signal: deadline.signal, address };
+    const tooLate = new DOMException("The authorizer has not answered in time", "TimeoutError");
+    const timer = setTimeout(() => deadline.abort(tooLate), timeoutMs);
     const { signal } = standing.abandoned;
     const work = () => {
       standing.asked = true;
       return this.#metrics.time(() => this.#inner.authorize(token, clusterId, asker));
     };
     try {
-      const authorization = await this.#shares.run(work, { path, signal });
+      const authorization = await shares.run(work, { path, signal });
       const at = now();
       const freshUntilMs = at + grantedMs;
       const staleUntilMs = at + Math.max(grantedMs, staleMs);
@@ -281,6 +285,8 @@ export class CachingAuthorizer implements Authorizer {
       }
       granted.quietUntilMs = Math.min(at + pauseMs, granted.staleUntilMs);
       return this.#fromMemory(granted, at);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

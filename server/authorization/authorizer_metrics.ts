@@ -38,7 +38,7 @@ export class AuthorizerMetrics {
   readonly #seconds: Histogram;
 
   /** Registers them. */
-  constructor(registry: Registry, shares: Pick<FairShares, "underWay" | "waiting">) {
+  constructor(registry: Registry, shares: readonly Pick<FairShares, "underWay" | "waiting">[]) {
     const registers = [registry];
     this.#answers = new Counter({
       name: "telemeter_server_authorizations_total",
@@ -60,21 +60,17 @@ export class AuthorizerMetrics {
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15],
       registers,
     });
-    const gauge = (name: string, help: string, value: () => number) =>
+    const gauge = (name: string, help: string, value: "underWay" | "waiting") =>
       new Gauge({
         name,
         help,
         registers,
         collect() {
-          this.set(value());
+          this.set(shares.reduce((sum, { [value]: more }) => sum + more, 0));
         },
       });
-    gauge(
-      "telemeter_authorizer_questions",
-      "Questions that the upstream authorizer is asked now",
-      () => shares.underWay,
-    );
-    gauge("telemeter_authorizer_waiting", "Questions that wait for their turn", () => shares.waiting);
+    gauge("telemeter_authorizer_questions", "Questions that the upstream authorizer is asked now", "underWay");
+    gauge("telemeter_authorizer_waiting", "Questions that wait for their turn", "waiting");
   }
 
   /** A cluster has got an answer. */

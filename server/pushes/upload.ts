@@ -88,9 +88,9 @@ export function upload(options: UploadOptions): Handler {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      const { status, reason, message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(message) });
-      const fields = plainFields({ cluster: id, status, reason, why: message });
+      const { status, reason, message, detail = message } = refusal;
+      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
+      const fields = plainFields({ cluster: id, status, reason, why: detail });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
       else refusals.add(`${id} ${reason}`, "Refused a push", fields);

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { FROM, type HttpClientFiles, HttpClients, type HttpClientsOptions, TO } from "../../client/http_client.ts";
-import { noProxy } from "../../client/proxy_rule.ts";
+import { noProxy } from "../../common/outgoing/proxy_rule.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

@@ -83,7 +83,10 @@ Deno.test("loadSettings() makes a member of a ring, by the first name of its cer
     limitBytes: 512_000,
   });
   assert.deepEqual(Object.keys(files), ["caPath", "certPath", "keyPath"]);
-  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: "telemeter localhost" });
+  assert.deepEqual(storage, {
+    place: { url: new URL("https://kv/"), environment: {} },
+    namespace: "telemeter localhost",
+  });
 });
 
 Deno.test("loadSettings() lets a member say who it is, where it is and whom it lets in", async () => {
@@ -96,7 +99,7 @@ Deno.test("loadSettings() lets a member say who it is, where it is and whom it l
 
 Deno.test("loadSettings() gives a server alone the common namespace of a remote store", async () => {
   const { storage, permissions } = await load("--storage-url=https://kv/");
-  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: undefined });
+  assert.deepEqual(storage, { place: { url: new URL("https://kv/"), environment: {} }, namespace: undefined });
   assert.deepEqual(permissions, ["net"]);
 });
 

@@ -242,6 +242,18 @@ Deno.test("CachingAuthorizer leaves places for others, whatever one address asks
   await Promise.all(waiting);
 });
 
+Deno.test("CachingAuthorizer has places for tokens that were good, however many strangers come from anywhere", async () => {
+  using trial = heldUp({ places: 8, maxWaiting: 8 });
+  const { ask, turnedAway, holdUp, release } = trial;
+  await ask("good", "a");
+  holdUp();
+  const waiting = Array.from({ length: 16 }, (_, i) => ask(`made-up-${i}`, "x", `10.0.${i}.1`));
+  assert.equal(await turnedAway("made-up", "x", "10.1.0.1"), "wait");
+  waiting.push(ask("good", "b"), ask("good", "c"));
+  release();
+  assert.deepEqual(await Promise.all(waiting), Array(18).fill("late"));
+});
+
 Deno.test("CachingAuthorizer lets who finds no place wait in the line, and give up their place there", async () => {
   using trial = heldUp({ places: 1, maxWaiting: 2 });
   const { upstream, cache, ask, turnedAway, holdUp, release, timers } = trial;
@@ -266,12 +278,12 @@ Deno.test("CachingAuthorizer turns away who has waited too long, or answers from
   await ask("good", "known");
   clock.now = 10 * MINUTE;
   holdUp();
-  const first = ask("first", "c");
+  const first = [ask("first", "c"), ask("good", "c")];
   const waiting = [turnedAway("second", "c"), ask("good", "known")];
   await timers.tickAsync(5_000);
   assert.deepEqual(await Promise.all(waiting), ["wait", "account"]);
   release();
-  assert.equal(await first, "late");
+  assert.deepEqual(await Promise.all(first), ["late", "late"]);
 });
 
 Deno.test("CachingAuthorizer ends a question that is not answered in time", async () => {
