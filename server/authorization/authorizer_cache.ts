@@ -90,14 +90,14 @@ export interface CachingAuthorizerOptions {
 
 /**
  * 128 questions at a time, of which an address that asks alone has 43, and 512 that wait for 5 s, a third of a question's time:
- * for tokens that were good before, and as many again for others. One that ends without a yes counts for half a second longer:
- * however quick the authorizer is, an address with made-up tokens asks it some 128 times a second.
+ * for tokens that were good before, and as many again for others. One that ends without a yes counts for a quarter of a second
+ * longer: however quick the authorizer is, an address with made-up tokens asks it some 256 times a second.
  */
 export const QUESTION_LIMITS: FairSharesOptions = {
   places: 128,
   maxWaiting: 512,
   patienceMs: 5_000,
-  penaltyMs: 500,
+  penaltyMs: 250,
 };
 
 interface Granted {
