@@ -19,6 +19,7 @@ import { loadTlsIdentity } from "../common/tls.ts";
 import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
@@ -202,7 +203,10 @@ function authorizerOf(
   { upstream }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
-  if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
+  if (upstream !== undefined) {
+    const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
+    return new CachingAuthorizer(shared, { registry, log });
+  }
   log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
   return new OpenAuthorizer();
 }
