@@ -93,16 +93,12 @@ export async function loadSettings(
 ): Promise<ServerSettings> {
   checkTokens(values);
   const proxyFor = environmentProxy(environment);
-  // Refuses a proxy that cannot be read.
-  for (const url of [values.authorize, values.authorizeIssuerUrl, values.storageUrl]) {
-    if (url !== undefined) proxyFor(url);
-  }
   const requests = new OutgoingRequests({ proxyFor });
   const [tls, internalTls] = [
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
   ];
-  tellPlainWays(plainWays(values), { requireTls: values.requireTls, log });
+  tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
     ring,
