@@ -12,6 +12,7 @@ import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { OutgoingRequests } from "../common/outgoing/outgoing_requests.ts";
 import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
+import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
 import { withPassword } from "../common/url_password.ts";
@@ -189,7 +190,10 @@ function mustBeAlone(options: ServerOptions) {
 
 async function firstNameIn(path: string): Promise<string> {
   const { certificateNames } = await import("../ring/transport/certificate_names.ts");
-  const parse = (pem: string) => certificateNames(new X509Certificate(pem).raw);
+  const parse = (pem: string) => {
+    const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
+    return certificateNames(new X509Certificate(own).raw);
+  };
   const names = await readNamedFile(path, { flag: "--cluster-crt", parse });
   if (names.length === 0) {
     throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
