@@ -29,9 +29,12 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { MemoryGuard } from "./limits/memory_guard.ts";
+import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import type { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
@@ -83,7 +86,9 @@ export async function startServer(
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
+  const memory = new MemoryGuard({ limits, log, registry });
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
     renderer,
     capacity,
@@ -95,18 +100,21 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   let cluster: RunningRing | undefined;
-  if (settings.ring === undefined) await restore(store, { committer, log });
+  if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
-    cluster = opening.use(await openRing({ settings: settings.ring, ...parts }));
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    cluster = opening.use(await openRing({ settings: settings.ring, ...parts, registry, log }));
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
-  const flushing = setInterval(() => repeats.flush(), EXPIRE_INTERVAL_MS);
+  const flushing = setInterval(() => {
+    repeats.flush();
+    memory.flush();
+  }, EXPIRE_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
@@ -126,11 +134,13 @@ export async function startServer(
     }),
     revoked,
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
-    log,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), { limiter }),
+    stage: new RateLimited(
+      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      { limiter },
+    ),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
     now,
@@ -212,18 +222,32 @@ function authorizerOf(
 }
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(store: PushStore, { committer, log }: { committer: PushCommitter; log: Logger }) {
-  let shown = 0, refused = 0;
+async function restore(
+  store: PushStore,
+  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
+) {
+  let shown = 0, refused = 0, withoutRoom = 0;
   for await (const push of store.load()) {
     try {
       // A copy that it kept for another member, when it was in a ring, is that member's to show.
       if (push.role === "standby") continue;
+      if (memory.state !== "room") {
+        withoutRoom++;
+        continue;
+      }
       committer.restore(push);
       shown++;
     } catch (error) {
       refused++;
       log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
+  }
+  if (withoutRoom > 0) {
+    log.error(
+      "Does not show all that it has stored, as memory is short: give it more, or raise --limit-memory. Clusters are " +
+        "shown when they push again and there is room",
+      { shown, left: withoutRoom },
+    );
   }
   log.info("Read the store", { shown, refused });
 }
