@@ -10,7 +10,7 @@
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf } from "../common/options.ts";
-import { eachCertificate } from "../common/pem.ts";
+import { eachCertificate, privateKeyFault } from "../common/pem.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
 import type { Side } from "../common/outgoing/connection_fault.ts";
@@ -69,6 +69,7 @@ interface Certificates {
 
 /** One of the files, and what it adds to a client. */
 interface Source {
+  readonly path: string;
   readonly file: WatchedFile;
   readonly flag: string;
   readonly adds: (text: string) => Certificates;
@@ -118,14 +119,14 @@ function sourcesOf({ caPath, certPath, keyPath }: HttpClientFiles, { side }: Htt
   const sources: Source[] = [];
   if (caPath !== undefined) {
     const adds = (text: string) => ({ caCerts: certificatesOf(text, { path: caPath, flag: side.caFile }) });
-    sources.push({ file: new WatchedFile(caPath), flag: side.caFile, adds });
+    sources.push({ path: caPath, file: new WatchedFile(caPath), flag: side.caFile, adds });
   }
   if (certPath !== undefined && keyPath !== undefined) {
     const { certFile: flag, keyFile } = side.identity;
     const adds = (text: string) => ({ cert: certificatesOf(text, { path: certPath, flag }).join("\n") });
     sources.push(
-      { file: new WatchedFile(certPath), flag, adds },
-      { file: new WatchedFile(keyPath), flag: keyFile, adds: (key) => ({ key }) },
+      { path: certPath, file: new WatchedFile(certPath), flag, adds },
+      { path: keyPath, file: new WatchedFile(keyPath), flag: keyFile, adds: (key) => ({ key }) },
     );
   }
   return sources;
@@ -137,13 +138,19 @@ function join(sources: readonly Source[], texts: readonly string[]): Certificate
   try {
     openClient(all).close();
   } catch (cause) {
-    // The certificates have been read one by one: what is left is a bad key, or one that belongs to another certificate.
-    const own = sources.filter(({ flag }) => flag.startsWith("--tls-"));
-    const flags = (own.length > 0 ? own : sources).map(({ flag }) => flag).join(" or ");
-    // What the platform says names no content.
-    throw new SyntaxError(`Bad ${flags}: ${messageOf(cause)}`, { cause });
+    throw new SyntaxError(pairFault(sources, { key: all.key, said: messageOf(cause) }), { cause });
   }
   return all;
+}
+
+/** What is wrong where the certificates have been read one by one: the key, or that it belongs to another certificate. */
+function pairFault(sources: readonly Source[], { key, said }: { key: string | undefined; said: string }): string {
+  const [pair, keyPair] = sources.slice(-2);
+  if (key === undefined || keyPair === undefined) return `Bad ${pair.flag}: ${said}`;
+  const ofKey = `${keyPair.flag} '${keyPair.path}'`;
+  return /KeyMismatch/.test(said)
+    ? `Bad ${pair.flag} '${pair.path}': the private key of ${ofKey} does not belong to it`
+    : `Bad ${ofKey}: ${privateKeyFault(key)}`;
 }
 
 function openClient({ caCerts, cert, key }: Certificates, proxy?: ChosenProxy): Deno.HttpClient {

@@ -12,6 +12,7 @@ import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { OutgoingRequests } from "../common/outgoing/outgoing_requests.ts";
 import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
+import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
 import { withPassword } from "../common/url_password.ts";
@@ -93,16 +94,12 @@ export async function loadSettings(
 ): Promise<ServerSettings> {
   checkTokens(values);
   const proxyFor = environmentProxy(environment);
-  // Refuses a proxy that cannot be read.
-  for (const url of [values.authorize, values.authorizeIssuerUrl, values.storageUrl]) {
-    if (url !== undefined) proxyFor(url);
-  }
   const requests = new OutgoingRequests({ proxyFor });
   const [tls, internalTls] = [
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
   ];
-  tellPlainWays(plainWays(values), { requireTls: values.requireTls, log });
+  tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
     ring,
@@ -193,7 +190,10 @@ function mustBeAlone(options: ServerOptions) {
 
 async function firstNameIn(path: string): Promise<string> {
   const { certificateNames } = await import("../ring/transport/certificate_names.ts");
-  const parse = (pem: string) => certificateNames(new X509Certificate(pem).raw);
+  const parse = (pem: string) => {
+    const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
+    return certificateNames(new X509Certificate(own).raw);
+  };
   const names = await readNamedFile(path, { flag: "--cluster-crt", parse });
   if (names.length === 0) {
     throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);

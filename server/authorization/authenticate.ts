@@ -41,14 +41,14 @@ export interface AuthenticateOptions {
 
 /**
  * 128 signatures at a time, and 512 that wait for 2 s: for tokens with our stamp, and as many again for others. A bad one counts
- * for half a second longer, so that an address has some 128 a second checked: a signature costs 0.2 ms, which is what the request
- * costs that brings it.
+ * for a quarter of a second longer, so that an address has some 256 a second checked: a signature costs 0.2 ms, which is what the
+ * request costs that brings it.
  */
 export const SIGNATURE_LIMITS: FairSharesOptions = {
   places: 128,
   maxWaiting: 512,
   patienceMs: 2_000,
-  penaltyMs: 500,
+  penaltyMs: 250,
 };
 
 /** Makes the check that a push passes first. It rejects with the same 401 for every token that will not do. */

@@ -109,7 +109,6 @@ async function open(
       expireSeconds: 60,
       abilities: { accepts: {}, limits: {} } as never,
       directory: NO_DIRECTORY,
-      log,
     }),
     upload: upload({
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]), keyId: "k", tokenEndsMs: 0 }),

@@ -71,7 +71,7 @@ function withoutComments(code: string): string {
 /** The files of ours that a file imports or re-exports from, types included. */
 function importsOf({ path, code }: SourceFile): string[] {
   const specifiers = withoutComments(code).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
-  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => file.endsWith(".ts"));
+  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => /\.tsx?$/.test(file));
 }
 
 function faultsOf(file: SourceFile): string[] {
@@ -106,7 +106,7 @@ async function sourceFiles(folder: string): Promise<SourceFile[]> {
     const path = `${folder}/${name}`;
     if (isDirectory) files.push(...await sourceFiles(path));
     // This file quotes imports that are not its own.
-    else if (name.endsWith(".ts") && name !== "architecture_test.ts") {
+    else if (/\.tsx?$/.test(name) && name !== "architecture_test.ts") {
       files.push({ path, code: await Deno.readTextFile(new URL(path, root)) });
     }
   }

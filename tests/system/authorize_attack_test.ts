@@ -260,7 +260,11 @@ Deno.test("Odd answers of the authorizer are a 503 in words, and cost no memory"
     const asked = Array.from({ length: 10 }, (_, i) => exchange(port, { address: ATTACKER, token: what, id: `${i}` }));
     for (const { status, text, retryAfter } of await Promise.all(asked)) {
       assert.equal(status, 503, what);
-      assert.match(text, /^Cannot authorize any cluster now: try again later, requestid=[-\da-f]+\n$/, what);
+      assert.match(
+        text,
+        /^Cannot authorize any cluster now: try again later: the server\'s log says why under [-\da-f]+\n$/,
+        what,
+      );
       assert.ok(retryAfter >= 15 && retryAfter <= 45, `${what}: Retry-After: ${retryAfter}`);
     }
   }
@@ -270,6 +274,41 @@ Deno.test("Odd answers of the authorizer are a 503 in words, and cost no memory"
   upstream.answer = () =>
     new Response('{"account_id":"a"}', { headers: { ...JSON_TYPE, "x-long": "x".repeat(8_000), "set-cookie": "x=1" } });
   assert.equal((await exchange(port, { address: ATTACKER, token: "good", id: "a" })).status, 200);
+});
+
+Deno.test("What answers in place of the authorizer and speaks no HTTP, or breaks off, is a 503 in words", async () => {
+  const answers: Record<string, string> = {
+    "nothing": "",
+    "garbage": "\u0000\u0001\u0002\r\n\r\n",
+    "SSH": "SSH-2.0-OpenSSH_10.0\r\n",
+    "no status": "HTTP/1.1 \r\n\r\n",
+    "a status of four digits": "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+    "a body that breaks off": 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"acc',
+    "two lengths": "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    "a chunk that breaks off": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{",
+    "a header without an end": `HTTP/1.1 200 OK\r\nX: ${"x".repeat(2_000_000)}`,
+    "very many headers": `HTTP/1.1 200 OK\r\n${"X: x\r\n".repeat(100_000)}\r\n`,
+  };
+  let answer = "";
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections = (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(65_536));
+      const writer = connection.writable.getWriter();
+      await writer.write(new TextEncoder().encode(answer)).then(() => writer.close()).catch(() => {});
+    }
+  })();
+  {
+    await using server = await OpenServer.start("--authorize", `http://127.0.0.1:${listener.addr.port}/`);
+    for (const [what, text] of Object.entries(answers)) {
+      answer = text;
+      const answered = await exchange(server.port, { address: ATTACKER, token: what, id: "a" });
+      assert.equal(answered.status, 503, what);
+      assert.match(answered.text, /^Cannot authorize any cluster now: try again later/, what);
+    }
+  }
+  listener.close();
+  await connections;
 });
 
 Deno.test("A refusal of the authorizer stays one whatever comes with it, and its own Retry-After is passed on", async () => {

@@ -204,6 +204,9 @@ const OPEN: readonly [task: "server" | "client", flags: string[], option: string
     "--to-proxy",
   ],
   ["client", [...CLIENT, "--to-token-file={token}"], "HTTPS_PROXY", { HTTPS_PROXY: "http://me:pw@a.test:1" }],
+  ["server", ["--listen=127.0.0.1:0", ...SERVER, "--authorize=https://a.test"], "ALL_PROXY", {
+    ALL_PROXY: "socks5://me:pw@a.test:1",
+  }],
 ];
 
 Deno.test("server and client warn of what goes unencrypted, and do not start with it under --require-tls", async () => {
