@@ -27,6 +27,7 @@ const FLOORS: readonly string[] = [
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
   ...[
+    "common/pages",
     "common/http",
     "common/outgoing",
     "common/ingest",
