@@ -19,6 +19,7 @@ import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { externalApp } from "./external_app.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -133,7 +134,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections: withinFiles(values.limitConnections, { log }),
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
