@@ -4,10 +4,11 @@
  * @module
  */
 
+import { acting } from "../common/http/acting.ts";
 import { type App, createApp, probe } from "../common/http/app.ts";
 import { HttpError } from "../common/http/http.ts";
 import type { Logger } from "../common/log.ts";
-import { UsageError } from "../common/options.ts";
+import { type Address, UsageError } from "../common/options.ts";
 import type { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";
@@ -21,6 +22,8 @@ export interface ClientAppOptions {
   readonly registry: Pick<FamilyRegistry, "families">;
   /** Loads the settings anew; throws {@linkcode UsageError} if they are bad. */
   readonly reload: () => Promise<void>;
+  /** Where the app is to be reached. */
+  readonly listen: Address;
   /** Aborted when the client stops. */
   readonly signal: AbortSignal;
   /** Gets the errors that nobody else gets to see. */
@@ -28,14 +31,14 @@ export interface ClientAppOptions {
 }
 
 /** Makes the client's app. */
-export function clientApp({ forwarder, registry, reload, signal, log }: ClientAppOptions): App {
+export function clientApp({ forwarder, registry, reload, listen, signal, log }: ClientAppOptions): App {
   return createApp({
     "/federate": { name: "federate", get: () => page(forwarder.lastPush) },
     "/healthz": probe("healthz", () => plain("ok")),
     "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
     "/metrics": { name: "metrics", get: () => page(registry.families()) },
-    "/-/reload": { name: "reload", post: () => reloaded(reload) },
-  }, { log });
+    "/-/reload": { name: "reload", post: acting(() => reloaded(reload), { listen }) },
+  }, { log, audience: "operators" });
 }
 
 function page(families: Iterable<MetricFamily>): Response {

@@ -28,5 +28,5 @@ export function internalApp(options: InternalAppOptions): App {
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
-  }, { log, metrics });
+  }, { log, audience: "operators", metrics });
 }

@@ -12,12 +12,14 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { authorizeHandler } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
@@ -45,16 +47,30 @@ const EXPIRE_INTERVAL_MS = 10_000;
 
 /**
  * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
- * for as long as ten minutes.
+ * for as long as ten minutes. All who come may be of one network.
  */
-const INTERNAL_LIMITS: HostileLimits = { maxHeaderBytes: 131_072, maxUrlBytes: 65_536, idleTimeoutMs: 620_000 };
+const INTERNAL_LIMITS: HostileLimits = {
+  maxHeaderBytes: 131_072,
+  maxUrlBytes: 65_536,
+  idleTimeoutMs: 620_000,
+  maxConnections: 2_048,
+  maxConnectionsPerAddress: 512,
+  maxConnectionsPerNetwork: 2_048,
+};
 
-/** Starts the server: opens what it needs, shows what the store holds, then listens. */
-export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+/**
+ * Starts the server: opens what it needs, shows what the store holds, then listens. `environment` has the proxies that the
+ * environment named when the program started.
+ */
+export async function startServer(
+  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { environment }: { environment: ProxyEnvironment },
+): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  const settings = await loadSettings(values, { log });
+  const settings = await loadSettings(values, { log, environment });
+  opening.use(settings.requests);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -117,13 +133,14 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
     log,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
     stage: new RateLimited(
       new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
-      limiter,
+      { limiter },
     ),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
@@ -139,6 +156,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       hostile: {
         maxConnections: values.limitConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
       tls: externalTls,
       trustedProxies: values.trustedProxy,
@@ -196,7 +214,10 @@ function authorizerOf(
   { upstream }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
-  if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
+  if (upstream !== undefined) {
+    const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
+    return new CachingAuthorizer(shared, { registry, log });
+  }
   log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
   return new OpenAuthorizer();
 }

@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 import { plainAddress } from "./addresses.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionGuard } from "./connection_guard.ts";
+import { ErrorAnswers } from "./error_answers.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import type { Networks } from "./networks.ts";
@@ -149,7 +150,7 @@ function wire(
     reject(socket, new HttpError(501, "Cannot be a proxy: use another method than CONNECT", { reason: "method" }));
   });
 
-  const { maxUrlBytes } = guard.limits;
+  const { maxUrlBytes } = guard.limits, answers = new ErrorAnswers({ log });
   const exchange = (handler: Handler, { expectsContinue = false } = {}) => {
     return (message: IncomingMessage, out: ServerResponse) => {
       const entry = entries.get(message.socket);
@@ -165,6 +166,7 @@ function wire(
           isLast,
           maxUrlBytes,
           handler,
+          answers,
           log,
         }),
       );

@@ -6,6 +6,8 @@
 
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "../metrics.ts";
+import { CUTS } from "./connection.ts";
+import { SHARES } from "./connection_places.ts";
 
 /** The methods that get a label of their own; all others share `other`. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -37,13 +39,15 @@ export class HttpMetrics {
     });
     this.#refused = new Counter({
       name: "telemeter_http_connections_refused_total",
-      help: "Connections closed at once because there were too many, in all or from their address.",
+      help:
+        "Connections closed at once because there were too many, in all, from their address or from its network, and none gave way.",
       labelNames: ["listener", "reason"],
       registers,
     });
     this.#cut = new Counter({
       name: "telemeter_http_connections_cut_total",
-      help: "Connections that the server cut because they were slow, idle or broke the protocol, by reason.",
+      help:
+        "Connections that the server cut because they were slow, idle or broke the protocol, or gave way to others (room_…), by reason.",
       labelNames: ["listener", "reason"],
       registers,
     });
@@ -81,8 +85,10 @@ export class HttpMetrics {
     this.#cut.inc({ listener, reason });
   }
 
-  /** Shows how many connections a listener has open until the returned function is called. */
+  /** Shows how many connections a listener has open until the returned function is called, and from now on what is counted. */
   watchOpen(listener: string, count: () => number): () => void {
+    for (const reason of SHARES) this.#refused.inc({ listener, reason }, 0);
+    for (const reason of CUTS) this.#cut.inc({ listener, reason }, 0);
     this.#open.set(listener, count);
     return () => void this.#open.delete(listener);
   }

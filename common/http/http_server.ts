@@ -7,13 +7,14 @@
 // body to its end, and cannot change its certificate. guarded_server.ts does all that on node:http.
 
 import { plainAddress } from "./addresses.ts";
-import { type Handler, HttpError, respond } from "./http.ts";
+import { ErrorAnswers } from "./error_answers.ts";
+import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import { isHost } from "./request_target.ts";
 import { UsageError } from "../options.ts";
 
 /**
- * Listens, and runs `handler` for each request. What it throws becomes a response by `respond()`.
+ * Listens, and runs `handler` for each request. What it throws becomes a response by `ErrorAnswers`.
  *
  * @throws {UsageError} if the address cannot be listened on.
  */
@@ -41,6 +42,7 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
 
 function listenTrusting(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
   const { address, drainMs = 10_000, log } = options;
+  const answers = new ErrorAnswers({ log });
   const inFlight = new Set<Promise<void>>(), kill = new AbortController();
   let draining = false;
   const serving = { hostname, port: address.port, signal: kill.signal, onListen: () => {} };
@@ -53,7 +55,7 @@ function listenTrusting(handler: Handler, options: ListenOptions, hostname: stri
       const response = await handler(request, { address: plainAddress(remoteAddr.hostname), done });
       return request.method === "HEAD" ? withoutLength(response) : response;
     } catch (error) {
-      return respond(error, { log, request });
+      return answers.answer(error, request);
     }
   });
   const { hostname: bound, port } = server.addr;

@@ -17,8 +17,8 @@ const ABSOLUTE = /^https?:\/\/[\w.~!$&'()*+,;=%:[\]-]+(?=[/?#]|$)/i;
  * The URL of a message whose headers have arrived. Its host is always `localhost`: what a client writes there proves nothing,
  * balancers leave it out or empty, and a host that no URL takes must not cost anybody an answer.
  *
- * @throws {HttpError} 505 if the version is none of HTTP/1; 400 if the message has no `Host` and is not of HTTP/1.0, if it has
- *   several or a malformed one, if its target is no path, and for what has no meaning in HTTP/1.0.
+ * @throws {HttpError} 505 if the version is none of HTTP/1; 501 for a coding other than chunked; 400 if the message has no `Host`
+ *   and is not of HTTP/1.0, if it has several or a malformed one, if its target is no path, and for what has no meaning in HTTP/1.0.
  */
 export function requestUrl(message: IncomingMessage, { secure }: { secure: boolean }): string {
   const { httpVersion, httpVersionMajor, httpVersionMinor, headers, method, url: target = "" } = message;
@@ -29,6 +29,10 @@ export function requestUrl(message: IncomingMessage, { secure }: { secure: boole
   // Without chunks in HTTP/1.0, whoever stands in between may see another end of the request (RFC 9112, section 6.1).
   if (httpVersionMinor === 0 && headers["transfer-encoding"] !== undefined) {
     throw closing(400, "Cannot take a Transfer-Encoding in HTTP/1.0: send a Content-Length", "malformed");
+  }
+  // Of any other coding, and of none at all, readers see another end of the request (section 6.3).
+  if (headers["transfer-encoding"] !== undefined && headers["transfer-encoding"].toLowerCase() !== "chunked") {
+    throw closing(501, "Cannot take a Transfer-Encoding other than chunked: send that one, or a length", "malformed");
   }
   const origin = secure ? "https://localhost" : "http://localhost";
   if (target.startsWith("/")) return origin + target;

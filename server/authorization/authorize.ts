@@ -9,8 +9,11 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
+import { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
+import { plainFields } from "../../common/plain_text.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
+import { NoPlaceError } from "../limits/fair_shares.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
 
@@ -31,8 +34,8 @@ export interface AuthorizeOptions {
   /** Ids that get no token. */
   readonly revoked?: { has(id: string): Promise<boolean> };
   /**
-   * Exchanges from one address (IPv6: one /64). Loose, as the clients of a whole site may share an address and all come back
-   * at once after an outage.
+   * Exchanges from one address (IPv6: one /64), for where nothing else tells good clients from others. Loose, as the clients of
+   * a whole site may share an address and all come back at once after an outage.
    *
    * @default {AUTHORIZE_LIMIT}
    */
@@ -43,7 +46,7 @@ export interface AuthorizeOptions {
    * @default {AUTHORIZE_LIMIT}
    */
   readonly tokenLimit?: BucketOptions;
-  /** Told why an answer is 500. */
+  /** Told why an answer is 503. */
   readonly log: Logger;
   /**
    * The time, in milliseconds since the epoch.
@@ -62,8 +65,15 @@ export interface AuthorizeOptions {
 /** 5,000 clusters at once, then 50 a second. */
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
-/** When to try again where the upstream authorizer does not answer. */
-const UPSTREAM_RETRY_SECONDS = "30";
+/** No limit: an upstream authorizer's questions are shared out, and its answers remembered. */
+export const UNLIMITED: BucketOptions = { burst: 1, intervalMs: 0 };
+
+/** When to try again where the upstream authorizer does not answer, give or take a half, in milliseconds. */
+const FAILED_RETRY_MS = 30_000;
+/** When to try again where it says that there were too many requests, and no more. */
+const REFUSED_RETRY_MS = 300_000;
+/** The longest time that it is believed to want, in milliseconds. */
+const MOST_RETRY_MS = 3_600_000;
 
 /** The longest url-encoded body that is read, in bytes. */
 const FORM_LIMIT_BYTES = 4_096;
@@ -83,7 +93,8 @@ interface TokenResponse {
  * Makes the handler.
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
- * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 503 with a request id that the log explains.
+ * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit or share, 503 where the authorizer does not come to answer
+ * in time, else 503 with a request id under which the log has the reason.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
@@ -91,6 +102,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
+  const failures = new RepeatLog(log, { level: "error" });
 
   return async (request, peer) => {
     if (request.method !== "POST") {
@@ -105,7 +117,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     // The hash, as tokens made up by a hostile client may be long.
     limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
     try {
-      const { accountId } = await authorizer.authorize(token, id, request.signal);
+      const { accountId } = await authorizer.authorize(token, id, { signal: request.signal, address: peer.address });
       // Only who has the right to the id hears that it is revoked.
       if (await revoked?.has(id)) {
         throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
@@ -123,11 +135,14 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       if (error instanceof HttpError) throw error;
       if (error instanceof AuthorizationRefused) throw refusal(error);
       if (request.signal.aborted) throw clientGone(error);
+      if (error instanceof NoPlaceError) throw noPlace(error);
       const requestId = crypto.randomUUID();
-      log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
+      const reason = explain(error);
+      failures.add(reason, "Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
+      log.debug("Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
       throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
         reason: "authorizer",
-        headers: { "retry-after": UPSTREAM_RETRY_SECONDS },
+        headers: { "retry-after": retryAfterSeconds(FAILED_RETRY_MS * (0.5 + Math.random())) },
         cause: error,
       });
     }
@@ -142,12 +157,21 @@ function limit(waitMs: number) {
   });
 }
 
-function refusal({ status, message }: AuthorizationRefused): HttpError {
+function refusal({ status, message, retryAfterMs = REFUSED_RETRY_MS }: AuthorizationRefused): HttpError {
   const headers: Partial<Record<number, Record<string, string>>> = {
     401: { "www-authenticate": "Bearer" },
-    429: { "retry-after": "300" },
+    429: { "retry-after": retryAfterSeconds(Math.min(retryAfterMs, MOST_RETRY_MS)) },
   };
   return new HttpError(status, message, { reason: "refused", headers: headers[status] });
+}
+
+/** The client's own line is too long, or the authorizer is too slow for all who ask. */
+function noPlace(cause: NoPlaceError): HttpError {
+  const { reason, retryAfterMs } = cause;
+  const [status, words] = reason === "share"
+    ? [429, "Cannot ask the authorizer about so many clusters of one sender at a time: try again later"] as const
+    : [503, "Cannot ask the authorizer in time about all clusters that come: try again later"] as const;
+  return new HttpError(status, words, { reason, headers: { "retry-after": retryAfterSeconds(retryAfterMs) }, cause });
 }
 
 /** The id from an url-encoded body, else from the query. */

@@ -82,8 +82,8 @@ export function upload(options: UploadOptions): Handler {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      const { status, reason, message } = refusal;
-      const fields = plainFields({ cluster: id, status, reason, why: message });
+      const { status, reason, message, detail = message } = refusal;
+      const fields = plainFields({ cluster: id, status, reason, why: detail });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
       // What the server lacks it lacks for every cluster, of which there may be very many.

@@ -42,6 +42,8 @@ export interface StoreRingHostOptions {
   readonly limiter: PushLimiter;
   /** What there is memory for. @default everything */
   readonly memory?: Pick<MemoryGuard, "state">;
+  /** The clock of the limiter, in milliseconds. @default {() => performance.now()} */
+  readonly elapsed?: () => number;
   /** Where the counters are registered. */
   readonly registry: Registry;
   /** Told of what cannot be shown. */
@@ -50,6 +52,12 @@ export interface StoreRingHostOptions {
 
 /** Where in the store the state of the ring is. */
 export const RING_STATE = "ring";
+
+/**
+ * By how much a push may be on its way for longer than the one before it, in milliseconds: one that is on time at the member that it
+ * came to is on time here.
+ */
+const RATE_LEEWAY_MS = 2_000;
 
 /** How often the log has a line of pushes that are not of the cluster that they are sent for, in milliseconds. */
 const MISPLACED_TOLD_MS = 60_000;
@@ -123,7 +131,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const claims = content.labels.get(partitionLabel);
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     const push: StoredPush = { ...content, id, receivedAtMs, version, role };
-    const reservation = fresh ? this.#reserve(id, version) : undefined;
+    const reservation = fresh ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
@@ -165,8 +173,7 @@ export class StoreRingHost implements RingHost, Disposable {
     if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
       this.#wanted.delete(id);
-      this.#options.index.show(prepared.entry);
-      return;
+      return this.#replace(prepared.entry);
     }
     this.#wanted.set(id, version);
     this.#read(id);
@@ -210,10 +217,20 @@ export class StoreRingHost implements RingHost, Disposable {
     return toMember(new PushRefusal("invalid", { reason: "identity", message }));
   }
 
-  /** Asks the rate limit on behalf of a client of another member; by its clock, so that one that is on time there is so here. */
-  #reserve(id: string, { ms, ingress }: PushVersion): Reservation | { readonly retryAfterMs: number } | undefined {
-    const { name, limiter } = this.#options;
-    return ingress === name ? undefined : limiter.reserve(id, ms);
+  /** Asks the rate limit on behalf of a client of another member; by the clock of this one, as clocks of two may be apart. */
+  #reserve(id: string, ingress: string): Reservation | { readonly retryAfterMs: number } | undefined {
+    const { name, limiter, elapsed = () => performance.now() } = this.#options;
+    return ingress === name ? undefined : limiter.reserve(id, elapsed(), { leewayMs: RATE_LEEWAY_MS });
+  }
+
+  /**
+   * Shows an entry in place of whatever its cluster shows. The ring orders pushes by their versions: one that was rendered before
+   * another may be the newer one, as when an older one is read back while the newer is being stored.
+   */
+  #replace(entry: ClusterEntry): void {
+    const { index } = this.#options;
+    index.hide(entry.id);
+    index.show(entry);
   }
 
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
@@ -263,7 +280,7 @@ export class StoreRingHost implements RingHost, Disposable {
       // Where the store has a newer one, the ring is about to ask for that.
       if (push?.version !== undefined && compareVersions(push.version, version) === 0) {
         const entry = await committer.prepare(push);
-        if (isWanted()) index.show(entry);
+        if (isWanted()) this.#replace(entry);
         else index.discard(entry);
       }
       if (isWanted()) this.#wanted.delete(id);

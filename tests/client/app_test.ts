@@ -17,8 +17,9 @@ async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
   const stop = new AbortController();
   const forwarder = { state, lastPush: families(['up{a="1"} 2']) };
   const { log } = recordingLog();
-  const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
-  const listener = await listen(app.fetch, { address: { hostname: "127.0.0.1", port: 0 }, log });
+  const address = { hostname: "127.0.0.1", port: 0 };
+  const app = clientApp({ forwarder, registry, reload, listen: address, signal: stop.signal, log });
+  const listener = await listen(app.fetch, { address, log });
   const client = Deno.createHttpClient({});
   return {
     stop,

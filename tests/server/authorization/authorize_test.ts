@@ -169,14 +169,14 @@ Deno.test("authorizeHandler() answers 503 with a random request id, and the reas
   const [, requestId] = /requestid=(\S+)$/.exec(first.message)!;
   assert(!first.message.includes("the reason"));
   assert.notEqual(first.message, second.message);
-  assert.deepEqual(records[0].fields, { requestId, cluster: '"\nc', reason: "the reason" });
+  assert.deepEqual(records[0].fields, { requestId, cluster: '"\\u{a}c', reason: "the reason" });
   assert.equal(records[0].level, "error");
 });
 
 Deno.test("authorizeHandler() logs no error for a client that went away", async () => {
   const stop = new AbortController();
   const authorizer: Authorizer = {
-    authorize: (_token, _id, signal) => {
+    authorize: (_token, _id, { signal }) => {
       stop.abort(new Error("gone"));
       return Promise.reject(signal.reason);
     },

@@ -39,7 +39,11 @@ for (
   ] as const
 ) {
   Deno.test(`refusalOf() answers ${status} ${reason} to a ${error.name}`, () => {
-    assert.deepEqual(seen(refusalOf(error)), { status, reason, message: error.message, retryAfter });
+    const { message, ...rest } = seen(refusalOf(error)), { detail } = refusalOf(error)!;
+    assert.deepEqual(rest, { status, reason, retryAfter });
+    // What the fault says is for the client where it speaks of the push alone.
+    assert.equal(detail ?? message, error.message);
+    assert.equal(detail !== undefined, error instanceof CapacityError || error instanceof StoreUnavailableError);
     assert.equal(countsAsRefused(error), counts);
     assert.equal(toMember(error)?.reason, wire);
   });
@@ -48,6 +52,7 @@ for (
   Deno.test(`fromMember() tells the client of ${JSON.stringify(wire)} what the owner would`, () => {
     const refusal = fromMember(JSON.parse(JSON.stringify(toMember(error))));
     assert.deepEqual(seen(refusal), seen(refusalOf(error)));
+    assert.equal(refusal.detail, refusalOf(error)!.detail);
     assert.equal(countsAsRefused(refusal), counts);
   });
 }
@@ -63,7 +68,8 @@ Deno.test("refusalOf() takes a failure of our own for no refusal", () => {
 Deno.test("fromMember() makes a 400 of what a later version may say", () => {
   for (const reason of ["", "weather", "weather bad", "a b c", "constructor", "store", "x".repeat(1_000)]) {
     const refusal = fromMember({ reason, detail: "It rains" });
-    assert.deepEqual([refusal.status, refusal.reason, refusal.message], [400, "refused", "It rains"]);
+    assert.deepEqual([refusal.status, refusal.reason, refusal.detail], [400, "refused", "It rains"]);
+    assert.equal(refusal.message, "Cannot take the push as the server that owns the cluster has refused it");
   }
 });
 

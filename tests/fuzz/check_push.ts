@@ -14,7 +14,7 @@ import { checkRefusal, checkShown } from "./check_shown.ts";
 import type { Finding, Verdict } from "./verdict.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
 import { Seeds } from "./seeds.ts";
-import { LIMITS, NOW_MS, type Outcome, type Target } from "./target.ts";
+import { LIMITS, NOW_MS, type Outcome, type PushTarget } from "./push_target.ts";
 
 /** What an input may take: so much, and so much more for each byte of it. The usual is a hundredth. */
 const BASE_MS = 20, MS_PER_BYTE = 0.002;
@@ -36,17 +36,17 @@ const PARSE_LIMITS = { maxFamilies: LIMITS.families, maxSeries: LIMITS.series, m
 
 /** Sends inputs to a target and looks at all that comes of them. */
 export class Checker {
-  readonly #target: Target;
+  readonly #target: PushTarget;
   readonly #good: readonly GoodPush[];
   #turn = 0;
 
-  private constructor(target: Target, good: readonly GoodPush[]) {
+  private constructor(target: PushTarget, good: readonly GoodPush[]) {
     this.#target = target;
     this.#good = good;
   }
 
   /** Prepares a target that nothing was sent to yet. */
-  static async create(target: Target): Promise<Checker> {
+  static async create(target: PushTarget): Promise<Checker> {
     const good: GoodPush[] = [];
     for (const seed of [1, 2]) {
       const input = goodPush(target, seed);
@@ -58,13 +58,17 @@ export class Checker {
   }
 
   /** Sends an input, then a good push of another cluster. */
-  async check(input: PushInput): Promise<Verdict> {
+  async check(input: PushInput): Promise<Verdict<PushInput>> {
     const outcome = await this.#target.push(input);
     let finding = findingOf(input, outcome, this.#target) ?? codecFinding(input);
-    let oracle: Verdict["oracle"];
-    if (outcome.status === 200 && finding === undefined) ({ finding, oracle } = await checkShown(input, this.#target));
+    let agrees: boolean | undefined;
+    if (outcome.status === 200 && finding === undefined) {
+      const look = await checkShown(input, this.#target);
+      finding = look.finding;
+      agrees = look.oracle === undefined ? undefined : look.oracle === "agrees";
+    }
     if (outcome.reason === "identity") finding ??= checkRefusal(input, this.#target);
-    const feature = `${input.kind} ${outcome.status} ${outcome.reason} ` +
+    const feature = `${input.target} ${input.kind} ${outcome.status} ${outcome.reason} ` +
       (outcome.status === 200
         ? `${rulesOf(this.#target)} ${shapeOf(this.#target, input.cluster)}`
         : normalised(outcome.message));
@@ -72,7 +76,8 @@ export class Checker {
     // The clusters of earlier inputs mostly go, so that the page stays short; and now and then stay, to meet others' types.
     if (this.#turn % 8 !== 0) this.#target.hide(input.cluster);
     finding ??= await this.#damage();
-    return { outcome, feature, finding, oracle };
+    const { status } = outcome;
+    return { answer: String(status), accepted: status === 200, feature, finding, agrees, told: outcome };
   }
 
   /** Whether the next good push still becomes what it became before. */
@@ -99,7 +104,7 @@ export class Checker {
   }
 }
 
-function goodPush(target: Target, seed: number): PushInput {
+function goodPush(target: PushTarget, seed: number): PushInput {
   const identity = target.clusters[0].labels;
   const families = new Seeds(NOW_MS).families(new Random(seed), { identity, maxSamples: 40 });
   const payload = encodeFamilies(families);
@@ -115,14 +120,14 @@ function goodPush(target: Target, seed: number): PushInput {
 }
 
 /** What the cluster of the good pushes shows, as one text. */
-function shownBy(target: Target): string {
+function shownBy(target: PushTarget): string {
   const entry = target.entry(0);
   if (entry === undefined) return "nothing";
   const { text, blocks, runs, series } = entry;
   return JSON.stringify({ blocks, runs: [...runs], series }) + "\n" + new TextDecoder().decode(text);
 }
 
-function findingOf({ cluster, tokenFlip }: PushInput, outcome: Outcome, target: Target): Finding | undefined {
+function findingOf({ cluster, tokenFlip }: PushInput, outcome: Outcome, target: PushTarget): Finding | undefined {
   const { status, reason, message } = outcome;
   if (!STATUSES.has(status)) return { what: `an input ends in ${status} ${reason}`, detail: message };
   if (tokenFlip === undefined && status === 401) return { what: "a good token is refused", detail: message };
@@ -168,12 +173,12 @@ function normalised(message: string): string {
 }
 
 /** Which rules its samples have broken. */
-function rulesOf({ rendered }: Target): string {
+function rulesOf({ rendered }: PushTarget): string {
   return [...rendered?.leftOut.keys() ?? []].sort().join("+");
 }
 
 /** What a push has become, roughly. */
-function shapeOf(target: Target, cluster: number): string {
+function shapeOf(target: PushTarget, cluster: number): string {
   const entry = target.entry(cluster);
   if (entry === undefined) return "nothing";
   const { blocks, text, runs, series } = entry;

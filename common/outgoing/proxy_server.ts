@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Kind } from "../common/options.ts";
+import type { Kind } from "../options.ts";
 
 /** What a proxy may speak, and the port it has where its URL names none. */
 const PORTS: Readonly<Record<string, string>> = {
@@ -51,6 +51,7 @@ export function readProxyServer(text: string): ProxyServer {
 export const proxyServer: Kind<ProxyServer> = {
   placeholder: "URL",
   read: (texts) => readProxyServer(texts[texts.length - 1]),
+  hasSecret: ({ credentials }, { hasFile }) => credentials !== undefined && (credentials.password !== "" || !hasFile),
 };
 
 function decoded(text: string): string {

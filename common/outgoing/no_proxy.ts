@@ -27,15 +27,6 @@ export function readNoProxy(text: string): (url: URL) => boolean {
   };
 }
 
-/** Whether a URL's host is this machine: `localhost`, a name below it, or a loopback address. */
-export function isLoopback(url: URL): boolean {
-  const host = hostOf(url);
-  if (host === "localhost" || host.endsWith(".localhost")) return true;
-  const address = readAddress(host);
-  if (address?.length === 4) return address[0] === 127;
-  return address !== undefined && address.every((byte, i) => byte === (i === 15 ? 1 : 0));
-}
-
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }
