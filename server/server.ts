@@ -158,6 +158,7 @@ export async function startServer(
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
+      hasMemory: () => memory.state !== "full",
       tls: externalTls,
       trustedProxies: values.trustedProxy,
       log,

@@ -9,6 +9,7 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The tasks, and what their programs call themselves. */
 const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
+  audit: "audit",
   certs: "certs",
   compile: "compile",
   demo: "demo",
