@@ -28,6 +28,7 @@ import type { RingView } from "./api/ring_view.ts";
 import { OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
 import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -191,10 +192,11 @@ export async function startServer(
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections: withinFiles(values.limitConnections, { log }),
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
+      hasMemory: () => memory.state !== "full",
       tls: externalTls,
       trustedProxies: values.trustedProxy,
       log,

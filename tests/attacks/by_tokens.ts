@@ -36,7 +36,7 @@ export const BY_TOKENS: Readonly<Record<string, Attack>> = {
       });
     },
   },
-  "a slow authorizer, and one address that asks": {
+  "a slow authorizer asked by one address": {
     servers: 1,
     authorizes: true,
     clients: "authorize",

@@ -20,7 +20,7 @@ const FLOORS: readonly string[] = [
   ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
-  ...["scripts/certificates", "scripts/documents", "scripts/process"],
+  ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
   ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/transforms"],
