@@ -17,6 +17,7 @@ export async function promtool(): Promise<string | undefined> {
     const isThere = await Deno.stat(path).then(({ isFile }) => isFile, () => false);
     if (isThere) return path;
   }
+  // deno-lint-ignore no-console -- whoever runs the tests should know what they do not try
   console.warn("Skips what needs promtool: `apt-get install prometheus`, or run `deno task integration` once");
   return undefined;
 }
