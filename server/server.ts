@@ -30,7 +30,7 @@ import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
-import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
+import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import type { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
@@ -86,7 +86,7 @@ export async function startServer(
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
+  const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
