@@ -107,7 +107,7 @@ export async function run<Table extends OptionTable>(
       print(parsed.help);
       Deno.exit(0);
     }
-    const log = await openLog(program.name, logSettings(parsed.values));
+    const log = openLog(program.name, logSettings(parsed.values));
     const guard = new SecretGuard({ options: program.options, values: parsed.values, log });
     guard.warnOfArguments();
     await guard.check();
