@@ -102,7 +102,7 @@ export async function run<Table extends OptionTable>(
 ): Promise<never> {
   const stop = new AbortController();
   try {
-    const parsed = parseOptions(program, Deno.args);
+    const parsed = await parseOptions(program, Deno.args);
     if ("help" in parsed) {
       print(parsed.help);
       Deno.exit(0);

@@ -40,11 +40,11 @@ async function network(args: string[] = []) {
   const { log, records } = recordingLog();
   const clock = { nowMs: NOW };
   const now = () => clock.nowMs;
-  const load = (more: string[] = []) => {
+  const load = async (more: string[] = []) => {
     const to = ["--from", prometheus.url, "--to", server.url, "--id", "me", "--to-token", "initial"];
-    const parsed = parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
+    const parsed = await parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
     assert.ok("values" in parsed);
-    return loadSettings(parsed.values, { log, now });
+    return await loadSettings(parsed.values, { log, now });
   };
   const registry = new FamilyRegistry();
   const waits = new Mailbox<Wait>();
