@@ -39,8 +39,8 @@ import { saltFault, Secret, tokenFault } from "./secret.ts";
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
 
-/** What the client works by until it is reloaded. */
-export interface Settings {
+/** What the client works by until it is reloaded. Disposing of it closes what is kept open for requests to come. */
+export interface Settings extends Disposable {
   /** Where to read. */
   readonly from: URL;
   /** The selectors of what to read. */
@@ -110,19 +110,25 @@ export async function loadSettings(values: ClientValues, options: LoadOptions): 
     authorize: toToken && authorize && { url: authorize, option: values.toAuth ? "--to-auth" : "--to" },
   };
   tellPlainWays(plainWays({ from, hasFromSecret, fromProxy, ...to, toProxy }), { requireTls, log });
+  const fromClients = await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log });
+  const toClients = await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log });
   return {
     from,
     matches,
     fromToken,
-    fromClients: await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log }),
+    fromClients,
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log }),
+    toClients,
     rules: await readRules(values, log),
     anonymizeLabels: values.anonymizeLabels,
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
+    [Symbol.dispose]() {
+      fromClients[Symbol.dispose]();
+      toClients[Symbol.dispose]();
+    },
   };
 }
 

@@ -31,7 +31,7 @@ Deno.test("dryRun() shows what would leave and what each rule did, and sends not
     ...["--label", "zone=a", "--anonymize-labels", "pod", "--anonymize-salt", "salt", "--dry-run"],
   ]);
   assert.ok("values" in parsed);
-  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   const page = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
   assert.equal(
     page,
@@ -69,7 +69,7 @@ Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refus
     const run = async (...args: string[]) => {
       const parsed = await parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
       assert.ok("values" in parsed);
-      const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+      using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
       return await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
     };
     const token = ["--from-token-file", `${directory}/token`];
@@ -92,7 +92,7 @@ async function reportOf(page: string, ...args: string[]): Promise<string[]> {
   prometheus.fault = () => new Response(page, { headers: { "content-type": "text/plain; version=0.0.4" } });
   const parsed = await parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
   assert.ok("values" in parsed);
-  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   const text = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
   return text.split("\n").filter((line) => line.startsWith("#") && !line.startsWith("# TYPE"));
 }
