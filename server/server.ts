@@ -67,6 +67,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
@@ -134,7 +136,7 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: withinFiles(values.limitConnections, { log }),
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
