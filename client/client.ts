@@ -4,22 +4,27 @@
  * @module
  */
 
-import type { Running } from "../common/lifecycle.ts";
-import type { Logger } from "../common/log.ts";
+import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
 import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
-import type { ProxyEnvironment } from "./proxy_rule.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 import { listenForStatus } from "./status_listener.ts";
 
-/** Starts the client. `environment` has the proxies that the environment named when the program started. */
+/** What a client starts with beside its options. */
+export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles"> {
+  /** The proxies that the environment named when the program started. */
+  readonly environment: ProxyEnvironment;
+}
+
+/** Starts the client. */
 export async function startClient(
   values: ClientValues,
-  { log, environment }: { log: Logger; environment: ProxyEnvironment },
+  { log, environment, checkFiles }: StartOptions,
 ): Promise<Running> {
   const load = () => loadSettings(values, { log, now: Date.now, environment });
   const settings = await load();
@@ -33,7 +38,10 @@ export async function startClient(
   // One reload at a time: the settings of the last one to be asked for are those that stand.
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
-    const reloaded = reloading.then(async () => forwarder.reconfigure(await load()));
+    const reloaded = reloading.then(async () => {
+      await checkFiles();
+      forwarder.reconfigure(await load());
+    });
     reloading = reloaded.catch(() => {});
     return reloaded.then(
       () => log.info("Reloaded the configuration", {}),

@@ -6,16 +6,18 @@
 
 import { messageOf } from "../common/explain.ts";
 import { FailedError, type Launch, run, type Running } from "../common/lifecycle.ts";
-import { trustSystemAuthorities } from "./certificate_store.ts";
+import { trustSystemAuthorities } from "../common/outgoing/certificate_store.ts";
 import { startClient } from "./client.ts";
 import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
-import { takeProxyEnvironment } from "./proxy_rule.ts";
+import { takeProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
-async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTIONS>): Promise<Running | void> {
+async function start(
+  { values, log, signal, checkFiles, print }: Launch<typeof CLIENT_OPTIONS>,
+): Promise<Running | void> {
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
-  if (!values.dryRun) return await startClient(values, { log, environment });
+  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles });
   const { dryRun } = await import("./dry_run.ts");
   const settings = await loadSettings(values, { log, now: Date.now, environment });
   try {

@@ -20,8 +20,9 @@ import {
   text,
   url,
 } from "../common/options.ts";
+import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { selector } from "../common/exposition/selector.ts";
-import { proxyServer } from "./proxy_server.ts";
+import { proxyServer } from "../common/outgoing/proxy_server.ts";
 
 /** The client's options. */
 export const CLIENT_OPTIONS = {
@@ -35,34 +36,53 @@ export const CLIENT_OPTIONS = {
   },
   from: {
     kind: url,
+    secretFile: "fromPasswordFile",
     required: true,
     help: "The Prometheus to read; an empty path stands for /federate",
     since: "0.1.0",
     why: "Names the Prometheus beside the client",
   },
+  fromPasswordFile: {
+    kind: file,
+    secret: "file",
+    help: "A file with the password of the user name in the URL of --from",
+    since: "0.1.0",
+    why: "Set it when that Prometheus asks for a user name and a password: --from https://USER@HOST",
+  },
   fromToken: {
     kind: text,
+    secret: "value",
     help: "The bearer token for --from; better in --from-token-file",
     since: "0.1.0",
     why: "For a trial only: other users of the machine see it in the list of processes",
   },
   fromTokenFile: {
     kind: file,
+    secret: "file",
     help: "A file with the bearer token for --from, read again when it changes",
     since: "0.1.0",
     why: "Set it when that Prometheus asks for a token",
   },
   fromCaFile: {
     kind: file,
+    secret: "key file",
     help: "Certificate authorities to trust for --from beside the system's and Mozilla's, PEM",
     since: "0.1.0",
     why: "Set it when that Prometheus has a certificate of your own authority",
   },
   fromProxy: {
     kind: proxyServer,
+    secretFile: "fromProxyPasswordFile",
     help: "The proxy on the way to --from; without it, the way is direct, whatever the environment says",
     since: "0.1.0",
     why: "Set it when that Prometheus is reached through a proxy only",
+  },
+  fromProxyPasswordFile: {
+    kind: file,
+    secret: "file",
+    help: "A file with the password of the user name in the URL of --from-proxy",
+    since: "0.1.0",
+    why: "Set it when the proxy asks for a user name and a password: --from-proxy https://USER@HOST:PORT",
   },
   id: {
     kind: text,
@@ -72,45 +92,59 @@ export const CLIENT_OPTIONS = {
   },
   to: {
     kind: url,
+    secretFile: "toTokenFile",
     help: "The server to push to; its path and query stay, authorize and upload are joined to the path",
     since: "0.1.0",
     why: "Names the server; required unless --to-upload and --to-auth are given, or --dry-run",
   },
   toUpload: {
     kind: url,
+    secretFile: "toTokenFile",
     help: "Where to push to, in place of what --to implies",
     since: "0.1.0",
     why: "Set it when a proxy puts the server's paths elsewhere",
   },
   toAuth: {
     kind: url,
+    secretFile: "toTokenFile",
     help: "Where to exchange the token, in place of what --to implies; taken as it is, without --id",
     since: "0.1.0",
     why: "Set it when tokens come from somewhere else than the server",
   },
   toToken: {
     kind: text,
+    secret: "value",
     help: "The token to exchange at the server; better in --to-token-file",
     since: "0.1.0",
     why: "For a trial only: other users of the machine see it in the list of processes",
   },
   toTokenFile: {
     kind: file,
+    secret: "file",
     help: "A file with the token to exchange, read again when it changes",
     since: "0.1.0",
     why: "Names the token that the server's authorizer knows",
   },
   toCaFile: {
     kind: file,
+    secret: "key file",
     help: "Certificate authorities to trust for the server beside the system's and Mozilla's, PEM",
     since: "0.1.0",
     why: "Set it when the server has a certificate of your own authority",
   },
   toProxy: {
     kind: proxyServer,
+    secretFile: "toProxyPasswordFile",
     help: "The proxy on the way to the server, in place of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY",
     since: "0.1.0",
     why: "Set it when the server is reached through a proxy that the environment does not name",
+  },
+  toProxyPasswordFile: {
+    kind: file,
+    secret: "file",
+    help: "A file with the password of the user name in the URL of --to-proxy",
+    since: "0.1.0",
+    why: "Set it when the proxy asks for a user name and a password: --to-proxy https://USER@HOST:PORT",
   },
   interval: {
     kind: duration,
@@ -135,6 +169,7 @@ export const CLIENT_OPTIONS = {
   },
   matchFile: {
     kind: file,
+    secret: "none",
     help: "A file with further selectors, one a line; lines that start with # do not count",
     since: "0.1.0",
     why: "The same, for a list that is too long for a command line",
@@ -160,12 +195,14 @@ export const CLIENT_OPTIONS = {
   },
   anonymizeSalt: {
     kind: text,
+    secret: "value",
     help: "The salt of those hashes, to be kept secret; better in --anonymize-salt-file",
     since: "0.1.0",
     why: "For a trial only: other users of the machine see it in the list of processes",
   },
   anonymizeSaltFile: {
     kind: file,
+    secret: "file",
     help: "A file with the salt, read again when it changes",
     since: "0.1.0",
     why: "Required with --anonymize-labels, in place of --anonymize-salt; a new salt makes new series",
@@ -180,16 +217,19 @@ export const CLIENT_OPTIONS = {
   },
   tlsCertFile: {
     kind: file,
+    secret: "key file",
     help: "The client certificate to show to --from and the server if they ask for one, PEM",
     since: "0.1.0",
     why: "Set it when a proxy on the way asks for a client certificate",
   },
   tlsPrivateKeyFile: {
     kind: file,
+    secret: "file",
     help: "The private key of --tls-cert-file, PEM",
     since: "0.1.0",
     why: "Goes with --tls-cert-file",
   },
+  requireTls: REQUIRE_TLS,
   dryRun: {
     kind: flag,
     help: "Print what would leave this machine and what each rule did, send nothing, and exit",

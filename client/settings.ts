@@ -7,8 +7,11 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
+import { isLoopback } from "../common/loopback.ts";
 import { fileUsageError } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
+import { tellPlainWays } from "../common/plain_transport.ts";
+import { readUrlPassword, withPassword } from "../common/url_password.ts";
 import { readSelectorFile } from "../common/exposition/selector.ts";
 import { anonymize } from "./transforms/anonymize.ts";
 import { dropEmpty } from "./transforms/drop_empty.ts";
@@ -18,14 +21,20 @@ import { pipeline, type Transform } from "./transforms/pipeline.ts";
 import { rename } from "./transforms/rename.ts";
 import { setLabels } from "./transforms/set_labels.ts";
 import { sortByTimestamp } from "./transforms/sort_by_timestamp.ts";
-import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
+import { WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
-import { FROM, HttpClients, type Side, TO } from "./http_client.ts";
+import { type ClientSide, FROM, HttpClients, TO } from "./http_client.ts";
 import type { ClientValues } from "./options.ts";
-import { isLoopback } from "./no_proxy.ts";
-import { environmentProxy, flaggedProxy, noProxy, type ProxyEnvironment, type ProxyRule } from "./proxy_rule.ts";
+import {
+  environmentProxy,
+  flaggedProxy,
+  noProxy,
+  type ProxyEnvironment,
+  type ProxyRule,
+} from "../common/outgoing/proxy_rule.ts";
+import { plainWays } from "./plain_ways.ts";
 import { shareOut } from "./scrape_pages.ts";
-import { Secret, tokenFault } from "./secret.ts";
+import { saltFault, Secret, tokenFault } from "./secret.ts";
 
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
@@ -80,19 +89,27 @@ export interface LoadOptions {
 export async function loadSettings(values: ClientValues, options: LoadOptions): Promise<Settings> {
   const { log, now, environment = {} } = options;
   checkNumbers(values);
-  const from = fromUrl(values.from);
+  const { fromPasswordFile, requireTls } = values;
+  const from = await withPassword(fromUrl(values.from), {
+    path: fromPasswordFile,
+    flag: "--from",
+    fileFlag: "--from-password-file",
+  });
   const matches = await readMatches(values, { from });
   const openToken = (name: "fromToken" | "toToken") =>
     Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
   const fromToken = await openToken("fromToken");
   const toToken = await openToken("toToken");
-  if (values.tlsPrivateKeyFile !== undefined) {
-    await warnIfExposed(values.tlsPrivateKeyFile, { option: "--tls-private-key-file", log });
-  }
   const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
-  const fromProxy = values.fromProxy ? flaggedProxy(values.fromProxy, "--from-proxy") : noProxy;
-  const toProxy = values.toProxy ? flaggedProxy(values.toProxy, "--to-proxy") : environmentProxy(environment);
+  const fromProxy = await readProxy(values, { flag: "--from-proxy" }) ?? noProxy;
+  const toProxy = await readProxy(values, { flag: "--to-proxy" }) ?? environmentProxy(environment);
   checkProxies(values, { from, to: [upload, authorize].filter((url) => url !== undefined), toProxy });
+  const hasFromSecret = fromToken !== undefined || from.username !== "";
+  const to = values.dryRun ? {} : {
+    upload: upload && { url: upload, option: values.toUpload ? "--to-upload" : "--to" },
+    authorize: toToken && authorize && { url: authorize, option: values.toAuth ? "--to-auth" : "--to" },
+  };
+  tellPlainWays(plainWays({ from, hasFromSecret, fromProxy, ...to, toProxy }), { requireTls, log });
   return {
     from,
     matches,
@@ -107,6 +124,22 @@ export async function loadSettings(values: ClientValues, options: LoadOptions): 
     intervalMs: values.interval,
     timeoutMs: values.timeout,
   };
+}
+
+/** The rule of a proxy that a flag names, with the password of its file. */
+async function readProxy(
+  values: ClientValues,
+  { flag }: { flag: "--from-proxy" | "--to-proxy" },
+): Promise<ProxyRule | undefined> {
+  const [proxy, path] = flag === "--from-proxy"
+    ? [values.fromProxy, values.fromProxyPasswordFile]
+    : [values.toProxy, values.toProxyPasswordFile];
+  if (path === undefined) return proxy && flaggedProxy(proxy, flag);
+  const fileFlag = `${flag}-password-file`;
+  if (proxy === undefined) throw new UsageError(`Cannot use ${fileFlag} without ${flag}`);
+  const { username, password } = proxy.credentials ?? { username: "", password: "" };
+  const read = await readUrlPassword(path, { username, password, flag, fileFlag });
+  return flaggedProxy({ ...proxy, credentials: { username, password: read } }, flag);
 }
 
 /** Refuses a proxy that would do nothing, or that cannot be read. */
@@ -198,7 +231,7 @@ function joined(to: URL, segment: string): URL {
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
 async function openClients(
   { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath }: ClientValues,
-  { caPath, ...options }: { side: Side; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
+  { caPath, ...options }: { side: ClientSide; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
 ): Promise<HttpClients> {
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
@@ -227,7 +260,8 @@ async function readRules(values: ClientValues, log: Logger): Promise<() => Promi
     }
   }
   const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;
-  const secret = await Secret.open({ name: "anonymizeSalt", text, path, isExact: true, log });
+  const strict = values.requireTls ? { faultOf: saltFault } : { doubtOf: saltFault };
+  const secret = await Secret.open({ name: "anonymizeSalt", text, path, isExact: true, ...strict, log });
   if (labels.length > 0 && secret === undefined) {
     throw new UsageError("Cannot anonymize labels without a salt: give one in --anonymize-salt-file");
   }

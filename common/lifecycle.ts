@@ -24,6 +24,7 @@ import {
   UsageError,
 } from "./options.ts";
 import { keepPermissions, type Permission } from "./permissions.ts";
+import { LOOK_INTERVAL_MS, SecretGuard } from "./secret_guard.ts";
 
 /** What a program gets to start with. */
 export interface Launch<Table extends OptionTable> {
@@ -35,6 +36,8 @@ export interface Launch<Table extends OptionTable> {
   readonly log: Logger;
   /** Aborted, with a reason that {@linkcode run} knows again, when the program is asked to stop. */
   readonly signal: AbortSignal;
+  /** Looks again, now, whether others can read or replace the files that the options name. */
+  readonly checkFiles: () => Promise<void>;
   /** Writes a text, whole, to standard output. */
   readonly print: (text: string) => void;
 }
@@ -105,9 +108,12 @@ export async function run<Table extends OptionTable>(
       Deno.exit(0);
     }
     const log = await openLog(program.name, logSettings(parsed.values));
+    const guard = new SecretGuard({ options: program.options, values: parsed.values, log });
+    guard.warnOfArguments();
+    await guard.check();
     const asked = stopOnSignals(stop, { startsPrograms });
-    const started = await start({ ...parsed, log, signal: stop.signal, print });
-    if (typeof started === "object") await runOn(started, { asked, log });
+    const started = await start({ ...parsed, log, signal: stop.signal, checkFiles: () => guard.check(), print });
+    if (typeof started === "object") await runOn(started, { asked, guard, log });
     Deno.exit(typeof started === "number" ? started : 0);
   } catch (error) {
     const { sentence, exitCode } = endOf(error, stop.signal);
@@ -136,9 +142,14 @@ function stopOnSignals(
 }
 
 /** Waits for the end of a program that runs, and stops it in order. */
-async function runOn(running: Running, { asked, log }: { asked: Promise<Deno.Signal>; log: Logger }): Promise<void> {
+async function runOn(
+  running: Running,
+  { asked, guard, log }: { asked: Promise<Deno.Signal>; guard: SecretGuard; log: Logger },
+): Promise<void> {
   const { keeps = [], done } = running;
   keepPermissions(keeps);
+  // Files that are read again may have been replaced by some that others can read.
+  if (guard.hasFiles && keeps.includes("read")) Deno.unrefTimer(setInterval(() => guard.check(), LOOK_INTERVAL_MS));
   log.debug("Gave up the permissions that are no longer needed", { kept: keeps.join(",") || "none" });
   const because = await Promise.race([asked, done?.then(() => "done") ?? asked]);
   log.info("Stopping", { because });

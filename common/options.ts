@@ -19,7 +19,15 @@ export interface Kind<T> {
   readonly read: (texts: readonly string[]) => T;
   /** What stands without a default when the option is absent: an empty list, a switch that is off. */
   readonly absent?: T;
+  /** Whether a value has a secret in it, such as a URL with a password; `hasFile` says that a file is given for that. */
+  hasSecret?(value: T, given: { readonly hasFile: boolean }): boolean;
 }
+
+/**
+ * What of an option is secret: `value`, which is better in the file of another option; `file`, all that is in the file, or
+ * files, that it names; `key file`, the same if a private key is in it; `none`, where it looks as if something were.
+ */
+export type Secrecy = "value" | "file" | "key file" | "none";
 
 /** One row of an option table. The flag is the row's key in kebab case: `limitBytes` is `--limit-bytes`. */
 export interface OptionRow<T = unknown> {
@@ -40,6 +48,14 @@ export interface OptionRow<T = unknown> {
    * refused.
    */
   readonly emptyWould?: string;
+  /** What of it is secret. Each option that names a file must say so, even if nothing is. */
+  readonly secret?: Secrecy;
+  /**
+   * The name of the option whose file takes the secret that the value is, or has in it.
+   *
+   * @default the option's own name with `File` behind it
+   */
+  readonly secretFile?: string;
   /** The version that first had it. */
   readonly since?: string;
   /** Why somebody would change it, in a sentence. */
@@ -119,16 +135,26 @@ export const count: Kind<number> = wholeNumber({ least: 0 });
 /** A size in bytes, from 0 up. */
 export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
 
+/** The names of parameters that hold a secret. */
+const SECRET_PARAMETER =
+  /(?:^|[-_.]|api|access)(?:token|key|secret|password|passwd|pwd|passphrase|auth|sig|signature)$/i;
+
 /** An `http:` or `https:` URL. */
-export const url: Kind<URL> = last("URL", (value) => {
-  const parsed = URL.parse(value);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    // What stands before the last @ may be a password, and a query may hold a key.
-    const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
-    throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
-  }
-  return parsed;
-});
+export const url: Kind<URL> = {
+  ...last("URL", (value) => {
+    const parsed = URL.parse(value);
+    if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+      // What stands before the last @ may be a password, and a query may hold a key.
+      const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
+      throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
+    }
+    return parsed;
+  }),
+  // Who logs in by a name alone has no other secret.
+  hasSecret: ({ username, password, searchParams }, { hasFile }) =>
+    password !== "" || (username !== "" && !hasFile) ||
+    searchParams.keys().some((name) => SECRET_PARAMETER.test(name)),
+};
 
 /** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
 export interface Address {

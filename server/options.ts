@@ -22,6 +22,7 @@ import {
   text,
   url,
 } from "../common/options.ts";
+import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
 
@@ -43,28 +44,33 @@ export const SERVER_OPTIONS = {
   },
   tlsCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) of the external listener; read again when it changes",
     since: "0.1.0",
     why: "Set it wherever clients come over a network that you do not trust and no proxy ends TLS before the server",
   },
   tlsKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of the external listener",
     since: "0.1.0",
     why: "Goes with --tls-crt",
   },
   internalTlsCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) of the internal listener; read again when it changes",
     since: "0.1.0",
     why: "Set it where the way from the central Prometheus crosses a network that others can read",
   },
   internalTlsKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of the internal listener",
     since: "0.1.0",
     why: "Goes with --internal-tls-crt",
   },
+  requireTls: REQUIRE_TLS,
 
   trustedProxy: {
     kind: networks,
@@ -115,18 +121,21 @@ export const SERVER_OPTIONS = {
   },
   clusterCa: {
     kind: file,
+    secret: "key file",
     help: "Authorities (PEM) that sign the servers' certificates; read again when it changes",
     since: "0.1.0",
     why: "Required with --listen-cluster; name two authorities in it while you move from one to the other",
   },
   clusterCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) that other servers are shown; read again when it changes",
     since: "0.1.0",
     why: "Required with --listen-cluster",
   },
   clusterKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of that certificate",
     since: "0.1.0",
     why: "Required with --listen-cluster",
@@ -141,18 +150,21 @@ export const SERVER_OPTIONS = {
 
   sharedKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) that signs tokens; without one, tokens are valid until the process ends",
     since: "0.1.0",
     why: "Set it always, except in a trial: tokens then outlive a restart, and a ring needs it",
   },
   verifyKey: {
     kind: list(file),
+    secret: "key file",
     help: "Another key (PEM) whose tokens are accepted, for rotation; repeatable",
     since: "0.1.0",
     why: "Set it while you rotate --shared-key, to the key that is not the signing one",
   },
   tokenExpireSeconds: {
     kind: count,
+    secret: "none",
     default: "86400",
     help: "How long a token is valid, in seconds",
     since: "0.1.0",
@@ -160,6 +172,7 @@ export const SERVER_OPTIONS = {
   },
   revokedFile: {
     kind: file,
+    secret: "none",
     emptyWould: "let in every cluster that is revoked",
     help: "File of cluster ids that are refused, one a line; read again when it changes",
     since: "0.1.0",
@@ -173,6 +186,7 @@ export const SERVER_OPTIONS = {
   },
   authorize: {
     kind: url,
+    secretFile: "authorizePasswordFile",
     emptyWould: "let anybody push as any cluster",
     help: "Upstream that authorizes clusters; without one, any token is accepted",
     since: "0.1.0",
@@ -180,6 +194,7 @@ export const SERVER_OPTIONS = {
   },
   authorizeIssuerUrl: {
     kind: url,
+    secretFile: "authorizePasswordFile",
     help: "OIDC issuer of the server's own access to the upstream (password grant)",
     since: "0.1.0",
     why: "Set it when the upstream asks the server itself to log in",
@@ -192,15 +207,17 @@ export const SERVER_OPTIONS = {
   },
   authorizePassword: {
     kind: text,
+    secret: "value",
     help: "OIDC password; prefer --authorize-password-file",
     since: "0.1.0",
     why: "For a trial only: other users of the machine see it in the list of processes",
   },
   authorizePasswordFile: {
     kind: file,
-    help: "File of the OIDC password",
+    secret: "file",
+    help: "File of the OIDC password, or of the password of a user name in the URL of --authorize",
     since: "0.1.0",
-    why: "Goes with --authorize-issuer-url",
+    why: "Goes with --authorize-issuer-url, or with --authorize https://USER@HOST",
   },
   authorizeClientId: {
     kind: text,
@@ -238,6 +255,7 @@ export const SERVER_OPTIONS = {
   },
   whitelistFile: {
     kind: file,
+    secret: "none",
     emptyWould: "keep every series",
     help: "File of selectors to keep, one a line",
     since: "0.1.0",
@@ -313,6 +331,16 @@ export const SERVER_OPTIONS = {
     since: "0.1.0",
     why: "Fit it to the memory of the machine, and to the clusters that you expect",
   },
+  limitMemory: {
+    kind: bytes,
+    help:
+      "Memory of the process from which on new clusters are refused, by default 75 % of what its control group or the " +
+      "machine has; 0 for no limit",
+    since: "0.1.0",
+    why:
+      "Set it where others need the memory too, or where a limit stands that the process cannot see, such as that of a " +
+      "group of services",
+  },
   limitLabels: {
     kind: count,
     default: "64",
@@ -373,6 +401,7 @@ export const SERVER_OPTIONS = {
   },
   storageUrl: {
     kind: url,
+    secret: "none",
     help: "KV Connect URL of a remote store, in place of --storage-dir",
     since: "0.1.0",
     why: "Set it where the machine has no disk that stays",

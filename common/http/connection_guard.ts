@@ -15,6 +15,8 @@ export interface ConnectionGuardOptions {
   readonly limits: HostileLimits;
   /** Whether connections begin with a TLS handshake. */
   readonly secure: boolean;
+  /** Whether there is memory for more connections. @default {() => true} */
+  readonly hasMemory?: () => boolean;
   /** Gets the share of each refusal, in which nobody gave way. */
   readonly onRefused: (reason: ShareKind) => void;
   /** Gets each cut. */
@@ -41,6 +43,7 @@ export class ConnectionGuard {
     this.limits = limitsFrom(options.limits);
     this.#places = new ConnectionPlaces({
       limits: this.limits,
+      hasMemory: options.hasMemory,
       onYield: (connection, share) => connection.cut(`room_${share}`),
       now: options.now,
     });

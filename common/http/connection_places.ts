@@ -28,12 +28,21 @@ class Share {
   }
 }
 
+/** Places that there are without memory for more, in all: enough for a balancer, checks and those who ask why. */
+const FEW = 100;
+
 /** What {@linkcode ConnectionPlaces} work with. */
 export interface ConnectionPlacesOptions {
   /** How many places there are, and how long one has its own for sure as long as others have theirs for longer. */
   readonly limits: Readonly<
     Required<Pick<HostileLimits, `maxConnections${"" | "PerAddress" | "PerNetwork"}` | "yieldAfterMs">>
   >;
+  /**
+   * Whether there is memory for more connections; without it, newcomers take the places of others.
+   *
+   * @default {() => true}
+   */
+  readonly hasMemory?: () => boolean;
   /** Cuts one that gives way, because there was no room in this share; it leaves at once. */
   readonly onYield: (connection: Connection, share: ShareKind) => void;
   /** The time in milliseconds, from any origin. */
@@ -150,13 +159,18 @@ export class ConnectionPlaces {
 
   #makeRoomIn(shares: readonly Share[]): ShareKind | undefined {
     for (const share of shares) {
-      if (share.size < share.most) continue;
+      if (share.size < this.#mostOf(share)) continue;
       const connection = this.#yielding(share);
       if (connection === undefined) return share.kind;
       this.leave(connection);
       this.#options.onYield(connection, share.kind);
     }
     return undefined;
+  }
+
+  #mostOf({ kind, size, most }: Share): number {
+    const { hasMemory = () => true } = this.#options;
+    return kind !== "total" || hasMemory() ? most : Math.min(most, Math.max(size, FEW));
   }
 
   #yielding(share: Share): Connection | undefined {

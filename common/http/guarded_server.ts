@@ -38,9 +38,10 @@ interface ParseError extends Error {
 
 /** Listens as `listen()` says, with limits. */
 export async function listenGuarded(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
-  const { address, hostile = {}, name = "http", tls, drainMs = 10_000, metrics } = options;
+  const { address, hostile = {}, hasMemory, name = "http", tls, drainMs = 10_000, metrics } = options;
   const guard = new ConnectionGuard({
     limits: hostile,
+    hasMemory,
     secure: tls !== undefined,
     onRefused: (reason) => metrics?.refused(name, reason),
     onCut: (reason) => metrics?.cut(name, reason),

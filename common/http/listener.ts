@@ -33,6 +33,12 @@ export interface ListenOptions {
   readonly name?: string;
   /** The limits of a listener that strangers reach; without them and without `tls` it trusts its clients. */
   readonly hostile?: HostileLimits;
+  /**
+   * Whether there is memory for more connections; without it, newcomers take the places of others. Only on a listener with limits.
+   *
+   * @default {() => true}
+   */
+  readonly hasMemory?: () => boolean;
   /** Speaks TLS with this identity, and with what it changes to. The caller disposes of it after the listener. */
   readonly tls?: TlsIdentity;
   /**

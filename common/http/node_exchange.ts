@@ -196,10 +196,10 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     const { answers, handler, log, maxUrlBytes, secure } = this.#options;
     let request, response: Response;
     try {
+      request = NodeRequest.of(this.#message, { secure, source: this });
       if (this.#message.url!.length > maxUrlBytes) {
         throw new HttpError(414, `Cannot take a URL of more than ${maxUrlBytes} bytes`, { reason: "url_size" });
       }
-      request = NodeRequest.of(this.#message, { secure, source: this });
       response = await handler(request, this);
     } catch (error) {
       response = answers.answer(error, request);
@@ -274,6 +274,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #decideConnection(headers: string[]): void {
     const message = this.#message, { connection, expectsContinue, isLast } = this.#options;
     const isDecided = headers.includes("connection");
+    if (isDecided) connection.conclude();
     if (message.complete) {
       if (isLast() && !isDecided) headers.push("connection", "close");
       return;

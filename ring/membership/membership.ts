@@ -324,8 +324,9 @@ export class Membership {
   /** What of a table is believed: from what is above that nobody could go on. */
   #believed(from: string, table: MessageOf<"TABLE">, { now, wall }: Clock): MessageOf<"TABLE"> {
     const rows = table.rows.filter(({ incarnation }) => isBelieved(incarnation, wall));
-    const agreed = table.agreed !== undefined && isBelieved(table.agreed.epoch, wall) ? table.agreed : undefined;
-    if (rows.length === table.rows.length && agreed === table.agreed) return table;
+    const isCounted = table.agreed === undefined || isBelieved(table.agreed.epoch, wall);
+    const agreed = table.agreed !== undefined && isCounted && this.#knowsMost(table.agreed) ? table.agreed : undefined;
+    if (rows.length === table.rows.length && isCounted) return { ...table, agreed };
     if (now - this.#toldOfUnbelievedAt >= UNBELIEVED_TOLD_MS) {
       this.#toldOfUnbelievedAt = now;
       const sentence =
@@ -333,6 +334,15 @@ export class Membership {
       this.#context.emit(note("warn", sentence, { member: from }));
     }
     return { ...table, rows, agreed };
+  }
+
+  /**
+   * Whether most of a view are members that this process has been linked with. One of members that nobody has ever heard would fence
+   * the ring for good; where they are there, the same is told again once they are linked.
+   */
+  #knowsMost({ members }: AgreedView): boolean {
+    const known = members.filter(({ name }) => name === this.self.name || this.#peers.wasLinked(name));
+    return known.length * 2 > members.length;
   }
 
   #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, now: number) {

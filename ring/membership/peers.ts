@@ -34,6 +34,7 @@ export class Peers {
   readonly #peers = new Map<string, Peer>();
   // When members were last heard, by us or by others who told us, whether they are there or not.
   readonly #lastHeard = new BoundedMap<string, number>(MAX_ROWS);
+  readonly #everLinked = new BoundedMap<string, true>(MAX_ROWS);
   // Names by the addresses under which we dialled them.
   readonly #names = new Map<string, string>();
 
@@ -68,6 +69,7 @@ export class Peers {
   linkUp(link: MeshLink): boolean {
     const { peer: { name, boot }, dialled } = link;
     if (dialled !== undefined) this.#names.set(dialled, name);
+    this.#everLinked.set(name, true);
     const isNew = this.#links.get(name)?.peer.boot !== boot;
     this.#links.set(name, link);
     return isNew;
@@ -149,6 +151,11 @@ export class Peers {
   heardMsAgo(name: string, now: number): number | undefined {
     const heardAt = this.#lastHeard.get(name);
     return heardAt === undefined ? undefined : Math.max(0, now - heardAt);
+  }
+
+  /** Whether there ever was a link with that name, which its certificate vouched for. */
+  wasLinked(name: string): boolean {
+    return this.#everLinked.get(name) === true;
   }
 
   /** Notes that others are asked to ping a member; tells for how long they have been. */

@@ -111,8 +111,10 @@ export function listOf<T>(field: Field<T>): Field<readonly T[]> {
 
 /** A version, on the wire `[ms, ingress, sequence]`. */
 export const version: Field<PushVersion> = (value, label): PushVersion => {
-  if (!Array.isArray(value) || value.length < 3 || value[0] > MAX_TIME_MS) throw bad(label, "a version");
-  return { ms: amount(value[0], label), ingress: text(value[1], label), sequence: count(value[2], label) };
+  if (!Array.isArray(value) || value.length < 3) throw bad(label, "a version");
+  const ms = amount(value[0], label);
+  if (ms > MAX_TIME_MS) throw bad(label, "a version of a time that there is");
+  return { ms, ingress: text(value[1], label), sequence: count(value[2], label) };
 };
 
 /** A cluster id and the version that somebody holds of it. */

@@ -6,6 +6,7 @@
 
 import type { RingContext } from "../membership/ring_context.ts";
 import type { Clock } from "../protocol/effects.ts";
+import { isBelievedTime } from "../protocol/headroom.ts";
 import type { HeldEntry } from "./entry_table.ts";
 import type { CommitSerializer, SerializedCommit } from "./commit_serializer.ts";
 import { plainWords } from "../protocol/message_fields.ts";
@@ -69,6 +70,11 @@ export class PutHandler {
       : undefined;
     if (role === undefined) return nack({ code: "NOT_OWNER", owner: placement?.owner });
     if (push.bytes.length > limits.pushBytes) return nack({ code: "TOO_BIG" });
+    // Of our own clients' pushes none is: the time is our clock's.
+    if (!isBelievedTime(push.version.ms, clock.wall)) {
+      context.emit({ do: "unread", type: "PUT" });
+      return nack({ code: "STORE_FAILED" });
+    }
     serializer.take({
       ...push,
       role,

@@ -177,10 +177,13 @@ export class PushLimiter {
     return this.#accepted.size + this.#refused.size + this.#held.size;
   }
 
-  /** Asks for one push of a cluster, before its body is read. */
-  reserve(id: string, now: number): Reservation | TooEarly {
+  /**
+   * Asks for one push of a cluster, before its body is read. One that comes by `leewayMs` too early is let in, and the next one waits
+   * for so much longer.
+   */
+  reserve(id: string, now: number, { leewayMs = 0 }: { leewayMs?: number } = {}): Reservation | TooEarly {
     const retryAfterMs = Math.max(
-      this.#accepted.waitMs(id, now),
+      this.#accepted.waitMs(id, now) - leewayMs,
       this.#refused.waitMs(id, now),
       this.#held.has(id) ? IN_FLIGHT_RETRY_MS : 0,
     );

@@ -12,16 +12,21 @@ import { countsAsRefused, isAbandoned, PushRefusal } from "./refusal.ts";
 export class RateLimited implements PushStage {
   readonly #next: PushStage;
   readonly #limiter: PushLimiter;
+  readonly #elapsed: () => number;
 
-  /** Wraps `next`. */
-  constructor(next: PushStage, limiter: PushLimiter) {
+  /** Wraps `next`. Rates are measured by `elapsed`, a clock in milliseconds that only goes forward. */
+  constructor(
+    next: PushStage,
+    { limiter, elapsed = () => performance.now() }: { limiter: PushLimiter; elapsed?: () => number },
+  ) {
     this.#next = next;
     this.#limiter = limiter;
+    this.#elapsed = elapsed;
   }
 
   /** Rejects with 429 and `Retry-After` where the cluster comes too early. */
   async accept(push: Push): Promise<PushReceipt> {
-    const reservation = this.#limiter.reserve(push.id, push.receivedAtMs);
+    const reservation = this.#limiter.reserve(push.id, this.#elapsed());
     if ("retryAfterMs" in reservation) throw new PushRefusal("rate", reservation);
     using held = reservation;
     try {

@@ -81,7 +81,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     retryAfterMs: 60_000,
     member: {
       write: ({ reason = "" }) => reason,
-      read: (reason) => ({ reason: reason === "total_series" ? reason : "clusters" }),
+      read: (reason) => ({ reason: ["total_series", "memory"].includes(reason) ? reason : "clusters" }),
     },
   },
   rate: {

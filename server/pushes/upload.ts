@@ -72,6 +72,7 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
+        maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
         body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
       const { result, remark } = await stage.accept(push);
@@ -85,7 +86,8 @@ export function upload(options: UploadOptions): Handler {
       const fields = plainFields({ cluster: id, status, reason, why: detail });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
-      else refusals.add(`${id} ${reason}`, "Refused a push", fields);
+      // What the server lacks it lacks for every cluster, of which there may be very many.
+      else refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a push", fields);
       throw refusal;
     }
   };

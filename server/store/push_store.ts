@@ -11,7 +11,7 @@ import { bytesOf } from "./commit_limits.ts";
 import { CommitQueue, type CommitQueueOptions, type Job, type StoreHealth } from "./commit_queue.ts";
 import { StoredIndex } from "./stored_index.ts";
 import { type OpenKv, openKvFile } from "./kv_file.ts";
-import { openKvRemote } from "./kv_remote.ts";
+import { type KvRemotePlace, openKvRemote } from "./kv_remote.ts";
 import { type Context, putJob, removeJob, tidyJob } from "./jobs.ts";
 import { Keys, type Mutation, type StoredPush, VALUE_BYTES } from "./layout.ts";
 import { StoreMetrics, type StoreSizes } from "./metrics.ts";
@@ -26,7 +26,7 @@ export { StoreUnavailableError } from "./unavailable.ts";
 /** Options of {@linkcode PushStore.open}. */
 export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedBytes" | "stallMs" | "retryAfterMs"> {
   /** A directory for this server alone, or a KV Connect URL. */
-  readonly place: { readonly dir: string } | { readonly url: URL };
+  readonly place: { readonly dir: string } | KvRemotePlace;
   /** Keeps servers apart that share a remote Deno KV: each needs its own. @default {"telemeter"} */
   readonly namespace?: string;
   /** How long a push is held after it was received. */
@@ -45,6 +45,12 @@ export const SWEEP_INTERVAL_MS = 15_000;
 /** The longest small value of the server's own that the store takes, in bytes of UTF-8. */
 export const MAX_META_BYTES: number = VALUE_BYTES;
 
+/** Under which key a store keeps what the wall clock said last, in milliseconds since the epoch. */
+const WALL_CLOCK = "wall clock";
+
+/** How often it is kept, in milliseconds: after a restart with a clock that was set back, a push may be shown for so much longer. */
+const WALL_CLOCK_EVERY_MS = 60_000;
+
 // A sweep goes on in steps of this many clusters, which share a commit and do not fill the queue.
 const SWEEP_STEP = 500;
 
@@ -58,6 +64,7 @@ export class PushStore implements AsyncDisposable {
   readonly #context: Context;
   readonly #metrics: StoreMetrics;
   readonly #queue: CommitQueue;
+  #wallKeptMs = 0;
   readonly #stored = new StoredIndex();
   // Starts anywhere, so that chunks which a crash left behind do not pass for those of a later push.
   #generation = crypto.getRandomValues(new Uint32Array(1))[0] * 2 ** 20;
@@ -85,7 +92,7 @@ export class PushStore implements AsyncDisposable {
     const { place, log, now, registry } = options;
     const metrics = new StoreMetrics(registry);
     const open = "url" in place
-      ? await openKvRemote(place.url)
+      ? await openKvRemote(place)
       : await openKvFile(place.dir, { log, now, onSetAside: () => metrics.fileSetAside() });
     return new PushStore(open, options, metrics);
   }
@@ -112,7 +119,8 @@ export class PushStore implements AsyncDisposable {
 
   /**
    * Yields every push that is held and not expired, by id. What does not check out is set aside and counted, and what a
-   * crash left half-written is removed. Must run to its end before the first put or delete, and once.
+   * crash left half-written is removed. Must run to its end before the first put or delete, and once. A push is as old as it was
+   * when the store was last in use, whatever the clock says that this process starts with.
    *
    * @throws {StoreUnavailableError} if the store cannot be read at all.
    */
@@ -121,6 +129,7 @@ export class PushStore implements AsyncDisposable {
     const { now, ttlMs } = this.#options;
     const { kv, keys } = this.#context;
     const generations = new Map<string, number>();
+    const usedAtMs = Number(await this.getMeta(WALL_CLOCK) ?? 0);
     const write = (mutations: readonly Mutation[]) => this.#tryToWrite(mutations);
     const aside = new Aside({ ...this.#options, kv, keys, metrics: this.#metrics, write });
     try {
@@ -132,9 +141,10 @@ export class PushStore implements AsyncDisposable {
         }
         if (found.generation !== undefined) generations.set(id, found.generation);
         const { push } = found;
-        const receivedAtMs = Math.min(push.receivedAtMs, now());
+        const nowMs = now(), ageMs = Math.max(0, nowMs - push.receivedAtMs, usedAtMs - push.receivedAtMs);
+        const receivedAtMs = nowMs - ageMs;
         this.#stored.set(id, { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined });
-        if (now() - receivedAtMs < ttlMs) yield { ...push, receivedAtMs };
+        if (ageMs < ttlMs) yield { ...push, receivedAtMs };
       }
       for await (const { id, generation } of readGenerations(kv, keys)) {
         if (generation === undefined || generations.get(id) !== generation) this.#stored.doubt(id);
@@ -144,6 +154,7 @@ export class PushStore implements AsyncDisposable {
       throw this.#unavailable(error);
     }
     this.#loaded = true;
+    this.#wallKeptMs = now();
     await this.sweep();
   }
 
@@ -259,6 +270,10 @@ export class PushStore implements AsyncDisposable {
       );
     }
     await this.#runAll(this.#stored.unsure(SWEEP_STEP).map((id) => tidyJob(this.#context, id)));
+    if (this.#stored.size > 0 && Math.abs(nowMs - this.#wallKeptMs) >= WALL_CLOCK_EVERY_MS) {
+      await this.setMeta(WALL_CLOCK, String(nowMs));
+      this.#wallKeptMs = nowMs;
+    }
   }
 
   /** Waits for all of them before it throws for one. */

@@ -9,16 +9,32 @@ import configuration from "../../deno.json" with { type: "json" };
  * further down, so that no arrow points up and no two folders import each other.
  */
 const FLOORS: readonly string[] = [
-  ...["tests/system/timed", "tests/system", "tests/soak", "tests/bench", "tests/bench/ring_bench", "tests/faults"],
+  ...[
+    "tests/system/timed",
+    "tests/system",
+    "tests/attacks",
+    "tests/soak",
+    "tests/bench",
+    "tests/bench/ring_bench",
+    "tests/faults",
+  ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
-  ...["scripts/certificates", "scripts/documents", "scripts/process"],
+  ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
   ...["server", "server/ring", "server/pushes", "server/authorization", "server/limits", "server/exposition"],
   ...["server/store", "server/ingest"],
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
-  ...["common/http", "common/ingest", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
+  ...[
+    "common/http",
+    "common/outgoing",
+    "common/ingest",
+    "common/exposition",
+    "common/kernel",
+    "common/kernel/assembly",
+    "common",
+  ],
 ];
 
 /** What a room of the product knows nothing of, though it lies further down. */

@@ -20,11 +20,12 @@ function fakeStream(): ByteStream & { destroyed: boolean; writableLength: number
   };
 }
 
-function setUp(limits: HostileLimits = {}) {
+function setUp(limits: HostileLimits = {}, { hasMemory }: { hasMemory?: () => boolean } = {}) {
   const clock = { now: 0 }, refused: string[] = [], cut: string[] = [];
   const guard = new ConnectionGuard({
     limits,
     secure: false,
+    hasMemory,
     onRefused: (reason) => refused.push(reason),
     onCut: (reason) => cut.push(reason),
     now: () => clock.now,
@@ -175,6 +176,24 @@ Deno.test("ConnectionGuard has a full address or network make room within itself
     assert.deepEqual([refused, cut, guard.size], [[kind], [`room_${kind}`], 3]);
     assert.deepEqual([other, first, second].map(({ destroyed }) => destroyed), [false, true, false]);
   }
+});
+
+Deno.test("ConnectionGuard without memory has newcomers take the places of others, beyond those few that there always are", () => {
+  const memory = { enough: true };
+  const { guard, clock, refused, cut } = setUp({ maxConnections: 1_000 }, { hasMemory: () => memory.enough });
+  const admit = (n: number) => guard.admit(fakeStream(), `192.0.${n % 250}.${n}`);
+  const first = Array.from({ length: 150 }, (_, n) => admit(n)!);
+  clock.now += 10_000;
+  memory.enough = false;
+  for (let n = 150; n < 180; n++) assert(admit(n));
+  assert.deepEqual([guard.size, cut.length, new Set(cut), refused], [150, 30, new Set(["room_total"]), []]);
+  for (const connection of first) guard.forget(connection);
+  assert.equal(guard.size, 30);
+  for (let n = 180; n < 280; n++) assert(admit(n));
+  assert.equal(guard.size, 100);
+  memory.enough = true;
+  for (let n = 280; n < 300; n++) assert(admit(n));
+  assert.equal(guard.size, 120);
 });
 
 Deno.test("ConnectionGuard cuts what is overdue, but not right after the process was held up", () => {

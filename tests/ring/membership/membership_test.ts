@@ -357,6 +357,7 @@ Deno.test("Membership believes no incarnation and no epoch that its clock is not
 Deno.test("Membership takes over an agreement that is later than its own, and no earlier one", () => {
   const agreed = (epoch: number) => ({ epoch, members: [{ name: "a", address: "a" }] });
   const { membership, saves } = open({ saved: { incarnation: 1, flaps: 0, agreed: agreed(5) } });
+  membership.linkUp(linkTo("a"), at(0));
   const tell = (epoch: number) =>
     membership.message(
       linkTo("a").peer,
@@ -369,6 +370,27 @@ Deno.test("Membership takes over an agreement that is later than its own, and no
   assert.deepEqual(saves(), []);
   tell(6);
   assert.equal(saves()[0].agreed?.epoch, 6);
+});
+
+Deno.test("Membership takes over no agreement of members most of which were never heard, however late it says it is", () => {
+  const names = (...names: string[]) => names.map((name) => ({ name, address: name }));
+  const { membership } = open({
+    saved: { incarnation: 1, flaps: 0, agreed: { epoch: 5, members: names("m", "a", "b") } },
+  });
+  const tell = (epoch: number, members: string[]) => {
+    const agreed = { epoch, members: names(...members) };
+    // A row of a made-up member is told as soon as its name is.
+    const rows = members.filter((name) => name !== "m").map((name) => row(name));
+    membership.message(linkTo("a").peer, { type: "TABLE", request: 0, rows, agreed, full: true, reply: false }, at(0));
+    return membership.agreed!.epoch;
+  };
+  membership.linkUp(linkTo("a"), at(0));
+  assert.equal(tell(6, ["m", "x", "y"]), 5);
+  assert.equal(tell(6, ["x", "y", "z"]), 5);
+  assert.equal(tell(6, ["a", "m", "x"]), 6, "most of them are known");
+  assert.equal(tell(7, ["a", "x", "y"]), 6, "a name is not known for having been in one that was taken over");
+  for (const name of ["x", "y"]) membership.linkUp(linkTo(name), at(0));
+  assert.equal(tell(7, ["a", "x", "y"]), 7, "told again once they are linked");
 });
 
 Deno.test("Membership warns once of a clock that is far from its own, and tells when it is right again", () => {

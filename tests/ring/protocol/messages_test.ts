@@ -100,7 +100,7 @@ for (
       "1",
       "a",
       1,
-    ]]],
+    ], [{ toString: 1 }, "a", 1]]],
     ["PUT", "role", [undefined, "both", "toString"]],
     ["PUT", "hops", [-1, 0.5, "1"]],
     ["NACK", "code", [undefined, "MAYBE"]],

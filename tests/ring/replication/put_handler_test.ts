@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { CommitResult, Effect } from "../../../ring/protocol/effects.ts";
+import { MAX_AHEAD_MS } from "../../../ring/protocol/headroom.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import type { Role } from "../../../ring/protocol/messages.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
@@ -104,6 +105,15 @@ for (
     assert.deepEqual(log, ["answered NACK"]);
   });
 }
+
+Deno.test("PutHandler takes nothing that no push could be newer than, as it takes no copy of it", () => {
+  const { take, answers, commits } = open();
+  take(OWNED, { ms: CLOCK.wall + MAX_AHEAD_MS + 1 });
+  assert.deepEqual(answers, [{ type: "NACK", code: "STORE_FAILED" }]);
+  assert.deepEqual(commits as Effect[], [{ do: "unread", type: "PUT" }]);
+  take(OWNED, { ms: CLOCK.wall + MAX_AHEAD_MS });
+  assert.equal(commits.at(-1)!.do, "commit");
+});
 
 Deno.test("PutHandler is busy when the store is behind", () => {
   const { take, answers } = open({ pendingBytes: 15 });

@@ -30,6 +30,7 @@ for (
     [new LimitError("Cannot take more than 64 labels"), 413, "limit", null, true, "limit"],
     [new CapacityError("clusters", "Cannot take another cluster"), 503, "clusters", "60", true, "capacity clusters"],
     [new CapacityError("total_series", "Cannot take it"), 503, "total_series", "60", true, "capacity total_series"],
+    [CapacityError.ofMemory("the push"), 503, "memory", "60", true, "capacity memory"],
     [new PushRefusal("rate", { retryAfterMs: 61_234.5 }), 429, "rate", "62", true, "rate 61235"],
     [new StoreUnavailableError("io", { location: "data/", retryAfterMs: 1_500 }), 503, "store", "2", false, undefined],
     [new HttpError(413, "Too long", { reason: "body_size" }), 413, "body_size", null, true, undefined],

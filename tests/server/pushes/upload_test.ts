@@ -62,7 +62,10 @@ async function startSite(options: SiteOptions = {}) {
           if (id === "bad") return Promise.reject(new HttpError(401, "No", { reason: "token" }));
           return Promise.resolve({ id, labels: new Map([["_id", id]]) });
         },
-        stage: new RateLimited(before(committer), new PushLimiter({ intervalMs, refusedIntervalMs })),
+        stage: new RateLimited(before(committer), {
+          limiter: new PushLimiter({ intervalMs, refusedIntervalMs }),
+          elapsed: () => clock.now,
+        }),
         limitBytes: 5_000,
         maxInFlight,
         now: () => clock.now,

@@ -1,6 +1,7 @@
 /** What the server does for the ring, with a real store, renderer and index. */
 
 import assert from "node:assert/strict";
+import { install } from "@sinonjs/fake-timers";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import type { Entry } from "../../../ring/protocol/effects.ts";
@@ -11,6 +12,7 @@ import { decodePush, encodePush, LocalPush } from "../../../server/ring/push_enc
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
+import type { MemoryState } from "../../../server/limits/memory_guard.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
@@ -25,8 +27,10 @@ const DECODER = new TextDecoder();
 
 /** A host named `me`, and what is around it. */
 async function openHost(
-  { intervalMs = 0, wrap = (store) => store }: {
+  { intervalMs = 0, elapsed, wrap = (store) => store, memory }: {
     intervalMs?: number;
+    elapsed?: () => number;
+    memory?: { readonly state: MemoryState };
     wrap?: (store: PushStore) => Pick<PushStore, "put" | "get" | "setMeta">;
   } = {},
 ) {
@@ -49,7 +53,18 @@ async function openHost(
   });
   const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(
-    new StoreRingHost({ name: "me", partitionLabel: "_id", committer, store: wrapped, index, limiter, registry, log }),
+    new StoreRingHost({
+      name: "me",
+      partitionLabel: "_id",
+      committer,
+      store: wrapped,
+      index,
+      limiter,
+      elapsed,
+      memory,
+      registry,
+      log,
+    }),
   );
   const stack = opening.move();
   return {
@@ -119,6 +134,36 @@ Deno.test("StoreRingHost shows what it has committed at the ring's word, not bef
   assert.equal(site.shown(), 'x{_id="a"} 1\n');
   site.host.hide("a");
   assert.equal(site.shown(), undefined);
+});
+
+Deno.test("StoreRingHost shows a push that was checked before an older one was read back, and stored after it", async () => {
+  const asked = Promise.withResolvers<void>(), goesOn = Promise.withResolvers<void>();
+  await using site = await openHost({
+    wrap: (store) => ({
+      put: async (push) => {
+        if (push.version?.sequence === 2) {
+          asked.resolve();
+          await goesOn.promise;
+        }
+        await store.put(push);
+      },
+      get: (id) => store.get(id),
+      setMeta: (key, value) => store.setMeta(key, value),
+    }),
+  });
+  const older = entryOf(1), newer = entryOf(2);
+  assert.deepEqual(await site.host.commit(older, STANDBY), { ok: true });
+  // It has just become the owner, and a push comes at the moment at which it may show what it holds.
+  const committed = site.host.commit(newer, OWNER);
+  await asked.promise;
+  const isShown = untilShown(site.index, "a");
+  site.host.show("a", older.version);
+  await isShown;
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  goesOn.resolve();
+  assert.deepEqual(await committed, { ok: true });
+  site.host.show("a", newer.version);
+  assert.equal(site.shown(), 'x{_id="a"} 2\n');
 });
 
 for (const [what, how] of [["as owner", OWNER], ["as standby", STANDBY], ["as a copy", COPY]] as const) {
@@ -260,15 +305,61 @@ Deno.test("StoreRingHost refuses clusters beyond the limit, but takes their copi
   assert.deepEqual(await site.host.commit(entryOf(1, { id: "d" }), COPY), { ok: true });
 });
 
-Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes to, by the version's clock", async () => {
-  await using site = await openHost({ intervalMs: 60_000 });
-  const at = (ms: number, value: number) => site.host.commit(entryOf(value, { ms }), OWNER);
-  assert.deepEqual(await at(NOW, 1), { ok: true });
-  const early = await at(NOW + 30_000, 2);
-  assert.equal(!early.ok && early.refused?.reason, "rate 30000");
-  assert.deepEqual(await at(NOW + 60_000, 3), { ok: true });
+Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes to, by its own clock", async () => {
+  const clock = { now: 0 };
+  await using site = await openHost({ intervalMs: 60_000, elapsed: () => clock.now });
+  const at = (now: number, value: number, options: { ms?: number; ingress?: string } = {}) => {
+    clock.now = now;
+    return site.host.commit(entryOf(value, options), OWNER);
+  };
+  assert.deepEqual(await at(0, 1), { ok: true });
+  const early = await at(30_000, 2, { ms: NOW + 60_000 });
+  assert.equal(!early.ok && early.refused?.reason, "rate 28000", "however far the clock of its ingress is ahead");
+  // Clocks of ingresses are apart, and one push is on its way for longer than the next.
+  for (let turn = 1; turn < 50; turn++) {
+    const [ms, late] = turn % 2 === 0 ? [NOW, 1_500] : [NOW - 2_000, 0];
+    assert.deepEqual(await at(turn * 60_000 + late, 10 + turn, { ms: ms + turn * 60_000, ingress: `i${turn % 2}` }), {
+      ok: true,
+    });
+  }
   // A push of this member's own client was asked at the door.
-  assert.deepEqual(await site.host.commit(entryOf(4, { ingress: "me" }), OWNER), { ok: true });
+  assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
+});
+
+for (const how of ["restored", "copied"] as const) {
+  Deno.test(`StoreRingHost shows what it was ${how} without memory for it once there is some, and tells meanwhile`, async () => {
+    const memory = { state: "short" as MemoryState };
+    await using site = await openHost({ memory });
+    const entry = entryOf(1);
+    if (how === "copied") await site.host.commit(entry, { role: "owner", fresh: false });
+    else {
+      await site.host.commit(entry, COPY);
+      await site.host.restore((await site.store.get("a"))!);
+    }
+    const time = install({ toFake: ["setTimeout", "clearTimeout"] });
+    using _ = { [Symbol.dispose]: () => time.uninstall() };
+    site.host.show("a", entry.version);
+    await time.tickAsync(5_000);
+    assert.equal(site.shown(), undefined);
+    assert.deepEqual(site.records.map(({ level, fields }) => [level, fields.left]), [["error", 1]]);
+    memory.state = "room";
+    const shown = untilShown(site.index, "a");
+    await time.tickAsync(1_000);
+    await shown;
+    assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  });
+}
+
+Deno.test("StoreRingHost replaces what it shows while memory is short", async () => {
+  const memory = { state: "room" as MemoryState };
+  await using site = await openHost({ memory });
+  for (const value of [1, 2]) {
+    const entry = entryOf(value);
+    assert.deepEqual(await site.host.commit(entry, OWNER), { ok: true });
+    site.host.show("a", entry.version);
+    assert.equal(site.shown(), `x{_id="a"} ${value}\n`);
+    memory.state = "short";
+  }
 });
 
 Deno.test("StoreRingHost tells a store that fails from a push at fault", async () => {

@@ -202,6 +202,27 @@ Deno.test("PushStore.sweep() does not take a push that was put while it ran", as
   assert.deepEqual(again.loaded.map(({ body }) => [...body]), [[2]]);
 });
 
+Deno.test("PushStore counts the age of a push on after a restart with a clock an hour back", async () => {
+  using scratch = scratchDir();
+  {
+    await using test = await openTestStore(scratch);
+    await test.store.put(pushOf("old"));
+    test.clock.now += TTL_MS / 2;
+    await test.store.put(pushOf("young", undefined, test.clock.now));
+    test.clock.now += TTL_MS / 2 - 1;
+    await test.store.sweep();
+  }
+  const clock = { now: NOW - 3_600_000 };
+  await using test = await openTestStore(scratch, { now: () => clock.now });
+  assert.deepEqual(test.loaded.map(({ id, receivedAtMs }) => [id, clock.now - receivedAtMs]), [
+    ["old", TTL_MS - 1],
+    ["young", TTL_MS / 2 - 1],
+  ]);
+  clock.now += 1;
+  await test.store.sweep();
+  assert.equal(test.store.sizes().entries, 1);
+});
+
 Deno.test("PushStore counts the age of a push from the future from the moment it sees it", async () => {
   using scratch = scratchDir();
   {
