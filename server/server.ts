@@ -79,6 +79,8 @@ export async function startServer(
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
@@ -154,7 +156,7 @@ export async function startServer(
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: withinFiles(values.limitConnections, { log }),
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
