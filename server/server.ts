@@ -21,6 +21,7 @@ import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authoriza
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -78,6 +79,8 @@ export async function startServer(
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
@@ -134,7 +137,6 @@ export async function startServer(
     }),
     revoked,
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
-    log,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
@@ -154,7 +156,7 @@ export async function startServer(
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },

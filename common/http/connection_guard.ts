@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type ByteStream, Connection, type Cut } from "./connection.ts";
-import { ConnectionPlaces, type ShareKind } from "./connection_places.ts";
+import { type ByteStream, Connection } from "./connection.ts";
+import type { Cut, ShareKind } from "./connection_counts.ts";
+import { ConnectionPlaces } from "./connection_places.ts";
 import { type HostileLimits, limitsFrom } from "./hostile_limits.ts";
 
 /** What a {@linkcode ConnectionGuard} works with. */

@@ -7,8 +7,8 @@
 import type { Logger } from "../log.ts";
 import type { Address } from "../options.ts";
 import type { TlsIdentity } from "../tls.ts";
+import type { ConnectionMetrics } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
-import type { HttpMetrics } from "./http_metrics.ts";
 import type { Networks } from "./networks.ts";
 
 /** A listener that runs. Disposing of it stops the intake, lets requests in flight finish for a while, and cuts the rest. */
@@ -55,7 +55,7 @@ export interface ListenOptions {
   /** Gets the errors that the clients do not get to see. */
   readonly log: Logger;
   /** Counts connections open, refused and cut, on listeners that guard themselves. */
-  readonly metrics?: HttpMetrics;
+  readonly metrics?: ConnectionMetrics;
 }
 
 /** Where a listener is reached from this machine. */

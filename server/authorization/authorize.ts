@@ -9,9 +9,6 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
-import type { Logger } from "../../common/log.ts";
-import { plainFields } from "../../common/plain_text.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
 import { NoPlaceError } from "../limits/fair_shares.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
@@ -46,8 +43,6 @@ export interface AuthorizeOptions {
    * @default {AUTHORIZE_LIMIT}
    */
   readonly tokenLimit?: BucketOptions;
-  /** Told why an answer is 503. */
-  readonly log: Logger;
   /**
    * The time, in milliseconds since the epoch.
    *
@@ -94,15 +89,14 @@ interface TokenResponse {
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit or share, 503 where the authorizer does not come to answer
- * in time, else 503 with a request id under which the log has the reason.
+ * in time, else 503 with a detail that is not for strangers.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
-  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
-  const failures = new RepeatLog(log, { level: "error" });
 
   return async (request, peer) => {
     if (request.method !== "POST") {
@@ -136,13 +130,10 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       if (error instanceof AuthorizationRefused) throw refusal(error);
       if (request.signal.aborted) throw clientGone(error);
       if (error instanceof NoPlaceError) throw noPlace(error);
-      const requestId = crypto.randomUUID();
-      const reason = explain(error);
-      failures.add(reason, "Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
-      log.debug("Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
-      throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
+      throw new HttpError(503, "Cannot authorize any cluster now: try again later", {
         reason: "authorizer",
         headers: { "retry-after": retryAfterSeconds(FAILED_RETRY_MS * (0.5 + Math.random())) },
+        detail: explain(error),
         cause: error,
       });
     }

@@ -40,10 +40,10 @@ export interface StoreRingHostOptions {
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
   readonly limiter: PushLimiter;
-  /** What there is memory for. @default everything */
-  readonly memory?: Pick<MemoryGuard, "state">;
   /** The clock of the limiter, in milliseconds. @default {() => performance.now()} */
   readonly elapsed?: () => number;
+  /** What there is memory for. @default everything */
+  readonly memory?: Pick<MemoryGuard, "state">;
   /** Where the counters are registered. */
   readonly registry: Registry;
   /** Told of what cannot be shown. */

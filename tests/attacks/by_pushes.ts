@@ -14,14 +14,20 @@ const TEXT = { "content-type": "text/plain; version=0.0.4" };
 
 /** All of them, by name. */
 export const BY_PUSHES: Readonly<Record<string, Attack>> = {
-  "refusals with long names, in a ring": {
+  "refusals with long names in a ring": {
     servers: 3,
     unit: "pushes",
     run: async (tools) => {
-      const bodies = ["\u0001", "x", "é"].map((letter) => {
-        const name = letter.repeat(1_000_000);
-        return gzipSync(`# TYPE ${name} gauge\n${name}{_id="a"} 1\n${name}{_id="a"} nonsense\n`);
-      });
+      // Each says at length that it is of another cluster, or twice what it is.
+      const other = '_id="other"', name = "x".repeat(500_000);
+      const labels = (value: string) =>
+        Array.from({ length: 60 }, (_, i) => `l${i}${"x".repeat(240)}="${value}"`).join();
+      const bodies = [
+        `m{${other},${labels("y".repeat(250))}} 1\n`,
+        `m{${labels("\u202e".repeat(80))},${other}} 1\n`,
+        `# TYPE ${name} gauge\n# TYPE ${name} counter\n${name} 1\n`,
+        `# TYPE ${name} histogram\n${name}{${other}} 1\n`,
+      ].map((text) => gzipSync(text));
       await flood(tools, { abreast: 16, atMostPerSecond: 200 }, async (turn) => {
         const headers = { ...TEXT, "content-encoding": "gzip" };
         await push(tools, { id: `long-${turn % 400}`, headers, body: bodies[turn % bodies.length], turn });

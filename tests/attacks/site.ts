@@ -53,7 +53,7 @@ export class Site implements AsyncDisposable {
         names: [...Array.from({ length: servers }, (_, index) => `server-${index}`), OUTSIDER],
         alone: servers === 1,
         flags: [
-          "--ratelimit=500ms",
+          "--ratelimit=100ms",
           ...authorizer === undefined ? [] : [`--authorize=http://127.0.0.1:${authorizer.addr.port}/`],
           ...flags,
         ].filter((flag) => known.has(flag.split("=", 1)[0])),

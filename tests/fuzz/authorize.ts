@@ -62,7 +62,6 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
       abilities: writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 }),
       addressLimit: unlimited,
       tokenLimit: unlimited,
-      log: SILENT,
       now: () => NOW_MS,
     });
     this.#app = createApp({ "/authorize": { name: "authorize", post: asRoute(authorize) } }, { log: SILENT });

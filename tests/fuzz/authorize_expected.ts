@@ -32,8 +32,9 @@ function upstreamSays(
   { upstream, status, answer, answerHeaders }: AuthorizeInput,
   asked: { id: string; token: string },
 ): Expected {
-  if (upstream !== "answers" || answer.length > 32_768) return { status: 503 };
+  if (upstream !== "answers") return { status: 503 };
   if ([401, 403, 404, 409, 429].includes(status)) return { status };
+  if (answer.length > 32_768) return { status: 503 };
   const isJson = (answerHeaders["content-type"] ?? "").split(";")[0].trim() === "application/json";
   if ((status !== 200 && status !== 201) || !isJson) return { status: 503 };
   try {

@@ -93,7 +93,6 @@ async function open(
       requiredLabels: new Map(),
       expireSeconds: 60,
       abilities: { accepts: {}, limits: {} } as never,
-      log,
     }),
     upload: upload({
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]) }),

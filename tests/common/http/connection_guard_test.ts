@@ -135,6 +135,26 @@ Deno.test("ConnectionGuard lets a newcomer keep its place for a while, if only o
   assert.equal(good.idleSince, 1_000);
 });
 
+Deno.test("ConnectionGuard has a crowd that comes fast drive out its own, and nobody of a smaller network", () => {
+  const { guard, clock, cut } = setUp({ maxConnections: 100, yieldAfterMs: 1_000 });
+  const good = [fakeStream(), fakeStream(), fakeStream()];
+  guard.admit(good[0], "192.0.2.1");
+  guard.admit(good[1], "2001:db8::1");
+  const pushing = guard.admit(good[2], "198.51.100.1")!;
+  pushing.begin(half);
+  pushing.expectBody(1_000);
+  for (let n = 0; n < 1_000; n++) {
+    clock.now += 0.5;
+    const connection = guard.admit(fakeStream(), `203.0.${n % 8}.${n % 256}`)!;
+    if (n % 2 === 0) {
+      connection.begin(half);
+      connection.expectBody(1_000);
+    }
+  }
+  assert.deepEqual(good.map(({ destroyed }) => destroyed), [false, false, false]);
+  assert.deepEqual([guard.size, cut.length], [100, 903]);
+});
+
 Deno.test("ConnectionGuard has a full address or network make room within itself, and only once somebody has idled there", () => {
   const rows = [
     { kind: "address", from: ["192.0.2.1", "192.0.2.1", "192.0.2.1"] },

@@ -60,8 +60,8 @@ async function openHost(
       store: wrapped,
       index,
       limiter,
-      memory,
       elapsed,
+      memory,
       registry,
       log,
     }),
@@ -305,6 +305,27 @@ Deno.test("StoreRingHost refuses clusters beyond the limit, but takes their copi
   assert.deepEqual(await site.host.commit(entryOf(1, { id: "d" }), COPY), { ok: true });
 });
 
+Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes to, by its own clock", async () => {
+  const clock = { now: 0 };
+  await using site = await openHost({ intervalMs: 60_000, elapsed: () => clock.now });
+  const at = (now: number, value: number, options: { ms?: number; ingress?: string } = {}) => {
+    clock.now = now;
+    return site.host.commit(entryOf(value, options), OWNER);
+  };
+  assert.deepEqual(await at(0, 1), { ok: true });
+  const early = await at(30_000, 2, { ms: NOW + 60_000 });
+  assert.equal(!early.ok && early.refused?.reason, "rate 28000", "however far the clock of its ingress is ahead");
+  // Clocks of ingresses are apart, and one push is on its way for longer than the next.
+  for (let turn = 1; turn < 50; turn++) {
+    const [ms, late] = turn % 2 === 0 ? [NOW, 1_500] : [NOW - 2_000, 0];
+    assert.deepEqual(await at(turn * 60_000 + late, 10 + turn, { ms: ms + turn * 60_000, ingress: `i${turn % 2}` }), {
+      ok: true,
+    });
+  }
+  // A push of this member's own client was asked at the door.
+  assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
+});
+
 for (const how of ["restored", "copied"] as const) {
   Deno.test(`StoreRingHost shows what it was ${how} without memory for it once there is some, and tells meanwhile`, async () => {
     const memory = { state: "short" as MemoryState };
@@ -339,27 +360,6 @@ Deno.test("StoreRingHost replaces what it shows while memory is short", async ()
     assert.equal(site.shown(), `x{_id="a"} ${value}\n`);
     memory.state = "short";
   }
-});
-
-Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes to, by its own clock", async () => {
-  const clock = { now: 0 };
-  await using site = await openHost({ intervalMs: 60_000, elapsed: () => clock.now });
-  const at = (now: number, value: number, options: { ms?: number; ingress?: string } = {}) => {
-    clock.now = now;
-    return site.host.commit(entryOf(value, options), OWNER);
-  };
-  assert.deepEqual(await at(0, 1), { ok: true });
-  const early = await at(30_000, 2, { ms: NOW + 60_000 });
-  assert.equal(!early.ok && early.refused?.reason, "rate 28000", "however far the clock of its ingress is ahead");
-  // Clocks of ingresses are apart, and one push is on its way for longer than the next.
-  for (let turn = 1; turn < 50; turn++) {
-    const [ms, late] = turn % 2 === 0 ? [NOW, 1_500] : [NOW - 2_000, 0];
-    assert.deepEqual(await at(turn * 60_000 + late, 10 + turn, { ms: ms + turn * 60_000, ingress: `i${turn % 2}` }), {
-      ok: true,
-    });
-  }
-  // A push of this member's own client was asked at the door.
-  assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
 });
 
 Deno.test("StoreRingHost tells a store that fails from a push at fault", async () => {
