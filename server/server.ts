@@ -24,8 +24,9 @@ import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
+import { SourceActions } from "./api/actions.ts";
 import type { RingView } from "./api/ring_view.ts";
-import { OwnSources, type Sources } from "./api/sources.ts";
+import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
 import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
 import { withinFiles } from "./file_limit.ts";
@@ -131,11 +132,12 @@ export async function startServer(
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
+  let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
-    const { ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
+    const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
     const { ringOverview } = await import("./ring/ring_overview.ts");
     const { SourceExchange } = await import("./ring/source_exchange.ts");
     const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
@@ -145,6 +147,7 @@ export async function startServer(
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
+    forgetElsewhere = (id) => forgetAt(ring, id);
     ringView = () => ringOverview(ring, status());
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
@@ -225,6 +228,18 @@ export async function startServer(
     certificates: () => reportCertificates(certificates),
     now,
   };
+  const actions = new SourceActions({
+    sources,
+    revoke: revoked && (async (id) => {
+      await revoked.add(id);
+      await directory.readRevoked();
+    }),
+    forget: (id) => {
+      directory.forget(id);
+      return forgetElsewhere(id);
+    },
+    log,
+  });
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -251,6 +266,8 @@ export async function startServer(
           now,
         }),
         sources,
+        actions: values["web.enableAdminApi"] ? actions : undefined,
+        listen: values.listenInternal,
         ringView,
         partitionLabel: values.partitionLabel,
         status: () => statusOf(status),
