@@ -29,6 +29,8 @@ export interface SecretGuardOptions {
   readonly options: OptionTable;
   /** What its command line says. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** Files with secrets that no option names, by what the warnings call them. @default {{}} */
+  readonly files?: Readonly<Record<string, string>>;
   /** Gets the warnings. */
   readonly log: Logger;
   /**
@@ -44,6 +46,14 @@ interface NamedFile {
   readonly option: string;
   readonly path: string;
   readonly secret: Secrecy;
+}
+
+/** Warns, once, of what others may do with files that hold secrets and that no option names. */
+export async function checkSecretFiles(
+  files: Readonly<Record<string, string>>,
+  { log }: { log: Logger },
+): Promise<void> {
+  await new SecretGuard({ options: {}, values: {}, files, log }).check();
 }
 
 /** Looks at what one command line names. Each state of a file or folder is told once. */
@@ -145,12 +155,13 @@ function isSecretArgument(
   return secret === undefined && (kind.hasSecret?.(value, { hasFile }) ?? false);
 }
 
-function filesOf({ options, values }: SecretGuardOptions): NamedFile[] {
-  return Object.entries(options).flatMap(([name, { kind, secret = "none" }]) => {
+function filesOf({ options, values, files = {} }: SecretGuardOptions): NamedFile[] {
+  const named = Object.entries(options).flatMap(([name, { kind, secret = "none" }]) => {
     if (kind.placeholder !== "FILE") return [];
     const paths = [values[name]].flat().filter((path) => typeof path === "string");
     return paths.map((path) => ({ option: flagOf(name), path, secret }));
   });
+  return [...named, ...Object.entries(files).map(([option, path]) => ({ option, path, secret: "file" as const }))];
 }
 
 async function holdsKey(path: string): Promise<boolean> {

@@ -56,12 +56,22 @@ export function parseSelector(text: string): Selector {
   if (text.length > MAX_SELECTOR_LENGTH) {
     throw new SyntaxError(`Cannot read a selector of more than ${MAX_SELECTOR_LENGTH} characters`);
   }
-  const plain = readPlainSelector(text)?.map(({ name, operator, value }) => createMatcher(name, operator, value));
-  const matchers = plain ?? new SelectorReader(text).read();
+  const matchers = readPlainMatchers(text) ?? new SelectorReader(text).read();
   if (matchers.every((matcher) => matcher.matches(""))) {
     throw unreadable(text, "at least one of its matchers must refuse the empty string", 0);
   }
   return { text, matchers };
+}
+
+/** The matchers of a selector of the usual form; undefined if it has another one, or cannot be read. */
+function readPlainMatchers(text: string): Matcher[] | undefined {
+  try {
+    return readPlainSelector(text)?.map(({ name, operator, value }) => createMatcher(name, operator, value));
+  } catch (error) {
+    // Whoever reads it by the grammar tells where it is at fault.
+    if (error instanceof re2.RE2JSSyntaxException) return undefined;
+    throw error;
+  }
 }
 
 /** Turns the syntax tree of one selector into matchers. */

@@ -39,7 +39,7 @@ import { PushReader, VALUE_TAG } from "./push_reader.ts";
 import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
 import { lineHead } from "./line_head.ts";
 import { plainText } from "../plain_text.ts";
-import { Losses, tellSeries } from "./losses.ts";
+import { Losses, tellName, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
 import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
 
@@ -270,7 +270,10 @@ export class Ingester {
     if (firstMetric < 0) return undefined;
     const found = this.#familyName(nameStart, nameEnd);
     const type = METRIC_TYPES[typeNumber];
-    if (found instanceof BrokenFamily) return this.#leaveOutFamily(found, { samples: metrics, series: "a metric" });
+    if (found instanceof BrokenFamily) {
+      const series = tellName(reader.bytes.subarray(nameStart, nameEnd));
+      return this.#leaveOutFamily(found, { samples: metrics, series });
+    }
     const { name, head } = found;
     if (type === undefined) {
       const broken = new BrokenFamily("family_type", `the metric has the type number ${typeNumber}`);

@@ -50,9 +50,11 @@ export function memoryLimits(
   { source, log }: { source: MemorySource; log: Logger },
 ): MemoryLimits | undefined {
   if (limitMemory === 0) return undefined;
-  const heap = source.heap(), most = available(source, { log: limitMemory === undefined ? log : undefined });
-  const short = limitMemory ?? SHORT * most;
-  const full = Math.max(FULL / SHORT * short, Math.min(short + GARBAGE_BYTES, (1 - LEAST_REST) * most));
+  const heap = source.heap(), seen = available(source, { log: limitMemory === undefined ? log : undefined });
+  const short = limitMemory ?? SHORT * seen;
+  // Where a container hides its limit, a flag of the same share says what there is.
+  const most = Math.min(seen, short / SHORT);
+  const full = Math.max(short, FULL * most, Math.min(short + GARBAGE_BYTES, (1 - LEAST_REST) * most));
   return { resident: { short, full }, heap: { short: SHORT * heap, full: FULL * heap } };
 }
 

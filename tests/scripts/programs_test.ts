@@ -83,6 +83,23 @@ Deno.test("certs writes certificates, and names the files it wrote", async () =>
   assert.deepEqual((await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort(), files.toSorted());
 });
 
+Deno.test("certs and authorization-server tell of files with secrets that others can read", async () => {
+  await using folder = await tempFolder();
+  const dir = join(folder.path, "certs"), key = join(dir, "ca.key");
+  const told = /can read a file that holds a secret" option=(\S+) file=(\S+)/;
+  assert.doesNotMatch((await runProgram("certs", ["--dir", dir, "--name=a"])).output, told);
+  await Deno.chmod(key, 0o644);
+  const { output: certs } = await runProgram("certs", ["--dir", dir, "--name=b"]);
+  assert.deepEqual(told.exec(certs)?.slice(1), ["ca.key", key]);
+
+  const tokens = await folder.write("tokens.json", '[{"token":"any"}]');
+  // It ends for want of a place to listen at, once it has looked.
+  const asked = (mode: number) =>
+    Deno.chmod(tokens, mode).then(() => runProgram("authorization-server", ["192.0.2.1:1", tokens]));
+  assert.deepEqual(told.exec((await asked(0o644)).output)?.slice(1), ["TOKENS.json", tokens]);
+  assert.doesNotMatch((await asked(0o600)).output, told);
+});
+
 Deno.test("certs refuses a folder that it may not write into", { ignore: Deno.uid() === 0 }, async () => {
   await using folder = await tempFolder();
   await Deno.chmod(folder.path, 0o500);

@@ -434,6 +434,21 @@ Deno.test("Ingester tells which sample of which family it leaves out, and why, i
   assert.ok(faults[0].series.length <= 201 && faults[0].what === "a label value is longer than 255 bytes");
 });
 
+Deno.test("Ingester names each metric that it leaves out for its name, clipped", () => {
+  const table: readonly [name: string | number[], told: RegExp][] = [
+    ["telemeter_source_up", /^telemeter_source_up$/],
+    ["telemeter.source.up", /^telemeter\.source\.up$/],
+    ["n".repeat(1_000_000), /^n{197,200}…$/],
+    [[0x78, 0xff, 0x0a], /^x\ufffd\\u\{a\}$/],
+    ["", /^a metric$/],
+  ];
+  for (const [name, told] of table) {
+    const { leftOut } = ingest(concat(GOOD, delimited(field(1, name), gauge, field(4, [...me, ...value, ...time]))));
+    assert.deepEqual(leftOut.size, 1);
+    assert.match([...leftOut.values()][0].first.series, told);
+  }
+});
+
 Deno.test("Losses.note() tells what has names in it without what breaks a line", () => {
   const losses = new Losses();
   const name = "a\n\u0000\u2028b";

@@ -37,6 +37,9 @@ for (
     ["room for the garbage of requests in little memory", undefined, system({ group: 512 }), [384, 480, 3_072, 3_584]],
     ["the least room in very little", undefined, system({ group: 256 }), [192, 240, 3_072, 3_584]],
     ["what the flag says", 1_024 * MIB, system({}), [1_024, 1_195, 3_072, 3_584]],
+    ["a flag of three quarters of what a container hides", 192 * MIB, system({}), [192, 240, 3_072, 3_584]],
+    ["a flag of nearly all that there is", 900 * MIB, system({ machine: 1_024 }), [900, 960, 3_072, 3_584]],
+    ["a flag of more than there is", 2_048 * MIB, system({ machine: 1_024 }), [2_048, 2_048, 3_072, 3_584]],
     ["the heap of a small machine", undefined, system({ machine: 2_048, heap: 512 }), [1_536, 1_792, 384, 448]],
   ] as const
 ) {
