@@ -9,7 +9,15 @@ import configuration from "../../deno.json" with { type: "json" };
  * further down, so that no arrow points up and no two folders import each other.
  */
 const FLOORS: readonly string[] = [
-  ...["tests/system/timed", "tests/system", "tests/soak", "tests/bench", "tests/bench/ring_bench", "tests/faults"],
+  ...[
+    "tests/system/timed",
+    "tests/system",
+    "tests/deploy",
+    "tests/soak",
+    "tests/bench",
+    "tests/bench/ring_bench",
+    "tests/faults",
+  ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
   ...["scripts/certificates", "scripts/documents", "scripts/process"],
