@@ -19,7 +19,7 @@ const FLOORS: readonly string[] = [
     "tests/faults",
   ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
-  ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
+  ...["scripts", "scripts/images", "scripts/integration/same_answers", "scripts/integration"],
   ...["scripts/certificates", "scripts/documents", "scripts/process"],
   ...["server", "server/ring", "server/api", "server/pushes", "server/authorization", "server/limits"],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
