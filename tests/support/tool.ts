@@ -6,11 +6,25 @@
 
 import { type Outcome, runToEnd } from "../../scripts/process/child.ts";
 
-/** Whether the machine has a program; if not, says what is not checked. */
-export async function hasTool(path: string, { args, checks }: { args: readonly string[]; checks: string }) {
-  if ((await runToEnd(path, args, { timeoutMs: 30_000 }))?.success) return true;
-  console.warn(`There is no ${path} on this machine: ${checks} is not checked`);
-  return false;
+/** A program, and the arguments that it always gets. */
+export interface Tool {
+  /** A path, or a name to look up in `PATH`. */
+  readonly path: string;
+  /** What stands before all other arguments. @default none */
+  readonly args?: readonly string[];
+}
+
+/** The first of several that the machine has; if it has none, says what is not checked. */
+export async function firstTool<T extends Tool>(
+  tools: readonly T[],
+  { checks }: { checks: string },
+): Promise<T | undefined> {
+  for (const tool of tools) {
+    const outcome = await runToEnd(tool.path, [...tool.args ?? [], "--help"], { timeoutMs: 30_000 });
+    if (outcome !== undefined) return tool;
+  }
+  const names = tools.map(({ path }) => path).join(" or ");
+  await Deno.stderr.write(new TextEncoder().encode(`Skipped, as there is no ${names} on this machine: ${checks}\n`));
 }
 
 /** Runs a program that the machine has, and returns how that went. */
