@@ -25,6 +25,7 @@ export async function firstTool<T extends Tool>(
   }
   const names = tools.map(({ path }) => path).join(" or ");
   await Deno.stderr.write(new TextEncoder().encode(`Skipped, as there is no ${names} on this machine: ${checks}\n`));
+  return undefined;
 }
 
 /** Runs a program that the machine has, and returns how that went. */
