@@ -88,6 +88,8 @@ export interface Program<Table extends OptionTable> {
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
+  /** Whether people install it under its name: then `NAME completion SHELL` prints what completes its command line. */
+  readonly completes?: true;
 }
 
 /** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */
@@ -348,7 +350,11 @@ function readAny(program: Program<OptionTable>, args: readonly string[]): Given 
       getErrHasColors: () => false,
     })
     .helpOption("-h, --help", "Show this help and exit")
-    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
+    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit")
+    .addHelpText(
+      "after",
+      program.completes ? `\n${program.name} completion bash|zsh|fish prints what completes this in a shell.` : "",
+    );
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
     const option = new commander.Option(usageOf(name, row), row.help + details);
