@@ -54,7 +54,15 @@ async function copySources(to: string, path = ""): Promise<void> {
   }
 }
 
-async function bundle(task: keyof typeof EXECUTABLES, { signal }: { signal: AbortSignal }): Promise<string> {
+/**
+ * A program as one file.
+ *
+ * @throws {FailedError} with what the bundler says, if it fails.
+ */
+export async function bundle(
+  task: keyof typeof EXECUTABLES,
+  { signal }: { signal: AbortSignal },
+): Promise<string> {
   const work = await Deno.makeTempDir({ prefix: "telemeter-bundle-" });
   try {
     await copySources(work);
@@ -63,7 +71,7 @@ async function bundle(task: keyof typeof EXECUTABLES, { signal }: { signal: Abor
     const outcome = await runToEnd(Deno.execPath(), args, { cwd: work, signal });
     signal.throwIfAborted();
     if (!outcome?.success) throw new FailedError(`Cannot bundle the ${task}:\n${outcome?.output}`);
-    return await Deno.readTextFile(output);
+    return launcher(task) + await Deno.readTextFile(output);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
@@ -75,7 +83,7 @@ if (import.meta.main) {
     for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
       const path = join(ROOT, EXECUTABLES[task]);
       // Whoever runs the old one keeps it.
-      await Deno.writeTextFile(`${path}.new`, launcher(task) + await bundle(task, { signal }), { mode: 0o755 });
+      await Deno.writeTextFile(`${path}.new`, await bundle(task, { signal }), { mode: 0o755 });
       await Deno.rename(`${path}.new`, path);
       print(`${EXECUTABLES[task]}\n`);
     }

@@ -40,14 +40,13 @@ export async function readBill(): Promise<BillOfMaterials> {
 export function packagesIn(sources: readonly string[], imports: Readonly<Record<string, string>>): Set<string> {
   const names = new Set<string>();
   for (const code of sources) {
+    // The last line of an import or export, or one that is called.
     for (
-      const [, specifier] of code.matchAll(
-        /^(?:import|export|\}).*?"([^".][^"]*)"(?: with .*)?;$|import\("([^".][^"]*)"\)/gm,
-      )
+      const [, line, call] of code.matchAll(/^(?:import|export|\}) .*?"([^"]+)"(?: with .*)?;$|import\("([^"]+)"\)/gm)
     ) {
-      const key = Object.keys(imports).find((key) => specifier === key || specifier?.startsWith(`${key}/`));
-      if (key === undefined) continue;
-      names.add(/^npm:(@?[^@]+)/.exec(imports[key])![1]);
+      const specifier = line ?? call;
+      const key = Object.keys(imports).find((key) => specifier === key || specifier.startsWith(`${key}/`));
+      if (key !== undefined) names.add(/^npm:(@?[^@]+)/.exec(imports[key])![1]);
     }
   }
   return names;

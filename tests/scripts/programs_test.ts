@@ -9,14 +9,18 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The tasks, and what their programs call themselves. */
 const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
+  bundle: "bundle",
   certs: "certs",
   compile: "compile",
   demo: "demo",
   fuzz: "fuzz",
+  "image-check": "image-check",
   integration: "integration",
   kernel: "kernel",
   load: "load",
+  man: "man",
   readme: "readme",
+  sbom: "sbom",
   "authorization-server": "authorization-server",
   "ring-bench": "ring-bench",
   "client-weight": "client-weight",
