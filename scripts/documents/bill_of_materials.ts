@@ -36,21 +36,36 @@ export interface Product {
   readonly deno: string;
 }
 
-/** A part of a bill. */
-interface Component {
+/** A part of a bill, as CycloneDX names its fields. */
+export interface Component {
+  /** Deno is the platform. */
   readonly type: "library" | "platform";
+  /** What the bill calls it. */
   readonly "bom-ref": string;
+  /** Its name without the group. */
   readonly name: string;
+  /** What stands before the name, such as `@lezer`. */
   readonly group?: string;
+  /** Its version. */
   readonly version: string;
+  /** Whether the product runs it. */
   readonly scope: "required" | "excluded";
+  /** Hashes of its archive. */
   readonly hashes?: readonly { readonly alg: "SHA-512"; readonly content: string }[];
+  /** Where it comes from, as a package URL. */
   readonly purl: string;
 }
 
 /** A bill of materials, as it is written. */
 export interface BillOfMaterials {
-  readonly [field: string]: unknown;
+  /** The format. */
+  readonly bomFormat: "CycloneDX";
+  /** The version of the format. */
+  readonly specVersion: "1.6";
+  /** The version of the bill. */
+  readonly version: number;
+  /** What the bill is of. */
+  readonly metadata: Readonly<Record<"component", unknown>>;
   /** What the product is made of, and what it is tested and built with. */
   readonly components: readonly Component[];
   /** What needs what. */
