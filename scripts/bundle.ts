@@ -42,6 +42,11 @@ export function withoutDeferral(code: string): string {
   return code.replaceAll(/^import defer \*/gm, "import *");
 }
 
+/** A bundle that is the same whoever makes it: the bundler notes where each package lay on its machine. */
+export function withoutPlaces(code: string): string {
+  return code.replaceAll(/^(\/\/ | *")(?:\.\.\/)+[^"\n]*?\/npm\/[^/"\n]+\//gm, "$1npm:");
+}
+
 async function copySources(to: string, path = ""): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(join(ROOT, path))) {
     const inside = join(path, name);
@@ -71,7 +76,7 @@ export async function bundle(
     const outcome = await runToEnd(Deno.execPath(), args, { cwd: work, signal });
     signal.throwIfAborted();
     if (!outcome?.success) throw new FailedError(`Cannot bundle the ${task}:\n${outcome?.output}`);
-    return launcher(task) + await Deno.readTextFile(output);
+    return launcher(task) + withoutPlaces(await Deno.readTextFile(output));
   } finally {
     await Deno.remove(work, { recursive: true });
   }

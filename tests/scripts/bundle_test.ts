@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { delimiter, dirname } from "node:path";
 import configuration from "../../deno.json" with { type: "json" };
-import { bundle, launcher, withoutDeferral } from "../../scripts/bundle.ts";
+import { bundle, launcher, withoutDeferral, withoutPlaces } from "../../scripts/bundle.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { tempFolder } from "../support/programs.ts";
 
@@ -26,9 +26,17 @@ Deno.test("withoutDeferral() changes deferred imports alone", () => {
   assert.equal(withoutDeferral(code), '// import defer * as a\nimport * as a from "a";\nimport { defer } from "b";\n');
 });
 
+Deno.test("withoutPlaces() leaves nothing of the machine that made a bundle", () => {
+  const place = "../../home/a/.cache/deno/npm/registry.example";
+  const code = `// ${place}/jose/6.0.0/b.js\n// common/log.ts\n  "${place}/ws/8.0.0/c.js"() {\n`;
+  assert.equal(withoutPlaces(code), '// npm:jose/6.0.0/b.js\n// common/log.ts\n  "npm:ws/8.0.0/c.js"() {\n');
+});
+
 Deno.test("bundle() makes a server that runs where nothing else of Telemeter is", async () => {
   await using folder = await tempFolder();
-  const path = await folder.write("telemeter-server", await bundle("server", { signal: new AbortController().signal }));
+  const code = await bundle("server", { signal: new AbortController().signal });
+  assert.doesNotMatch(code, /\.cache\/|\/npm\/registry/);
+  const path = await folder.write("telemeter-server", code);
   await Deno.chmod(path, 0o755);
   await using child = new Child({
     name: "bundle",
