@@ -64,13 +64,14 @@ for (const program of PROGRAMS) {
     }
   });
 
-  Deno.test(`telemeter-${program}.service leaves a program the time it takes to drain, and does not try bad flags again`, async () => {
+  Deno.test(`telemeter-${program}.service leaves a program the time it takes to drain, and starts it again whatever it failed of`, async () => {
     const settings = settingsOf(await unitOf(program));
     assert.equal(settings.Type, "exec");
     // Its own deadline is 30 s.
     assert.equal(settings.TimeoutStopSec, "40s");
     assert.equal(settings.Restart, "on-failure");
-    assert.equal(settings.RestartPreventExitStatus, "2");
+    assert.equal(settings.RestartPreventExitStatus, undefined);
+    assert.equal(settings.StartLimitIntervalSec, "0");
     assert.equal(settings.MemoryDenyWriteExecute, undefined);
   });
 
