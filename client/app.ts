@@ -38,7 +38,7 @@ export function clientApp({ forwarder, registry, reload, listen, signal, log }: 
     "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
     "/metrics": { name: "metrics", get: () => page(registry.families()) },
     "/-/reload": { name: "reload", post: acting(() => reloaded(reload), { listen }) },
-  }, { log });
+  }, { log, audience: "operators" });
 }
 
 function page(families: Iterable<MetricFamily>): Response {

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { isThisMachine } from "../common/http/addresses.ts";
-import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
@@ -13,8 +11,9 @@ import { clientApp } from "./app.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
-import type { ProxyEnvironment } from "./proxy_rule.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
+import { listenForStatus } from "./status_listener.ts";
 
 /** What a client starts with beside its options. */
 export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles"> {
@@ -59,13 +58,7 @@ export async function startClient(
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
     const app = clientApp({ forwarder, registry, reload, listen: values.listen, signal: stop.signal, log });
-    const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
-    if (!isThisMachine(listener.hostname)) {
-      log.warn(
-        "Shows its pages to whoever reaches --listen, and reloads for them: let a firewall keep out all but your Prometheus",
-        { listen: `${listener.hostname}:${listener.port}` },
-      );
-    }
+    const listener = stack.use(await listenForStatus(app.fetch, { address: values.listen, registry, log }));
     log.info("Listening", { url: listener.url.href });
   }
 

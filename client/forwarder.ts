@@ -20,7 +20,13 @@ import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
-import { describeLoss, type LeftOut, SAMPLE_RULE_NAMES, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
+import {
+  countLeftOut,
+  describeLoss,
+  type LeftOut,
+  SAMPLE_RULE_NAMES,
+  SAMPLE_RULES,
+} from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
 import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
@@ -141,11 +147,14 @@ export class Forwarder {
       labels: this.#labels,
     });
     const cleaned = (await settings.rules())(scraped, account);
+    const samples = countLeftOut(pageFaults.leftOut) + countSamples(scraped);
     const observe = (kept: readonly MetricFamily[]) =>
-      metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
+      metrics.onSamples({ scraped: samples, kept: countSamples(kept) });
     observe(cleaned);
     if (settings.upload === undefined || cleaned.length === 0) {
-      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
+      const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
+      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
+      this.#tellLosses([pageFaults.leftOut]);
       return;
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
@@ -159,7 +168,7 @@ export class Forwarder {
     });
     if (outgoing.families.length === 0) {
       log.info("Nothing to send: the server would take none of what the rules keep", {
-        scraped: countSamples(scraped),
+        scraped: samples,
         why: firstLoss(outgoing.leftOut),
       });
       return;
@@ -181,7 +190,7 @@ export class Forwarder {
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */
-  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs }: { stale: number; ttlMs: number }) {
+  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs } = { stale: 0, ttlMs: 0 }) {
     const { metrics } = this.#options;
     for (const rule of SAMPLE_RULE_NAMES) {
       const loss = lost.map((leftOut) => leftOut.get(rule)).find((found) => found !== undefined);

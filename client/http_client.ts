@@ -10,24 +10,23 @@
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf } from "../common/options.ts";
-import { eachCertificate } from "../common/pem.ts";
+import { eachCertificate, privateKeyFault } from "../common/pem.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
-import type { ChosenProxy, ProxyRule } from "./proxy_rule.ts";
+import type { Side } from "../common/outgoing/connection_fault.ts";
+import { proxyHeaders, proxyOptions } from "../common/outgoing/proxied_client.ts";
+import type { ChosenProxy, ProxyRule } from "../common/outgoing/proxy_rule.ts";
 
 /** A side of the client, by the flags that its user knows. */
-export interface Side {
-  /** Where it is. */
-  readonly url: "--from" | "--to";
-  /** The authorities that it trusts beside the built-in ones. */
-  readonly caFile: "--from-ca-file" | "--to-ca-file";
-}
+export type ClientSide = Required<Side>;
+
+const IDENTITY = { certFile: flagOf("tlsCertFile"), keyFile: flagOf("tlsPrivateKeyFile") };
 
 /** The Prometheus that is read. */
-export const FROM: Side = { url: "--from", caFile: "--from-ca-file" };
+export const FROM: ClientSide = { url: "--from", caFile: "--from-ca-file", identity: IDENTITY };
 
 /** The server that is pushed to. */
-export const TO: Side = { url: "--to", caFile: "--to-ca-file" };
+export const TO: ClientSide = { url: "--to", caFile: "--to-ca-file", identity: IDENTITY };
 
 /** The files of a client's certificates, each optional. */
 export interface HttpClientFiles {
@@ -42,7 +41,7 @@ export interface HttpClientFiles {
 /** What {@linkcode HttpClients} need beside files. */
 export interface HttpClientsOptions {
   /** The side that is reached. */
-  readonly side: Side;
+  readonly side: ClientSide;
   /** Chooses the proxy of each request. */
   readonly proxyFor: ProxyRule;
   /** Gets the warnings. */
@@ -70,6 +69,7 @@ interface Certificates {
 
 /** One of the files, and what it adds to a client. */
 interface Source {
+  readonly path: string;
   readonly file: WatchedFile;
   readonly flag: string;
   readonly adds: (text: string) => Certificates;
@@ -119,14 +119,14 @@ function sourcesOf({ caPath, certPath, keyPath }: HttpClientFiles, { side }: Htt
   const sources: Source[] = [];
   if (caPath !== undefined) {
     const adds = (text: string) => ({ caCerts: certificatesOf(text, { path: caPath, flag: side.caFile }) });
-    sources.push({ file: new WatchedFile(caPath), flag: side.caFile, adds });
+    sources.push({ path: caPath, file: new WatchedFile(caPath), flag: side.caFile, adds });
   }
   if (certPath !== undefined && keyPath !== undefined) {
-    const flag = flagOf("tlsCertFile");
+    const { certFile: flag, keyFile } = side.identity;
     const adds = (text: string) => ({ cert: certificatesOf(text, { path: certPath, flag }).join("\n") });
     sources.push(
-      { file: new WatchedFile(certPath), flag, adds },
-      { file: new WatchedFile(keyPath), flag: flagOf("tlsPrivateKeyFile"), adds: (key) => ({ key }) },
+      { path: certPath, file: new WatchedFile(certPath), flag, adds },
+      { path: keyPath, file: new WatchedFile(keyPath), flag: keyFile, adds: (key) => ({ key }) },
     );
   }
   return sources;
@@ -138,31 +138,29 @@ function join(sources: readonly Source[], texts: readonly string[]): Certificate
   try {
     openClient(all).close();
   } catch (cause) {
-    // The certificates have been read one by one: what is left is a bad key, or one that belongs to another certificate.
-    const own = sources.filter(({ flag }) => flag.startsWith("--tls-"));
-    const flags = (own.length > 0 ? own : sources).map(({ flag }) => flag).join(" or ");
-    // What the platform says names no content.
-    throw new SyntaxError(`Bad ${flags}: ${messageOf(cause)}`, { cause });
+    throw new SyntaxError(pairFault(sources, { key: all.key, said: messageOf(cause) }), { cause });
   }
   return all;
+}
+
+/** What is wrong where the certificates have been read one by one: the key, or that it belongs to another certificate. */
+function pairFault(sources: readonly Source[], { key, said }: { key: string | undefined; said: string }): string {
+  const [pair, keyPair] = sources.slice(-2);
+  if (key === undefined || keyPair === undefined) return `Bad ${pair.flag}: ${said}`;
+  const ofKey = `${keyPair.flag} '${keyPair.path}'`;
+  return /KeyMismatch/.test(said)
+    ? `Bad ${pair.flag} '${pair.path}': the private key of ${ofKey} does not belong to it`
+    : `Bad ${ofKey}: ${privateKeyFault(key)}`;
 }
 
 function openClient({ caCerts, cert, key }: Certificates, proxy?: ChosenProxy): Deno.HttpClient {
   const options = {
     ...(caCerts === undefined ? {} : { caCerts }),
-    ...(proxy === undefined ? {} : { proxy: { url: proxy.url, basicAuth: proxy.credentials } }),
+    ...proxyOptions(proxy),
   };
   return cert === undefined || key === undefined
     ? Deno.createHttpClient(options)
     : Deno.createHttpClient({ ...options, cert, key });
-}
-
-/** The platform shows user name and password to a proxy that is reached by TLS only where it opens a tunnel. */
-function proxyHeaders(url: URL, proxy: ChosenProxy | undefined): Record<string, string> {
-  if (url.protocol !== "http:" || proxy?.protocol !== "https:" || proxy.credentials === undefined) return {};
-  const { username, password } = proxy.credentials;
-  const basic = new TextEncoder().encode(`${username}:${password}`).toBase64();
-  return { "proxy-authorization": `Basic ${basic}` };
 }
 
 async function textOf(file: WatchedFile, flag: string): Promise<string> {

@@ -6,10 +6,10 @@
 
 import { messageOf } from "../common/explain.ts";
 import { FailedError, type Launch, run, type Running } from "../common/lifecycle.ts";
-import { trustSystemAuthorities } from "./certificate_store.ts";
+import { trustSystemAuthorities } from "../common/outgoing/certificate_store.ts";
 import { startClient } from "./client.ts";
 import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
-import { takeProxyEnvironment } from "./proxy_rule.ts";
+import { takeProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
 async function start(

@@ -22,7 +22,7 @@ import {
 } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { selector } from "../common/exposition/selector.ts";
-import { proxyServer } from "./proxy_server.ts";
+import { proxyServer } from "../common/outgoing/proxy_server.ts";
 
 /** The client's options. */
 export const CLIENT_OPTIONS = {

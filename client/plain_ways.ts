@@ -6,7 +6,8 @@
 
 import { isLoopback } from "../common/loopback.ts";
 import type { PlainWay } from "../common/plain_transport.ts";
-import type { ProxyRule } from "./proxy_rule.ts";
+import { plainProxies } from "../common/outgoing/plain_proxies.ts";
+import type { ProxyRule } from "../common/outgoing/proxy_rule.ts";
 
 /** Where a client reads and pushes. */
 export interface Ways {
@@ -35,13 +36,7 @@ export function plainWays({ from, hasFromSecret, fromProxy, upload, authorize, t
     ways.push(wayTo(upload.url, { ...upload, what: "each push and its token" }));
   }
   const proxies = [fromProxy(from), ...[authorize, upload].map((to) => to && toProxy(to.url))];
-  for (const proxy of proxies) {
-    if (proxy?.credentials === undefined || proxy.protocol === "https:" || isLoopback(new URL(proxy.url))) continue;
-    const { url: place, namedBy: option } = proxy;
-    if (ways.some((way) => way.option === option)) continue;
-    ways.push({ option, place, what: "the proxy's user name and password", mend: MEND });
-  }
-  return ways;
+  return [...ways, ...plainProxies(proxies)];
 }
 
 function isPlain(url: URL): boolean {

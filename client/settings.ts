@@ -23,9 +23,15 @@ import { setLabels } from "./transforms/set_labels.ts";
 import { sortByTimestamp } from "./transforms/sort_by_timestamp.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
-import { FROM, HttpClients, type Side, TO } from "./http_client.ts";
+import { type ClientSide, FROM, HttpClients, TO } from "./http_client.ts";
 import type { ClientValues } from "./options.ts";
-import { environmentProxy, flaggedProxy, noProxy, type ProxyEnvironment, type ProxyRule } from "./proxy_rule.ts";
+import {
+  environmentProxy,
+  flaggedProxy,
+  noProxy,
+  type ProxyEnvironment,
+  type ProxyRule,
+} from "../common/outgoing/proxy_rule.ts";
 import { plainWays } from "./plain_ways.ts";
 import { shareOut } from "./scrape_pages.ts";
 import { saltFault, Secret, tokenFault } from "./secret.ts";
@@ -225,7 +231,7 @@ function joined(to: URL, segment: string): URL {
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
 async function openClients(
   { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath }: ClientValues,
-  { caPath, ...options }: { side: Side; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
+  { caPath, ...options }: { side: ClientSide; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
 ): Promise<HttpClients> {
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");

@@ -18,7 +18,7 @@ export interface PlainWay {
   /** What to do instead. */
   readonly mend: string;
   /**
-   * How severe that is where TLS is not required.
+   * How severe that is. What is worth an info, as it is meant for a network of one's own, may stay where TLS is required.
    *
    * @default {"warn"}
    */
@@ -36,14 +36,14 @@ export const REQUIRE_TLS = {
 /**
  * Tells of each way.
  *
- * @throws {UsageError} at the first, if TLS is required.
+ * @throws {UsageError} at the first that is worth a warning, if TLS is required.
  */
 export function tellPlainWays(
   ways: Iterable<PlainWay>,
   { requireTls, log }: { requireTls: boolean; log: Logger },
 ): void {
   for (const { option, place, what, mend, level = "warn" } of ways) {
-    if (requireTls) {
+    if (requireTls && level === "warn") {
       throw new UsageError(
         `Cannot use ${option} ${place} with --require-tls, as ${what} would go between machines unencrypted: ${mend}`,
       );

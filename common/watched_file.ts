@@ -86,5 +86,8 @@ function same(a: Stamp, b: Stamp): boolean {
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (a.length !== b.length) return false;
+  // Every() takes ten times as long, which shows where a list has a million lines.
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }

@@ -29,7 +29,7 @@ export function isAlive(): Response {
 export function isReady({ store, ring }: HealthSources): RouteHandler {
   return whileOpen(ring, () => {
     const { health } = store;
-    if (!health.ok) throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
+    if (!health.ok) throw new HttpError(503, "Cannot keep pushes", { reason: "store", detail: health.reason });
     return isAlive();
   });
 }
@@ -39,7 +39,8 @@ export function whileOpen(ring: HealthSources["ring"], handler: RouteHandler): R
   return (c) => {
     const closed = ring?.closed;
     if (closed === undefined) return handler(c);
-    throw new HttpError(503, `Cannot show anything now: ${closed.message}`, {
+    throw new HttpError(503, "Cannot show anything now", {
+      detail: closed.message,
       reason: `ring_${closed.reason.replaceAll("-", "_")}`,
       headers: { "retry-after": String(CLOSED_RETRY_SECONDS) },
     });

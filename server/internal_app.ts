@@ -32,5 +32,5 @@ export function internalApp(options: InternalAppOptions): App {
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
-  }, { log, metrics, home: homePage(options) });
+  }, { log, audience: "operators", metrics, home: homePage(options) });
 }

@@ -345,6 +345,16 @@ export const SERVER_OPTIONS = {
     since: "0.1.0",
     why: "Fit it to the memory of the machine, and to the clusters that you expect",
   },
+  limitMemory: {
+    kind: bytes,
+    help:
+      "Memory of the process from which on new clusters are refused, by default 75 % of what its control group or the " +
+      "machine has; 0 for no limit",
+    since: "0.1.0",
+    why:
+      "Set it where others need the memory too, or where a limit stands that the process cannot see, such as that of a " +
+      "group of services",
+  },
   limitLabels: {
     kind: count,
     default: "64",

@@ -7,11 +7,13 @@
 import { isLoopback, isLoopbackHost } from "../common/loopback.ts";
 import type { Address } from "../common/options.ts";
 import type { PlainWay } from "../common/plain_transport.ts";
+import { plainProxies } from "../common/outgoing/plain_proxies.ts";
+import type { ProxyRule } from "../common/outgoing/proxy_rule.ts";
 import type { ServerOptions } from "./options.ts";
 
-/** What comes and goes unencrypted between this machine and others. */
-export function plainWays(values: ServerOptions): PlainWay[] {
-  const { listen, tlsCrt, listenInternal, internalTlsCrt, authorize, authorizeIssuerUrl } = values;
+/** What comes and goes unencrypted between this machine and others, by way of the proxies that a rule chooses. */
+export function plainWays(values: ServerOptions, proxyFor: ProxyRule): PlainWay[] {
+  const { listen, tlsCrt, listenInternal, internalTlsCrt, authorize, authorizeIssuerUrl, storageUrl } = values;
   const listeners: [listen: Address, crt: string | undefined, way: Omit<PlainWay, "place">][] = [
     [listen, tlsCrt, {
       option: "--listen",
@@ -37,5 +39,6 @@ export function plainWays(values: ServerOptions): PlainWay[] {
         ? []
         : { option, what, place: url.origin, mend: "write https:// in its URL" }
     ),
+    ...plainProxies([authorize, authorizeIssuerUrl, storageUrl].map((url) => url && proxyFor(url))),
   ];
 }

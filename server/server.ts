@@ -12,13 +12,15 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, NO_LIMIT } from "./authorization/authorize.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
@@ -26,6 +28,7 @@ import type { RingView } from "./api/ring_view.ts";
 import { OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
 import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -34,9 +37,12 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { MemoryGuard } from "./limits/memory_guard.ts";
+import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
@@ -63,12 +69,19 @@ const INTERNAL_LIMITS: HostileLimits = {
   maxConnectionsPerNetwork: 2_048,
 };
 
-/** Starts the server: opens what it needs, shows what the store holds, then listens. */
-export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+/**
+ * Starts the server: opens what it needs, shows what the store holds, then listens. `environment` has the proxies that the
+ * environment named when the program started.
+ */
+export async function startServer(
+  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { environment }: { environment: ProxyEnvironment },
+): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  const settings = await loadSettings(values, { log });
+  const settings = await loadSettings(values, { log, environment });
+  opening.use(settings.requests);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -97,7 +110,9 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
+  const memory = new MemoryGuard({ limits, log, registry });
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
     renderer,
     capacity,
@@ -109,12 +124,12 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  const limits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
+  const sourceLimits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits, placeOf, now });
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
-  if (settings.ring === undefined) await restore(store, { committer, log });
+  if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
@@ -124,8 +139,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
-    cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts }));
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
     ringView = () => ringOverview(ring, status());
@@ -133,7 +148,10 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
-  const flushing = setInterval(() => repeats.flush(), EXPIRE_INTERVAL_MS);
+  const flushing = setInterval(() => {
+    repeats.flush();
+    memory.flush();
+  }, EXPIRE_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
@@ -153,12 +171,14 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     }),
     revoked,
     directory,
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : NO_LIMIT,
-    log,
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), { limiter }),
+    stage: new RateLimited(
+      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      { limiter },
+    ),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
     now,
@@ -172,10 +192,11 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections: withinFiles(values.limitConnections, { log }),
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
+      hasMemory: () => memory.state !== "full",
       tls: externalTls,
       trustedProxies: values.trustedProxy,
       log,
@@ -222,7 +243,8 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           collisions,
           hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
           own: values.sourceMetrics
-            ? () => sourceFamilies(directory.list(), { partitionLabel: values.partitionLabel, labels, limits })
+            ? () =>
+              sourceFamilies(directory.list(), { partitionLabel: values.partitionLabel, labels, limits: sourceLimits })
             : undefined,
           now,
         }),
@@ -259,7 +281,10 @@ function authorizerOf(
   { upstream }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
-  if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
+  if (upstream !== undefined) {
+    const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
+    return new CachingAuthorizer(shared, { registry, log });
+  }
   log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
   return new OpenAuthorizer();
 }
@@ -281,18 +306,32 @@ function usedCertificates(
 }
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(store: PushStore, { committer, log }: { committer: PushCommitter; log: Logger }) {
-  let shown = 0, refused = 0;
+async function restore(
+  store: PushStore,
+  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
+) {
+  let shown = 0, refused = 0, withoutRoom = 0;
   for await (const push of store.load()) {
     try {
       // A copy that it kept for another member, when it was in a ring, is that member's to show.
       if (push.role === "standby") continue;
+      if (memory.state !== "room") {
+        withoutRoom++;
+        continue;
+      }
       committer.restore(push);
       shown++;
     } catch (error) {
       refused++;
       log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
+  }
+  if (withoutRoom > 0) {
+    log.error(
+      "Does not show all that it has stored, as memory is short: give it more, or raise --limit-memory. Clusters are " +
+        "shown when they push again and there is room",
+      { shown, left: withoutRoom },
+    );
   }
   log.info("Read the store", { shown, refused });
 }

@@ -10,6 +10,9 @@ import { readSelectorFile, type Selector } from "../common/exposition/selector.t
 import type { Logger } from "../common/log.ts";
 import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
+import { OutgoingRequests } from "../common/outgoing/outgoing_requests.ts";
+import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
+import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
 import { withPassword } from "../common/url_password.ts";
@@ -53,7 +56,9 @@ export interface ServerSettings {
   /** Ids of clusters that may not push. */
   readonly revoked?: RevokedIds;
   /** Where to ask who may push; without it, everybody may. */
-  readonly upstream?: Pick<UpstreamOptions, "url" | "access">;
+  readonly upstream?: Pick<UpstreamOptions, "url" | "access" | "fetch">;
+  /** Makes the requests to it; nothing is open before the first one. */
+  readonly requests: OutgoingRequests;
   /** The certificate of the external listener; without it, it speaks plain HTTP. */
   readonly tls?: TlsFiles;
   /** The certificate of the internal listener; without it, it speaks plain HTTP. */
@@ -66,27 +71,45 @@ export interface ServerSettings {
   readonly permissions: readonly Permission[];
 }
 
+/** What loading needs beside the options. */
+export interface LoadOptions {
+  /** Gets warnings. */
+  readonly log: Logger;
+  /**
+   * The proxies that the environment names, for what the server asks of others.
+   *
+   * @default {{}} none
+   */
+  readonly environment?: ProxyEnvironment;
+}
+
 /**
  * Reads all files that the options name and checks everything, changing nothing.
  *
  * @throws {UsageError} on the first thing that the user must mend.
  */
-export async function loadSettings(values: ServerOptions, { log }: { log: Logger }): Promise<ServerSettings> {
+export async function loadSettings(
+  values: ServerOptions,
+  { log, environment = {} }: LoadOptions,
+): Promise<ServerSettings> {
   checkTokens(values);
+  const proxyFor = environmentProxy(environment);
+  const requests = new OutgoingRequests({ proxyFor });
   const [tls, internalTls] = [
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
   ];
-  tellPlainWays(plainWays(values), { requireTls: values.requireTls, log });
+  tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
     ring,
     keys: await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log }),
     revoked: await openRevoked(values, { log }),
-    upstream: await readUpstream(values),
+    upstream: await readUpstream(values, requests),
+    requests,
     tls,
     internalTls,
-    storage: storageOf(values, { ring }),
+    storage: storageOf(values, { ring, environment }),
     rules: await readRules(values),
     permissions: permissionsOf(values),
   };
@@ -167,7 +190,10 @@ function mustBeAlone(options: ServerOptions) {
 
 async function firstNameIn(path: string): Promise<string> {
   const { certificateNames } = await import("../ring/transport/certificate_names.ts");
-  const parse = (pem: string) => certificateNames(new X509Certificate(pem).raw);
+  const parse = (pem: string) => {
+    const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
+    return certificateNames(new X509Certificate(own).raw);
+  };
   const names = await readNamedFile(path, { flag: "--cluster-crt", parse });
   if (names.length === 0) {
     throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
@@ -187,15 +213,19 @@ async function openRevoked(
   }
 }
 
-async function readUpstream(values: ServerOptions): Promise<ServerSettings["upstream"]> {
+async function readUpstream(
+  values: ServerOptions,
+  requests: OutgoingRequests,
+): Promise<ServerSettings["upstream"]> {
   const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
     values;
   if (url === undefined) return undefined;
   const { authorizePassword, authorizePasswordFile: path } = values;
+  const fetch = requests.fetchOf({ url: flagOf("authorize") });
   if (issuer === undefined) {
     const passwordPath = url.username === "" ? undefined : path;
     const flags = { flag: "--authorize", fileFlag: "--authorize-password-file" };
-    return { url: await withPassword(url, { path: passwordPath, ...flags }) };
+    return { fetch, url: await withPassword(url, { path: passwordPath, ...flags }) };
   }
   if (issuer.username !== "" || issuer.password !== "") {
     throw new UsageError(
@@ -211,7 +241,8 @@ async function readUpstream(values: ServerOptions): Promise<ServerSettings["upst
       "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
     );
   }
-  return { url, access: new PasswordGrant({ issuer, clientId, username, password }) };
+  const fetchOfIssuer = requests.fetchOf({ url: flagOf("authorizeIssuerUrl") });
+  return { url, fetch, access: new PasswordGrant({ issuer, clientId, username, password, fetch: fetchOfIssuer }) };
 }
 
 async function readPassword(path: string | undefined): Promise<string | undefined> {
@@ -233,11 +264,11 @@ function tlsFiles(
 
 function storageOf(
   { storageDir: dir, storageUrl: url }: ServerOptions,
-  { ring }: { ring: RingSettings | undefined },
+  { ring, environment }: { ring: RingSettings | undefined; environment: ProxyEnvironment },
 ): ServerSettings["storage"] {
   if (url === undefined) return { place: { dir } };
   // Members of a ring that share a remote store each need a part of their own.
-  return { place: { url }, namespace: ring && `telemeter ${ring.name}` };
+  return { place: { url, environment }, namespace: ring && `telemeter ${ring.name}` };
 }
 
 async function readRules(values: ServerOptions): Promise<RenderRules> {

@@ -7,27 +7,9 @@
 // of whatever shape, counts as progress unless it is.
 
 import { STATUS_CODES } from "node:http";
+import type { Cut } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
 import { HttpError } from "./http.ts";
-
-/** Why connections are cut, the last three to make room for others. */
-export const CUTS = [
-  "handshake",
-  "headers",
-  "body",
-  "framing",
-  "stalled",
-  "idle",
-  "malformed",
-  "pipelining",
-  "drain",
-  "room_total",
-  "room_address",
-  "room_network",
-] as const;
-
-/** Why a connection was cut. */
-export type Cut = typeof CUTS[number];
 
 /** What a connection needs of a socket, plain or TLS. */
 export interface ByteStream {
@@ -167,6 +149,11 @@ export class Connection {
     this.#body = { since, mark, limitBytes, pace: new Pace(since, mark, { floorBytes, windowMs: bodyWindowMs }) };
   }
 
+  /** No request can follow on this connection, not even one that has come already. */
+  conclude(): void {
+    this.#last = true;
+  }
+
   /** The response has been sent. A request that has not arrived to its end by now is waited for, and thrown away. */
   end(): void {
     this.#responded = true;
@@ -288,7 +275,8 @@ export class Connection {
   #settle(): void {
     this.#exchange = undefined;
     const next = this.#held.shift();
-    if (this.#last || (this.#ended && next === undefined)) {
+    // Of a client that sends nothing more, no rest of a request comes either.
+    if (this.#last || (this.#ended && !next?.complete)) {
       this.#stream.end("");
       this.#enter("closing");
     } else if (next) this.#start(next);

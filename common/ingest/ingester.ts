@@ -312,7 +312,8 @@ export class Ingester {
     const bytes = this.#reader.bytes.subarray(start, end);
     try {
       const name = decoder.decode(bytes);
-      if (escapeMetricName(name).startsWith(SOURCE_METRIC_PREFIX)) {
+      // A distribution's lines begin with its name and an underscore.
+      if (`${escapeMetricName(name)}_`.startsWith(SOURCE_METRIC_PREFIX)) {
         return new BrokenFamily("reserved_name", SAMPLE_RULES.reserved_name.what);
       }
       const found = { name, head: isClassicMetricName(name) ? undefined : encoder.encode(lineHead(name)) };

@@ -6,7 +6,6 @@
 
 /** The script. */
 export const PAGE_SCRIPT = `"use strict";
-const REFRESH_MS = 10000;
 let paused = sessionStorage.getItem("paused") === "yes";
 
 async function show(url, { push = false } = {}) {
@@ -64,6 +63,6 @@ function ready() {
 setInterval(() => {
   const isBusy = paused || document.hidden || String(getSelection()) !== "" || document.querySelector("form:focus-within, details[open]");
   if (!isBusy) show(location.href).catch(() => {});
-}, REFRESH_MS);
+}, 10000);
 ready();
 `;

@@ -94,13 +94,16 @@ tbody tr:hover { background: light-dark(#fafbfc, #1a212a); }
 .state.bad { color: var(--bad); background: var(--bad-ground); } .state.off { color: var(--off); background: var(--off-ground); }
 .bar { display: block; width: 110px; height: 6px; margin-top: 6px; }
 .bar .track { fill: var(--track); } .bar .good { fill: var(--good); } .bar .warn { fill: var(--warn); } .bar .bad { fill: var(--bad); } .bar .off { fill: var(--off); }
-.why { max-width: 46ch; overflow-wrap: anywhere; }
+.why { min-width: 26ch; max-width: 56ch; overflow-wrap: anywhere; }
+table a.id { display: inline-block; max-width: 42ch; font-weight: 550; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 0; margin: 0; }
 .facts > div { padding: 12px 20px; border-bottom: 1px solid var(--line); border-right: 1px solid var(--line); margin: 0 -1px -1px 0; }
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; overflow-wrap: anywhere; }
 .note { border-left: 3px solid var(--accent); background: var(--card); padding: 10px 16px; border-radius: 0 8px 8px 0; margin: 0 0 16px; }
 .note.bad { border-color: var(--bad); } .note.warn { border-color: var(--warn); }
 .empty { padding: 40px 20px; text-align: center; color: var(--soft); } .empty p { margin: 0 auto 6px; }
+p.empty { max-width: none; margin: 0; padding: 24px 20px; }
+.pad > :last-child { margin-bottom: 0; }
 .timeline { display: block; width: 100%; height: 90px; }
 .timeline .axis { stroke: var(--line); } .timeline .good { fill: var(--accent); } .timeline .bad { fill: var(--bad); }
 pre, code { font-family: ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; font-size: 13px; }

@@ -9,9 +9,7 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
-import type { Logger } from "../../common/log.ts";
-import { plainFields, plainText } from "../../common/plain_text.ts";
+import { plainText } from "../../common/plain_text.ts";
 import type { Directory } from "../directory/directory.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
 import { NoPlaceError } from "../limits/fair_shares.ts";
@@ -49,8 +47,6 @@ export interface AuthorizeOptions {
   readonly tokenLimit?: BucketOptions;
   /** Told of whom an exchange is refused. */
   readonly directory: Pick<Directory, "refused">;
-  /** Told why an answer is 503. */
-  readonly log: Logger;
   /**
    * The time, in milliseconds since the epoch.
    *
@@ -69,7 +65,7 @@ export interface AuthorizeOptions {
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
 /** No limit: an upstream authorizer's questions are shared out, and its answers remembered. */
-export const NO_LIMIT: BucketOptions = { burst: 1, intervalMs: 0 };
+export const UNLIMITED: BucketOptions = { burst: 1, intervalMs: 0 };
 
 /** When to try again where the upstream authorizer does not answer, give or take a half, in milliseconds. */
 const FAILED_RETRY_MS = 30_000;
@@ -97,16 +93,15 @@ interface TokenResponse {
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
  * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit or share, 503 where the authorizer does not come to answer
- * in time, else 503 with a request id under which the log has the reason.
+ * in time, else 503 with a detail that is not for strangers.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
-  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked } = options;
   const { directory } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
   const byToken = new Buckets(tokenLimit);
-  const failures = new RepeatLog(log, { level: "error" });
 
   return async (request, peer) => {
     if (request.method !== "POST") {
@@ -138,19 +133,16 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     } catch (thrown) {
       const error = thrown instanceof AuthorizationRefused ? refusal(thrown) : thrown;
       if (error instanceof HttpError) {
-        const { status, reason, message } = error;
-        directory.refused(id, { stage: "authorize", status, reason, why: plainText(message) });
+        const { status, reason, message, detail = message } = error;
+        directory.refused(id, { stage: "authorize", status, reason, why: plainText(detail) });
         throw error;
       }
       if (request.signal.aborted) throw clientGone(error);
       if (error instanceof NoPlaceError) throw noPlace(error);
-      const requestId = crypto.randomUUID();
-      const reason = explain(error);
-      failures.add(reason, "Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
-      log.debug("Cannot authorize a cluster", plainFields({ requestId, cluster: id, reason }));
-      throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
+      throw new HttpError(503, "Cannot authorize any cluster now: try again later", {
         reason: "authorizer",
         headers: { "retry-after": retryAfterSeconds(FAILED_RETRY_MS * (0.5 + Math.random())) },
+        detail: explain(error),
         cause: error,
       });
     }

@@ -7,6 +7,7 @@
 import { accountIdOf } from "../../common/fnv.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 
 /** What an authorizer says of a token and a cluster that it lets in. */
 export interface Authorization {
@@ -87,49 +88,42 @@ export interface UpstreamOptions {
   /** Our own access to it, where it wants one. */
   readonly access?: AccessTokens;
   /**
-   * How long one question may take, in milliseconds: below the time that clients of openshift/telemeter wait, so that they see our answer.
-   *
-   * @default {15_000}
-   */
-  readonly timeoutMs?: number;
-  /**
    * Does the requests.
    *
    * @default {globalThis.fetch}
    */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
 }
 
 /** The longest answer that is read, in bytes. */
 const ANSWER_LIMIT_BYTES = 32_768;
-/** The longest account id that is taken, in UTF-16 units: with the longest cluster id it still fits into a token. */
+/** The longest account id that is taken, in UTF-16 units. */
 const ACCOUNT_ID_LIMIT = 1_024;
+/** The longest that is taken as it stands in a token, in bytes of JSON: with the longest cluster id it still fits there. */
+const ACCOUNT_JSON_LIMIT_BYTES = 3_072;
 
 /** Asks an upstream authorizer over HTTP. */
 export class UpstreamAuthorizer implements Authorizer {
   readonly #url: URL;
   readonly #access?: AccessTokens;
-  readonly #timeoutMs: number;
-  readonly #fetch: typeof globalThis.fetch;
+  readonly #fetch: Fetch;
 
   /** Asks nothing yet. */
-  constructor({ url, access, timeoutMs = 15_000, fetch = globalThis.fetch }: UpstreamOptions) {
+  constructor({ url, access, fetch = globalThis.fetch }: UpstreamOptions) {
     this.#url = url;
     this.#access = access;
-    this.#timeoutMs = timeoutMs;
     this.#fetch = fetch;
   }
 
   /** Asks the upstream; see {@linkcode Authorizer.authorize}. */
   async authorize(token: string, clusterId: string, { signal }: Pick<Asker, "signal">): Promise<Authorization> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
     const question = JSON.stringify({ cluster_id: clusterId, authorization_token: token, account_id: "" });
-    const ask = (access?: string) => this.#ask(question, { access, signal: deadline });
+    const ask = (access?: string) => this.#ask(question, { access, signal });
     if (this.#access === undefined) return authorizationOf(await ask());
     // A 401 may mean the client's token or our own access; a new access settles it, else the body does.
-    const access = await this.#access.get(deadline);
+    const access = await this.#access.get(signal);
     let answer = await ask(access);
-    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(deadline));
+    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(signal));
     if (answer.status === 401 && !hasErrorName(answer)) throw new Error("The authorizer refuses our own access to it");
     return authorizationOf(answer);
   }
@@ -189,10 +183,10 @@ function authorizationOf({ status, json, retryAfterMs }: JsonAnswer): Authorizat
   if (typeof accountId !== "string" || accountId === "") {
     throw new Error("The authorizer's answer is not JSON with an 'account_id'");
   }
-  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed() || /\p{Cc}/u.test(accountId)) {
-    throw new Error(
-      `The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters without control characters`,
-    );
+  const isLong = accountId.length > ACCOUNT_ID_LIMIT ||
+    new TextEncoder().encode(JSON.stringify(accountId)).length > ACCOUNT_JSON_LIMIT_BYTES;
+  if (isLong || !accountId.isWellFormed()) {
+    throw new Error(`The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters`);
   }
   return { accountId };
 }

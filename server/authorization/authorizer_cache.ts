@@ -1,19 +1,18 @@
 /**
- * Remembers the authorizer's answers, so that it is asked seldom and an outage of it does not lock out known clusters, and
- * shares the questions to it out among those who ask.
+ * Remembers the authorizer's answers, so that it is asked seldom and an outage of it does not lock out known clusters.
  *
  * @module
  */
 
 import { hash } from "node:crypto";
+import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { orAborted } from "../../common/abort.ts";
 import { BoundedMap } from "../../common/bounded_map.ts";
 import { explain } from "../../common/explain.ts";
-import { addressBlock, addressNetwork } from "../../common/http/addresses.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainText } from "../../common/plain_text.ts";
-import { FairShares, type FairSharesOptions, NoPlaceError } from "../limits/fair_shares.ts";
+import { NoPlaceError } from "../limits/fair_shares.ts";
 import {
   type Asker,
   type Authorization,
@@ -21,7 +20,6 @@ import {
   type Authorizer,
   type RefusalStatus,
 } from "./authorizer.ts";
-import { AuthorizerMetrics } from "./authorizer_metrics.ts";
 
 /** For how long, and how many, answers are remembered. */
 export interface CachingAuthorizerOptions {
@@ -58,25 +56,11 @@ export interface CachingAuthorizerOptions {
    */
   readonly maxAnswers?: number;
   /**
-   * Tokens remembered that the authorizer has said yes to, of which each has a share of the questions of its own; about 100
-   * bytes each.
+   * Answers of yes remembered about one token within `staleMs`, so that no account has all of the memory by making up ids.
    *
-   * @default {20_000}
+   * @default {10_000}
    */
-  readonly maxTokens?: number;
-  /**
-   * How long a question may take, the wait for its turn included, in milliseconds: below the time that clients of
-   * openshift/telemeter wait, so that they see our answer.
-   *
-   * @default {15_000}
-   */
-  readonly timeoutMs?: number;
-  /**
-   * How questions are shared out among networks, addresses and tokens.
-   *
-   * @default {QUESTION_SHARES}
-   */
-  readonly shares?: FairSharesOptions;
+  readonly maxOfToken?: number;
   /**
    * The time, in milliseconds of a clock that does not go back.
    *
@@ -88,18 +72,6 @@ export interface CachingAuthorizerOptions {
   /** Told when answers begin and cease to fail. */
   readonly log: Logger;
 }
-
-/**
- * 256 questions at a time, of which one address that asks alone has 85, and 1,024 that wait for 5 s: a third of a question's
- * time. A question that ends without a yes counts for half a second longer, so that an address with made-up tokens asks some 250
- * a second at most, however quick the authorizer is.
- */
-export const QUESTION_SHARES: FairSharesOptions = {
-  places: 256,
-  maxWaiting: 1_024,
-  patienceMs: 5_000,
-  penaltyMs: 500,
-};
 
 interface Granted {
   readonly authorization: Authorization;
@@ -116,21 +88,22 @@ interface Refused {
   readonly untilMs: number;
 }
 
-/** How a question stands. */
-interface Standing {
-  /** Those who want to know. */
-  askers: number;
-  /** Whether the authorizer has been asked. */
-  asked: boolean;
-  /** Aborted when nobody wants to know any more before it has been asked. */
+/** A question that is under way, for all who ask the same. */
+interface Question {
+  readonly answer: Promise<Authorization>;
+  /** Aborted when nobody wants to know any more. */
   readonly abandoned: AbortController;
+  askers: number;
 }
 
-/** A question that waits or is under way, for all who ask the same. */
-interface Question {
-  readonly standing: Standing;
-  readonly answer: Promise<Authorization>;
+/** What has been remembered about a token. */
+interface OfToken {
+  readonly untilMs: number;
+  count: number;
 }
+
+/** Where answers come from. */
+const SOURCES = ["granted", "granted_cached", "granted_stale", "refused", "refused_cached", "busy", "failed"] as const;
 
 /** How often at most the log says that the authorizer does not answer, in milliseconds. */
 const TELL_INTERVAL_MS = 60_000;
@@ -141,16 +114,15 @@ export class CachingAuthorizer implements Authorizer {
   readonly #options: Required<CachingAuthorizerOptions>;
   readonly #granted: BoundedMap<string, Granted>;
   readonly #refused: BoundedMap<string, Refused>;
-  /** Hashes of tokens that were good for some cluster. */
-  readonly #goodTokens: BoundedMap<string, true>;
+  /** By hashes of tokens. */
+  readonly #ofToken: BoundedMap<string, OfToken>;
   readonly #questions = new Map<string, Question>();
-  readonly #shares: FairShares;
-  readonly #metrics: AuthorizerMetrics;
+  readonly #answers: Counter<"source">;
   #failing = false;
   /** Until when the log does not say so again. */
   #quietUntilMs = -Infinity;
 
-  /** Wraps `inner`. */
+  /** Wraps `inner`, which bounds the number and the time of its own questions. */
   constructor(inner: Authorizer, options: CachingAuthorizerOptions) {
     const defaults = {
       grantedMs: 600_000,
@@ -158,18 +130,21 @@ export class CachingAuthorizer implements Authorizer {
       refusedMs: 60_000,
       pauseMs: 30_000,
       maxAnswers: 100_000,
-      maxTokens: 20_000,
-      timeoutMs: 15_000,
-      shares: QUESTION_SHARES,
+      maxOfToken: 10_000,
       now: () => performance.now(),
     };
     this.#inner = inner;
     this.#options = { ...defaults, ...options };
     this.#granted = new BoundedMap(this.#options.maxAnswers);
     this.#refused = new BoundedMap(this.#options.maxAnswers);
-    this.#goodTokens = new BoundedMap(this.#options.maxTokens);
-    this.#shares = new FairShares(this.#options.shares);
-    this.#metrics = new AuthorizerMetrics(options.registry, this.#shares);
+    this.#ofToken = new BoundedMap(this.#options.maxAnswers);
+    this.#answers = new Counter({
+      name: "telemeter_server_authorizations_total",
+      help: "Answers to clusters that ask for a token, by source",
+      labelNames: ["source"],
+      registers: [options.registry],
+    });
+    for (const source of SOURCES) this.#answers.inc({ source }, 0);
   }
 
   /** Answers and questions held now. */
@@ -177,11 +152,7 @@ export class CachingAuthorizer implements Authorizer {
     return this.#granted.size + this.#refused.size + this.#questions.size;
   }
 
-  /**
-   * Answers from memory, or asks; see {@linkcode Authorizer.authorize}.
-   *
-   * @throws {NoPlaceError} if others have asked so much that there is no asking now.
-   */
+  /** Answers from memory, or asks; see {@linkcode Authorizer.authorize}. */
   async authorize(token: string, clusterId: string, { signal, address }: Asker): Promise<Authorization> {
     const now = this.#options.now();
     // The hash keeps the tokens themselves out of memory, and long ones small. JSON keeps (a, bc) and (ab, c) apart.
@@ -190,98 +161,89 @@ export class CachingAuthorizer implements Authorizer {
     if (granted !== undefined && now < granted.quietUntilMs) return this.#fromMemory(granted, now);
     const refused = this.#refused.get(key);
     if (refused !== undefined && now < refused.untilMs) {
-      this.#metrics.answered("refused_cached");
+      this.#count("refused_cached");
       throw new AuthorizationRefused(refused.status);
     }
     const question = this.#questions.get(key) ?? this.#begin(key, { token, clusterId, address });
-    question.standing.askers++;
+    question.askers++;
     try {
       // Whoever asked first may go away: the question goes on, for the others and for the memory.
       return await orAborted(question.answer, signal);
+    } catch (error) {
+      // The last of those who waited went away at the moment when this one came.
+      if (error !== ABANDONED || signal.aborted) throw error;
+      return await this.authorize(token, clusterId, { signal, address });
     } finally {
-      question.standing.askers--;
-      this.#abandon(key, question);
+      question.askers--;
+      if (question.askers === 0) question.abandoned.abort(ABANDONED);
     }
   }
 
   #begin(key: string, about: { token: string; clusterId: string; address: string }): Question {
-    const standing: Standing = { askers: 0, asked: false, abandoned: new AbortController() };
-    const question = { standing, answer: this.#ask(key, { ...about, standing }) };
+    const abandoned = new AbortController();
+    const answer = this.#ask(key, { ...about, signal: abandoned.signal }).finally(() => this.#questions.delete(key));
+    const question = { answer, abandoned, askers: 0 };
     this.#questions.set(key, question);
-    const forget = () => this.#forget(key, question);
-    question.answer.then(forget, forget);
     return question;
   }
 
-  /** Gives up the place of a question in the line that nobody waits for any more. */
-  #abandon(key: string, question: Question) {
-    const { askers, asked, abandoned } = question.standing;
-    if (askers > 0 || asked) return;
-    this.#forget(key, question);
-    abandoned.abort(new DOMException("Nobody waits for the answer any more", "AbortError"));
-  }
-
-  #forget(key: string, question: Question) {
-    if (this.#questions.get(key) === question) this.#questions.delete(key);
-  }
-
   #fromMemory(granted: Granted, now: number): Authorization {
-    this.#metrics.answered(now < granted.freshUntilMs ? "granted_cached" : "granted_stale");
+    this.#count(now < granted.freshUntilMs ? "granted_cached" : "granted_stale");
     return granted.authorization;
   }
 
   async #ask(
     key: string,
-    { token, clusterId, address, standing }: { token: string; clusterId: string; address: string; standing: Standing },
+    { token, clusterId, ...asker }: { token: string; clusterId: string } & Asker,
   ): Promise<Authorization> {
-    const { grantedMs, staleMs, refusedMs, pauseMs, timeoutMs, now } = this.#options;
-    const tokenHash = hash("sha256", token, "base64");
-    // Whose token was good shares with nobody: not with whoever makes up tokens behind the same address.
-    const path = this.#goodTokens.get(tokenHash) !== undefined
-      ? [`token ${tokenHash}`]
-      : [addressNetwork(address), addressBlock(address), tokenHash];
-    const asker = { signal: AbortSignal.timeout(timeoutMs), address };
-    const { signal } = standing.abandoned;
-    const work = () => {
-      standing.asked = true;
-      return this.#metrics.time(() => this.#inner.authorize(token, clusterId, asker));
-    };
+    const { now } = this.#options;
     try {
-      const authorization = await this.#shares.run(work, { path, signal });
-      const at = now();
-      const freshUntilMs = at + grantedMs;
-      const staleUntilMs = at + Math.max(grantedMs, staleMs);
-      this.#granted.set(key, { authorization, freshUntilMs, staleUntilMs, quietUntilMs: freshUntilMs });
+      const authorization = await this.#inner.authorize(token, clusterId, asker);
       this.#refused.delete(key);
-      this.#goodTokens.set(tokenHash, true);
+      this.#remember(key, { token, authorization });
       this.#answered();
-      this.#metrics.answered("granted");
+      this.#count("granted");
       return authorization;
     } catch (error) {
       const at = now();
-      const refused = error instanceof AuthorizationRefused;
-      if (refused && error.status !== 429) {
+      if (error instanceof AuthorizationRefused && error.status !== 429) {
         this.#granted.delete(key);
-        this.#refused.set(key, { status: error.status, untilMs: at + refusedMs });
-        if (error.status === 401) this.#goodTokens.delete(tokenHash);
+        this.#refused.set(key, { status: error.status, untilMs: at + this.#options.refusedMs });
         this.#answered();
-        this.#metrics.answered("refused");
+        this.#count("refused");
         throw error;
       }
-      if (signal.aborted && error === signal.reason) {
-        this.#metrics.turnedAway("gone");
-        throw error;
-      }
-      if (error instanceof NoPlaceError) this.#metrics.turnedAway(error.reason);
-      else if (!refused) this.#failed(error);
+      if (error === ABANDONED) throw error;
+      const isBusy = error instanceof NoPlaceError;
+      if (!isBusy && !(error instanceof AuthorizationRefused)) this.#failed(error);
       const granted = this.#granted.get(key);
       if (granted === undefined || at >= granted.staleUntilMs) {
-        this.#metrics.answered(error instanceof NoPlaceError ? "busy" : "failed");
+        this.#count(isBusy ? "busy" : "failed");
         throw error;
       }
-      granted.quietUntilMs = Math.min(at + pauseMs, granted.staleUntilMs);
+      granted.quietUntilMs = Math.min(at + this.#options.pauseMs, granted.staleUntilMs);
       return this.#fromMemory(granted, at);
     }
+  }
+
+  #remember(key: string, { token, authorization }: { token: string; authorization: Authorization }) {
+    const { grantedMs, staleMs, maxOfToken, now } = this.#options;
+    const at = now();
+    if (this.#granted.get(key) === undefined) {
+      const tokenHash = hash("sha256", token, "base64");
+      const known = this.#ofToken.get(tokenHash);
+      const ofToken = known !== undefined && at < known.untilMs ? known : { untilMs: at + staleMs, count: 0 };
+      if (ofToken.count >= maxOfToken) return;
+      ofToken.count++;
+      this.#ofToken.set(tokenHash, ofToken);
+    }
+    const freshUntilMs = at + grantedMs;
+    const staleUntilMs = at + Math.max(grantedMs, staleMs);
+    this.#granted.set(key, { authorization, freshUntilMs, staleUntilMs, quietUntilMs: freshUntilMs });
+  }
+
+  #count(source: typeof SOURCES[number]) {
+    this.#answers.inc({ source });
   }
 
   #answered() {
@@ -301,3 +263,6 @@ export class CachingAuthorizer implements Authorizer {
     });
   }
 }
+
+/** Why a question is not asked that nobody waits for any more. */
+const ABANDONED = new DOMException("Nobody waits for the answer any more", "AbortError");

@@ -20,6 +20,10 @@ export interface RevokedIdsOptions {
   readonly now?: () => number;
 }
 
+/** The longest list that is read, in bytes: a million ids of 60 bytes. */
+const LIST_LIMIT_BYTES = 64 * 1024 * 1024;
+/** How many lines are read without a pause. */
+const LINES_AT_ONCE = 10_000;
 /** The file is looked at no more often: a change takes effect within this time. */
 const LOOK_INTERVAL_MS = 1_000;
 
@@ -43,9 +47,9 @@ export class RevokedIds {
   static async open(path: string, { log, now = () => performance.now() }: RevokedIdsOptions): Promise<RevokedIds> {
     let held = 0;
     const list = await WatchedValue.open<ReadonlySet<string>>({
-      files: [new WatchedFile(path)],
-      parse: (text) => {
-        const ids = parseRevoked(text);
+      files: [new WatchedFile(path, { limitBytes: LIST_LIMIT_BYTES })],
+      parse: async (text) => {
+        const ids = await parseRevoked(text);
         // A file that is being written, or was lost, must not let anybody back in.
         if (held > 0 && ids.size === 0 && !/^# *none *\r?$/m.test(text)) {
           throw new SyntaxError("Cannot take an empty list of revoked ids: write a line '# none' to revoke none");
@@ -84,20 +88,42 @@ export class RevokedIds {
  * Reads a list of ids: one a line, without the blanks about it. Empty lines and lines that start with `#` are skipped. A line
  * that starts with `"` is a JSON string, for ids that hold a newline or a blank at an end, or start with one of those two.
  *
- * @throws {SyntaxError} if such a line is no JSON string, with its number; or if the last line is cut: it ends without a line
- *   feed.
+ * @throws {SyntaxError} if a line is no JSON string though it starts like one, or holds what no id has unless in a JSON string,
+ *   with its number; or if the last line is cut: it ends without a line feed.
  */
-export function parseRevoked(text: string): ReadonlySet<string> {
+export async function parseRevoked(text: string): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   if (text !== "" && !text.endsWith("\n")) {
     throw new SyntaxError("Cannot take a list of revoked ids whose last line has no line feed: it may be cut short");
   }
-  for (const [i, written] of text.split("\n").entries()) {
-    const line = written.trim();
+  const isOdd = ODD.test(text);
+  const lines = text.split("\n");
+  for (let i = 0; i < lines.length; i++) {
+    // Requests need not wait for the end of a long list.
+    if (i % LINES_AT_ONCE === LINES_AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
+    const line = lines[i].trim();
     if (line === "" || line.startsWith("#")) continue;
-    ids.add(line.startsWith('"') ? quoted(line, i + 1) : line);
+    ids.add(line.startsWith('"') ? quoted(line, i + 1) : isOdd ? plain(line, i + 1) : line);
   }
   return ids;
+}
+
+/** What is in no usual list: looking at each of a million lines for that takes a second. */
+// deno-lint-ignore no-control-regex
+const ODD = /[\0-\t\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]|[^\S\n]#|\r(?!\n)/;
+
+/** What would be taken for a part of an id, and so revoke nobody. */
+const NO_PART_OF_AN_ID: readonly [pattern: RegExp, what: string][] = [
+  [/\0/, "holds a NUL byte: the file may be damaged, or in UTF-16"],
+  [/\ufffd/, "is not UTF-8"],
+  [/\p{Cc}/u, "holds a control character: end lines by line feeds, and write such an id as a JSON string"],
+  [/\s#/, "has a comment behind an id: give it a line of its own, or write such an id as a JSON string"],
+];
+
+function plain(line: string, number: number): string {
+  const fault = NO_PART_OF_AN_ID.find(([pattern]) => pattern.test(line));
+  if (fault === undefined) return line;
+  throw new SyntaxError(`Cannot read the list of revoked ids: line ${number} ${fault[1]}`);
 }
 
 function quoted(line: string, number: number): string {

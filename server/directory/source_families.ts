@@ -74,6 +74,12 @@ const FAMILIES: readonly FamilyRow[] = [
     of: ({ source: { pushedAtMs, series } }) => pushedAtMs === 0 ? [] : [{ value: series }],
   },
   {
+    name: "skew_seconds",
+    type: "gauge",
+    help: "How far the newest sample of the source was behind the arrival of its push; below 0 its clock is ahead",
+    of: ({ source: { pushedAtMs, skewMs } }) => pushedAtMs === 0 ? [] : [{ value: skewMs / 1_000 }],
+  },
+  {
     name: "limit_ratio",
     type: "gauge",
     help: "How much of a limit the last accepted push of the source took",

@@ -63,8 +63,10 @@ export interface WorkOptions {
   readonly signal: AbortSignal;
 }
 
-/** The least and the most that is told to wait, in milliseconds, and how far apart times are spread. */
-const RETRY = { leastMs: 1_000, mostMs: 60_000, spread: 1 / 2 };
+/** The least and the most that somebody who is refused is told to wait, before it is spread. */
+const RETRY_LIMITS = { leastMs: 1_000, mostMs: 60_000 };
+/** By which part of it that is spread, so that not all come back at once. */
+const RETRY_SPREAD = 1 / 2;
 /** How much the latest work counts in how long one takes. */
 const LATEST_WEIGHT = 1 / 16;
 
@@ -235,7 +237,7 @@ export class FairShares {
     }
     while (this.#waiting.size > this.#options.maxWaiting) {
       const newest = this.#newestOfLongestLine();
-      const { held, waiting } = newest.senders[0];
+      const [{ held, waiting }] = newest.senders;
       this.#refuse(newest, held + waiting > 1 ? "share" : "wait");
     }
     clearTimeout(this.#timer);
@@ -252,17 +254,18 @@ export class FairShares {
   }
 
   #refuse(waiting: Waiting, reason: NoPlaceReason) {
-    const retryAfterMs = this.#retryAfterMs(waiting.senders[0]);
+    const retryAfterMs = this.#retryAfterMs(waiting.senders);
     this.#leave(waiting);
     waiting.refuse(new NoPlaceError(reason, retryAfterMs));
   }
 
-  /** How long it takes until all that waits of a sender has had its turn, as works take of late. */
-  #retryAfterMs({ held, waiting }: Sender): number {
+  /** How long it takes until all that waits of a sender, or of those above it, has had its turn, as works take of late. */
+  #retryAfterMs(senders: readonly Sender[]): number {
     const [oldest] = this.#begun;
     const usualMs = Math.max(this.#usualMs, this.#options.now() - (oldest?.sinceMs ?? Infinity));
-    const ms = Math.min(Math.max(waiting * usualMs / Math.max(1, held), RETRY.leastMs), RETRY.mostMs);
-    return ms * (1 + RETRY.spread * this.#options.random());
+    const turns = Math.max(...senders.map(({ waiting, held }) => waiting / Math.max(1, held)));
+    const ms = Math.min(Math.max(turns * usualMs, RETRY_LIMITS.leastMs), RETRY_LIMITS.mostMs);
+    return ms * (1 + RETRY_SPREAD * this.#options.random());
   }
 
   #newestOfLongestLine(): Waiting {

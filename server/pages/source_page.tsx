@@ -208,7 +208,8 @@ const Timeline: FC<{ readonly timeline: SourceDetails["timeline"]; readonly nowM
   const start = Date.parse(timeline[0].at), span = Math.max(1, nowMs - start);
   const most = Math.max(1, ...timeline.map(({ bytes }) => bytes));
   const refused = timeline.filter(({ bytes }) => bytes === 0).length;
-  const words = `${timeline.length - refused} accepted and ${refused} refused since ${timeline[0].at}`;
+  const accepted = timeline.length - refused;
+  const words = `${accepted} accepted and ${refused} refused since ${timeline[0].at}`;
   return (
     <>
       <svg class="timeline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
@@ -232,9 +233,9 @@ const Timeline: FC<{ readonly timeline: SourceDetails["timeline"]; readonly nowM
         })}
       </svg>
       <p class="soft small">
-        From <Moment at={timeline[0].at} nowMs={nowMs} /> to now: {timeline.length - refused} accepted (the largest{" "}
-        {byteSize(most)})
-        {refused > 0 ? `, ${refused} refused` : ""}.
+        From <Moment at={timeline[0].at} nowMs={nowMs} /> to now: {accepted}{" "}
+        accepted{accepted > 0 && `, the largest of ${byteSize(most)}`}
+        {refused > 0 && `, ${refused} refused`}.
       </p>
     </>
   );

@@ -181,7 +181,7 @@ const Row: FC<{ readonly source: SourceReport; readonly hasOwner: boolean; reado
       </td>
       <td data-label="Series" class="num">
         {number(series)}
-        {near.length > 0 && <div class="small">{near.map((name) => nearText(name, limits)).join(", ")}</div>}
+        {near.length > 0 && <div class="small nowrap">{near.map((name) => nearText(name, limits)).join(", ")}</div>}
       </td>
       <td data-label="Last refusal" class="why small">
         {lastRefusal === undefined ? <span class="soft">none</span> : (

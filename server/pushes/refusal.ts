@@ -53,7 +53,7 @@ interface Row {
   readonly isPrecise?: true;
   /** When the client may try again, in milliseconds, where nothing says so more precisely; without it, the push will never do. */
   readonly retryAfterMs?: number;
-  /** What the client is told; without it, what the fault says. */
+  /** What the client is told; then what the fault says is not for it. Without them the fault speaks of the push alone. */
   readonly words?: string;
   /** Told by the owner to the member whose client pushed: what follows the kind there, and what is read of that. */
   readonly member?: {
@@ -76,11 +76,12 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: true,
     fault: "capacity",
     isPrecise: true,
+    words: "Cannot take the push as this server has no room for more at the moment: try again later",
     // Clients of openshift/telemeter wait a minute after any refusal.
     retryAfterMs: 60_000,
     member: {
       write: ({ reason = "" }) => reason,
-      read: (reason) => ({ reason: reason === "total_series" ? reason : "clusters" }),
+      read: (reason) => ({ reason: ["total_series", "memory"].includes(reason) ? reason : "clusters" }),
     },
   },
   rate: {
@@ -94,13 +95,22 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     },
   },
   /** By an owner of a later version, for a reason that this one does not know. */
-  refused: { status: 400, counts: true },
+  refused: {
+    status: 400,
+    counts: true,
+    words: "Cannot take the push as the server that owns the cluster has refused it",
+  },
   too_big: {
     status: 413,
     counts: true,
     words: "Cannot take the push as it is larger than the servers of the ring take",
   },
-  store: { status: 503, counts: false, fault: "store_unavailable" },
+  store: {
+    status: 503,
+    counts: false,
+    fault: "store_unavailable",
+    words: "Cannot store the push now: try again later",
+  },
   ring_fenced: byRing("Cannot take the push as this server has lost contact with its ring: try again later"),
   ring_busy: byRing("Cannot take the push as too many pushes wait for other servers of the ring: try again later"),
   ring_owner_busy: byRing("Cannot take the push as the server that owns the cluster is busy: try again later"),
@@ -134,7 +144,7 @@ export class PushRefusal extends HttpError {
   /** When the client may try again, in milliseconds; undefined if the same push will never do. */
   readonly retryAfterMs: number | undefined;
 
-  /** Refuses by the row of a kind. The row's words go before `message`. */
+  /** Refuses by the row of a kind. If the row has words, a message that says something else is the detail. */
   constructor(
     kind: RefusalKind,
     { message = "", reason = kind, retryAfterMs = TABLE[kind].retryAfterMs, cause }:
@@ -143,7 +153,8 @@ export class PushRefusal extends HttpError {
   ) {
     const { status, words } = TABLE[kind];
     const headers = retryAfterMs === undefined ? undefined : { "retry-after": retryAfterSeconds(retryAfterMs) };
-    super(status, words ?? message, { reason, headers, cause });
+    const detail = words === undefined || message === "" || message === words ? undefined : message;
+    super(status, words ?? message, { reason, headers, detail, cause });
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
   }
@@ -153,7 +164,7 @@ export class PushRefusal extends HttpError {
 export interface MemberRefusal {
   /** The kind, and what is particular to it behind a space. */
   readonly reason: string;
-  /** A sentence that the client may see. */
+  /** A sentence on it, which the client sees where the kind has no words of its own. */
   readonly detail: string;
 }
 
@@ -188,7 +199,7 @@ export function isAbandoned(error: unknown): boolean {
 export function toMember(error: unknown): MemberRefusal | undefined {
   const refusal = refusalOf(error);
   if (!(refusal instanceof PushRefusal)) return undefined;
-  const { kind, message: detail } = refusal;
+  const { kind, message, detail = message } = refusal;
   const particular = TABLE[kind].member?.write(refusal);
   return particular === undefined ? undefined : { reason: `${kind} ${particular}`.trimEnd(), detail };
 }
@@ -204,7 +215,7 @@ export function fromMember({ reason, detail }: MemberRefusal): PushRefusal {
 /** What the client is told of a push that the ring has rejected. */
 export function fromRing({ reason, retryMs, refused }: Extract<Outcome, { result: "rejected" }>): PushRefusal {
   if (reason === "refused") {
-    return fromMember(refused ?? { reason: "", detail: "The server that owns the cluster has refused the push" });
+    return fromMember(refused ?? { reason: "", detail: "" });
   }
   return new PushRefusal(OF_RING[reason], { retryAfterMs: reason === "too-big" ? undefined : retryMs });
 }

@@ -76,6 +76,7 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
+        maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
         body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
       const { result, remark } = await stage.accept(push);
@@ -88,12 +89,13 @@ export function upload(options: UploadOptions): Handler {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      const { status, reason, message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(message) });
-      const fields = plainFields({ cluster: id, status, reason, why: message });
+      const { status, reason, message, detail = message } = refusal;
+      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
+      const fields = plainFields({ cluster: id, status, reason, why: detail });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
-      else refusals.add(`${id} ${reason}`, "Refused a push", fields);
+      // What the server lacks it lacks for every cluster, of which there may be very many.
+      else refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a push", fields);
       throw refusal;
     }
   };

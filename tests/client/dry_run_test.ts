@@ -107,6 +107,7 @@ api.rq 1 ${NOW}
 h_bucket{le="+Inf"} 10 ${NOW}
 h_count 9 ${NOW}
 `);
+  assert.match(lines[0], /^# dry run: nothing was sent; of 6 samples from \S+, 1 would be pushed$/);
   assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("# what")), -3), [
     "# what would not be sent, by metric and rule:",
     "#   ahead: 2 samples by rule too_new (the sample is ahead of the clock): the sample is more than 10m ahead of the clock; set the clock of the source, or raise --limit-future on the server",

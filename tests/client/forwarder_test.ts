@@ -137,6 +137,27 @@ Deno.test("Forwarder.run() says at level info why nothing of a page without time
   assert.equal(n.metric("federate_requests_failed_total"), 0);
 });
 
+Deno.test("Forwarder.run() says and counts what a page loses before anybody can read it, even if that is all of it", async () => {
+  await using n = await network();
+  const pages = [`api.rq 1 ${NOW}\n`, `api.rq 1 ${NOW}\nup 1 ${NOW}\n`];
+  n.prometheus.fault = () => new Response(pages.shift(), { headers: { "content-type": "text/plain" } });
+  n.start();
+  const wait = await n.waits.take();
+  const [{ level, fields }] = n.records.filter(({ sentence }) => sentence.startsWith("Nothing to send"));
+  assert.deepEqual([level, fields.scraped], ["info", 1]);
+  assert.match(String(fields.why), /the name api\.rq of a metric must stand in quotes/);
+  const told = () => n.records.filter(({ sentence }) => sentence === "Some samples do not arrive").length;
+  assert.equal(told(), 1);
+  const counts = () => ["federate_samples", "federate_filtered_samples"].map((name) => n.metric(name));
+  assert.deepEqual(counts(), [1, 1]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="family_name"}'), 1);
+  wait.end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual([counts(), told()], [[2, 1], 1]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="family_name"}'), 2);
+});
+
 Deno.test("Forwarder.run() counts what the rules keep back, twins included", async () => {
   await using n = await network(["--label", "pod=same"]);
   const [a, b] = [up(1, { pod: "a" }), up(2, { pod: "b" })];

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { FROM, type HttpClientFiles, HttpClients, type HttpClientsOptions, TO } from "../../client/http_client.ts";
-import { noProxy } from "../../client/proxy_rule.ts";
+import { noProxy } from "../../common/outgoing/proxy_rule.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
@@ -97,7 +97,10 @@ Deno.test("HttpClients.open() keeps to the last good files while one is bad, and
   assert.deepEqual(records.map(({ level, sentence }) => [level, sentence]), [
     ["warn", "Cannot use changed certificates: those before stay in use"],
   ]);
-  assert.match(String(records[0].fields.error), /^Bad --tls-cert-file or --tls-private-key-file: /);
+  assert.match(
+    String(records[0].fields.error),
+    /^Bad --tls-cert-file '\S+\/cert': the private key of --tls-private-key-file '\S+\/key' does not belong to it$/,
+  );
   await files.write("key", two.key);
   assert.equal(await fetchWith(clients, server.url), "client two");
   assert.equal(records.length, 1);
@@ -161,13 +164,26 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     identity.key,
     /^Bad --tls-cert-file '\S+\/cert': certificate 2 of 2 is garbled$/,
   ],
-  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --tls-cert-file or --tls-private-key-file: /],
+  [
+    "a key file without one",
+    authority.cert,
+    identity.cert,
+    "junk",
+    /^Bad --tls-private-key-file '\S+\/key': it holds no private key in PEM$/,
+  ],
+  [
+    "a garbled key",
+    authority.cert,
+    identity.cert,
+    `${identity.key.slice(0, 60)}${identity.key.slice(61)}`,
+    /^Bad --tls-private-key-file '\S+\/key': its private key is garbled, or of a kind that is not known$/,
+  ],
   [
     "a key of another certificate",
     authority.cert,
     identity.cert,
     stranger.key,
-    /^Bad --tls-cert-file or --tls-private-key-file: /,
+    /^Bad --tls-cert-file '\S+\/cert': the private key of --tls-private-key-file '\S+\/key' does not belong to it$/,
   ],
 ];
 

@@ -11,7 +11,7 @@ import { HttpError } from "../../common/http/http.ts";
 import { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseSelector, selectorMatches } from "../../common/exposition/selector.ts";
-import { authentication, SIGNATURE_SHARES } from "../../server/authorization/authenticate.ts";
+import { authentication, SIGNATURE_LIMITS } from "../../server/authorization/authenticate.ts";
 import { generateSigningKey } from "../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts";
 import { type ClusterEntry, ExpositionIndex } from "../../server/exposition/exposition_index.ts";
@@ -160,7 +160,7 @@ export class PushTarget {
     const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
     const now = () => NOW_MS;
     const handler = upload({
-      authenticate: authentication({ verifier, partitionLabel: "_id", shares: { ...SIGNATURE_SHARES, penaltyMs: 0 } }),
+      authenticate: authentication({ verifier, partitionLabel: "_id", shares: { ...SIGNATURE_LIMITS, penaltyMs: 0 } }),
       stage: new PushCommitter({
         renderer,
         capacity,

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { Authorize } from "./authorize.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Frames } from "./frames.ts";
+import { Heads } from "./heads.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -13,6 +15,8 @@ const OPEN = {
   pushes: () => Pushes.open(),
   frames: () => Frames.open(),
   tokens: () => Tokens.open(),
+  authorize: () => Authorize.open(),
+  heads: () => Heads.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */

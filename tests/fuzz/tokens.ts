@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import { createECDH, createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { authentication, SIGNATURE_SHARES } from "../../server/authorization/authenticate.ts";
+import { authentication, SIGNATURE_LIMITS } from "../../server/authorization/authenticate.ts";
 import { readSigningKey, readVerifyingKey } from "../../server/authorization/token_keys.ts";
 import { TokenVerifier, type VerifiedToken } from "../../server/authorization/tokens.ts";
 import type { Random } from "../support/random.ts";
@@ -49,7 +49,7 @@ export class Tokens implements FuzzTarget<string> {
     this.#keys = keys;
     this.#verifier = verifier;
     // As many as come are looked at.
-    const shares = { ...SIGNATURE_SHARES, penaltyMs: 0 };
+    const shares = { ...SIGNATURE_LIMITS, penaltyMs: 0 };
     this.#authenticate = authentication({ verifier, partitionLabel: "_id", shares });
   }
 

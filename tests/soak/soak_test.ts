@@ -24,7 +24,7 @@ Deno.test({
   ignore: !await canMount(),
   fn: async () => {
     const { log } = recordingLog();
-    const plan = { seed: 3, durationMs: 12_000, clusters: 30, pushesPerSecond: 30, servers: 3, fullDisk: true };
+    const plan = { seed: 2, durationMs: 8_000, clusters: 30, pushesPerSecond: 30, servers: 3, fullDisk: true };
     const { faults, lost, answers, acts, servers } = await soak(plan, { log, signal: new AbortController().signal });
     assert.deepEqual([faults, lost], [[], 0]);
     assert.ok((answers.get("200") ?? 0) >= 30, "pushes were acknowledged");

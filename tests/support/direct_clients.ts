@@ -5,7 +5,7 @@
  */
 
 import { FROM, HttpClients } from "../../client/http_client.ts";
-import { noProxy } from "../../client/proxy_rule.ts";
+import { noProxy } from "../../common/outgoing/proxy_rule.ts";
 import { recordingLog } from "./recording_log.ts";
 
 /** Opens them; there is nothing to close. */

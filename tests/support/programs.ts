@@ -65,15 +65,15 @@ function urlOf(listens: string, field: string): URL {
   return new URL(url);
 }
 
-/** Starts a server that keeps its pushes in `storageDir`. */
+/** Starts a server that keeps its pushes in `storageDir`, with variables added to the environment. */
 export async function startServer(
   flags: readonly string[],
-  { storageDir }: { readonly storageDir: string },
+  { storageDir, env }: { readonly storageDir: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<RunningServer> {
   const places = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${storageDir}`];
   // Whoever wants them on the page says so, further on.
   places.push("--source-metrics=false");
-  const { child, listens } = await startProgram("server", [...places, ...flags]);
+  const { child, listens } = await startProgram("server", [...places, ...flags], { env });
   return {
     child,
     external: urlOf(listens, "external"),

@@ -13,6 +13,7 @@ const FLOORS: readonly string[] = [
     "tests/system/timed",
     "tests/system",
     "tests/deploy",
+    "tests/attacks",
     "tests/soak",
     "tests/bench",
     "tests/bench/ring_bench",
@@ -20,13 +21,22 @@ const FLOORS: readonly string[] = [
   ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/images", "scripts/integration/same_answers", "scripts/integration"],
-  ...["scripts/certificates", "scripts/documents", "scripts/process"],
-  ...["server", "server/ring", "server/api", "server/pushes", "server/authorization", "server/limits"],
+  ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
+  ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
-  ...["common/http", "common/ingest", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
+  ...[
+    "common/pages",
+    "common/http",
+    "common/outgoing",
+    "common/ingest",
+    "common/exposition",
+    "common/kernel",
+    "common/kernel/assembly",
+    "common",
+  ],
 ];
 
 /** What a room of the product knows nothing of, though it lies further down. */
@@ -63,7 +73,7 @@ function withoutComments(code: string): string {
 /** The files of ours that a file imports or re-exports from, types included. */
 function importsOf({ path, code }: SourceFile): string[] {
   const specifiers = withoutComments(code).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
-  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => file.endsWith(".ts"));
+  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => /\.tsx?$/.test(file));
 }
 
 function faultsOf(file: SourceFile): string[] {
@@ -98,7 +108,7 @@ async function sourceFiles(folder: string): Promise<SourceFile[]> {
     const path = `${folder}/${name}`;
     if (isDirectory) files.push(...await sourceFiles(path));
     // This file quotes imports that are not its own.
-    else if (name.endsWith(".ts") && name !== "architecture_test.ts") {
+    else if (/\.tsx?$/.test(name) && name !== "architecture_test.ts") {
       files.push({ path, code: await Deno.readTextFile(new URL(path, root)) });
     }
   }

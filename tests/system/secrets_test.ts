@@ -6,6 +6,8 @@ import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { flagOf, type OptionTable, type Program } from "../../common/options.ts";
 import { PROGRAMS } from "../../scripts/readme.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
+import { Child } from "../../scripts/process/child.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { ecKeys } from "../support/jwt.ts";
 import { runProgram, startClient, startServer, tempFolder } from "../support/programs.ts";
@@ -202,6 +204,9 @@ const OPEN: readonly [task: "server" | "client", flags: string[], option: string
     "--to-proxy",
   ],
   ["client", [...CLIENT, "--to-token-file={token}"], "HTTPS_PROXY", { HTTPS_PROXY: "http://me:pw@a.test:1" }],
+  ["server", ["--listen=127.0.0.1:0", ...SERVER, "--authorize=https://a.test"], "ALL_PROXY", {
+    ALL_PROXY: "socks5://me:pw@a.test:1",
+  }],
 ];
 
 Deno.test("server and client warn of what goes unencrypted, and do not start with it under --require-tls", async () => {
@@ -243,14 +248,12 @@ Deno.test("server and client start with --require-tls where everything is encryp
   assert.deepEqual(client.child.lines.filter((line) => PLAIN.test(line) || line.includes("secret")), []);
 });
 
-Deno.test("the server says of a plain internal listener that other machines reach, and refuses it under --require-tls", async () => {
+Deno.test("the server says of a plain internal listener that other machines reach it, and starts under --require-tls", async () => {
   await using folder = await tempFolder();
-  const open = "--listen-internal=0.0.0.0:0";
-  await using server = await startServer([open], { storageDir: join(folder.path, "data") });
+  const flags = ["--listen-internal=0.0.0.0:0", "--require-tls"];
+  await using server = await startServer(flags, { storageDir: join(folder.path, "data") });
   const lines = server.child.lines.filter((line) => PLAIN.test(line));
   assert.deepEqual(fieldsOf(lines, / level=info /, "option"), ["--listen-internal"]);
-  const { output } = await runProgram("server", ["--listen=127.0.0.1:0", open, "--require-tls"]);
-  assert.match(output, /Cannot use --listen-internal 0\.0\.0\.0:0 with --require-tls/);
 });
 
 Deno.test("the client warns of a short salt, however it comes, and refuses it under --require-tls", async () => {
@@ -286,4 +289,23 @@ Deno.test("the client takes passwords of user names from files", async () => {
   ]);
   const wanted = new TextEncoder().encode(`us@er:${password}`).toBase64();
   assert.equal(await asked.promise, `Basic ${wanted}`);
+});
+
+Deno.test("certs writes keys that nobody else reads, whatever the umask is, also in place of open ones", async () => {
+  await using folder = await tempFolder();
+  const dir = join(folder.path, "certs");
+  const certs = async (...flags: string[]) => {
+    const { path, args, ...command } = taskCommand("certs", ["--name=a", `--dir=${dir}`, ...flags]);
+    await using child = new Child({
+      ...command,
+      path: "/bin/sh",
+      args: ["-c", 'umask 0; exec "$@"', "sh", path, ...args],
+    });
+    assert.equal((await child.exited).code, 0, child.tail());
+    const modes = (name: string) => Deno.stat(join(dir, name)).then(({ mode }) => mode! & 0o777);
+    assert.deepEqual(await Promise.all(["", "ca.key", "a.key"].map(modes)), [0o700, 0o600, 0o600]);
+  };
+  await certs();
+  await Deno.chmod(join(dir, "a.key"), 0o666);
+  await certs("--force");
 });

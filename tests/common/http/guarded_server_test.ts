@@ -428,6 +428,25 @@ Deno.test("a guarded listener lets a client take a long response slowly, as long
   assert.deepEqual(await server.counts(), {});
 });
 
+for (const [coding, body] of [["", ""], ["gzip, chunked", "0\r\n\r\n"]]) {
+  Deno.test(`a guarded listener takes no request behind one that leaves its end in doubt: Transfer-Encoding '${coding}'`, async () => {
+    const paths: string[] = [];
+    const handler: Handler = (request) => {
+      paths.push(new URL(request.url).pathname);
+      return new Response("seen");
+    };
+    await using server = await attack({}, { handler });
+    using client = await server.connect();
+    const first = `POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
+    await client.send(GET + first + body + GET.replace("/ ", "/smuggled "));
+    assert.match(
+      await client.untilClosed(),
+      /^HTTP\/1\.1 200 OK\r\n[^]*seenHTTP\/1\.1 501 [^]*send that one, or a length\n$/,
+    );
+    assert.deepEqual(paths, ["/"]);
+  });
+}
+
 Deno.test("a guarded listener closes a half-sent response whose stream fails, and says so in the log", async () => {
   const failing = async function* () {
     yield new TextEncoder().encode("begin");

@@ -323,6 +323,11 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
     delimited(field(1, "telemeter.source_up"), gauge, field(4, [...me, ...value, ...time])),
     "reserved_name",
   ],
+  [
+    "a histogram whose lines have names that are the servers' own",
+    delimited(field(1, "telemeter_source"), integer(3, 4), field(4, [...me, ...field(7, integer(1, 1)), ...time])),
+    "reserved_name",
+  ],
   ["nine labels", sample(me, Array.from({ length: 8 }, (_, i) => label(`l${i}`, "v")).flat(), value, time), "labels"],
   ["a field that is not known", sample(me, value, time, field(9, "x")), "unknown_field"],
   [

@@ -9,10 +9,10 @@ const { signal } = new AbortController();
 const asker = { signal };
 
 /** Runs an upstream that answers as given, and returns what an authorizer makes of it. */
-async function asked(respond: (request: Request) => Response | Promise<Response>, more: { timeoutMs?: number } = {}) {
+async function asked(respond: (request: Request) => Response | Promise<Response>, by = asker) {
   await using upstream = await loopback(respond);
-  const authorizer = new UpstreamAuthorizer({ url: upstream.url, ...more });
-  return await authorizer.authorize("token", "cluster", asker).then((value) => ({ value }), (error) => ({ error }));
+  const authorizer = new UpstreamAuthorizer({ url: upstream.url });
+  return await authorizer.authorize("token", "cluster", by).then((value) => ({ value }), (error) => ({ error }));
 }
 
 const json = (body: unknown, init?: ResponseInit) => () => Response.json(body, init);
@@ -120,7 +120,7 @@ Deno.test("UpstreamAuthorizer.authorize() gives up after its time limit, in head
     const { error } = await asked((request) => {
       request.signal.addEventListener("abort", release);
       return Promise.race([respond(), gone.then(() => new Response())]);
-    }, { timeoutMs: 50 }) as { error: unknown };
+    }, { signal: AbortSignal.timeout(50) }) as { error: unknown };
     assert(error instanceof DOMException && error.name === "TimeoutError", String(error));
   }
 });

@@ -185,7 +185,10 @@ Deno.test("FairShares frees the place in the line of whoever gives up, and lets 
 Deno.test("FairShares begins nothing for who has given up before", async () => {
   using trial = new Trial();
   const signal = AbortSignal.abort(new Error("gone"));
-  await assert.rejects(trial.shares.run(() => Promise.reject(new Error("begun")), { path: ["a"], signal }), /gone/);
+  await assert.rejects(
+    trial.shares.run(() => Promise.reject(new Error("begun")), { path: ["a"], signal }),
+    /gone/,
+  );
   assert.equal(trial.shares.senders, 0);
 });
 

@@ -74,6 +74,7 @@ function oddPush(id: string): Push {
     contentType: "protobuf",
     contentEncoding: "identity",
     receivedAtMs: now,
+    maxBytes: 1_000,
     body: () => Promise.resolve(encodeFamilies([{ name: "x", type: "untyped", metrics }])),
   };
 }

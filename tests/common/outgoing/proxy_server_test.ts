@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ProxyServer, readProxyServer } from "../../client/proxy_server.ts";
+import { type ProxyServer, readProxyServer } from "../../../common/outgoing/proxy_server.ts";
 
 const good: [text: string, proxy: ProxyServer][] = [
   ["http://proxy:3128", { place: "proxy:3128", protocol: "http:", url: "http://proxy:3128" }],

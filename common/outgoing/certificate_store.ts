@@ -4,9 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../common/explain.ts";
-import type { Logger } from "../common/log.ts";
-import { UsageError } from "../common/options.ts";
+import { messageOf } from "../explain.ts";
+import type { Logger } from "../log.ts";
+import { UsageError } from "../options.ts";
 
 /** The variable that tells the platform which authorities to trust. It is read once, at the first connection. */
 export const CA_STORE_VARIABLE = "DENO_TLS_CA_STORE";

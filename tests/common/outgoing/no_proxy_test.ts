@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readNoProxy } from "../../client/no_proxy.ts";
+import { readNoProxy } from "../../../common/outgoing/no_proxy.ts";
 
 // The rules and most of the rows are those of golang.org/x/net/http/httpproxy (proxy_test.go).
 const rows: [list: string, url: string, isExcepted: boolean][] = [

@@ -5,13 +5,27 @@
  * @module
  */
 
-import { messageOf, withoutSecretsOfUrls } from "../common/explain.ts";
-import type { Connection } from "./http_client.ts";
+import { messageOf, withoutSecretsOfUrls } from "../explain.ts";
+import type { ChosenProxy } from "./proxy_rule.ts";
+
+/** Whom a program makes requests of, by the flags that its user knows. */
+export interface Side {
+  /** Where it is, such as `--from`. */
+  readonly url: string;
+  /** The authorities that are trusted with it beside the built-in ones. @default there is no such flag */
+  readonly caFile?: string;
+  /** The certificate that is shown to it, and the key. @default there are no such flags */
+  readonly identity?: { readonly certFile: string; readonly keyFile: string };
+}
 
 /** What a sentence may depend on. */
-export interface Circumstances extends Pick<Connection, "proxy" | "side"> {
+export interface Circumstances {
   /** What was asked for. */
   readonly url: URL;
+  /** The proxy on the way; undefined if that was direct. */
+  readonly proxy: ChosenProxy | undefined;
+  /** Whom the request was to reach. */
+  readonly side: Side;
 }
 
 /** A text of the platform, and what it means; `$1` of the text is `detail`. */
@@ -66,9 +80,11 @@ const TABLE: readonly Row[] = [
   [
     /^invalid peer certificate: UnknownIssuer$/,
     (_, { proxy, side }) =>
-      `${
-        owner(proxy)
-      } certificate comes from an authority that is not known here: give that authority in ${side.caFile}`,
+      `${owner(proxy)} certificate comes from an authority that is not known here: ${
+        side.caFile
+          ? `give that authority in ${side.caFile}`
+          : "add it to the system's, or to the file of SSL_CERT_FILE"
+      }`,
   ],
   [
     /^invalid peer certificate: Other\(OtherError\(CaUsedAsEndEntity\)\)$/,
@@ -97,11 +113,17 @@ const TABLE: readonly Row[] = [
   [/^invalid peer certificate: (.*)$/s, (detail, { proxy }) => `${owner(proxy)} certificate cannot be used: ${detail}`],
   [
     /^received fatal alert: CertificateRequired$/,
-    () => "it asks for a client certificate: give one in --tls-cert-file and --tls-private-key-file",
+    (_, { side: { identity } }) =>
+      `it asks for a client certificate: ${
+        identity ? `give one in ${identity.certFile} and ${identity.keyFile}` : "there is no flag to give one"
+      }`,
   ],
   [
     /^received fatal alert: (.*Certificate.*|UnknownCA|DecryptError|AccessDenied)$/,
-    (detail) => `it refuses the client certificate of --tls-cert-file: ${detail}`,
+    (detail, { side: { identity } }) =>
+      identity
+        ? `it refuses the client certificate of ${identity.certFile}: ${detail}`
+        : `it wants another client certificate than none: ${detail}`,
   ],
   [/^received fatal alert: (.*)$/, (detail) => `it breaks off the TLS handshake: ${detail}`],
   // What came in place of an answer, or of its rest.

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../common/explain.ts";
-import { isLoopback } from "../common/loopback.ts";
-import { UsageError } from "../common/options.ts";
+import { messageOf } from "../explain.ts";
+import { isLoopback } from "../loopback.ts";
+import { UsageError } from "../options.ts";
 import { CA_STORE_VARIABLE } from "./certificate_store.ts";
 import { readNoProxy } from "./no_proxy.ts";
 import { type ProxyServer, readProxyServer } from "./proxy_server.ts";
@@ -80,6 +80,20 @@ export function takeProxyEnvironment(env: Pick<Deno.Env, "get" | "delete"> = Den
     if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
     const names = [...Object.values(VARIABLES).flat(), CGI_VARIABLE, CA_STORE_VARIABLE].join(",");
     throw new UsageError(`Cannot tell which proxies the environment names: start with --allow-env=${names}`, { cause });
+  }
+}
+
+/**
+ * Has the platform find what the environment said of proxies for as long as `open` runs, until it waits for the first time: for
+ * what takes no proxy otherwise, and reads of them when it is opened.
+ */
+export function lendProxyEnvironment<T>({ http, https, all, no }: ProxyEnvironment, open: () => T): T {
+  const lent = [http, https, all, no].filter((variable) => variable !== undefined);
+  for (const { name, text } of lent) Deno.env.set(name, text);
+  try {
+    return open();
+  } finally {
+    for (const { name } of lent) Deno.env.delete(name);
   }
 }
 

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { environmentProxy, flaggedProxy, noProxy, takeProxyEnvironment } from "../../client/proxy_rule.ts";
-import { readProxyServer } from "../../client/proxy_server.ts";
+import {
+  environmentProxy,
+  flaggedProxy,
+  lendProxyEnvironment,
+  noProxy,
+  takeProxyEnvironment,
+} from "../../../common/outgoing/proxy_rule.ts";
+import { readProxyServer } from "../../../common/outgoing/proxy_server.ts";
 
 /** An environment that a test makes up. */
 function environment(variables: Record<string, string>) {
@@ -90,4 +96,13 @@ Deno.test("flaggedProxy() sends everything through one proxy but what is on this
 
 Deno.test("noProxy() sends everything directly", () => {
   assert.equal(noProxy(new URL("https://server")), undefined);
+});
+
+Deno.test("lendProxyEnvironment() has the platform find proxies while it opens, and no longer", () => {
+  const variables = { HTTPS_PROXY: "https:2", no_proxy: "server" };
+  const lent = lendProxyEnvironment(takeProxyEnvironment(environment(variables)), () => {
+    return Object.keys(variables).map((name) => Deno.env.get(name));
+  });
+  assert.deepEqual(lent, ["https:2", "server"]);
+  for (const name of Object.keys(variables)) assert.equal(Deno.env.get(name), undefined);
 });
