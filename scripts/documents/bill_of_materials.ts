@@ -1,25 +1,27 @@
 /**
- * A bill of materials in CycloneDX's JSON, from the lock of the packages and what the product's code imports.
+ * A bill of materials in CycloneDX's JSON.
  *
  * @module
  */
 
-/** As much of `deno.lock`, version 5, as a bill needs. */
-export interface Lock {
-  /** The version by what is asked for, such as `npm:ws@^8.23.0`. */
-  readonly specifiers: Readonly<Record<string, string>>;
-  /** The packages by name and version. */
-  readonly npm: Readonly<Record<string, LockedPackage>>;
-}
-
-/** A package in a lock. */
-export interface LockedPackage {
+/** A package that the product is made of, or tested and built with. */
+export interface BilledPackage {
+  /** What others call it in their needs; several may be one package that meets different peers. */
+  readonly key: string;
+  /** Its name. */
+  readonly name: string;
+  /** Its version. */
+  readonly version: string;
+  /** Its licence, as SPDX calls it or as it says itself. */
+  readonly licence: string;
   /** The hash of its archive, as `sha512-…` in base64. */
-  readonly integrity: string;
-  /** The packages that it needs: a name where there is one version of it, else name and version. */
-  readonly dependencies?: readonly string[];
-  /** Those that it can do without. */
-  readonly optionalDependencies?: readonly string[];
+  readonly integrity: string | undefined;
+  /** The programs that load it; without any, only tests and tools do. */
+  readonly programs: readonly string[];
+  /** The packages through which they do; none if they import it themselves. */
+  readonly through: readonly string[];
+  /** The keys of the packages that it needs. */
+  readonly needs: readonly string[];
 }
 
 /** What the bill is of. */
@@ -30,8 +32,6 @@ export interface Product {
   readonly version: string;
   /** Its licence, as SPDX calls it. */
   readonly license: string;
-  /** The names of the packages that its own code imports; all others are there for its tests and tools. */
-  readonly imports: ReadonlySet<string>;
   /** The version of Deno that it is built for. */
   readonly deno: string;
 }
@@ -50,11 +50,16 @@ export interface Component {
   readonly version: string;
   /** Whether the product runs it. */
   readonly scope: "required" | "excluded";
+  /** Its licence, where it names one. */
+  readonly licenses?: readonly { readonly expression: string }[];
   /** Hashes of its archive. */
   readonly hashes?: readonly { readonly alg: "SHA-512"; readonly content: string }[];
   /** Where it comes from, as a package URL. */
   readonly purl: string;
 }
+
+/** What looks like a licence as SPDX writes it, and not like words that there is none. */
+const EXPRESSION = /^(?!unclear$)\S+( (AND|OR|WITH) \S+)*$/;
 
 /** A bill of materials, as it is written. */
 export interface BillOfMaterials {
@@ -72,34 +77,16 @@ export interface BillOfMaterials {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-/**
- * The bill of a product. What the product runs is `required`, what only its tests and tools need is `excluded`.
- *
- * @throws {Error} if the lock does not fit the imports, or itself.
- */
-export function billOfMaterials(lock: Lock, { name, version, license, imports, deno }: Product): BillOfMaterials {
-  const direct = new Map(
-    Object.entries(lock.specifiers).map(([specifier, version]) => {
-      const { name } = parsePackage(specifier.replace(/^npm:/, ""));
-      return [name, find(lock, `${name}@${version}`)];
-    }),
-  );
-  const roots = Array.from(imports, (name) => {
-    const key = direct.get(name);
-    if (key === undefined) throw new Error(`Cannot find ${name}, which the product imports, in the lock`);
-    return key;
-  });
-  const required = reachable(lock, roots);
-  const platform: Component = {
-    type: "platform",
-    "bom-ref": `pkg:github/denoland/deno@v${deno}`,
-    name: "deno",
-    version: deno,
-    scope: "required",
-    purl: `pkg:github/denoland/deno@v${deno}`,
-  };
+/** The bill of a product. What its programs load is `required`, what only its tests and tools need is `excluded`. */
+export function billOfMaterials(
+  packages: readonly BilledPackage[],
+  { name, version, license, deno }: Product,
+): BillOfMaterials {
+  const purls = new Map(packages.map((each) => [each.key, purlOf(each)]));
+  const byPurl = Array.from(Map.groupBy(packages, purlOf)).sort(([a], [b]) => a < b ? -1 : 1);
+  const platform = `pkg:github/denoland/deno@v${deno}`;
   const product = `pkg:generic/${name}@${version}`;
-  const refs = (keys: Iterable<string>) => Array.from(new Set(Array.from(keys, purlOf))).sort();
+  const direct = packages.filter(({ programs, through }) => programs.length > 0 && through.length === 0);
   return {
     bomFormat: "CycloneDX",
     specVersion: "1.6",
@@ -114,75 +101,49 @@ export function billOfMaterials(lock: Lock, { name, version, license, imports, d
         purl: product,
       },
     },
-    components: [platform, ...componentsOf(lock, required)],
+    components: [
+      {
+        type: "platform",
+        "bom-ref": platform,
+        name: "deno",
+        version: deno,
+        scope: "required",
+        licenses: [{ expression: "MIT" }],
+        purl: platform,
+      },
+      ...byPurl.map(([purl, same]) => componentOf(same, { purl })),
+    ],
     dependencies: [
-      { ref: product, dependsOn: [platform.purl, ...refs(roots)] },
-      ...byPurl(lock).map(([ref, keys]) => ({
+      { ref: product, dependsOn: [platform, ...sorted(direct.map(purlOf))] },
+      ...byPurl.map(([ref, same]) => ({
         ref,
-        dependsOn: refs(keys.flatMap((key) => needs(lock, key))),
+        dependsOn: sorted(same.flatMap(({ needs }) => needs).map((key) => purls.get(key)!)),
       })),
     ],
   };
 }
 
-function componentsOf(lock: Lock, required: ReadonlySet<string>): Component[] {
-  return byPurl(lock).map(([purl, keys]) => {
-    const { name: full, version } = parsePackage(keys[0]);
-    const [, group, name] = /^(?:(@[^/]+)\/)?(.+)$/.exec(full)!;
-    return {
-      type: "library",
-      "bom-ref": purl,
-      ...group === undefined ? {} : { group },
-      name,
-      version,
-      scope: keys.some((key) => required.has(key)) ? "required" : "excluded",
-      hashes: [{ alg: "SHA-512", content: hashOf(lock.npm[keys[0]].integrity) }],
-      purl,
-    };
-  });
+function componentOf(same: readonly BilledPackage[], { purl }: { purl: string }): Component {
+  const [{ name: full, version, licence, integrity }] = same;
+  const [, group, name] = /^(?:(@[^/]+)\/)?(.+)$/.exec(full)!;
+  const [algorithm, hash] = integrity?.split("-") ?? [];
+  return {
+    type: "library",
+    "bom-ref": purl,
+    ...group === undefined ? {} : { group },
+    name,
+    version,
+    scope: same.some(({ programs }) => programs.length > 0) ? "required" : "excluded",
+    ...EXPRESSION.test(licence) ? { licenses: [{ expression: licence }] } : {},
+    ...algorithm === "sha512" ? { hashes: [{ alg: "SHA-512", content: Uint8Array.fromBase64(hash).toHex() }] } : {},
+    purl,
+  };
 }
 
-/** The keys of the lock by package: one is there several times if it meets different peers. */
-function byPurl({ npm }: Lock): [purl: string, keys: string[]][] {
-  return Array.from(Map.groupBy(Object.keys(npm), purlOf)).sort(([a], [b]) => a < b ? -1 : 1);
-}
-
-/** Splits `name@version_peers`. */
-function parsePackage(key: string): { name: string; version: string } {
-  const match = /^(@?[^@]+)@([^_]+)/.exec(key);
-  if (match === null) throw new Error(`Cannot read '${key}' as a package of the lock`);
-  return { name: match[1], version: match[2] };
-}
-
-function purlOf(key: string): string {
-  const { name, version } = parsePackage(key);
+function purlOf({ name, version }: BilledPackage): string {
   return `pkg:npm/${name.replace("@", "%40")}@${version}`;
 }
 
-function hashOf(integrity: string): string {
-  const [algorithm, hash] = integrity.split("-");
-  if (algorithm !== "sha512") throw new Error(`Cannot use a hash of ${algorithm}: the lock should have sha512`);
-  return Uint8Array.fromBase64(hash).toHex();
-}
-
-/** The key of what a package of the lock calls another. */
-function find({ npm }: Lock, called: string): string {
-  if (Object.hasOwn(npm, called)) return called;
-  const keys = Object.keys(npm).filter((key) => key.startsWith(`${called}@`) || key.startsWith(`${called}_`));
-  if (keys.length !== 1) {
-    throw new Error(`Cannot tell which package of the lock is ${called}: there are ${keys.length}`);
-  }
-  return keys[0];
-}
-
-function needs(lock: Lock, key: string): string[] {
-  const { dependencies = [], optionalDependencies = [] } = lock.npm[key];
-  return [...dependencies, ...optionalDependencies].map((called) => find(lock, called));
-}
-
-function reachable(lock: Lock, roots: readonly string[]): Set<string> {
-  const reached = new Set(roots);
-  // A set that grows while it is walked is walked to its end.
-  for (const key of reached) needs(lock, key).forEach((next) => reached.add(next));
-  return reached;
+function sorted(refs: readonly string[]): string[] {
+  return [...new Set(refs)].sort();
 }

@@ -1,47 +1,53 @@
 import assert from "node:assert/strict";
-import { billOfMaterials, type Lock } from "../../../scripts/documents/bill_of_materials.ts";
+import { type BilledPackage, billOfMaterials } from "../../../scripts/documents/bill_of_materials.ts";
 
 const integrity = `sha512-${new Uint8Array(64).fill(1).toBase64()}`;
-const LOCK: Lock = {
-  specifiers: { "npm:@a/x@^1": "1.2.0_y@2.0.0", "npm:z@3": "3.0.0" },
-  npm: {
-    "@a/x@1.2.0_y@2.0.0": { integrity, dependencies: ["y@2.0.0", "only"] },
-    "y@2.0.0": { integrity },
-    "y@1.0.0": { integrity },
-    "only@5.0.0": { integrity, optionalDependencies: ["y@2.0.0"] },
-    "z@3.0.0": { integrity, dependencies: ["y@1.0.0"] },
-  },
-};
-const PRODUCT = { name: "p", version: "0.1.0", license: "Apache-2.0", imports: new Set(["@a/x"]), deno: "2.9.6" };
 
-Deno.test("billOfMaterials() follows what the product imports through the lock", () => {
-  const { components, dependencies } = billOfMaterials(LOCK, PRODUCT);
+function billed(key: string, rest: Partial<BilledPackage>): BilledPackage {
+  const [, name, version] = /^(@?[^@]+)@([^_]+)/.exec(key)!;
+  return { key, name, version, licence: "MIT", integrity, programs: [], through: [], needs: [], ...rest };
+}
+
+const PACKAGES = [
+  billed("@a/x@1.2.0_y@2.0.0", { programs: ["server"], needs: ["y@2.0.0", "only@5.0.0"], licence: "(MIT OR ISC)" }),
+  billed("@a/x@1.2.0_y@1.0.0", { needs: ["y@1.0.0"] }),
+  billed("y@2.0.0", { programs: ["server"], through: ["@a/x"] }),
+  billed("y@1.0.0", { licence: "none named" }),
+  billed("only@5.0.0", { programs: ["server"], through: ["@a/x"], needs: ["y@2.0.0"], integrity: undefined }),
+];
+const PRODUCT = { name: "p", version: "0.1.0", license: "Apache-2.0", deno: "2.9.6" };
+
+Deno.test("billOfMaterials() tells what programs load, and what needs what", () => {
+  const { components, dependencies } = billOfMaterials(PACKAGES, PRODUCT);
   assert.deepEqual(components.map(({ purl, scope }) => [purl, scope]), [
     ["pkg:github/denoland/deno@v2.9.6", "required"],
     ["pkg:npm/%40a/x@1.2.0", "required"],
     ["pkg:npm/only@5.0.0", "required"],
     ["pkg:npm/y@1.0.0", "excluded"],
     ["pkg:npm/y@2.0.0", "required"],
-    ["pkg:npm/z@3.0.0", "excluded"],
   ]);
-  assert.deepEqual(components[1], {
+  assert.deepEqual(dependencies, [
+    { ref: "pkg:generic/p@0.1.0", dependsOn: ["pkg:github/denoland/deno@v2.9.6", "pkg:npm/%40a/x@1.2.0"] },
+    { ref: "pkg:npm/%40a/x@1.2.0", dependsOn: ["pkg:npm/only@5.0.0", "pkg:npm/y@1.0.0", "pkg:npm/y@2.0.0"] },
+    { ref: "pkg:npm/only@5.0.0", dependsOn: ["pkg:npm/y@2.0.0"] },
+    { ref: "pkg:npm/y@1.0.0", dependsOn: [] },
+    { ref: "pkg:npm/y@2.0.0", dependsOn: [] },
+  ]);
+});
+
+Deno.test("billOfMaterials() has a package once, with its licence and hash where it has one", () => {
+  const { components: [, x, only, unlicensed] } = billOfMaterials(PACKAGES, PRODUCT);
+  assert.deepEqual(x, {
     type: "library",
     "bom-ref": "pkg:npm/%40a/x@1.2.0",
     group: "@a",
     name: "x",
     version: "1.2.0",
     scope: "required",
+    licenses: [{ expression: "(MIT OR ISC)" }],
     hashes: [{ alg: "SHA-512", content: "01".repeat(64) }],
     purl: "pkg:npm/%40a/x@1.2.0",
   });
-  assert.deepEqual(dependencies.slice(0, 2), [
-    { ref: "pkg:generic/p@0.1.0", dependsOn: ["pkg:github/denoland/deno@v2.9.6", "pkg:npm/%40a/x@1.2.0"] },
-    { ref: "pkg:npm/%40a/x@1.2.0", dependsOn: ["pkg:npm/only@5.0.0", "pkg:npm/y@2.0.0"] },
-  ]);
-});
-
-Deno.test("billOfMaterials() refuses an import that is not locked, and a lock that does not say which version is meant", () => {
-  assert.throws(() => billOfMaterials(LOCK, { ...PRODUCT, imports: new Set(["q"]) }), /Cannot find q/);
-  const npm = { ...LOCK.npm, "z@3.0.0": { integrity, dependencies: ["y"] } };
-  assert.throws(() => billOfMaterials({ ...LOCK, npm }, PRODUCT), /which package of the lock is y: there are 2/);
+  assert.equal(only.hashes, undefined);
+  assert.equal(unlicensed.licenses, undefined);
 });
