@@ -246,5 +246,6 @@ export type ClientValues = OptionValues<typeof CLIENT_OPTIONS>;
 export const CLIENT_PROGRAM: Program<typeof CLIENT_OPTIONS> = {
   name: "telemeter-client",
   summary: "Reads series from a Prometheus, cleans them, and pushes them to a Telemeter server.",
+  completes: true,
   options: CLIENT_OPTIONS,
 };

@@ -33,7 +33,11 @@ export function readCommandLine(
       getErrHasColors: () => false,
     })
     .helpOption("-h, --help", "Show this help and exit")
-    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
+    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit")
+    .addHelpText(
+      "after",
+      program.completes ? `\n${program.name} completion bash|zsh|fish prints what completes this in a shell.` : "",
+    );
   for (const [name, row] of Object.entries(program.options)) {
     const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
     const option = new Option(usageOf(name, row), row.help + details);

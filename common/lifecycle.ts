@@ -13,6 +13,8 @@
  * @module
  */
 
+// Only who sets up a shell needs it.
+import defer * as completion from "./completion.ts";
 import { stackOf } from "./explain.ts";
 import { type Logger, type LogSettings, openLog } from "./log.ts";
 import {
@@ -102,6 +104,10 @@ export async function run<Table extends OptionTable>(
 ): Promise<never> {
   const stop = new AbortController();
   try {
+    if (program.completes && Deno.args[0] === "completion") {
+      print(completion.completionScript(program, Deno.args.slice(1)));
+      Deno.exit(0);
+    }
     const parsed = await parseOptions(program, Deno.args);
     if ("help" in parsed) {
       print(parsed.help);

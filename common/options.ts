@@ -85,6 +85,8 @@ export interface Program<Table extends OptionTable> {
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
+  /** Whether people install it under its name: then `NAME completion SHELL` prints what completes its command line. */
+  readonly completes?: true;
 }
 
 /** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */

@@ -5,21 +5,13 @@
  * @module
  */
 
-import { join } from "node:path";
 import configuration from "../deno.json" with { type: "json" };
-import { FailedError, run } from "../common/lifecycle.ts";
+import { run } from "../common/lifecycle.ts";
 import type { Program } from "../common/options.ts";
 import { runToEnd } from "./process/child.ts";
 import { AUDIT_ARGUMENTS, readAdvisories } from "./supply_chain/advisories.ts";
-import {
-  dependencies,
-  dependencyTable,
-  type Lock,
-  type ModuleGraph,
-  permissionTable,
-  type ProgramName,
-  PROGRAMS,
-} from "./supply_chain/dependencies.ts";
+import { dependencyTable, permissionTable } from "./supply_chain/dependencies.ts";
+import { readDependencies } from "./supply_chain/read_dependencies.ts";
 
 /** The program as `--help` shows it. */
 export const AUDIT: Program<Record<never, never>> = {
@@ -39,18 +31,9 @@ if (import.meta.main) {
       signal.throwIfAborted();
       return outcome!;
     };
-    const graphOf = async (name: ProgramName): Promise<ModuleGraph> => {
-      const { success, stdout, output } = await deno("info", "--json", PROGRAMS[name].main);
-      if (!success) throw new FailedError(`Cannot tell what the ${name} loads:\n${output}`);
-      return JSON.parse(stdout);
-    };
-    const lock: Lock = JSON.parse(await Deno.readTextFile(new URL("deno.lock", ROOT)));
-    const all = dependencies({ server: await graphOf("server"), client: await graphOf("client") }, lock);
-    const licences = new Map(
-      await Promise.all(all.map(async (each) => [each, await licenceIn(each.localPath)] as const)),
-    );
+    const all = await readDependencies({ signal });
     print(
-      `${dependencyTable(all, (each) => licences.get(each)!)}\n\n` +
+      `${dependencyTable(all, ({ licence }) => licence)}\n\n` +
         "A package may do what the program may that loads it:\n\n" +
         `${permissionTable(configuration.tasks)}\n\n`,
     );
@@ -64,14 +47,4 @@ if (import.meta.main) {
     print(`${words}\n`);
     return verdict === "found" || unhashed.length > 0 ? 1 : 0;
   }, { startsPrograms: true });
-}
-
-async function licenceIn(folder: string): Promise<string> {
-  try {
-    const { license = "none named" } = JSON.parse(await Deno.readTextFile(join(folder, "package.json")));
-    return typeof license === "string" ? license : license.type ?? "unclear";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "not downloaded";
-    throw error;
-  }
 }

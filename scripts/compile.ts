@@ -62,6 +62,10 @@ if (import.meta.main) {
   await run(COMPILE, async ({ signal, print }) => {
     for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
       const exclude = excludedFiles(await deno(["info", "--json", `${task}/main.ts`], { signal }));
+      // A bundle may be there, which Deno does not replace.
+      await Deno.remove(new URL(`../${EXECUTABLES[task]}`, import.meta.url)).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
       await deno(compileArguments(task, { exclude }), { signal });
       print(`${EXECUTABLES[task]}\n`);
     }

@@ -436,5 +436,6 @@ export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
 export const SERVER_PROGRAM: Program<typeof SERVER_OPTIONS> = {
   name: "telemeter-server",
   summary: "Receives the series that clients push, keeps them by cluster, and shows them on /federate.",
+  completes: true,
   options: SERVER_OPTIONS,
 };

@@ -38,6 +38,8 @@ export interface Lock {
 
 /** A package of the lock. */
 export interface Dependency {
+  /** What the lock calls it. */
+  readonly key: string;
   /** Its name and version. */
   readonly name: string;
   /** Its version. */
@@ -46,6 +48,8 @@ export interface Dependency {
   readonly programs: readonly ProgramName[];
   /** The packages through which they do; none if they import it themselves. */
   readonly through: readonly string[];
+  /** The packages that it needs itself, by their keys in the lock. */
+  readonly needs: readonly string[];
   /** The hash that its archive must have. */
   readonly integrity: string | undefined;
   /** Where it lies unpacked. */
@@ -57,7 +61,9 @@ export function dependencies(graphs: Readonly<Record<ProgramName, ModuleGraph>>,
   const names = Object.keys(graphs) as ProgramName[];
   const loaded = new Map(names.map((name) => [name, loadedBy(graphs[name])]));
   const packages = graphs[names[0]].npmPackages;
-  const all = Object.entries(packages).map(([key, { name, version, localPath }]): Dependency => ({
+  const all = Object.entries(packages).map(([key, { name, version, dependencies: needs, localPath }]): Dependency => ({
+    key,
+    needs,
     name,
     version,
     localPath,
@@ -84,7 +90,7 @@ function loadedBy({ modules, npmPackages }: ModuleGraph): Map<string, ReadonlySe
 }
 
 /** A table of packages for people, given the licence of each. */
-export function dependencyTable(all: readonly Dependency[], licenceOf: (dependency: Dependency) => string): string {
+export function dependencyTable<T extends Dependency>(all: readonly T[], licenceOf: (dependency: T) => string): string {
   const rows = all.map((dependency) => {
     const { name, version, programs, through, integrity } = dependency;
     return [
