@@ -40,8 +40,9 @@ export interface Lock {
 export interface Dependency {
   /** What the lock calls it. */
   readonly key: string;
-  /** Its name and version. */
+  /** Its name. */
   readonly name: string;
+  /** Its version. */
   readonly version: string;
   /** The programs that load it; without any, only tests and tools do. */
   readonly programs: readonly ProgramName[];
