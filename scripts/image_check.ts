@@ -21,7 +21,8 @@ import { findEngine } from "./integration/docker.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort } from "./process/free_port.ts";
 
-const IMAGE_CHECK_OPTIONS = {
+/** The options of its command line. */
+export const IMAGE_CHECK_OPTIONS = {
   base: {
     kind: text,
     help: "The image to build on, in place of the one that deploy/Containerfile names",

@@ -40,7 +40,7 @@ export interface Lock {
 export interface Dependency {
   /** What the lock calls it. */
   readonly key: string;
-  /** Its name and version. */
+  /** Its name. */
   readonly name: string;
   /** Its version. */
   readonly version: string;
