@@ -17,7 +17,8 @@ import { centralConfig, sourceConfig } from "./prometheus_config.ts";
 import { hostSeenFrom, type Runner } from "./prometheus_runner.ts";
 import { untilReady } from "../process/ready.ts";
 import { clientFlags, LISTED, type Pace } from "./stack_plan.ts";
-import { writeTrialFiles } from "./trial_files.ts";
+import type { Child } from "../process/child.ts";
+import { type Files, writeTrialFiles } from "./trial_files.ts";
 import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
 
@@ -31,6 +32,8 @@ export interface StackOptions {
   readonly servers: number;
   /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
   readonly source?: { readonly url: URL; readonly token?: string };
+  /** What the servers are told besides. @default nothing */
+  readonly moreServerFlags?: (files: Files) => readonly string[];
   /** Picks the port of a program that listens at `usual` by default. @default any free one */
   readonly portFor?: (usual: number) => number;
   /** Gets a line for each program that is ready. */
@@ -47,6 +50,8 @@ export interface Stack extends AsyncDisposable {
   readonly clientUrl: URL;
   /** Asks the client to stop, for good. */
   stopClient(): Promise<void>;
+  /** Starts another client, which reads the same source and pushes to the same server, but for what its flags say. */
+  addClient(flags: readonly string[]): Child;
   /** The Telemeter servers: the client pushes to the first, the central Prometheus scrapes each. */
   readonly servers: readonly Server[];
   /** The Prometheus where series arrive. */
@@ -94,21 +99,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
   const servers = plans.map((plan): Server => {
     const others = plans.filter((other) => other !== plan);
-    const flags = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    const usual = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    const flags = [...usual, ...options.moreServerFlags?.(files) ?? []];
     return trialServer(plan, { flags, crew });
   });
   // At the same time: each is ready once it has found the others.
   await Promise.all(servers.map((server) => server.start({ signal })));
+  say(`page          ${servers[0].internal}  every source and how it fares: look here first`);
   for (const { name, external, internal } of servers) {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
   }
 
   const clientUrl = localUrl(portFor(9002));
   const fromToken = foreign?.token !== undefined;
-  const client = launch(
-    "client",
-    clientFlags({ listen: clientUrl, from, fromToken, to: servers[0].external, files, pace }),
-  );
+  const flagsOfClient = (listen: URL) => clientFlags({ listen, from, fromToken, to: servers[0].external, files, pace });
+  const client = launch("client", flagsOfClient(clientUrl));
   await untilReady(client, new URL("healthz/ready", clientUrl), { signal });
   say(`client        ${clientUrl}  reads the source and pushes to ${servers[0].name}`);
 
@@ -122,6 +127,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     source,
     clientUrl,
     stopClient: () => crew.stop(client),
+    addClient: (flags) => launch("client", [...flagsOfClient(localUrl(portFor(9002))), ...flags]),
     servers,
     central,
     salt,
