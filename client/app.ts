@@ -1,11 +1,11 @@
 /**
- * What the client shows over HTTP: its metrics, health and last push, and `POST /-/reload`.
+ * What the client shows over HTTP: its pages, metrics, health and last push, and `POST /-/reload`.
  *
  * @module
  */
 
 import { acting } from "../common/http/acting.ts";
-import { type App, createApp, probe } from "../common/http/app.ts";
+import { type App, createApp, probe, type RouteHandler } from "../common/http/app.ts";
 import { HttpError } from "../common/http/http.ts";
 import { preferred } from "../common/http/negotiate.ts";
 import type { Logger } from "../common/log.ts";
@@ -14,6 +14,7 @@ import type { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";
 import type { Forwarder } from "./forwarder.ts";
+import type { ClientView } from "./pages/client_view.ts";
 
 /** What the app shows and does. */
 export interface ClientAppOptions {
@@ -21,6 +22,8 @@ export interface ClientAppOptions {
   readonly forwarder: Pick<Forwarder, "state" | "lastPush">;
   /** Shown by `/metrics`. */
   readonly registry: Pick<FamilyRegistry, "families">;
+  /** What the pages show. */
+  readonly view: () => ClientView;
   /** Loads the settings anew; throws {@linkcode UsageError} if they are bad. */
   readonly reload: () => Promise<void>;
   /** Where the app is to be reached. */
@@ -32,14 +35,23 @@ export interface ClientAppOptions {
 }
 
 /** Makes the client's app. */
-export function clientApp({ forwarder, registry, reload, listen, signal, log }: ClientAppOptions): App {
+export function clientApp({ forwarder, registry, view, reload, listen, signal, log }: ClientAppOptions): App {
+  const home: RouteHandler = async (c) => {
+    const { clientPage } = await import("./pages/client_pages.tsx");
+    return await clientPage(c.req.path, { view, nowMs: Date.now() });
+  };
+  const asset: RouteHandler = async (c) => (await import("./pages/client_pages.tsx")).pageAsset(c);
   return createApp({
     "/federate": { name: "federate", get: ({ req }) => page(forwarder.lastPush, req.raw) },
     "/healthz": probe("healthz", () => plain("ok")),
     "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
     "/metrics": { name: "metrics", get: ({ req }) => page(registry.families(), req.raw) },
+    "/settings": { name: "settings", get: home },
+    "/assets/page.css": { name: "assets", get: asset },
+    "/assets/page.js": { name: "assets", get: asset },
+    "/assets/icon.svg": { name: "assets", get: asset },
     "/-/reload": { name: "reload", post: acting(() => reloaded(reload), { listen }) },
-  }, { log, audience: "operators" });
+  }, { log, audience: "operators", home });
 }
 
 /** Families as text, with the names that the request takes, as Prometheus decides it on its own `/federate`. */

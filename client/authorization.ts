@@ -51,7 +51,9 @@ export interface TokenExchangeOptions {
 /** Holds the token of the last exchange as long as it is good. */
 export class TokenExchange {
   readonly #options: TokenExchangeOptions;
-  #held: { readonly grant: Grant; readonly refreshMs: number; readonly initialToken: string } | undefined;
+  #held:
+    | { readonly grant: Grant; readonly refreshMs: number; readonly endsMs: number; readonly initialToken: string }
+    | undefined;
 
   /** Exchanges nothing yet. */
   constructor(options: TokenExchangeOptions) {
@@ -72,9 +74,15 @@ export class TokenExchange {
         throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets: [initialToken] });
       }
       const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
-      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), initialToken };
+      const endsMs = lifetimeSeconds > 0 ? askedMs + lifetimeSeconds * 1_000 : Infinity;
+      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), endsMs, initialToken };
       return grant;
     });
+  }
+
+  /** When the token held ends, in milliseconds since the epoch; Infinity for never, undefined if none is held. */
+  get endsMs(): number | undefined {
+    return this.#held?.endsMs;
   }
 
   /** Forgets the grant held, as the server does not take it any more. */

@@ -28,6 +28,7 @@ import {
   SAMPLE_RULES,
 } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
+import { ForwardHistory, type RunningForward } from "./history.ts";
 import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
@@ -74,6 +75,8 @@ export class Forwarder {
   readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
   readonly #clocks: Clocks;
+  /** What was done lately. */
+  readonly history = new ForwardHistory();
   /** Losses and remarks that the log has had a line of, until they change. */
   readonly #told = new Map<string, string>();
 
@@ -87,6 +90,16 @@ export class Forwarder {
   /** What the server took last, as it left. */
   get lastPush(): readonly MetricFamily[] {
     return this.#lastPush;
+  }
+
+  /** What it works by now. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** The clocks of others. */
+  get clocks(): Pick<Clocks, "known"> {
+    return this.#clocks;
   }
 
   /** How it goes. */
@@ -105,14 +118,15 @@ export class Forwarder {
 
   /** Forwards until the signal is aborted. Failures are logged, counted and tried again, each with a fresh scrape. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, metrics, random, delay } = this.#options;
+    const { log, metrics, random, now, delay } = this.#options;
     while (!signal.aborted) {
       const { intervalMs } = this.#settings;
       this.#retryNow = new AbortController();
       let waitMs = intervalMs;
       metrics.onForward();
+      const forward = this.history.begin(now());
       try {
-        await this.#forward(signal);
+        await this.#forward(signal, forward);
         this.#failures = 0;
         this.#lastError = undefined;
       } catch (error) {
@@ -120,16 +134,18 @@ export class Forwarder {
         this.#failures++;
         this.#lastError = messageOf(error);
         metrics.onFailure();
+        Object.assign(forward, { outcome: "failed", why: this.#lastError });
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
         log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
       }
+      this.history.nextMs = now() + waitMs;
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
   }
 
   /** One forward, by the settings of its start. */
-  async #forward(signal: AbortSignal): Promise<void> {
+  async #forward(signal: AbortSignal, forward: RunningForward): Promise<void> {
     const { log, metrics, now } = this.#options;
     const settings = this.#settings;
     const account = new Account();
@@ -150,9 +166,12 @@ export class Forwarder {
     const samples = countLeftOut(pageFaults.leftOut) + countSamples(scraped);
     const observe = (kept: readonly MetricFamily[]) =>
       metrics.onSamples({ scraped: samples, kept: countSamples(kept) });
+    forward.scraped = samples;
+    this.history.prepared = { account, families: cleaned };
     observe(cleaned);
     if (settings.upload === undefined || cleaned.length === 0) {
       const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
+      Object.assign(forward, { outcome: "nothing", why: why.why ?? NOTHING_LEFT });
       log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
       this.#tellLosses([pageFaults.leftOut]);
       return;
@@ -161,16 +180,16 @@ export class Forwarder {
     const grant = await settings.exchange?.grant(how);
     const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
+    this.history.prepared = { account, families: outgoing.families };
     observe(outgoing.families);
     this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
       stale: outgoing.stale,
       ttlMs: destination.server.ttlMs,
     });
     if (outgoing.families.length === 0) {
-      log.info("Nothing to send: the server would take none of what the rules keep", {
-        scraped: samples,
-        why: firstLoss(outgoing.leftOut),
-      });
+      const why = firstLoss(outgoing.leftOut);
+      log.info("Nothing to send: the server would take none of what the rules keep", { scraped: samples, why });
+      Object.assign(forward, { outcome: "nothing", why });
       return;
     }
     const { bytes, remark } = await push(outgoing.encoded, {
@@ -185,6 +204,7 @@ export class Forwarder {
     });
     this.#lastPush = outgoing.families;
     this.#lastPushMs = now();
+    Object.assign(forward, { outcome: "pushed", sent: countSamples(outgoing.families), bytes });
     log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
     this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
   }
@@ -213,6 +233,8 @@ export class Forwarder {
     }
   }
 }
+
+const NOTHING_LEFT = "the scrape brought nothing that the rules keep: see --match, and what the source holds";
 
 /** The first of what a server would leave out, as the reason why nothing is sent. */
 function firstLoss(leftOut: LeftOut): string {

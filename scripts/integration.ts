@@ -40,7 +40,7 @@ async function tryStack({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   const rules = await shippedRules(ALERT_PACE);
-  const surroundings = { pace: INTEGRATION_PACE, servers: SERVERS, serverFlags: REFUSING_FLAGS, rules };
+  const surroundings = { pace: INTEGRATION_PACE, servers: SERVERS, moreServerFlags: () => REFUSING_FLAGS, rules };
   await using stack = await startStack({ runner, ...surroundings, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`the program ${child.name} ended although nobody asked it to`);

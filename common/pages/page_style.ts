@@ -15,7 +15,7 @@ export const PAGE_STYLE = `
   --soft: light-dark(#56616e, #9aa7b5);
   --accent: light-dark(#0b6b72, #5cc8cf);
   --track: light-dark(#e9ecf0, #252d37);
-  --good: light-dark(#1a7f4b, #4cc38a);
+  --good: light-dark(#126b3c, #4cc38a);
   --warn: light-dark(#8f5400, #f0b050);
   --bad: light-dark(#b3261e, #ff8a80);
   --off: light-dark(#5c6773, #93a0ae);
@@ -125,7 +125,7 @@ footer { padding: 20px 0 8px; color: var(--soft); font-size: 13px; }
   main, header.top > div { padding-left: 14px; padding-right: 14px; }
   main { padding-top: 18px; }
   .where { display: none; }
-  .brand { padding: 10px 0 0; }
+  .brand { padding: 8px 0; }
   nav { margin: 0 -8px; } nav ul { gap: 0; } nav a { padding: 8px; font-size: 14px; }
   .counts { grid-template-columns: repeat(2, 1fr); gap: 8px; } .counts > li:first-child:nth-last-child(odd) { grid-column: 1 / -1; }
   .counts a, .counts > li > div { padding: 8px 14px; } .counts strong { font-size: 22px; }

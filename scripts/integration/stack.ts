@@ -18,7 +18,7 @@ import { centralConfig, sourceConfig } from "./prometheus_config.ts";
 import { hostSeenFrom, type Runner } from "./prometheus_runner.ts";
 import { untilReady } from "../process/ready.ts";
 import { clientFlags, CLUSTER_ID, LISTED, type Pace } from "./stack_plan.ts";
-import { writeTrialFiles } from "./trial_files.ts";
+import { type Files, writeTrialFiles } from "./trial_files.ts";
 import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
 
@@ -32,8 +32,8 @@ export interface StackOptions {
   readonly servers: number;
   /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
   readonly source?: { readonly url: URL; readonly token?: string };
-  /** Flags of every server, behind the usual ones. @default none */
-  readonly serverFlags?: readonly string[];
+  /** What the servers are told besides. @default nothing */
+  readonly moreServerFlags?: (files: Files) => readonly string[];
   /** Rules for the central Prometheus, as the text of a file. @default none */
   readonly rules?: string;
   /** Picks the port of a program that listens at `usual` by default. @default any free one */
@@ -101,11 +101,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
   const servers = plans.map((plan): Server => {
     const others = plans.filter((other) => other !== plan);
-    const flags = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
-    return trialServer(plan, { flags: [...flags, ...options.serverFlags ?? []], crew });
+    const usual = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    const flags = [...usual, ...options.moreServerFlags?.(files) ?? []];
+    return trialServer(plan, { flags, crew });
   });
   // At the same time: each is ready once it has found the others.
   await Promise.all(servers.map((server) => server.start({ signal })));
+  say(`page          ${servers[0].internal}  every source and how it fares: look here first`);
   for (const { name, external, internal } of servers) {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
   }

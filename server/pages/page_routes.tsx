@@ -60,7 +60,8 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
             return { body: <StrangerPage stranger={stranger} nowMs={nowMs} />, status: 404 };
           }
           const done = new URL(c.req.raw.url).searchParams.get("done") ?? undefined;
-          const facts = { source, partitionLabel, actions, done, isInRing: ringView !== undefined };
+          const self = ringView && status().name;
+          const facts = { source, partitionLabel, actions, done, self };
           return { body: <SourcePage {...facts} nowMs={nowMs} /> };
         })(c);
       },

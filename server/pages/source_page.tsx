@@ -23,21 +23,23 @@ export interface SourcePageProps {
   readonly actions: SourceActions | undefined;
   /** What has just been done to it. */
   readonly done?: string;
-  /** Whether the server is in a ring. */
-  readonly isInRing: boolean;
+  /** The name of this server in a ring; undefined where there is none. */
+  readonly self: string | undefined;
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
 
 /** The page. */
-export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, actions, done, isInRing, nowMs }) => {
+export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, actions, done, self, nowMs }) => {
   const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
+  const federate = `/federate?match[]=${encodeURIComponent(match)}`;
   return (
     <>
       {done === "revoked" && (
         <div class="note" role="status">
-          Revoked at this server.{isInRing && " The other members have lists of their own: revoke it there as well."}
+          Revoked at this server.{self !== undefined &&
+            " The other members have lists of their own: revoke it there as well."}
         </div>
       )}
       <p>
@@ -73,14 +75,13 @@ export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, action
       </div>
       <h2>See its series</h2>
       <p>
-        <a href={`/federate?match[]=${encodeURIComponent(match)}`}>Its series as a Prometheus gets them</a>
-        {owner !== undefined && (
+        {owner === undefined || owner === self ? <a href={federate}>Its series as a Prometheus gets them</a> : (
           <>
-            , if this server is <strong>{owner}</strong>, which owns it: other members do not show them
+            They are at <strong>{owner}</strong>, which owns it: ask that server for <code class="id">{federate}</code>
           </>
         )}. In the central Prometheus they are <code class="id">{match}</code>.
       </p>
-      <SourceActs source={source} actions={actions} isInRing={isInRing} />
+      <SourceActs source={source} actions={actions} isInRing={self !== undefined} />
     </>
   );
 };
@@ -201,7 +202,8 @@ const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
     </div>
   );
 
-const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped } }) => {
+const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, lastPush } }) => {
+  if (lastPush === undefined) return <p class="empty">No push was accepted yet.</p>;
   const rules = Object.entries(dropped.rules);
   if (rules.length === 0 && dropped.allowList === 0) return <p class="empty">Nothing: every sample is shown.</p>;
   return (

@@ -13,7 +13,7 @@ const FLOORS: readonly string[] = [
     "tests/system/timed",
     "tests/deploy",
     "tests/system",
-    "tests/deploy",
+    "tests/browser",
     "tests/attacks",
     "tests/soak",
     "tests/bench",
@@ -25,7 +25,7 @@ const FLOORS: readonly string[] = [
   ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
   ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
-  ...["client", "client/transforms"],
+  ...["client", "client/pages", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
   ...[

@@ -190,3 +190,14 @@ Deno.test("the page of the ring says that there is none, or how its members fare
   assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – –$/);
   assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
 });
+
+Deno.test("the page of a source leads to its series only where this server owns it", async () => {
+  const ring = { name: "server-0", agrees: true, epoch: 1, members: [], seeds: [], transitions: [] };
+  const sources = [source("ours", { owner: "server-0" }), source("theirs", { owner: "server-1", standby: "server-0" })];
+  const pages = sourcePages({ sources, ring });
+  assert.match((await ask(pages, "/sources/ours")).text, /<a href="\/federate\?match/);
+  const { text } = await ask(pages, "/sources/theirs");
+  assert.doesNotMatch(text, /<a href="\/federate/);
+  assert.match(words(text), /They are at server-1 , which owns it: ask that server for \/federate\?match\[\]=/);
+  assert.match(words(text), /Owner and standby server-1, server-0/);
+});
