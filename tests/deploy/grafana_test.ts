@@ -89,8 +89,8 @@ Deno.test("every query is PromQL, and rates are over the interval that Grafana w
 
 Deno.test("selectors of sources want the identity label, and those of servers want it away", () => {
   const definitions = dashboards.flatMap(({ dashboard: { title, templating } }) =>
-    templating.list.flatMap(({ name, definition }) => {
-      const selector = /^label_values\((.*), \w+\)$/.exec(definition ?? "")?.[1];
+    templating.list.flatMap(({ name, query }) => {
+      const selector = typeof query === "string" ? undefined : /^label_values\((.*), \w+\)$/.exec(query.query)?.[1];
       return selector === undefined ? [] : [{ expr: selector, at: `${title}: the variable ${name}` }];
     })
   );
