@@ -42,6 +42,8 @@ Deno.test("the dashboards name no data source, job or server of their own", () =
   for (const { dashboard, text } of dashboards) {
     const { title, templating } = dashboard;
     assert.deepEqual([...new Set(dataSourcesIn(dashboard))], ["${datasource}"], title);
+    // "All" means all servers of Telemeter: `.*` would be every process that the Prometheus scrapes.
+    assert.ok(!text.includes('"allValue"'), title);
     const names = templating.list.map(({ name }) => name);
     assert.equal(names[0], "datasource", title);
     assert.equal(templating.list[0].type, "datasource", title);
