@@ -38,8 +38,8 @@ export interface Variable {
   readonly name: string;
   /** `datasource`, or `query` for values of a label. */
   readonly type: string;
-  /** How its values are found: `label_values(SELECTOR, LABEL)`. */
-  readonly definition?: string;
+  /** How its values are found: of labels by `label_values(SELECTOR, LABEL)`. */
+  readonly query: string | { readonly query: string };
 }
 
 /** A dashboard, as far as we look at it. */

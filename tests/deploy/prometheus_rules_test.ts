@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { parser } from "@prometheus-io/lezer-promql";
 import { SOURCE_METRIC_PREFIX } from "../../common/exposition/names.ts";
+import { selectorsOf } from "../support/promql.ts";
 import { promtool } from "../support/promtool.ts";
+import { shownMetrics } from "../support/shown_metrics.ts";
 
 interface Rule {
   readonly alert?: string;
@@ -55,18 +56,26 @@ Deno.test("every alert has a section in the runbooks that says how to see it, wh
   assert.deepEqual([...sections.keys()].filter((name) => !known.has(name)), []);
 });
 
+/** Of exporters, whose series tell nothing of Telemeter's. */
+const FOREIGN = /^(?:node_|kubelet_)/;
+
 Deno.test("rules about sources want the identity label, and rules about servers want it away", () => {
   for (const { alert, record, expr } of rules) {
-    const tree = parser.parse(expr);
-    tree.iterate({
-      enter: ({ name, from, to }) => {
-        assert.notEqual(name, "⚠", `${alert ?? record}: ${expr}`);
-        if (name !== "VectorSelector") return;
-        const selector = expr.slice(from, to);
-        const isForeign = /^(node_|kubelet_)/.test(selector);
-        const wanted = selector.startsWith(SOURCE_METRIC_PREFIX) ? /_id!=""/ : /_id=""/;
-        if (!isForeign) assert.match(selector, wanted, `${alert ?? record}: ${selector}`);
-      },
-    });
+    for (const { text, metric = "" } of selectorsOf(expr)) {
+      const wanted = metric.startsWith(SOURCE_METRIC_PREFIX) ? /_id!=""/ : /_id=""/;
+      if (!FOREIGN.test(metric)) assert.match(text, wanted, `${alert ?? record}: ${text}`);
+    }
+  }
+});
+
+Deno.test("every metric that a rule asks for is one that our programs show", async () => {
+  const known = await shownMetrics();
+  for (const { alert, record, expr } of rules) {
+    for (const { metric } of selectorsOf(expr)) {
+      assert.ok(metric !== undefined, `${alert ?? record} asks for no metric by its name`);
+      if (!FOREIGN.test(metric) && metric !== "up") {
+        assert.ok(known.has(metric), `${alert ?? record} asks for ${metric}`);
+      }
+    }
   }
 });
