@@ -18,6 +18,7 @@ import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
+import { plainText } from "../common/plain_text.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
 import {
@@ -28,7 +29,7 @@ import {
   SAMPLE_RULES,
 } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
-import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
@@ -166,6 +167,7 @@ export class Forwarder {
       stale: outgoing.stale,
       ttlMs: destination.server.ttlMs,
     });
+    this.#tellBeyondServer(account);
     if (outgoing.families.length === 0) {
       log.info("Nothing to send: the server would take none of what the rules keep", {
         scraped: samples,
@@ -201,6 +203,28 @@ export class Forwarder {
     metrics.onDropped("older_than_ttl", stale);
     const late = `The server will not show ${stale} samples, which are older than its --ttl (${formatDuration(ttlMs)})`;
     this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
+  }
+
+  /** Counts what a server does not get that does not say that it takes it, and tells of it in the log when it changes. */
+  #tellBeyondServer(account: Account) {
+    const rules = Object.entries(BEYOND_SERVER) as [keyof typeof BEYOND_SERVER, string][];
+    for (const [reason, rule] of rules) {
+      const losses = account.losses().filter((loss) => loss.rule === rule);
+      const count = losses.reduce((sum, { count }) => sum + count, 0);
+      this.#options.metrics.onDropped(reason, count);
+      const [first] = losses, more = count > 1 ? ` (and ${count - 1} more)` : "";
+      this.#tell(
+        reason,
+        first && `Left out ${plainText(first.metric)}${more}: ${plainText(first.why, { maxBytes: 400 })}`,
+      );
+    }
+    const labels = account.entries().find(({ rule, effect }) =>
+      rule === BEYOND_SERVER.utf8_name && effect === "truncated"
+    );
+    const merged =
+      `Left out ${labels?.count} labels, as with underscores others of the same sample have the name: update ` +
+      "the server, or rename them";
+    this.#tell("labels beyond the server", labels && merged);
   }
 
   /** Tells what is wrong once, and again when something else is. */

@@ -4,7 +4,7 @@ import { clientMetrics } from "../../client/metrics.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
-import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { formatText } from "../../common/exposition/text_format.ts";
 import { parseOptions } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -326,4 +326,32 @@ Deno.test("Forwarder.run() writes no secret into its log, even where the server 
   await n.waits.take();
   assert.match(JSON.stringify(n.records), /it says: no Bearer …/);
   assert.doesNotMatch(JSON.stringify(n.records), /Bearer i/);
+});
+
+Deno.test("Forwarder.run() counts and tells what a server does not get that does not say that it takes it", async () => {
+  await using n = await network();
+  const label = (name: string, value: string) => ({ name, value });
+  const one = (name: string, value: Metric["value"], ...labels: Label[]): MetricFamily => ({
+    name,
+    type: typeof value === "number" ? "untyped" : "histogram",
+    metrics: [{ labels, value, timestampMs: NOW }],
+  });
+  const count = { count: 1.5, sum: 1, buckets: [], isFloat: true };
+  n.prometheus.up(
+    ...[up(1), one("a_b", 1), one("a.b", 2), one("a-b", 3), one("h", count)],
+    one("x", 4, label("l.x", "1"), label("l_x", "2")),
+  );
+  n.start();
+  const { families } = await n.server.pushes.take();
+  assert.deepEqual(series(families).toSorted(), ['a_b{_id="me"} 1', 'up{_id="me"} 1', 'x{l_x="2",_id="me"} 4']);
+  (await n.waits.take()).end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual(n.records.filter(({ level }) => level === "warn").map(({ fields }) => fields.why), [
+    "Left out h: the server does not say that it takes native histograms, or counts that are no whole numbers: update it",
+    "Left out a.b (and 1 more): with underscores it would be a_b, as others are: update the server, or rename one of them",
+    "Left out 1 labels, as with underscores others of the same sample have the name: update the server, or rename them",
+  ]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="native_histogram"}'), 2);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="utf8_name"}'), 4);
 });
