@@ -159,7 +159,9 @@ export class Forwarder {
       return;
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
-    const grant = await settings.exchange?.grant(how);
+    // Before the first push: by a clock of ours that is slow, all that is scraped would be of the future, and none be sent.
+    const isServer = settings.exchange?.url.host === settings.upload.host;
+    const grant = await settings.exchange?.grant({ ...how, onClock: isServer ? onClock("server") : undefined });
     const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
     observe(outgoing.families);
@@ -173,6 +175,8 @@ export class Forwarder {
         scraped: samples,
         why: firstLoss(outgoing.leftOut),
       });
+      // What the server takes, or one of the clocks, may have changed; without a push, this is how to hear of it.
+      settings.exchange?.drop();
       return;
     }
     const { bytes, remark } = await push(outgoing.encoded, {

@@ -355,3 +355,52 @@ Deno.test("Forwarder.run() counts and tells what a server does not get that does
   assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="native_histogram"}'), 2);
   assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="utf8_name"}'), 4);
 });
+
+Deno.test("Forwarder.run() reckons with the server's clock from the first push on, however slow its own is", async () => {
+  await using n = await network();
+  const aheadMs = 15 * 60_000;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + aheadMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + aheadMs }] });
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload"]);
+  assert.ok(Math.abs(n.metric('telemeter_client_clock_difference_seconds{clock="server"}')! - 900) < 30);
+});
+
+Deno.test("Forwarder.run() asks the server for the time again when by what it knew nothing was to be sent", async () => {
+  await using n = await network();
+  const behindMs = -15 * 60_000;
+  let serverMs = behindMs;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + serverMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + behindMs }] });
+  n.start();
+  const first = await n.waits.take();
+  // The client's own clock, which was fast, is set.
+  n.clock.nowMs += behindMs;
+  serverMs = 0;
+  first.end();
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/authorize?id=me", "/upload"]);
+});
+
+Deno.test("Forwarder.run() takes the clock of whoever gives tokens for the server's only if it is the server", async () => {
+  const elsewhere = new TelemeterServer();
+  await using _ = elsewhere;
+  await using n = await network(["--to-auth", `${elsewhere.url}/authorize?id=me`]);
+  elsewhere.fault = () =>
+    Response.json({ token: "any" }, { headers: { date: new Date(Date.now() - 86_400_000).toUTCString() } });
+  n.server.fault = () => new Response(null, { status: 200 });
+  n.prometheus.up(up(1));
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/upload"]);
+});
