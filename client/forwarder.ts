@@ -18,6 +18,7 @@ import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
+import { plainText } from "../common/plain_text.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
 import {
@@ -29,7 +30,7 @@ import {
 } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
 import { ForwardHistory, type RunningForward } from "./history.ts";
-import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
@@ -177,7 +178,9 @@ export class Forwarder {
       return;
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
-    const grant = await settings.exchange?.grant(how);
+    // Before the first push: by a clock of ours that is slow, all that is scraped would be of the future, and none be sent.
+    const isServer = settings.exchange?.url.host === settings.upload.host;
+    const grant = await settings.exchange?.grant({ ...how, onClock: isServer ? onClock("server") : undefined });
     const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
     this.history.prepared = { account, families: outgoing.families };
@@ -186,10 +189,13 @@ export class Forwarder {
       stale: outgoing.stale,
       ttlMs: destination.server.ttlMs,
     });
+    this.#tellBeyondServer(account);
     if (outgoing.families.length === 0) {
       const why = firstLoss(outgoing.leftOut);
       log.info("Nothing to send: the server would take none of what the rules keep", { scraped: samples, why });
       Object.assign(forward, { outcome: "nothing", why });
+      // What the server takes, or one of the clocks, may have changed; without a push, this is how to hear of it.
+      settings.exchange?.drop();
       return;
     }
     const { bytes, remark } = await push(outgoing.encoded, {
@@ -221,6 +227,28 @@ export class Forwarder {
     metrics.onDropped("older_than_ttl", stale);
     const late = `The server will not show ${stale} samples, which are older than its --ttl (${formatDuration(ttlMs)})`;
     this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
+  }
+
+  /** Counts what a server does not get that does not say that it takes it, and tells of it in the log when it changes. */
+  #tellBeyondServer(account: Account) {
+    const rules = Object.entries(BEYOND_SERVER) as [keyof typeof BEYOND_SERVER, string][];
+    for (const [reason, rule] of rules) {
+      const losses = account.losses().filter((loss) => loss.rule === rule);
+      const count = losses.reduce((sum, { count }) => sum + count, 0);
+      this.#options.metrics.onDropped(reason, count);
+      const [first] = losses, more = count > 1 ? ` (and ${count - 1} more)` : "";
+      this.#tell(
+        reason,
+        first && `Left out ${plainText(first.metric)}${more}: ${plainText(first.why, { maxBytes: 400 })}`,
+      );
+    }
+    const labels = account.entries().find(({ rule, effect }) =>
+      rule === BEYOND_SERVER.utf8_name && effect === "truncated"
+    );
+    const merged =
+      `Left out ${labels?.count} labels, as with underscores others of the same sample have the name: update ` +
+      "the server, or rename them";
+    this.#tell("labels beyond the server", labels && merged);
   }
 
   /** Tells what is wrong once, and again when something else is. */

@@ -8,6 +8,7 @@ import { SAMPLE_RULE_NAMES, type SampleRule } from "../common/ingest/sample_rule
 import { type FamilyRegistry, metricOf } from "../common/exposition/family_registry.ts";
 import { processMetrics } from "../common/process_metrics.ts";
 import type { ClockOwner } from "./clocks.ts";
+import { BEYOND_SERVER } from "./outgoing.ts";
 
 /** What the client counts: each function hears of one kind of event. */
 export interface ClientMetrics {
@@ -21,14 +22,14 @@ export interface ClientMetrics {
   readonly onRetrieved: (status: number) => void;
   /** A push was answered with this status. */
   readonly onSent: (status: number) => void;
-  /** So many samples of a scrape are not sent as they break a rule, or are sent too late to be shown. */
+  /** So many samples of a scrape are not sent as they break a rule or the server is too old, or are sent in vain. */
   readonly onDropped: (reason: DropReason, count: number) => void;
   /** The clock of the source or of the server is so far ahead of ours, in milliseconds. */
   readonly onClock: (owner: ClockOwner, differenceMs: number) => void;
 }
 
 /** Why a sample is not sent or will not be shown. */
-export type DropReason = SampleRule | "older_than_ttl";
+export type DropReason = SampleRule | keyof typeof BEYOND_SERVER | "older_than_ttl";
 
 /** Registers the client's metrics. */
 export function clientMetrics(registry: FamilyRegistry): ClientMetrics {
@@ -52,9 +53,12 @@ export function clientMetrics(registry: FamilyRegistry): ClientMetrics {
   });
   const dropped = registry.counter({
     name: "telemeter_client_samples_dropped_total",
-    help: "Samples that the server would leave out and that are not sent, by rule; and those sent too late to be shown",
+    help:
+      "Samples that the server would leave out, or is too old for, and that are not sent; and those sent too late to be shown",
   }, labelled);
-  for (const reason of [...SAMPLE_RULE_NAMES, "older_than_ttl"]) dropped.add(0, { reason });
+  for (const reason of [...SAMPLE_RULE_NAMES, ...Object.keys(BEYOND_SERVER), "older_than_ttl"]) {
+    dropped.add(0, { reason });
+  }
   const clocks = registry.gauge({
     name: "telemeter_client_clock_difference_seconds",
     help: "How far the clock of the source and that of the server are ahead of the client's",

@@ -379,7 +379,8 @@ export class Ingester {
     const shape = this.#newShapes.build(bytes, this.#spans, exports.labelCount.value);
     if (shape.fault === undefined) this.#shapes[teach(this.#kernel, shape)] = shape;
     else if (shape.fault.rule === "identity") {
-      throw invalid("identity", shape.fault.what, exports.sampleAt.value - this.#start);
+      const what = `${shape.fault.what}: ${this.#seriesNow(family)}`;
+      throw invalid("identity", what, exports.sampleAt.value - this.#start);
     } else this.#leaveOut(family, shape.fault as Broken);
   }
 
@@ -465,9 +466,10 @@ export class Ingester {
     return { points, native };
   }
 
-  #contextOf({ type }: Family): FaultContext {
+  #contextOf(family: Family): FaultContext {
     const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
-    return { kernel: this.#kernel, rules: this.#rules, push, type };
+    const series = () => this.#seriesNow(family);
+    return { kernel: this.#kernel, rules: this.#rules, push, type: family.type, series };
   }
 }
 

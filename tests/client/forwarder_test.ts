@@ -4,7 +4,7 @@ import { clientMetrics } from "../../client/metrics.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
-import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { formatText } from "../../common/exposition/text_format.ts";
 import { parseOptions } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -326,4 +326,81 @@ Deno.test("Forwarder.run() writes no secret into its log, even where the server 
   await n.waits.take();
   assert.match(JSON.stringify(n.records), /it says: no Bearer …/);
   assert.doesNotMatch(JSON.stringify(n.records), /Bearer i/);
+});
+
+Deno.test("Forwarder.run() counts and tells what a server does not get that does not say that it takes it", async () => {
+  await using n = await network();
+  const label = (name: string, value: string) => ({ name, value });
+  const one = (name: string, value: Metric["value"], ...labels: Label[]): MetricFamily => ({
+    name,
+    type: typeof value === "number" ? "untyped" : "histogram",
+    metrics: [{ labels, value, timestampMs: NOW }],
+  });
+  const count = { count: 1.5, sum: 1, buckets: [], isFloat: true };
+  n.prometheus.up(
+    ...[up(1), one("a_b", 1), one("a.b", 2), one("a-b", 3), one("h", count)],
+    one("x", 4, label("l.x", "1"), label("l_x", "2")),
+  );
+  n.start();
+  const { families } = await n.server.pushes.take();
+  assert.deepEqual(series(families).toSorted(), ['a_b{_id="me"} 1', 'up{_id="me"} 1', 'x{l_x="2",_id="me"} 4']);
+  (await n.waits.take()).end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual(n.records.filter(({ level }) => level === "warn").map(({ fields }) => fields.why), [
+    "Left out h: the server does not say that it takes native histograms, or counts that are no whole numbers: update it",
+    "Left out a.b (and 1 more): with underscores it would be a_b, as others are: update the server, or rename one of them",
+    "Left out 1 labels, as with underscores others of the same sample have the name: update the server, or rename them",
+  ]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="native_histogram"}'), 2);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="utf8_name"}'), 4);
+});
+
+Deno.test("Forwarder.run() reckons with the server's clock from the first push on, however slow its own is", async () => {
+  await using n = await network();
+  const aheadMs = 15 * 60_000;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + aheadMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + aheadMs }] });
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload"]);
+  assert.ok(Math.abs(n.metric('telemeter_client_clock_difference_seconds{clock="server"}')! - 900) < 30);
+});
+
+Deno.test("Forwarder.run() asks the server for the time again when by what it knew nothing was to be sent", async () => {
+  await using n = await network();
+  const behindMs = -15 * 60_000;
+  let serverMs = behindMs;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + serverMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + behindMs }] });
+  n.start();
+  const first = await n.waits.take();
+  // The client's own clock, which was fast, is set.
+  n.clock.nowMs += behindMs;
+  serverMs = 0;
+  first.end();
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/authorize?id=me", "/upload"]);
+});
+
+Deno.test("Forwarder.run() takes the clock of whoever gives tokens for the server's only if it is the server", async () => {
+  const elsewhere = new TelemeterServer();
+  await using _ = elsewhere;
+  await using n = await network(["--to-auth", `${elsewhere.url}/authorize?id=me`]);
+  elsewhere.fault = () =>
+    Response.json({ token: "any" }, { headers: { date: new Date(Date.now() - 86_400_000).toUTCString() } });
+  n.server.fault = () => new Response(null, { status: 200 });
+  n.prometheus.up(up(1));
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/upload"]);
 });

@@ -449,6 +449,19 @@ Deno.test("Ingester names each metric that it leaves out for its name, clipped",
   }
 });
 
+Deno.test("Ingester names the series by which a push is refused for its identity, clipped", () => {
+  const long = "v".repeat(200);
+  const table: readonly [labels: number[][], told: RegExp][] = [
+    [[label("a", "b")], /: a series lacks the label _id of the token: x\{a="b"\}, at offset \d+$/],
+    [[label("_id", "other")], /: a label of the token has another value on a series: x\{_id="other"\}, at offset \d+$/],
+    [[me, label("_id.", "b"), me], /: a series has the label _id of the token twice: x\{_id="me",_id\.="b",/],
+    [[label("_id", "o\n"), label("a", long), label("b", long)], /: x\{_id="o\\n",a="v+…, at offset \d+$/],
+  ];
+  for (const [labels, told] of table) {
+    assert.throws(() => ingest(concat(GOOD, sample(...labels, value, time))), told);
+  }
+});
+
 Deno.test("Losses.note() tells what has names in it without what breaks a line", () => {
   const losses = new Losses();
   const name = "a\n\u0000\u2028b";
