@@ -10,21 +10,13 @@ import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { type MenuItem, PAGE_ASSETS, type PageOptions, renderPage } from "../../common/pages/page.tsx";
 import type { SourceActions } from "../api/actions.ts";
-import type { ApiOptions } from "../api/api_routes.ts";
 import { readSourceQuery } from "../api/source_query.ts";
+import type { PagesOptions } from "./pages_options.ts";
 import { RingPage } from "./ring_page.tsx";
 import { CertificatesPage, SettingsPage } from "./settings_page.tsx";
 import { SourcePage } from "./source_page.tsx";
 import { hrefOf, SourcesPage } from "./sources_page.tsx";
 import { StrangerPage, StrangersPage } from "./strangers_page.tsx";
-
-/** What the pages show. */
-export interface PagesOptions extends ApiOptions {
-  /** The label that holds the cluster id. */
-  readonly partitionLabel: string;
-  /** Milliseconds since the epoch. @default {Date.now} */
-  readonly now?: () => number;
-}
 
 const MENU: readonly MenuItem[] = [
   { href: "/", name: "Sources" },

@@ -18,8 +18,8 @@ browserTest(
     await using client = await startClient(to);
     await client.child.line(/ msg=Pushed /);
     for (const [width, colorScheme] of [[1_400, "light"], [1_400, "dark"], [360, "light"], [360, "dark"]] as const) {
-      await using window = await browser.open(client.url.href, { viewport: { width, height: 900 }, colorScheme });
-      const { page, faults } = window;
+      await using tab = await browser.open(client.url.href, { viewport: { width, height: 900 }, colorScheme });
+      const { page, faults } = tab;
       for (const view of ["", "settings"]) {
         await page.goto(client.url.href + view);
         await assertFits(page, view);
@@ -28,14 +28,14 @@ browserTest(
       }
       assert.deepEqual(faults, []);
     }
-    await using window = await browser.open(client.url.href, { javaScriptEnabled: false });
-    await window.page.goto(client.url.href);
-    assert.match(await window.page.textContent("main") ?? "", /user: its name is that of a person/);
+    await using tab = await browser.open(client.url.href, { javaScriptEnabled: false });
+    await tab.page.goto(client.url.href);
+    assert.match(await tab.page.textContent("main") ?? "", /user: its name is that of a person/);
     server.tokens.clear();
     server.revoke();
     await client.child.line(/ msg="Cannot forward/);
-    await window.page.reload();
-    assert.match(await window.page.textContent("main") ?? "", /failing.*forward.*failed\. .*it answered 401/);
-    assert.deepEqual(window.faults, []);
+    await tab.page.reload();
+    assert.match(await tab.page.textContent("main") ?? "", /failing.*forward.*failed\. .*it answered 401/);
+    assert.deepEqual(tab.faults, []);
   },
 );

@@ -16,15 +16,15 @@ browserTest(
     await using shown = await showSources();
     for (const width of [1_400, 360]) {
       for (const colorScheme of ["light", "dark"] as const) {
-        await using window = await browser.open(shown.url, { viewport: { width, height: 900 }, colorScheme });
+        await using tab = await browser.open(shown.url, { viewport: { width, height: 900 }, colorScheme });
         for (const view of VIEWS) {
           const about = `${view.slice(0, 40)} at ${width} px, ${colorScheme}`;
-          await window.page.goto(shown.url + view);
-          await assertFits(window.page, about);
-          await assertAccessible(window.page, about);
+          await tab.page.goto(shown.url + view);
+          await assertFits(tab.page, about);
+          await assertAccessible(tab.page, about);
           // A browser tells of every answer that is an error, be it a page.
           const expected = /^console: Failed to load resource: .* 404/;
-          assert.deepEqual(window.faults.filter((fault) => !expected.test(fault)), [], about);
+          assert.deepEqual(tab.faults.filter((fault) => !expected.test(fault)), [], about);
         }
       }
     }
@@ -33,8 +33,8 @@ browserTest(
 
 browserTest("the page of sources shows each in its state, and whatever is in its id as text", async (browser) => {
   await using shown = await showSources();
-  await using window = await browser.open(shown.url);
-  const { page, faults } = window;
+  await using tab = await browser.open(shown.url);
+  const { page, faults } = tab;
   const dialogs: string[] = [];
   page.on("dialog", async (dialog) => {
     dialogs.push(dialog.message());
@@ -72,8 +72,8 @@ const FOCUS = `(() => {
 
 browserTest("a page is used by the keyboard alone", async (browser) => {
   await using shown = await showSources();
-  await using window = await browser.open(shown.url);
-  const { page } = window;
+  await using tab = await browser.open(shown.url);
+  const { page } = tab;
   const focus = () => page.evaluate<{ word: string; isSeen: boolean }>(FOCUS);
   await page.goto(shown.url);
   const order: string[] = [];
@@ -112,15 +112,15 @@ browserTest("a page is used by the keyboard alone", async (browser) => {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   assert.match((await focus()).word, /all sources$/);
-  assert.deepEqual(window.faults, []);
+  assert.deepEqual(tab.faults, []);
 });
 
 browserTest(
   "a page stays current by itself where its reader is, until that is stopped, and says when it cannot",
   async (browser) => {
     await using shown = await showSources();
-    await using window = await browser.open(shown.url);
-    const { page } = window;
+    await using tab = await browser.open(shown.url);
+    const { page } = tab;
     await page.clock.install();
     await page.goto(shown.url);
     await page.locator("a.id", { hasText: "silent" }).focus();
@@ -155,8 +155,8 @@ for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "after a question" : "without a script";
   browserTest(`a page searches, revokes and forgets ${how}`, async (browser) => {
     await using shown = await showSources();
-    await using window = await browser.open(shown.url, { javaScriptEnabled });
-    const { page, faults } = window;
+    await using tab = await browser.open(shown.url, { javaScriptEnabled });
+    const { page, faults } = tab;
     const questions: string[] = [];
     let isYes = false;
     page.on("dialog", async (dialog) => {

@@ -12,7 +12,8 @@ import { listSources } from "../../server/api/source_query.ts";
 import type { SourceDetails, StrangerReport } from "../../server/api/source_report.ts";
 import type { MemberAnswer, Sources } from "../../server/api/sources.ts";
 import type { ServerStatus } from "../../server/api/status.ts";
-import { homePage, pageRoutes, type PagesOptions } from "../../server/pages/page_routes.tsx";
+import { homePage, pageRoutes } from "../../server/pages/page_routes.tsx";
+import type { PagesOptions } from "../../server/pages/pages_options.ts";
 import { type LogRecord, recordingLog } from "./recording_log.ts";
 
 /** When the pages are looked at, in milliseconds since the epoch. */
