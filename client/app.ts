@@ -23,7 +23,7 @@ export interface ClientAppOptions {
   /** Shown by `/metrics`. */
   readonly registry: Pick<FamilyRegistry, "families">;
   /** What the pages show. */
-  readonly view: () => ClientView;
+  readonly view: () => Promise<ClientView>;
   /** Loads the settings anew; throws {@linkcode UsageError} if they are bad. */
   readonly reload: () => Promise<void>;
   /** Where the app is to be reached. */
@@ -38,7 +38,7 @@ export interface ClientAppOptions {
 export function clientApp({ forwarder, registry, view, reload, listen, signal, log }: ClientAppOptions): App {
   const home: RouteHandler = async (c) => {
     const { clientPage } = await import("./pages/client_pages.tsx");
-    return await clientPage(c.req.path, { view, nowMs: Date.now() });
+    return await clientPage(c.req.path, { view: await view(), nowMs: Date.now() });
   };
   const asset: RouteHandler = async (c) => (await import("./pages/client_pages.tsx")).pageAsset(c);
   return createApp({

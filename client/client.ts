@@ -14,7 +14,6 @@ import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 import { listenForStatus } from "./status_listener.ts";
-import { clientView } from "./view.ts";
 
 /** What a client starts with beside its options. */
 export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles"> {
@@ -61,7 +60,8 @@ export async function startClient(
 
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
-    const view = () => clientView(forwarder, values);
+    // Whoever is never asked for a page loads nothing of it.
+    const view = async () => (await import("./view.ts")).clientView(forwarder, values);
     const app = clientApp({ forwarder, registry, view, reload, listen: values.listen, signal: stop.signal, log });
     const listener = stack.use(await listenForStatus(app.fetch, { address: values.listen, registry, log }));
     log.info("Listening", { url: listener.url.href });

@@ -172,7 +172,7 @@ export class Forwarder {
     observe(cleaned);
     if (settings.upload === undefined || cleaned.length === 0) {
       const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
-      Object.assign(forward, { outcome: "nothing", why: why.why ?? NOTHING_LEFT });
+      Object.assign(forward, { outcome: "nothing", why: ruleOf(pageFaults.leftOut) });
       log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
       this.#tellLosses([pageFaults.leftOut]);
       return;
@@ -193,7 +193,7 @@ export class Forwarder {
     if (outgoing.families.length === 0) {
       const why = firstLoss(outgoing.leftOut);
       log.info("Nothing to send: the server would take none of what the rules keep", { scraped: samples, why });
-      Object.assign(forward, { outcome: "nothing", why });
+      Object.assign(forward, { outcome: "nothing", why: ruleOf(outgoing.leftOut) });
       // What the server takes, or one of the clocks, may have changed; without a push, this is how to hear of it.
       settings.exchange?.drop();
       return;
@@ -263,6 +263,12 @@ export class Forwarder {
 }
 
 const NOTHING_LEFT = "the scrape brought nothing that the rules keep: see --match, and what the source holds";
+
+/** Why nothing is sent, without the values of labels: the page is not only for who may see those. */
+function ruleOf(leftOut: LeftOut): string {
+  const [first] = leftOut.keys();
+  return first === undefined ? NOTHING_LEFT : `${SAMPLE_RULES[first].what}: ${SAMPLE_RULES[first].mend}`;
+}
 
 /** The first of what a server would leave out, as the reason why nothing is sent. */
 function firstLoss(leftOut: LeftOut): string {

@@ -15,13 +15,12 @@ const MENU: readonly MenuItem[] = [{ href: "/", name: "Forwarding" }, { href: "/
 /** Writes the page at a path, from what the client says of itself. */
 export async function clientPage(
   path: string,
-  { view, nowMs }: { view: () => ClientView; nowMs: number },
+  { view, nowMs }: { view: ClientView; nowMs: number },
 ): Promise<Response> {
-  const shown = view();
-  const frame = { program: "client", where: shown.from, menu: MENU, at: path, nowMs };
+  const frame = { program: "client", where: view.from, menu: MENU, at: path, nowMs };
   return path === "/settings"
-    ? await renderPage({ ...frame, title: "Flags", body: <FlagTables flags={shown.flags} /> })
-    : await renderPage({ ...frame, title: "Forwarding", body: <ForwardingPage {...shown} nowMs={nowMs} /> });
+    ? await renderPage({ ...frame, title: "Flags", body: <FlagTables flags={view.flags} /> })
+    : await renderPage({ ...frame, title: "Forwarding", body: <ForwardingPage {...view} nowMs={nowMs} /> });
 }
 
 /** Answers with the style, the script or the picture that pages need. */

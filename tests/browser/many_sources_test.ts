@@ -49,8 +49,8 @@ browserTest("the page of 10,000 sources is there within 300 ms, and shows a hund
     times.push(performance.now() - startMs);
   }
   assert.ok(Math.min(...times) < LIMIT_MS, `It took ${times.map(Math.round)} ms`);
-  await using window = await browser.open(server.internal.href);
-  const { page, faults } = window;
+  await using tab = await browser.open(server.internal.href);
+  const { page, faults } = tab;
   await page.goto(server.internal.href);
   assert.match(await page.locator(".tools").textContent() ?? "", /10,000 sources/);
   assert.equal(await page.locator("tbody tr").count(), 100);

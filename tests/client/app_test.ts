@@ -20,7 +20,7 @@ async function pages(
   registry.counter({ name: "tests_total", help: "Tests" }).add(2);
   const state: ForwarderState = { lastPushMs: 1_700_000_000_000, failures: 2, lastError: "Cannot push" };
   const stop = new AbortController();
-  const view = (): ClientView => ({
+  const view: ClientView = {
     ...{ from: "http://source/federate", to: "http://server/upload", lastPushMs: state.lastPushMs, failures: 2 },
     ...{ nextMs: Date.now() + 41_000, clocks: { source: 45_000, server: 200 }, tokenEndsMs: Date.now() + 3_600_000 },
     forwards: [
@@ -32,11 +32,19 @@ async function pages(
     sizes: [{ metric: "up", series: 7, bytes: 700 }],
     suspects: [{ label: "user", why: "its name is that of a person", samples: 4 }],
     flags: [{ flag: "--to-token", value: "(secret)", isDefault: false }],
-  });
+  };
   const forwarder = { state, lastPush };
   const { log } = recordingLog();
   const address = { hostname: "127.0.0.1", port: 0 };
-  const app = clientApp({ forwarder, registry, view, reload, listen: address, signal: stop.signal, log });
+  const app = clientApp({
+    forwarder,
+    registry,
+    view: () => Promise.resolve(view),
+    reload,
+    listen: address,
+    signal: stop.signal,
+    log,
+  });
   const listener = await listen(app.fetch, { address, log });
   const client = Deno.createHttpClient({});
   return {

@@ -19,8 +19,8 @@ const executablePath = PLACES.find((path) => {
   }
 });
 
-/** A window that looks at the pages of one origin. */
-export interface Window extends AsyncDisposable {
+/** A tab that looks at the pages of one origin. */
+export interface Tab extends AsyncDisposable {
   /** Its page. */
   readonly page: Page;
   /** What has gone wrong so far: errors, what the Content-Security-Policy barred, requests to elsewhere, dialogs. */
@@ -29,8 +29,8 @@ export interface Window extends AsyncDisposable {
 
 /** A browser. */
 export interface TestBrowser {
-  /** Opens a window of its own, without the storage of others. `at` is the origin that it may ask. */
-  open(at: string, options?: BrowserContextOptions): Promise<Window>;
+  /** Opens a tab of its own, without the storage of others. `at` is the origin that it may ask. */
+  open(at: string, options?: BrowserContextOptions): Promise<Tab>;
 }
 
 /** A test in a browser; where there is none, it is skipped, and its name says so. */
@@ -47,7 +47,7 @@ export function browserTest(name: string, test: (browser: TestBrowser) => Promis
       // Root has no sandbox in most containers, and looks at nothing but our own pages here.
       const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-quic"] });
       try {
-        await test({ open: (at, options) => openWindow(browser, at, options) });
+        await test({ open: (at, options) => openTab(browser, at, options) });
       } finally {
         await browser.close();
       }
@@ -59,7 +59,7 @@ export function browserTest(name: string, test: (browser: TestBrowser) => Promis
 const TELL_VIOLATIONS = `addEventListener("securitypolicyviolation", (event) =>
   tellViolation(event.violatedDirective + " " + event.blockedURI))`;
 
-async function openWindow(browser: Browser, at: string, options: BrowserContextOptions = {}): Promise<Window> {
+async function openTab(browser: Browser, at: string, options: BrowserContextOptions = {}): Promise<Tab> {
   const context = await browser.newContext({ viewport: { width: 1_400, height: 900 }, ...options });
   context.setDefaultTimeout(60_000);
   const faults: string[] = [];
