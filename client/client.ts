@@ -17,7 +17,7 @@ import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
 /** What a client starts with beside its options. */
-export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles"> {
+export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles" | "reread"> {
   /** The proxies that the environment named when the program started. */
   readonly environment: ProxyEnvironment;
 }
@@ -25,10 +25,10 @@ export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" 
 /** Starts the client. */
 export async function startClient(
   values: ClientValues,
-  { log, environment, checkFiles }: StartOptions,
+  { log, environment, checkFiles, reread }: StartOptions,
 ): Promise<Running> {
-  const load = () => loadSettings(values, { log, now: Date.now, environment });
-  const settings = await load();
+  const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
+  const settings = await load(values);
   await using stack = new AsyncDisposableStack();
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
@@ -40,8 +40,9 @@ export async function startClient(
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
     const reloaded = reloading.then(async () => {
+      const changed = await reread();
       await checkFiles();
-      forwarder.reconfigure(await load());
+      forwarder.reconfigure(await load(changed));
     });
     reloading = reloaded.catch(() => {});
     return reloaded.then(
@@ -52,9 +53,6 @@ export async function startClient(
       },
     );
   };
-  const onHangUp = () => void reload().catch(() => {});
-  Deno.addSignalListener("SIGHUP", onHangUp);
-  stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
@@ -78,6 +76,7 @@ export async function startClient(
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
     done: loop,
+    reload: () => reload().catch(() => {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

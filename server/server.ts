@@ -23,6 +23,7 @@ import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
+import type { SourceLimits } from "./directory/source.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
 import type { RingView } from "./api/ring_view.ts";
 import { OwnSources, type Sources } from "./api/sources.ts";
@@ -39,7 +40,7 @@ import { Capacity } from "./limits/capacity.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
-import { SERVER_OPTIONS } from "./options.ts";
+import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
@@ -47,6 +48,7 @@ import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
+import { reloading } from "./reload.ts";
 import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How many sources are expected where the number of clusters has no limit. */
@@ -73,12 +75,13 @@ const INTERNAL_LIMITS: HostileLimits = {
  * environment named when the program started.
  */
 export async function startServer(
-  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
   { environment }: { environment: ProxyEnvironment },
 ): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
+  let live = values;
   const settings = await loadSettings(values, { log, environment });
   opening.use(settings.requests);
   const { keys, revoked } = settings;
@@ -123,7 +126,7 @@ export async function startServer(
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  const sourceLimits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
+  const sourceLimits = sourceLimitsOf(values);
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
@@ -207,16 +210,16 @@ export async function startServer(
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
-    flags: reportOptions(SERVER_OPTIONS, values),
+    flags: () => reportOptions(SERVER_OPTIONS, live),
     store: () => store.health,
     limits: () => [
       {
         flag: "--limit-clusters",
         what: "clusters",
         used: Math.max(index.clusters, store.clusters),
-        limit: values.limitClusters,
+        limit: live.limitClusters,
       },
-      { flag: "--limit-total-series", what: "series", used: index.series, limit: values.limitTotalSeries },
+      { flag: "--limit-total-series", what: "series", used: index.series, limit: live.limitTotalSeries },
     ],
     certificates: () => reportCertificates(certificates),
     now,
@@ -271,8 +274,17 @@ export async function startServer(
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  const onValues = (changed: ServerOptions) => {
+    live = changed;
+    Object.assign(sourceLimits, sourceLimitsOf(changed));
+  };
+  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
   const running = opening.move();
-  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function sourceLimitsOf({ limitSeries, limitFamilies, limitBytes }: ServerOptions): SourceLimits {
+  return { series: limitSeries, families: limitFamilies, bytes: limitBytes };
 }
 
 function authorizerOf(

@@ -271,7 +271,12 @@ function storageOf(
   return { place: { url, environment }, namespace: ring && `telemeter ${ring.name}` };
 }
 
-async function readRules(values: ServerOptions): Promise<RenderRules> {
+/**
+ * Reads the rules by which pushes are checked and rendered, which a reload may change.
+ *
+ * @throws {UsageError} on the first thing that the user must mend.
+ */
+export async function readRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -317,7 +322,8 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
 /** To reach others, and to read files that change. */
 function permissionsOf(values: ServerOptions): Permission[] {
   const reaches = [values.authorize, values.storageUrl, values.listenCluster];
-  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
+  const { tlsCrt, internalTlsCrt, revokedFile, listenCluster, whitelistFile, "config.file": configFile } = values;
+  const reads = [tlsCrt, internalTlsCrt, revokedFile, listenCluster, whitelistFile, configFile];
   const isGiven = (value: unknown) => value !== undefined;
   return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
 }
