@@ -9,6 +9,7 @@ import configuration from "../deno.json" with { type: "json" };
 import { FailedError, run } from "../common/lifecycle.ts";
 import type { Program } from "../common/options.ts";
 import { runToEnd } from "./process/child.ts";
+import { readTask } from "./process/tasks.ts";
 
 /** The program as `--help` shows it. */
 export const COMPILE: Program<Record<never, never>> = {
@@ -25,8 +26,7 @@ export function compileArguments(
   task: keyof typeof EXECUTABLES,
   { exclude }: { exclude: readonly string[] },
 ): string[] {
-  const [deno, run, ...words] = configuration.tasks[task].split(" ");
-  if (deno !== "deno" || run !== "run") throw new TypeError(`Cannot compile the task ${task} as it is no deno run`);
+  const words = [...readTask(configuration.tasks[task]).words];
   const main = words.pop()!;
   return [
     "compile",

@@ -288,14 +288,15 @@ function sourceLimitsOf({ limitSeries, limitFamilies, limitBytes }: ServerOption
 }
 
 function authorizerOf(
-  { upstream }: ServerSettings,
+  { upstream, tokens }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
   if (upstream !== undefined) {
     const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
     return new CachingAuthorizer(shared, { registry, log });
   }
-  log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
+  if (tokens !== undefined) return tokens;
+  log.warn("Accepts any token and any cluster id, as neither --authorize nor --tokens-file is set", {});
   return new OpenAuthorizer();
 }
 

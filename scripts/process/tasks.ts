@@ -10,14 +10,35 @@ import type { ChildCommand } from "./child.ts";
 /** The tasks that start a program, by name: its arguments go behind. */
 export type ProgramTask = Exclude<keyof typeof configuration.tasks, "test" | "ok" | "bench">;
 
+/** A task taken apart. */
+export interface TaskCommand {
+  /** The variables that it sets, which keep Deno from asking the network whether there is a newer one. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What stands behind `deno run`. */
+  readonly words: readonly string[];
+}
+
+/**
+ * Takes apart what a task runs.
+ *
+ * @throws {TypeError} if that is no `deno run`.
+ */
+export function readTask(command: string): TaskCommand {
+  const all = command.split(" ");
+  const start = all.findIndex((word) => !/^[A-Z_]+=/.test(word));
+  if (all[start] !== "deno" || all[start + 1] !== "run") {
+    throw new TypeError(`Cannot start a task that is no deno run: ${command}`);
+  }
+  const env = Object.fromEntries(all.slice(0, start).map((word) => word.split("=", 2) as [string, string]));
+  return { env, words: all.slice(start + 2) };
+}
+
 /**
  * The command behind a task, to be run by this very Deno without the task runner between, so that signals reach the
  * program itself.
  */
 export function taskCommand(task: ProgramTask, args: readonly string[]): ChildCommand {
-  const [deno, ...words] = configuration.tasks[task].split(" ");
-  if (deno !== "deno" || words[0] !== "run") {
-    throw new TypeError(`Cannot start the task ${task} as it is no deno run: ${configuration.tasks[task]}`);
-  }
-  return { name: task, path: Deno.execPath(), args: [...words, ...args], cwd: new URL("../..", import.meta.url) };
+  const { env, words } = readTask(configuration.tasks[task]);
+  const cwd = new URL("../..", import.meta.url);
+  return { name: task, path: Deno.execPath(), args: ["run", ...words, ...args], cwd, env };
 }
