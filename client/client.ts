@@ -10,6 +10,7 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
 import { clientApp } from "./app.ts";
+import { addCertificateMetrics } from "./certificate_metrics.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
@@ -28,11 +29,12 @@ export async function startClient(
   { log, environment, checkFiles, reread }: StartOptions,
 ): Promise<Running> {
   const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
-  const settings = await load(values);
+  let settings = await load(values);
   await using stack = new AsyncDisposableStack();
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
+  addCertificateMetrics(registry, () => [settings.fromClients, settings.toClients]);
   const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
   const stop = new AbortController();
 
@@ -42,7 +44,7 @@ export async function startClient(
     const reloaded = reloading.then(async () => {
       const changed = await reread();
       await checkFiles();
-      forwarder.reconfigure(await load(changed));
+      forwarder.reconfigure(settings = await load(changed));
     });
     reloading = reloaded.catch(() => {});
     return reloaded.then(

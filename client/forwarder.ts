@@ -32,11 +32,14 @@ import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
-import type { ClientMetrics } from "./metrics.ts";
+import type { ClientMetrics, ForwardStage } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
 import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
+
+/** How soon a source is read again that has had nothing yet, and how many times: one that starts with us needs a scrape or two. */
+const FIRST_SAMPLES_MS = 10_000, FIRST_SCRAPES = 6;
 
 /** What the loop needs beside its settings. */
 export interface ForwarderOptions {
@@ -71,6 +74,9 @@ export class Forwarder {
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
+  #stage: ForwardStage = "scrape";
+  /** Scrapes in a row, from the first one on, that brought nothing. */
+  #emptyScrapes = 0;
   readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
   readonly #clocks: Clocks;
@@ -105,31 +111,51 @@ export class Forwarder {
 
   /** Forwards until the signal is aborted. Failures are logged, counted and tried again, each with a fresh scrape. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, metrics, random, delay } = this.#options;
+    const { log, metrics, random, now, delay } = this.#options;
     while (!signal.aborted) {
       const { intervalMs } = this.#settings;
       this.#retryNow = new AbortController();
       let waitMs = intervalMs;
       metrics.onForward();
       try {
-        await this.#forward(signal);
+        const outcome = await this.#forward(signal);
+        if (this.#isStillEmpty(outcome)) waitMs = Math.min(intervalMs, FIRST_SAMPLES_MS);
         this.#failures = 0;
         this.#lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
         this.#lastError = messageOf(error);
-        metrics.onFailure();
+        metrics.onFailure(this.#stage);
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
-        log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
+        const isTooSoon = error instanceof RefusedError && error.status === 429 && this.#stage === "push" &&
+          this.#lastPushMs === undefined;
+        if (isTooSoon) {
+          log.info(
+            "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
+            {
+              nextPush: new Date(now() + waitMs).toISOString(),
+            },
+          );
+        } else {log.error("Cannot forward: will try again", {
+            error: this.#lastError,
+            failures: this.#failures,
+            waitMs,
+          });}
       }
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
   }
 
-  /** One forward, by the settings of its start. */
-  async #forward(signal: AbortSignal): Promise<void> {
+  /** Whether a source that has just started, as this client has, may have something in a moment. */
+  #isStillEmpty({ scraped }: { scraped: number }): boolean {
+    if (scraped > 0) this.#emptyScrapes = FIRST_SCRAPES;
+    return ++this.#emptyScrapes <= FIRST_SCRAPES;
+  }
+
+  /** One forward, by the settings of its start. Returns how many samples it read. */
+  async #forward(signal: AbortSignal): Promise<{ scraped: number }> {
     const { log, metrics, now } = this.#options;
     const settings = this.#settings;
     const account = new Account();
@@ -139,6 +165,7 @@ export class Forwarder {
     };
     const pageFaults = new Losses();
     this.#labels.turn();
+    this.#stage = "scrape";
     const scraped = await scrape(settings, {
       signal,
       onStatus: metrics.onRetrieved,
@@ -146,6 +173,8 @@ export class Forwarder {
       onFault: notePageFault(pageFaults, account),
       labels: this.#labels,
     });
+    metrics.onDone("scrape", now());
+    this.#stage = "rules";
     const cleaned = (await settings.rules())(scraped, account);
     const samples = countLeftOut(pageFaults.leftOut) + countSamples(scraped);
     const observe = (kept: readonly MetricFamily[]) =>
@@ -155,9 +184,10 @@ export class Forwarder {
       const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
       log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
       this.#tellLosses([pageFaults.leftOut]);
-      return;
+      return { scraped: samples };
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
+    this.#stage = "exchange";
     const grant = await settings.exchange?.grant(how);
     const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
@@ -171,8 +201,9 @@ export class Forwarder {
         scraped: samples,
         why: firstLoss(outgoing.leftOut),
       });
-      return;
+      return { scraped: samples };
     }
+    this.#stage = "push";
     const { bytes, remark } = await push(outgoing.encoded, {
       ...how,
       url: settings.upload,
@@ -185,8 +216,10 @@ export class Forwarder {
     });
     this.#lastPush = outgoing.families;
     this.#lastPushMs = now();
+    metrics.onDone("push", this.#lastPushMs);
     log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
     this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
+    return { scraped: samples };
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */

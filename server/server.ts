@@ -37,6 +37,7 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
@@ -207,6 +208,17 @@ export async function startServer(
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
   const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
   watchCertificates(certificates, { registry });
+  const used = {
+    limitClusters: () => Math.max(index.clusters, store.clusters),
+    limitTotalSeries: () => index.series,
+    limitMemory: () => Deno.memoryUsage().rss,
+  };
+  watchLimits({
+    options: SERVER_OPTIONS,
+    values: () => ({ ...live, limitMemory: limits?.resident.short ?? 0 }),
+    used,
+    registry,
+  });
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
@@ -216,10 +228,10 @@ export async function startServer(
       {
         flag: "--limit-clusters",
         what: "clusters",
-        used: Math.max(index.clusters, store.clusters),
+        used: used.limitClusters(),
         limit: live.limitClusters,
       },
-      { flag: "--limit-total-series", what: "series", used: index.series, limit: live.limitTotalSeries },
+      { flag: "--limit-total-series", what: "series", used: used.limitTotalSeries(), limit: live.limitTotalSeries },
     ],
     certificates: () => reportCertificates(certificates),
     now,

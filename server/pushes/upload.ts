@@ -16,7 +16,7 @@ import type { Directory } from "../directory/directory.ts";
 import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { refusalOf } from "./refusal.ts";
+import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -63,6 +63,7 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
+  for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
   const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept: Handler = async (request, peer) => {
