@@ -43,6 +43,7 @@ import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { PushSummary } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
@@ -54,6 +55,9 @@ import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How many sources are expected where the number of clusters has no limit. */
 const MAX_SOURCES = 50_000;
+
+/** How many addresses of strangers the log tells apart in a minute whose tokens are refused. */
+const MAX_STRANGERS = 100;
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
@@ -98,6 +102,7 @@ export async function startServer(
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
   let cluster: RunningRing | undefined;
+  const sourceLimits = sourceLimitsOf(values);
   const { directory } = opening.use(
     await openDirectory({
       maxSources: 2 * (values.limitClusters || MAX_SOURCES),
@@ -107,11 +112,13 @@ export async function startServer(
       revoked: revoked && (() => revoked.ids()),
       store,
       registry,
+      limits: sourceLimits,
       log,
     }),
   );
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
+  const strangers = new RepeatLog(log, { level: "info", maxThings: MAX_STRANGERS });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
   const memory = new MemoryGuard({ limits, log, registry });
@@ -127,7 +134,6 @@ export async function startServer(
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  const sourceLimits = sourceLimitsOf(values);
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
@@ -153,6 +159,7 @@ export async function startServer(
   opening.defer(watchIndex(index, { now, registry }));
   const flushing = setInterval(() => {
     repeats.flush();
+    strangers.flush();
     memory.flush();
   }, EXPIRE_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
@@ -174,6 +181,7 @@ export async function startServer(
     }),
     revoked,
     directory,
+    refusals: { known: repeats, strangers },
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const push = upload({
@@ -190,6 +198,7 @@ export async function startServer(
     directory,
     registry,
   });
+  opening.defer(new PushSummary({ registry, log }).start());
   const external = opening.use(
     await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
       address: values.listen,
