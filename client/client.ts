@@ -4,8 +4,6 @@
  * @module
  */
 
-import { isThisMachine } from "../common/http/addresses.ts";
-import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
@@ -16,6 +14,7 @@ import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
+import { listenForStatus } from "./status_listener.ts";
 
 /** What a client starts with beside its options. */
 export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles" | "reread"> {
@@ -31,6 +30,7 @@ export async function startClient(
   const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
   let settings = await load(values);
   await using stack = new AsyncDisposableStack();
+  stack.defer(() => settings[Symbol.dispose]());
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
@@ -44,7 +44,9 @@ export async function startClient(
     const reloaded = reloading.then(async () => {
       const changed = await reread();
       await checkFiles();
+      const before = settings;
       forwarder.reconfigure(settings = await load(changed));
+      before[Symbol.dispose]();
     });
     reloading = reloaded.catch(() => {});
     return reloaded.then(
@@ -59,13 +61,7 @@ export async function startClient(
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
     const app = clientApp({ forwarder, registry, reload, listen: values.listen, signal: stop.signal, log });
-    const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
-    if (!isThisMachine(listener.hostname)) {
-      log.warn(
-        "Shows its pages to whoever reaches --listen, and reloads for them: let a firewall keep out all but your Prometheus",
-        { listen: `${listener.hostname}:${listener.port}` },
-      );
-    }
+    const listener = stack.use(await listenForStatus(app.fetch, { address: values.listen, registry, log }));
     log.info("Listening", { url: listener.url.href });
   }
 

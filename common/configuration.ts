@@ -18,7 +18,7 @@ import {
   type OptionTable,
   type OptionValues,
   type Program,
-  readCommandLine,
+  readArguments,
   readValues,
 } from "./options.ts";
 
@@ -55,7 +55,7 @@ export class Configuration<Table extends OptionTable> {
     program: Program<Table>,
     args: readonly string[],
   ): Promise<Configuration<Table> | { readonly help: string }> {
-    const read = readCommandLine(program, args);
+    const read = await readArguments(program, args);
     if ("help" in read) return read;
     const { given: commandLine, arguments: rest } = read;
     const given = await withFile(program, commandLine);

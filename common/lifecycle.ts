@@ -121,7 +121,7 @@ export async function run<Table extends OptionTable>(
       Deno.exit(0);
     }
     const { values, arguments: rest } = configuration;
-    const log = await openLog(program.name, logSettings(values));
+    const log = openLog(program.name, logSettings(values));
     const isInFile = (name: string) => configuration.isInFile(name);
     const guard = new SecretGuard({ options: program.options, values, isInFile, log });
     const checkFiles = () => guard.check();

@@ -8,7 +8,8 @@ import { type App, type AppOptions, asRoute, createApp, probe } from "../common/
 import type { Handler } from "../common/http/http.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
 import { apiRoutes } from "./api/api_routes.ts";
-import { homePage, pageRoutes, type PagesOptions } from "./pages/page_routes.tsx";
+import { homePage, pageRoutes } from "./pages/page_routes.tsx";
+import type { PagesOptions } from "./pages/pages_options.ts";
 import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
 
 /** What the app is made of. */

@@ -179,6 +179,12 @@ export const SERVER_OPTIONS = {
     since: "0.1.0",
     why: "Set it to be able to shut out a cluster at once, without a restart",
   },
+  "web.enableAdminApi": {
+    kind: flag,
+    help: "Let whoever reaches --listen-internal revoke sources, by a line in --revoked-file, and forget silent ones",
+    since: "0.1.0",
+    why: "Set it where that listener is reached by operators only; it keeps the permission to write files",
+  },
   revokedShown: {
     kind: flag,
     help: "Go on showing what revoked clusters pushed before, until it is --ttl old",

@@ -25,10 +25,12 @@ import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
 import type { SourceLimits } from "./directory/source.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
+import { SourceActions } from "./api/actions.ts";
 import type { RingView } from "./api/ring_view.ts";
-import { OwnSources, type Sources } from "./api/sources.ts";
+import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
 import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -39,7 +41,7 @@ import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
-import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
+import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
@@ -96,6 +98,8 @@ export async function startServer(
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
@@ -120,7 +124,7 @@ export async function startServer(
   const repeats = new RepeatLog(log, { level: "info" });
   const strangers = new RepeatLog(log, { level: "info", maxThings: MAX_STRANGERS });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
+  const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
@@ -138,11 +142,12 @@ export async function startServer(
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
+  let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
-    const { ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
+    const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
     const { ringOverview } = await import("./ring/ring_overview.ts");
     const { SourceExchange } = await import("./ring/source_exchange.ts");
     const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
@@ -152,6 +157,7 @@ export async function startServer(
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
+    forgetElsewhere = (id) => forgetAt(ring, id);
     ringView = () => ringOverview(ring, status());
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
@@ -204,10 +210,11 @@ export async function startServer(
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
+      hasMemory: () => memory.state !== "full",
       tls: externalTls,
       trustedProxies: values.trustedProxy,
       log,
@@ -245,6 +252,18 @@ export async function startServer(
     certificates: () => reportCertificates(certificates),
     now,
   };
+  const actions = new SourceActions({
+    sources,
+    revoke: revoked && (async (id) => {
+      await revoked.add(id);
+      await directory.readRevoked();
+    }),
+    forget: (id) => {
+      directory.forget(id);
+      return forgetElsewhere(id);
+    },
+    log,
+  });
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -271,6 +290,8 @@ export async function startServer(
           now,
         }),
         sources,
+        actions: values["web.enableAdminApi"] ? actions : undefined,
+        listen: values.listenInternal,
         ringView,
         partitionLabel: values.partitionLabel,
         status: () => statusOf(status),

@@ -338,12 +338,17 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
   return selectors;
 }
 
-/** To reach others, and to read files that change. */
+/** To reach others, to read files that change, and to write the one that operators add to by the page. */
 function permissionsOf(values: ServerOptions): Permission[] {
   const reaches = [values.authorize, values.storageUrl, values.listenCluster];
   const { tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, "config.file": configFile } =
     values;
   const reads = [tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, configFile];
   const isGiven = (value: unknown) => value !== undefined;
-  return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
+  const writes = values["web.enableAdminApi"] && isGiven(values.revokedFile);
+  return [
+    ...(reaches.some(isGiven) ? ["net"] as const : []),
+    ...(reads.some(isGiven) ? ["read"] as const : []),
+    ...(writes ? ["write"] as const : []),
+  ];
 }

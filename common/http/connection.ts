@@ -7,27 +7,9 @@
 // of whatever shape, counts as progress unless it is.
 
 import { STATUS_CODES } from "node:http";
+import type { Cut } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
 import { HttpError } from "./http.ts";
-
-/** Why connections are cut, the last three to make room for others. */
-export const CUTS = [
-  "handshake",
-  "headers",
-  "body",
-  "framing",
-  "stalled",
-  "idle",
-  "malformed",
-  "pipelining",
-  "drain",
-  "room_total",
-  "room_address",
-  "room_network",
-] as const;
-
-/** Why a connection was cut. */
-export type Cut = typeof CUTS[number];
 
 /** What a connection needs of a socket, plain or TLS. */
 export interface ByteStream {

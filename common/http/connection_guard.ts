@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type ByteStream, Connection, type Cut } from "./connection.ts";
-import { ConnectionPlaces, type ShareKind } from "./connection_places.ts";
+import { type ByteStream, Connection } from "./connection.ts";
+import type { Cut, ShareKind } from "./connection_counts.ts";
+import { ConnectionPlaces } from "./connection_places.ts";
 import { type HostileLimits, limitsFrom } from "./hostile_limits.ts";
 
 /** What a {@linkcode ConnectionGuard} works with. */
@@ -14,6 +15,8 @@ export interface ConnectionGuardOptions {
   readonly limits: HostileLimits;
   /** Whether connections begin with a TLS handshake. */
   readonly secure: boolean;
+  /** Whether there is memory for more connections. @default {() => true} */
+  readonly hasMemory?: () => boolean;
   /** Gets the share of each refusal, in which nobody gave way. */
   readonly onRefused: (reason: ShareKind) => void;
   /** Gets each cut. */
@@ -40,6 +43,7 @@ export class ConnectionGuard {
     this.limits = limitsFrom(options.limits);
     this.#places = new ConnectionPlaces({
       limits: this.limits,
+      hasMemory: options.hasMemory,
       onYield: (connection, share) => connection.cut(`room_${share}`),
       now: options.now,
     });

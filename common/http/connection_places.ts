@@ -7,13 +7,8 @@
 
 import { addressBlock, addressNetwork } from "./addresses.ts";
 import type { Connection } from "./connection.ts";
+import type { ShareKind } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
-
-/** Of which limit a place is: all of a listener's connections, those of an address (IPv6: /64), of a network (/24, IPv6: /48). */
-export const SHARES = ["total", "address", "network"] as const;
-
-/** One of {@linkcode SHARES}. */
-export type ShareKind = typeof SHARES[number];
 
 /** Connections that count together. */
 class Share {
@@ -33,12 +28,21 @@ class Share {
   }
 }
 
+/** Places that there are without memory for more, in all: enough for a balancer, checks and those who ask why. */
+const FEW = 100;
+
 /** What {@linkcode ConnectionPlaces} work with. */
 export interface ConnectionPlacesOptions {
   /** How many places there are, and how long one has its own for sure as long as others have theirs for longer. */
   readonly limits: Readonly<
     Required<Pick<HostileLimits, `maxConnections${"" | "PerAddress" | "PerNetwork"}` | "yieldAfterMs">>
   >;
+  /**
+   * Whether there is memory for more connections; without it, newcomers take the places of others.
+   *
+   * @default {() => true}
+   */
+  readonly hasMemory?: () => boolean;
   /** Cuts one that gives way, because there was no room in this share; it leaves at once. */
   readonly onYield: (connection: Connection, share: ShareKind) => void;
   /** The time in milliseconds, from any origin. */
@@ -51,7 +55,8 @@ export interface ConnectionPlacesOptions {
  * 1. who has had no request in progress for `yieldAfterMs`, the longest first: not come to the end of its headers or of a TLS
  *    handshake, or idle after a response;
  * 2. who keeps us waiting for as long within a request, with the rest of a body or by not taking the response;
- * 3. of all, who has been the one or the other for less long, but for the longest.
+ * 3. who has been the one or the other for the longest in the network that has the most places, though for less long than that:
+ *    so a crowd that comes faster than places get old drives out its own.
  *
  * Nobody gives it up whose request is with its handler. A newcomer to an address or network that has no room takes the place of
  * one of the first two kinds there, so that a crowd takes nothing from others, and its own comings and goings have an end.
@@ -154,7 +159,7 @@ export class ConnectionPlaces {
 
   #makeRoomIn(shares: readonly Share[]): ShareKind | undefined {
     for (const share of shares) {
-      if (share.size < share.most) continue;
+      if (share.size < this.#mostOf(share)) continue;
       const connection = this.#yielding(share);
       if (connection === undefined) return share.kind;
       this.leave(connection);
@@ -163,20 +168,49 @@ export class ConnectionPlaces {
     return undefined;
   }
 
-  #yielding({ idle, busy, kind }: Share): Connection | undefined {
-    const latest = this.#options.now() - this.#options.limits.yieldAfterMs;
-    const [idlest] = idle;
-    if (idlest !== undefined && idlest.idleSince <= latest) return idlest;
-    let slowest: Connection | undefined, slowSince = Infinity;
-    for (const connection of busy) {
-      const { waitsSince = Infinity } = connection;
-      if (waitsSince >= slowSince) continue;
-      slowest = connection;
-      slowSince = waitsSince;
-      // They are in the order of their requests, which is nearly that of their waiting.
-      if (slowSince <= latest) return slowest;
-    }
-    if (kind !== "total") return undefined;
-    return idlest !== undefined && idlest.idleSince <= slowSince ? idlest : slowest;
+  #mostOf({ kind, size, most }: Share): number {
+    const { hasMemory = () => true } = this.#options;
+    return kind !== "total" || hasMemory() ? most : Math.min(most, Math.max(size, FEW));
   }
+
+  #yielding(share: Share): Connection | undefined {
+    const latest = this.#options.now() - this.#options.limits.yieldAfterMs;
+    const [idlest] = share.idle;
+    if (idlest !== undefined && idlest.idleSince <= latest) return idlest;
+    // They are in the order of their requests, which is nearly that of their waiting.
+    const slowest = slowestOf(share, latest);
+    if (slowest?.waitsSince !== undefined && slowest.waitsSince <= latest) return slowest;
+    if (share !== this.#total) return undefined;
+    const heaviest = this.#heaviest();
+    return (heaviest && longestOf(heaviest)) ?? longestOf(share);
+  }
+
+  /** The network that has the most places. */
+  #heaviest(): Share | undefined {
+    let heaviest: Share | undefined;
+    for (const share of this.#byKey.values()) {
+      if (share.kind === "network" && share.size > (heaviest?.size ?? 0)) heaviest = share;
+    }
+    return heaviest;
+  }
+}
+
+/** Who keeps us waiting within a request for the longest; any that has since `enough`. */
+function slowestOf({ busy }: Share, enough = -Infinity): Connection | undefined {
+  let slowest: Connection | undefined, since = Infinity;
+  for (const connection of busy) {
+    const { waitsSince = Infinity } = connection;
+    if (waitsSince >= since) continue;
+    slowest = connection;
+    since = waitsSince;
+    if (since <= enough) break;
+  }
+  return slowest;
+}
+
+/** Who has had no request, or keeps us waiting within one, for the longest. */
+function longestOf(share: Share): Connection | undefined {
+  const [idlest] = share.idle, slowest = slowestOf(share);
+  if (idlest === undefined || slowest?.waitsSince === undefined) return idlest ?? slowest;
+  return idlest.idleSince <= slowest.waitsSince ? idlest : slowest;
 }

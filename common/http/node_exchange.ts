@@ -196,10 +196,10 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     const { answers, handler, log, maxUrlBytes, secure } = this.#options;
     let request, response: Response;
     try {
+      request = NodeRequest.of(this.#message, { secure, source: this });
       if (this.#message.url!.length > maxUrlBytes) {
         throw new HttpError(414, `Cannot take a URL of more than ${maxUrlBytes} bytes`, { reason: "url_size" });
       }
-      request = NodeRequest.of(this.#message, { secure, source: this });
       response = await handler(request, this);
     } catch (error) {
       response = answers.answer(error, request);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Child, FC } from "@hono/hono/jsx";
+import type { Child, FC, PropsWithChildren } from "@hono/hono/jsx";
 import type { Route } from "../http/app.ts";
 import { PAGE_SCRIPT } from "./page_script.ts";
 import { PAGE_STYLE } from "./page_style.ts";
@@ -32,6 +32,12 @@ export interface PageOptions {
   readonly at: string;
   /** What it shows. */
   readonly body: Child;
+  /** The page that this one was reached from, where that is not to be seen in the menu. */
+  readonly back?: MenuItem;
+  /** Where programs find the same. */
+  readonly json?: string;
+  /** When what it shows was so, in milliseconds since the epoch. */
+  readonly nowMs: number;
   /** The status of the response. @default {200} */
   readonly status?: number;
 }
@@ -49,7 +55,7 @@ const HEADERS = {
 
 /** Writes a page. */
 export async function renderPage(
-  { title, program, where, menu, at, body, status = 200 }: PageOptions,
+  { title, program, where, menu, at, body, back, json, nowMs, status = 200 }: PageOptions,
 ): Promise<Response> {
   const page = (
     <html lang="en">
@@ -81,8 +87,27 @@ export async function renderPage(
           </div>
         </header>
         <main id="content" tabindex={-1}>
-          <h1>{title}</h1>
+          {back !== undefined && (
+            <p class="back">
+              <a href={back.href}>← {back.name}</a>
+            </p>
+          )}
+          <h1>
+            <bdi>{title}</bdi>
+          </h1>
+          <div class="note bad" role="alert" data-stale="" hidden>
+            No answer: what is here is old. It is asked for again every few seconds.
+          </div>
           {body}
+          <footer>
+            As of <time datetime={timeOf(nowMs)}>{timeOf(nowMs).replace("T", " ").replace(/\.\d+Z/, " UTC")}</time>
+            {json !== undefined && (
+              <>
+                {" · "}
+                <a href={json}>the same as JSON</a>
+              </>
+            )}
+          </footer>
         </main>
       </body>
     </html>
@@ -142,6 +167,39 @@ export const Moment: FC<{ readonly at: string; readonly nowMs: number }> = ({ at
   const ms = nowMs - Date.parse(at);
   return <time datetime={at} title={at}>{ms >= 0 ? `${shortDuration(ms)} ago` : `in ${shortDuration(-ms)}`}</time>;
 };
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A cell of a table that folds on narrow screens, where its label stands before it. */
+export const Cell: FC<PropsWithChildren<{ readonly label: string; readonly class?: string }>> = (
+  { label, class: name, children },
+) => (
+  <td data-label={label} class={name}>
+    <div>{children}</div>
+  </td>
+);
+
+/** A fact in a list of them: `<dl class="facts">`. */
+export const Fact: FC<PropsWithChildren<{ readonly name: Child; readonly flag?: string }>> = (
+  { name, flag, children },
+) => (
+  <div>
+    <dt>
+      {name} {flag !== undefined && <code>{flag}</code>}
+    </dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+/** How near a share of a limit is to it. */
+export function toneOfShare(ratio: number): Tone {
+  return ratio >= 1 ? "bad" : ratio >= NEAR ? "warn" : "good";
+}
+
+/** From this share of a limit on somebody should look. */
+const NEAR = 0.8;
 
 /** A duration in one or two units: `45 s`, `12 min`, `3 h 20 min`, `5 d`. */
 export function shortDuration(ms: number): string {

@@ -34,6 +34,7 @@ a { color: var(--accent); text-underline-offset: 2px; }
 a:focus-visible, button:focus-visible, input:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
   outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px;
 }
+.back { margin: -8px 0 6px; font-size: 14px; } .back a { text-decoration: none; } .back a:hover { text-decoration: underline; }
 .skip { position: absolute; left: -999px; }
 .skip:focus { left: 12px; top: 12px; background: var(--card); padding: 8px 12px; z-index: 2; }
 header.top { background: var(--card); border-bottom: 1px solid var(--line); }
@@ -76,6 +77,7 @@ button {
 button:hover { border-color: var(--accent); }
 button.danger { color: var(--bad); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 20px; align-items: start; }
 .pad { padding: 16px 20px; }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; }
@@ -86,6 +88,7 @@ th { font-weight: 550; }
 thead th { font-size: 13px; color: var(--soft); white-space: nowrap; background: var(--card); }
 thead th.num { text-align: right; }
 thead a { color: inherit; text-decoration: none; } thead a:hover { color: var(--ink); text-decoration: underline; }
+thead .mark { font-size: 10px; margin-left: 5px; }
 thead a[aria-current] { color: var(--ink); }
 tbody tr:hover { background: light-dark(#fafbfc, #1a212a); }
 .state { display: inline-flex; align-items: center; gap: 6px; padding: 1px 10px 1px 8px; border-radius: 99px; font-size: 13px; font-weight: 550; white-space: nowrap; }
@@ -94,32 +97,54 @@ tbody tr:hover { background: light-dark(#fafbfc, #1a212a); }
 .state.bad { color: var(--bad); background: var(--bad-ground); } .state.off { color: var(--off); background: var(--off-ground); }
 .bar { display: block; width: 110px; height: 6px; margin-top: 6px; }
 .bar .track { fill: var(--track); } .bar .good { fill: var(--good); } .bar .warn { fill: var(--warn); } .bar .bad { fill: var(--bad); } .bar .off { fill: var(--off); }
-.why { max-width: 46ch; overflow-wrap: anywhere; }
+.why { min-width: 26ch; max-width: 56ch; overflow-wrap: anywhere; }
+table a.id {
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; max-width: 42ch; width: fit-content; font-weight: 550;
+}
+.warn-text { color: var(--warn); }
+.legend { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; } .legend.good { background: var(--accent); } .legend.bad { background: var(--bad); }
+.acts { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 0 0 12px; } .acts p { margin: 0; }
+table.flags th { width: 26ch; }
+.dull td, .dull th { color: var(--soft); font-weight: 400; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 0; margin: 0; }
 .facts > div { padding: 12px 20px; border-bottom: 1px solid var(--line); border-right: 1px solid var(--line); margin: 0 -1px -1px 0; }
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; overflow-wrap: anywhere; }
 .note { border-left: 3px solid var(--accent); background: var(--card); padding: 10px 16px; border-radius: 0 8px 8px 0; margin: 0 0 16px; }
 .note.bad { border-color: var(--bad); } .note.warn { border-color: var(--warn); }
 .empty { padding: 40px 20px; text-align: center; color: var(--soft); } .empty p { margin: 0 auto 6px; }
+p.empty { max-width: none; margin: 0; padding: 24px 20px; }
+.pad > :last-child { margin-bottom: 0; }
 .timeline { display: block; width: 100%; height: 90px; }
 .timeline .axis { stroke: var(--line); } .timeline .good { fill: var(--accent); } .timeline .bad { fill: var(--bad); }
 pre, code { font-family: ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; font-size: 13px; }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; overflow-x: auto; margin: 0 0 12px; }
 .pages { display: flex; gap: 14px; justify-content: flex-end; padding: 12px 16px; font-size: 14px; }
-footer { max-width: 1320px; margin: 0 auto; padding: 8px 24px 32px; color: var(--soft); font-size: 13px; }
+footer { padding: 20px 0 8px; color: var(--soft); font-size: 13px; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 760px) {
-  main, header.top > div, footer { padding-left: 14px; padding-right: 14px; }
+  main, header.top > div { padding-left: 14px; padding-right: 14px; }
+  main { padding-top: 18px; }
   .where { display: none; }
-  nav a { padding: 8px 10px; }
-  .counts { grid-template-columns: repeat(2, 1fr); }
-  input[type="search"] { min-width: 0; width: 100%; } .tools form { width: 100%; } .tools .end { margin-left: 0; }
+  .brand { padding: 10px 0 0; }
+  nav { margin: 0 -8px; } nav ul { gap: 0; } nav a { padding: 8px; font-size: 14px; }
+  .counts { grid-template-columns: repeat(2, 1fr); gap: 8px; } .counts > li:first-child:nth-last-child(odd) { grid-column: 1 / -1; }
+  .counts a, .counts > li > div { padding: 8px 14px; } .counts strong { font-size: 22px; }
+  input[type="search"] { min-width: 0; width: 100%; } .tools form { width: 100%; } .tools .end { margin-left: 0; width: 100%; justify-content: space-between; }
+  .facts { grid-template-columns: 1fr; } .facts > div { padding: 9px 14px; }
+  th, td { padding: 8px 14px; }
   table.fold thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table.fold, table.fold tbody, table.fold tr, table.fold td, table.fold tbody th { display: block; }
-  table.fold tr { padding: 10px 14px; border-bottom: 1px solid var(--line); } table.fold tbody tr:last-child { border-bottom: 0; }
-  table.fold td, table.fold tbody th { border: 0; padding: 2px 0; text-align: left; }
-  table.fold td[data-label]::before { content: attr(data-label); display: inline-block; min-width: 104px; color: var(--soft); font-size: 13px; }
-  table.fold td:empty { display: none; }
+  table.fold, table.fold tbody { display: block; }
+  table.fold tr { display: grid; grid-template-columns: auto 1fr; gap: 4px 10px; padding: 12px 14px; border-bottom: 1px solid var(--line); }
+  table.fold tbody tr:last-child { border-bottom: 0; }
+  table.fold td, table.fold tbody th { display: block; border: 0; padding: 0; text-align: left; min-width: 0; }
+  table.fold tbody th:first-child { grid-column: 1 / -1; }
+  table.fold td[data-label] { display: grid; grid-column: 1 / -1; grid-template-columns: 96px minmax(0, 1fr); gap: 8px; align-items: baseline; }
+  table.fold td[data-label]::before { content: attr(data-label); color: var(--soft); font-size: 13px; }
+  table.fold td.none { display: none; }
+  .why { min-width: 0; }
+  table.flags, table.flags tbody, table.flags tr, table.flags td, table.flags tbody th { display: block; width: auto; }
+  table.flags tr { padding: 8px 14px; border-bottom: 1px solid var(--line); } table.flags tbody tr:last-child { border-bottom: 0; }
+  table.flags td, table.flags tbody th { border: 0; padding: 0; }
   .bar { margin-top: 2px; }
 }
 @media (prefers-reduced-motion: no-preference) { .counts a, button { transition: border-color 0.12s; } }

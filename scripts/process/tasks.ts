@@ -10,27 +10,30 @@ import type { ChildCommand } from "./child.ts";
 /** The tasks that start a program, by name: its arguments go behind. */
 export type ProgramTask = Exclude<keyof typeof configuration.tasks, "test" | "ok" | "bench">;
 
-/** A task taken apart. */
-export interface TaskCommand {
-  /** The variables that it sets, which keep Deno from asking the network whether there is a newer one. */
-  readonly env: Readonly<Record<string, string>>;
-  /** What stands behind `deno run`. */
+/** What a task runs, and the variables that it sets for it. */
+export interface TaskWords {
+  /** Behind `deno run`. */
   readonly words: readonly string[];
+  /** By name. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Takes apart what a task runs.
+ * Takes the command of a task apart: `NAME=VALUE… deno run WORD…`. The tasks may be those of another checkout.
  *
- * @throws {TypeError} if that is no `deno run`.
+ * @throws {TypeError} if it is another one.
  */
-export function readTask(command: string): TaskCommand {
-  const all = command.split(" ");
-  const start = all.findIndex((word) => !/^[A-Z_]+=/.test(word));
-  if (all[start] !== "deno" || all[start + 1] !== "run") {
-    throw new TypeError(`Cannot start a task that is no deno run: ${command}`);
+export function taskWords(
+  task: ProgramTask,
+  tasks: Readonly<Partial<Record<ProgramTask, string>>> = configuration.tasks,
+): TaskWords {
+  const all = (tasks[task] ?? "").split(" ");
+  const at = all.indexOf("deno");
+  const variables = all.slice(0, at).map((word) => word.split("=", 2));
+  if (all[at + 1] !== "run" || variables.some(({ length }) => length < 2)) {
+    throw new TypeError(`Cannot start the task ${task} as it is no deno run: ${tasks[task]}`);
   }
-  const env = Object.fromEntries(all.slice(0, start).map((word) => word.split("=", 2) as [string, string]));
-  return { env, words: all.slice(start + 2) };
+  return { words: all.slice(at + 2), env: Object.fromEntries(variables) };
 }
 
 /**
@@ -38,7 +41,7 @@ export function readTask(command: string): TaskCommand {
  * program itself.
  */
 export function taskCommand(task: ProgramTask, args: readonly string[]): ChildCommand {
-  const { env, words } = readTask(configuration.tasks[task]);
+  const { words, env } = taskWords(task);
   const cwd = new URL("../..", import.meta.url);
   return { name: task, path: Deno.execPath(), args: ["run", ...words, ...args], cwd, env };
 }

@@ -7,6 +7,7 @@
 import type { Logger } from "../../common/log.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
+import { appendRevoked } from "./revoked_list.ts";
 
 /** How {@linkcode RevokedIds} works. */
 export interface RevokedIdsOptions {
@@ -30,10 +31,13 @@ const LOOK_INTERVAL_MS = 1_000;
 /** The ids in a file; see {@linkcode parseRevoked} for its form. A file that goes bad later leaves the last list in force. */
 export class RevokedIds {
   readonly #list: WatchedValue<ReadonlySet<string>>;
+  readonly #path: string;
   readonly #now: () => number;
   #lookedMs: number;
+  #adding: Promise<void> = Promise.resolve();
 
-  private constructor(list: WatchedValue<ReadonlySet<string>>, now: () => number) {
+  private constructor(path: string, { list, now }: { list: WatchedValue<ReadonlySet<string>>; now: () => number }) {
+    this.#path = path;
     this.#list = list;
     this.#now = now;
     this.#lookedMs = now();
@@ -60,7 +64,7 @@ export class RevokedIds {
       onTakenUp: ({ size }) => log.info("Read the changed list of revoked ids", { ids: size }),
       onFault: (reason) => log.error("Cannot read the list of revoked ids: the last one stays in force", { reason }),
     });
-    return new RevokedIds(list, now);
+    return new RevokedIds(path, { list, now });
   }
 
   /** How many ids are revoked. */
@@ -71,6 +75,25 @@ export class RevokedIds {
   /** True if `id` is revoked, by the file as it was at most a second ago. */
   async has(id: string): Promise<boolean> {
     return (await this.ids()).has(id);
+  }
+
+  /**
+   * Adds an id to the file, from which on it is revoked; one that is revoked already stays so.
+   *
+   * @throws {SyntaxError} if the last line of the file is cut; and whatever writing it throws.
+   */
+  add(id: string): Promise<void> {
+    const added = this.#adding.then(async () => {
+      await this.#list.check();
+      if (this.#list.current.has(id)) return;
+      await appendRevoked(this.#path, id);
+      // A look that has begun before may have missed it.
+      if (!(await this.#list.check()).has(id) && !(await this.#list.check()).has(id)) {
+        throw new SyntaxError("the id was added, but the list cannot be read as a whole: the log says why");
+      }
+    });
+    this.#adding = added.catch(() => {});
+    return added;
   }
 
   /** All revoked ids, by the file as it was at most a second ago. */

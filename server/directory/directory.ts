@@ -190,7 +190,7 @@ export class Directory {
    * differently than when this was called last. To be called every few seconds.
    */
   async sweep(): Promise<Transition[]> {
-    this.#revoked = await this.#options.revoked?.() ?? this.#revoked;
+    await this.readRevoked();
     const now = this.#now(), oldest = now - this.#options.retentionMs;
     const transitions: Transition[] = [];
     for (const place of this.#places.values()) {
@@ -223,6 +223,19 @@ export class Directory {
       for (const limit of near) if (!before?.includes(limit)) found.push({ source, limit });
     }
     return found;
+  }
+
+  /** Reads which ids are revoked, for what is told from then on. */
+  async readRevoked(): Promise<void> {
+    this.#revoked = await this.#options.revoked?.() ?? this.#revoked;
+  }
+
+  /** Forgets a source. One that still comes is new again with its next push. */
+  forget(id: string): void {
+    const place = this.#places.get(id);
+    if (place !== undefined) this.#remove(place);
+    this.#newcomers.delete(id);
+    this.#strangers.forget(id);
   }
 
   /** A source with its pushes. */

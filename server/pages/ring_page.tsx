@@ -5,7 +5,7 @@
  */
 
 import type { FC } from "@hono/hono/jsx";
-import { Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
 import type { RingMemberView, RingView } from "../api/ring_view.ts";
 
 /** The page; without a ring it says how to make one. */
@@ -109,13 +109,13 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean }> 
         {name} {isSelf && <span class="soft">(this server)</span>}
         <div class="id soft">{address}</div>
       </th>
-      <td data-label="Heard" class="nowrap">
+      <Cell label="Heard" class="nowrap">
         {isSelf ? "–" : heardSecondsAgo === undefined ? "never" : `${shortDuration(1_000 * heardSecondsAgo)} ago`}
-      </td>
-      <td data-label="View" class="id">{digest?.slice(0, 12) ?? <span class="soft">{why ?? "not known"}</span>}</td>
-      <td data-label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</td>
-      <td data-label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</td>
-      <td data-label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</td>
+      </Cell>
+      <Cell label="View" class="id">{digest?.slice(0, 12) ?? <span class="soft">{why ?? "not known"}</span>}</Cell>
+      <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
+      <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
+      <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
     </tr>
   );
 };

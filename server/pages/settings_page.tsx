@@ -5,16 +5,14 @@
  */
 
 import type { FC } from "@hono/hono/jsx";
-import { Bar, Moment, number, State, type Tone } from "../../common/pages/page.tsx";
+import { Bar, Cell, Fact, Moment, number, State, type Tone, toneOfShare } from "../../common/pages/page.tsx";
+import { FlagTables } from "../../common/pages/flag_tables.tsx";
 import type { CertificateStatus, LimitUse, ServerStatus } from "../api/status.ts";
 
 interface StatusProps {
   readonly status: ServerStatus;
   readonly nowMs: number;
 }
-
-/** From this share of a limit on it is time to raise it. */
-const NEAR = 0.8;
 
 /** Limits and flags. */
 export const SettingsPage: FC<StatusProps> = ({ status, nowMs }) => {
@@ -30,46 +28,18 @@ export const SettingsPage: FC<StatusProps> = ({ status, nowMs }) => {
       <div class="card">
         <dl class="facts">{limits.map((limit) => <Limit limit={limit} />)}</dl>
       </div>
-      <h2>Flags</h2>
-      <div class="card scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Flag</th>
-              <th scope="col">Value</th>
-              <th scope="col">
-                <span class="hidden">Set</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {flags.map(({ flag, value, isDefault }) => (
-              <tr>
-                <th scope="row" class="id nowrap">{flag}</th>
-                <td class="id">{value === "" ? <span class="soft">none</span> : value}</td>
-                <td class="soft small nowrap">{isDefault ? "default" : "set"}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <FlagTables flags={flags} />
     </>
   );
 };
 
 const Limit: FC<{ readonly limit: LimitUse }> = ({ limit: { flag, what, used, limit } }) => {
   const ratio = limit === 0 ? 0 : used / limit;
-  const tone: Tone = ratio >= 1 ? "bad" : ratio >= NEAR ? "warn" : "good";
   return (
-    <div>
-      <dt>
-        {what} <span class="nowrap">({flag})</span>
-      </dt>
-      <dd>
-        {number(used)} {limit === 0 ? "without a limit" : `of ${number(limit)}`}
-        {limit > 0 && <Bar ratio={ratio} tone={tone} label={`${Math.round(100 * ratio)} %`} />}
-      </dd>
-    </div>
+    <Fact name={what.charAt(0).toUpperCase() + what.slice(1)} flag={flag}>
+      {number(used)} {limit === 0 ? "without a limit" : `of ${number(limit)}`}
+      {limit > 0 && <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />}
+    </Fact>
   );
 };
 
@@ -117,12 +87,12 @@ const Certificate: FC<{ readonly certificate: CertificateStatus; readonly nowMs:
         <State tone={tone} word={word} />
       </td>
       <th scope="row" class="id">{subject}</th>
-      <td data-label="Ends" class="nowrap">
+      <Cell label="Ends" class="nowrap">
         <Moment at={ends} nowMs={nowMs} />
-      </td>
-      <td data-label="File" class="id">
+      </Cell>
+      <Cell label="File" class="id">
         {file} <span class="soft">({flag})</span>
-      </td>
+      </Cell>
     </tr>
   );
 };

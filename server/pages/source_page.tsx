@@ -5,10 +5,13 @@
  */
 
 import type { FC } from "@hono/hono/jsx";
-import { Bar, byteSize, Moment, number, shortDuration, type Tone } from "../../common/pages/page.tsx";
+import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from "../../common/pages/page.tsx";
+import type { SourceActions } from "../api/actions.ts";
 import type { SourceDetails } from "../api/source_report.ts";
-import { NEAR_LIMIT, SOURCE_LIMITS } from "../directory/source.ts";
+import { SOURCE_LIMITS } from "../directory/source.ts";
+import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, SourceStateMark } from "./sources_page.tsx";
+import { Timeline } from "./timeline.tsx";
 
 /** What the page shows. */
 export interface SourcePageProps {
@@ -16,16 +19,27 @@ export interface SourcePageProps {
   readonly source: SourceDetails;
   /** The label that holds the cluster id. */
   readonly partitionLabel: string;
+  /** What may be done to it; undefined if nothing may. */
+  readonly actions: SourceActions | undefined;
+  /** What has just been done to it. */
+  readonly done?: string;
+  /** Whether the server is in a ring. */
+  readonly isInRing: boolean;
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
 
 /** The page. */
-export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, nowMs }) => {
-  const { id, state, lastRefusal, refusals, largest, timeline } = source;
+export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, actions, done, isInRing, nowMs }) => {
+  const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
   return (
     <>
+      {done === "revoked" && (
+        <div class="note" role="status">
+          Revoked at this server.{isInRing && " The other members have lists of their own: revoke it there as well."}
+        </div>
+      )}
       <p>
         <SourceStateMark state={state} /> <span class="soft">{adviceOf(source)}</span>
       </p>
@@ -43,202 +57,149 @@ export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, nowMs 
       <div class="card pad">
         <Timeline timeline={timeline} nowMs={nowMs} />
       </div>
-      <h2>Left out of the last push</h2>
-      <div class="card">
-        <LeftOut source={source} />
-      </div>
-      <h2>Largest metrics</h2>
-      <div class="card">
-        {largest.length === 0 ? <p class="empty">It shows nothing now.</p> : (
-          <div class="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Metric</th>
-                  <th scope="col" class="num">Series</th>
-                  <th scope="col" class="num">On the page</th>
-                </tr>
-              </thead>
-              <tbody>
-                {largest.map(({ name, bytes, series }) => (
-                  <tr>
-                    <th scope="row" class="id">{name}</th>
-                    <td class="num">{number(series)}</td>
-                    <td class="num nowrap">{byteSize(bytes)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+      <div class="pair">
+        <section>
+          <h2>Left out of the last push</h2>
+          <div class="card">
+            <LeftOut source={source} />
           </div>
-        )}
+        </section>
+        <section>
+          <h2>Largest metrics</h2>
+          <div class="card">
+            <Largest largest={largest} />
+          </div>
+        </section>
       </div>
-      <h2>See for yourself</h2>
+      <h2>See its series</h2>
       <p>
-        <a href={`/federate?match[]=${encodeURIComponent(match)}`}>Its series as they are scraped</a>, at the server
-        that owns it.
+        <a href={`/federate?match[]=${encodeURIComponent(match)}`}>Its series as a Prometheus gets them</a>
+        {owner !== undefined && (
+          <>
+            , if this server is <strong>{owner}</strong>, which owns it: other members do not show them
+          </>
+        )}. In the central Prometheus they are <code class="id">{match}</code>.
       </p>
-      <p class="soft">
-        To revoke it, add its id as a line to the file of <code>--revoked-file</code> on every server.
-      </p>
+      <SourceActs source={source} actions={actions} isInRing={isInRing} />
     </>
   );
 };
 
 const STAGES = { authorize: "at /authorize", token: "by its token", push: "at /upload" } as const;
 
-function adviceOf({ state, silentAfterSeconds, lastPush, near }: SourceDetails): string {
+function adviceOf(source: SourceDetails): string {
+  const { state, near } = source;
   switch (state) {
     case "refused":
       return "What it sent last was refused: its client, or a limit here, must change.";
     case "silent":
-      return lastPush === undefined
-        ? "It has never pushed."
-        : `It has not pushed for ${
-          shortDuration(1_000 * silentAfterSeconds)
-        }, three times as long as usual: see whether its client runs.`;
+      return silenceOf(source);
     case "revoked":
-      return "Its id is revoked.";
+      return "Its id is revoked: whatever it sends is refused.";
     case "up":
       return near.length === 0
         ? "Its pushes come as expected."
-        : `It is near ${near.map((name) => `--limit-${name}`).join(", ")}.`;
+        : `Its pushes come as expected, and soon will not fit: raise ${
+          near.map((name) => `--limit-${name}`).join(", ")
+        } here, or have it send less.`;
   }
 }
 
+function silenceOf({ silentAfterSeconds, expectedIntervalSeconds, lastPush }: SourceDetails): string {
+  if (lastPush === undefined) return "It has never pushed.";
+  const patience = shortDuration(1_000 * silentAfterSeconds);
+  const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
+  return `It has not pushed for more than ${patience}, ${why}: see whether its client runs, and what that logs.`;
+}
+
 const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({ source, nowMs }) => {
-  const {
-    lastPush,
-    firstSeen,
-    expectedIntervalSeconds,
-    skewSeconds,
-    pushes,
-    transport,
-    sender,
-    token,
-    owner,
-    standby,
-  } = source;
+  const { lastPush, firstSeen, expectedIntervalSeconds, skewSeconds, pushes } = source;
+  const { transport, sender, token, owner, standby } = source;
   return (
     <dl class="facts">
-      <div>
-        <dt>Last push</dt>
-        <dd>
-          {lastPush === undefined ? "never" : (
-            <>
-              <Moment at={lastPush} nowMs={nowMs} />
-              <AgeBar source={source} />
-            </>
-          )}
-        </dd>
-      </div>
-      <div>
-        <dt>Usually every</dt>
-        <dd>
-          {expectedIntervalSeconds === undefined ? "not known yet" : shortDuration(1_000 * expectedIntervalSeconds)}
-        </dd>
-      </div>
-      {skewSeconds !== undefined && (
-        <div>
-          <dt>Newest sample behind its arrival</dt>
-          <dd>{skewSeconds.toFixed(1)} s</dd>
-        </div>
-      )}
+      <Fact name="Last push">
+        {lastPush === undefined ? "never" : (
+          <>
+            <Moment at={lastPush} nowMs={nowMs} />
+            <AgeBar source={source} />
+          </>
+        )}
+      </Fact>
       {SOURCE_LIMITS.map((name) => {
         const { used, limit, ratio } = source.limits[name];
-        const tone: Tone = ratio >= 1 ? "bad" : ratio >= NEAR_LIMIT ? "warn" : "good";
         const text = name === "bytes" ? byteSize : number;
         return (
-          <div>
-            <dt>
-              {name} <span class="nowrap">(--limit-{name})</span>
-            </dt>
-            <dd>
-              {text(used)} of {text(limit)}
-              <Bar ratio={ratio} tone={tone} label={`${Math.round(100 * ratio)} %`} />
-            </dd>
-          </div>
+          <Fact name={capital(name)} flag={`--limit-${name}`}>
+            {text(used)} of {text(limit)}
+            <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+          </Fact>
         );
       })}
-      <div>
-        <dt>First seen</dt>
-        <dd>
-          <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {pushes === 1 ? "push" : "pushes"} accepted
-        </dd>
-      </div>
-      {transport !== undefined && (
-        <div>
-          <dt>Sent as</dt>
-          <dd>{transport}</dd>
-        </div>
+      <Fact name="Usually every">
+        {expectedIntervalSeconds === undefined ? "not known yet" : shortDuration(1_000 * expectedIntervalSeconds)}
+      </Fact>
+      {skewSeconds !== undefined && (
+        <Fact name="Newest sample behind its arrival">
+          <Skew seconds={skewSeconds} />
+        </Fact>
       )}
-      {sender !== undefined && (
-        <div>
-          <dt>Client</dt>
-          <dd>{sender.userAgent || "unnamed"}, from {sender.address}</dd>
-        </div>
-      )}
+      <Fact name="First seen">
+        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {pushes === 1 ? "push" : "pushes"} accepted
+      </Fact>
+      {transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {sender !== undefined && <Fact name="Client">{sender.userAgent || "unnamed"}, from {sender.address}</Fact>}
       {token !== undefined && (
-        <div>
-          <dt>Token ends</dt>
-          <dd>
-            <Moment at={token.ends} nowMs={nowMs} />
-            <span class="soft small">
-              , key <span class="id">{token.keyId}</span>
-            </span>
-          </dd>
-        </div>
+        <Fact name="Token ends">
+          <Moment at={token.ends} nowMs={nowMs} />
+          <span class="soft small" title={token.keyId}>
+            , key <span class="id">{token.keyId.length > 16 ? `${token.keyId.slice(0, 12)}…` : token.keyId}</span>
+          </span>
+        </Fact>
       )}
-      {owner !== undefined && (
-        <div>
-          <dt>Owner and standby</dt>
-          <dd>{owner}, {standby ?? "no standby"}</dd>
-        </div>
-      )}
+      {owner !== undefined && <Fact name="Owner and standby">{owner}, {standby ?? "no standby"}</Fact>}
     </dl>
   );
 };
 
-const HEIGHT = 90, WIDTH = 720, FOOT = 12;
+/** From how many seconds on clocks need somebody's attention, as the client has it. */
+const LARGE_SKEW_SECONDS = 30;
 
-/** The last pushes: when each came, and how large it was; refused ones in full height. */
-const Timeline: FC<{ readonly timeline: SourceDetails["timeline"]; readonly nowMs: number }> = (
-  { timeline, nowMs },
-) => {
-  if (timeline.length === 0) return <p class="soft">None is known.</p>;
-  const start = Date.parse(timeline[0].at), span = Math.max(1, nowMs - start);
-  const most = Math.max(1, ...timeline.map(({ bytes }) => bytes));
-  const refused = timeline.filter(({ bytes }) => bytes === 0).length;
-  const words = `${timeline.length - refused} accepted and ${refused} refused since ${timeline[0].at}`;
-  return (
-    <>
-      <svg class="timeline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={words}>
-        <line class="axis" x1="0" x2={String(WIDTH)} y1={String(HEIGHT - FOOT)} y2={String(HEIGHT - FOOT)} />
-        {timeline.map(({ at, bytes }) => {
-          const isRefused = bytes === 0;
-          const height = isRefused ? HEIGHT - FOOT : Math.max(4, (bytes / most) * (HEIGHT - FOOT - 6));
-          const x = ((Date.parse(at) - start) / span) * (WIDTH - 8);
-          return (
-            <rect
-              class={isRefused ? "bad" : "good"}
-              x={x.toFixed(1)}
-              y={(HEIGHT - FOOT - height).toFixed(1)}
-              width="6"
-              height={height.toFixed(1)}
-              rx="1.5"
-            >
-              <title>{isRefused ? `${at}: refused` : `${at}: ${byteSize(bytes)}`}</title>
-            </rect>
-          );
-        })}
-      </svg>
-      <p class="soft small">
-        From <Moment at={timeline[0].at} nowMs={nowMs} /> to now: {timeline.length - refused} accepted (the largest{" "}
-        {byteSize(most)})
-        {refused > 0 ? `, ${refused} refused` : ""}.
-      </p>
-    </>
+const Skew: FC<{ readonly seconds: number }> = ({ seconds }) => (
+  <>
+    {seconds.toFixed(1)} s
+    {Math.abs(seconds) >= LARGE_SKEW_SECONDS && (
+      <div class="warn-text small">Set the clock of its Prometheus, or see why its pushes take so long.</div>
+    )}
+  </>
+);
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
+  largest.length === 0 ? <p class="empty">It shows nothing now.</p> : (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col" class="num">Series</th>
+            <th scope="col" class="num">On the page</th>
+          </tr>
+        </thead>
+        <tbody>
+          {largest.map(({ name, bytes, series }) => (
+            <tr>
+              <th scope="row" class="id">{name}</th>
+              <td class="num">{number(series)}</td>
+              <td class="num nowrap">{byteSize(bytes)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
-};
 
 const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped } }) => {
   const rules = Object.entries(dropped.rules);

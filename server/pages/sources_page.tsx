@@ -5,7 +5,7 @@
  */
 
 import type { FC } from "@hono/hono/jsx";
-import { Bar, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Bar, Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
 import type { SourceReport } from "../api/source_report.ts";
 import type { Answered } from "../api/sources.ts";
@@ -17,6 +17,8 @@ export interface SourcesPageProps {
   readonly query: SourceQuery;
   /** What there is. */
   readonly list: SourceList & Answered;
+  /** Whether a source was just forgotten. */
+  readonly isForgotten: boolean;
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
@@ -46,11 +48,12 @@ function listHref(query: SourceQuery, change: Partial<SourceQuery>): string {
 }
 
 /** The page. */
-export const SourcesPage: FC<SourcesPageProps> = ({ query, list, nowMs }) => {
+export const SourcesPage: FC<SourcesPageProps> = ({ query, list, isForgotten, nowMs }) => {
   const missing = (list.members ?? []).filter(({ why }) => why !== undefined);
   const all = Object.values(list.states).reduce((sum, count) => sum + count, 0);
   return (
     <>
+      {isForgotten && <div class="note" role="status">Forgot the source.</div>}
       {missing.length > 0 && (
         <div class="note bad" role="status">
           Sources of {missing.map(({ name }) => name).join(", ")} are missing here:{" "}
@@ -115,13 +118,22 @@ const Counts: FC<{ readonly query: SourceQuery; readonly list: SourceList; reado
   );
 };
 
-const COLUMNS: readonly { readonly name: string; readonly sort?: SourceOrder; readonly isNumber?: true }[] = [
-  { name: "State", sort: "worst" },
-  { name: "Source", sort: "id" },
-  { name: "Last push", sort: "age" },
+interface Column {
+  readonly name: string;
+  /** The order that its head links to. */
+  readonly sort?: SourceOrder;
+  /** Which come first in that order. */
+  readonly first?: string;
+  readonly isNumber?: true;
+}
+
+const COLUMNS: readonly Column[] = [
+  { name: "State", sort: "worst", first: "the worst first" },
+  { name: "Source", sort: "id", first: "from A to Z" },
+  { name: "Last push", sort: "age", first: "the oldest first" },
   { name: "Behind", isNumber: true },
-  { name: "Series", sort: "series", isNumber: true },
-  { name: "Last refusal", sort: "refusals" },
+  { name: "Series", sort: "series", first: "the most first", isNumber: true },
+  { name: "Last refusal", sort: "refusals", first: "the most refusals first" },
   { name: "Owner" },
 ];
 
@@ -137,23 +149,30 @@ const Table: FC<{
         <caption class="hidden">Sources, sorted by {query.sort}</caption>
         <thead>
           <tr>
-            {COLUMNS.filter(({ name }) => hasOwners || name !== "Owner").map(({ name, sort, isNumber }) => (
-              <th scope="col" class={isNumber && "num"}>
-                {sort === undefined
-                  ? name
-                  : (
-                    <a href={listHref(query, { sort })} aria-current={query.sort === sort ? "true" : undefined}>
-                      {name}
-                      {query.sort === sort ? " ↓" : ""}
-                    </a>
-                  )}
-              </th>
+            {COLUMNS.filter(({ name }) => hasOwners || name !== "Owner").map((column) => (
+              <Head column={column} query={query} />
             ))}
           </tr>
         </thead>
         <tbody>{sources.map((source) => <Row source={source} hasOwner={hasOwners} nowMs={nowMs} />)}</tbody>
       </table>
     </div>
+  );
+};
+
+const Head: FC<{ readonly column: Column; readonly query: SourceQuery }> = (
+  { column: { name, sort, first, isNumber }, query },
+) => {
+  if (sort === undefined) return <th scope="col" class={isNumber && "num"}>{name}</th>;
+  const isHere = query.sort === sort;
+  const order = sort === "id" ? "ascending" : "descending";
+  return (
+    <th scope="col" class={isNumber && "num"} aria-sort={isHere ? order : undefined}>
+      <a href={listHref(query, { sort })} title={first} aria-current={isHere ? "true" : undefined}>
+        {name}
+        <span class="mark" aria-hidden="true">{isHere ? sort === "id" ? "▲" : "▼" : ""}</span>
+      </a>
+    </th>
   );
 };
 
@@ -167,30 +186,32 @@ const Row: FC<{ readonly source: SourceReport; readonly hasOwner: boolean; reado
         <SourceStateMark state={state} />
       </td>
       <th scope="row">
-        <a class="id" href={hrefOf(id)}>{id}</a>
+        <a class="id" href={hrefOf(id)} title={id}>{id}</a>
       </th>
-      <td data-label="Last push" class="nowrap">
+      <Cell label="Last push" class="nowrap">
         {lastPush === undefined ? <span class="soft">never</span> : (
           <>
             <Moment at={lastPush} nowMs={nowMs} /> <AgeBar source={source} />
           </>
         )}
-      </td>
-      <td data-label="Behind" class="num nowrap">
+      </Cell>
+      <Cell label="Behind" class={`num nowrap${skewSeconds === undefined ? " none" : ""}`}>
         {skewSeconds === undefined ? "–" : `${skewSeconds.toFixed(skewSeconds < 10 ? 1 : 0)} s`}
-      </td>
-      <td data-label="Series" class="num">
+      </Cell>
+      <Cell label="Series" class="num">
         {number(series)}
-        {near.length > 0 && <div class="small">{near.map((name) => nearText(name, limits)).join(", ")}</div>}
-      </td>
-      <td data-label="Last refusal" class="why small">
+        {near.length > 0 && (
+          <div class="small nowrap warn-text">{near.map((name) => nearText(name, limits)).join(", ")}</div>
+        )}
+      </Cell>
+      <Cell label="Last refusal" class={`why small${lastRefusal === undefined ? " none" : ""}`}>
         {lastRefusal === undefined ? <span class="soft">none</span> : (
           <>
             <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
           </>
         )}
-      </td>
-      {hasOwner && <td data-label="Owner" class="nowrap">{owner}</td>}
+      </Cell>
+      {hasOwner && <Cell label="Owner" class="nowrap">{owner}</Cell>}
     </tr>
   );
 };
@@ -216,14 +237,18 @@ const Nothing: FC<{ readonly all: number }> = ({ all }) => (
     {all > 0
       ? (
         <p>
-          No source is like that. <a href="/">Show all</a>.
+          No source is like that. <a href="/">Show all</a>, or see the ids that were <a href="/strangers">refused</a>
+          {" "}
+          before they ever pushed.
         </p>
       )
       : (
         <>
           <p>No source has pushed yet.</p>
           <p class="small">
-            Start a client beside a Prometheus, with <code>--to</code> this server's external listener.
+            Start a client beside a Prometheus, with <code>--to</code>{" "}
+            this server's external listener. If one runs already, see whether it is among the{" "}
+            <a href="/strangers">strangers</a>, which were refused.
           </p>
         </>
       )}

@@ -5,10 +5,9 @@
  */
 
 import { flagOf } from "../../common/options.ts";
-import type { SERVER_OPTIONS } from "../options.ts";
 
 /** What a refusal says, and the option that sets the limit. */
-const LIMITS: readonly [says: RegExp, option: keyof typeof SERVER_OPTIONS & `limit${string}`][] = [
+const LIMITS: readonly [says: RegExp, option: string][] = [
   [/^Cannot take a body of more than/, "limitBytes"],
   [/^Cannot uncompress the body as it holds more than|bytes of text$/, "limitDecompressedBytes"],
   [/\bfamilies$/, "limitFamilies"],

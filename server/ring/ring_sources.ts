@@ -8,10 +8,10 @@ import { type Answerer, UnansweredError } from "../../ring/transport/questions.t
 import type { Ring } from "../../ring/ring.ts";
 import { listSources, type SourceList, type SourceQuery } from "../api/source_query.ts";
 import type { SourceDetails, StrangerReport } from "../api/source_report.ts";
-import type { Answered, Sources } from "../api/sources.ts";
+import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
-import { askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
+import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
 import type { RunningRingStatus } from "./open_ring.ts";
 import { RING_TOPIC } from "./ring_overview.ts";
 import { FACTS_TOPIC, takeFacts } from "./source_exchange.ts";
@@ -24,7 +24,7 @@ export interface RingSourcesOptions {
   readonly ring: Pick<Ring, "ask" | "status" | "place" | "name">;
 }
 
-const LIST = "sources", DETAILS = "source", STRANGERS = "strangers";
+const LIST = "sources", DETAILS = "source", STRANGERS = "strangers", FORGET = "forget";
 
 /** Asks the others, and puts their answers together. Who does not answer in time is named, not waited for. */
 export class RingSources implements Sources {
@@ -74,6 +74,11 @@ export class RingSources implements Sources {
   }
 }
 
+/** Has all other members forget a source. Who does not answer may bring it back with what it knows. */
+export async function forgetElsewhere(ring: AskedRing, id: string): Promise<readonly MemberAnswer[]> {
+  return (await askMembers(ring, { topic: FORGET, asked: id })).members;
+}
+
 /** What {@linkcode ringAnswerer} works with. */
 export interface RingAnswererOptions {
   /** What this server can say of its sources. */
@@ -92,7 +97,10 @@ export function ringAnswerer(options: RingAnswererOptions): Answerer {
   };
 }
 
-function answer({ own, status }: RingAnswererOptions, { topic, asked }: { topic: string; asked: unknown }): unknown {
+function answer(
+  { own, directory, status }: RingAnswererOptions,
+  { topic, asked }: { topic: string; asked: unknown },
+): unknown {
   switch (topic) {
     case LIST:
       return own.list(asked as SourceQuery);
@@ -100,6 +108,8 @@ function answer({ own, status }: RingAnswererOptions, { topic, asked }: { topic:
       return own.details(String(asked));
     case STRANGERS:
       return own.strangers();
+    case FORGET:
+      return directory.forget(String(asked));
     case RING_TOPIC:
       return status();
     default:

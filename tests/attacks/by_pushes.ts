@@ -14,7 +14,7 @@ const TEXT = { "content-type": "text/plain; version=0.0.4" };
 
 /** All of them, by name. */
 export const BY_PUSHES: Readonly<Record<string, Attack>> = {
-  "refusals with long names, in a ring": {
+  "refusals with long names in a ring": {
     servers: 3,
     unit: "pushes",
     run: async (tools) => {

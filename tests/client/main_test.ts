@@ -10,10 +10,10 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** Starts the client as `deno task client` does. */
 function command(args: string[]): Deno.Command {
-  const { path, ...command } = taskCommand("client", args);
+  const { path, ...options } = taskCommand("client", args);
   return new Deno.Command(path, {
-    ...command,
-    args: [...command.args],
+    ...options,
+    args: [...options.args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -9,6 +9,8 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The tasks, and what their programs call themselves. */
 const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
+  audit: "audit",
+  attacks: "attacks",
   certs: "certs",
   compile: "compile",
   demo: "demo",
@@ -57,6 +59,8 @@ for (
     ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
     ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
     ["simulate", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
+    ["attacks", ["--attack=none"], /^Bad --attack: Cannot use 'none': /],
+    ["fuzz", ["--target=none"], /^Bad --target: Cannot use 'none': /],
     ["soak", ["--clusters=0"], "Bad --clusters: Cannot use 0: write a whole number from 1 up"],
   ] as const
 ) {

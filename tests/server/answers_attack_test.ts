@@ -89,6 +89,7 @@ async function open(
   const pages = {
     partitionLabel: "_id",
     sources: { list: fail, details: fail, strangers: fail },
+    listen: { hostname: "127.0.0.1" },
     status: () => ({
       build: { program: "", version: "", deno: "", v8: "" },
       started: "",

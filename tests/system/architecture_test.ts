@@ -11,6 +11,7 @@ import configuration from "../../deno.json" with { type: "json" };
 const FLOORS: readonly string[] = [
   ...[
     "tests/system/timed",
+    "tests/deploy",
     "tests/system",
     "tests/attacks",
     "tests/soak",
@@ -20,13 +21,14 @@ const FLOORS: readonly string[] = [
   ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
-  ...["scripts/certificates", "scripts/documents", "scripts/process"],
+  ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
   ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/protocol",
   ...[
+    "common/pages",
     "common/http",
     "common/outgoing",
     "common/ingest",

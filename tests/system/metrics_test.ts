@@ -1,12 +1,12 @@
 /** What server and client show on /metrics from the first moment on, and what promtool says of it. */
 
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { runToEnd } from "../../scripts/process/child.ts";
-import { findPrometheus } from "../../scripts/integration/prometheus_runner.ts";
 import { SERVER_OPTIONS } from "../../server/options.ts";
 import { PUSH_REJECTION_REASONS } from "../../server/pushes/refusal.ts";
 import { makeCertificate } from "../support/certificates.ts";
+import { promtool } from "../support/promtool.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
 import { startClient, startServer, tempFolder } from "../support/programs.ts";
@@ -122,19 +122,14 @@ Deno.test("the reasons for which a push may be refused are all known to the coun
 });
 
 Deno.test("promtool finds nothing wrong with the metrics of server and client but names that stay", async (t) => {
-  const runner = await findPrometheus().catch((error: Error) => error);
-  if (runner instanceof Error || !("path" in runner)) {
-    // The package is not to be had everywhere.
-    console.warn(`promtool is not here: ${runner instanceof Error ? runner.message : "Prometheus runs in Docker"}`);
-    return;
-  }
-  const promtool = runner.path === "prometheus" ? "promtool" : join(dirname(runner.path), "promtool");
+  const tool = await promtool();
+  if (tool === undefined) return;
   await using folder = await tempFolder();
   const { server, client } = await freshPages();
   for (const [program, page] of Object.entries({ server, client: client + await answeredPart() })) {
     await t.step(program, async () => {
       const path = await folder.write(program, page);
-      const outcome = await runToEnd("sh", ["-c", `"$1" check metrics < "$2" 2>&1`, "sh", promtool, path]);
+      const outcome = await runToEnd("sh", ["-c", `"$1" check metrics < "$2" 2>&1`, "sh", tool, path]);
       const said = outcome!.stdout.split("\n").filter((line) => line !== "");
       const kept = program === "client" ? Object.keys(KEPT) : [];
       assert.deepEqual(said, kept.map((name) => `${name} counter metrics should have "_total" suffix`));

@@ -24,8 +24,10 @@ Deno.test("a server speaks no TLS 1.1, and none that is older", async () => {
   for (const minor of [2, 1, 0]) {
     using client = await RawClient.connect(server.port);
     await client.send(clientHello(minor));
+    const [type, major, , , length, level, alert] = Array.from(await client.untilClosed(), (c) => c.charCodeAt(0));
     // A fatal alert: of the version, or of the handshake.
-    assert.match(await client.untilClosed(), /^\x15\x03[\x00-\x03]\x00\x02\x02[\x28\x46]$/, `3.${minor}`);
+    assert.deepEqual([type, major, length, level], [0x15, 3, 2, 2], `3.${minor}`);
+    assert.ok(alert === 70 || alert === 40, `alert ${alert}`);
   }
 });
 

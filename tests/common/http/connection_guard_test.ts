@@ -20,11 +20,12 @@ function fakeStream(): ByteStream & { destroyed: boolean; writableLength: number
   };
 }
 
-function setUp(limits: HostileLimits = {}) {
+function setUp(limits: HostileLimits = {}, { hasMemory }: { hasMemory?: () => boolean } = {}) {
   const clock = { now: 0 }, refused: string[] = [], cut: string[] = [];
   const guard = new ConnectionGuard({
     limits,
     secure: false,
+    hasMemory,
     onRefused: (reason) => refused.push(reason),
     onCut: (reason) => cut.push(reason),
     now: () => clock.now,
@@ -134,6 +135,26 @@ Deno.test("ConnectionGuard lets a newcomer keep its place for a while, if only o
   assert.equal(good.idleSince, 1_000);
 });
 
+Deno.test("ConnectionGuard has a crowd that comes fast drive out its own, and nobody of a smaller network", () => {
+  const { guard, clock, cut } = setUp({ maxConnections: 100, yieldAfterMs: 1_000 });
+  const good = [fakeStream(), fakeStream(), fakeStream()];
+  guard.admit(good[0], "192.0.2.1");
+  guard.admit(good[1], "2001:db8::1");
+  const pushing = guard.admit(good[2], "198.51.100.1")!;
+  pushing.begin(half);
+  pushing.expectBody(1_000);
+  for (let n = 0; n < 1_000; n++) {
+    clock.now += 0.5;
+    const connection = guard.admit(fakeStream(), `203.0.${n % 8}.${n % 256}`)!;
+    if (n % 2 === 0) {
+      connection.begin(half);
+      connection.expectBody(1_000);
+    }
+  }
+  assert.deepEqual(good.map(({ destroyed }) => destroyed), [false, false, false]);
+  assert.deepEqual([guard.size, cut.length], [100, 903]);
+});
+
 Deno.test("ConnectionGuard has a full address or network make room within itself, and only once somebody has idled there", () => {
   const rows = [
     { kind: "address", from: ["192.0.2.1", "192.0.2.1", "192.0.2.1"] },
@@ -155,6 +176,24 @@ Deno.test("ConnectionGuard has a full address or network make room within itself
     assert.deepEqual([refused, cut, guard.size], [[kind], [`room_${kind}`], 3]);
     assert.deepEqual([other, first, second].map(({ destroyed }) => destroyed), [false, true, false]);
   }
+});
+
+Deno.test("ConnectionGuard without memory has newcomers take the places of others, beyond those few that there always are", () => {
+  const memory = { enough: true };
+  const { guard, clock, refused, cut } = setUp({ maxConnections: 1_000 }, { hasMemory: () => memory.enough });
+  const admit = (n: number) => guard.admit(fakeStream(), `192.0.${n % 250}.${n}`);
+  const first = Array.from({ length: 150 }, (_, n) => admit(n)!);
+  clock.now += 10_000;
+  memory.enough = false;
+  for (let n = 150; n < 180; n++) assert(admit(n));
+  assert.deepEqual([guard.size, cut.length, new Set(cut), refused], [150, 30, new Set(["room_total"]), []]);
+  for (const connection of first) guard.forget(connection);
+  assert.equal(guard.size, 30);
+  for (let n = 180; n < 280; n++) assert(admit(n));
+  assert.equal(guard.size, 100);
+  memory.enough = true;
+  for (let n = 280; n < 300; n++) assert(admit(n));
+  assert.equal(guard.size, 120);
 });
 
 Deno.test("ConnectionGuard cuts what is overdue, but not right after the process was held up", () => {

@@ -71,6 +71,8 @@ Deno.test("requestUrl() refuses what has no meaning, and closes the connection w
     ...["", "gzip, chunked", "chunked, chunked", "chunked;a", "identity", "\vchunked"].map((coding) =>
       [{ coding }, 501, /Cannot take a Transfer-Encoding other than chunked/, true] as const
     ),
+    [{ hosts: [], coding: "" }, 501, /Cannot take a Transfer-Encoding/, true],
+    [{ hosts: ["a", "a"], target: "a", version: "1.0", coding: "chunked" }, 400, /Transfer-Encoding in HTTP/, true],
     [{ version: "1.0", coding: "chunked" }, 400, /Cannot take a Transfer-Encoding in HTTP\/1\.0/, true],
   ];
   for (const [head, status, words, closes] of rows) {

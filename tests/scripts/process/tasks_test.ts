@@ -14,9 +14,16 @@ Deno.test("taskCommand() runs the task's program with its permissions and the gi
 Deno.test("the tasks keep Deno from asking the network whether there is a newer one", () => {
   for (const [name, command] of Object.entries(configuration.tasks)) {
     for (const part of command.split(" && ").filter((part) => / deno (run|test|bench) /.test(` ${part}`))) {
-      assert.match(part, /^DENO_NO_UPDATE_CHECK=1 deno /, name);
+      assert.match(part, /^DENO_NO_UPDATE_CHECK=1 (?:\w+=\S+ )*deno /, name);
     }
   }
+});
+
+Deno.test("taskCommand() sets the variables that the task sets", () => {
+  const { args, env = {} } = taskCommand("client", ["--dry-run"]);
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  assert.notEqual(variables.length, 0);
+  assert.equal([...variables, "deno", ...args].join(" "), `${configuration.tasks.client} --dry-run`);
 });
 
 Deno.test("the tasks grant no program everything; only tests get that, which start programs and fill disks", () => {

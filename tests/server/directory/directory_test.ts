@@ -116,3 +116,19 @@ Deno.test("Directory knows what was refused of a source before its first push wa
   assert.deepEqual([directory.strangers.length, directory.get("a")!.source.refusals], [0, 1]);
   assert.equal([...directory.list()].length, 1);
 });
+
+Deno.test("Directory.forget() forgets a source and all that was refused to it, until it comes again", async () => {
+  const { directory, push } = setUp();
+  for (const id of ["a", "b"]) push(id);
+  directory.refused("new", BAD);
+  directory.refused("stranger", STRANGER);
+  directory.takeChanged({ withUsual: true });
+  for (const id of ["a", "new", "stranger", "nobody"]) directory.forget(id);
+  assert.deepEqual([...directory.all()].map(({ id }) => id), ["b"]);
+  assert.deepEqual([directory.get("a"), directory.pushesOf("a"), directory.strangers], [undefined, [], []]);
+  assert.deepEqual(directory.takeChanged({ withUsual: false }), [0]);
+  assert.deepEqual(directory.shard(0).map(({ source }) => source.id), ["b"]);
+  push("a");
+  assert.equal(directory.get("a")!.source.pushes, 1);
+  assert.equal((await directory.sweep()).length, 2);
+});

@@ -3,10 +3,13 @@
 
 import assert from "node:assert/strict";
 import { connect as connectTls } from "node:tls";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { makeCertificate } from "../support/certificates.ts";
-import { OpenServer } from "../support/open_server.ts";
-import { Crowd, type Loiterer, type Visit, visit } from "../support/visits.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../../common/exposition/protobuf.ts";
+import { makeCertificate } from "../../support/certificates.ts";
+import { Child } from "../../../scripts/process/child.ts";
+import { taskCommand } from "../../../scripts/process/tasks.ts";
+import { OpenServer } from "../../support/open_server.ts";
+import { tempFolder } from "../../support/programs.ts";
+import { Crowd, type Loiterer, type Visit, visit } from "../../support/visits.ts";
 
 const LIMIT = 400;
 const PUSHES = 100;
@@ -91,6 +94,29 @@ for (const [what, { loiterer, networks, secure }] of Object.entries(ATTACKS)) {
     else assert(gaveWay! > 0, "nobody has given way");
   });
 }
+
+Deno.test("Connections that hold all files of the server give way to clients that push, and leave nothing behind", async () => {
+  await using folder = await tempFolder();
+  const places = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${folder.path}`];
+  const { path, args, ...command } = taskCommand("server", [...places, "--ratelimit=0s"]);
+  await using server = new Child({
+    ...command,
+    path: "sh",
+    args: ["-c", 'ulimit -n 600; exec "$@"', "sh", path, ...args],
+  });
+  const [, port, internal] = (await server.line(/external=\S+:(\d+)\/ internal=\S+:(\d+)\//)).map(Number);
+  {
+    await using crowd = await Crowd.gather(port, [...addresses(10).take(LIMIT)], {});
+    const { p99, refused } = await pushes({ port }, PUSHES);
+    assert.deepEqual(refused, []);
+    assert(p99 < 250, `p99 is ${p99} ms`);
+    assert(crowd.lost > 0);
+  }
+  const { text } = await visit({ port: internal, path: "/metrics" });
+  assert.match(text, /^telemeter_http_connections_cut_total{listener="external",reason="room_total"} [1-9]/m);
+  assert.match(server.lines.join("\n"), /level=warning .*msg="Takes fewer connections than --limit-connections says/);
+  assert.deepEqual((await pushes({ port }, 1)).refused, []);
+});
 
 /** The flags of a server that speaks TLS. */
 async function certified(stack: AsyncDisposableStack): Promise<{ flags: string[]; caCert: string }> {
