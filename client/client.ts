@@ -8,6 +8,7 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
 import { clientApp } from "./app.ts";
+import { addCertificateMetrics } from "./certificate_metrics.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
@@ -16,7 +17,7 @@ import { loadSettings } from "./settings.ts";
 import { listenForStatus } from "./status_listener.ts";
 
 /** What a client starts with beside its options. */
-export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles"> {
+export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles" | "reread"> {
   /** The proxies that the environment named when the program started. */
   readonly environment: ProxyEnvironment;
 }
@@ -24,15 +25,16 @@ export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" 
 /** Starts the client. */
 export async function startClient(
   values: ClientValues,
-  { log, environment, checkFiles }: StartOptions,
+  { log, environment, checkFiles, reread }: StartOptions,
 ): Promise<Running> {
-  const load = () => loadSettings(values, { log, now: Date.now, environment });
-  let settings = await load();
+  const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
+  let settings = await load(values);
   await using stack = new AsyncDisposableStack();
   stack.defer(() => settings[Symbol.dispose]());
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
+  addCertificateMetrics(registry, () => [settings.fromClients, settings.toClients]);
   const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
   const stop = new AbortController();
 
@@ -40,9 +42,10 @@ export async function startClient(
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
     const reloaded = reloading.then(async () => {
+      const changed = await reread();
       await checkFiles();
       const before = settings;
-      forwarder.reconfigure(settings = await load());
+      forwarder.reconfigure(settings = await load(changed));
       before[Symbol.dispose]();
     });
     reloading = reloaded.catch(() => {});
@@ -54,9 +57,6 @@ export async function startClient(
       },
     );
   };
-  const onHangUp = () => void reload().catch(() => {});
-  Deno.addSignalListener("SIGHUP", onHangUp);
-  stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
@@ -76,6 +76,7 @@ export async function startClient(
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
     done: loop,
+    reload: () => reload().catch(() => {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

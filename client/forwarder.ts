@@ -34,11 +34,14 @@ import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
-import type { ClientMetrics } from "./metrics.ts";
+import type { ClientMetrics, ForwardStage } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
 import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
+
+/** How soon a source is read again that has had nothing yet, and how many times: one that starts with us needs a scrape or two. */
+const FIRST_SAMPLES_MS = 10_000, FIRST_SCRAPES = 6;
 
 /** What the loop needs beside its settings. */
 export interface ForwarderOptions {
@@ -73,6 +76,9 @@ export class Forwarder {
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
+  #stage: ForwardStage = "scrape";
+  /** Scrapes in a row, from the first one on, that brought nothing. */
+  #emptyScrapes = 0;
   readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
   readonly #clocks: Clocks;
@@ -127,26 +133,46 @@ export class Forwarder {
       metrics.onForward();
       const forward = this.history.begin(now());
       try {
-        await this.#forward(signal, forward);
+        const outcome = await this.#forward(signal, forward);
+        if (this.#isStillEmpty(outcome)) waitMs = Math.min(intervalMs, FIRST_SAMPLES_MS);
         this.#failures = 0;
         this.#lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
         this.#lastError = messageOf(error);
-        metrics.onFailure();
+        metrics.onFailure(this.#stage);
         Object.assign(forward, { outcome: "failed", why: this.#lastError });
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
-        log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
+        const isTooSoon = error instanceof RefusedError && error.status === 429 && this.#stage === "push" &&
+          this.#lastPushMs === undefined;
+        if (isTooSoon) {
+          log.info(
+            "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
+            {
+              nextPush: new Date(now() + waitMs).toISOString(),
+            },
+          );
+        } else {log.error("Cannot forward: will try again", {
+            error: this.#lastError,
+            failures: this.#failures,
+            waitMs,
+          });}
       }
       this.history.nextMs = now() + waitMs;
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
   }
 
-  /** One forward, by the settings of its start. */
-  async #forward(signal: AbortSignal, forward: RunningForward): Promise<void> {
+  /** Whether a source that has just started, as this client has, may have something in a moment. */
+  #isStillEmpty({ scraped }: { scraped: number }): boolean {
+    if (scraped > 0) this.#emptyScrapes = FIRST_SCRAPES;
+    return ++this.#emptyScrapes <= FIRST_SCRAPES;
+  }
+
+  /** One forward, by the settings of its start. Returns how many samples it read. */
+  async #forward(signal: AbortSignal, forward: RunningForward): Promise<{ scraped: number }> {
     const { log, metrics, now } = this.#options;
     const settings = this.#settings;
     const account = new Account();
@@ -156,6 +182,7 @@ export class Forwarder {
     };
     const pageFaults = new Losses();
     this.#labels.turn();
+    this.#stage = "scrape";
     const scraped = await scrape(settings, {
       signal,
       onStatus: metrics.onRetrieved,
@@ -163,6 +190,8 @@ export class Forwarder {
       onFault: notePageFault(pageFaults, account),
       labels: this.#labels,
     });
+    metrics.onDone("scrape", now());
+    this.#stage = "rules";
     const cleaned = (await settings.rules())(scraped, account);
     const samples = countLeftOut(pageFaults.leftOut) + countSamples(scraped);
     const observe = (kept: readonly MetricFamily[]) =>
@@ -175,9 +204,10 @@ export class Forwarder {
       Object.assign(forward, { outcome: "nothing", why: ruleOf(pageFaults.leftOut) });
       log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
       this.#tellLosses([pageFaults.leftOut]);
-      return;
+      return { scraped: samples };
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
+    this.#stage = "exchange";
     // Before the first push: by a clock of ours that is slow, all that is scraped would be of the future, and none be sent.
     const isServer = settings.exchange?.url.host === settings.upload.host;
     const grant = await settings.exchange?.grant({ ...how, onClock: isServer ? onClock("server") : undefined });
@@ -196,8 +226,9 @@ export class Forwarder {
       Object.assign(forward, { outcome: "nothing", why: ruleOf(outgoing.leftOut) });
       // What the server takes, or one of the clocks, may have changed; without a push, this is how to hear of it.
       settings.exchange?.drop();
-      return;
+      return { scraped: samples };
     }
+    this.#stage = "push";
     const { bytes, remark } = await push(outgoing.encoded, {
       ...how,
       url: settings.upload,
@@ -211,8 +242,10 @@ export class Forwarder {
     this.#lastPush = outgoing.families;
     this.#lastPushMs = now();
     Object.assign(forward, { outcome: "pushed", sent: countSamples(outgoing.families), bytes });
+    metrics.onDone("push", this.#lastPushMs);
     log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
     this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
+    return { scraped: samples };
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */

@@ -90,12 +90,17 @@ interface Opened {
 export class HttpClients implements Disposable {
   readonly #certificates: WatchedValue<Certificates>;
   readonly #options: HttpClientsOptions;
+  readonly #files: HttpClientFiles;
   #opened: Opened | undefined;
   #isDisposed = false;
 
-  private constructor(certificates: WatchedValue<Certificates>, options: HttpClientsOptions) {
+  private constructor(
+    certificates: WatchedValue<Certificates>,
+    { files, ...options }: HttpClientsOptions & { readonly files: HttpClientFiles },
+  ) {
     this.#certificates = certificates;
     this.#options = options;
+    this.#files = files;
   }
 
   /**
@@ -110,7 +115,16 @@ export class HttpClients implements Disposable {
       parse: (...texts) => join(sources, texts),
       onFault: (error) => options.log.warn("Cannot use changed certificates: those before stay in use", { error }),
     });
-    return new HttpClients(certificates, options);
+    return new HttpClients(certificates, { ...options, files });
+  }
+
+  /** The certificates in force, in PEM, by the file that they come from. */
+  certificates(): ReadonlyMap<string, string> {
+    const { caCerts, cert } = this.#certificates.current, { caPath, certPath } = this.#files;
+    const found = new Map<string, string>();
+    if (caPath !== undefined && caCerts !== undefined) found.set(caPath, caCerts.join("\n"));
+    if (certPath !== undefined && cert !== undefined) found.set(certPath, cert);
+    return found;
   }
 
   /** Opens a connection for a request to `url`, which its caller disposes of. */

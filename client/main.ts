@@ -13,11 +13,15 @@ import { takeProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
 async function start(
-  { values, log, signal, checkFiles, print }: Launch<typeof CLIENT_OPTIONS>,
+  { values, log, signal, checkFiles, reread, print }: Launch<typeof CLIENT_OPTIONS>,
 ): Promise<Running | void> {
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
-  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles });
+  if (values["config.check"]) {
+    await loadSettings(values, { log, now: Date.now, environment });
+    return print("ok\n");
+  }
+  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles, reread });
   const { dryRun } = await import("./dry_run.ts");
   using settings = await loadSettings(values, { log, now: Date.now, environment });
   try {
@@ -27,4 +31,4 @@ async function start(
   }
 }
 
-if (import.meta.main) await run(CLIENT_PROGRAM, start);
+if (import.meta.main) await run(CLIENT_PROGRAM, start, { reloads: true });

@@ -7,7 +7,7 @@
 
 import { Command, CommanderError, Option } from "commander";
 import configuration from "../deno.json" with { type: "json" };
-import { flagOf, type Given, type OptionTable, type Program, UsageError, usageOf } from "./options.ts";
+import { flagOf, type OptionTable, type Program, type Texts, UsageError, usageOf } from "./options.ts";
 
 /**
  * Reads a command line, or returns the help or the version if that is asked for.
@@ -17,7 +17,7 @@ import { flagOf, type Given, type OptionTable, type Program, UsageError, usageOf
 export function readCommandLine(
   program: Program<OptionTable>,
   args: readonly string[],
-): Given | { readonly help: string } {
+): Texts | { readonly help: string } {
   const given = new Map<string, string[]>();
   const seen = (name: string, text: string) => given.set(name, [...given.get(name) ?? [], text]);
   const switches = switchReader(program.options);

@@ -16,15 +16,18 @@ export interface Kind<T> {
   readonly read: (texts: readonly string[]) => T;
   /** What stands without a default when the option is absent: an empty list, a switch that is off. */
   readonly absent?: T;
+  /** Turns the map that a configuration file has for the option into its value, where a map is a natural way to write it. */
+  readonly readMap?: (map: ReadonlyMap<string, string>) => T;
   /** Whether a value has a secret in it, such as a URL with a password; `hasFile` says that a file is given for that. */
   hasSecret?(value: T, given: { readonly hasFile: boolean }): boolean;
 }
 
 /**
  * What of an option is secret: `value`, which is better in the file of another option; `file`, all that is in the file, or
- * files, that it names; `key file`, the same if a private key is in it; `none`, where it looks as if something were.
+ * files, that it names; `key file`, the same if a private key is in it; `config file`, the same if it gives an option that is
+ * secret; `none`, where it looks as if something were.
  */
-export type Secrecy = "value" | "file" | "key file" | "none";
+export type Secrecy = "value" | "file" | "key file" | "config file" | "none";
 
 /** One row of an option table. The flag is the row's key in kebab case: `limitBytes` is `--limit-bytes`. */
 export interface OptionRow<T = unknown> {
@@ -53,6 +56,8 @@ export interface OptionRow<T = unknown> {
    * @default the option's own name with `File` behind it
    */
   readonly secretFile?: string;
+  /** Another value takes effect at a reload, without a restart. */
+  readonly reloads?: true;
   /** The version that first had it. */
   readonly since?: string;
   /** Why somebody would change it, in a sentence. */
@@ -214,6 +219,7 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   return {
     placeholder,
     absent: new Map(),
+    readMap: (map) => map,
     read: (texts) => {
       const map = new Map<string, string>();
       for (const pair of texts.flatMap((value) => value.split(",")).filter((value) => value.trim() !== "")) {
@@ -272,6 +278,23 @@ export const LOG_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
+/** The rows of a program that can read its options from a file. */
+export const CONFIG_OPTIONS = {
+  "config.file": {
+    kind: file,
+    secret: "config file",
+    help: "A YAML file of options, by the names of their flags; what the command line says stands over it",
+    since: "0.1.0",
+    why: "Keep what is long in a file, and change it by a reload: SIGHUP reads it again",
+  },
+  "config.check": {
+    kind: flag,
+    help: "Read all options and the files that they name, print what is wrong or ok, and exit with 2 or 0",
+    since: "0.1.0",
+    why: "Look before a restart or a reload whether it would succeed",
+  },
+} as const satisfies OptionTable;
+
 /** The flag of a row: `limitBytes` is `--limit-bytes`. */
 export function flagOf(name: string): string {
   return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
@@ -282,6 +305,21 @@ export function usageOf(name: string, row: OptionRow): string {
   return (row.short ? `${row.short}, ` : "") + flagOf(name) +
     (row.kind.placeholder ? ` <${row.kind.placeholder}>` : "");
 }
+
+/** What is given for an option: texts, as flags have them, or a map that stands in a file. */
+export interface Given {
+  /** The texts, in order. */
+  readonly texts: readonly string[];
+  /** The map, in place of texts. */
+  readonly map?: ReadonlyMap<string, string>;
+  /** Where it stands. @default the command line */
+  readonly place?: string;
+}
+
+/** What a command line gives: by the names of the options, and the arguments behind them; or a text that it asks for. */
+export type CommandLine =
+  | { readonly given: ReadonlyMap<string, Given>; readonly arguments: readonly string[] }
+  | { readonly help: string };
 
 /** The outcome of reading a command line: values to run with, or a text that the user asked for. */
 export type Parsed<Table extends OptionTable> =
@@ -297,22 +335,46 @@ export async function parseOptions<Table extends OptionTable>(
   program: Program<Table>,
   args: readonly string[],
 ): Promise<Parsed<Table>> {
+  const read = await readArguments(program, args);
+  return "help" in read ? read : { values: readValues(program, read.given), arguments: read.arguments };
+}
+
+/**
+ * Reads a command line by a program's table, and no value yet.
+ *
+ * @throws {UsageError} on an unknown flag, or a value or an argument that is missing.
+ */
+export async function readArguments(program: Program<OptionTable>, args: readonly string[]): Promise<CommandLine> {
   const read = readPlain(program, args) ?? (await import("./command_line.ts")).readCommandLine(program, args);
   if ("help" in read) return read;
-  const { given, rest } = read;
+  return {
+    given: new Map(Array.from(read.given, ([name, texts]) => [name, { texts }])),
+    arguments: read.rest,
+  };
+}
+
+/**
+ * Reads the values of all options out of what was given for them.
+ *
+ * @throws {UsageError} on one that cannot be read, or is required and absent.
+ */
+export function readValues<Table extends OptionTable>(
+  program: Program<Table>,
+  given: ReadonlyMap<string, Given>,
+): OptionValues<Table> {
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
-    const value = valueOf(row, { name, texts: given.get(name) });
+    const value = valueOf(row, { name, given: given.get(name) });
     if (value === undefined && row.required) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
     values[name] = value;
   }
-  return { values: values as OptionValues<Table>, arguments: rest };
+  return values as OptionValues<Table>;
 }
 
-/** What was given: texts by the names of the options, and the arguments behind them. */
-export interface Given {
+/** Texts by the names of the options, and the arguments behind them. */
+export interface Texts {
   /** Texts. */
   readonly given: ReadonlyMap<string, readonly string[]>;
   /** Arguments. */
@@ -323,7 +385,7 @@ export interface Given {
 function readPlain(
   { options, arguments: more = {} }: Program<OptionTable>,
   args: readonly string[],
-): Given | undefined {
+): Texts | undefined {
   if (Object.keys(more).some((name) => !name.endsWith("?"))) return undefined;
   const flags = Object.entries(options).map(([name, { kind }]) =>
     [flagOf(name), { name, isSwitch: kind.placeholder === "" }] as const
@@ -332,26 +394,29 @@ function readPlain(
   return given && { given, rest: [] };
 }
 
-/** What a row yields for the texts that were given for it. */
-function valueOf(row: OptionRow, { name, texts }: { name: string; texts: readonly string[] | undefined }): unknown {
+/** What a row yields for what was given for it. */
+function valueOf(row: OptionRow, { name, given }: { name: string; given: Given | undefined }): unknown {
   const { kind, emptyWould } = row;
+  const { texts, map, place } = given ?? {};
+  const bad = `Bad ${flagOf(name)}${place === undefined ? "" : ` in ${place}`}`;
   const isOff = texts?.at(-1) === "" && kind.absent === undefined &&
     (row.default === undefined || row.empty === "none");
   if (texts?.at(-1) === "" && kind.absent === undefined && !isOff) {
-    throw new UsageError(`Bad ${flagOf(name)}: Cannot use an empty value: leave the flag out for ${row.default}`);
+    throw new UsageError(`${bad}: Cannot use an empty value: leave the flag out for ${row.default}`);
   }
   const used = texts ?? (row.default === undefined ? undefined : [row.default]);
   let value: unknown;
   try {
-    value = isOff ? undefined : used === undefined ? kind.absent : kind.read(used);
+    if (map !== undefined) value = kind.readMap!(map);
+    else value = isOff ? undefined : used === undefined ? kind.absent : kind.read(used);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new UsageError(`Bad ${flagOf(name)}: ${error.message}`, { cause: error });
+    throw new UsageError(`${bad}: ${error.message}`, { cause: error });
   }
   const saysNothing = value === undefined || (Array.isArray(value) && value.length === 0);
   if (texts !== undefined && emptyWould !== undefined && saysNothing) {
     throw new UsageError(
-      `Bad ${flagOf(name)}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
+      `${bad}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
     );
   }
   return value;

@@ -27,10 +27,16 @@ export const LOOK_INTERVAL_MS = 10_000;
 export interface SecretGuardOptions {
   /** The table of the program. */
   readonly options: OptionTable;
-  /** What its command line says. */
+  /** What its command line and its configuration file say. */
   readonly values: Readonly<Record<string, unknown>>;
   /** Files with secrets that no option names, by what the warnings call them. @default {{}} */
   readonly files?: Readonly<Record<string, string>>;
+  /**
+   * Whether an option stands in the configuration file, and not on the command line.
+   *
+   * @default {() => false}
+   */
+  readonly isInFile?: (name: string) => boolean;
   /** Gets the warnings. */
   readonly log: Logger;
   /**
@@ -59,7 +65,8 @@ export async function checkSecretFiles(
 /** Looks at what one command line names. Each state of a file or folder is told once. */
 export class SecretGuard {
   readonly #options: SecretGuardOptions;
-  readonly #files: readonly NamedFile[];
+  #files: readonly NamedFile[];
+  #hasSecretInFile: boolean;
   readonly #uid: number | undefined;
   /** What was told, by the path: the state that it was told of. */
   #told: ReadonlyMap<string, string> = new Map();
@@ -69,7 +76,15 @@ export class SecretGuard {
   constructor(options: SecretGuardOptions) {
     this.#options = options;
     this.#files = filesOf(options);
+    this.#hasSecretInFile = secretsOf(options).some(({ isInFile }) => isInFile);
     this.#uid = options.uid ?? ownUid();
+  }
+
+  /** Looks from now on at what these values name. */
+  follow(values: Readonly<Record<string, unknown>>): void {
+    const options = { ...this.#options, values };
+    this.#files = filesOf(options);
+    this.#hasSecretInFile = secretsOf(options).some(({ isInFile }) => isInFile);
   }
 
   /** Whether the command line names files at all. */
@@ -79,10 +94,9 @@ export class SecretGuard {
 
   /** Warns of each secret on the command line, where the list of processes shows it. */
   warnOfArguments(): void {
-    const { options, values, log } = this.#options;
-    for (const [name, row] of Object.entries(options)) {
-      const file = row.secretFile ?? `${name}File`;
-      if (!isSecretArgument(row, { value: values[name], hasFile: values[file] !== undefined })) continue;
+    const { log } = this.#options;
+    for (const { name, file, isInFile } of secretsOf(this.#options)) {
+      if (isInFile) continue;
       log.warn("A secret on the command line shows in the list of processes: give it in a file", {
         option: flagOf(name),
         instead: flagOf(file),
@@ -130,7 +144,8 @@ export class SecretGuard {
   }
 
   async #tell({ option, path, secret }: NamedFile, info: Looked): Promise<void> {
-    const isSecret = secret === "file" || (secret === "key file" && await holdsKey(path));
+    const isSecret = secret === "file" || (secret === "key file" && await holdsKey(path)) ||
+      (secret === "config file" && this.#hasSecretInFile);
     // Members of a group often write to each other's files, and mean to.
     const bits = openTo(info, { uid: this.#uid }) & (isSecret ? 0o077 : 0o002);
     const mayRead = isSecret && isReadable(bits);
@@ -143,6 +158,17 @@ export class SecretGuard {
       run: chmodCommand(path, bits),
     });
   }
+}
+
+/** The options that give a secret, with those that would take its file. */
+function secretsOf(
+  { options, values, isInFile = () => false }: SecretGuardOptions,
+): { name: string; file: string; isInFile: boolean }[] {
+  return Object.entries(options).flatMap(([name, row]) => {
+    const file = row.secretFile ?? `${name}File`;
+    const isSecret = isSecretArgument(row, { value: values[name], hasFile: values[file] !== undefined });
+    return isSecret ? [{ name, file, isInFile: isInFile(name) }] : [];
+  });
 }
 
 /** Whether a value is a secret, or has one in it, and was not the default. */

@@ -68,7 +68,7 @@ async function demo({ source, signal, say }: { source?: Source } & Surroundings)
 }
 
 async function showFirstSeries(
-  { central, crew, source }: Stack,
+  { central, crew, servers, source }: Stack,
   { startMs, signal, say }: { startMs: number } & Surroundings,
 ) {
   const selector = `{_id="${CLUSTER_ID}"}`;
@@ -92,6 +92,10 @@ async function showFirstSeries(
   const at = new URL(`http://localhost:${DEMO_PORT}/graph?g0.tab=1`);
   at.searchParams.set("g0.expr", selector);
   say(`Look at them: ${at}`);
+  const owner = await ownerOf(CLUSTER_ID, { servers, signal });
+  if (owner !== undefined) {
+    say(`${owner.name} owns them, shows them to Prometheus, and tells of their source: ${pageOf(CLUSTER_ID, owner)}`);
+  }
 }
 
 /** Adds sources that fare badly, so that the page has every state to show. */
@@ -107,6 +111,21 @@ async function showTrouble({ launchClient, crew, servers }: Stack, { signal, say
   );
   say(`The page:     ${servers[0].internal}`);
   say("Ctrl-C stops everything");
+}
+
+/** The server that owns a cluster and so shows its series, which any of them knows. */
+async function ownerOf(
+  id: string,
+  { servers, signal }: { servers: Stack["servers"]; signal: AbortSignal },
+): Promise<Stack["servers"][number] | undefined> {
+  const response = await fetch(new URL(`api/v1/sources/${encodeURIComponent(id)}`, servers[0].internal), { signal });
+  const { data } = await response.json();
+  return servers.find(({ name }) => name === data?.owner);
+}
+
+/** The page of a cluster on its owner. */
+function pageOf(id: string, { internal }: Stack["servers"][number]): URL {
+  return new URL(`sources/${encodeURIComponent(id)}`, internal);
 }
 
 if (import.meta.main) {

@@ -23,6 +23,7 @@ import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
 import { openDirectory } from "./directory/open_directory.ts";
+import type { SourceLimits } from "./directory/source.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
 import { SourceActions } from "./api/actions.ts";
 import type { RingView } from "./api/ring_view.ts";
@@ -38,21 +39,27 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
-import { SERVER_OPTIONS } from "./options.ts";
+import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { PushSummary } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
+import { reloading } from "./reload.ts";
 import { loadSettings, type ServerSettings } from "./settings.ts";
 
 /** How many sources are expected where the number of clusters has no limit. */
 const MAX_SOURCES = 50_000;
+
+/** How many addresses of strangers the log tells apart in a minute whose tokens are refused. */
+const MAX_STRANGERS = 100;
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
@@ -75,12 +82,13 @@ const INTERNAL_LIMITS: HostileLimits = {
  * environment named when the program started.
  */
 export async function startServer(
-  { values, log }: Launch<typeof SERVER_OPTIONS>,
+  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
   { environment }: { environment: ProxyEnvironment },
 ): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
+  let live = values;
   const settings = await loadSettings(values, { log, environment });
   opening.use(settings.requests);
   const { keys, revoked } = settings;
@@ -98,6 +106,7 @@ export async function startServer(
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
   let cluster: RunningRing | undefined;
+  const sourceLimits = sourceLimitsOf(values);
   const { directory } = opening.use(
     await openDirectory({
       maxSources: 2 * (values.limitClusters || MAX_SOURCES),
@@ -107,11 +116,13 @@ export async function startServer(
       revoked: revoked && (() => revoked.ids()),
       store,
       registry,
+      limits: sourceLimits,
       log,
     }),
   );
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
+  const strangers = new RepeatLog(log, { level: "info", maxThings: MAX_STRANGERS });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
   const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
@@ -127,7 +138,6 @@ export async function startServer(
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  const sourceLimits = { series: values.limitSeries, families: values.limitFamilies, bytes: values.limitBytes };
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
   let sources: Sources = own;
@@ -155,6 +165,7 @@ export async function startServer(
   opening.defer(watchIndex(index, { now, registry }));
   const flushing = setInterval(() => {
     repeats.flush();
+    strangers.flush();
     memory.flush();
   }, EXPIRE_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
@@ -176,6 +187,7 @@ export async function startServer(
     }),
     revoked,
     directory,
+    refusals: { known: repeats, strangers },
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const push = upload({
@@ -192,6 +204,7 @@ export async function startServer(
     directory,
     registry,
   });
+  opening.defer(new PushSummary({ registry, log }).start());
   const external = opening.use(
     await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
       address: values.listen,
@@ -211,19 +224,30 @@ export async function startServer(
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
   const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
   watchCertificates(certificates, { registry });
+  const used = {
+    limitClusters: () => Math.max(index.clusters, store.clusters),
+    limitTotalSeries: () => index.series,
+    limitMemory: () => Deno.memoryUsage().rss,
+  };
+  watchLimits({
+    options: SERVER_OPTIONS,
+    values: () => ({ ...live, limitMemory: limits?.resident.short ?? 0 }),
+    used,
+    registry,
+  });
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
-    flags: reportOptions(SERVER_OPTIONS, values),
+    flags: () => reportOptions(SERVER_OPTIONS, live),
     store: () => store.health,
     limits: () => [
       {
         flag: "--limit-clusters",
         what: "clusters",
-        used: Math.max(index.clusters, store.clusters),
-        limit: values.limitClusters,
+        used: used.limitClusters(),
+        limit: live.limitClusters,
       },
-      { flag: "--limit-total-series", what: "series", used: index.series, limit: values.limitTotalSeries },
+      { flag: "--limit-total-series", what: "series", used: used.limitTotalSeries(), limit: live.limitTotalSeries },
     ],
     certificates: () => reportCertificates(certificates),
     now,
@@ -292,19 +316,29 @@ export async function startServer(
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  const onValues = (changed: ServerOptions) => {
+    live = changed;
+    Object.assign(sourceLimits, sourceLimitsOf(changed));
+  };
+  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
   const running = opening.move();
-  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function sourceLimitsOf({ limitSeries, limitFamilies, limitBytes }: ServerOptions): SourceLimits {
+  return { series: limitSeries, families: limitFamilies, bytes: limitBytes };
 }
 
 function authorizerOf(
-  { upstream }: ServerSettings,
+  { upstream, tokens }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
   if (upstream !== undefined) {
     const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
     return new CachingAuthorizer(shared, { registry, log });
   }
-  log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
+  if (tokens !== undefined) return tokens;
+  log.warn("Accepts any token and any cluster id, as neither --authorize nor --tokens-file is set", {});
   return new OpenAuthorizer();
 }
 

@@ -20,6 +20,7 @@ import type { UpstreamOptions } from "./authorization/authorizer.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
 import { openTokenKeys, type TokenKeys } from "./authorization/token_keys.ts";
+import { TokensFile } from "./authorization/tokens_file.ts";
 import { isLabelValue } from "./authorization/tokens.ts";
 import { AllowList } from "../common/ingest/allow_list.ts";
 import type { RenderRules } from "./ingest/renderer.ts";
@@ -55,7 +56,9 @@ export interface ServerSettings {
   readonly keys: TokenKeys;
   /** Ids of clusters that may not push. */
   readonly revoked?: RevokedIds;
-  /** Where to ask who may push; without it, everybody may. */
+  /** The tokens of those who may push. */
+  readonly tokens?: TokensFile;
+  /** Where to ask who may push; without it and {@linkcode ServerSettings.tokens}, everybody may. */
   readonly upstream?: Pick<UpstreamOptions, "url" | "access" | "fetch">;
   /** Makes the requests to it; nothing is open before the first one. */
   readonly requests: OutgoingRequests;
@@ -105,6 +108,7 @@ export async function loadSettings(
     ring,
     keys: await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log }),
     revoked: await openRevoked(values, { log }),
+    tokens: await openTokens(values, { log }),
     upstream: await readUpstream(values, requests),
     requests,
     tls,
@@ -213,6 +217,21 @@ async function openRevoked(
   }
 }
 
+async function openTokens(
+  { tokensFile: path, authorize }: ServerOptions,
+  { log }: { log: Logger },
+): Promise<TokensFile | undefined> {
+  if (path === undefined) return undefined;
+  if (authorize !== undefined) {
+    throw new UsageError("Cannot use --tokens-file beside --authorize: one of them says who may push");
+  }
+  try {
+    return await TokensFile.open(path, { log });
+  } catch (cause) {
+    throw fileUsageError(cause, { flag: "--tokens-file", path });
+  }
+}
+
 async function readUpstream(
   values: ServerOptions,
   requests: OutgoingRequests,
@@ -271,7 +290,12 @@ function storageOf(
   return { place: { url, environment }, namespace: ring && `telemeter ${ring.name}` };
 }
 
-async function readRules(values: ServerOptions): Promise<RenderRules> {
+/**
+ * Reads the rules by which pushes are checked and rendered, which a reload may change.
+ *
+ * @throws {UsageError} on the first thing that the user must mend.
+ */
+export async function readRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -317,7 +341,9 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
 /** To reach others, to read files that change, and to write the one that operators add to by the page. */
 function permissionsOf(values: ServerOptions): Permission[] {
   const reaches = [values.authorize, values.storageUrl, values.listenCluster];
-  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
+  const { tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, "config.file": configFile } =
+    values;
+  const reads = [tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, configFile];
   const isGiven = (value: unknown) => value !== undefined;
   const writes = values["web.enableAdminApi"] && isGiven(values.revokedFile);
   return [

@@ -19,16 +19,19 @@ export interface TaskWords {
 }
 
 /**
- * Takes the command of a task apart: `NAME=VALUE… deno run WORD…`.
+ * Takes the command of a task apart: `NAME=VALUE… deno run WORD…`. The tasks may be those of another checkout.
  *
  * @throws {TypeError} if it is another one.
  */
-export function taskWords(task: ProgramTask): TaskWords {
-  const all = configuration.tasks[task].split(" ");
+export function taskWords(
+  task: ProgramTask,
+  tasks: Readonly<Partial<Record<ProgramTask, string>>> = configuration.tasks,
+): TaskWords {
+  const all = (tasks[task] ?? "").split(" ");
   const at = all.indexOf("deno");
   const variables = all.slice(0, at).map((word) => word.split("=", 2));
   if (all[at + 1] !== "run" || variables.some(({ length }) => length < 2)) {
-    throw new TypeError(`Cannot start the task ${task} as it is no deno run: ${configuration.tasks[task]}`);
+    throw new TypeError(`Cannot start the task ${task} as it is no deno run: ${tasks[task]}`);
   }
   return { words: all.slice(at + 2), env: Object.fromEntries(variables) };
 }

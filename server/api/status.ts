@@ -58,7 +58,7 @@ export interface StatusSources {
   /** When the server started, in milliseconds since the epoch. */
   readonly startedMs: number;
   /** How the server is set. */
-  readonly flags: readonly OptionReport[];
+  readonly flags: () => readonly OptionReport[];
   /** The outcome of the last write. */
   readonly store: () => { readonly ok: boolean; readonly reason?: string };
   /** How far it is from its limits. */
@@ -89,7 +89,7 @@ export function statusOf({ name, startedMs, flags, store, limits, certificates, 
     ...name !== undefined && { name },
     started: new Date(startedMs).toISOString(),
     store: ok ? { ok } : { ok, reason },
-    flags,
+    flags: flags(),
     limits: limits(),
     certificates: certificates().map(({ endsMs, ...rest }) => ({
       ...rest,

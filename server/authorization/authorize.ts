@@ -9,7 +9,8 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
-import { plainText } from "../../common/plain_text.ts";
+import { plainFields, plainText } from "../../common/plain_text.ts";
+import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Directory } from "../directory/directory.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
 import { NoPlaceError } from "../limits/fair_shares.ts";
@@ -46,7 +47,9 @@ export interface AuthorizeOptions {
    */
   readonly tokenLimit?: BucketOptions;
   /** Told of whom an exchange is refused. */
-  readonly directory: Pick<Directory, "refused">;
+  readonly directory: Pick<Directory, "refused" | "get">;
+  /** Told why exchanges are refused, of clusters that are known, and of strangers, of whom there may be very many. */
+  readonly refusals: { readonly known: Pick<RepeatLog, "add">; readonly strangers: Pick<RepeatLog, "add"> };
   /**
    * The time, in milliseconds since the epoch.
    *
@@ -97,7 +100,7 @@ interface TokenResponse {
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
   const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked } = options;
-  const { directory } = options;
+  const { directory, refusals } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
@@ -135,6 +138,15 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
       if (error instanceof HttpError) {
         const { status, reason, message, detail = message } = error;
         directory.refused(id, { stage: "authorize", status, reason, why: plainText(detail) });
+        const address = addressBlock(peer.address);
+        const fields = plainFields({ cluster: id, address, status, reason, why: detail });
+        // Of whom nobody knows, it is the address that tells one from another: ids are made up in no time.
+        if (directory.get(id) !== undefined) refusals.known.add(`${id} authorize ${reason}`, "Refused a token", fields);
+        else {refusals.strangers.add(
+            `${address} ${reason}`,
+            "Refused a token to a cluster that is not known here",
+            fields,
+          );}
         throw error;
       }
       if (request.signal.aborted) throw clientGone(error);

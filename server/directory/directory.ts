@@ -12,12 +12,15 @@ import { PushTimelines, type TimelinePush } from "./push_timeline.ts";
 import {
   type AcceptedPush,
   mergeSource,
+  nearLimits,
   newSource,
   noteAccepted,
   noteRefused,
   type Refusal,
   type Sender,
   type Source,
+  type SourceLimit,
+  type SourceLimits,
   type SourceState,
   stateOf,
 } from "./source.ts";
@@ -51,8 +54,18 @@ export interface Transition {
   readonly after: SourceState;
 }
 
+/** A source has come near a limit. */
+export interface NearLimit {
+  /** Which. */
+  readonly source: Source;
+  /** What it is near to. */
+  readonly limit: SourceLimit;
+}
+
 /** Sources that are held though none of their pushes was accepted yet. */
 const MAX_NEWCOMERS = 1_000;
+
+const NONE: readonly SourceLimit[] = [];
 
 /** How long a source is new, in milliseconds. */
 const NEW_MS = 60_000;
@@ -68,6 +81,8 @@ interface Place {
   /** Its number among those that are held, of which free ones are used again. */
   readonly slot: number;
   state: SourceState | undefined;
+  /** The limits that it was near to when that was last asked; undefined if it never was. */
+  near: readonly SourceLimit[] | undefined;
 }
 
 /** A source as it is now. */
@@ -195,6 +210,21 @@ export class Directory {
     return transitions;
   }
 
+  /** Those of its own that have come near a limit since this was called last. */
+  nearing(limits: SourceLimits): NearLimit[] {
+    const found: NearLimit[] = [];
+    const now = this.#now();
+    for (const place of this.#places.values()) {
+      const { source, near: before } = place;
+      const near = this.#owns(source.id) ? nearLimits(source, limits, { before }) : [];
+      place.near = near.length === 0 ? NONE : near;
+      // What was so before this process is no news.
+      if (near.length === 0 || before === undefined && now - source.firstSeenMs > NEW_MS) continue;
+      for (const limit of near) if (!before?.includes(limit)) found.push({ source, limit });
+    }
+    return found;
+  }
+
   /** Reads which ids are revoked, for what is told from then on. */
   async readRevoked(): Promise<void> {
     this.#revoked = await this.#options.revoked?.() ?? this.#revoked;
@@ -271,7 +301,7 @@ export class Directory {
     this.#newcomers.delete(id);
     this.#strangers.forget(id);
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const place: Place = { source: newcomer ?? newSource(id, this.#now()), slot, state: undefined };
+    const place: Place = { source: newcomer ?? newSource(id, this.#now()), slot, state: undefined, near: undefined };
     this.#places.set(id, place);
     this.#slots[slot] = place;
     this.#changed.rare.add(shardOf(place));

@@ -10,8 +10,8 @@ import type { Registry } from "../../common/metrics.ts";
 import type { PushStore } from "../store/push_store.ts";
 import { Directory, type DirectoryOptions } from "./directory.ts";
 import { DirectoryStore } from "./directory_store.ts";
-import { SOURCE_STATES } from "./source.ts";
-import { tellTransitions } from "./source_log.ts";
+import { SOURCE_STATES, type SourceLimits } from "./source.ts";
+import { tellNearLimits, tellTransitions } from "./source_log.ts";
 
 /** What a directory runs with. */
 export interface OpenDirectoryOptions extends DirectoryOptions {
@@ -19,6 +19,8 @@ export interface OpenDirectoryOptions extends DirectoryOptions {
   readonly store: Pick<PushStore, "getMeta" | "setMeta">;
   /** Gets the number of sources by state. */
   readonly registry: Registry;
+  /** The limits of a push, as they are now. */
+  readonly limits: SourceLimits;
   /** Told how sources fare. */
   readonly log: Logger;
 }
@@ -38,13 +40,14 @@ export const SWEEP_INTERVAL_MS = 5_000;
  * @throws {StoreUnavailableError} if the store cannot be read.
  */
 export async function openDirectory(options: OpenDirectoryOptions): Promise<RunningDirectory> {
-  const { store, registry, log } = options;
+  const { store, registry, limits, log } = options;
   await using opening = new AsyncDisposableStack();
   const directory = new Directory(options);
   const kept = opening.use(await DirectoryStore.open(directory, store));
   const sweep = async () => {
     try {
       tellTransitions(log, await directory.sweep());
+      tellNearLimits(log, directory.nearing(limits), limits);
     } catch (error) {
       log.error("Cannot look at the sources", { error: String(error) });
     }

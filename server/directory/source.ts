@@ -253,7 +253,19 @@ export const SOURCE_LIMITS = ["series", "families", "bytes"] as const satisfies 
 /** Where a source is near a limit: from this share of it on. */
 export const NEAR_LIMIT = 0.8;
 
-/** The limits that a source is near to. */
-export function nearLimits(source: Source, limits: SourceLimits): (typeof SOURCE_LIMITS)[number][] {
-  return SOURCE_LIMITS.filter((limit) => source[limit] >= NEAR_LIMIT * limits[limit]);
+/** Where a source that was near a limit no longer is, so that one that goes up and down a little is told once. */
+const FAR_FROM_LIMIT = 0.7;
+
+/** The name of a limit of a push. */
+export type SourceLimit = typeof SOURCE_LIMITS[number];
+
+/** The limits that a source is near to, or still is after it was near to those of `before`. */
+export function nearLimits(
+  source: Source,
+  limits: SourceLimits,
+  { before = [] }: { readonly before?: readonly SourceLimit[] } = {},
+): SourceLimit[] {
+  return SOURCE_LIMITS.filter((limit) =>
+    source[limit] >= (before.includes(limit) ? FAR_FROM_LIMIT : NEAR_LIMIT) * limits[limit]
+  );
 }

@@ -6,8 +6,9 @@
 
 import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
-import type { Transition } from "./directory.ts";
-import type { SourceState } from "./source.ts";
+import { flagOf } from "../../common/options.ts";
+import type { NearLimit, Transition } from "./directory.ts";
+import type { SourceLimits, SourceState } from "./source.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
 const MAX_LINES = 20;
@@ -32,6 +33,27 @@ export function tellTransitions(log: Logger, transitions: readonly Transition[])
       continue;
     }
     for (const transition of alike) log[change.level](change.one, plainFields(fieldsOf(transition)));
+  }
+}
+
+/** Writes into the log which sources have come near a limit. */
+export function tellNearLimits(log: Logger, near: readonly NearLimit[], limits: SourceLimits): void {
+  for (const [limit, alike] of Map.groupBy(near, ({ limit }) => limit)) {
+    const of = { raise: flagOf(`limit-${limit}`), limit: limits[limit] };
+    if (alike.length > MAX_LINES) {
+      const named = alike.slice(0, MAX_NAMED).map(({ source }) => source.id);
+      log.warn(
+        "Sources are near a limit: raise it before their pushes are refused",
+        plainFields({ sources: alike.length, among: named, ...of }),
+      );
+      continue;
+    }
+    for (const { source } of alike) {
+      log.warn(
+        "A source is near a limit: raise it, or have the source send less, before its pushes are refused",
+        plainFields({ cluster: source.id, [limit]: source[limit], ...of }),
+      );
+    }
   }
 }
 

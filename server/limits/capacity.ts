@@ -37,11 +37,15 @@ const SERIES_BYTES = 1_024;
 const SHORT_GROWTH = 1 / 8;
 
 /** What may be held at most. */
-export interface CapacityOptions {
+export interface CapacityLimits {
   /** Clusters, in the index or the store; 0 for no limit. */
   readonly maxClusters: number;
   /** Series of all clusters, and a KiB of index for each, so that long ones do not take what memory there is; 0 for no limit. */
   readonly maxSeries: number;
+}
+
+/** What {@linkcode Capacity} works with. */
+export interface CapacityOptions extends CapacityLimits {
   /** What is shown now. */
   readonly index: Pick<ExpositionIndex, "clusters" | "series" | "bytes" | "get">;
   /** What is on disk now: it keeps a cluster for longer whose samples were old on arrival. */
@@ -53,11 +57,18 @@ export interface CapacityOptions {
 /** Lets pushes in as long as there is room, counting those that are about to be held. */
 export class Capacity {
   readonly #options: CapacityOptions;
+  #limits: CapacityLimits;
   #arriving = { clusters: 0, series: 0, bytes: 0 };
 
   /** Watches over an index and a store. */
   constructor(options: CapacityOptions) {
     this.#options = options;
+    this.#limits = options;
+  }
+
+  /** Goes by other limits from now on; what is held already stays. */
+  limitTo(limits: CapacityLimits): void {
+    this.#limits = limits;
   }
 
   /**
@@ -66,7 +77,8 @@ export class Capacity {
    * @throws {CapacityError} if there is none.
    */
   admit(id: string): void {
-    const { maxClusters, index, store, memory } = this.#options;
+    const { index, store, memory } = this.#options;
+    const { maxClusters } = this.#limits;
     // What is on disk alone takes as much memory as what is new.
     if ((memory?.state ?? "room") !== "room" && index.get(id) === undefined) {
       throw CapacityError.ofMemory("another cluster");
@@ -87,7 +99,8 @@ export class Capacity {
    */
   reserve(entry: ClusterEntry): Disposable {
     this.admit(entry.id);
-    const { maxSeries, index, memory } = this.#options;
+    const { index, memory } = this.#options;
+    const { maxSeries } = this.#limits;
     const before = index.get(entry.id);
     if (memory?.state === "full" || memory?.state === "short" && entry.bytes > (1 + SHORT_GROWTH) * before!.bytes) {
       throw CapacityError.ofMemory("the push");

@@ -44,6 +44,7 @@ const STALE = "older_than_ttl";
 /** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
   readonly #options: PushCommitterOptions;
+  #renderer: Renderer;
   readonly #share = new EventLoopShare();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
@@ -52,6 +53,7 @@ export class PushCommitter implements PushStage {
   /** Commits to a store and an index. */
   constructor(options: PushCommitterOptions) {
     this.#options = options;
+    this.#renderer = options.renderer;
     const registers = [options.registry];
     this.#samples = new Counter({
       name: "telemeter_samples_total",
@@ -67,6 +69,11 @@ export class PushCommitter implements PushStage {
       registers,
     });
     for (const reason of ["allow_list", "duplicate", STALE, ...SAMPLE_RULE_NAMES]) this.#dropped.inc({ reason }, 0);
+  }
+
+  /** Checks pushes by other rules from now on; what is shown already stays. */
+  renderBy(renderer: Renderer): void {
+    this.#renderer = renderer;
   }
 
   /** Resolves once the push is on disk and shown. */
@@ -161,7 +168,7 @@ export class PushCommitter implements PushStage {
   #render(push: StoredPush, spare?: ArrayBuffer): Prepared {
     const { id, receivedAtMs } = push;
     const sequence = ++this.#sequence;
-    const rendered = this.#options.renderer.render(push, spare);
+    const rendered = this.#renderer.render(push, spare);
     return { rendered, entry: toEntry(rendered, { id, sequence, receivedAtMs }) };
   }
 }

@@ -7,7 +7,7 @@
 import type { LimitError } from "../../common/exposition/metric_family.ts";
 import { CLIENT_GONE, HttpError } from "../../common/http/http.ts";
 import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
-import type { InvalidPushError } from "../../common/ingest/invalid_push.ts";
+import type { InvalidPushError, InvalidReason } from "../../common/ingest/invalid_push.ts";
 import type { CapacityError } from "../limits/capacity.ts";
 import { retryAfterSeconds } from "../limits/rate_limit.ts";
 import type { StoreUnavailableError } from "../store/push_store.ts";
@@ -49,8 +49,8 @@ interface Row {
   readonly counts: boolean;
   /** The `code` of the error that a stage throws for it. */
   readonly fault?: Fault["code"];
-  /** Whether counters call it by the reason of that error, which is more precise than the kind. */
-  readonly isPrecise?: true;
+  /** The reasons of that error, by which counters call it, as they are more precise than the kind. */
+  readonly reasons?: readonly string[];
   /** When the client may try again, in milliseconds, where nothing says so more precisely; without it, the push will never do. */
   readonly retryAfterMs?: number;
   /** What the client is told; then what the fault says is not for it. Without them the fault speaks of the push alone. */
@@ -62,12 +62,17 @@ interface Row {
   };
 }
 
+/** All reasons, which the compiler demands. */
+function reasonsOf<Reason extends string>(reasons: Readonly<Record<Reason, true>>): readonly string[] {
+  return Object.keys(reasons);
+}
+
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
     status: 400,
     counts: true,
     fault: "invalid_push",
-    isPrecise: true,
+    reasons: reasonsOf<InvalidReason>({ malformed: true, empty: true, identity: true }),
     member: { write: ({ reason = "" }) => reason, read: (reason) => ({ reason: reason || undefined }) },
   },
   limit: { status: 413, counts: true, fault: "limit", member: { write: () => "", read: () => ({}) } },
@@ -75,7 +80,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     status: 503,
     counts: true,
     fault: "capacity",
-    isPrecise: true,
+    reasons: reasonsOf<CapacityError["reason"]>({ clusters: true, total_series: true, memory: true }),
     words: "Cannot take the push as this server has no room for more at the moment: try again later",
     // Clients of openshift/telemeter wait a minute after any refusal.
     retryAfterMs: 60_000,
@@ -123,6 +128,26 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
 function byRing(words: string): Row {
   return { status: 503, counts: false, retryAfterMs: 1_000, words };
 }
+
+/** What refuses a push before a stage sees it: its token, its form, its body, want of a slot; and our own failures. */
+const BEFORE_STAGES = [
+  "token",
+  "forged",
+  "busy",
+  "encoding",
+  "body_size",
+  "body",
+  "body_timeout",
+  "framing",
+  "client_gone",
+  "internal",
+] as const;
+
+/** The reasons by which `telemeter_push_rejections_total` counts. */
+export const PUSH_REJECTION_REASONS: readonly string[] = [
+  ...BEFORE_STAGES,
+  ...Object.entries(TABLE).flatMap(([kind, { reasons }]) => reasons === undefined ? [kind] : [kind, ...reasons]),
+];
 
 const BY_FAULT = new Map(Object.entries(TABLE).map(([kind, { fault }]) => [fault, kind as RefusalKind]));
 
@@ -177,7 +202,7 @@ export function refusalOf(error: unknown): HttpError | undefined {
   if (kind === undefined) return undefined;
   return new PushRefusal(kind, {
     message,
-    reason: TABLE[kind].isPrecise ? reason : kind,
+    reason: TABLE[kind].reasons ? reason : kind,
     retryAfterMs,
     cause: error,
   });

@@ -16,7 +16,8 @@ import type { Directory } from "../directory/directory.ts";
 import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { refusalOf } from "./refusal.ts";
+import { flagToRaise } from "./limit_flags.ts";
+import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -63,6 +64,7 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
+  for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
   const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept: Handler = async (request, peer) => {
@@ -81,6 +83,11 @@ export function upload(options: UploadOptions): Handler {
       };
       const { result, remark } = await stage.accept(push);
       pushes.inc({ result });
+      log.debug("Accepted a push", {
+        cluster: plainText(id),
+        result,
+        ...remark !== undefined && { remark: plainText(remark) },
+      });
       const userAgent = plainText(request.headers.get("user-agent") ?? "");
       const address = addressBlock(peer.address);
       directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
@@ -91,7 +98,9 @@ export function upload(options: UploadOptions): Handler {
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
       directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
-      const fields = plainFields({ cluster: id, status, reason, why: detail });
+      const isText = readContentType(request.headers.get("content-type")) === "text";
+      const raise = flagToRaise({ status, message: detail, isText });
+      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
       // What the server lacks it lacks for every cluster, of which there may be very many.

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { flagOf } from "../../common/options.ts";
+import { taskWords } from "../../scripts/process/tasks.ts";
 import { RingServers, type RingServersPlan } from "../faults/ring_servers.ts";
 import { type Footprint, footprintOf } from "../soak/footprint.ts";
 import { type Attack, SLOW_TOKEN } from "./attack.ts";
@@ -109,11 +110,11 @@ async function knownFlags(dir: string): Promise<Set<string>> {
 /** What starts servers of some sources, as their task does, with their logs in a folder. */
 async function loggedCommands(dir: string, logs: string): Promise<RingServersPlan["command"]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(dir, "deno.json")));
-  const [, ...words] = tasks.server.split(" ");
+  const { env, words } = taskWords("server", tasks);
   const script = 'log=$1; shift; exec "$@" >>"$log" 2>&1';
   return (name, flags) => {
-    const args = ["-c", script, "sh", join(logs, name), Deno.execPath(), ...words, ...flags];
-    return { name, path: "sh", args, cwd: dir };
+    const args = ["-c", script, "sh", join(logs, name), Deno.execPath(), "run", ...words, ...flags];
+    return { name, path: "sh", args, cwd: dir, env };
   };
 }
 

@@ -110,8 +110,84 @@ Deno.test("Forwarder.run() neither exchanges nor pushes when the rules keep noth
   await using n = await network();
   n.prometheus.up({ ...up(1), metrics: [] });
   n.start();
-  assert.equal((await n.waits.take()).ms, 270_000);
+  // A source that starts at the same time has something in a moment.
+  for (const ms of [...Array<number>(6).fill(10_000), 270_000, 270_000]) {
+    const wait = await n.waits.take();
+    assert.equal(wait.ms, ms);
+    wait.end();
+  }
   assert.deepEqual(n.server.asked, []);
+});
+
+Deno.test("Forwarder.run() reads a source that had nothing at first again in 10 s, and no sooner than the interval says", async () => {
+  await using n = await network(["--interval", "20s"]);
+  n.start();
+  const first = await n.waits.take();
+  assert.equal(first.ms, 10_000);
+  n.prometheus.up(up(1));
+  first.end();
+  await n.server.pushes.take();
+  const second = await n.waits.take();
+  assert.equal(second.ms, 20_000);
+  n.prometheus.up();
+  second.end();
+  assert.equal((await n.waits.take()).ms, 20_000);
+  await using quick = await network(["--interval", "2s"]);
+  quick.start();
+  assert.equal((await quick.waits.take()).ms, 2_000);
+});
+
+Deno.test("Forwarder.run() tells a 429 after a start at info, with the time of the next push, and a later one at error", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.fault = (request) =>
+    request.url.endsWith("/upload")
+      ? new Response("too soon", { status: 429, headers: { "retry-after": "200" } })
+      : undefined;
+  n.start();
+  const wait = await n.waits.take();
+  assert.equal(wait.ms, 200_000);
+  const { level, sentence, fields } = n.records.at(-1)!;
+  assert.equal(level, "info");
+  assert.match(sentence, /^Has just started, and the server still has the last push of this cluster/);
+  assert.deepEqual(fields, { nextPush: new Date(NOW + 200_000).toISOString() });
+  n.server.fault = undefined;
+  wait.end();
+  await n.server.pushes.take();
+  n.server.fault = (request) => request.url.endsWith("/upload") ? new Response("too soon", { status: 429 }) : undefined;
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.equal(n.records.at(-1)!.level, "error");
+});
+
+Deno.test("Forwarder.run() counts failures by stage, and when it last read and pushed", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  const failures = () =>
+    ["scrape", "rules", "exchange", "push"].map((stage) =>
+      n.metric(`telemeter_client_forwards_failed_total{stage="${stage}"}`)
+    );
+  const at = (what: string) => n.metric(`telemeter_client_last_${what}_timestamp_seconds`);
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [0, 0, 0, 0, 0, 0]);
+  n.prometheus.fault = () => new Response(null, { status: 503 });
+  n.start();
+  let wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 0, 0, 0, 0]);
+  n.prometheus.fault = undefined;
+  n.server.fault = () => new Response(null, { status: 503 });
+  wait.end();
+  wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 1, 0, NOW / 1_000, 0]);
+  n.server.fault = (request) => request.url.endsWith("/upload") ? new Response(null, { status: 503 }) : undefined;
+  wait.end();
+  wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 1, 1, NOW / 1_000, 0]);
+  n.server.fault = undefined;
+  wait.end();
+  await n.waits.take();
+  assert.deepEqual([...failures(), at("push")], [1, 0, 1, 1, NOW / 1_000]);
+  assert.equal(n.metric('telemeter_client_push_answers_total{status_code="200"}'), 1);
+  assert.equal(n.metric('telemeter_client_scrape_answers_total{status_code="503"}'), 1);
 });
 
 Deno.test("Forwarder.run() does not push what the server would leave out", async () => {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { NO_DIRECTORY } from "../support/no_directory.ts";
+import { NO_DIRECTORY, NO_REFUSALS } from "../support/no_directory.ts";
 import { stackOf } from "../../common/explain.ts";
 import { asRoute, createApp } from "../../common/http/app.ts";
 import { writeAbilities } from "../../common/ingest/server_abilities.ts";
@@ -61,6 +61,7 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
       requiredLabels: new Map([["tenant", "a"]]),
       expireSeconds: 86_400,
       directory: NO_DIRECTORY,
+      refusals: NO_REFUSALS,
       abilities: writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 }),
       addressLimit: unlimited,
       tokenLimit: unlimited,

@@ -29,6 +29,7 @@ const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
   "ring-faults": "ring-faults",
   simulate: "simulate",
   soak: "soak",
+  token: "token",
 };
 
 for (const [task, name] of Object.entries(PROGRAMS) as [ProgramTask, string][]) {

@@ -2,7 +2,7 @@
 // name files, members and addresses.
 
 import assert from "node:assert/strict";
-import { NO_DIRECTORY } from "../support/no_directory.ts";
+import { NO_DIRECTORY, NO_REFUSALS } from "../support/no_directory.ts";
 import { Registry } from "prom-client";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { HttpError } from "../../common/http/http.ts";
@@ -110,6 +110,7 @@ async function open(
       expireSeconds: 60,
       abilities: { accepts: {}, limits: {} } as never,
       directory: NO_DIRECTORY,
+      refusals: NO_REFUSALS,
     }),
     upload: upload({
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]), keyId: "k", tokenEndsMs: 0 }),

@@ -76,6 +76,9 @@ Deno.test("a running server keeps the permissions that its flags need, and no ot
   const revoked = await folder.write("revoked", "");
   const rows: [flag: string, allowed: string][] = [
     [`--revoked-file=${revoked}`, "read"],
+    [`--tokens-file=${await folder.write("tokens", "")}`, "read"],
+    [`--config.file=${await folder.write("config", "")}`, "read"],
+    [`--whitelist-file=${await folder.write("list", "up\n")}`, "read"],
     [`--authorize=${authorizer.url}`, "net,listen"],
   ];
   for (const [i, [flag, allowed]] of rows.entries()) {

@@ -151,9 +151,8 @@ Deno.test("the server trusts the system's authorities with its authorizer, unles
 /** Starts a server whose store is elsewhere, as the documents say. */
 function startWithStore(url: string | URL, env: Readonly<Record<string, string>>): Child {
   const flags = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-url=${url}`];
-  const { args: [run, ...words], ...command } = taskCommand("server", flags);
-  const args = [run, "--allow-env=DENO_KV_ACCESS_TOKEN", ...words];
-  return new Child({ ...command, args, env: { DENO_KV_ACCESS_TOKEN: "secret", ...env } });
+  const command = taskCommand("server", flags);
+  return new Child({ ...command, env: { ...command.env, DENO_KV_ACCESS_TOKEN: "secret", ...env } });
 }
 
 Deno.test("the server reaches a store on this machine without a proxy", async () => {

@@ -1,4 +1,4 @@
-import { NO_DIRECTORY } from "../../support/no_directory.ts";
+import { NO_DIRECTORY, NO_REFUSALS } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HttpError } from "../../../common/http/http.ts";
@@ -35,6 +35,7 @@ function setUp(options: Partial<AuthorizeOptions> = {}) {
     expireSeconds: 86_400,
     abilities: ABILITIES,
     directory: NO_DIRECTORY,
+    refusals: NO_REFUSALS,
     now: () => NOW,
     elapsed: () => clock.elapsed,
     ...options,
@@ -234,6 +235,7 @@ Deno.test("authorizeHandler() works over sockets with the stub as upstream", asy
     expireSeconds: 60,
     abilities: ABILITIES,
     directory: NO_DIRECTORY,
+    refusals: NO_REFUSALS,
   });
   await using server = await loopback(handler);
   const ask = async (token: string, id: string) => {
