@@ -162,7 +162,7 @@ Deno.test("every option says what of it is secret, and has a file for what shoul
       const { kind: { placeholder, hasSecret }, secret, help } = row;
       if (placeholder === "FILE") {
         assert.ok(
-          ["file", "key file", "none"].includes(secret ?? ""),
+          ["file", "key file", "config file", "none"].includes(secret ?? ""),
           `${flag} does not say whether its file is secret`,
         );
       }
