@@ -115,7 +115,8 @@ export class SecretGuard {
     const folders = new Map<string, { readonly info: Deno.FileInfo; readonly options: Set<string> }>();
     for (const file of this.#files) {
       const info = await lookAt(file.path);
-      if (info === undefined) continue;
+      // A device such as /dev/null is meant to be open.
+      if (info === undefined || info.isCharDevice) continue;
       const key = `${file.option} ${file.path}`;
       const { ino, dev, mode, mtime } = info;
       const state = `${dev} ${ino} ${mode} ${file.secret === "key file" ? mtime?.getTime() : ""}`;

@@ -107,6 +107,11 @@ Deno.test("SecretGuard.check() says once which files all users can replace by a 
   assert.deepEqual(await it.says(), []);
 });
 
+Deno.test("SecretGuard.check() has nobody change the mode of a device, of which it is meant", async () => {
+  await using it = await guarded({ tokenFile: "/dev/null", list: "/dev/null" });
+  assert.deepEqual(await it.says(), []);
+});
+
 Deno.test("SecretGuard.check() says nothing of files that are not there, and does not wait for a pipe", async () => {
   await using it = await guarded();
   for (const name of ["token", "public", "private", "list"]) await Deno.remove(it.at(name));
