@@ -7,6 +7,7 @@
 import { acting } from "../common/http/acting.ts";
 import { type App, createApp, probe, type RouteHandler } from "../common/http/app.ts";
 import { HttpError } from "../common/http/http.ts";
+import { preferred } from "../common/http/negotiate.ts";
 import type { Logger } from "../common/log.ts";
 import { type Address, UsageError } from "../common/options.ts";
 import type { FamilyRegistry } from "../common/exposition/family_registry.ts";
@@ -41,10 +42,10 @@ export function clientApp({ forwarder, registry, view, reload, listen, signal, l
   };
   const asset: RouteHandler = async (c) => (await import("./pages/client_pages.tsx")).pageAsset(c);
   return createApp({
-    "/federate": { name: "federate", get: () => page(forwarder.lastPush) },
+    "/federate": { name: "federate", get: ({ req }) => page(forwarder.lastPush, req.raw) },
     "/healthz": probe("healthz", () => plain("ok")),
     "/healthz/ready": probe("ready", () => readiness(forwarder, signal)),
-    "/metrics": { name: "metrics", get: () => page(registry.families()) },
+    "/metrics": { name: "metrics", get: ({ req }) => page(registry.families(), req.raw) },
     "/settings": { name: "settings", get: home },
     "/assets/page.css": { name: "assets", get: asset },
     "/assets/page.js": { name: "assets", get: asset },
@@ -53,9 +54,12 @@ export function clientApp({ forwarder, registry, view, reload, listen, signal, l
   }, { log, audience: "operators", home });
 }
 
-function page(families: Iterable<MetricFamily>): Response {
-  const text = formatText(families, { timestamps: true });
-  return new Response(new Uint8Array(text), { headers: { "content-type": TEXT_CONTENT_TYPE } });
+/** Families as text, with the names that the request takes, as Prometheus decides it on its own `/federate`. */
+function page(families: Iterable<MetricFamily>, { headers }: Request): Response {
+  const allowsUtf8 = preferred(headers.get("accept"), ["text/plain"]).parameters.get("escaping") === "allow-utf-8";
+  const text = formatText(families, { timestamps: true, escaping: allowsUtf8 ? "allow-utf-8" : "underscores" });
+  const type = allowsUtf8 ? `${TEXT_CONTENT_TYPE}; escaping=allow-utf-8` : TEXT_CONTENT_TYPE;
+  return new Response(new Uint8Array(text), { headers: { "content-type": type, "vary": "accept" } });
 }
 
 /** Ready means: the configuration is loaded and the loop runs. How the loop fares is told beside it. */

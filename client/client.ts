@@ -27,8 +27,9 @@ export async function startClient(
   { log, environment, checkFiles }: StartOptions,
 ): Promise<Running> {
   const load = () => loadSettings(values, { log, now: Date.now, environment });
-  const settings = await load();
+  let settings = await load();
   await using stack = new AsyncDisposableStack();
+  stack.defer(() => settings[Symbol.dispose]());
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
@@ -40,7 +41,9 @@ export async function startClient(
   const reload = () => {
     const reloaded = reloading.then(async () => {
       await checkFiles();
-      forwarder.reconfigure(await load());
+      const before = settings;
+      forwarder.reconfigure(settings = await load());
+      before[Symbol.dispose]();
     });
     reloading = reloaded.catch(() => {});
     return reloaded.then(

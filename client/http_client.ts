@@ -5,7 +5,9 @@
  * @module
  */
 // A connection is opened for each request and closed after it. Requests are minutes apart, so that nothing is lost by a new
-// connection, files that changed are taken up without a word, and no connection lies idle until the server cuts it.
+// connection, files that changed are taken up without a word, and no connection lies idle until the server cuts it. What is
+// kept is the platform's client that opens them: to make one takes as long as the rest of a request, since it copies every
+// authority of the system.
 
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
@@ -48,7 +50,7 @@ export interface HttpClientsOptions {
   readonly log: Logger;
 }
 
-/** What one request goes over. */
+/** What one request goes over, until it is disposed of. */
 export interface Connection extends Disposable {
   /** Carries certificates and proxy. */
   readonly client: Deno.HttpClient;
@@ -75,10 +77,21 @@ interface Source {
   readonly adds: (text: string) => Certificates;
 }
 
+/** A client of the platform, and what it was made for. */
+interface Opened {
+  readonly client: Deno.HttpClient;
+  readonly certificates: Certificates;
+  readonly proxy: ChosenProxy | undefined;
+  /** How many connections there are of it. */
+  connections: number;
+}
+
 /** Opens connections with the certificates that the files hold now, or held when they last were good. */
-export class HttpClients {
+export class HttpClients implements Disposable {
   readonly #certificates: WatchedValue<Certificates>;
   readonly #options: HttpClientsOptions;
+  #opened: Opened | undefined;
+  #isDisposed = false;
 
   private constructor(certificates: WatchedValue<Certificates>, options: HttpClientsOptions) {
     this.#certificates = certificates;
@@ -104,15 +117,49 @@ export class HttpClients {
   async open(url: URL): Promise<Connection> {
     const { side, proxyFor } = this.#options;
     const proxy = proxyFor(url);
-    const client = openClient(await this.#certificates.check(), proxy);
+    const opened = this.#open(await this.#certificates.check(), proxy);
+    opened.connections++;
     return {
-      client,
+      client: opened.client,
       proxy,
       side,
       headers: proxyHeaders(url, proxy),
-      [Symbol.dispose]: () => client.close(),
+      [Symbol.dispose]: () => {
+        opened.connections--;
+        this.#closeIfIdle(opened);
+      },
     };
   }
+
+  /** Closes what is kept from one request to the next. Requests on their way go on, and others may follow. */
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#replace(undefined);
+  }
+
+  /** The client for these certificates and this proxy: the same as last time where nothing has changed. */
+  #open(certificates: Certificates, proxy: ChosenProxy | undefined): Opened {
+    const last = this.#opened;
+    if (last?.certificates === certificates && isSameProxy(last.proxy, proxy)) return last;
+    const opened = { client: openClient(certificates, proxy), certificates, proxy, connections: 0 };
+    this.#replace(this.#isDisposed ? undefined : opened);
+    return opened;
+  }
+
+  #replace(opened: Opened | undefined) {
+    const last = this.#opened;
+    this.#opened = opened;
+    if (last !== undefined) this.#closeIfIdle(last);
+  }
+
+  #closeIfIdle(opened: Opened) {
+    if (opened !== this.#opened && opened.connections === 0) opened.client.close();
+  }
+}
+
+function isSameProxy(one: ChosenProxy | undefined, other: ChosenProxy | undefined): boolean {
+  return one?.url === other?.url && one?.credentials?.username === other?.credentials?.username &&
+    one?.credentials?.password === other?.credentials?.password;
 }
 
 function sourcesOf({ caPath, certPath, keyPath }: HttpClientFiles, { side }: HttpClientsOptions): Source[] {
@@ -155,6 +202,8 @@ function pairFault(sources: readonly Source[], { key, said }: { key: string | un
 
 function openClient({ caCerts, cert, key }: Certificates, proxy?: ChosenProxy): Deno.HttpClient {
   const options = {
+    // No connection is left for another request.
+    poolMaxIdlePerHost: 0,
     ...(caCerts === undefined ? {} : { caCerts }),
     ...proxyOptions(proxy),
   };

@@ -19,7 +19,7 @@ async function start(
   trustSystemAuthorities({ log });
   if (!values.dryRun) return await startClient(values, { log, environment, checkFiles });
   const { dryRun } = await import("./dry_run.ts");
-  const settings = await loadSettings(values, { log, now: Date.now, environment });
+  using settings = await loadSettings(values, { log, now: Date.now, environment });
   try {
     print(await dryRun(settings, { signal, now: Date.now }));
   } catch (cause) {

@@ -21,7 +21,6 @@ import {
   url,
 } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
-import { selector } from "../common/exposition/selector.ts";
 import { proxyServer } from "../common/outgoing/proxy_server.ts";
 
 /** The client's options. */
@@ -161,7 +160,8 @@ export const CLIENT_OPTIONS = {
     why: "Raise it on slow links; a request that takes longer counts as failed and is retried",
   },
   match: {
-    kind: list(selector),
+    // Checked by the settings, which load the grammar only if they must.
+    kind: list({ ...text, placeholder: "SELECTOR" }),
     default: '{__name__="up"}',
     help: "A selector of series to read; repeatable; --match= clears the default",
     since: "0.1.0",

@@ -12,7 +12,7 @@ import { fileUsageError } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
 import { readUrlPassword, withPassword } from "../common/url_password.ts";
-import { readSelectorFile } from "../common/exposition/selector.ts";
+import { isPlainSelector, selectorLines } from "../common/exposition/plain_selector.ts";
 import { anonymize } from "./transforms/anonymize.ts";
 import { dropEmpty } from "./transforms/drop_empty.ts";
 import { isLabelName, isMetricName, isTooLong } from "../common/exposition/names.ts";
@@ -39,8 +39,8 @@ import { saltFault, Secret, tokenFault } from "./secret.ts";
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
 
-/** What the client works by until it is reloaded. */
-export interface Settings {
+/** What the client works by until it is reloaded. Disposing of it closes what is kept open for requests to come. */
+export interface Settings extends Disposable {
   /** Where to read. */
   readonly from: URL;
   /** The selectors of what to read. */
@@ -110,19 +110,25 @@ export async function loadSettings(values: ClientValues, options: LoadOptions): 
     authorize: toToken && authorize && { url: authorize, option: values.toAuth ? "--to-auth" : "--to" },
   };
   tellPlainWays(plainWays({ from, hasFromSecret, fromProxy, ...to, toProxy }), { requireTls, log });
+  const fromClients = await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log });
+  const toClients = await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log });
   return {
     from,
     matches,
     fromToken,
-    fromClients: await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log }),
+    fromClients,
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log }),
+    toClients,
     rules: await readRules(values, log),
     anonymizeLabels: values.anonymizeLabels,
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
+    [Symbol.dispose]() {
+      fromClients[Symbol.dispose]();
+      toClients[Symbol.dispose]();
+    },
   };
 }
 
@@ -167,18 +173,19 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
 }
 
 async function readMatches({ match, matchFile }: ClientValues, { from }: { from: URL }): Promise<string[]> {
-  const selectors = [...match];
-  if (matchFile !== undefined) {
+  const further = matchFile === undefined ? [] : await readMatchFile(matchFile);
+  if (!match.every(isPlainSelector)) {
+    const { parseSelector } = await import("../common/exposition/selector.ts");
     try {
-      selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
+      match.forEach(parseSelector);
     } catch (cause) {
-      throw fileUsageError(cause, { flag: "--match-file", path: matchFile });
+      throw new UsageError(`Bad --match: ${messageOf(cause)}`, { cause });
     }
   }
-  if (selectors.length === 0) {
+  const matches = [...match, ...further];
+  if (matches.length === 0) {
     throw new UsageError("Cannot read anything without a selector: give --match or --match-file");
   }
-  const matches = selectors.map(({ text }) => text);
   try {
     shareOut(from, matches);
   } catch (cause) {
@@ -190,6 +197,18 @@ async function readMatches({ match, matchFile }: ClientValues, { from }: { from:
     );
   }
   return matches;
+}
+
+async function readMatchFile(path: string): Promise<string[]> {
+  try {
+    const text = await new WatchedFile(path).text();
+    const lines = selectorLines(text).map(({ selector }) => selector);
+    if (lines.every(isPlainSelector)) return lines;
+    const { readSelectorFile } = await import("../common/exposition/selector.ts");
+    return readSelectorFile(text).map(({ text }) => text);
+  } catch (cause) {
+    throw fileUsageError(cause, { flag: "--match-file", path });
+  }
 }
 
 function fromUrl(from: URL): URL {

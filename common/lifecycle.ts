@@ -102,12 +102,12 @@ export async function run<Table extends OptionTable>(
 ): Promise<never> {
   const stop = new AbortController();
   try {
-    const parsed = parseOptions(program, Deno.args);
+    const parsed = await parseOptions(program, Deno.args);
     if ("help" in parsed) {
       print(parsed.help);
       Deno.exit(0);
     }
-    const log = await openLog(program.name, logSettings(parsed.values));
+    const log = openLog(program.name, logSettings(parsed.values));
     const guard = new SecretGuard({ options: program.options, values: parsed.values, log });
     guard.warnOfArguments();
     await guard.check();

@@ -4,9 +4,6 @@
  * @module
  */
 
-// With what it brings along it takes 4 MB.
-import defer * as commander from "commander";
-import configuration from "../deno.json" with { type: "json" };
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { readPlainArguments } from "./plain_arguments.ts";
@@ -294,11 +291,11 @@ export type Parsed<Table extends OptionTable> =
  *
  * @throws {UsageError} on an unknown flag, a missing or unreadable value or argument, or a required flag that is absent.
  */
-export function parseOptions<Table extends OptionTable>(
+export async function parseOptions<Table extends OptionTable>(
   program: Program<Table>,
   args: readonly string[],
-): Parsed<Table> {
-  const read = readPlain(program, args) ?? readAny(program, args);
+): Promise<Parsed<Table>> {
+  const read = readPlain(program, args) ?? (await import("./command_line.ts")).readCommandLine(program, args);
   if ("help" in read) return read;
   const { given, rest } = read;
   const values: Record<string, unknown> = {};
@@ -313,8 +310,10 @@ export function parseOptions<Table extends OptionTable>(
 }
 
 /** What was given: texts by the names of the options, and the arguments behind them. */
-interface Given {
+export interface Given {
+  /** Texts. */
   readonly given: ReadonlyMap<string, readonly string[]>;
+  /** Arguments. */
   readonly rest: readonly string[];
 }
 
@@ -329,43 +328,6 @@ function readPlain(
   );
   const given = readPlainArguments(args, new Map(flags));
   return given && { given, rest: [] };
-}
-
-/** Reads any command line, or finds what is wrong with it. */
-function readAny(program: Program<OptionTable>, args: readonly string[]): Given | { readonly help: string } {
-  const given = new Map<string, string[]>();
-  const seen = (name: string, text: string) => given.set(name, [...given.get(name) ?? [], text]);
-  const switches = switchReader(program.options);
-  let help = "";
-  const command = new commander.Command(program.name)
-    .description(program.summary)
-    .exitOverride()
-    .configureHelp({ helpWidth: 100 })
-    .configureOutput({
-      writeOut: (out) => void (help += out),
-      writeErr: () => {},
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    })
-    .helpOption("-h, --help", "Show this help and exit")
-    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
-  for (const [name, row] of Object.entries(program.options)) {
-    const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
-    const option = new commander.Option(usageOf(name, row), row.help + details);
-    command.addOption(row.kind.placeholder ? option.argParser((text: string) => void seen(name, text)) : option);
-    if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(name, switches.next(name)));
-  }
-  for (const [name, sentence] of Object.entries(program.arguments ?? {})) {
-    command.argument(name.endsWith("?") ? `[${name.slice(0, -1)}]` : `<${name}>`, sentence);
-  }
-  try {
-    command.parse(switches.bare(args), { from: "user" });
-  } catch (error) {
-    if (!(error instanceof commander.CommanderError)) throw error;
-    if (error.exitCode === 0) return { help };
-    throw new UsageError(sentenceOf(error.message) + `; ${program.name} --help lists the options`);
-  }
-  return { given, rest: command.args };
 }
 
 /** What a row yields for the texts that were given for it. */
@@ -391,36 +353,4 @@ function valueOf(row: OptionRow, { name, texts }: { name: string; texts: readonl
     );
   }
   return value;
-}
-
-/**
- * Reads switches with a value, as `--verbose=false`, which the parser does not know: it gets the bare switches, and the values
- * come one after the other as it meets them.
- */
-function switchReader(options: OptionTable) {
-  const names = new Map(
-    Object.entries(options).filter(([, { kind }]) => kind.placeholder === "")
-      .flatMap(([name, { short }]) => [flagOf(name), ...short ? [short] : []].map((form) => [form, name] as const)),
-  );
-  const values = new Map<string, string[]>();
-  return {
-    bare(args: readonly string[]): string[] {
-      const end = args.indexOf("--");
-      return args.map((arg, i) => {
-        const [, form = "", value] = /^(--?[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
-        const name = end !== -1 && i > end ? undefined : names.get(form);
-        if (name === undefined) return arg;
-        values.set(name, [...values.get(name) ?? [], value ?? "true"]);
-        return form;
-      });
-    },
-    next: (name: string): string => values.get(name)?.shift() ?? "true",
-  };
-}
-
-function sentenceOf(message: string): string {
-  // What was given behind a mistyped flag, or in place of an argument, may be a secret.
-  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
-    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^(too many arguments.* but got \d+): .*$/, "$1");
-  return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

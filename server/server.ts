@@ -39,7 +39,7 @@ import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
-import { memoryLimits, systemMemory } from "./limits/memory_limits.ts";
+import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
@@ -90,6 +90,8 @@ export async function startServer(
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
@@ -111,7 +113,7 @@ export async function startServer(
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const limits = memoryLimits(values.limitMemory, { source: await systemMemory(), log });
+  const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
@@ -195,7 +197,7 @@ export async function startServer(
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: withinFiles(values.limitConnections, { log }),
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
         maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },

@@ -9,7 +9,13 @@ import defer * as promql from "@prometheus-io/lezer-promql";
 import defer * as re2 from "re2js";
 import { messageOf } from "../explain.ts";
 import type { Kind } from "../options.ts";
-import { isPlainPattern, matchesEmpty, type MatchOperator, readPlainSelector } from "./plain_selector.ts";
+import {
+  isPlainPattern,
+  matchesEmpty,
+  type MatchOperator,
+  readPlainSelector,
+  selectorLines,
+} from "./plain_selector.ts";
 
 /** One condition on one label. */
 export interface Matcher {
@@ -207,13 +213,11 @@ export function selectorMatches(selector: Selector, valueOf: (label: string) => 
  * @throws {SyntaxError} if a line is not a selector, with its number.
  */
 export function readSelectorFile(text: string): Selector[] {
-  return text.split("\n").flatMap((line, i) => {
-    const content = line.trim();
-    if (content === "" || content.startsWith("#")) return [];
+  return selectorLines(text).map(({ selector, line }) => {
     try {
-      return [parseSelector(content)];
+      return parseSelector(selector);
     } catch (cause) {
-      throw new SyntaxError(`Line ${i + 1}: ${messageOf(cause)}`, { cause });
+      throw new SyntaxError(`Line ${line}: ${messageOf(cause)}`, { cause });
     }
   });
 }

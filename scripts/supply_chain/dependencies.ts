@@ -40,6 +40,7 @@ export interface Lock {
 export interface Dependency {
   /** Its name and version. */
   readonly name: string;
+  /** Its version. */
   readonly version: string;
   /** The programs that load it; without any, only tests and tools do. */
   readonly programs: readonly ProgramName[];

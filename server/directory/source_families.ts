@@ -5,7 +5,6 @@
  */
 
 import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
-import { SOURCE_METRIC_PREFIX } from "../../common/exposition/names.ts";
 import type { SourceView } from "./directory.ts";
 import { SOURCE_LIMITS, type SourceLimits } from "./source.ts";
 
@@ -40,7 +39,7 @@ export function* sourceFamilies(
       const metrics = shown.slice(at, at + SOURCES_A_PART).flatMap((view) =>
         of(view, limits).map(({ value, more }): Metric => ({ labels: labelsOf(view.source.id, more), value }))
       );
-      if (metrics.length > 0) yield { name: SOURCE_METRIC_PREFIX + name, type, help, metrics };
+      if (metrics.length > 0) yield { name, type, help, metrics };
     }
   }
 }
@@ -56,25 +55,31 @@ interface FamilyRow extends Pick<MetricFamily, "name" | "help" | "type"> {
 
 const FAMILIES: readonly FamilyRow[] = [
   {
-    name: "up",
+    name: "telemeter_source_up",
     type: "gauge",
     help: "Whether the source pushes as expected: 0 if it is silent, or if what it sent last was refused",
     of: ({ state }) => [{ value: state === "up" ? 1 : 0 }],
   },
   {
-    name: "last_push_timestamp_seconds",
+    name: "telemeter_source_last_push_timestamp_seconds",
     type: "gauge",
     help: "When the last accepted push of the source came",
     of: ({ source: { pushedAtMs } }) => pushedAtMs === 0 ? [] : [{ value: pushedAtMs / 1_000 }],
   },
   {
-    name: "series",
+    name: "telemeter_source_series",
     type: "gauge",
     help: "Series of the last accepted push of the source",
     of: ({ source: { pushedAtMs, series } }) => pushedAtMs === 0 ? [] : [{ value: series }],
   },
   {
-    name: "limit_ratio",
+    name: "telemeter_source_skew_seconds",
+    type: "gauge",
+    help: "How far the newest sample of the source was behind the arrival of its push; below 0 its clock is ahead",
+    of: ({ source: { pushedAtMs, skewMs } }) => pushedAtMs === 0 ? [] : [{ value: skewMs / 1_000 }],
+  },
+  {
+    name: "telemeter_source_limit_ratio",
     type: "gauge",
     help: "How much of a limit the last accepted push of the source took",
     of: ({ source }, limits) =>
@@ -84,7 +89,7 @@ const FAMILIES: readonly FamilyRow[] = [
       })),
   },
   {
-    name: "refused_total",
+    name: "telemeter_source_refused_total",
     type: "counter",
     help: "How many times the source was refused",
     of: ({ source: { refusals } }) => [{ value: refusals }],

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { totalmem } from "node:os";
+import { constrainedMemory } from "node:process";
+import { getHeapStatistics } from "node:v8";
 import type { Logger } from "../../common/log.ts";
 
 /** The share of what there is from which on memory is short, and from which on it is full. */
@@ -53,20 +56,12 @@ export function memoryLimits(
   return { resident: { short, full }, heap: { short: SHORT * heap, full: FULL * heap } };
 }
 
-/** The memory of this system. To be called while the program still has leave to ask. */
-export async function systemMemory(): Promise<MemorySource> {
-  // With what they bring along they take 4 MB.
-  const [{ totalmem }, { constrainedMemory }, { getHeapStatistics }] = await Promise.all([
-    import("node:os"),
-    import("node:process"),
-    import("node:v8"),
-  ]);
-  return {
-    machine: totalmem,
-    group: constrainedMemory,
-    heap: () => getHeapStatistics().heap_size_limit,
-  };
-}
+/** The memory of this system. To be asked while the program still has leave to. */
+export const SYSTEM_MEMORY: MemorySource = {
+  machine: totalmem,
+  group: constrainedMemory,
+  heap: () => getHeapStatistics().heap_size_limit,
+};
 
 function available({ machine, group }: MemorySource, { log }: { log: Logger | undefined }): number {
   try {

@@ -7,8 +7,8 @@
 import type { Attack } from "./attack.ts";
 import { flood, hold } from "./senders.ts";
 
-/** The addresses that attackers come from. */
-const ADDRESSES = Array.from({ length: 10 }, (_, index) => `127.0.0.${index + 2}`);
+/** The addresses that attackers come from, each of another network than the good clients'. */
+const ADDRESSES = Array.from({ length: 10 }, (_, index) => `127.0.${index + 2}.1`);
 /** So many that ten addresses together hold all that there are. */
 const FEW_CONNECTIONS = ["--limit-connections=2000", "--limit-connections-per-address=200"];
 

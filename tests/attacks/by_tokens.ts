@@ -43,7 +43,7 @@ export const BY_TOKENS: Readonly<Record<string, Attack>> = {
     unit: "questions",
     run: async (tools) => {
       await flood(tools, { abreast: 400, atMostPerSecond: 400 }, async (turn) => {
-        await hold(tools, { from: "127.0.0.2", forMs: 10_000, text: question(`slow-${turn}`, SLOW_TOKEN) });
+        await hold(tools, { from: "127.0.2.1", forMs: 10_000, text: question(`slow-${turn}`, SLOW_TOKEN) });
       });
     },
   },
@@ -54,7 +54,7 @@ export const BY_TOKENS: Readonly<Record<string, Attack>> = {
     unit: "questions",
     run: async (tools) => {
       await flood(tools, { abreast: 64 }, async (turn) => {
-        await hold(tools, { from: "127.0.0.2", forMs: 2_000, text: question(`flood-${turn}`, `made-up-${turn}`) });
+        await hold(tools, { from: "127.0.2.1", forMs: 2_000, text: question(`flood-${turn}`, `made-up-${turn}`) });
       });
     },
   },

@@ -1,6 +1,5 @@
 /**
- * Clients of good will, each of one cluster, that push at a steady rate whether or not the last push was answered, and take note of
- * how long that takes.
+ * Clients of good will, each of one cluster, that push at a steady rate, one push at a time, and take note of how long that takes.
  *
  * @module
  */
@@ -36,6 +35,8 @@ export interface GoodClientsOptions {
 
 /** How long an answer is waited for, in milliseconds. */
 const PATIENCE_MS = 10_000;
+/** How long a client leaves between an answer and its next push, in milliseconds: the server's own limit is a little shorter. */
+const GAP_MS = 150;
 /** Series of a push. */
 const SERIES = 50;
 
@@ -43,6 +44,8 @@ const SERIES = 50;
 export class GoodClients {
   readonly #options: GoodClientsOptions;
   readonly #tokens = new Map<string, string>();
+  /** When each client may push again. */
+  readonly #free = new Map<number, Promise<unknown>>();
   #turn = 0;
   #fresh = 0;
 
@@ -56,10 +59,10 @@ export class GoodClients {
     const { rate } = this.#options, startedMs = performance.now();
     const times: number[] = [], refused = new Map<string, number>(), all: Promise<void>[] = [];
     let taken = 0, failed = 0;
-    const one = async () => {
+    const one = async (turn: number) => {
       const beganMs = performance.now();
       try {
-        const status = await this.#act(this.#turn++);
+        const status = await this.#act(turn);
         if (status === "200") taken++;
         else refused.set(status, (refused.get(status) ?? 0) + 1);
       } catch {
@@ -70,9 +73,14 @@ export class GoodClients {
     for (let count = 0; count < rate * ms / 1_000; count++) {
       const dueMs = startedMs + 1_000 * count / rate;
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));
-      all.push(one());
+      // Who was held up does not catch up in a burst that no client makes.
+      const turn = this.#turn++, client = turn % this.#options.clients;
+      const done = (this.#free.get(client) ?? Promise.resolve()).then(() => one(turn));
+      this.#free.set(client, done.then(() => new Promise((resolve) => setTimeout(resolve, GAP_MS))));
+      all.push(done);
     }
     await Promise.all(all);
+    await Promise.all(this.#free.values());
     times.sort((a, b) => a - b);
     const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
     return { taken, refused, failed, p50Ms: at(0.5), p99Ms: at(0.99) };

@@ -54,6 +54,5 @@ const bytesASource = Math.round((usedBytes() - before) / SOURCES);
 const start = performance.now();
 for (let round = 1; round <= ROUNDS; round++) pushAll(directory, ids, startMs + round);
 const microsecondsAPush = (performance.now() - start) * 1_000 / (ROUNDS * SOURCES);
-console.log(
-  JSON.stringify({ sources: directory.size, bytesASource, microsecondsAPush: +microsecondsAPush.toFixed(2) }),
-);
+const figures = { sources: directory.size, bytesASource, microsecondsAPush: +microsecondsAPush.toFixed(2) };
+await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(figures) + "\n"));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { clientApp } from "../../client/app.ts";
 import type { ForwarderState } from "../../client/forwarder.ts";
 import type { ClientView } from "../../client/pages/client_view.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { UsageError } from "../../common/options.ts";
@@ -11,7 +12,10 @@ import { families } from "../support/series.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The pages of a client, on a socket. */
-async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
+async function pages(
+  reload: () => Promise<void> = () => Promise.resolve(),
+  { lastPush = families(['up{a="1"} 2']) }: { lastPush?: MetricFamily[] } = {},
+) {
   const registry = new FamilyRegistry();
   registry.counter({ name: "tests_total", help: "Tests" }).add(2);
   const state: ForwarderState = { lastPushMs: 1_700_000_000_000, failures: 2, lastError: "Cannot push" };
@@ -29,7 +33,7 @@ async function pages(reload: () => Promise<void> = () => Promise.resolve()) {
     suspects: [{ label: "user", why: "its name is that of a person", samples: 4 }],
     flags: [{ flag: "--to-token", value: "(secret)", isDefault: false }],
   };
-  const forwarder = { state, lastPush: families(['up{a="1"} 2']) };
+  const forwarder = { state, lastPush };
   const { log } = recordingLog();
   const address = { hostname: "127.0.0.1", port: 0 };
   const app = clientApp({
@@ -92,6 +96,30 @@ Deno.test("clientApp() shows the last push as text", async () => {
   const response = await p.fetch("/federate?match[]=any");
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   assert.equal(response.text, '# TYPE up untyped\nup{a="1"} 2\n');
+});
+
+Deno.test("clientApp() shows names of any UTF-8 in quotes to who asks, and with underscores to who does not", async () => {
+  const sample = (label: string, value: number) => ({ labels: [{ name: label, value: "v" }], value });
+  const lastPush: MetricFamily[] = [
+    { name: "my.metric", type: "gauge", metrics: [sample("label.x", 1), sample("label_x", 2)] },
+    { name: "my_metric", type: "gauge", metrics: [sample("label_x", 3)] },
+  ];
+  await using p = await pages(undefined, { lastPush });
+  const TEXT = "text/plain; version=0.0.4; charset=utf-8";
+  for (const accept of ["*/*", "text/plain;version=0.0.4", "text/plain;version=0.0.4;escaping=underscores"]) {
+    const { headers, text } = await p.fetch("/federate", "GET", { accept });
+    assert.equal(headers.get("content-type"), TEXT);
+    assert.equal(text, '# TYPE my_metric gauge\nmy_metric{label_x="v"} 3\n', accept);
+  }
+  const accept = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5," +
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2";
+  const { headers, text } = await p.fetch("/federate", "GET", { accept });
+  assert.equal(headers.get("content-type"), `${TEXT}; escaping=allow-utf-8`);
+  assert.equal(
+    text,
+    '# TYPE "my.metric" gauge\n{"my.metric","label.x"="v"} 1\n{"my.metric",label_x="v"} 2\n' +
+      '# TYPE my_metric gauge\nmy_metric{label_x="v"} 3\n',
+  );
 });
 
 Deno.test("clientApp() shows the metrics", async () => {

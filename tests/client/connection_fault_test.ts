@@ -37,7 +37,7 @@ async function outcome(url: string, { proxy, ca, own, side = TO }: Way = {}): Pr
     keyPath: own && await folder.write("key", own.key),
   };
   const proxyFor = proxy === undefined ? noProxy : flaggedProxy(readProxyServer(proxy), "--to-proxy");
-  const clients = await HttpClients.load(files, { side, proxyFor, log: recordingLog().log });
+  using clients = await HttpClients.load(files, { side, proxyFor, log: recordingLog().log });
   const signal = new AbortController().signal;
   const get = { attempt: "Cannot fetch", url: new URL(url), method: "GET" as const, headers: {}, clients, signal };
   return await call({ ...get, timeoutMs: 20_000 }, (response) => response.text()).catch((error) => error.message);

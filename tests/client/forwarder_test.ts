@@ -40,11 +40,12 @@ async function network(args: string[] = []) {
   const { log, records } = recordingLog();
   const clock = { nowMs: NOW };
   const now = () => clock.nowMs;
-  const load = (more: string[] = []) => {
+  const loaded = new DisposableStack();
+  const load = async (more: string[] = []) => {
     const to = ["--from", prometheus.url, "--to", server.url, "--id", "me", "--to-token", "initial"];
-    const parsed = parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
+    const parsed = await parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
     assert.ok("values" in parsed);
-    return loadSettings(parsed.values, { log, now });
+    return loaded.use(await loadSettings(parsed.values, { log, now }));
   };
   const registry = new FamilyRegistry();
   const waits = new Mailbox<Wait>();
@@ -77,6 +78,7 @@ async function network(args: string[] = []) {
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
+      loaded.dispose();
       await prometheus[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },

@@ -29,7 +29,7 @@ async function load(...args: string[]): Promise<ServerSettings> {
   const directory = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(FILES)) await Deno.writeTextFile(`${directory}/${name}`, text);
-    const parsed = parseOptions(SERVER_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    const parsed = await parseOptions(SERVER_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
     assert.ok("values" in parsed);
     return await loadSettings(parsed.values, { log: recordingLog().log });
   } finally {

@@ -64,10 +64,13 @@ export function deedsOn({ disk }: Victim): Readonly<Record<string, Deed>> {
   return disk === undefined ? FAULTS : { ...FAULTS, ...DISK_FAULTS };
 }
 
+/** How long a server may take to have its part in the ring again, in milliseconds: joining may, by its own rule, take a minute. */
+const READY_MS = 150_000;
+
 /** Starts a server again. */
 export async function again(server: RingServer): Promise<void> {
   server.launch();
-  await server.ready();
+  await server.ready({ timeoutMs: READY_MS });
 }
 
 /** Lets time pass. */

@@ -43,7 +43,7 @@ export function programCallIn(words: readonly string[]): ProgramCall | undefined
 /** The file that a task runs. */
 function moduleOf(task: string): string | undefined {
   const command = Object.hasOwn(TASKS, task) ? TASKS[task] : "";
-  return /^deno run (?:.* )?(\S+\.ts)\b/.exec(command)?.[1];
+  return /^(?:\w+=\S+ )*deno run (?:.* )?(\S+\.ts)\b/.exec(command)?.[1];
 }
 
 /** The flags, long and short, of the program in a file; `--help` and `--version` are everybody's. */

@@ -20,14 +20,14 @@ export interface Answer {
 /** A server on free ports, with a store of its own that lasts for as long as this does. */
 export class OpenServer implements AsyncDisposable {
   readonly #flags: readonly string[];
-  readonly #group: MemoryGroup | undefined;
+  readonly #group: Pick<MemoryGroup, "command"> | undefined;
   readonly #dir: string;
   readonly #tokens = new Map<string, string>();
   #child!: Child;
   #external = "";
   #internal = "";
 
-  private constructor(flags: readonly string[], { dir, group }: { dir: string; group?: MemoryGroup }) {
+  private constructor(flags: readonly string[], { dir, group }: { dir: string; group?: Pick<MemoryGroup, "command"> }) {
     this.#flags = flags;
     this.#dir = dir;
     this.#group = group;
@@ -38,8 +38,8 @@ export class OpenServer implements AsyncDisposable {
     return await OpenServer.#open(new OpenServer(flags, { dir: await Deno.makeTempDir() }));
   }
 
-  /** The same as a member of a group that has so much memory. */
-  static async startIn(group: MemoryGroup, ...flags: string[]): Promise<OpenServer> {
+  /** The same as a member of a group that has so much memory, or by whatever else makes another command of a command. */
+  static async startIn(group: Pick<MemoryGroup, "command">, ...flags: string[]): Promise<OpenServer> {
     return await OpenServer.#open(new OpenServer(flags, { dir: await Deno.makeTempDir(), group }));
   }
 

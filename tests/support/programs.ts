@@ -49,7 +49,8 @@ async function startProgram(
   args: readonly string[],
   { env }: { env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ child: Child; listens: string }> {
-  const child = new Child({ ...taskCommand(task, args), env });
+  const command = taskCommand(task, args);
+  const child = new Child({ ...command, env: { ...command.env, ...env } });
   try {
     return { child, listens: (await child.line(/ msg=Listening (.*)$/))[1] };
   } catch (error) {
@@ -107,7 +108,8 @@ export async function runProgram(
   args: readonly string[],
   { env }: { env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ readonly code: number; readonly output: string }> {
-  const child = new Child({ ...taskCommand(task, args), env });
+  const command = taskCommand(task, args);
+  const child = new Child({ ...command, env: { ...command.env, ...env } });
   const { code } = await child.exited;
   return { code, output: child.lines.join("\n") };
 }

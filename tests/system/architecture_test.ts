@@ -11,6 +11,7 @@ import configuration from "../../deno.json" with { type: "json" };
 const FLOORS: readonly string[] = [
   ...[
     "tests/system/timed",
+    "tests/deploy",
     "tests/system",
     "tests/browser",
     "tests/attacks",

@@ -1,6 +1,8 @@
 // The real program, and clients that make up clusters until its memory is used up.
 
 import assert from "node:assert/strict";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { ChildCommand } from "../../scripts/process/child.ts";
 import { MemoryGroup } from "../support/memory_group.ts";
 import { OpenServer } from "../support/open_server.ts";
 
@@ -101,4 +103,36 @@ Deno.test({
     const floods = flood(server, 2_000).then(() => "it took all", () => ended);
     assert.equal(await Promise.race([ended, floods]), "SIGKILL");
   },
+});
+
+Deno.test("V8 ends no server for want of room in its heap, which families fill with what they are called", async () => {
+  const small = {
+    command: ({ args, ...rest }: ChildCommand): ChildCommand => {
+      const flags = args.map((arg) => arg.startsWith("--v8-flags=") ? `${arg},--max-old-space-size=100` : arg);
+      return { ...rest, args: flags };
+    },
+  };
+  const named = (id: string) =>
+    Array.from({ length: 4_000 }, (_, i): MetricFamily => ({
+      name: `${"f".repeat(60)}_${i}`,
+      type: "gauge",
+      metrics: [{ labels: [{ name: "_id", value: id }], value: 1, timestampMs: Date.now() }],
+    }));
+  await using server = await OpenServer.startIn(small, ...FLAGS);
+  const limit = await server.metric('telemeter_memory_limit_bytes{kind="heap"}') ?? 0;
+  assert.ok(limit > 70 * MIB && limit < 110 * MIB, `${limit}`);
+  const statuses: number[] = [];
+  for (let i = 0; i < 400; i++) statuses.push((await server.push(`made-up-${i}`, named(`made-up-${i}`))).status);
+  assert.ok(statuses.filter((status) => status === 200).length > 50);
+  assert.equal(statuses.at(-1), 503);
+  for (let i = 0; i < 20; i++) assert.equal((await server.push(`made-up-${i}`, named(`made-up-${i}`))).status, 200);
+  assert.ok(await server.healthy());
+
+  await server.crash("--limit-memory=0");
+  const ended = server.exited.then(({ success }) => success);
+  const floods = (async () => {
+    for (let i = 0; i < 1_000; i++) await server.push(`more-${i}`, named(`more-${i}`));
+    return "it took all";
+  })().catch(() => ended);
+  assert.equal(await Promise.race([ended, floods]), false);
 });

@@ -25,7 +25,7 @@ const DISKS: Record<string, Disk> = {
     reason: "full",
     shell: (dir) => ({
       command: "unshare",
-      args: [...unshareArgs(), "sh", "-c", `mount -t tmpfs -o size=6m tmpfs '${dir}' && exec "$@"`, "sh"],
+      args: [...unshareArgs(), "sh", "-c", `mount -t tmpfs -o size=6m,mode=0700 tmpfs '${dir}' && exec "$@"`, "sh"],
     }),
     fill: async (pid, dir) => {
       const file = await Deno.open(`/proc/${pid}/root${dir}/ballast`, { create: true, write: true });

@@ -9,6 +9,13 @@ Deno.test("taskCommand() runs the task's program with its permissions and the gi
   assert.equal(["deno", ...args].join(" "), `${configuration.tasks["authorization-server"]} 127.0.0.1:0 tokens.json`);
 });
 
+Deno.test("taskCommand() sets the variables that the task sets", () => {
+  const { args, env = {} } = taskCommand("client", ["--dry-run"]);
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  assert.notEqual(variables.length, 0);
+  assert.equal([...variables, "deno", ...args].join(" "), `${configuration.tasks.client} --dry-run`);
+});
+
 Deno.test("the tasks grant no program everything; only tests get that, which start programs and fill disks", () => {
   for (const [name, command] of Object.entries(configuration.tasks)) {
     if (name === "test" || name === "bench") continue;

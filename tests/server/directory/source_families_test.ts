@@ -13,7 +13,7 @@ function view(id: string, state: SourceState, facts = {}): SourceView {
   return { source: { ...newSource(id, 0), ...facts }, state };
 }
 
-const PUSHED = { pushedAtMs: 1_700_000_000_500, series: 521, families: 50, bytes: 256_000, refusals: 3 };
+const PUSHED = { pushedAtMs: 1_700_000_000_500, skewMs: 250, series: 521, families: 50, bytes: 256_000, refusals: 3 };
 const VIEWS = [
   view("a", "up", PUSHED),
   view('q"\n\\', "silent", PUSHED),
@@ -39,6 +39,7 @@ Deno.test("sourceFamilies() tells of every source that is not revoked what a cen
     `telemeter_source_up{${labels},region="eu"} 1`,
     `telemeter_source_last_push_timestamp_seconds{${labels},region="eu"} 1700000000.5`,
     `telemeter_source_series{${labels},region="eu"} 521`,
+    `telemeter_source_skew_seconds{${labels},region="eu"} 0.25`,
     `telemeter_source_limit_ratio{${labels},limit="series",region="eu"} 0.01042`,
     `telemeter_source_limit_ratio{${labels},limit="families",region="eu"} 0.01`,
     `telemeter_source_limit_ratio{${labels},limit="bytes",region="eu"} 0.5`,
@@ -51,12 +52,12 @@ Deno.test("sourceFamilies() tells of every source that is not revoked what a cen
 Deno.test("sourceFamilies() makes one group a name, however many sources there are, in text and in protobuf", async () => {
   const views = Array.from({ length: 1_200 }, (_, i) => view(`cluster ${i}`, "up", PUSHED));
   const text = await page(views).text();
-  assert.equal(text.match(/^# TYPE /gm)!.length, 5);
-  assert.equal(text.match(/^# HELP /gm)!.length, 5);
-  assert.equal(parseExposition(text).size, 5);
+  assert.equal(text.match(/^# TYPE /gm)!.length, 6);
+  assert.equal(text.match(/^# HELP /gm)!.length, 6);
+  assert.equal(parseExposition(text).size, 6);
   const families = decodeFamilies(await page(views, { isProtobuf: true }).bytes(), UNLIMITED);
   const samples = families.map(({ metrics }) => metrics.length).reduce((a, b) => a + b);
-  assert.equal(samples, 7 * 1_200);
+  assert.equal(samples, 8 * 1_200);
 });
 
 Deno.test("ownFamilyChunks() leaves out what no selector picks", async () => {

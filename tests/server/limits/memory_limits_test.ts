@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { memoryLimits, type MemorySource, systemMemory } from "../../../server/limits/memory_limits.ts";
+import { memoryLimits, type MemorySource, SYSTEM_MEMORY } from "../../../server/limits/memory_limits.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -62,8 +62,8 @@ Deno.test("memoryLimits() watches the heap alone, and says so, where it may not 
   assert.deepEqual(limits(500 * MIB, source), { limits: [500, 596, 3_072, 3_584], told: [] });
 });
 
-Deno.test("systemMemory() asks this system", async () => {
-  const { machine, group, heap } = await systemMemory();
+Deno.test("SYSTEM_MEMORY asks this system", () => {
+  const { machine, group, heap } = SYSTEM_MEMORY;
   assert.ok(machine() > 100 * MIB);
   assert.ok((group() ?? 0) >= 0);
   assert.ok(heap() > 100 * MIB);

@@ -3,13 +3,13 @@
 
 import assert from "node:assert/strict";
 import { connect as connectTls } from "node:tls";
-import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { makeCertificate } from "../support/certificates.ts";
-import { Child } from "../../scripts/process/child.ts";
-import { taskCommand } from "../../scripts/process/tasks.ts";
-import { OpenServer } from "../support/open_server.ts";
-import { tempFolder } from "../support/programs.ts";
-import { Crowd, type Loiterer, type Visit, visit } from "../support/visits.ts";
+import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../../common/exposition/protobuf.ts";
+import { makeCertificate } from "../../support/certificates.ts";
+import { Child } from "../../../scripts/process/child.ts";
+import { taskCommand } from "../../../scripts/process/tasks.ts";
+import { OpenServer } from "../../support/open_server.ts";
+import { tempFolder } from "../../support/programs.ts";
+import { Crowd, type Loiterer, type Visit, visit } from "../../support/visits.ts";
 
 const LIMIT = 400;
 const PUSHES = 100;
@@ -102,7 +102,7 @@ Deno.test("Connections that hold all files of the server give way to clients tha
   await using server = new Child({
     ...command,
     path: "sh",
-    args: ["-c", 'ulimit -n 300; exec "$@"', "sh", path, ...args],
+    args: ["-c", 'ulimit -n 600; exec "$@"', "sh", path, ...args],
   });
   const [, port, internal] = (await server.line(/external=\S+:(\d+)\/ internal=\S+:(\d+)\//)).map(Number);
   {
