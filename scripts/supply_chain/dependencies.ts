@@ -8,7 +8,7 @@ import { cell, code, markdownTable } from "../documents/markdown_table.ts";
 
 /** The programs that run in production, and the permissions that each keeps at most once it runs, whatever its flags. */
 export const PROGRAMS = {
-  server: { main: "server/main.ts", keeps: ["net", "read"] },
+  server: { main: "server/main.ts", keeps: ["net", "read", "write"] },
   client: { main: "client/main.ts", keeps: ["net", "read"] },
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * What the pages of a server are made of.
+ * What the pages of a server show.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { clientApp } from "../../client/app.ts";
 import type { ForwarderState } from "../../client/forwarder.ts";
-import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import type { ClientView } from "../../client/pages/client_view.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { UsageError } from "../../common/options.ts";
