@@ -12,6 +12,7 @@ import { FailedError, run } from "../common/lifecycle.ts";
 import type { Program } from "../common/options.ts";
 import { EXECUTABLES } from "./compile.ts";
 import { runToEnd } from "./process/child.ts";
+import { taskWords } from "./process/tasks.ts";
 
 /** The program as `--help` shows it. */
 export const BUNDLE: Program<Record<never, never>> = {
@@ -29,12 +30,12 @@ const SOURCES = ["deno.json", "deno.lock", "client", "common", "ring", "server"]
  * text and a comment.
  */
 export function launcher(task: keyof typeof EXECUTABLES): string {
-  const [deno, run, ...words] = configuration.tasks[task].split(" ");
-  if (deno !== "deno" || run !== "run") throw new TypeError(`Cannot bundle the task ${task} as it is no deno run`);
+  const { words, env } = taskWords(task);
+  const variables = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`);
   const unstable = configuration.unstable.map((feature) => `--unstable-${feature}`);
   // Without a configuration or a lock, which would be those of whoever is beside the file.
   const flags = new Set([...words.slice(0, -1), ...unstable, "--no-config", "--no-lock", "--no-npm", "--no-remote"]);
-  return `#!/bin/sh\n":" //; DENO_NO_UPDATE_CHECK=1 exec deno run ${[...flags].join(" ")} --ext=js "$0" "$@"\n`;
+  return `#!/bin/sh\n":" //; ${variables.join(" ")} exec deno run ${[...flags].join(" ")} --ext=js "$0" "$@"\n`;
 }
 
 /** Source code as the bundler can read it: it knows no imports that are deferred until they are used. */
