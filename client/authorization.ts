@@ -7,6 +7,7 @@
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { readAbilities, type ServerAbilities } from "../common/ingest/server_abilities.ts";
 import { isLabelName } from "../common/exposition/names.ts";
+import { differenceOf } from "./clocks.ts";
 import { type Call, call, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 
@@ -38,6 +39,12 @@ export interface Grant {
   readonly server: ServerAbilities;
 }
 
+/** How a grant is asked for. */
+export interface GrantCall extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
+  /** Hears how far the server's clock is ahead of ours, in milliseconds, if it is asked. */
+  readonly onClock?: (differenceMs: number) => void;
+}
+
 /** What an exchange needs. */
 export interface TokenExchangeOptions {
   /** Where to exchange. */
@@ -51,30 +58,45 @@ export interface TokenExchangeOptions {
 /** Holds the token of the last exchange as long as it is good. */
 export class TokenExchange {
   readonly #options: TokenExchangeOptions;
-  #held: { readonly grant: Grant; readonly refreshMs: number; readonly initialToken: string } | undefined;
+  #held:
+    | { readonly grant: Grant; readonly refreshMs: number; readonly endsMs: number; readonly initialToken: string }
+    | undefined;
 
   /** Exchanges nothing yet. */
   constructor(options: TokenExchangeOptions) {
     this.#options = options;
   }
 
+  /** Where it exchanges. */
+  get url(): URL {
+    return this.#options.url;
+  }
+
   /** The grant held, or a new one if there is none, it is about to expire, or the initial token has changed. */
-  async grant(how: Pick<Call, "clients" | "timeoutMs" | "signal">): Promise<Grant> {
+  async grant({ onClock, ...how }: GrantCall): Promise<Grant> {
     const { url, now } = this.#options;
     const initialToken = await this.#options.initialToken();
     const held = this.#held;
     if (held && held.initialToken === initialToken && now() < held.refreshMs) return held.grant;
     const headers = { authorization: `Bearer ${initialToken}`, accept: "application/json" };
     const request = { ...how, attempt: "Cannot exchange the token at", url, method: "POST" as const, headers };
-    const askedMs = now();
+    const askedMs = now(), sentMs = Date.now();
     return await call(request, async (response) => {
+      const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
+      if (differenceMs !== undefined) onClock?.(differenceMs);
       if (response.status !== 200 && response.status !== 201) {
         throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets: [initialToken] });
       }
       const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
-      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), initialToken };
+      const endsMs = lifetimeSeconds > 0 ? askedMs + lifetimeSeconds * 1_000 : Infinity;
+      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), endsMs, initialToken };
       return grant;
     });
+  }
+
+  /** When the token held ends, in milliseconds since the epoch; Infinity for never, undefined if none is held. */
+  get endsMs(): number | undefined {
+    return this.#held?.endsMs;
   }
 
   /** Forgets the grant held, as the server does not take it any more. */

@@ -4,36 +4,50 @@
  * @module
  */
 
-import { listen } from "../common/http/http_server.ts";
-import type { Running } from "../common/lifecycle.ts";
-import type { Logger } from "../common/log.ts";
+import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import { file } from "../common/options.ts";
 import { clientApp } from "./app.ts";
+import { addCertificateMetrics } from "./certificate_metrics.ts";
 import { Forwarder } from "./forwarder.ts";
 import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
-import type { ProxyEnvironment } from "./proxy_rule.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
+import { listenForStatus } from "./status_listener.ts";
 
-/** Starts the client. `environment` has the proxies that the environment named when the program started. */
+/** What a client starts with beside its options. */
+export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles" | "reread"> {
+  /** The proxies that the environment named when the program started. */
+  readonly environment: ProxyEnvironment;
+}
+
+/** Starts the client. */
 export async function startClient(
   values: ClientValues,
-  { log, environment }: { log: Logger; environment: ProxyEnvironment },
+  { log, environment, checkFiles, reread }: StartOptions,
 ): Promise<Running> {
-  const load = () => loadSettings(values, { log, now: Date.now, environment });
-  const settings = await load();
+  const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
+  let settings = await load(values);
   await using stack = new AsyncDisposableStack();
+  stack.defer(() => settings[Symbol.dispose]());
   const registry = new FamilyRegistry();
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
+  addCertificateMetrics(registry, () => [settings.fromClients, settings.toClients]);
   const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
   const stop = new AbortController();
 
   // One reload at a time: the settings of the last one to be asked for are those that stand.
   let reloading: Promise<unknown> = Promise.resolve();
   const reload = () => {
-    const reloaded = reloading.then(async () => forwarder.reconfigure(await load()));
+    const reloaded = reloading.then(async () => {
+      const changed = await reread();
+      await checkFiles();
+      const before = settings;
+      forwarder.reconfigure(settings = await load(changed));
+      before[Symbol.dispose]();
+    });
     reloading = reloaded.catch(() => {});
     return reloaded.then(
       () => log.info("Reloaded the configuration", {}),
@@ -43,14 +57,13 @@ export async function startClient(
       },
     );
   };
-  const onHangUp = () => void reload().catch(() => {});
-  Deno.addSignalListener("SIGHUP", onHangUp);
-  stack.defer(() => Deno.removeSignalListener("SIGHUP", onHangUp));
 
-  const app = clientApp({ forwarder, registry, reload, signal: stop.signal, log });
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
-    const listener = stack.use(await listen(app.fetch, { address: values.listen, log }));
+    // Whoever is never asked for a page loads nothing of it.
+    const view = async () => (await import("./view.ts")).clientView(forwarder, values);
+    const app = clientApp({ forwarder, registry, view, reload, listen: values.listen, signal: stop.signal, log });
+    const listener = stack.use(await listenForStatus(app.fetch, { address: values.listen, registry, log }));
     log.info("Listening", { url: listener.url.href });
   }
 
@@ -63,6 +76,7 @@ export async function startClient(
   return {
     keeps: namesFiles(values) ? ["net", "read"] : ["net"],
     done: loop,
+    reload: () => reload().catch(() => {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

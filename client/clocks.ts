@@ -41,7 +41,12 @@ export class Clocks {
 
   /** How far a clock is ahead of ours, in milliseconds; 0 as long as that is not known. */
   differenceMs(owner: ClockOwner): number {
-    return this.#differences.get(owner) ?? 0;
+    return this.known(owner) ?? 0;
+  }
+
+  /** The same, or undefined as long as that is not known. */
+  known(owner: ClockOwner): number | undefined {
+    return this.#differences.get(owner);
   }
 
   /** Takes a new difference. */

@@ -44,16 +44,19 @@ export async function dryRun(
   { signal, now }: { signal: AbortSignal; now: () => number },
 ): Promise<string> {
   const account = new Account();
+  let unread = 0;
   const scraped = await scrape(settings, {
     signal,
-    onFault: ({ rule, metric, why, line }) =>
-      account.drop({ ...describeRule(rule, `${why}, in line ${line} of the page`), metric }),
+    onFault: ({ rule, metric, why, line }) => {
+      unread++;
+      account.drop({ ...describeRule(rule, `${why}, in line ${line} of the page`), metric });
+    },
   });
   const kept = (await settings.rules())(scraped, account);
   const { families: outgoing, encoded } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
   const to = settings.upload ? ` to ${placeOf(settings.upload)}` : "";
   const lines = [
-    `dry run: nothing was sent; of ${countSamples(scraped)} samples from ${placeOf(settings.from)}, ` +
+    `dry run: nothing was sent; of ${unread + countSamples(scraped)} samples from ${placeOf(settings.from)}, ` +
     `${countSamples(outgoing)} would be pushed${to}`,
     ...account.entries().map(({ rule, effect, count }) => `${effect} ${count} ${UNITS[effect]} by ${rule}`),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),

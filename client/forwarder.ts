@@ -18,19 +18,30 @@ import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
+import { plainText } from "../common/plain_text.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
-import { describeLoss, type LeftOut, SAMPLE_RULE_NAMES, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
+import {
+  countLeftOut,
+  describeLoss,
+  type LeftOut,
+  SAMPLE_RULE_NAMES,
+  SAMPLE_RULES,
+} from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
-import { NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { ForwardHistory, type RunningForward } from "./history.ts";
+import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "./backoff.ts";
 import type { Scrape } from "./federate.ts";
-import type { ClientMetrics } from "./metrics.ts";
+import type { ClientMetrics, ForwardStage } from "./metrics.ts";
 import { push } from "./push.ts";
 import { placeOf, RefusedError } from "./request.ts";
 import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
+
+/** How soon a source is read again that has had nothing yet, and how many times: one that starts with us needs a scrape or two. */
+const FIRST_SAMPLES_MS = 10_000, FIRST_SCRAPES = 6;
 
 /** What the loop needs beside its settings. */
 export interface ForwarderOptions {
@@ -65,9 +76,14 @@ export class Forwarder {
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
+  #stage: ForwardStage = "scrape";
+  /** Scrapes in a row, from the first one on, that brought nothing. */
+  #emptyScrapes = 0;
   readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
   readonly #clocks: Clocks;
+  /** What was done lately. */
+  readonly history = new ForwardHistory();
   /** Losses and remarks that the log has had a line of, until they change. */
   readonly #told = new Map<string, string>();
 
@@ -81,6 +97,16 @@ export class Forwarder {
   /** What the server took last, as it left. */
   get lastPush(): readonly MetricFamily[] {
     return this.#lastPush;
+  }
+
+  /** What it works by now. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** The clocks of others. */
+  get clocks(): Pick<Clocks, "known"> {
+    return this.#clocks;
   }
 
   /** How it goes. */
@@ -99,31 +125,54 @@ export class Forwarder {
 
   /** Forwards until the signal is aborted. Failures are logged, counted and tried again, each with a fresh scrape. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, metrics, random, delay } = this.#options;
+    const { log, metrics, random, now, delay } = this.#options;
     while (!signal.aborted) {
       const { intervalMs } = this.#settings;
       this.#retryNow = new AbortController();
       let waitMs = intervalMs;
       metrics.onForward();
+      const forward = this.history.begin(now());
       try {
-        await this.#forward(signal);
+        const outcome = await this.#forward(signal, forward);
+        if (this.#isStillEmpty(outcome)) waitMs = Math.min(intervalMs, FIRST_SAMPLES_MS);
         this.#failures = 0;
         this.#lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
         this.#lastError = messageOf(error);
-        metrics.onFailure();
+        metrics.onFailure(this.#stage);
+        Object.assign(forward, { outcome: "failed", why: this.#lastError });
         const retryAfterMs = error instanceof RefusedError ? error.retryAfterMs : undefined;
         waitMs = retryDelayMs({ failures: this.#failures, intervalMs, retryAfterMs, random });
-        log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
+        const isTooSoon = error instanceof RefusedError && error.status === 429 && this.#stage === "push" &&
+          this.#lastPushMs === undefined;
+        if (isTooSoon) {
+          log.info(
+            "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
+            {
+              nextPush: new Date(now() + waitMs).toISOString(),
+            },
+          );
+        } else {log.error("Cannot forward: will try again", {
+            error: this.#lastError,
+            failures: this.#failures,
+            waitMs,
+          });}
       }
+      this.history.nextMs = now() + waitMs;
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
   }
 
-  /** One forward, by the settings of its start. */
-  async #forward(signal: AbortSignal): Promise<void> {
+  /** Whether a source that has just started, as this client has, may have something in a moment. */
+  #isStillEmpty({ scraped }: { scraped: number }): boolean {
+    if (scraped > 0) this.#emptyScrapes = FIRST_SCRAPES;
+    return ++this.#emptyScrapes <= FIRST_SCRAPES;
+  }
+
+  /** One forward, by the settings of its start. Returns how many samples it read. */
+  async #forward(signal: AbortSignal, forward: RunningForward): Promise<{ scraped: number }> {
     const { log, metrics, now } = this.#options;
     const settings = this.#settings;
     const account = new Account();
@@ -133,6 +182,7 @@ export class Forwarder {
     };
     const pageFaults = new Losses();
     this.#labels.turn();
+    this.#stage = "scrape";
     const scraped = await scrape(settings, {
       signal,
       onStatus: metrics.onRetrieved,
@@ -140,30 +190,45 @@ export class Forwarder {
       onFault: notePageFault(pageFaults, account),
       labels: this.#labels,
     });
+    metrics.onDone("scrape", now());
+    this.#stage = "rules";
     const cleaned = (await settings.rules())(scraped, account);
+    const samples = countLeftOut(pageFaults.leftOut) + countSamples(scraped);
     const observe = (kept: readonly MetricFamily[]) =>
-      metrics.onSamples({ scraped: countSamples(scraped), kept: countSamples(kept) });
+      metrics.onSamples({ scraped: samples, kept: countSamples(kept) });
+    forward.scraped = samples;
+    this.history.prepared = { account, families: cleaned };
     observe(cleaned);
     if (settings.upload === undefined || cleaned.length === 0) {
-      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: countSamples(scraped) });
-      return;
+      const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
+      Object.assign(forward, { outcome: "nothing", why: ruleOf(pageFaults.leftOut) });
+      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
+      this.#tellLosses([pageFaults.leftOut]);
+      return { scraped: samples };
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
-    const grant = await settings.exchange?.grant(how);
+    this.#stage = "exchange";
+    // Before the first push: by a clock of ours that is slow, all that is scraped would be of the future, and none be sent.
+    const isServer = settings.exchange?.url.host === settings.upload.host;
+    const grant = await settings.exchange?.grant({ ...how, onClock: isServer ? onClock("server") : undefined });
     const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
+    this.history.prepared = { account, families: outgoing.families };
     observe(outgoing.families);
     this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
       stale: outgoing.stale,
       ttlMs: destination.server.ttlMs,
     });
+    this.#tellBeyondServer(account);
     if (outgoing.families.length === 0) {
-      log.info("Nothing to send: the server would take none of what the rules keep", {
-        scraped: countSamples(scraped),
-        why: firstLoss(outgoing.leftOut),
-      });
-      return;
+      const why = firstLoss(outgoing.leftOut);
+      log.info("Nothing to send: the server would take none of what the rules keep", { scraped: samples, why });
+      Object.assign(forward, { outcome: "nothing", why: ruleOf(outgoing.leftOut) });
+      // What the server takes, or one of the clocks, may have changed; without a push, this is how to hear of it.
+      settings.exchange?.drop();
+      return { scraped: samples };
     }
+    this.#stage = "push";
     const { bytes, remark } = await push(outgoing.encoded, {
       ...how,
       url: settings.upload,
@@ -176,12 +241,15 @@ export class Forwarder {
     });
     this.#lastPush = outgoing.families;
     this.#lastPushMs = now();
+    Object.assign(forward, { outcome: "pushed", sent: countSamples(outgoing.families), bytes });
+    metrics.onDone("push", this.#lastPushMs);
     log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
     this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
+    return { scraped: samples };
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */
-  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs }: { stale: number; ttlMs: number }) {
+  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs } = { stale: 0, ttlMs: 0 }) {
     const { metrics } = this.#options;
     for (const rule of SAMPLE_RULE_NAMES) {
       const loss = lost.map((leftOut) => leftOut.get(rule)).find((found) => found !== undefined);
@@ -194,6 +262,28 @@ export class Forwarder {
     this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
   }
 
+  /** Counts what a server does not get that does not say that it takes it, and tells of it in the log when it changes. */
+  #tellBeyondServer(account: Account) {
+    const rules = Object.entries(BEYOND_SERVER) as [keyof typeof BEYOND_SERVER, string][];
+    for (const [reason, rule] of rules) {
+      const losses = account.losses().filter((loss) => loss.rule === rule);
+      const count = losses.reduce((sum, { count }) => sum + count, 0);
+      this.#options.metrics.onDropped(reason, count);
+      const [first] = losses, more = count > 1 ? ` (and ${count - 1} more)` : "";
+      this.#tell(
+        reason,
+        first && `Left out ${plainText(first.metric)}${more}: ${plainText(first.why, { maxBytes: 400 })}`,
+      );
+    }
+    const labels = account.entries().find(({ rule, effect }) =>
+      rule === BEYOND_SERVER.utf8_name && effect === "truncated"
+    );
+    const merged =
+      `Left out ${labels?.count} labels, as with underscores others of the same sample have the name: update ` +
+      "the server, or rename them";
+    this.#tell("labels beyond the server", labels && merged);
+  }
+
   /** Tells what is wrong once, and again when something else is. */
   #tell(about: string, why: string | undefined) {
     if (this.#told.get(about) === why) return;
@@ -203,6 +293,14 @@ export class Forwarder {
       this.#options.log.warn("Some samples do not arrive", { why });
     }
   }
+}
+
+const NOTHING_LEFT = "the scrape brought nothing that the rules keep: see --match, and what the source holds";
+
+/** Why nothing is sent, without the values of labels: the page is not only for who may see those. */
+function ruleOf(leftOut: LeftOut): string {
+  const [first] = leftOut.keys();
+  return first === undefined ? NOTHING_LEFT : `${SAMPLE_RULES[first].what}: ${SAMPLE_RULES[first].mend}`;
 }
 
 /** The first of what a server would leave out, as the reason why nothing is sent. */

@@ -6,18 +6,24 @@
 
 import { messageOf } from "../common/explain.ts";
 import { FailedError, type Launch, run, type Running } from "../common/lifecycle.ts";
-import { trustSystemAuthorities } from "./certificate_store.ts";
+import { trustSystemAuthorities } from "../common/outgoing/certificate_store.ts";
 import { startClient } from "./client.ts";
 import { type CLIENT_OPTIONS, CLIENT_PROGRAM } from "./options.ts";
-import { takeProxyEnvironment } from "./proxy_rule.ts";
+import { takeProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
-async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTIONS>): Promise<Running | void> {
+async function start(
+  { values, log, signal, checkFiles, reread, print }: Launch<typeof CLIENT_OPTIONS>,
+): Promise<Running | void> {
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
-  if (!values.dryRun) return await startClient(values, { log, environment });
+  if (values["config.check"]) {
+    await loadSettings(values, { log, now: Date.now, environment });
+    return print("ok\n");
+  }
+  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles, reread });
   const { dryRun } = await import("./dry_run.ts");
-  const settings = await loadSettings(values, { log, now: Date.now, environment });
+  using settings = await loadSettings(values, { log, now: Date.now, environment });
   try {
     print(await dryRun(settings, { signal, now: Date.now }));
   } catch (cause) {
@@ -25,4 +31,4 @@ async function start({ values, log, signal, print }: Launch<typeof CLIENT_OPTION
   }
 }
 
-if (import.meta.main) await run(CLIENT_PROGRAM, start);
+if (import.meta.main) await run(CLIENT_PROGRAM, start, { reloads: true });

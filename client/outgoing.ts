@@ -23,6 +23,12 @@ import { setLabels } from "./transforms/set_labels.ts";
 /** How old a sample may be for a server to take it, in milliseconds: 24 hours. */
 const MAX_AGE_MS = 86_400_000;
 
+/** What a server that does not say that it takes it does not get, by the rule of the account that it falls under. */
+export const BEYOND_SERVER = {
+  native_histogram: "native histograms (the server does not say that it takes them)",
+  utf8_name: "underscores (the server does not say that it takes UTF-8 names, and others have the name)",
+} as const;
+
 /** Where the push goes. */
 export interface Destination {
   /** The labels of the token. */
@@ -141,15 +147,17 @@ const dropNative: Transform = (families, account) =>
     });
     if (metrics.length === family.metrics.length) return family;
     const dropped = family.metrics.length - metrics.length;
-    const rule = "native histograms (the server does not say that it takes them)";
-    account.drop({ rule, metric: family.name, why: "update the server" }, dropped);
+    const why =
+      "the server does not say that it takes native histograms, or counts that are no whole numbers: update it";
+    account.drop({ rule: BEYOND_SERVER.native_histogram, metric: family.name, why }, dropped);
     return { ...family, metrics };
   });
 
 /** Writes underscores for what not every server takes in names. */
 const escapeNames: Transform = (families, account) =>
   escapeFamilies(families, ({ what, metric, escaped }) => {
-    const rule = "underscores (the server does not say that it takes UTF-8 names, and others have the name)";
+    const rule = BEYOND_SERVER.utf8_name;
+    const why = `with underscores it would be ${escaped}, as others are: update the server, or rename one of them`;
     if (what === "label") account.add(rule, "truncated", 1);
-    else account.drop({ rule, metric, why: `it would be ${escaped}: update the server, or rename one of them` });
+    else account.drop({ rule, metric, why });
   });

@@ -8,7 +8,7 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "./backoff.ts";
-import { type Circumstances, connectionFault } from "./connection_fault.ts";
+import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
 import type { HttpClients } from "./http_client.ts";
 
 /** What a refusal's body is read up to, in bytes. */

@@ -7,7 +7,7 @@
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
-import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
+import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
 
 /** Where a secret comes from. */
@@ -26,6 +26,8 @@ export interface SecretOptions {
   readonly isExact?: boolean;
   /** Says what is wrong with a value that cannot serve, without quoting it. */
   readonly faultOf?: (value: string) => string | undefined;
+  /** Says what should be better about a value that serves, without quoting it. */
+  readonly doubtOf?: (value: string) => string | undefined;
   /** Gets the warnings. */
   readonly log: Logger;
 }
@@ -39,33 +41,36 @@ export class Secret {
   }
 
   /**
-   * Opens a secret, or nothing where neither a text nor a file is given. Warns of one that others on the machine can read.
+   * Opens a secret, or nothing where neither a text nor a file is given.
    *
    * @throws {UsageError} if both are given, or the file cannot be read or holds no usable secret.
    */
   static async open(options: SecretOptions): Promise<Secret | undefined> {
-    const { name, path, log, faultOf, isExact = false } = options;
+    const { name, path, log, faultOf, doubtOf, isExact = false } = options;
     const text = isExact ? options.text : options.text?.trim();
     const flag = flagOf(name), fileFlag = flagOf(`${name}File`);
     if (text && path !== undefined) throw new UsageError(`Cannot use ${flag} beside ${fileFlag}: give the file only`);
     if (!text && path === undefined) return undefined;
+    const tellDoubt = (value: string, fields: { readonly flag: string; readonly file?: string }) => {
+      const doubt = doubtOf?.(value);
+      if (doubt !== undefined) log.warn("A secret is not as good as it should be", { ...fields, it: doubt });
+    };
     try {
       if (path === undefined) {
         const value = checkSecret(text!, { where: "it", faultOf });
-        log.warn("A secret on the command line shows in the list of processes: give it in a file", {
-          instead: fileFlag,
-        });
+        tellDoubt(value, { flag });
         return new Secret(() => Promise.resolve(value));
       }
       const watched = await WatchedValue.open({
         files: [new WatchedFile(path)],
         parse: (text) => checkSecret(text.trim(), { where: `the file '${path}'`, faultOf }),
+        onTakenUp: (value) => tellDoubt(value, { flag: fileFlag, file: path }),
         onFault: (error) => {
           const fields = { flag: fileFlag, file: path, error };
           log.warn("Cannot use the changed file of a secret: what it held before stays in use", fields);
         },
       });
-      await warnIfExposed(path, { option: fileFlag, log });
+      tellDoubt(watched.current, { flag: fileFlag, file: path });
       return new Secret(() => watched.check());
     } catch (cause) {
       throw new UsageError(`Bad ${path === undefined ? flag : fileFlag}: ${messageOf(cause)}`, { cause });
@@ -96,4 +101,14 @@ export function isToken(text: string): boolean {
 /** What is wrong with a text as a bearer token, for {@linkcode SecretOptions.faultOf}. */
 export function tokenFault(text: string): string | undefined {
   return isToken(text) ? undefined : "holds spaces, line breaks or characters that no token has";
+}
+
+/** The shortest good salt, in bytes: below it, whoever has hashes of known values finds it by trying. */
+const LEAST_SALT_BYTES = 16;
+
+/** What is wrong with a salt, for {@linkcode SecretOptions.faultOf} or {@linkcode SecretOptions.doubtOf}. */
+export function saltFault(text: string): string | undefined {
+  const { length } = new TextEncoder().encode(text);
+  if (length >= LEAST_SALT_BYTES) return undefined;
+  return `has ${length} bytes, and should have ${LEAST_SALT_BYTES} or more, such as \`openssl rand -hex 32\` makes`;
 }

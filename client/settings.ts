@@ -7,9 +7,12 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
+import { isLoopback } from "../common/loopback.ts";
 import { fileUsageError } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
-import { readSelectorFile } from "../common/exposition/selector.ts";
+import { tellPlainWays } from "../common/plain_transport.ts";
+import { readUrlPassword, withPassword } from "../common/url_password.ts";
+import { isPlainSelector, selectorLines } from "../common/exposition/plain_selector.ts";
 import { anonymize } from "./transforms/anonymize.ts";
 import { dropEmpty } from "./transforms/drop_empty.ts";
 import { isLabelName, isMetricName, isTooLong } from "../common/exposition/names.ts";
@@ -18,20 +21,26 @@ import { pipeline, type Transform } from "./transforms/pipeline.ts";
 import { rename } from "./transforms/rename.ts";
 import { setLabels } from "./transforms/set_labels.ts";
 import { sortByTimestamp } from "./transforms/sort_by_timestamp.ts";
-import { warnIfExposed, WatchedFile } from "../common/watched_file.ts";
+import { WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
-import { FROM, HttpClients, type Side, TO } from "./http_client.ts";
+import { type ClientSide, FROM, HttpClients, TO } from "./http_client.ts";
 import type { ClientValues } from "./options.ts";
-import { isLoopback } from "./no_proxy.ts";
-import { environmentProxy, flaggedProxy, noProxy, type ProxyEnvironment, type ProxyRule } from "./proxy_rule.ts";
+import {
+  environmentProxy,
+  flaggedProxy,
+  noProxy,
+  type ProxyEnvironment,
+  type ProxyRule,
+} from "../common/outgoing/proxy_rule.ts";
+import { plainWays } from "./plain_ways.ts";
 import { shareOut } from "./scrape_pages.ts";
-import { Secret, tokenFault } from "./secret.ts";
+import { saltFault, Secret, tokenFault } from "./secret.ts";
 
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
 
-/** What the client works by until it is reloaded. */
-export interface Settings {
+/** What the client works by until it is reloaded. Disposing of it closes what is kept open for requests to come. */
+export interface Settings extends Disposable {
   /** Where to read. */
   readonly from: URL;
   /** The selectors of what to read. */
@@ -80,33 +89,63 @@ export interface LoadOptions {
 export async function loadSettings(values: ClientValues, options: LoadOptions): Promise<Settings> {
   const { log, now, environment = {} } = options;
   checkNumbers(values);
-  const from = fromUrl(values.from);
+  const { fromPasswordFile, requireTls } = values;
+  const from = await withPassword(fromUrl(values.from), {
+    path: fromPasswordFile,
+    flag: "--from",
+    fileFlag: "--from-password-file",
+  });
   const matches = await readMatches(values, { from });
   const openToken = (name: "fromToken" | "toToken") =>
     Secret.open({ name, text: values[name], path: values[`${name}File`], faultOf: tokenFault, log });
   const fromToken = await openToken("fromToken");
   const toToken = await openToken("toToken");
-  if (values.tlsPrivateKeyFile !== undefined) {
-    await warnIfExposed(values.tlsPrivateKeyFile, { option: "--tls-private-key-file", log });
-  }
   const { upload, authorize } = endpoints(values, { hasToken: toToken !== undefined });
-  const fromProxy = values.fromProxy ? flaggedProxy(values.fromProxy, "--from-proxy") : noProxy;
-  const toProxy = values.toProxy ? flaggedProxy(values.toProxy, "--to-proxy") : environmentProxy(environment);
+  const fromProxy = await readProxy(values, { flag: "--from-proxy" }) ?? noProxy;
+  const toProxy = await readProxy(values, { flag: "--to-proxy" }) ?? environmentProxy(environment);
   checkProxies(values, { from, to: [upload, authorize].filter((url) => url !== undefined), toProxy });
+  const hasFromSecret = fromToken !== undefined || from.username !== "";
+  const to = values.dryRun ? {} : {
+    upload: upload && { url: upload, option: values.toUpload ? "--to-upload" : "--to" },
+    authorize: toToken && authorize && { url: authorize, option: values.toAuth ? "--to-auth" : "--to" },
+  };
+  tellPlainWays(plainWays({ from, hasFromSecret, fromProxy, ...to, toProxy }), { requireTls, log });
+  const fromClients = await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log });
+  const toClients = await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log });
   return {
     from,
     matches,
     fromToken,
-    fromClients: await openClients(values, { side: FROM, caPath: values.fromCaFile, proxyFor: fromProxy, log }),
+    fromClients,
     upload,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
-    toClients: await openClients(values, { side: TO, caPath: values.toCaFile, proxyFor: toProxy, log }),
+    toClients,
     rules: await readRules(values, log),
     anonymizeLabels: values.anonymizeLabels,
     limitBytes: values.limitBytes,
     intervalMs: values.interval,
     timeoutMs: values.timeout,
+    [Symbol.dispose]() {
+      fromClients[Symbol.dispose]();
+      toClients[Symbol.dispose]();
+    },
   };
+}
+
+/** The rule of a proxy that a flag names, with the password of its file. */
+async function readProxy(
+  values: ClientValues,
+  { flag }: { flag: "--from-proxy" | "--to-proxy" },
+): Promise<ProxyRule | undefined> {
+  const [proxy, path] = flag === "--from-proxy"
+    ? [values.fromProxy, values.fromProxyPasswordFile]
+    : [values.toProxy, values.toProxyPasswordFile];
+  if (path === undefined) return proxy && flaggedProxy(proxy, flag);
+  const fileFlag = `${flag}-password-file`;
+  if (proxy === undefined) throw new UsageError(`Cannot use ${fileFlag} without ${flag}`);
+  const { username, password } = proxy.credentials ?? { username: "", password: "" };
+  const read = await readUrlPassword(path, { username, password, flag, fileFlag });
+  return flaggedProxy({ ...proxy, credentials: { username, password: read } }, flag);
 }
 
 /** Refuses a proxy that would do nothing, or that cannot be read. */
@@ -134,18 +173,19 @@ function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
 }
 
 async function readMatches({ match, matchFile }: ClientValues, { from }: { from: URL }): Promise<string[]> {
-  const selectors = [...match];
-  if (matchFile !== undefined) {
+  const further = matchFile === undefined ? [] : await readMatchFile(matchFile);
+  if (!match.every(isPlainSelector)) {
+    const { parseSelector } = await import("../common/exposition/selector.ts");
     try {
-      selectors.push(...readSelectorFile(await new WatchedFile(matchFile).text()));
+      match.forEach(parseSelector);
     } catch (cause) {
-      throw fileUsageError(cause, { flag: "--match-file", path: matchFile });
+      throw new UsageError(`Bad --match: ${messageOf(cause)}`, { cause });
     }
   }
-  if (selectors.length === 0) {
+  const matches = [...match, ...further];
+  if (matches.length === 0) {
     throw new UsageError("Cannot read anything without a selector: give --match or --match-file");
   }
-  const matches = selectors.map(({ text }) => text);
   try {
     shareOut(from, matches);
   } catch (cause) {
@@ -157,6 +197,18 @@ async function readMatches({ match, matchFile }: ClientValues, { from }: { from:
     );
   }
   return matches;
+}
+
+async function readMatchFile(path: string): Promise<string[]> {
+  try {
+    const text = await new WatchedFile(path).text();
+    const lines = selectorLines(text).map(({ selector }) => selector);
+    if (lines.every(isPlainSelector)) return lines;
+    const { readSelectorFile } = await import("../common/exposition/selector.ts");
+    return readSelectorFile(text).map(({ text }) => text);
+  } catch (cause) {
+    throw fileUsageError(cause, { flag: "--match-file", path });
+  }
 }
 
 function fromUrl(from: URL): URL {
@@ -198,7 +250,7 @@ function joined(to: URL, segment: string): URL {
 /** The client certificate goes to both sides: each sees it only if it asks, and neither asks unless it knows its issuer. */
 async function openClients(
   { tlsCertFile: certPath, tlsPrivateKeyFile: keyPath }: ClientValues,
-  { caPath, ...options }: { side: Side; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
+  { caPath, ...options }: { side: ClientSide; caPath: string | undefined; proxyFor: ProxyRule; log: Logger },
 ): Promise<HttpClients> {
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new UsageError("Cannot use one of --tls-cert-file and --tls-private-key-file without the other: give both");
@@ -227,7 +279,8 @@ async function readRules(values: ClientValues, log: Logger): Promise<() => Promi
     }
   }
   const { anonymizeSalt: text, anonymizeSaltFile: path, anonymizeLabels: labels } = values;
-  const secret = await Secret.open({ name: "anonymizeSalt", text, path, isExact: true, log });
+  const strict = values.requireTls ? { faultOf: saltFault } : { doubtOf: saltFault };
+  const secret = await Secret.open({ name: "anonymizeSalt", text, path, isExact: true, ...strict, log });
   if (labels.length > 0 && secret === undefined) {
     throw new UsageError("Cannot anonymize labels without a salt: give one in --anonymize-salt-file");
   }

@@ -42,12 +42,20 @@ const BY_WORD: ReadonlyMap<string, string> = new Map(
 const LOOKS: readonly (readonly [what: string, looks: (value: string) => boolean])[] = [
   ["e-mail addresses", matches(/^[^\s@]+@[^\s@]+\.[^\s@.]+$/)],
   ["IPv4 addresses", (value) => isIPv4(/^(?:\w+:\/\/)?([\d.]+)(?::\d{1,5})?(?:\/\S*)?$/.exec(value)?.[1] ?? "")],
+  // As clouds name their machines.
+  ["IPv4 addresses", (value) => isIPv4(/^ip-(\d+(?:-\d+){3})(?:\.|$)/.exec(value)?.[1].replaceAll("-", ".") ?? "")],
+  ["MAC addresses", matches(/^[\da-f]{2}([:-])(?:[\da-f]{2}\1){4}[\da-f]{2}$/i)],
   [
     "IPv6 addresses",
     (value) => isIPv6(/^(?:\w+:\/\/)?\[?([^\s/\]]+)\]?(?::\d{1,5})?(?:\/\S*)?$/.exec(value)?.[1] ?? ""),
   ],
   ["URLs with a password", matches(/^\w+:\/\/[^\s/@:]*:[^\s/@]+@/)],
   ["JSON web tokens", matches(/^eyJ[\w-]+\.[\w-]+\.[\w-]*$/)],
+  // Those that begin with what they are: of AWS, GitLab, GitHub and Slack, and public keys of SSH.
+  [
+    "access keys",
+    matches(/^(?:A[KS]IA[A-Z\d]{16}$|glpat-|github_pat_|gh[opsu]_[A-Za-z\d]|xox[a-z]-|ssh-(?:rsa|ed25519) )/),
+  ],
   ["private keys", (value) => value.includes("-----BEGIN ")],
   ["keys or digests", isLongHex],
   ["keys or digests", isLongBase64],

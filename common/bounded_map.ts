@@ -47,6 +47,12 @@ export class BoundedMap<Key, Value> {
     this.#young.set(key, value);
   }
 
+  /** The values held now, none of which thereby counts as used. */
+  *values(): Generator<Value> {
+    yield* this.#old.values();
+    yield* this.#young.values();
+  }
+
   /** Removes `key`; true if it was there. */
   delete(key: Key): boolean {
     return this.#young.delete(key) || this.#old.delete(key);

@@ -13,28 +13,33 @@
  * @module
  */
 
+// Only who sets up a shell needs it.
+import defer * as completion from "./completion.ts";
+import { Configuration } from "./configuration.ts";
 import { stackOf } from "./explain.ts";
 import { type Logger, type LogSettings, openLog } from "./log.ts";
-import {
-  type LOG_OPTIONS,
-  type OptionTable,
-  type OptionValues,
-  parseOptions,
-  type Program,
-  UsageError,
-} from "./options.ts";
+import { type LOG_OPTIONS, type OptionTable, type OptionValues, type Program, UsageError } from "./options.ts";
 import { keepPermissions, type Permission } from "./permissions.ts";
+import { LOOK_INTERVAL_MS, SecretGuard } from "./secret_guard.ts";
 
 /** What a program gets to start with. */
 export interface Launch<Table extends OptionTable> {
-  /** The options of the command line. */
+  /** The options of the command line, and of the configuration file that it names. */
   readonly values: OptionValues<Table>;
+  /**
+   * Reads the configuration file again. What needs a restart keeps its value, and the log says so.
+   *
+   * @throws {UsageError} if something is wrong with it; then all stays as it is.
+   */
+  readonly reread: () => Promise<OptionValues<Table>>;
   /** The arguments behind the options. */
   readonly arguments: readonly string[];
   /** The program's logger. */
   readonly log: Logger;
   /** Aborted, with a reason that {@linkcode run} knows again, when the program is asked to stop. */
   readonly signal: AbortSignal;
+  /** Looks again, now, whether others can read or replace the files that the options name. */
+  readonly checkFiles: () => Promise<void>;
   /** Writes a text, whole, to standard output. */
   readonly print: (text: string) => void;
 }
@@ -49,6 +54,12 @@ export interface Running extends AsyncDisposable {
    * @default a promise that is never settled: the program runs until it is asked to stop
    */
   readonly done?: Promise<void>;
+  /**
+   * Takes up what has changed in files, at SIGHUP; never rejects.
+   *
+   * @default SIGHUP ends the program unless {@linkcode RunOptions.reloads}
+   */
+  readonly reload?: () => Promise<void>;
 }
 
 /** How {@linkcode run} treats a program. */
@@ -60,6 +71,12 @@ export interface RunOptions {
    * @default {false}
    */
   readonly startsPrograms?: boolean;
+  /**
+   * Whether it reloads at SIGHUP, which then never ends it, however early it comes.
+   *
+   * @default {false}
+   */
+  readonly reloads?: boolean;
 }
 
 /** A failure whose message says all that there is to say: it is shown without a stack, and the exit code is 1. */
@@ -95,24 +112,62 @@ class StoppedError extends Error {
 export async function run<Table extends OptionTable>(
   program: Program<Table>,
   start: (launch: Launch<Table>) => Promise<Running | number | void>,
-  { startsPrograms = false }: RunOptions = {},
+  { startsPrograms = false, reloads = false }: RunOptions = {},
 ): Promise<never> {
   const stop = new AbortController();
+  const hangUps = reloads ? new HangUps() : undefined;
   try {
-    const parsed = parseOptions(program, Deno.args);
-    if ("help" in parsed) {
-      print(parsed.help);
+    if (program.completes && Deno.args[0] === "completion") {
+      print(completion.completionScript(program, Deno.args.slice(1)));
       Deno.exit(0);
     }
-    const log = await openLog(program.name, logSettings(parsed.values));
+    const configuration = await Configuration.read(program, Deno.args);
+    if ("help" in configuration) {
+      print(configuration.help);
+      Deno.exit(0);
+    }
+    const { values, arguments: rest } = configuration;
+    const log = openLog(program.name, logSettings(values));
+    const isInFile = (name: string) => configuration.isInFile(name);
+    const guard = new SecretGuard({ options: program.options, values, isInFile, log });
+    const checkFiles = () => guard.check();
+    const reread = async () => {
+      const changed = await configuration.reread({ log });
+      guard.follow(changed);
+      return changed;
+    };
+    guard.warnOfArguments();
+    await guard.check();
     const asked = stopOnSignals(stop, { startsPrograms });
-    const started = await start({ ...parsed, log, signal: stop.signal, print });
-    if (typeof started === "object") await runOn(started, { asked, log });
+    const started = await start({ values, arguments: rest, log, signal: stop.signal, checkFiles, reread, print });
+    if (typeof started === "object") {
+      if (started.reload !== undefined) hangUps?.follow(started.reload);
+      await runOn(started, { asked, guard, log });
+    }
     Deno.exit(typeof started === "number" ? started : 0);
   } catch (error) {
     const { sentence, exitCode } = endOf(error, stop.signal);
     writeWhole(Deno.stderr, `${program.name}: ${sentence}\n`);
     Deno.exit(exitCode);
+  }
+}
+
+/** SIGHUP from the first moment on: one that comes before there is something to reload is not lost. */
+class HangUps {
+  #came = false;
+  #reload: (() => Promise<void>) | undefined;
+
+  constructor() {
+    Deno.addSignalListener("SIGHUP", () => {
+      this.#came = true;
+      void this.#reload?.();
+    });
+  }
+
+  /** Calls the function at each one from now on, and at once if one came before. */
+  follow(reload: () => Promise<void>): void {
+    this.#reload = reload;
+    if (this.#came) void reload();
   }
 }
 
@@ -136,9 +191,14 @@ function stopOnSignals(
 }
 
 /** Waits for the end of a program that runs, and stops it in order. */
-async function runOn(running: Running, { asked, log }: { asked: Promise<Deno.Signal>; log: Logger }): Promise<void> {
+async function runOn(
+  running: Running,
+  { asked, guard, log }: { asked: Promise<Deno.Signal>; guard: SecretGuard; log: Logger },
+): Promise<void> {
   const { keeps = [], done } = running;
   keepPermissions(keeps);
+  // Files that are read again may have been replaced by some that others can read.
+  if (guard.hasFiles && keeps.includes("read")) Deno.unrefTimer(setInterval(() => guard.check(), LOOK_INTERVAL_MS));
   log.debug("Gave up the permissions that are no longer needed", { kept: keeps.join(",") || "none" });
   const because = await Promise.race([asked, done?.then(() => "done") ?? asked]);
   log.info("Stopping", { because });

@@ -64,18 +64,24 @@ export class RepeatLog {
   readonly #log: Logger;
   readonly #level: "info" | "warn" | "error";
   readonly #now: () => number;
+  readonly #maxThings: number;
   readonly #things = new Map<string, Thing>();
   #since: number;
   #others = 0;
 
-  /** Writes to `log` at a level, by a clock in milliseconds that nobody sets. */
+  /** Writes to `log` at a level, by a clock in milliseconds that nobody sets, and tells `maxThings` apart at a time. */
   constructor(
     log: Logger,
-    { level, now = () => performance.now() }: { level: "info" | "warn" | "error"; now?: () => number },
+    { level, now = () => performance.now(), maxThings = MAX_THINGS }: {
+      level: "info" | "warn" | "error";
+      now?: () => number;
+      maxThings?: number;
+    },
   ) {
     this.#log = log;
     this.#level = level;
     this.#now = now;
+    this.#maxThings = maxThings;
     this.#since = now();
   }
 
@@ -86,7 +92,7 @@ export class RepeatLog {
     if (known !== undefined) {
       known.repeated++;
       known.fields = fields;
-    } else if (this.#things.size >= MAX_THINGS) this.#others++;
+    } else if (this.#things.size >= this.#maxThings) this.#others++;
     else {
       this.#things.set(thing, { sentence, fields, repeated: 0 });
       this.#log[this.#level](sentence, fields);

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { configure, getJsonLinesFormatter, getLogfmtFormatter, getLogger, type LogRecord } from "@logtape/logtape";
 import { LineLimit } from "./line_limit.ts";
+import { formatJson, formatLogfmt, type LogRecord } from "./log_line.ts";
 
 /** Takes records: a constant sentence each, and fields beside it. Their level says who must act. */
 export interface Logger {
@@ -48,24 +48,20 @@ const encoder = new TextEncoder();
  * (`log.info("Stored the push", { cluster, series })`); control characters in them are escaped by both formats. Beyond the
  * limit lines are left out, and the next that is written says how many.
  */
-export async function openLog(program: string, { format, level, linesPerSecond }: LogSettings): Promise<Logger> {
-  const formatter = format === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
+export function openLog(program: string, { format, level, linesPerSecond }: LogSettings): Logger {
+  const formatted = format === "json" ? formatJson : formatLogfmt;
   // Apart, so that what needs somebody is not lost in what does not.
   const quiet = new LineLimit(linesPerSecond), urgent = new LineLimit(linesPerSecond);
   const write = (record: LogRecord) => {
     const turn = (record.level === "debug" || record.level === "info" ? quiet : urgent).take();
     if (turn === undefined) return;
     const { leftOut } = turn;
-    const told = leftOut === 0 ? record : { ...record, properties: { ...record.properties, linesLeftOut: leftOut } };
-    Deno.stderr.writeSync(encoder.encode(formatter(told)));
+    const fields = leftOut === 0 ? record.fields : { ...record.fields, linesLeftOut: leftOut };
+    Deno.stderr.writeSync(encoder.encode(formatted({ ...record, fields }) + "\n"));
   };
-  await configure({
-    reset: true,
-    sinks: { stderr: write },
-    loggers: [
-      { category: program, lowestLevel: level === "warn" ? "warning" : level, sinks: ["stderr"] },
-      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
-    ],
-  });
-  return getLogger(program);
+  const lowest = LOG_LEVELS.indexOf(level);
+  const at = (level: LogLevel) => (sentence: string, fields: Record<string, unknown> = {}) => {
+    if (LOG_LEVELS.indexOf(level) >= lowest) write({ timeMs: Date.now(), level, logger: program, sentence, fields });
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

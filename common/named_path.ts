@@ -6,6 +6,7 @@
 
 import { messageOf } from "./explain.ts";
 import { UsageError } from "./options.ts";
+import { readRegularFile } from "./regular_file.ts";
 
 /** A file that cannot be read, with a sentence that names it. */
 export class UnreadableFileError extends Error {
@@ -42,10 +43,10 @@ export async function readNamedFile<T>(
   { flag, parse }: { flag: string; parse: (text: string) => T | Promise<T> },
 ): Promise<T> {
   try {
-    const text = await Deno.readTextFile(path).catch((cause) => {
+    const bytes = await readRegularFile(path).catch((cause) => {
       throw new UnreadableFileError(path, cause);
     });
-    return await parse(text);
+    return await parse(new TextDecoder().decode(bytes));
   } catch (cause) {
     throw fileUsageError(cause, { flag, path });
   }

@@ -4,9 +4,6 @@
  * @module
  */
 
-// With what it brings along it takes 4 MB.
-import defer * as commander from "commander";
-import configuration from "../deno.json" with { type: "json" };
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { readPlainArguments } from "./plain_arguments.ts";
@@ -19,7 +16,18 @@ export interface Kind<T> {
   readonly read: (texts: readonly string[]) => T;
   /** What stands without a default when the option is absent: an empty list, a switch that is off. */
   readonly absent?: T;
+  /** Turns the map that a configuration file has for the option into its value, where a map is a natural way to write it. */
+  readonly readMap?: (map: ReadonlyMap<string, string>) => T;
+  /** Whether a value has a secret in it, such as a URL with a password; `hasFile` says that a file is given for that. */
+  hasSecret?(value: T, given: { readonly hasFile: boolean }): boolean;
 }
+
+/**
+ * What of an option is secret: `value`, which is better in the file of another option; `file`, all that is in the file, or
+ * files, that it names; `key file`, the same if a private key is in it; `config file`, the same if it gives an option that is
+ * secret; `none`, where it looks as if something were.
+ */
+export type Secrecy = "value" | "file" | "key file" | "config file" | "none";
 
 /** One row of an option table. The flag is the row's key in kebab case: `limitBytes` is `--limit-bytes`. */
 export interface OptionRow<T = unknown> {
@@ -40,6 +48,16 @@ export interface OptionRow<T = unknown> {
    * refused.
    */
   readonly emptyWould?: string;
+  /** What of it is secret. Each option that names a file must say so, even if nothing is. */
+  readonly secret?: Secrecy;
+  /**
+   * The name of the option whose file takes the secret that the value is, or has in it.
+   *
+   * @default the option's own name with `File` behind it
+   */
+  readonly secretFile?: string;
+  /** Another value takes effect at a reload, without a restart. */
+  readonly reloads?: true;
   /** The version that first had it. */
   readonly since?: string;
   /** Why somebody would change it, in a sentence. */
@@ -72,6 +90,8 @@ export interface Program<Table extends OptionTable> {
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
+  /** Whether people install it under its name: then `NAME completion SHELL` prints what completes its command line. */
+  readonly completes?: true;
 }
 
 /** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */
@@ -119,16 +139,26 @@ export const count: Kind<number> = wholeNumber({ least: 0 });
 /** A size in bytes, from 0 up. */
 export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
 
+/** The names of parameters that hold a secret. */
+const SECRET_PARAMETER =
+  /(?:^|[-_.]|api|access)(?:token|key|secret|password|passwd|pwd|passphrase|auth|sig|signature)$/i;
+
 /** An `http:` or `https:` URL. */
-export const url: Kind<URL> = last("URL", (value) => {
-  const parsed = URL.parse(value);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    // What stands before the last @ may be a password, and a query may hold a key.
-    const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
-    throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
-  }
-  return parsed;
-});
+export const url: Kind<URL> = {
+  ...last("URL", (value) => {
+    const parsed = URL.parse(value);
+    if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+      // What stands before the last @ may be a password, and a query may hold a key.
+      const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
+      throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
+    }
+    return parsed;
+  }),
+  // Who logs in by a name alone has no other secret.
+  hasSecret: ({ username, password, searchParams }, { hasFile }) =>
+    password !== "" || (username !== "" && !hasFile) ||
+    searchParams.keys().some((name) => SECRET_PARAMETER.test(name)),
+};
 
 /** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
 export interface Address {
@@ -189,6 +219,7 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   return {
     placeholder,
     absent: new Map(),
+    readMap: (map) => map,
     read: (texts) => {
       const map = new Map<string, string>();
       for (const pair of texts.flatMap((value) => value.split(",")).filter((value) => value.trim() !== "")) {
@@ -247,6 +278,23 @@ export const LOG_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
+/** The rows of a program that can read its options from a file. */
+export const CONFIG_OPTIONS = {
+  "config.file": {
+    kind: file,
+    secret: "config file",
+    help: "A YAML file of options, by the names of their flags; what the command line says stands over it",
+    since: "0.1.0",
+    why: "Keep what is long in a file, and change it by a reload: SIGHUP reads it again",
+  },
+  "config.check": {
+    kind: flag,
+    help: "Read all options and the files that they name, print what is wrong or ok, and exit with 2 or 0",
+    since: "0.1.0",
+    why: "Look before a restart or a reload whether it would succeed",
+  },
+} as const satisfies OptionTable;
+
 /** The flag of a row: `limitBytes` is `--limit-bytes`. */
 export function flagOf(name: string): string {
   return "--" + name.replace(/[A-Z]/g, (letter) => "-" + letter.toLowerCase());
@@ -258,6 +306,21 @@ export function usageOf(name: string, row: OptionRow): string {
     (row.kind.placeholder ? ` <${row.kind.placeholder}>` : "");
 }
 
+/** What is given for an option: texts, as flags have them, or a map that stands in a file. */
+export interface Given {
+  /** The texts, in order. */
+  readonly texts: readonly string[];
+  /** The map, in place of texts. */
+  readonly map?: ReadonlyMap<string, string>;
+  /** Where it stands. @default the command line */
+  readonly place?: string;
+}
+
+/** What a command line gives: by the names of the options, and the arguments behind them; or a text that it asks for. */
+export type CommandLine =
+  | { readonly given: ReadonlyMap<string, Given>; readonly arguments: readonly string[] }
+  | { readonly help: string };
+
 /** The outcome of reading a command line: values to run with, or a text that the user asked for. */
 export type Parsed<Table extends OptionTable> =
   | { readonly values: OptionValues<Table>; readonly arguments: readonly string[] }
@@ -268,27 +331,53 @@ export type Parsed<Table extends OptionTable> =
  *
  * @throws {UsageError} on an unknown flag, a missing or unreadable value or argument, or a required flag that is absent.
  */
-export function parseOptions<Table extends OptionTable>(
+export async function parseOptions<Table extends OptionTable>(
   program: Program<Table>,
   args: readonly string[],
-): Parsed<Table> {
-  const read = readPlain(program, args) ?? readAny(program, args);
+): Promise<Parsed<Table>> {
+  const read = await readArguments(program, args);
+  return "help" in read ? read : { values: readValues(program, read.given), arguments: read.arguments };
+}
+
+/**
+ * Reads a command line by a program's table, and no value yet.
+ *
+ * @throws {UsageError} on an unknown flag, or a value or an argument that is missing.
+ */
+export async function readArguments(program: Program<OptionTable>, args: readonly string[]): Promise<CommandLine> {
+  const read = readPlain(program, args) ?? (await import("./command_line.ts")).readCommandLine(program, args);
   if ("help" in read) return read;
-  const { given, rest } = read;
+  return {
+    given: new Map(Array.from(read.given, ([name, texts]) => [name, { texts }])),
+    arguments: read.rest,
+  };
+}
+
+/**
+ * Reads the values of all options out of what was given for them.
+ *
+ * @throws {UsageError} on one that cannot be read, or is required and absent.
+ */
+export function readValues<Table extends OptionTable>(
+  program: Program<Table>,
+  given: ReadonlyMap<string, Given>,
+): OptionValues<Table> {
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
-    const value = valueOf(row, { name, texts: given.get(name) });
+    const value = valueOf(row, { name, given: given.get(name) });
     if (value === undefined && row.required) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
     values[name] = value;
   }
-  return { values: values as OptionValues<Table>, arguments: rest };
+  return values as OptionValues<Table>;
 }
 
-/** What was given: texts by the names of the options, and the arguments behind them. */
-interface Given {
+/** Texts by the names of the options, and the arguments behind them. */
+export interface Texts {
+  /** Texts. */
   readonly given: ReadonlyMap<string, readonly string[]>;
+  /** Arguments. */
   readonly rest: readonly string[];
 }
 
@@ -296,7 +385,7 @@ interface Given {
 function readPlain(
   { options, arguments: more = {} }: Program<OptionTable>,
   args: readonly string[],
-): Given | undefined {
+): Texts | undefined {
   if (Object.keys(more).some((name) => !name.endsWith("?"))) return undefined;
   const flags = Object.entries(options).map(([name, { kind }]) =>
     [flagOf(name), { name, isSwitch: kind.placeholder === "" }] as const
@@ -305,96 +394,30 @@ function readPlain(
   return given && { given, rest: [] };
 }
 
-/** Reads any command line, or finds what is wrong with it. */
-function readAny(program: Program<OptionTable>, args: readonly string[]): Given | { readonly help: string } {
-  const given = new Map<string, string[]>();
-  const seen = (name: string, text: string) => given.set(name, [...given.get(name) ?? [], text]);
-  const switches = switchReader(program.options);
-  let help = "";
-  const command = new commander.Command(program.name)
-    .description(program.summary)
-    .exitOverride()
-    .configureHelp({ helpWidth: 100 })
-    .configureOutput({
-      writeOut: (out) => void (help += out),
-      writeErr: () => {},
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    })
-    .helpOption("-h, --help", "Show this help and exit")
-    .version(`${program.name} ${configuration.version}`, "-V, --version", "Show the version and exit");
-  for (const [name, row] of Object.entries(program.options)) {
-    const details = (row.default ? ` (default: ${row.default})` : "") + (row.required ? " (required)" : "");
-    const option = new commander.Option(usageOf(name, row), row.help + details);
-    command.addOption(row.kind.placeholder ? option.argParser((text: string) => void seen(name, text)) : option);
-    if (!row.kind.placeholder) command.on(`option:${flagOf(name).slice(2)}`, () => seen(name, switches.next(name)));
-  }
-  for (const [name, sentence] of Object.entries(program.arguments ?? {})) {
-    command.argument(name.endsWith("?") ? `[${name.slice(0, -1)}]` : `<${name}>`, sentence);
-  }
-  try {
-    command.parse(switches.bare(args), { from: "user" });
-  } catch (error) {
-    if (!(error instanceof commander.CommanderError)) throw error;
-    if (error.exitCode === 0) return { help };
-    throw new UsageError(sentenceOf(error.message) + `; ${program.name} --help lists the options`);
-  }
-  return { given, rest: command.args };
-}
-
-/** What a row yields for the texts that were given for it. */
-function valueOf(row: OptionRow, { name, texts }: { name: string; texts: readonly string[] | undefined }): unknown {
+/** What a row yields for what was given for it. */
+function valueOf(row: OptionRow, { name, given }: { name: string; given: Given | undefined }): unknown {
   const { kind, emptyWould } = row;
+  const { texts, map, place } = given ?? {};
+  const bad = `Bad ${flagOf(name)}${place === undefined ? "" : ` in ${place}`}`;
   const isOff = texts?.at(-1) === "" && kind.absent === undefined &&
     (row.default === undefined || row.empty === "none");
   if (texts?.at(-1) === "" && kind.absent === undefined && !isOff) {
-    throw new UsageError(`Bad ${flagOf(name)}: Cannot use an empty value: leave the flag out for ${row.default}`);
+    throw new UsageError(`${bad}: Cannot use an empty value: leave the flag out for ${row.default}`);
   }
   const used = texts ?? (row.default === undefined ? undefined : [row.default]);
   let value: unknown;
   try {
-    value = isOff ? undefined : used === undefined ? kind.absent : kind.read(used);
+    if (map !== undefined) value = kind.readMap!(map);
+    else value = isOff ? undefined : used === undefined ? kind.absent : kind.read(used);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new UsageError(`Bad ${flagOf(name)}: ${error.message}`, { cause: error });
+    throw new UsageError(`${bad}: ${error.message}`, { cause: error });
   }
   const saysNothing = value === undefined || (Array.isArray(value) && value.length === 0);
   if (texts !== undefined && emptyWould !== undefined && saysNothing) {
     throw new UsageError(
-      `Bad ${flagOf(name)}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
+      `${bad}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
     );
   }
   return value;
-}
-
-/**
- * Reads switches with a value, as `--verbose=false`, which the parser does not know: it gets the bare switches, and the values
- * come one after the other as it meets them.
- */
-function switchReader(options: OptionTable) {
-  const names = new Map(
-    Object.entries(options).filter(([, { kind }]) => kind.placeholder === "")
-      .flatMap(([name, { short }]) => [flagOf(name), ...short ? [short] : []].map((form) => [form, name] as const)),
-  );
-  const values = new Map<string, string[]>();
-  return {
-    bare(args: readonly string[]): string[] {
-      const end = args.indexOf("--");
-      return args.map((arg, i) => {
-        const [, form = "", value] = /^(--?[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
-        const name = end !== -1 && i > end ? undefined : names.get(form);
-        if (name === undefined) return arg;
-        values.set(name, [...values.get(name) ?? [], value ?? "true"]);
-        return form;
-      });
-    },
-    next: (name: string): string => values.get(name)?.shift() ?? "true",
-  };
-}
-
-function sentenceOf(message: string): string {
-  // What was given behind a mistyped flag, or in place of an argument, may be a secret.
-  const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
-    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^(too many arguments.* but got \d+): .*$/, "$1");
-  return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -1,5 +1,5 @@
 /**
- * Files of certificates in PEM (RFC 7468).
+ * Files of certificates and keys in PEM (RFC 7468).
  *
  * @module
  */
@@ -33,4 +33,14 @@ export function eachCertificate(text: string, read: (certificate: string) => voi
     }
   }
   return certificates;
+}
+
+/** What is wrong with a text out of which no private key could be read, as a clause. Nothing is quoted. */
+export function privateKeyFault(text: string): string {
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)) {
+    return "its private key is encrypted: decrypt it with 'openssl pkey'";
+  }
+  return /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/.test(text)
+    ? "its private key is garbled, or of a kind that is not known"
+    : "it holds no private key in PEM";
 }

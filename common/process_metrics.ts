@@ -7,6 +7,7 @@
 
 // Loaded when somebody reads a metric: with what it brings along it takes 3 MB.
 import defer * as process from "node:process";
+import configuration from "../deno.json" with { type: "json" };
 
 /** A metric of the process. */
 export interface ProcessMetric {
@@ -26,6 +27,13 @@ export interface ProcessMetric {
 export function processMetrics({ startedAtMs }: { startedAtMs: number }): readonly ProcessMetric[] {
   const one = (value: number) => [{ labels: {}, value }];
   return [
+    {
+      name: "telemeter_build_info",
+      help: "The version of Telemeter and of Deno that the process runs, as labels; the value is 1",
+      type: "gauge",
+      labelNames: ["version", "deno"],
+      read: () => [{ labels: { version: configuration.version, deno: Deno.version.deno }, value: 1 }],
+    },
     {
       name: "process_cpu_seconds_total",
       help: "User and system CPU time spent, in seconds",

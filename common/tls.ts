@@ -9,7 +9,7 @@ import { messageOf } from "./explain.ts";
 import type { Logger } from "./log.ts";
 import { fileUsageError } from "./named_path.ts";
 import { UsageError } from "./options.ts";
-import { eachCertificate } from "./pem.ts";
+import { eachCertificate, privateKeyFault } from "./pem.ts";
 import { WatchedFile } from "./watched_file.ts";
 import { WatchedValue } from "./watched_value.ts";
 
@@ -97,21 +97,25 @@ function checkPair({ cert, key }: TlsPair, { certPath, keyPath, flags }: TlsIden
   const privateKey = attempt(
     () => createPrivateKey(key),
     `Bad ${flags.key} '${keyPath}'`,
-    "it holds no private key in PEM without a passphrase",
+    () => privateKeyFault(key),
   );
   if (!new X509Certificate(cert).checkPrivateKey(privateKey)) {
     throw new Error(`${certFault}: the private key of ${flags.key} '${keyPath}' does not belong to it`);
   }
   // The TLS library reads fewer kinds of keys than node:crypto does, and only its client says so before a handshake.
-  attempt(() => Deno.createHttpClient({ cert, key }).close(), certFault, "its key must be RSA, P-256, P-384 or P-521");
+  attempt(
+    () => Deno.createHttpClient({ cert, key }).close(),
+    certFault,
+    () => "its key must be RSA, P-256, P-384 or P-521",
+  );
   return { cert, key };
 }
 
-/** Does something with a file, whose fault is told as `reason`, or as the error says. */
-function attempt<T>(work: () => T, where: string, reason?: string): T {
+/** Does something with a file, whose fault is told as `reasonOf` has it. */
+function attempt<T>(work: () => T, where: string, reasonOf: (error: unknown) => string = messageOf): T {
   try {
     return work();
   } catch (cause) {
-    throw new Error(`${where}: ${reason ?? messageOf(cause)}`, { cause });
+    throw new Error(`${where}: ${reasonOf(cause)}`, { cause });
   }
 }

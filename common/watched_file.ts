@@ -4,18 +4,8 @@
  * @module
  */
 
-import type { Logger } from "./log.ts";
 import { UnreadableFileError } from "./named_path.ts";
-
-/** How a {@linkcode WatchedFile} behaves. */
-export interface WatchedFileOptions {
-  /**
-   * The largest file that is read.
-   *
-   * @default {16_777_216}
-   */
-  readonly limitBytes?: number;
-}
+import { mustBeRegular, type ReadOptions } from "./regular_file.ts";
 
 /** What of a file's state tells that its content may have changed. */
 interface Stamp {
@@ -35,16 +25,16 @@ const GRAIN_MS = 2_000;
 export class WatchedFile {
   /** The file's path, as it was given. */
   readonly path: string;
-  readonly #limitBytes: number;
+  readonly #options: ReadOptions;
   #stamp: Stamp | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #text: string | undefined;
   #reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   /** Watches the file at `path`, which need not exist yet. */
-  constructor(path: string, { limitBytes = 16 * 1024 * 1024 }: WatchedFileOptions = {}) {
+  constructor(path: string, options: ReadOptions = {}) {
     this.path = path;
-    this.#limitBytes = limitBytes;
+    this.#options = options;
   }
 
   /**
@@ -84,24 +74,11 @@ export class WatchedFile {
   }
 
   async #look(): Promise<Stamp> {
-    const { mtime, size, ino, dev } = await Deno.stat(this.path);
-    if (size > this.#limitBytes) throw new RangeError(`it is longer than ${this.#limitBytes} bytes`);
+    const info = await Deno.stat(this.path);
+    mustBeRegular(this.path, info, this.#options);
+    const { mtime, size, ino, dev } = info;
     return { mtimeMs: mtime?.getTime() ?? Date.now(), size, ino, dev };
   }
-}
-
-/**
- * Warns of a file with a secret (a token, a private key, a salt) that its group or every user of the machine may read.
- * `option` is the flag that named it. Says nothing where the file cannot be looked at or the system has no such modes.
- */
-export async function warnIfExposed(path: string, { option, log }: { option: string; log: Logger }): Promise<void> {
-  const mode = await Deno.stat(path).then((info) => info.mode, () => null);
-  if (mode === null || (mode & 0o077) === 0) return;
-  log.warn("Other users of this machine can read a file that holds a secret: run chmod go= on it", {
-    option,
-    file: path,
-    mode: (mode & 0o777).toString(8).padStart(4, "0"),
-  });
 }
 
 function same(a: Stamp, b: Stamp): boolean {
@@ -109,5 +86,8 @@ function same(a: Stamp, b: Stamp): boolean {
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (a.length !== b.length) return false;
+  // Every() takes ten times as long, which shows where a list has a million lines.
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }

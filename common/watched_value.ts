@@ -18,7 +18,7 @@ export interface WatchedValueOptions<T> {
   /** The files whose texts make the value. */
   readonly files: readonly Pick<WatchedFile, "text">[];
   /** Makes the value of the texts, in the order of the files; throws a sentence that says what is wrong and quotes no secret. */
-  readonly parse: (...texts: string[]) => T;
+  readonly parse: (...texts: string[]) => T | Promise<T>;
   /** Hears of each new value once it is in force. */
   readonly onTakenUp?: (value: T) => void;
   /** Hears why a change cannot be taken up: once, until another reason or a good value comes. */
@@ -58,7 +58,7 @@ export class WatchedValue<T> implements Disposable {
   /** Reads the files for the first time; throws what reading or parsing them throws. */
   static async open<T>(options: WatchedValueOptions<T>): Promise<WatchedValue<T>> {
     const texts = await textsOf(options);
-    return new WatchedValue(options, { texts, value: options.parse(...texts) });
+    return new WatchedValue(options, { texts, value: await options.parse(...texts) });
   }
 
   /** The value in force. */
@@ -93,7 +93,7 @@ export class WatchedValue<T> implements Disposable {
     try {
       const texts = await textsOf(this.#options);
       if (texts.some((text, i) => text !== this.#texts[i])) {
-        const value = parse(...texts);
+        const value = await parse(...texts);
         for (const listener of this.#listeners) listener(value);
         this.#texts = texts;
         this.#value = value;

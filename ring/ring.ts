@@ -27,6 +27,7 @@ import { count, optional, text as field } from "./protocol/message_fields.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
+import { type Answerer, Questions } from "./transport/questions.ts";
 import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
 import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
@@ -77,6 +78,8 @@ export interface RingOptions {
   readonly mesh: (hello: () => Hello) => Mesh;
   /** The server. */
   readonly host: RingHost;
+  /** Answers what other members ask; without it, nothing is. */
+  readonly answer?: Answerer;
   /** Gets the metrics. */
   readonly registry: Registry;
   /** Gets what happens in the ring. */
@@ -96,6 +99,7 @@ export class Ring implements AsyncDisposable {
   readonly #options: RingOptions;
   readonly #machine: RingMachine;
   readonly #mesh: Mesh;
+  readonly #questions: Questions;
   readonly #transitions = new Transitions();
   readonly #metrics: RingMetrics;
   readonly #pushes = new Map<number, (outcome: Outcome) => void>();
@@ -126,6 +130,10 @@ export class Ring implements AsyncDisposable {
     this.#mesh = options.mesh(() => {
       const { name, boot, incarnation, address, host } = this.#machine.membership.self;
       return { name, boot, incarnation, address, host };
+    });
+    this.#questions = new Questions({
+      send: (to, message) => this.#mesh.send(to, message),
+      answer: options.answer ?? (() => Promise.reject(new Error("It answers no questions"))),
     });
     this.#metrics = new RingMetrics(registry, () => this.status());
   }
@@ -172,6 +180,30 @@ export class Ring implements AsyncDisposable {
     this.#pushes.set(token, resolve);
     this.#handle({ type: "push", token, id, bytes });
     return promise;
+  }
+
+  /** This member's name. */
+  get name(): string {
+    return this.#options.self.name;
+  }
+
+  /** Where a cluster belongs, by this member's view. */
+  place(id: string): { readonly owner?: string; readonly standby?: string } {
+    return this.#machine.place(id) ?? {};
+  }
+
+  /** The members by this member's view, itself among them. */
+  get members(): readonly string[] {
+    return this.#machine.membership.view.names;
+  }
+
+  /**
+   * Asks the server of another member.
+   *
+   * @throws {UnansweredError} if there is no answer in time.
+   */
+  ask(to: string, question: Parameters<Questions["ask"]>[1]): Promise<Uint8Array> {
+    return this.#questions.ask(to, question);
   }
 
   /** Hands over what we own, and leaves; pushes are forwarded meanwhile. Resolves when that is done or has taken too long. */
@@ -253,9 +285,14 @@ export class Ring implements AsyncDisposable {
     await this.#mesh.start({
       admit: (hello) => this.#machine.admit(hello, performance.now()),
       linkUp: (link) => this.#handle({ type: "linkUp", link }),
-      linkDown: (link, reason) => this.#handle({ type: "linkDown", link, reason }),
+      linkDown: (link, reason) => {
+        this.#questions.linkDown(link.peer.name);
+        this.#handle({ type: "linkDown", link, reason });
+      },
       dialFailed: (address, refusal) => this.#handle({ type: "dialFailed", address, refusal }),
-      message: (link, message) => this.#handle({ type: "message", link, message }),
+      message: (link, message) => {
+        if (!this.#questions.take(link, message)) this.#handle({ type: "message", link, message });
+      },
     });
     this.#do(effects.filter((effect) => effect.do !== "save"));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -264,6 +301,7 @@ export class Ring implements AsyncDisposable {
   /** Nothing more comes of the machine. */
   #end() {
     this.#isOver = true;
+    this.#questions.close();
     for (const resolve of this.#pushes.values()) resolve(UNREACHABLE);
     this.#pushes.clear();
     for (const resolve of this.#pages.values()) resolve(this.closed);

@@ -12,6 +12,7 @@ import { type Handler, HttpError, readBody } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
 import { address, LOG_OPTIONS, type Program, readArgument } from "../common/options.ts";
+import { checkSecretFiles } from "../common/secret_guard.ts";
 
 /** The longest question that is read, in bytes. */
 const QUESTION_LIMIT_BYTES = 32_768;
@@ -108,6 +109,7 @@ function hashOf(secret: string): string {
 if (import.meta.main) {
   await run(AUTHORIZATION_SERVER, async ({ arguments: [addr, path], log }) => {
     const tokens = await readNamedFile(path, { flag: "TOKENS.json", parse: parseTokens });
+    await checkSecretFiles({ "TOKENS.json": path }, { log });
     const listener = await listen(authorizerStub(tokens), {
       address: readArgument(address, addr),
       name: "authorizer",

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { join } from "node:path";
 import { run } from "../common/lifecycle.ts";
 import { directory, flag, names, type OptionTable, type Program, wholeNumber } from "../common/options.ts";
+import { checkSecretFiles } from "../common/secret_guard.ts";
 import { makeCertificates } from "./certificates/certificate_folder.ts";
 import { AUTHORITY_DAYS } from "./certificates/issue_certificate.ts";
 
@@ -55,7 +57,9 @@ export const CERTS: Program<typeof CERTS_OPTIONS> = {
 };
 
 if (import.meta.main) {
-  await run(CERTS, async ({ values: { name, host, ...plan }, print }) => {
+  await run(CERTS, async ({ values: { name, host, ...plan }, log, print }) => {
+    // Whoever reads the key of an authority that was there before can be any member.
+    await checkSecretFiles({ "ca.key": join(plan.dir, "ca.key") }, { log });
     for (const path of await makeCertificates({ ...plan, names: name, hosts: host })) print(`${path}\n`);
   });
 }

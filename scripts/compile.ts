@@ -5,10 +5,10 @@
  */
 
 import { join } from "node:path";
-import configuration from "../deno.json" with { type: "json" };
 import { FailedError, run } from "../common/lifecycle.ts";
 import type { Program } from "../common/options.ts";
 import { runToEnd } from "./process/child.ts";
+import { taskWords } from "./process/tasks.ts";
 
 /** The program as `--help` shows it. */
 export const COMPILE: Program<Record<never, never>> = {
@@ -20,22 +20,23 @@ export const COMPILE: Program<Record<never, never>> = {
 /** The programs that are compiled: the task of each, and its executable. */
 export const EXECUTABLES = { server: "bin/telemeter-server", client: "bin/telemeter-client" } as const;
 
-/** The arguments of `deno` that compile the program of a task, without some files of the packages that it uses. */
+/**
+ * The arguments of `deno` that compile the program of a task, without some files of the packages that it uses. Variables that
+ * the task sets are those of whoever starts the executable.
+ */
 export function compileArguments(
   task: keyof typeof EXECUTABLES,
   { exclude }: { exclude: readonly string[] },
 ): string[] {
-  const [deno, run, ...words] = configuration.tasks[task].split(" ");
-  if (deno !== "deno" || run !== "run") throw new TypeError(`Cannot compile the task ${task} as it is no deno run`);
-  const main = words.pop()!;
+  const { words } = taskWords(task);
   return [
     "compile",
-    ...words,
+    ...words.slice(0, -1),
     // Not those that only tests use.
     "--exclude-unused-npm",
     ...exclude.map((path) => `--exclude=${path}`),
     `--output=${EXECUTABLES[task]}`,
-    main,
+    words[words.length - 1],
   ];
 }
 
@@ -61,6 +62,10 @@ if (import.meta.main) {
   await run(COMPILE, async ({ signal, print }) => {
     for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
       const exclude = excludedFiles(await deno(["info", "--json", `${task}/main.ts`], { signal }));
+      // A bundle may be there, which Deno does not replace.
+      await Deno.remove(new URL(`../${EXECUTABLES[task]}`, import.meta.url)).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
       await deno(compileArguments(task, { exclude }), { signal });
       print(`${EXECUTABLES[task]}\n`);
     }

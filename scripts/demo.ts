@@ -11,6 +11,7 @@ import { describeRunner, findPrometheus } from "./integration/prometheus_runner.
 import { runTrial, SERVERS, type Surroundings } from "./integration/run_trial.ts";
 import { type Stack, startStack } from "./integration/stack.ts";
 import { CLUSTER_ID } from "./integration/stack_plan.ts";
+import type { Files } from "./integration/trial_files.ts";
 
 /** Where people find the Prometheus in which series arrive. */
 const DEMO_PORT = 9005;
@@ -21,6 +22,10 @@ const PROGRESS_MS = 5_000;
 const DEMO_PATIENCE_MS = 24 * 3_600_000;
 /** How many of the first series are printed. */
 const SHOWN_SERIES = 10;
+/** So low that all series of a Prometheus are too many, and so high that those of the first client are not near it. */
+const LIMIT_SERIES = 100;
+/** Sources that fare badly, by their ids. */
+const GREEDY_ID = "greedy", SILENT_ID = "silent";
 
 /** The program as `--help` shows it. */
 export const DEMO: Program<Record<never, never>> = {
@@ -45,12 +50,17 @@ async function demo({ source, signal, say }: { source?: Source } & Surroundings)
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   const startMs = performance.now();
   const portFor = (usual: number) => freePort({ preferred: usual });
-  await using stack = await startStack({ runner, pace: DEMO_PACE, servers: SERVERS, source, portFor, say, signal });
+  const moreServerFlags = (files: Files) => [
+    ...[`--limit-series=${LIMIT_SERIES}`, `--revoked-file=${files.revoked}`, "--web.enable-admin-api"],
+  ];
+  const about = { runner, pace: DEMO_PACE, servers: SERVERS, source, moreServerFlags, portFor };
+  await using stack = await startStack({ ...about, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`The program ${child.name} ended although nobody asked it to; its last lines:\n${child.tail()}`);
   });
   const shown = async () => {
     await showFirstSeries(stack, { startMs, signal, say });
+    await showTrouble(stack, { signal, say });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
   await Promise.race([shown(), lost]);
@@ -58,7 +68,7 @@ async function demo({ source, signal, say }: { source?: Source } & Surroundings)
 }
 
 async function showFirstSeries(
-  { central, crew, source }: Stack,
+  { central, crew, servers, source }: Stack,
   { startMs, signal, say }: { startMs: number } & Surroundings,
 ) {
   const selector = `{_id="${CLUSTER_ID}"}`;
@@ -82,7 +92,40 @@ async function showFirstSeries(
   const at = new URL(`http://localhost:${DEMO_PORT}/graph?g0.tab=1`);
   at.searchParams.set("g0.expr", selector);
   say(`Look at them: ${at}`);
+  const owner = await ownerOf(CLUSTER_ID, { servers, signal });
+  if (owner !== undefined) {
+    say(`${owner.name} owns them, shows them to Prometheus, and tells of their source: ${pageOf(CLUSTER_ID, owner)}`);
+  }
+}
+
+/** Adds sources that fare badly, so that the page has every state to show. */
+async function showTrouble({ launchClient, crew, servers }: Stack, { signal, say }: Surroundings) {
+  launchClient({ id: GREEDY_ID, flags: ['--match={__name__=~".+"}'] });
+  const silent = launchClient({ id: SILENT_ID, flags: [] });
+  // Twice, so that the server knows how often to expect it.
+  const hasPushedTwice = () => silent.lines.filter((line) => line.includes(" msg=Pushed ")).length >= 2;
+  await eventually("the source to push twice", hasPushedTwice, { timeoutMs: DEMO_PATIENCE_MS, signal });
+  await crew.stop(silent);
+  say(
+    `The source ${SILENT_ID} was stopped and is called silent in a moment; ${GREEDY_ID} sends more than the servers take`,
+  );
+  say(`The page:     ${servers[0].internal}`);
   say("Ctrl-C stops everything");
+}
+
+/** The server that owns a cluster and so shows its series, which any of them knows. */
+async function ownerOf(
+  id: string,
+  { servers, signal }: { servers: Stack["servers"]; signal: AbortSignal },
+): Promise<Stack["servers"][number] | undefined> {
+  const response = await fetch(new URL(`api/v1/sources/${encodeURIComponent(id)}`, servers[0].internal), { signal });
+  const { data } = await response.json();
+  return servers.find(({ name }) => name === data?.owner);
+}
+
+/** The page of a cluster on its owner. */
+function pageOf(id: string, { internal }: Stack["servers"][number]): URL {
+  return new URL(`sources/${encodeURIComponent(id)}`, internal);
 }
 
 if (import.meta.main) {

@@ -7,14 +7,19 @@
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Program } from "../common/options.ts";
+import { alertChecks, REFUSING_FLAGS } from "./integration/alert_checks.ts";
 import { integrationChecks } from "./integration/checks.ts";
 import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
 import { runTrial, SERVERS, type Surroundings } from "./integration/run_trial.ts";
 import { trySameAnswers } from "./integration/same_answers/same_answers.ts";
+import { shippedRules } from "./integration/shipped_rules.ts";
 import { startStack } from "./integration/stack.ts";
 
 /** As fast as the Prometheuses are, and a TTL that outlasts the takeover from a server that was killed. */
 const INTEGRATION_PACE = { interval: "1s", ttl: "32s" };
+
+/** So that alerts fire within seconds; ranges hold some scrapes. */
+const ALERT_PACE = { wait: "2s", range: "15s" };
 
 /** The program as `--help` shows it. */
 export const INTEGRATION: Program<Record<never, never>> = {
@@ -34,11 +39,15 @@ async function integration(surroundings: Surroundings): Promise<boolean> {
 async function tryStack({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
-  await using stack = await startStack({ runner, pace: INTEGRATION_PACE, servers: SERVERS, say, signal });
+  const rules = await shippedRules(ALERT_PACE);
+  const surroundings = { pace: INTEGRATION_PACE, servers: SERVERS, moreServerFlags: () => REFUSING_FLAGS, rules };
+  await using stack = await startStack({ runner, ...surroundings, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`the program ${child.name} ended although nobody asked it to`);
   });
-  for (const { claim, check } of integrationChecks(stack, { pace: INTEGRATION_PACE, signal })) {
+  // Those that kill servers come last.
+  const checks = [...alertChecks(stack, { signal }), ...integrationChecks(stack, { pace: INTEGRATION_PACE, signal })];
+  for (const { claim, check } of checks) {
     const startMs = performance.now();
     try {
       await Promise.race([check(), lost]);

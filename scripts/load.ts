@@ -45,6 +45,7 @@ export const LOAD_OPTIONS = {
   },
   to: {
     kind: url,
+    secretFile: "toTokenFile",
     default: "http://localhost:9003",
     help: "The server",
     since: "0.1.0",
@@ -52,25 +53,36 @@ export const LOAD_OPTIONS = {
   },
   toUpload: {
     kind: url,
+    secretFile: "toTokenFile",
     help: "Where to push, if not at --to's /upload",
     since: "0.1.0",
     why: "Goes around a proxy on the way of pushes",
   },
   toAuth: {
     kind: url,
+    secretFile: "toTokenFile",
     help: "Where to get tokens, if not at --to's /authorize",
     since: "0.1.0",
     why: "Goes around a proxy on the way of tokens",
   },
   toToken: {
     kind: text,
+    secret: "value",
     default: "load",
     help: "The initial token of every client",
     since: "0.1.0",
     why: "The authorizer of the server under trial knows another token",
   },
+  toTokenFile: {
+    kind: file,
+    secret: "file",
+    help: "A file with that token, in place of --to-token",
+    since: "0.1.0",
+    why: "Keeps a token that is good for more than trials out of the list of processes",
+  },
   metricsFile: {
     kind: file,
+    secret: "none",
     required: true,
     help: "The metrics to push, in the text format",
     since: "0.1.0",
@@ -311,15 +323,19 @@ async function readMetrics(path: string): Promise<MetricFamily[]> {
   return await readNamedFile(path, { flag: "--metrics-file", parse });
 }
 
+async function readInitialToken({ toToken, toTokenFile: path }: OptionValues<typeof LOAD_OPTIONS>): Promise<string> {
+  if (path === undefined) return toToken;
+  return await readNamedFile(path, { flag: "--to-token-file", parse: (text) => text.trim() });
+}
+
 function planOf(
   values: OptionValues<typeof LOAD_OPTIONS>,
-  rest: { families: MetricFamily[]; registry: Registry },
+  rest: { token: string; families: MetricFamily[]; registry: Registry },
 ): LoadPlan {
-  const { to, toUpload, toAuth, toToken, interval, workers } = values;
+  const { to, toUpload, toAuth, interval, workers } = values;
   return {
     upload: toUpload ?? below(to, "upload"),
     authorize: toAuth ?? below(to, "authorize"),
-    token: toToken,
     intervalMs: interval,
     workers,
     ...rest,
@@ -341,7 +357,8 @@ function isAlive(): Response {
 if (import.meta.main) {
   await run(LOAD, async ({ values, log, print }) => {
     const registry = createRegistry();
-    const plan = planOf(values, { families: await readMetrics(values.metricsFile), registry });
+    const [token, families] = [await readInitialToken(values), await readMetrics(values.metricsFile)];
+    const plan = planOf(values, { token, families, registry });
     const generator = new LoadGenerator(plan);
     const listener = await listen(pages(registry, log).fetch, { address: values.listen, name: "load", log });
     log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });

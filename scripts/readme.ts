@@ -14,6 +14,7 @@ import { CERTS } from "./certs.ts";
 import { boundTables, fixedBounds, readSources } from "./documents/fixed_bounds.ts";
 import { optionTable } from "./documents/option_table.ts";
 import { LOAD } from "./load.ts";
+import { TOKEN } from "./token.ts";
 
 /** The command line. */
 export const README: Program<typeof LOG_OPTIONS> = {
@@ -29,6 +30,7 @@ export const PROGRAMS: Readonly<Record<string, Program<OptionTable>>> = {
   "authorization-server": AUTHORIZATION_SERVER,
   load: LOAD,
   certs: CERTS,
+  token: TOKEN,
 };
 
 /** The page. */

@@ -30,7 +30,7 @@ export function isReady({ store, ring }: HealthSources): RouteHandler {
   return () => {
     refuseIf(ring?.closed);
     const { health } = store;
-    if (!health.ok) throw new HttpError(503, `Cannot keep pushes: ${health.reason}`, { reason: "store" });
+    if (!health.ok) throw new HttpError(503, "Cannot keep pushes", { reason: "store", detail: health.reason });
     return isAlive();
   };
 }
@@ -48,7 +48,8 @@ export function whileOpen(ring: HealthSources["ring"], handler: RouteHandler): R
 
 function refuseIf(closed: Closed | undefined) {
   if (closed !== undefined) {
-    throw new HttpError(503, `Cannot show anything now: ${closed.message}`, {
+    throw new HttpError(503, "Cannot show anything now", {
+      detail: closed.message,
       reason: `ring_${closed.reason.replaceAll("-", "_")}`,
       headers: { "retry-after": String(CLOSED_RETRY_SECONDS) },
     });

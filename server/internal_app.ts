@@ -7,11 +7,14 @@
 import { type App, type AppOptions, asRoute, createApp, probe } from "../common/http/app.ts";
 import type { Handler } from "../common/http/http.ts";
 import { metricsHandler, type Registry } from "../common/metrics.ts";
+import { apiRoutes } from "./api/api_routes.ts";
+import { homePage, pageRoutes } from "./pages/page_routes.tsx";
+import type { PagesOptions } from "./pages/pages_options.ts";
 import { type RingOperator, ringRoutes } from "./ring_routes.ts";
 import { type HealthSources, isAlive, isReady, whileOpen } from "./health.ts";
 
 /** What the app is made of. */
-export interface InternalAppOptions extends AppOptions, HealthSources {
+export interface InternalAppOptions extends AppOptions, HealthSources, PagesOptions {
   /** Answers `GET /federate` as long as the server has its part in the ring. */
   readonly federate: Handler;
   /** What an operator may do to the ring, if the server is in one. */
@@ -28,9 +31,11 @@ export function internalApp(options: InternalAppOptions): App {
   return createApp({
     "/federate": { name: "federate", get: whileOpen(ring, asRoute(federate)) },
     "/metrics": { name: "metrics", get: metricsHandler(registry) },
+    ...apiRoutes(options),
+    ...pageRoutes(options),
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
     ...operator === undefined ? {} : ringRoutes(operator),
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
-  }, { log, metrics });
+  }, { log, audience: "operators", metrics, home: homePage(options) });
 }

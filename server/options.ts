@@ -7,6 +7,7 @@
 import {
   address,
   bytes,
+  CONFIG_OPTIONS,
   count,
   directory,
   duration,
@@ -23,6 +24,7 @@ import {
   url,
   wholeNumber,
 } from "../common/options.ts";
+import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
 
@@ -44,28 +46,33 @@ export const SERVER_OPTIONS = {
   },
   tlsCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) of the external listener; read again when it changes",
     since: "0.1.0",
     why: "Set it wherever clients come over a network that you do not trust and no proxy ends TLS before the server",
   },
   tlsKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of the external listener",
     since: "0.1.0",
     why: "Goes with --tls-crt",
   },
   internalTlsCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) of the internal listener; read again when it changes",
     since: "0.1.0",
     why: "Set it where the way from the central Prometheus crosses a network that others can read",
   },
   internalTlsKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of the internal listener",
     since: "0.1.0",
     why: "Goes with --internal-tls-crt",
   },
+  requireTls: REQUIRE_TLS,
 
   trustedProxy: {
     kind: networks,
@@ -123,18 +130,21 @@ export const SERVER_OPTIONS = {
   },
   clusterCa: {
     kind: file,
+    secret: "key file",
     help: "Authorities (PEM) that sign the servers' certificates; read again when it changes",
     since: "0.1.0",
     why: "Required with --listen-cluster; name two authorities in it while you move from one to the other",
   },
   clusterCrt: {
     kind: file,
+    secret: "key file",
     help: "Certificate chain (PEM) that other servers are shown; read again when it changes",
     since: "0.1.0",
     why: "Required with --listen-cluster",
   },
   clusterKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) of that certificate",
     since: "0.1.0",
     why: "Required with --listen-cluster",
@@ -149,18 +159,21 @@ export const SERVER_OPTIONS = {
 
   sharedKey: {
     kind: file,
+    secret: "file",
     help: "Private key (PEM) that signs tokens; without one, tokens are valid until the process ends",
     since: "0.1.0",
     why: "Set it always, except in a trial: tokens then outlive a restart, and a ring needs it",
   },
   verifyKey: {
     kind: list(file),
+    secret: "key file",
     help: "Another key (PEM) whose tokens are accepted, for rotation; repeatable",
     since: "0.1.0",
     why: "Set it while you rotate --shared-key, to the key that is not the signing one",
   },
   tokenExpireSeconds: {
     kind: count,
+    secret: "none",
     default: "86400",
     help: "How long a token is valid, in seconds",
     since: "0.1.0",
@@ -168,10 +181,17 @@ export const SERVER_OPTIONS = {
   },
   revokedFile: {
     kind: file,
+    secret: "none",
     emptyWould: "let in every cluster that is revoked",
     help: "File of cluster ids that are refused, one a line; read again when it changes",
     since: "0.1.0",
     why: "Set it to be able to shut out a cluster at once, without a restart",
+  },
+  "web.enableAdminApi": {
+    kind: flag,
+    help: "Let whoever reaches --listen-internal revoke sources, by a line in --revoked-file, and forget silent ones",
+    since: "0.1.0",
+    why: "Set it where that listener is reached by operators only; it keeps the permission to write files",
   },
   revokedShown: {
     kind: flag,
@@ -181,13 +201,23 @@ export const SERVER_OPTIONS = {
   },
   authorize: {
     kind: url,
+    secretFile: "authorizePasswordFile",
     emptyWould: "let anybody push as any cluster",
-    help: "Upstream that authorizes clusters; without one, any token is accepted",
+    help: "Upstream that authorizes clusters; without it and --tokens-file, any token is accepted",
     since: "0.1.0",
-    why: "Set it always where strangers reach --listen: without it, anybody may push as any cluster",
+    why: "Set it, or --tokens-file, where strangers reach --listen: else anybody may push as any cluster",
+  },
+  tokensFile: {
+    kind: file,
+    secret: "none",
+    emptyWould: "let anybody push as any cluster",
+    help: "File of clusters and hashes of their initial tokens, in place of --authorize; read again when it changes",
+    since: "0.1.0",
+    why: "Set it where you have no authorizer: `deno task token ID` makes a token and its line",
   },
   authorizeIssuerUrl: {
     kind: url,
+    secretFile: "authorizePasswordFile",
     help: "OIDC issuer of the server's own access to the upstream (password grant)",
     since: "0.1.0",
     why: "Set it when the upstream asks the server itself to log in",
@@ -200,15 +230,17 @@ export const SERVER_OPTIONS = {
   },
   authorizePassword: {
     kind: text,
+    secret: "value",
     help: "OIDC password; prefer --authorize-password-file",
     since: "0.1.0",
     why: "For a trial only: other users of the machine see it in the list of processes",
   },
   authorizePasswordFile: {
     kind: file,
-    help: "File of the OIDC password",
+    secret: "file",
+    help: "File of the OIDC password, or of the password of a user name in the URL of --authorize",
     since: "0.1.0",
-    why: "Goes with --authorize-issuer-url",
+    why: "Goes with --authorize-issuer-url, or with --authorize https://USER@HOST",
   },
   authorizeClientId: {
     kind: text,
@@ -241,19 +273,23 @@ export const SERVER_OPTIONS = {
     kind: list(selector),
     emptyWould: "keep every series",
     help: "Selector of series to keep; repeatable; without one, all are kept",
+    reloads: true,
     since: "0.1.0",
     why: "Set it to keep only what you have agreed to take; what does not match is dropped, not refused",
   },
   whitelistFile: {
     kind: file,
+    secret: "none",
     emptyWould: "keep every series",
     help: "File of selectors to keep, one a line",
+    reloads: true,
     since: "0.1.0",
     why: "The same, for a list that is too long for a command line",
   },
   elideLabel: {
     kind: names,
     help: "Label to remove from every series; repeatable",
+    reloads: true,
     since: "0.1.0",
     why: "Set it to drop labels that nobody asks for, or that must not be kept",
   },
@@ -262,6 +298,7 @@ export const SERVER_OPTIONS = {
     kind: duration,
     default: "4m30s",
     help: "Shortest time between two accepted pushes of a cluster; 0 for no limit",
+    reloads: true,
     since: "0.1.0",
     why: "Lower it when clients push more often than every 4m30s; no client gets through faster than this",
   },
@@ -271,6 +308,20 @@ export const SERVER_OPTIONS = {
     help: "How long a sample is shown",
     since: "0.1.0",
     why: "Raise it when clients push less often: it should outlast two of their intervals, or series come and go",
+  },
+  directoryRetention: {
+    kind: duration,
+    default: "168h",
+    help: "How long a source that is silent stays in the directory",
+    since: "0.1.0",
+    why: "Lower it where clusters are made and thrown away by the day; raise it where they are away for longer",
+  },
+  sourceMetrics: {
+    kind: flag,
+    default: "true",
+    help: "Show on /federate how each source fares, as telemeter_source_up and others",
+    since: "0.1.0",
+    why: "Set it to false where the central Prometheus has no room for ten series a cluster",
   },
   limitBytes: {
     kind: bytes,
@@ -283,6 +334,7 @@ export const SERVER_OPTIONS = {
     kind: bytes,
     default: "8388608",
     help: "Largest body of a push, uncompressed",
+    reloads: true,
     since: "0.1.0",
     why: "Raise it with --limit-bytes, for clusters whose pushes get 413 once they are unpacked",
   },
@@ -290,6 +342,7 @@ export const SERVER_OPTIONS = {
     kind: bytes,
     default: "2097152",
     help: "Largest body of a push in the text format, uncompressed: it takes ten times as long to read",
+    reloads: true,
     since: "0.1.0",
     why: "Raise it for clients that push large pages of text; better let them push protobuf",
   },
@@ -297,6 +350,7 @@ export const SERVER_OPTIONS = {
     kind: count,
     default: "5000",
     help: "Most families in a push",
+    reloads: true,
     since: "0.1.0",
     why: "Raise it for a client that sends more kinds of metrics",
   },
@@ -304,6 +358,7 @@ export const SERVER_OPTIONS = {
     kind: count,
     default: "50000",
     help: "Most series in a push",
+    reloads: true,
     since: "0.1.0",
     why: "Raise it for a client that sends more series; lower it to protect the server from one that grows",
   },
@@ -311,6 +366,7 @@ export const SERVER_OPTIONS = {
     kind: count,
     default: "5000000",
     help: "Most series of all clusters, at 1 KiB each (usual ones take a third of it); 0 for no limit",
+    reloads: true,
     since: "0.1.0",
     why: "Fit it to the memory of the machine",
   },
@@ -318,8 +374,19 @@ export const SERVER_OPTIONS = {
     kind: count,
     default: "50000",
     help: "Most clusters, at 3 KiB each besides their series; 0 for no limit",
+    reloads: true,
     since: "0.1.0",
     why: "Fit it to the memory of the machine, and to the clusters that you expect",
+  },
+  limitMemory: {
+    kind: bytes,
+    help:
+      "Memory of the process from which on new clusters are refused, by default 75 % of what its control group or the " +
+      "machine has; 0 for no limit",
+    since: "0.1.0",
+    why:
+      "Set it where others need the memory too, or where a limit stands that the process cannot see, such as that of a " +
+      "group of services",
   },
   limitLabels: {
     kind: count,
@@ -353,16 +420,23 @@ export const SERVER_OPTIONS = {
   limitConnections: {
     kind: count,
     default: "10000",
-    help: "Most connections to the external listener",
+    help: "Most connections to the external listener; beyond it, who idles the longest gives way",
     since: "0.1.0",
     why: "Raise it, and the limit of open files, for more clients that keep connections open",
   },
   limitConnectionsPerAddress: {
     kind: count,
-    default: "1000",
-    help: "Most connections from one address (IPv6: one /64)",
+    help: "Most connections from one address (IPv6: one /64); by default a tenth of --limit-connections, 16 at least",
     since: "0.1.0",
     why: "Raise it to --limit-connections behind NAT, or a balancer that --trusted-proxy does not name",
+  },
+  limitConnectionsPerNetwork: {
+    kind: count,
+    help:
+      "Most connections from one network (IPv4: one /24, IPv6: one /48); by default a quarter of --limit-connections, " +
+      "--limit-connections-per-address at least",
+    since: "0.1.0",
+    why: "Raise it where most clients are in one network, such as your own",
   },
 
   storageDir: {
@@ -374,10 +448,12 @@ export const SERVER_OPTIONS = {
   },
   storageUrl: {
     kind: url,
+    secret: "none",
     help: "KV Connect URL of a remote store, in place of --storage-dir",
     since: "0.1.0",
     why: "Set it where the machine has no disk that stays",
   },
+  ...CONFIG_OPTIONS,
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -388,5 +464,6 @@ export type ServerOptions = OptionValues<typeof SERVER_OPTIONS>;
 export const SERVER_PROGRAM: Program<typeof SERVER_OPTIONS> = {
   name: "telemeter-server",
   summary: "Receives the series that clients push, keeps them by cluster, and shows them on /federate.",
+  completes: true,
   options: SERVER_OPTIONS,
 };

@@ -12,13 +12,25 @@ import type { Launch, Running } from "../common/lifecycle.ts";
 import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
+import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { explain } from "../common/explain.ts";
+import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
-import { loadTlsIdentity } from "../common/tls.ts";
-import { authorizeHandler } from "./authorization/authorize.ts";
+import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
+import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
+import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
 import { externalApp } from "./external_app.ts";
+import { openDirectory } from "./directory/open_directory.ts";
+import type { SourceLimits } from "./directory/source.ts";
+import { sourceFamilies } from "./directory/source_families.ts";
+import { SourceActions } from "./api/actions.ts";
+import type { RingView } from "./api/ring_view.ts";
+import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
+import { statusOf, type StatusSources } from "./api/status.ts";
+import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
+import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
@@ -27,31 +39,58 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { watchLimits } from "./limits/limit_metrics.ts";
+import { MemoryGuard } from "./limits/memory_guard.ts";
+import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
-import type { SERVER_OPTIONS } from "./options.ts";
+import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { PushSummary } from "./pushes/push_summary.ts";
+import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
+import { reloading } from "./reload.ts";
 import { loadSettings, type ServerSettings } from "./settings.ts";
+
+/** How many sources are expected where the number of clusters has no limit. */
+const MAX_SOURCES = 50_000;
+
+/** How many addresses of strangers the log tells apart in a minute whose tokens are refused. */
+const MAX_STRANGERS = 100;
 
 /** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
 const EXPIRE_INTERVAL_MS = 10_000;
 
 /**
  * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
- * for as long as ten minutes.
+ * for as long as ten minutes. All who come may be of one network.
  */
-const INTERNAL_LIMITS: HostileLimits = { maxHeaderBytes: 131_072, maxUrlBytes: 65_536, idleTimeoutMs: 620_000 };
+const INTERNAL_LIMITS: HostileLimits = {
+  maxHeaderBytes: 131_072,
+  maxUrlBytes: 65_536,
+  idleTimeoutMs: 620_000,
+  maxConnections: 2_048,
+  maxConnectionsPerAddress: 512,
+  maxConnectionsPerNetwork: 2_048,
+};
 
-/** Starts the server: opens what it needs, shows what the store holds, then listens. */
-export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>): Promise<Running> {
+/**
+ * Starts the server: opens what it needs, shows what the store holds, then listens. `environment` has the proxies that the
+ * environment named when the program started.
+ */
+export async function startServer(
+  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
+  { environment }: { environment: ProxyEnvironment },
+): Promise<Running> {
   await using opening = new AsyncDisposableStack();
   const registry = createRegistry();
   const now = Date.now;
-  const settings = await loadSettings(values, { log });
+  let live = values;
+  const settings = await loadSettings(values, { log, environment });
+  opening.use(settings.requests);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -59,15 +98,35 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
+  // Before anything runs that needs a file.
+  const maxConnections = withinFiles(values.limitConnections, { log });
   // A server that cannot listen leaves nothing behind.
   await mustBeFree([values.listen, values.listenInternal, ...settings.ring ? [settings.ring.listen] : []], { log });
 
   const index = new ExpositionIndex({ ttlMs: values.ttl });
   const store = opening.use(await PushStore.open({ ...settings.storage, ttlMs: values.ttl, now, log, registry }));
+  let cluster: RunningRing | undefined;
+  const sourceLimits = sourceLimitsOf(values);
+  const { directory } = opening.use(
+    await openDirectory({
+      maxSources: 2 * (values.limitClusters || MAX_SOURCES),
+      retentionMs: values.directoryRetention,
+      ttlMs: values.ttl,
+      owns: (id) => cluster === undefined || cluster.ring.place(id).owner === cluster.ring.name,
+      revoked: revoked && (() => revoked.ids()),
+      store,
+      registry,
+      limits: sourceLimits,
+      log,
+    }),
+  );
   const renderer = new Renderer(settings.rules);
   const repeats = new RepeatLog(log, { level: "info" });
+  const strangers = new RepeatLog(log, { level: "info", maxThings: MAX_STRANGERS });
   const { limitClusters: maxClusters, limitTotalSeries: maxSeries } = values;
-  const capacity = new Capacity({ maxClusters, maxSeries, index, store });
+  const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
+  const memory = new MemoryGuard({ limits, log, registry });
+  const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const committer = new PushCommitter({
     renderer,
     capacity,
@@ -75,22 +134,40 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
     index,
     ttlMs: values.ttl,
     losses: repeats,
+    directory,
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
-  let cluster: RunningRing | undefined;
-  if (settings.ring === undefined) await restore(store, { committer, log });
+  const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
+  let sources: Sources = own;
+  let ringView: (() => Promise<RingView>) | undefined;
+  let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
+  if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
+    const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
+    const { ringOverview } = await import("./ring/ring_overview.ts");
+    const { SourceExchange } = await import("./ring/source_exchange.ts");
+    const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, registry, log };
-    cluster = opening.use(await openRing({ settings: settings.ring, ...parts }));
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
+    const { ring, status } = cluster;
+    sources = new RingSources({ own, ring });
+    forgetElsewhere = (id) => forgetAt(ring, id);
+    ringView = () => ringOverview(ring, status());
+    opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
-  const flushing = setInterval(() => repeats.flush(), EXPIRE_INTERVAL_MS);
+  const flushing = setInterval(() => {
+    repeats.flush();
+    strangers.flush();
+    memory.flush();
+  }, EXPIRE_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
@@ -109,32 +186,84 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
     revoked,
-    log,
+    directory,
+    refusals: { known: repeats, strangers },
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
-    stage: new RateLimited(ring === undefined ? committer : new Forward({ ring, registry }), { limiter }),
+    stage: new RateLimited(
+      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      { limiter },
+    ),
     limitBytes: values.limitBytes,
     maxInFlight: values.limitInFlight,
     now,
     log,
     refusals: repeats,
+    directory,
     registry,
   });
+  opening.defer(new PushSummary({ registry, log }).start());
   const external = opening.use(
     await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
       address: values.listen,
       name: "external",
       hostile: {
-        maxConnections: values.limitConnections,
+        maxConnections,
         maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
       },
+      hasMemory: () => memory.state !== "full",
       tls: externalTls,
       trustedProxies: values.trustedProxy,
       log,
       metrics,
     }),
   );
+  const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
+  const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
+  watchCertificates(certificates, { registry });
+  const used = {
+    limitClusters: () => Math.max(index.clusters, store.clusters),
+    limitTotalSeries: () => index.series,
+    limitMemory: () => Deno.memoryUsage().rss,
+  };
+  watchLimits({
+    options: SERVER_OPTIONS,
+    values: () => ({ ...live, limitMemory: limits?.resident.short ?? 0 }),
+    used,
+    registry,
+  });
+  const status: StatusSources = {
+    name: settings.ring?.name,
+    startedMs: now(),
+    flags: () => reportOptions(SERVER_OPTIONS, live),
+    store: () => store.health,
+    limits: () => [
+      {
+        flag: "--limit-clusters",
+        what: "clusters",
+        used: used.limitClusters(),
+        limit: live.limitClusters,
+      },
+      { flag: "--limit-total-series", what: "series", used: used.limitTotalSeries(), limit: live.limitTotalSeries },
+    ],
+    certificates: () => reportCertificates(certificates),
+    now,
+  };
+  const actions = new SourceActions({
+    sources,
+    revoke: revoked && (async (id) => {
+      await revoked.add(id);
+      await directory.readRevoked();
+    }),
+    forget: (id) => {
+      directory.forget(id);
+      return forgetElsewhere(id);
+    },
+    log,
+  });
   const conflicts = new Gauge({
     name: "telemeter_federate_conflicts",
     help: "Metric names whose type differs between clusters, or that collide, on the latest page",
@@ -154,9 +283,19 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
           conflicts,
           collisions,
           hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
+          own: values.sourceMetrics
+            ? () =>
+              sourceFamilies(directory.list(), { partitionLabel: values.partitionLabel, labels, limits: sourceLimits })
+            : undefined,
           now,
         }),
-        operator: ring,
+        sources,
+        actions: values["web.enableAdminApi"] ? actions : undefined,
+        listen: values.listenInternal,
+        ringView,
+        partitionLabel: values.partitionLabel,
+        status: () => statusOf(status),
+        operator: values["web.enableAdminApi"] ? ring : undefined,
         ringStatus: () => cluster?.status() ?? { members: [], clusters: { owned: index.clusters } },
         store,
         ring,
@@ -178,32 +317,75 @@ export async function startServer({ values, log }: Launch<typeof SERVER_OPTIONS>
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });
+  const onValues = (changed: ServerOptions) => {
+    live = changed;
+    Object.assign(sourceLimits, sourceLimitsOf(changed));
+  };
+  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
   const running = opening.move();
-  return { keeps: settings.permissions, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function sourceLimitsOf({ limitSeries, limitFamilies, limitBytes }: ServerOptions): SourceLimits {
+  return { series: limitSeries, families: limitFamilies, bytes: limitBytes };
 }
 
 function authorizerOf(
-  { upstream }: ServerSettings,
+  { upstream, tokens }: ServerSettings,
   { log, registry }: { log: Logger; registry: Registry },
 ): Authorizer {
-  if (upstream !== undefined) return new CachingAuthorizer(new UpstreamAuthorizer(upstream), { registry, log });
-  log.warn("Accepts any token and any cluster id, as --authorize is not set", {});
+  if (upstream !== undefined) {
+    const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
+    return new CachingAuthorizer(shared, { registry, log });
+  }
+  if (tokens !== undefined) return tokens;
+  log.warn("Accepts any token and any cluster id, as neither --authorize nor --tokens-file is set", {});
   return new OpenAuthorizer();
 }
 
+/** The certificates that others get to see. */
+function usedCertificates(
+  { tls, internalTls, ring }: ServerSettings,
+  running: { externalTls?: TlsIdentity; internalTls?: TlsIdentity; ring?: RunningRing },
+): UsedCertificate[] {
+  const used: UsedCertificate[] = [];
+  const add = (files: { certPath: string; flags: { cert: string } }, pem: () => string) =>
+    used.push({ flag: files.flags.cert, file: files.certPath, pem });
+  if (tls !== undefined) add(tls, () => running.externalTls!.current.cert);
+  if (internalTls !== undefined) add(internalTls, () => running.internalTls!.current.cert);
+  if (ring !== undefined) {
+    add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
+  }
+  return used;
+}
+
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(store: PushStore, { committer, log }: { committer: PushCommitter; log: Logger }) {
-  let shown = 0, refused = 0;
+async function restore(
+  store: PushStore,
+  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
+) {
+  let shown = 0, refused = 0, withoutRoom = 0;
   for await (const push of store.load()) {
     try {
       // A copy that it kept for another member, when it was in a ring, is that member's to show.
       if (push.role === "standby") continue;
+      if (memory.state !== "room") {
+        withoutRoom++;
+        continue;
+      }
       committer.restore(push);
       shown++;
     } catch (error) {
       refused++;
       log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
     }
+  }
+  if (withoutRoom > 0) {
+    log.error(
+      "Does not show all that it has stored, as memory is short: give it more, or raise --limit-memory. Clusters are " +
+        "shown when they push again and there is room",
+      { shown, left: withoutRoom },
+    );
   }
   log.info("Read the store", { shown, refused });
 }

@@ -10,15 +10,22 @@ import { readSelectorFile, type Selector } from "../common/exposition/selector.t
 import type { Logger } from "../common/log.ts";
 import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
+import { OutgoingRequests } from "../common/outgoing/outgoing_requests.ts";
+import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
+import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
+import { tellPlainWays } from "../common/plain_transport.ts";
+import { withPassword } from "../common/url_password.ts";
 import type { UpstreamOptions } from "./authorization/authorizer.ts";
 import { PasswordGrant } from "./authorization/oidc.ts";
 import { RevokedIds } from "./authorization/revoked.ts";
 import { openTokenKeys, type TokenKeys } from "./authorization/token_keys.ts";
+import { TokensFile } from "./authorization/tokens_file.ts";
 import { isLabelValue } from "./authorization/tokens.ts";
 import { AllowList } from "../common/ingest/allow_list.ts";
 import type { RenderRules } from "./ingest/renderer.ts";
 import type { ServerOptions } from "./options.ts";
+import { plainWays } from "./plain_ways.ts";
 import type { RingSettings } from "./ring/open_ring.ts";
 import type { PushStoreOptions } from "./store/push_store.ts";
 
@@ -49,8 +56,12 @@ export interface ServerSettings {
   readonly keys: TokenKeys;
   /** Ids of clusters that may not push. */
   readonly revoked?: RevokedIds;
-  /** Where to ask who may push; without it, everybody may. */
-  readonly upstream?: Pick<UpstreamOptions, "url" | "access">;
+  /** The tokens of those who may push. */
+  readonly tokens?: TokensFile;
+  /** Where to ask who may push; without it and {@linkcode ServerSettings.tokens}, everybody may. */
+  readonly upstream?: Pick<UpstreamOptions, "url" | "access" | "fetch">;
+  /** Makes the requests to it; nothing is open before the first one. */
+  readonly requests: OutgoingRequests;
   /** The certificate of the external listener; without it, it speaks plain HTTP. */
   readonly tls?: TlsFiles;
   /** The certificate of the internal listener; without it, it speaks plain HTTP. */
@@ -63,22 +74,46 @@ export interface ServerSettings {
   readonly permissions: readonly Permission[];
 }
 
+/** What loading needs beside the options. */
+export interface LoadOptions {
+  /** Gets warnings. */
+  readonly log: Logger;
+  /**
+   * The proxies that the environment names, for what the server asks of others.
+   *
+   * @default {{}} none
+   */
+  readonly environment?: ProxyEnvironment;
+}
+
 /**
  * Reads all files that the options name and checks everything, changing nothing.
  *
  * @throws {UsageError} on the first thing that the user must mend.
  */
-export async function loadSettings(values: ServerOptions, { log }: { log: Logger }): Promise<ServerSettings> {
+export async function loadSettings(
+  values: ServerOptions,
+  { log, environment = {} }: LoadOptions,
+): Promise<ServerSettings> {
   checkTokens(values);
+  const proxyFor = environmentProxy(environment);
+  const requests = new OutgoingRequests({ proxyFor });
+  const [tls, internalTls] = [
+    tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
+    tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
+  ];
+  tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
     ring,
     keys: await openTokenKeys({ sharedKey: values.sharedKey, verifyKeys: values.verifyKey, log }),
     revoked: await openRevoked(values, { log }),
-    upstream: await readUpstream(values),
-    tls: tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
-    internalTls: tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
-    storage: storageOf(values, { ring }),
+    tokens: await openTokens(values, { log }),
+    upstream: await readUpstream(values, requests),
+    requests,
+    tls,
+    internalTls,
+    storage: storageOf(values, { ring, environment }),
     rules: await readRules(values),
     permissions: permissionsOf(values),
   };
@@ -160,7 +195,10 @@ function mustBeAlone(options: ServerOptions) {
 
 async function firstNameIn(path: string): Promise<string> {
   const { certificateNames } = await import("../ring/transport/certificate_names.ts");
-  const parse = (pem: string) => certificateNames(new X509Certificate(pem).raw);
+  const parse = (pem: string) => {
+    const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
+    return certificateNames(new X509Certificate(own).raw);
+  };
   const names = await readNamedFile(path, { flag: "--cluster-crt", parse });
   if (names.length === 0) {
     throw new UsageError(`Cannot find a DNS name in the certificate '${path}': issue one that has the server's name`);
@@ -180,18 +218,51 @@ async function openRevoked(
   }
 }
 
-async function readUpstream(values: ServerOptions): Promise<ServerSettings["upstream"]> {
+async function openTokens(
+  { tokensFile: path, authorize }: ServerOptions,
+  { log }: { log: Logger },
+): Promise<TokensFile | undefined> {
+  if (path === undefined) return undefined;
+  if (authorize !== undefined) {
+    throw new UsageError("Cannot use --tokens-file beside --authorize: one of them says who may push");
+  }
+  try {
+    return await TokensFile.open(path, { log });
+  } catch (cause) {
+    throw fileUsageError(cause, { flag: "--tokens-file", path });
+  }
+}
+
+async function readUpstream(
+  values: ServerOptions,
+  requests: OutgoingRequests,
+): Promise<ServerSettings["upstream"]> {
   const { authorize: url, authorizeIssuerUrl: issuer, authorizeUsername: username, authorizeClientId: clientId } =
     values;
   if (url === undefined) return undefined;
-  if (issuer === undefined) return { url };
-  const password = values.authorizePassword ?? await readPassword(values.authorizePasswordFile);
+  const { authorizePassword, authorizePasswordFile: path } = values;
+  const fetch = requests.fetchOf({ url: flagOf("authorize") });
+  if (issuer === undefined) {
+    const passwordPath = url.username === "" ? undefined : path;
+    const flags = { flag: "--authorize", fileFlag: "--authorize-password-file" };
+    return { fetch, url: await withPassword(url, { path: passwordPath, ...flags }) };
+  }
+  if (issuer.username !== "" || issuer.password !== "") {
+    throw new UsageError(
+      "Bad --authorize-issuer-url: Cannot log in with a user name in it: give --authorize-username and --authorize-password-file",
+    );
+  }
+  if (authorizePassword !== undefined && path !== undefined) {
+    throw new UsageError("Cannot use --authorize-password beside --authorize-password-file: give the file only");
+  }
+  const password = authorizePassword ?? await readPassword(path);
   if (username === undefined || clientId === undefined || password === undefined) {
     throw new UsageError(
       "Cannot use --authorize-issuer-url without --authorize-username, --authorize-client-id and a password",
     );
   }
-  return { url, access: new PasswordGrant({ issuer, clientId, username, password }) };
+  const fetchOfIssuer = requests.fetchOf({ url: flagOf("authorizeIssuerUrl") });
+  return { url, fetch, access: new PasswordGrant({ issuer, clientId, username, password, fetch: fetchOfIssuer }) };
 }
 
 async function readPassword(path: string | undefined): Promise<string | undefined> {
@@ -213,14 +284,19 @@ function tlsFiles(
 
 function storageOf(
   { storageDir: dir, storageUrl: url }: ServerOptions,
-  { ring }: { ring: RingSettings | undefined },
+  { ring, environment }: { ring: RingSettings | undefined; environment: ProxyEnvironment },
 ): ServerSettings["storage"] {
   if (url === undefined) return { place: { dir } };
   // Members of a ring that share a remote store each need a part of their own.
-  return { place: { url }, namespace: ring && `telemeter ${ring.name}` };
+  return { place: { url, environment }, namespace: ring && `telemeter ${ring.name}` };
 }
 
-async function readRules(values: ServerOptions): Promise<RenderRules> {
+/**
+ * Reads the rules by which pushes are checked and rendered, which a reload may change.
+ *
+ * @throws {UsageError} on the first thing that the user must mend.
+ */
+export async function readRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
   for (const name of [partitionLabel, ...requiredLabel.keys()]) {
     if (set.has(name) || elideLabel.includes(name)) {
@@ -263,10 +339,17 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
   return selectors;
 }
 
-/** To reach others, and to read files that change. */
+/** To reach others, to read files that change, and to write the one that operators add to by the page. */
 function permissionsOf(values: ServerOptions): Permission[] {
   const reaches = [values.authorize, values.storageUrl, values.listenCluster];
-  const reads = [values.tlsCrt, values.internalTlsCrt, values.revokedFile, values.listenCluster];
+  const { tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, "config.file": configFile } =
+    values;
+  const reads = [tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, configFile];
   const isGiven = (value: unknown) => value !== undefined;
-  return [...(reaches.some(isGiven) ? ["net"] as const : []), ...(reads.some(isGiven) ? ["read"] as const : [])];
+  const writes = values["web.enableAdminApi"] && isGiven(values.revokedFile);
+  return [
+    ...(reaches.some(isGiven) ? ["net"] as const : []),
+    ...(reads.some(isGiven) ? ["read"] as const : []),
+    ...(writes ? ["write"] as const : []),
+  ];
 }

@@ -168,6 +168,17 @@ const ZERO_FIELDS: CountFields = [HISTOGRAM.zeroCount, HISTOGRAM.zeroCountFloat]
 /** What tells an empty native histogram from an empty classic one. */
 const MARK = [{ offset: 0, length: 0 }] as const;
 
+/** How the counts of histograms are written that came as floating-point numbers. */
+export interface CountOptions {
+  /**
+   * Whether those of classic histograms are integers wherever they are whole. That they came otherwise is lost, but every reader
+   * knows integers: Prometheus 2.42 takes other counts for 0.
+   *
+   * @default {false}
+   */
+  readonly wholeAsIntegers?: boolean;
+}
+
 /**
  * Writes the fields 1 to 14 of a histogram.
  *
@@ -176,9 +187,13 @@ const MARK = [{ offset: 0, length: 0 }] as const;
 export function writeHistogram(
   out: ProtobufWriter,
   { count, sum, buckets, isFloat = false, native }: HistogramValue,
+  { wholeAsIntegers = false }: CountOptions = {},
 ): void {
+  const prefersIntegers = wholeAsIntegers && native === undefined;
   const writeCount = ([integer, float]: CountFields, count: number) =>
-    isFloat ? out.double(float, count) : out.varint(integer, count);
+    isFloat && !(prefersIntegers && Number.isSafeInteger(count) && count >= 0)
+      ? out.double(float, count)
+      : out.varint(integer, count);
   writeCount(COUNT_FIELDS, count);
   out.double(DISTRIBUTION.sum, sum);
   for (const { upperBound, count } of buckets) {

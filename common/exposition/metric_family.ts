@@ -145,6 +145,9 @@ export interface ParseLimits {
   readonly maxLabels: number;
 }
 
+/** What we wrote ourselves needs no limits when it is read again. */
+export const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
+
 /** Input that is well-formed so far but passes a limit. The message names the limit and its value. */
 export class LimitError extends RangeError {
   /** Stable, for the place that maps errors to HTTP statuses. */

@@ -7,6 +7,9 @@
 /** The label that stands for the name of the family: no label of a series may have this name. */
 export const METRIC_NAME_LABEL = "__name__";
 
+/** What the names of series start with that servers show of their sources: nobody else may tell of them. */
+export const SOURCE_METRIC_PREFIX = "telemeter_source_";
+
 /** What an ASCII character may be part of. */
 export const METRIC_START = 1, METRIC = 2, LABEL_START = 4, LABEL = 8, NUMBER = 16;
 

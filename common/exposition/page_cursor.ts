@@ -29,6 +29,8 @@ export interface PageOptions extends ParseLimits {
    * values are not held against each other.
    */
   readonly onFault?: (fault: SampleFault) => void;
+  /** Hears of each label whose name comes twice on a sample, and where it does; it may throw. */
+  readonly onRepeatedLabel?: (label: string, place: { readonly line: number; readonly offset: number }) => void;
 }
 
 /** A cursor over a page; whatever it reads ends with the line. */
@@ -132,6 +134,12 @@ export class PageCursor {
       onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
     } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
     else this.refuse(why, at);
+  }
+
+  /** Blames a label whose name the sample has already. */
+  blameRepeat(label: string, at: number): void {
+    this.blame("duplicate_label", `the label ${plainText(label)} comes twice`, at);
+    this.options.onRepeatedLabel?.(label, { line: this.line, offset: this.#offsetOf(at) });
   }
 
   /** Refuses the page. */

@@ -43,6 +43,21 @@ export function readPlainSelector(text: string): readonly PlainMatcher[] | undef
   }
 }
 
+/** Whether a selector is surely a good one: what it would take the grammar to know of others. */
+export function isPlainSelector(text: string): boolean {
+  return readPlainSelector(text)?.some(({ operator, value }) => {
+    if (operator === "=") return value !== "";
+    if (operator === "!=") return value === "";
+    return isPlainPattern(value) && matchesEmpty(value) === (operator === "!~");
+  }) ?? false;
+}
+
+/** The selectors of a text that has one a line: empty lines, and lines that start with `#`, are skipped. */
+export function selectorLines(text: string): { readonly selector: string; readonly line: number }[] {
+  return text.split("\n").map((content, i) => ({ selector: content.trim(), line: i + 1 }))
+    .filter(({ selector }) => selector !== "" && !selector.startsWith("#"));
+}
+
 /** Whether a regular expression is surely one of RE2. */
 export function isPlainPattern(pattern: string): boolean {
   return pattern.length <= MAX_PATTERN_LENGTH && PATTERN.test(pattern);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HistogramReader, writeHistogram } from "./histogram_message.ts";
+import { type CountOptions, HistogramReader, writeHistogram } from "./histogram_message.ts";
 import type { EncodedLabels, LabelMemory } from "./label_memory.ts";
 import {
   type HistogramValue,
@@ -17,6 +17,7 @@ import {
   type MetricType,
   type ParseLimits,
   type SummaryValue,
+  UNLIMITED,
 } from "./metric_family.ts";
 import {
   COUNTER_EXEMPLAR,
@@ -41,8 +42,6 @@ export const PROTOBUF_CONTENT_TYPE =
 const LAST_FIELD = VALUE.histogram;
 
 const NO_LABELS: readonly Label[] = [];
-
-const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
@@ -265,7 +264,7 @@ function readTimestamp(reader: ProtobufReader, end: number): number {
 }
 
 /** How {@linkcode encodeFamilies} writes. */
-export interface EncodeOptions {
+export interface EncodeOptions extends CountOptions {
   /** Remembers what labels are in protobuf from one time to the next. @default nothing is remembered */
   readonly labels?: EncodedLabels;
 }
@@ -278,7 +277,7 @@ export interface EncodeOptions {
  */
 export function encodeFamilies(
   families: Iterable<MetricFamily>,
-  { labels }: EncodeOptions = {},
+  { labels, wholeAsIntegers }: EncodeOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const out = new ProtobufWriter();
   for (const { name, help, type, unit, metrics } of families) {
@@ -287,7 +286,7 @@ export function encodeFamilies(
     out.string(FAMILY.name, name);
     if (help !== undefined) out.string(FAMILY.help, help);
     out.varint(FAMILY.type, METRIC_TYPES.indexOf(type));
-    for (const metric of metrics) writeMetric(out, metric, { type, encoded: labels });
+    for (const metric of metrics) writeMetric(out, metric, { type, encoded: labels, wholeAsIntegers });
     if (unit !== undefined) out.string(FAMILY.unit, unit);
     out.close(family);
   }
@@ -334,7 +333,7 @@ export function encodeFamily(
 function writeMetric(
   out: ProtobufWriter,
   { labels, value, timestampMs, createdMs }: Metric,
-  { type, encoded }: { type: MetricType; encoded?: EncodedLabels },
+  { type, encoded, wholeAsIntegers }: { type: MetricType; encoded?: EncodedLabels } & CountOptions,
 ) {
   const metric = out.openField(FAMILY.metric);
   const known = encoded?.get(labels);
@@ -353,7 +352,7 @@ function writeMetric(
   if (value !== undefined && isOf(type, value)) {
     const start = out.openField(field);
     if (typeof value === "number") out.double(NUMBER, value);
-    else if ("buckets" in value) writeHistogram(out, value);
+    else if ("buckets" in value) writeHistogram(out, value, { wholeAsIntegers });
     else writeSummary(out, value);
     const createdField = CREATED[field];
     if (createdMs !== undefined && createdField !== undefined) writeTimestamp(out, createdField, createdMs);

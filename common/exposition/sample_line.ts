@@ -101,7 +101,7 @@ export class SampleCursor extends PageCursor {
       }
       if (labels.length === FEW_LABELS) seen = new Set(labels.map((label) => label.name));
       if (seen === undefined ? hasName(labels, name) : seen.has(name)) {
-        this.blame("duplicate_label", `the label ${plainText(name)} comes twice`, start);
+        this.blameRepeat(name, start);
       } else if (labels.length > maxLabels) {
         // What is beyond is only read to its end.
         this.#tooMany(start);

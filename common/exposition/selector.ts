@@ -9,7 +9,13 @@ import defer * as promql from "@prometheus-io/lezer-promql";
 import defer * as re2 from "re2js";
 import { messageOf } from "../explain.ts";
 import type { Kind } from "../options.ts";
-import { isPlainPattern, matchesEmpty, type MatchOperator, readPlainSelector } from "./plain_selector.ts";
+import {
+  isPlainPattern,
+  matchesEmpty,
+  type MatchOperator,
+  readPlainSelector,
+  selectorLines,
+} from "./plain_selector.ts";
 
 /** One condition on one label. */
 export interface Matcher {
@@ -50,12 +56,22 @@ export function parseSelector(text: string): Selector {
   if (text.length > MAX_SELECTOR_LENGTH) {
     throw new SyntaxError(`Cannot read a selector of more than ${MAX_SELECTOR_LENGTH} characters`);
   }
-  const plain = readPlainSelector(text)?.map(({ name, operator, value }) => createMatcher(name, operator, value));
-  const matchers = plain ?? new SelectorReader(text).read();
+  const matchers = readPlainMatchers(text) ?? new SelectorReader(text).read();
   if (matchers.every((matcher) => matcher.matches(""))) {
     throw unreadable(text, "at least one of its matchers must refuse the empty string", 0);
   }
   return { text, matchers };
+}
+
+/** The matchers of a selector of the usual form; undefined if it has another one, or cannot be read. */
+function readPlainMatchers(text: string): Matcher[] | undefined {
+  try {
+    return readPlainSelector(text)?.map(({ name, operator, value }) => createMatcher(name, operator, value));
+  } catch (error) {
+    // Whoever reads it by the grammar tells where it is at fault.
+    if (error instanceof re2.RE2JSSyntaxException) return undefined;
+    throw error;
+  }
 }
 
 /** Turns the syntax tree of one selector into matchers. */
@@ -207,13 +223,11 @@ export function selectorMatches(selector: Selector, valueOf: (label: string) => 
  * @throws {SyntaxError} if a line is not a selector, with its number.
  */
 export function readSelectorFile(text: string): Selector[] {
-  return text.split("\n").flatMap((line, i) => {
-    const content = line.trim();
-    if (content === "" || content.startsWith("#")) return [];
+  return selectorLines(text).map(({ selector, line }) => {
     try {
-      return [parseSelector(content)];
+      return parseSelector(selector);
     } catch (cause) {
-      throw new SyntaxError(`Line ${i + 1}: ${messageOf(cause)}`, { cause });
+      throw new SyntaxError(`Line ${line}: ${messageOf(cause)}`, { cause });
     }
   });
 }

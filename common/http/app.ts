@@ -7,8 +7,9 @@
 import { type Context, Hono, type MiddlewareHandler } from "@hono/hono";
 import { RegExpRouter } from "@hono/hono/router/reg-exp-router";
 import type { Logger } from "../log.ts";
-import { type Handler, HttpError, type Peer, respond } from "./http.ts";
 import { countRequests } from "./count_requests.ts";
+import { type Audience, ErrorAnswers } from "./error_answers.ts";
+import { type Handler, HttpError, type Peer } from "./http.ts";
 import type { HttpMetrics } from "./http_metrics.ts";
 
 /** What a route's handler gets beside the request: `c.env` is the peer that sent it. */
@@ -41,19 +42,32 @@ export type Route = { readonly name: string } & { readonly [method in RouteMetho
 export interface AppOptions {
   /** Gets the errors that the clients do not get to see. */
   readonly log: Logger;
+  /**
+   * Who reads the answers to what fails.
+   *
+   * @default {"strangers"}
+   */
+  readonly audience?: Audience;
   /** Counts the requests by the names of their routes; those to any other path count as `none`. */
   readonly metrics?: HttpMetrics;
+  /** The page at `/` for browsers, which ask for HTML. */
+  readonly home?: RouteHandler;
 }
 
 /**
  * Makes the app of a table of routes by path. Any other path is a 404, any other method a 405 that names the right ones.
  * `/` lists the other paths, unless the table has a page for it. `OPTIONS *` is answered for the listener as a whole.
  */
-export function createApp(table: Readonly<Record<string, Route>>, { log, metrics }: AppOptions): App {
+export function createApp(table: Readonly<Record<string, Route>>, { log, audience, metrics, home }: AppOptions): App {
   // All paths are fixed, which this router finds by one look into a table.
   const app: App = new Hono<AppEnv>({ router: new RegExpRouter(), getPath: pathOf });
-  app.onError((error, c) => respond(error, { log, request: c.req.raw }));
-  const listing: Route = { name: "root", get: (c) => c.json({ paths: pathsOf(app) }) };
+  const answers = new ErrorAnswers({ log, audience });
+  app.onError((error, c) => answers.answer(error, c.req.raw));
+  const wantsPage = ({ req }: Context<AppEnv>) => req.header("accept")?.toLowerCase().includes("text/html") ?? false;
+  const listing: Route = {
+    name: "root",
+    get: (c) => home !== undefined && wantsPage(c) ? home(c) : c.json({ paths: pathsOf(app) }),
+  };
   for (const [path, { name, ...handlers }] of Object.entries({ "/": listing, ...table })) {
     if (metrics !== undefined) app.all(path, countRequests(name, metrics));
     if (handlers.get !== undefined) app.get(path, dropBodyOfHead);

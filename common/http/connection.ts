@@ -7,20 +7,9 @@
 // of whatever shape, counts as progress unless it is.
 
 import { STATUS_CODES } from "node:http";
+import type { Cut } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
 import { HttpError } from "./http.ts";
-
-/** Why a connection was cut. */
-export type Cut =
-  | "handshake"
-  | "headers"
-  | "body"
-  | "framing"
-  | "stalled"
-  | "idle"
-  | "malformed"
-  | "pipelining"
-  | "drain";
 
 /** What a connection needs of a socket, plain or TLS. */
 export interface ByteStream {
@@ -60,6 +49,10 @@ export interface ConnectionOptions {
   readonly secure: boolean;
   /** Gets the reason when it is cut. */
   readonly onCut: (reason: Cut) => void;
+  /** Told when a request is in progress; at first none is. */
+  readonly onBusy?: (connection: Connection) => void;
+  /** Told when none is any more. */
+  readonly onIdle?: (connection: Connection) => void;
   /** The time in milliseconds, from any origin. */
   readonly now: () => number;
 }
@@ -97,6 +90,8 @@ export class Connection {
   #stream: ByteStream;
   #phase: "handshake" | "headers" | "busy" | "idle" | "closing";
   #since: number;
+  /** Since when no request is in progress, or was not before the one that is. */
+  #idleSince: number;
   /** The stream's bytesRead when it began to wait for a request. */
   #mark = 0;
   #exchange: Exchange | undefined;
@@ -105,7 +100,7 @@ export class Connection {
   #body:
     | { readonly since: number; readonly mark: number; readonly limitBytes: number; readonly pace: Pace }
     | undefined;
-  #sending: Pace | undefined;
+  #sending: { readonly since: number; readonly pace: Pace } | undefined;
   /** No request can follow on this connection. */
   #last = false;
   /** Nothing more comes. */
@@ -116,7 +111,19 @@ export class Connection {
     this.#options = options;
     this.#socket = this.#stream = socket;
     this.#phase = options.secure ? "handshake" : "headers";
-    this.#since = options.now();
+    this.#since = this.#idleSince = options.now();
+  }
+
+  /** Since when no request is in progress, which a handshake and headers that are not there to their end are not. */
+  get idleSince(): number {
+    return this.#idleSince;
+  }
+
+  /** Since when we wait for the client within a request: for the rest of it, or until it takes the response. */
+  get waitsSince(): number | undefined {
+    if (this.#phase !== "busy") return undefined;
+    if (!this.#exchange?.complete) return this.#body?.since;
+    return this.#stream.writableLength > 0 ? this.#sending?.since : undefined;
   }
 
   /** The TLS handshake is done; `stream` carries what is inside. */
@@ -140,6 +147,11 @@ export class Connection {
     const since = now(), mark = this.#stream.bytesRead;
     const floorBytes = minBodyBytesPerSecond * bodyWindowMs / 1_000;
     this.#body = { since, mark, limitBytes, pace: new Pace(since, mark, { floorBytes, windowMs: bodyWindowMs }) };
+  }
+
+  /** No request can follow on this connection, not even one that has come already. */
+  conclude(): void {
+    this.#last = true;
   }
 
   /** The response has been sent. A request that has not arrived to its end by now is waited for, and thrown away. */
@@ -247,8 +259,9 @@ export class Connection {
       return;
     }
     const taken = bytesWritten - writableLength;
-    this.#sending ??= new Pace(now, taken, { floorBytes: 1, windowMs: this.#options.limits.stallTimeoutMs });
-    if (this.#sending.behind(now, taken)) this.cut("stalled");
+    const pace = { floorBytes: 1, windowMs: this.#options.limits.stallTimeoutMs };
+    this.#sending ??= { since: now, pace: new Pace(now, taken, pace) };
+    if (this.#sending.pace.behind(now, taken)) this.cut("stalled");
   }
 
   #start(exchange: Exchange): void {
@@ -262,7 +275,8 @@ export class Connection {
   #settle(): void {
     this.#exchange = undefined;
     const next = this.#held.shift();
-    if (this.#last || (this.#ended && next === undefined)) {
+    // Of a client that sends nothing more, no rest of a request comes either.
+    if (this.#last || (this.#ended && !next?.complete)) {
       this.#stream.end("");
       this.#enter("closing");
     } else if (next) this.#start(next);
@@ -294,8 +308,13 @@ export class Connection {
   }
 
   #enter(phase: "headers" | "busy" | "idle" | "closing"): void {
+    const wasBusy = this.#phase === "busy";
     this.#phase = phase;
     this.#since = this.#options.now();
+    if (phase === "busy" && !wasBusy) this.#options.onBusy?.(this);
+    if (phase === "busy" || !wasBusy) return;
+    this.#idleSince = this.#since;
+    this.#options.onIdle?.(this);
   }
 }
 

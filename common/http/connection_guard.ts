@@ -4,12 +4,10 @@
  * @module
  */
 
-import { addressBlock } from "./addresses.ts";
-import { type ByteStream, Connection, type Cut } from "./connection.ts";
-import { HOSTILE_LIMITS, type HostileLimits } from "./hostile_limits.ts";
-
-/** Why a connection was not let in: too many in all, or too many of its address. */
-export type Refusal = "total" | "address";
+import { type ByteStream, Connection } from "./connection.ts";
+import type { Cut, ShareKind } from "./connection_counts.ts";
+import { ConnectionPlaces } from "./connection_places.ts";
+import { type HostileLimits, limitsFrom } from "./hostile_limits.ts";
 
 /** What a {@linkcode ConnectionGuard} works with. */
 export interface ConnectionGuardOptions {
@@ -17,8 +15,10 @@ export interface ConnectionGuardOptions {
   readonly limits: HostileLimits;
   /** Whether connections begin with a TLS handshake. */
   readonly secure: boolean;
-  /** Gets each refusal. */
-  readonly onRefused: (reason: Refusal) => void;
+  /** Whether there is memory for more connections. @default {() => true} */
+  readonly hasMemory?: () => boolean;
+  /** Gets the share of each refusal, in which nobody gave way. */
+  readonly onRefused: (reason: ShareKind) => void;
   /** Gets each cut. */
   readonly onCut: (reason: Cut) => void;
   /** The time in milliseconds, from any origin. */
@@ -32,9 +32,7 @@ export class ConnectionGuard {
   /** How often to sweep: a quarter of the shortest time limit, and once a second at most. */
   readonly sweepIntervalMs: number;
   readonly #options: ConnectionGuardOptions;
-  /** Each with the block that it counts for, if any. */
-  readonly #connections = new Map<Connection, string | undefined>();
-  readonly #perBlock = new Map<string, number>();
+  readonly #places: ConnectionPlaces;
   readonly #empty = Promise.withResolvers<void>();
   #draining = false;
   #sweptAt: number;
@@ -42,9 +40,13 @@ export class ConnectionGuard {
   /** Guards nothing yet. */
   constructor(options: ConnectionGuardOptions) {
     this.#options = options;
-    // An option that is there but undefined is as good as absent.
-    const given = Object.entries(options.limits).filter(([, limit]) => limit !== undefined);
-    this.limits = { ...HOSTILE_LIMITS, ...Object.fromEntries(given) };
+    this.limits = limitsFrom(options.limits);
+    this.#places = new ConnectionPlaces({
+      limits: this.limits,
+      hasMemory: options.hasMemory,
+      onYield: (connection, share) => connection.cut(`room_${share}`),
+      now: options.now,
+    });
     this.#sweptAt = options.now();
     const times = Object.entries(this.limits).filter(([name]) => name.endsWith("Ms")).map(([, ms]) => ms);
     const shortest = Math.min(...times);
@@ -53,7 +55,7 @@ export class ConnectionGuard {
 
   /** How many connections are open. */
   get size(): number {
-    return this.#connections.size;
+    return this.#places.size;
   }
 
   /** Whether {@linkcode ConnectionGuard.drain} was called. */
@@ -62,55 +64,45 @@ export class ConnectionGuard {
   }
 
   /**
-   * Admits a connection until {@linkcode ConnectionGuard.forget}, or returns nothing if there are too many. A shared address is
-   * that of a proxy, and has no limit of its own.
+   * Admits a connection until {@linkcode ConnectionGuard.forget}, or returns nothing if there are too many of which none gives way.
+   * A shared address is that of a proxy, and has no limit of its own.
    */
   admit(
     socket: ByteStream,
     address: string,
     { isShared = false }: { isShared?: boolean } = {},
   ): Connection | undefined {
-    if (this.size >= this.limits.maxConnections) {
-      this.#options.onRefused("total");
+    const places = this.#places, counted = isShared ? undefined : address;
+    const full = places.makeRoom(counted);
+    if (full !== undefined) {
+      this.#options.onRefused(full);
       return undefined;
     }
-    const block = isShared ? undefined : this.#enter(address);
-    if (block === undefined && !isShared) return undefined;
-    const connection = new Connection(socket, { ...this.#options, limits: this.limits });
-    this.#connections.set(connection, block);
+    const connection = new Connection(socket, {
+      ...this.#options,
+      limits: this.limits,
+      onBusy: (connection) => places.busy(connection),
+      onIdle: (connection) => places.idle(connection),
+    });
+    places.enter(connection, counted);
     return connection;
   }
 
-  /** Counts a connection that came from a shared address as one of the client behind it. False if that has too many. */
+  /**
+   * Counts a connection that came from a shared address as one of the client behind it. False if that has too many, of which none
+   * gives way.
+   */
   attribute(connection: Connection, address: string): boolean {
-    if (!this.#connections.has(connection)) return false;
-    const block = this.#enter(address);
-    if (block === undefined) return false;
-    this.#connections.set(connection, block);
-    return true;
+    if (!this.#places.has(connection)) return false;
+    const full = this.#places.attribute(connection, address);
+    if (full !== undefined) this.#options.onRefused(full);
+    return full === undefined;
   }
 
   /** Takes note that a connection is closed. */
   forget(connection: Connection): void {
-    const block = this.#connections.get(connection);
-    if (!this.#connections.delete(connection)) return;
-    if (block !== undefined) {
-      const left = this.#perBlock.get(block)! - 1;
-      if (left > 0) this.#perBlock.set(block, left);
-      else this.#perBlock.delete(block);
-    }
+    this.#places.leave(connection);
     if (this.#draining && this.size === 0) this.#empty.resolve();
-  }
-
-  /** Counts one more connection of an address, and returns its block; undefined if it has too many. */
-  #enter(address: string): string | undefined {
-    const block = addressBlock(address), ofBlock = this.#perBlock.get(block) ?? 0;
-    if (ofBlock >= this.limits.maxConnectionsPerAddress) {
-      this.#options.onRefused("address");
-      return undefined;
-    }
-    this.#perBlock.set(block, ofBlock + 1);
-    return block;
   }
 
   /** Cuts what is overdue. */
@@ -119,19 +111,19 @@ export class ConnectionGuard {
     this.#sweptAt = now;
     // After the process was held up, what the clients sent in the meantime is still unread: that is not their fault.
     if (late) return;
-    for (const connection of this.#connections.keys()) connection.check(now);
+    for (const connection of this.#places.connections()) connection.check(now);
   }
 
   /** Closes the connections without a request in flight, and the others after their responses; resolves when all are gone. */
   drain(): Promise<void> {
     this.#draining = true;
-    for (const connection of this.#connections.keys()) connection.drain();
+    for (const connection of this.#places.connections()) connection.drain();
     if (this.size === 0) this.#empty.resolve();
     return this.#empty.promise;
   }
 
   /** Cuts what is left. */
   cutAll(): void {
-    for (const connection of this.#connections.keys()) connection.cut("drain");
+    for (const connection of this.#places.connections()) connection.cut("drain");
   }
 }

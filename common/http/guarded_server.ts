@@ -9,9 +9,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { BACKLOG, keepAccepting } from "./accepting.ts";
 import { plainAddress } from "./addresses.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionGuard } from "./connection_guard.ts";
+import { ErrorAnswers } from "./error_answers.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import type { Networks } from "./networks.ts";
@@ -36,9 +38,10 @@ interface ParseError extends Error {
 
 /** Listens as `listen()` says, with limits. */
 export async function listenGuarded(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
-  const { address, hostile = {}, name = "http", tls, drainMs = 10_000, metrics } = options;
+  const { address, hostile = {}, hasMemory, name = "http", tls, drainMs = 10_000, metrics } = options;
   const guard = new ConnectionGuard({
     limits: hostile,
+    hasMemory,
     secure: tls !== undefined,
     onRefused: (reason) => metrics?.refused(name, reason),
     onCut: (reason) => metrics?.cut(name, reason),
@@ -48,10 +51,11 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
   wire(server, { handler, guard, ...options, name });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(address.port, hostname, resolve);
+    server.listen(address.port, hostname, BACKLOG, resolve);
   });
   const unwatch = tls?.onChange((pair) => (server as SecureServer).setSecureContext(secureContext(pair)));
   const unobserve = metrics?.watchOpen(name, () => guard.size);
+  const accepting = keepAccepting(server);
   const sweeper = setInterval(() => guard.sweep(), guard.sweepIntervalMs);
   const { address: bound, port } = server.address() as AddressInfo;
   return {
@@ -65,6 +69,7 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
       await guard.drain();
       clearTimeout(overdue);
       clearInterval(sweeper);
+      accepting[Symbol.dispose]();
       unobserve?.();
       await closed;
     },
@@ -149,7 +154,7 @@ function wire(
     reject(socket, new HttpError(501, "Cannot be a proxy: use another method than CONNECT", { reason: "method" }));
   });
 
-  const { maxUrlBytes } = guard.limits;
+  const { maxUrlBytes } = guard.limits, answers = new ErrorAnswers({ log });
   const exchange = (handler: Handler, { expectsContinue = false } = {}) => {
     return (message: IncomingMessage, out: ServerResponse) => {
       const entry = entries.get(message.socket);
@@ -165,6 +170,7 @@ function wire(
           isLast,
           maxUrlBytes,
           handler,
+          answers,
           log,
         }),
       );

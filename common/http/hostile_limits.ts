@@ -16,9 +16,22 @@ export interface HostileLimits {
    * Open connections of one IPv4 address or one IPv6 /64 network. Those of a trusted proxy count for the client that it names, if
    * it does.
    *
-   * @default {512}
+   * @default a tenth of `maxConnections`, and 16 at least
    */
   readonly maxConnectionsPerAddress?: number;
+  /**
+   * Open connections of one IPv4 /24 or one IPv6 /48 network.
+   *
+   * @default a quarter of `maxConnections`, `maxConnectionsPerAddress` at least, and 16 at least
+   */
+  readonly maxConnectionsPerNetwork?: number;
+  /**
+   * How long a connection keeps its place for sure, with nothing to do or with a request that does not go on, while others have
+   * been so for longer. A usual push is there in some 50 ms, a TLS handshake over a long way in 300.
+   *
+   * @default {1_000}
+   */
+  readonly yieldAfterMs?: number;
   /**
    * From the connection, or the first byte after an idle time, to the end of the headers.
    *
@@ -83,10 +96,10 @@ export interface HostileLimits {
   readonly maxUrlBytes?: number;
 }
 
-/** The defaults of {@linkcode HostileLimits}. */
-export const HOSTILE_LIMITS: Readonly<Required<HostileLimits>> = {
+/** What the defaults of {@linkcode HostileLimits} are that do not follow from others. */
+const DEFAULTS: Readonly<Required<Omit<HostileLimits, `maxConnectionsPer${"Address" | "Network"}`>>> = {
   maxConnections: 2_048,
-  maxConnectionsPerAddress: 512,
+  yieldAfterMs: 1_000,
   headersTimeoutMs: 10_000,
   bodyTimeoutMs: 30_000,
   minBodyBytesPerSecond: 512,
@@ -98,3 +111,29 @@ export const HOSTILE_LIMITS: Readonly<Required<HostileLimits>> = {
   maxHeaderBytes: 16_384,
   maxUrlBytes: 4_096,
 };
+
+/** An address has a place in so many: ten of them hold all, and none of it is theirs for longer than others want it. */
+const ADDRESS_SHARE = 10;
+/** What an address or network has even of few. */
+const LEAST_SHARE = 16;
+/** A network has a place in so many. */
+const NETWORK_SHARE = 4;
+
+/** All limits, by those that are given: an option that is there but undefined is as good as absent. */
+export function limitsFrom(limits: HostileLimits = {}): Readonly<Required<HostileLimits>> {
+  const given = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+  const { maxConnections, maxConnectionsPerAddress, maxConnectionsPerNetwork, ...others }:
+    & typeof DEFAULTS
+    & HostileLimits = { ...DEFAULTS, ...given };
+  const ofAddress = maxConnectionsPerAddress ?? Math.max(LEAST_SHARE, Math.ceil(maxConnections / ADDRESS_SHARE));
+  return {
+    ...others,
+    maxConnections,
+    maxConnectionsPerAddress: ofAddress,
+    maxConnectionsPerNetwork: maxConnectionsPerNetwork ??
+      Math.max(ofAddress, LEAST_SHARE, Math.ceil(maxConnections / NETWORK_SHARE)),
+  };
+}
+
+/** The limits where none is given. */
+export const HOSTILE_LIMITS: Readonly<Required<HostileLimits>> = limitsFrom();

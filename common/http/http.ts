@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Logger } from "../log.ts";
-
 /** Who sent a request. */
 export interface Peer {
   /** The remote address, without a port; an IPv4 address is never written as IPv6. */
@@ -23,11 +21,13 @@ export interface HttpErrorOptions {
   readonly reason: string;
   /** More headers of the response. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What led to it, for the log. */
+  /** What strangers must not learn of it: files, members, addresses, capacities. They get an id, under which the log has it. */
+  readonly detail?: string;
+  /** What led to it, for programs. */
   readonly cause?: unknown;
 }
 
-/** A request that a handler refuses: {@linkcode respond} turns it into a response with this message as its body. */
+/** A request that a handler refuses: `ErrorAnswers` turn it into a response with this message as its body. */
 export class HttpError extends Error {
   /** Stable, for callers that look for it. */
   readonly code = "http";
@@ -39,13 +39,16 @@ export class HttpError extends Error {
   readonly reason: string;
   /** More headers of the response. */
   readonly headers: Readonly<Record<string, string>> | undefined;
+  /** What strangers must not learn of it. */
+  readonly detail: string | undefined;
 
-  /** Takes a message that the client may see. */
-  constructor(status: number, message: string, { reason, headers, cause }: HttpErrorOptions) {
+  /** Takes a message that everybody may see. */
+  constructor(status: number, message: string, { reason, headers, detail, cause }: HttpErrorOptions) {
     super(message, { cause });
     this.status = status;
     this.reason = reason;
     this.headers = headers;
+    this.detail = detail;
   }
 }
 
@@ -60,30 +63,6 @@ export function tooLarge(limitBytes: number): HttpError {
 /** What a handler meets that reads from a client which has gone away. */
 export function clientGone(cause?: unknown): HttpError {
   return new HttpError(CLIENT_GONE, "The client went away", { reason: "client_gone", cause });
-}
-
-/**
- * The response to whatever a handler threw: an {@linkcode HttpError} tells the client its message; of any other error the
- * client learns a random id only, under which the log has it.
- */
-export function respond(error: unknown, { log, request }: { log: Logger; request?: Request }): Response {
-  if (error instanceof HttpError) {
-    return new Response(error.message + "\n", {
-      status: error.status,
-      headers: { "content-type": "text/plain; charset=utf-8", ...error.headers },
-    });
-  }
-  const id = crypto.randomUUID();
-  log.error("Failed to handle a request", {
-    id,
-    method: request?.method,
-    path: URL.parse(request?.url ?? "")?.pathname,
-    error: error instanceof Error ? error.stack ?? error.message : String(error),
-  });
-  return new Response(`Internal error: the server's log has it under ${id}\n`, {
-    status: 500,
-    headers: { "content-type": "text/plain; charset=utf-8" },
-  });
 }
 
 /** The method by which a request reads its own body whole, where its listener knows a shorter way than its stream. */

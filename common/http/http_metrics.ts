@@ -6,12 +6,20 @@
 
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "../metrics.ts";
+import {
+  CONNECTION_METRICS,
+  type ConnectionMetrics,
+  type Cut,
+  CUTS,
+  type ShareKind,
+  SHARES,
+} from "./connection_counts.ts";
 
 /** The methods that get a label of their own; all others share `other`. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** The HTTP metrics of one program, registered once and shared by its listeners and handlers. */
-export class HttpMetrics {
+export class HttpMetrics implements ConnectionMetrics {
   readonly #requests: Counter<"code" | "handler" | "method">;
   readonly #duration: Histogram<"code" | "handler" | "method">;
   readonly #refused: Counter<"listener" | "reason">;
@@ -35,21 +43,11 @@ export class HttpMetrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     });
-    this.#refused = new Counter({
-      name: "telemeter_http_connections_refused_total",
-      help: "Connections closed at once because there were too many, in all or from their address.",
-      labelNames: ["listener", "reason"],
-      registers,
-    });
-    this.#cut = new Counter({
-      name: "telemeter_http_connections_cut_total",
-      help: "Connections that the server cut because they were slow, idle or broke the protocol, by reason.",
-      labelNames: ["listener", "reason"],
-      registers,
-    });
+    const labelNames = ["listener", "reason"] as const;
+    this.#refused = new Counter({ ...CONNECTION_METRICS.refused, labelNames, registers });
+    this.#cut = new Counter({ ...CONNECTION_METRICS.cut, labelNames, registers });
     new Gauge({
-      name: "telemeter_http_connections",
-      help: "Open connections.",
+      ...CONNECTION_METRICS.open,
       labelNames: ["listener"],
       registers,
       collect() {
@@ -72,17 +70,19 @@ export class HttpMetrics {
   }
 
   /** Counts a connection that was not let in. */
-  refused(listener: string, reason: string): void {
+  refused(listener: string, reason: ShareKind): void {
     this.#refused.inc({ listener, reason });
   }
 
   /** Counts a connection that was cut. */
-  cut(listener: string, reason: string): void {
+  cut(listener: string, reason: Cut): void {
     this.#cut.inc({ listener, reason });
   }
 
-  /** Shows how many connections a listener has open until the returned function is called. */
+  /** Shows how many connections a listener has open until the returned function is called, and from now on what is counted. */
   watchOpen(listener: string, count: () => number): () => void {
+    for (const reason of SHARES) this.#refused.inc({ listener, reason }, 0);
+    for (const reason of CUTS) this.#cut.inc({ listener, reason }, 0);
     this.#open.set(listener, count);
     return () => void this.#open.delete(listener);
   }

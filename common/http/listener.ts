@@ -7,8 +7,8 @@
 import type { Logger } from "../log.ts";
 import type { Address } from "../options.ts";
 import type { TlsIdentity } from "../tls.ts";
+import type { ConnectionMetrics } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";
-import type { HttpMetrics } from "./http_metrics.ts";
 import type { Networks } from "./networks.ts";
 
 /** A listener that runs. Disposing of it stops the intake, lets requests in flight finish for a while, and cuts the rest. */
@@ -33,6 +33,12 @@ export interface ListenOptions {
   readonly name?: string;
   /** The limits of a listener that strangers reach; without them and without `tls` it trusts its clients. */
   readonly hostile?: HostileLimits;
+  /**
+   * Whether there is memory for more connections; without it, newcomers take the places of others. Only on a listener with limits.
+   *
+   * @default {() => true}
+   */
+  readonly hasMemory?: () => boolean;
   /** Speaks TLS with this identity, and with what it changes to. The caller disposes of it after the listener. */
   readonly tls?: TlsIdentity;
   /**
@@ -49,7 +55,7 @@ export interface ListenOptions {
   /** Gets the errors that the clients do not get to see. */
   readonly log: Logger;
   /** Counts connections open, refused and cut, on listeners that guard themselves. */
-  readonly metrics?: HttpMetrics;
+  readonly metrics?: ConnectionMetrics;
 }
 
 /** Where a listener is reached from this machine. */

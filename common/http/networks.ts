@@ -10,6 +10,7 @@ import type { Kind } from "../options.ts";
 /** A set of IP networks. */
 export class Networks {
   readonly #list = new BlockList();
+  readonly #text: string;
 
   /**
    * Knows the networks of a list such as `10.0.0.0/8` or `fd00::1`.
@@ -17,6 +18,7 @@ export class Networks {
    * @throws {SyntaxError} at the first that is none.
    */
   constructor(blocks: readonly string[]) {
+    this.#text = blocks.join(", ");
     for (const block of blocks) {
       const [, network = "", digits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(block) ?? [];
       const version = isIP(network), most = version === 4 ? 32 : 128;
@@ -26,6 +28,11 @@ export class Networks {
       }
       this.#list.addSubnet(network, prefix, version === 4 ? "ipv4" : "ipv6");
     }
+  }
+
+  /** The networks as they were given. */
+  toString(): string {
+    return this.#text;
   }
 
   /** Whether one of the networks holds an address. */

@@ -6,7 +6,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connection, Exchange } from "./connection.ts";
-import { BodyBuffer, clientGone, type Handler, HttpError, type Peer, respond, tooLarge } from "./http.ts";
+import type { ErrorAnswers } from "./error_answers.ts";
+import { BodyBuffer, clientGone, type Handler, HttpError, type Peer, tooLarge } from "./http.ts";
 import { clientAddress } from "./forwarded.ts";
 import type { Logger } from "../log.ts";
 import type { Networks } from "./networks.ts";
@@ -30,6 +31,8 @@ export interface NodeExchangeOptions {
   readonly maxUrlBytes: number;
   /** Handles the request. */
   readonly handler: Handler;
+  /** Makes the answer of an error that comes before the handler. */
+  readonly answers: ErrorAnswers;
   /** Gets the errors that are nobody's answer. */
   readonly log: Logger;
 }
@@ -190,16 +193,16 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   }
 
   async #run(): Promise<void> {
-    const { handler, log, maxUrlBytes, secure } = this.#options;
+    const { answers, handler, log, maxUrlBytes, secure } = this.#options;
     let request, response: Response;
     try {
+      request = NodeRequest.of(this.#message, { secure, source: this });
       if (this.#message.url!.length > maxUrlBytes) {
         throw new HttpError(414, `Cannot take a URL of more than ${maxUrlBytes} bytes`, { reason: "url_size" });
       }
-      request = NodeRequest.of(this.#message, { secure, source: this });
       response = await handler(request, this);
     } catch (error) {
-      response = respond(error, { log, request });
+      response = answers.answer(error, request);
     }
     try {
       await this.#send(response);
@@ -271,6 +274,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #decideConnection(headers: string[]): void {
     const message = this.#message, { connection, expectsContinue, isLast } = this.#options;
     const isDecided = headers.includes("connection");
+    if (isDecided) connection.conclude();
     if (message.complete) {
       if (isLast() && !isDecided) headers.push("connection", "close");
       return;

@@ -17,19 +17,16 @@ const ABSOLUTE = /^https?:\/\/[\w.~!$&'()*+,;=%:[\]-]+(?=[/?#]|$)/i;
  * The URL of a message whose headers have arrived. Its host is always `localhost`: what a client writes there proves nothing,
  * balancers leave it out or empty, and a host that no URL takes must not cost anybody an answer.
  *
- * @throws {HttpError} 505 if the version is none of HTTP/1; 400 if the message has no `Host` and is not of HTTP/1.0, if it has
- *   several or a malformed one, if its target is no path, and for what has no meaning in HTTP/1.0.
+ * @throws {HttpError} 505 if the version is none of HTTP/1; 501 for a coding other than chunked; 400 if the message has no `Host`
+ *   and is not of HTTP/1.0, if it has several or a malformed one, if its target is no path, and for what has no meaning in HTTP/1.0.
  */
 export function requestUrl(message: IncomingMessage, { secure }: { secure: boolean }): string {
-  const { httpVersion, httpVersionMajor, httpVersionMinor, headers, method, url: target = "" } = message;
+  const { httpVersion, httpVersionMajor, method, url: target = "" } = message;
   if (httpVersionMajor !== 1) {
     throw closing(505, `Cannot speak HTTP/${httpVersion}: use HTTP/1.1`, "version");
   }
+  checkCoding(message);
   checkHost(message);
-  // Without chunks in HTTP/1.0, whoever stands in between may see another end of the request (RFC 9112, section 6.1).
-  if (httpVersionMinor === 0 && headers["transfer-encoding"] !== undefined) {
-    throw closing(400, "Cannot take a Transfer-Encoding in HTTP/1.0: send a Content-Length", "malformed");
-  }
   const origin = secure ? "https://localhost" : "http://localhost";
   if (target.startsWith("/")) return origin + target;
   if (target === "*" && method === "OPTIONS") return `${origin}/*`;
@@ -39,6 +36,18 @@ export function requestUrl(message: IncomingMessage, { secure }: { secure: boole
   }
   const path = target.slice(absolute.length);
   return origin + (path.startsWith("/") ? path : `/${path}`);
+}
+
+/** Comes first: whatever else is wrong, nothing may follow where the end of the request is in doubt. */
+function checkCoding({ headers: { "transfer-encoding": coding }, httpVersionMinor }: IncomingMessage): void {
+  if (coding === undefined) return;
+  // Without chunks in HTTP/1.0, whoever stands in between may see another end of the request (RFC 9112, section 6.1).
+  if (httpVersionMinor === 0) {
+    throw closing(400, "Cannot take a Transfer-Encoding in HTTP/1.0: send a Content-Length", "malformed");
+  }
+  // Of any other coding, and of none at all, readers see another end of the request (section 6.3).
+  if (coding.toLowerCase() === "chunked") return;
+  throw closing(501, "Cannot take a Transfer-Encoding other than chunked: send that one, or a length", "malformed");
 }
 
 /** Whether a `Host` header's value may stand there. */

@@ -19,7 +19,7 @@ import {
   type MetricType,
   POINT_LABEL,
 } from "../exposition/metric_family.ts";
-import { escapeMetricName, isClassicMetricName } from "../exposition/names.ts";
+import { escapeMetricName, isClassicMetricName, SOURCE_METRIC_PREFIX } from "../exposition/names.ts";
 import { histogramFault } from "../exposition/distribution_faults.ts";
 import { decodeMetric, encodeMetric } from "../exposition/protobuf.ts";
 import { parseText } from "../exposition/text_format.ts";
@@ -39,7 +39,7 @@ import { PushReader, VALUE_TAG } from "./push_reader.ts";
 import { type Broken, brokenRule, type FaultContext, kernelFault, tooManySeries } from "./kernel_fault.ts";
 import { lineHead } from "./line_head.ts";
 import { plainText } from "../plain_text.ts";
-import { Losses, tellSeries } from "./losses.ts";
+import { Losses, tellName, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
 import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
 
@@ -59,9 +59,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The longest head of a line, in bytes, when no byte of it is escaped. */
 const MAX_HEAD_BYTES = 65_536;
-
-/** What the names of series start with that servers show of their sources: nobody else may tell of them. */
-const RESERVED_PREFIX = "telemeter_source_";
 
 /** The family at hand. */
 interface Family {
@@ -273,7 +270,10 @@ export class Ingester {
     if (firstMetric < 0) return undefined;
     const found = this.#familyName(nameStart, nameEnd);
     const type = METRIC_TYPES[typeNumber];
-    if (found instanceof BrokenFamily) return this.#leaveOutFamily(found, { samples: metrics, series: "a metric" });
+    if (found instanceof BrokenFamily) {
+      const series = tellName(reader.bytes.subarray(nameStart, nameEnd));
+      return this.#leaveOutFamily(found, { samples: metrics, series });
+    }
     const { name, head } = found;
     if (type === undefined) {
       const broken = new BrokenFamily("family_type", `the metric has the type number ${typeNumber}`);
@@ -315,7 +315,8 @@ export class Ingester {
     const bytes = this.#reader.bytes.subarray(start, end);
     try {
       const name = decoder.decode(bytes);
-      if (escapeMetricName(name).startsWith(RESERVED_PREFIX)) {
+      // A distribution's lines begin with its name and an underscore.
+      if (`${escapeMetricName(name)}_`.startsWith(SOURCE_METRIC_PREFIX)) {
         return new BrokenFamily("reserved_name", SAMPLE_RULES.reserved_name.what);
       }
       const found = { name, head: isClassicMetricName(name) ? undefined : encoder.encode(lineHead(name)) };
@@ -378,7 +379,8 @@ export class Ingester {
     const shape = this.#newShapes.build(bytes, this.#spans, exports.labelCount.value);
     if (shape.fault === undefined) this.#shapes[teach(this.#kernel, shape)] = shape;
     else if (shape.fault.rule === "identity") {
-      throw invalid("identity", shape.fault.what, exports.sampleAt.value - this.#start);
+      const what = `${shape.fault.what}: ${this.#seriesNow(family)}`;
+      throw invalid("identity", what, exports.sampleAt.value - this.#start);
     } else this.#leaveOut(family, shape.fault as Broken);
   }
 
@@ -464,9 +466,10 @@ export class Ingester {
     return { points, native };
   }
 
-  #contextOf({ type }: Family): FaultContext {
+  #contextOf(family: Family): FaultContext {
     const push = { start: this.#start, oldestMs: this.#oldestMs, newestMs: this.#newestMs };
-    return { kernel: this.#kernel, rules: this.#rules, push, type };
+    const series = () => this.#seriesNow(family);
+    return { kernel: this.#kernel, rules: this.#rules, push, type: family.type, series };
   }
 }
 

@@ -34,6 +34,8 @@ export interface FaultContext {
   readonly push: { readonly start: number; readonly oldestMs: number; readonly newestMs: number };
   /** The type of the family. */
   readonly type: MetricType;
+  /** The series at hand, as people are told of it. */
+  readonly series: () => string;
 }
 
 /** What is wrong with a sample, which is left out. */
@@ -71,14 +73,14 @@ export function brokenRule(
 }
 
 /** The error for a status that costs the whole push: an `InvalidPushError` or a {@linkcode LimitError}. */
-export function kernelFault(fault: number, { kernel: { exports }, rules, push }: FaultContext): Error {
+export function kernelFault(fault: number, { kernel: { exports }, rules, push, series }: FaultContext): Error {
   const { limits: { maxSeries }, maxTextBytes } = rules;
   const at = exports.faultAt.value - push.start;
   const malformed = MALFORMED[fault]?.(exports.faultDetail.value >>> 0);
   if (malformed !== undefined) return invalid("malformed", malformed, at);
   switch (fault) {
     case status.OTHER_IDENTITY:
-      return invalid("identity", "a label of the token has another value on a series", at);
+      return invalid("identity", `a label of the token has another value on a series: ${series()}`, at);
     case status.TOO_MANY_SERIES:
       return tooManySeries(maxSeries);
     case status.TOO_MUCH_TEXT:

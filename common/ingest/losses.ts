@@ -47,6 +47,12 @@ export class Losses {
   }
 }
 
+/** The name of a metric as text for people, whatever bytes it is of. */
+export function tellName(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "a metric";
+  return plainText(tolerant.decode(bytes.subarray(0, MAX_PLAIN_BYTES + 1)));
+}
+
 /** A series as text for people: what its labels cannot say is replaced, and what is long is clipped. */
 export function tellSeries(
   name: string,

@@ -52,6 +52,9 @@ export const MESSAGE_TYPES = {
   /** "Offer me what will be mine", answered by PULLED once all of it was offered and copied. */
   PULL: { number: 54, class: "control" },
   PULLED: { number: 55, class: "control" },
+  /** A question that has nothing to do with the ring itself, such as what the sources of a member are. */
+  ASK: { number: 64, class: "data" },
+  ANSWER: { number: 65, class: "data" },
 } as const satisfies Record<string, { readonly number: number; readonly class: MessageClass }>;
 
 /** The name of a type of message. */

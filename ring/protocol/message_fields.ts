@@ -117,8 +117,10 @@ export const origin: Field<PushOrigin> = (value, label): PushOrigin => {
 
 /** A version, on the wire `[epoch, ms, ingress, sequence]`. */
 export const version: Field<PushVersion> = (value, label): PushVersion => {
-  if (!Array.isArray(value) || value.length < 4 || value[1] > MAX_TIME_MS) throw bad(label, "a version");
-  return { epoch: count(value[0], label), ms: amount(value[1], label), ...origin(value.slice(2), label) };
+  if (!Array.isArray(value) || value.length < 4) throw bad(label, "a version");
+  const epoch = count(value[0], label), ms = amount(value[1], label);
+  if (ms > MAX_TIME_MS) throw bad(label, "a version of a time that there is");
+  return { epoch, ms, ...origin(value.slice(2), label) };
 };
 
 /** A cluster id and the version that somebody holds of it. */

@@ -119,6 +119,10 @@ export interface Messages {
   PULL: { view: string };
   /** All of that was brought. */
   PULLED: Record<never, never>;
+  /** A question of the server's, not of the ring's. */
+  ASK: { topic: string; bytes: Uint8Array };
+  /** The answer, or why there is none. */
+  ANSWER: { why?: string; bytes: Uint8Array };
 }
 
 /** A message of any type: its content with the type and the request number. */
@@ -213,6 +217,8 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   LIST: { view: text, buckets: listOf(bucket), holdings: listOf(heldVersion), divide: optional(bucket) },
   PULL: { view: text },
   PULLED: {},
+  ASK: { topic: text, bytes: bodyField },
+  ANSWER: { why: optional(words), bytes: bodyField },
 };
 
 /**

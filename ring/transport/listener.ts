@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
+import { keepAccepting } from "../../common/http/accepting.ts";
 import { type Address, UsageError } from "../../common/options.ts";
 import { certificateNames } from "./certificate_names.ts";
 import { type Admission, PeerAdmission } from "./peer_admission.ts";
@@ -142,6 +143,7 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
     server.once("error", (cause) => reject(new UsageError(`Cannot listen on ${where}: ${cause.message}`, { cause })));
     server.listen(port, hostname === "" ? undefined : hostname, resolve);
   });
+  const accepting = keepAccepting(server);
   const unwatch = identity.onChange((credentials) => server.setSecureContext(secureContext(credentials)));
   const bound = server.address() as AddressInfo;
   return {
@@ -149,6 +151,7 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
     port: bound.port,
     [Symbol.asyncDispose]: async () => {
       unwatch();
+      accepting[Symbol.dispose]();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       admission.close();
       webSockets.close();

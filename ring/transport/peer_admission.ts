@@ -1,5 +1,6 @@
 /**
- * Who may hold a connection to the ring's listener: so many in all and of each address, and for so long until it is a link.
+ * Who may hold a connection to the ring's listener: so many in all, of each address and of each network, and for so long until it
+ * is a link.
  *
  * Where there is no room for a newcomer, the one goes who has been the longest on the way to a link. A member needs some tens of
  * milliseconds for that, so others would have to come faster than that for all places to keep it out.
@@ -8,7 +9,7 @@
  */
 
 import type { Socket } from "node:net";
-import { addressBlock, plainAddress } from "../../common/http/addresses.ts";
+import { addressBlock, addressNetwork, plainAddress } from "../../common/http/addresses.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
@@ -23,7 +24,8 @@ export interface Admission {
 }
 
 interface Connection {
-  readonly block: string;
+  /** Its address, and its network. */
+  readonly blocks: readonly string[];
   readonly refuse: Admission["refuse"];
 }
 
@@ -52,19 +54,24 @@ export class PeerAdmission {
 
   /** Takes a connection in, or returns nothing: then the caller is to cut it. */
   enter(socket: Socket): Admission | undefined {
-    const { maxConnections, maxConnectionsPerAddress, maxConnectionsPerSecond, helloTimeoutMs } = this.#limits;
-    const address = plainAddress(socket.remoteAddress ?? ""), block = addressBlock(address);
+    const { maxConnections, helloTimeoutMs } = this.#limits;
+    const address = plainAddress(socket.remoteAddress ?? "");
+    const blocks = [addressBlock(address), `network ${addressNetwork(address)}`];
     if (this.#closed) return undefined;
     const note = (reason: string, message: string) => void this.#refusals.add({ address, reason, message });
-    if (this.#countArrival(block) > maxConnectionsPerSecond) return note("rate", "Too many connections in a second");
-    const isFull = (this.#perBlock.get(block) ?? 0) >= maxConnectionsPerAddress
-      ? !this.#makeRoom((connection) => connection.block === block)
+    if (!this.#isInTime(blocks)) return note("rate", "Too many connections in a second");
+    const { maxConnectionsPerAddress, maxConnectionsPerNetwork } = this.#limits;
+    const full = blocks.find((block, at) => {
+      return (this.#perBlock.get(block) ?? 0) >= [maxConnectionsPerAddress, maxConnectionsPerNetwork][at];
+    });
+    const isFull = full !== undefined
+      ? !this.#makeRoom((connection) => connection.blocks.includes(full))
       : this.#connections.size >= maxConnections && !this.#makeRoom(() => true);
     if (isFull) return note("connections", "Too many links are open");
 
     let isNoted = false;
     const connection: Connection = {
-      block,
+      blocks,
       refuse: (reason, message) => {
         if (!isNoted) note(reason, message);
         isNoted = true;
@@ -81,13 +88,15 @@ export class PeerAdmission {
     const leave = () => {
       settle();
       if (!this.#connections.delete(socket)) return;
-      const left = this.#perBlock.get(block)! - 1;
-      if (left > 0) this.#perBlock.set(block, left);
-      else this.#perBlock.delete(block);
+      for (const block of blocks) {
+        const left = this.#perBlock.get(block)! - 1;
+        if (left > 0) this.#perBlock.set(block, left);
+        else this.#perBlock.delete(block);
+      }
     };
     this.#connections.set(socket, connection);
     this.#waiting.set(socket, connection);
-    this.#perBlock.set(block, (this.#perBlock.get(block) ?? 0) + 1);
+    for (const block of blocks) this.#perBlock.set(block, (this.#perBlock.get(block) ?? 0) + 1);
     socket.on("close", leave);
     return { address, refuse: connection.refuse, settle };
   }
@@ -99,15 +108,16 @@ export class PeerAdmission {
   }
 
   /** A handshake costs half a millisecond of a processor, and whoever comes has it begun. */
-  #countArrival(block: string): number {
+  #isInTime(blocks: readonly string[]): boolean {
+    const { maxConnectionsPerSecond, maxConnectionsPerSecondPerNetwork } = this.#limits;
     const now = this.#now();
     if (now - this.#secondSince >= SECOND_MS) {
       this.#secondSince = now;
       this.#arrivals.clear();
     }
-    const count = (this.#arrivals.get(block) ?? 0) + 1;
-    this.#arrivals.set(block, count);
-    return count;
+    const counts = blocks.map((block) => (this.#arrivals.get(block) ?? 0) + 1);
+    for (const [at, block] of blocks.entries()) this.#arrivals.set(block, counts[at]);
+    return counts[0] <= maxConnectionsPerSecond && counts[1] <= maxConnectionsPerSecondPerNetwork;
   }
 
   #makeRoom(fits: (connection: Connection) => boolean): boolean {

@@ -6,9 +6,10 @@
 
 import { X509Certificate } from "node:crypto";
 import { certificateNames } from "./certificate_names.ts";
-import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
+import { fileUsageError } from "../../common/named_path.ts";
 import { UsageError } from "../../common/options.ts";
+import { eachCertificate } from "../../common/pem.ts";
 import { loadTlsIdentity, type TlsIdentity, type TlsPair } from "../../common/tls.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
@@ -131,25 +132,24 @@ async function watchAuthorities(
   try {
     return await WatchedValue.open({
       files: [new WatchedFile(caPath)],
-      parse: (pem) => checkAuthorities(pem, caPath),
+      parse: checkAuthorities,
       onTakenUp: () => log.info("Took up changed authorities of the ring", { file: caPath }),
-      onFault: (error) => log.warn("Cannot use changed authorities of the ring: those before stay in use", { error }),
+      onFault: (error) =>
+        log.warn("Cannot use changed authorities of the ring: those before stay in use", { file: caPath, error }),
       intervalMs,
       every,
     });
   } catch (cause) {
-    throw new UsageError(messageOf(cause), { cause });
+    throw fileUsageError(cause, { flag: "--cluster-ca", path: caPath });
   }
 }
 
-function checkAuthorities(pem: string, path: string): string {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
-  try {
-    if (blocks.length > 0 && blocks.every((block) => new X509Certificate(block).ca)) return pem;
-  } catch {
-    // Said below.
+function checkAuthorities(pem: string): string {
+  const certificates = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
+  const other = certificates.findIndex((certificate) => !new X509Certificate(certificate).ca);
+  if (other >= 0) {
+    const which = certificates.length === 1 ? "its certificate" : `certificate ${other + 1} of ${certificates.length}`;
+    throw new SyntaxError(`${which} is not an authority's (CA:FALSE): write certificates of authorities`);
   }
-  throw new Error(
-    `Cannot use the authorities in '${path}': write certificates of authorities in PEM, and nothing else`,
-  );
+  return pem;
 }

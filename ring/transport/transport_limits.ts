@@ -19,11 +19,23 @@ export interface TransportLimits {
    */
   readonly maxConnectionsPerAddress: number;
   /**
+   * Open connections to the listener from one IPv4 /24 or one IPv6 /48 network: all members may be of one.
+   *
+   * @default {256}
+   */
+  readonly maxConnectionsPerNetwork: number;
+  /**
    * New connections in a second from one IPv4 address or one IPv6 /64 network: twice the members that may start on one host.
    *
    * @default {100}
    */
   readonly maxConnectionsPerSecond: number;
+  /**
+   * The same from one IPv4 /24 or one IPv6 /48 network: a whole ring that starts there.
+   *
+   * @default {400}
+   */
+  readonly maxConnectionsPerSecondPerNetwork: number;
   /**
    * Links in all.
    *
@@ -97,7 +109,9 @@ export interface TransportLimits {
 export const TRANSPORT_LIMITS: TransportLimits = {
   maxConnections: 512,
   maxConnectionsPerAddress: 64,
+  maxConnectionsPerNetwork: 256,
   maxConnectionsPerSecond: 100,
+  maxConnectionsPerSecondPerNetwork: 400,
   maxLinks: 256,
   maxDials: 64,
   helloTimeoutMs: 5_000,

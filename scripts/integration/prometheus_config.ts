@@ -15,6 +15,10 @@ export const RECORDED_NAME = "job:up:count";
 /** The alert of the source that fires at once and always. */
 export const ALERT_NAME = "AlwaysFiring";
 
+/** The job of the central Prometheus that scrapes the servers' own metrics. */
+export const SERVERS_JOB = "telemeter-itself";
+
+const RULES_FILE = "telemeter.yml";
 const PACE = { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" };
 
 /** A Prometheus that watches itself, with one recording rule and one alert that fires. */
@@ -37,20 +41,24 @@ export function sourceConfig({ port }: { port: number }): ConfigFiles {
   });
 }
 
-/** A Prometheus that scrapes `/federate` of Telemeter servers, named as it reaches them: `HOST:PORT`. */
-export function centralConfig({ servers }: { servers: readonly string[] }): ConfigFiles {
-  return files({
+/**
+ * A Prometheus that scrapes `/federate` and `/metrics` of Telemeter servers, named as it reaches them: `HOST:PORT`. It
+ * evaluates the rules of a text, if there is one.
+ */
+export function centralConfig({ servers, rules }: { servers: readonly string[]; rules?: string }): ConfigFiles {
+  const static_configs = [{ targets: servers }];
+  const config = files({
     "prometheus.yml": {
       global: PACE,
-      scrape_configs: [{
-        job_name: "telemeter",
-        metrics_path: "/federate",
+      rule_files: rules === undefined ? [] : [RULES_FILE],
+      scrape_configs: [
         // The labels of the series say where they come from, not those of the server that shows them.
-        honor_labels: true,
-        static_configs: [{ targets: servers }],
-      }],
+        { job_name: "telemeter", metrics_path: "/federate", honor_labels: true, static_configs },
+        { job_name: SERVERS_JOB, static_configs },
+      ],
     },
   });
+  return rules === undefined ? config : { ...config, [RULES_FILE]: rules };
 }
 
 function files(contents: Readonly<Record<string, unknown>>): ConfigFiles {

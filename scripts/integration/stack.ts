@@ -10,14 +10,15 @@
 
 import { join } from "node:path";
 import { makeCertificates } from "../certificates/certificate_folder.ts";
+import type { Child } from "../process/child.ts";
 import { Crew } from "../process/crew.ts";
 import { distinctPorts, localUrl } from "../process/free_port.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
 import { centralConfig, sourceConfig } from "./prometheus_config.ts";
 import { hostSeenFrom, type Runner } from "./prometheus_runner.ts";
 import { untilReady } from "../process/ready.ts";
-import { clientFlags, LISTED, type Pace } from "./stack_plan.ts";
-import { writeTrialFiles } from "./trial_files.ts";
+import { clientFlags, CLUSTER_ID, LISTED, type Pace } from "./stack_plan.ts";
+import { type Files, writeTrialFiles } from "./trial_files.ts";
 import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
 
@@ -31,6 +32,10 @@ export interface StackOptions {
   readonly servers: number;
   /** A Prometheus to read in place of one of our own, and the bearer token that it asks for. */
   readonly source?: { readonly url: URL; readonly token?: string };
+  /** What the servers are told besides. @default nothing */
+  readonly moreServerFlags?: (files: Files) => readonly string[];
+  /** Rules for the central Prometheus, as the text of a file. @default none */
+  readonly rules?: string;
   /** Picks the port of a program that listens at `usual` by default. @default any free one */
   readonly portFor?: (usual: number) => number;
   /** Gets a line for each program that is ready. */
@@ -47,6 +52,8 @@ export interface Stack extends AsyncDisposable {
   readonly clientUrl: URL;
   /** Asks the client to stop, for good. */
   stopClient(): Promise<void>;
+  /** Starts one more client, of another cluster, with flags behind the usual ones, and does not wait for it. */
+  launchClient(client: { readonly id: string; readonly flags: readonly string[] }): Child;
   /** The Telemeter servers: the client pushes to the first, the central Prometheus scrapes each. */
   readonly servers: readonly Server[];
   /** The Prometheus where series arrive. */
@@ -94,25 +101,28 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
   const servers = plans.map((plan): Server => {
     const others = plans.filter((other) => other !== plan);
-    const flags = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    const usual = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
+    const flags = [...usual, ...options.moreServerFlags?.(files) ?? []];
     return trialServer(plan, { flags, crew });
   });
   // At the same time: each is ready once it has found the others.
   await Promise.all(servers.map((server) => server.start({ signal })));
+  say(`page          ${servers[0].internal}  every source and how it fares: look here first`);
   for (const { name, external, internal } of servers) {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);
   }
 
   const clientUrl = localUrl(portFor(9002));
   const fromToken = foreign?.token !== undefined;
-  const client = launch(
-    "client",
-    clientFlags({ listen: clientUrl, from, fromToken, to: servers[0].external, files, pace }),
-  );
+  const clientPlan = { from, fromToken, to: servers[0].external, files, pace };
+  const client = launch("client", clientFlags({ ...clientPlan, id: CLUSTER_ID, listen: clientUrl }));
   await untilReady(client, new URL("healthz/ready", clientUrl), { signal });
   say(`client        ${clientUrl}  reads the source and pushes to ${servers[0].name}`);
 
-  const config = centralConfig({ servers: servers.map(({ internal }) => `${hostSeenFrom(runner)}:${internal.port}`) });
+  const config = centralConfig({
+    servers: servers.map(({ internal }) => `${hostSeenFrom(runner)}:${internal.port}`),
+    rules: options.rules,
+  });
   const plan = { ...prometheus("central", portFor(9005)), config };
   const central = stack.use(await startPrometheus(runner, plan, { crew, signal }));
   say(`central       ${central.url}  the Prometheus where they arrive`);
@@ -122,6 +132,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     source,
     clientUrl,
     stopClient: () => crew.stop(client),
+    launchClient: ({ id, flags }) =>
+      launch("client", [...clientFlags({ ...clientPlan, id, listen: localUrl(portFor()) }), ...flags]),
     servers,
     central,
     salt,

@@ -24,8 +24,9 @@ export interface Pace {
   readonly ttl: string;
 }
 
-/** The flags of the client. The rename of `ALERTS` is its default. */
-export function clientFlags({ listen, from, fromToken, to, files, pace }: {
+/** The flags of a client. The rename of `ALERTS` is its default. */
+export function clientFlags({ id, listen, from, fromToken, to, files, pace }: {
+  readonly id: string;
   readonly listen: URL;
   readonly from: URL;
   /** Whether the source asks for the token in its file. */
@@ -40,7 +41,7 @@ export function clientFlags({ listen, from, fromToken, to, files, pace }: {
     ...(fromToken ? [`--from-token-file=${files.sourceToken}`] : []),
     `--to=${to}`,
     `--to-token-file=${files.token}`,
-    `--id=${CLUSTER_ID}`,
+    `--id=${id}`,
     ...["up", RECORDED_NAME, UNLISTED_NAME].map((name) => `--match={__name__="${name}"}`),
     '--match={__name__="ALERTS",alertstate="firing"}',
     `--anonymize-labels=${ANONYMIZED_LABEL}`,

@@ -21,6 +21,8 @@ export interface Files {
   readonly salt: string;
   /** The key that signs the servers' tokens. */
   readonly sharedKey: string;
+  /** The ids that are revoked: none. */
+  readonly revoked: string;
   /** The servers' certificates: of each `NAME.crt` and `NAME.key`, and `ca.crt`. */
   readonly certificates: string;
 }
@@ -35,6 +37,7 @@ function filesIn(folder: string): Files {
     sourceToken: at("source-token"),
     salt: at("salt"),
     sharedKey: at("shared-key.pem"),
+    revoked: at("revoked"),
     certificates: at("certs"),
   };
 }
@@ -55,6 +58,7 @@ export async function writeTrialFiles(
   await write(files.token, token);
   await write(files.sourceToken, sourceToken);
   await write(files.salt, salt);
+  await write(files.revoked, "# none\n");
   await write(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
   return { files, salt };
 }

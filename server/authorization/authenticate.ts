@@ -4,10 +4,10 @@
  * @module
  */
 
-import { hash } from "node:crypto";
-import { addressBlock } from "../../common/http/addresses.ts";
-import { HttpError, type Peer } from "../../common/http/http.ts";
-import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
+import { addressBlock, addressNetwork } from "../../common/http/addresses.ts";
+import { clientGone, HttpError, type Peer } from "../../common/http/http.ts";
+import { FairShares, type FairSharesOptions, NoPlaceError } from "../limits/fair_shares.ts";
+import { retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, notAuthorized, type TokenVerifier } from "./tokens.ts";
 
 /** Who pushes, by a verified token. */
@@ -16,6 +16,10 @@ export interface Credentials {
   readonly id: string;
   /** All labels of the token, the one with the cluster id among them. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The id of the key that verified the token. */
+  readonly keyId: string;
+  /** When the token ends, in milliseconds since the epoch. */
+  readonly tokenEndsMs: number;
 }
 
 /** What tokens are judged by. */
@@ -27,62 +31,59 @@ export interface AuthenticateOptions {
   /** Ids that may no longer push. */
   readonly revoked?: { has(id: string): Promise<boolean> };
   /**
-   * Tokens of one address (IPv6: one /64) that may turn out to be no good. A signature costs 0.2 ms to check, so strangers
-   * with made-up tokens must not have many of them checked. A token that was good before, or has our stamp, is not held up.
+   * How signatures that must be checked are shared out among those who send tokens. A token that was good before is not checked
+   * again, and one that cannot be good is refused without it.
    *
-   * @default {FORGED_LIMIT}
+   * @default {SIGNATURE_LIMITS}
    */
-  readonly forgedLimit?: BucketOptions;
-  /**
-   * The time for the limit, in milliseconds of a clock that does not go back.
-   *
-   * @default {() => performance.now()}
-   */
-  readonly elapsed?: () => number;
+  readonly shares?: FairSharesOptions;
 }
 
-/** 500 at once, then 5 a second: a site whose clients all hold tokens of a lost key gets through it within minutes. */
-export const FORGED_LIMIT: BucketOptions = { burst: 500, intervalMs: 200 };
+/**
+ * 128 signatures at a time, and 512 that wait for 2 s: for tokens with our stamp, and as many again for others. A bad one counts
+ * for a quarter of a second longer, so that an address has some 256 a second checked: a signature costs 0.2 ms, which is what the
+ * request costs that brings it.
+ */
+export const SIGNATURE_LIMITS: FairSharesOptions = {
+  places: 128,
+  maxWaiting: 512,
+  patienceMs: 2_000,
+  penaltyMs: 250,
+};
 
 /** Makes the check that a push passes first. It rejects with the same 401 for every token that will not do. */
 export function authentication(
-  { verifier, partitionLabel, revoked, forgedLimit = FORGED_LIMIT, elapsed = () => performance.now() }:
-    AuthenticateOptions,
+  { verifier, partitionLabel, revoked, shares: limits = SIGNATURE_LIMITS }: AuthenticateOptions,
 ): (request: Request, peer: Peer) => Promise<Credentials> {
-  const forged = new Buckets(forgedLimit);
+  const stamped = new FairShares(limits), strangers = new FairShares(limits);
 
-  const verify = async (token: string, peer: Peer) => {
+  const verify = async (token: string, { address, signal }: { address: string; signal: AbortSignal }) => {
+    const glance = verifier.glance(token);
+    if (glance === undefined) throw notAuthorized();
     // What has our stamp was signed by us, or is one of ours with another signature: the client whose it is answers for that.
-    const payer = verifier.isLikely(token) ? `token ${contentOf(token)}` : addressBlock(peer.address);
-    const waitMs = forged.waitMs(payer, elapsed());
-    if (waitMs > 0) {
-      throw new HttpError(
-        429,
-        "Cannot check another token like this after so many invalid ones: try again later",
-        {
-          reason: "forged",
-          headers: { "retry-after": retryAfterSeconds(waitMs) },
-        },
-      );
-    }
+    const { client } = glance;
+    const [shares, path] = client === undefined
+      ? [strangers, [addressNetwork(address), addressBlock(address)]]
+      : [stamped, [client]];
     try {
-      return await verifier.verify(token);
+      return await shares.run(() => verifier.verify(token), { path, signal });
     } catch (error) {
-      forged.charge(payer, elapsed());
-      throw error;
+      if (signal.aborted) throw clientGone(error);
+      if (!(error instanceof NoPlaceError)) throw error;
+      throw new HttpError(429, "Cannot check a token like this among so many invalid ones: try again later", {
+        reason: "forged",
+        headers: { "retry-after": retryAfterSeconds(error.retryAfterMs) },
+        cause: error,
+      });
     }
   };
 
-  return async (request, peer) => {
+  return async (request, { address }) => {
     const token = bearerToken(request);
-    const { labels } = verifier.recall(token) ?? await verify(token, peer);
+    const { labels, keyId, expiresAtMs: tokenEndsMs } = verifier.recall(token) ??
+      await verify(token, { address, signal: request.signal });
     const id = labels.get(partitionLabel);
     if (id === undefined || id === "" || await revoked?.has(id)) throw notAuthorized();
-    return { id, labels };
+    return { id, labels, keyId, tokenEndsMs };
   };
-}
-
-/** The part of a token that its stamp vouches for, in a few letters. */
-function contentOf(token: string): string {
-  return hash("sha256", token.slice(0, token.lastIndexOf(".")), "base64");
 }

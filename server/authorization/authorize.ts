@@ -9,8 +9,11 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
 import type { WrittenAbilities } from "../../common/ingest/server_abilities.ts";
-import type { Logger } from "../../common/log.ts";
+import { plainFields, plainText } from "../../common/plain_text.ts";
+import type { RepeatLog } from "../../common/line_limit.ts";
+import type { Directory } from "../directory/directory.ts";
 import { AuthorizationRefused, type Authorizer } from "./authorizer.ts";
+import { NoPlaceError } from "../limits/fair_shares.ts";
 import { type BucketOptions, Buckets, retryAfterSeconds } from "../limits/rate_limit.ts";
 import { bearerToken, isLabelValue, type TokenSigner } from "./tokens.ts";
 
@@ -31,8 +34,8 @@ export interface AuthorizeOptions {
   /** Ids that get no token. */
   readonly revoked?: { has(id: string): Promise<boolean> };
   /**
-   * Exchanges from one address (IPv6: one /64). Loose, as the clients of a whole site may share an address and all come back
-   * at once after an outage.
+   * Exchanges from one address (IPv6: one /64), for where nothing else tells good clients from others. Loose, as the clients of
+   * a whole site may share an address and all come back at once after an outage.
    *
    * @default {AUTHORIZE_LIMIT}
    */
@@ -43,8 +46,10 @@ export interface AuthorizeOptions {
    * @default {AUTHORIZE_LIMIT}
    */
   readonly tokenLimit?: BucketOptions;
-  /** Told why an answer is 500. */
-  readonly log: Logger;
+  /** Told of whom an exchange is refused. */
+  readonly directory: Pick<Directory, "refused" | "get">;
+  /** Told why exchanges are refused, of clusters that are known, and of strangers, of whom there may be very many. */
+  readonly refusals: { readonly known: Pick<RepeatLog, "add">; readonly strangers: Pick<RepeatLog, "add"> };
   /**
    * The time, in milliseconds since the epoch.
    *
@@ -62,8 +67,15 @@ export interface AuthorizeOptions {
 /** 5,000 clusters at once, then 50 a second. */
 export const AUTHORIZE_LIMIT: BucketOptions = { burst: 5_000, intervalMs: 20 };
 
-/** When to try again where the upstream authorizer does not answer. */
-const UPSTREAM_RETRY_SECONDS = "30";
+/** No limit: an upstream authorizer's questions are shared out, and its answers remembered. */
+export const UNLIMITED: BucketOptions = { burst: 1, intervalMs: 0 };
+
+/** When to try again where the upstream authorizer does not answer, give or take a half, in milliseconds. */
+const FAILED_RETRY_MS = 30_000;
+/** When to try again where it says that there were too many requests, and no more. */
+const REFUSED_RETRY_MS = 300_000;
+/** The longest time that it is believed to want, in milliseconds. */
+const MOST_RETRY_MS = 3_600_000;
 
 /** The longest url-encoded body that is read, in bytes. */
 const FORM_LIMIT_BYTES = 4_096;
@@ -83,10 +95,12 @@ interface TokenResponse {
  * Makes the handler.
  *
  * It answers 405 to another method than POST, 400 without a proper id, 401 without a bearer token, what the authorizer says
- * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit, else 503 with a request id that the log explains.
+ * (401, 403, 404, 409, 429), 403 to a revoked id, 429 above a limit or share, 503 where the authorizer does not come to answer
+ * in time, else 503 with a detail that is not for strangers.
  */
 export function authorizeHandler(options: AuthorizeOptions): Handler {
-  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked, log } = options;
+  const { authorizer, signer, partitionLabel, requiredLabels, expireSeconds, abilities, revoked } = options;
+  const { directory, refusals } = options;
   const { addressLimit = AUTHORIZE_LIMIT, tokenLimit = AUTHORIZE_LIMIT } = options;
   const { now = Date.now, elapsed = () => performance.now() } = options;
   const byAddress = new Buckets(addressLimit);
@@ -105,7 +119,7 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
     // The hash, as tokens made up by a hostile client may be long.
     limit(byToken.take(createHash("sha256").update(token).digest("base64"), elapsed()));
     try {
-      const { accountId } = await authorizer.authorize(token, id, request.signal);
+      const { accountId } = await authorizer.authorize(token, id, { signal: request.signal, address: peer.address });
       // Only who has the right to the id hears that it is revoked.
       if (await revoked?.has(id)) {
         throw new HttpError(403, "Cannot authorize this cluster: its id is revoked", { reason: "revoked" });
@@ -119,15 +133,28 @@ export function authorizeHandler(options: AuthorizeOptions): Handler {
         ...abilities,
       };
       return Response.json(response, { headers: { "cache-control": "no-store" } });
-    } catch (error) {
-      if (error instanceof HttpError) throw error;
-      if (error instanceof AuthorizationRefused) throw refusal(error);
+    } catch (thrown) {
+      const error = thrown instanceof AuthorizationRefused ? refusal(thrown) : thrown;
+      if (error instanceof HttpError) {
+        const { status, reason, message, detail = message } = error;
+        directory.refused(id, { stage: "authorize", status, reason, why: plainText(detail) });
+        const address = addressBlock(peer.address);
+        const fields = plainFields({ cluster: id, address, status, reason, why: detail });
+        // Of whom nobody knows, it is the address that tells one from another: ids are made up in no time.
+        if (directory.get(id) !== undefined) refusals.known.add(`${id} authorize ${reason}`, "Refused a token", fields);
+        else {refusals.strangers.add(
+            `${address} ${reason}`,
+            "Refused a token to a cluster that is not known here",
+            fields,
+          );}
+        throw error;
+      }
       if (request.signal.aborted) throw clientGone(error);
-      const requestId = crypto.randomUUID();
-      log.error("Cannot authorize a cluster", { requestId, cluster: id, reason: explain(error) });
-      throw new HttpError(503, `Cannot authorize any cluster now: try again later, requestid=${requestId}`, {
+      if (error instanceof NoPlaceError) throw noPlace(error);
+      throw new HttpError(503, "Cannot authorize any cluster now: try again later", {
         reason: "authorizer",
-        headers: { "retry-after": UPSTREAM_RETRY_SECONDS },
+        headers: { "retry-after": retryAfterSeconds(FAILED_RETRY_MS * (0.5 + Math.random())) },
+        detail: explain(error),
         cause: error,
       });
     }
@@ -142,12 +169,21 @@ function limit(waitMs: number) {
   });
 }
 
-function refusal({ status, message }: AuthorizationRefused): HttpError {
+function refusal({ status, message, retryAfterMs = REFUSED_RETRY_MS }: AuthorizationRefused): HttpError {
   const headers: Partial<Record<number, Record<string, string>>> = {
     401: { "www-authenticate": "Bearer" },
-    429: { "retry-after": "300" },
+    429: { "retry-after": retryAfterSeconds(Math.min(retryAfterMs, MOST_RETRY_MS)) },
   };
   return new HttpError(status, message, { reason: "refused", headers: headers[status] });
+}
+
+/** The client's own line is too long, or the authorizer is too slow for all who ask. */
+function noPlace(cause: NoPlaceError): HttpError {
+  const { reason, retryAfterMs } = cause;
+  const [status, words] = reason === "share"
+    ? [429, "Cannot ask the authorizer about so many clusters of one sender at a time: try again later"] as const
+    : [503, "Cannot ask the authorizer in time about all clusters that come: try again later"] as const;
+  return new HttpError(status, words, { reason, headers: { "retry-after": retryAfterSeconds(retryAfterMs) }, cause });
 }
 
 /** The id from an url-encoded body, else from the query. */

@@ -5,7 +5,9 @@
  */
 
 import { accountIdOf } from "../../common/fnv.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 
 /** What an authorizer says of a token and a cluster that it lets in. */
 export interface Authorization {
@@ -13,14 +15,22 @@ export interface Authorization {
   readonly accountId: string;
 }
 
+/** Who wants to know. */
+export interface Asker {
+  /** Ends the wait once it is aborted. */
+  readonly signal: AbortSignal;
+  /** The address that the client comes from. */
+  readonly address: string;
+}
+
 /** Decides whether a token may speak for a cluster. */
 export interface Authorizer {
   /**
-   * Asks once. Aborting the signal ends the wait.
+   * Asks once.
    *
    * @throws {AuthorizationRefused} if the answer is no; any other error means that there is no answer.
    */
-  authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization>;
+  authorize(token: string, clusterId: string, asker: Asker): Promise<Authorization>;
 }
 
 /** The status of a refusal. */
@@ -42,12 +52,16 @@ export class AuthorizationRefused extends Error {
   /** The name of the class. */
   override readonly name = "AuthorizationRefused";
 
+  /** The status to answer the client with. */
+  readonly status: RefusalStatus;
+  /** When to ask again, in milliseconds, if the authorizer says so. */
+  readonly retryAfterMs: number | undefined;
+
   /** A refusal with the status that the authorizer gave. */
-  constructor(
-    /** The status to answer the client with. */
-    readonly status: RefusalStatus,
-  ) {
+  constructor(status: RefusalStatus, { retryAfterMs }: { readonly retryAfterMs?: number } = {}) {
     super(`Cannot authorize this cluster: ${REFUSALS[status]}`);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -74,49 +88,42 @@ export interface UpstreamOptions {
   /** Our own access to it, where it wants one. */
   readonly access?: AccessTokens;
   /**
-   * How long one question may take, in milliseconds: below the time that clients of openshift/telemeter wait, so that they see our answer.
-   *
-   * @default {15_000}
-   */
-  readonly timeoutMs?: number;
-  /**
    * Does the requests.
    *
    * @default {globalThis.fetch}
    */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
 }
 
 /** The longest answer that is read, in bytes. */
 const ANSWER_LIMIT_BYTES = 32_768;
-/** The longest account id that is taken, in UTF-16 units: with the longest cluster id it still fits into a token. */
+/** The longest account id that is taken, in UTF-16 units. */
 const ACCOUNT_ID_LIMIT = 1_024;
+/** The longest that is taken as it stands in a token, in bytes of JSON: with the longest cluster id it still fits there. */
+const ACCOUNT_JSON_LIMIT_BYTES = 3_072;
 
 /** Asks an upstream authorizer over HTTP. */
 export class UpstreamAuthorizer implements Authorizer {
   readonly #url: URL;
   readonly #access?: AccessTokens;
-  readonly #timeoutMs: number;
-  readonly #fetch: typeof globalThis.fetch;
+  readonly #fetch: Fetch;
 
   /** Asks nothing yet. */
-  constructor({ url, access, timeoutMs = 15_000, fetch = globalThis.fetch }: UpstreamOptions) {
+  constructor({ url, access, fetch = globalThis.fetch }: UpstreamOptions) {
     this.#url = url;
     this.#access = access;
-    this.#timeoutMs = timeoutMs;
     this.#fetch = fetch;
   }
 
   /** Asks the upstream; see {@linkcode Authorizer.authorize}. */
-  async authorize(token: string, clusterId: string, signal: AbortSignal): Promise<Authorization> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
+  async authorize(token: string, clusterId: string, { signal }: Pick<Asker, "signal">): Promise<Authorization> {
     const question = JSON.stringify({ cluster_id: clusterId, authorization_token: token, account_id: "" });
-    const ask = (access?: string) => this.#ask(question, { access, signal: deadline });
+    const ask = (access?: string) => this.#ask(question, { access, signal });
     if (this.#access === undefined) return authorizationOf(await ask());
     // A 401 may mean the client's token or our own access; a new access settles it, else the body does.
-    const access = await this.#access.get(deadline);
+    const access = await this.#access.get(signal);
     let answer = await ask(access);
-    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(deadline));
+    if (answer.status === 401 && this.#access.refused(access)) answer = await ask(await this.#access.get(signal));
     if (answer.status === 401 && !hasErrorName(answer)) throw new Error("The authorizer refuses our own access to it");
     return authorizationOf(answer);
   }
@@ -136,17 +143,24 @@ export interface JsonAnswer {
   readonly status: number;
   /** The body, parsed. */
   readonly json: unknown;
+  /** When to ask again, in milliseconds, where `Retry-After` says so in seconds. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /**
- * Reads a response's body as JSON.
+ * Reads a response's body as JSON. What comes with no success may be a long page, of which nothing is read further.
  *
- * @throws {LimitError} if it has more than `limitBytes`.
+ * @throws {LimitError} if a success has more than `limitBytes`.
  */
 export async function readJson(response: Response, limitBytes: number): Promise<JsonAnswer> {
-  const body = await readUpTo(response, limitBytes);
-  const mediaType = (response.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
-  return { status: response.status, json: mediaType === "application/json" ? parsed(body) : undefined };
+  const { status, ok, headers } = response;
+  const body = await readUpTo(response, limitBytes).catch((error) => {
+    if (ok || !(error instanceof LimitError)) throw error;
+  });
+  const mediaType = (headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
+  const json = body !== undefined && mediaType === "application/json" ? parsed(body) : undefined;
+  const [seconds] = /^\d{1,9}$/.exec(headers.get("retry-after") ?? "") ?? [];
+  return { status, json, retryAfterMs: seconds === undefined ? undefined : 1_000 * Number(seconds) };
 }
 
 function parsed(body: Uint8Array): unknown {
@@ -162,14 +176,16 @@ function hasErrorName({ json }: JsonAnswer): boolean {
   return typeof (json as { name?: unknown } | null | undefined)?.name === "string";
 }
 
-function authorizationOf({ status, json }: JsonAnswer): Authorization {
-  if (status in REFUSALS) throw new AuthorizationRefused(status as RefusalStatus);
+function authorizationOf({ status, json, retryAfterMs }: JsonAnswer): Authorization {
+  if (status in REFUSALS) throw new AuthorizationRefused(status as RefusalStatus, { retryAfterMs });
   if (status !== 200 && status !== 201) throw new Error(`The authorizer answered with the status ${status}`);
   const accountId = (json as { account_id?: unknown } | null | undefined)?.account_id;
   if (typeof accountId !== "string" || accountId === "") {
     throw new Error("The authorizer's answer is not JSON with an 'account_id'");
   }
-  if (accountId.length > ACCOUNT_ID_LIMIT || !accountId.isWellFormed()) {
+  const isLong = accountId.length > ACCOUNT_ID_LIMIT ||
+    new TextEncoder().encode(JSON.stringify(accountId)).length > ACCOUNT_JSON_LIMIT_BYTES;
+  if (isLong || !accountId.isWellFormed()) {
     throw new Error(`The authorizer's 'account_id' is not a text of at most ${ACCOUNT_ID_LIMIT} characters`);
   }
   return { accountId };

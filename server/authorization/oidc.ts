@@ -5,6 +5,7 @@
  */
 
 import { orAborted } from "../../common/abort.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 import { type AccessTokens, type JsonAnswer, readJson } from "./authorizer.ts";
 
 /** Who we are to the issuer. */
@@ -22,11 +23,11 @@ export interface PasswordGrantOptions {
    *
    * @default {globalThis.fetch}
    */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
   /**
-   * The time, in milliseconds since the epoch.
+   * The time, in milliseconds of a clock that does not go back.
    *
-   * @default {Date.now}
+   * @default {() => performance.now()}
    */
   readonly now?: () => number;
 }
@@ -65,7 +66,7 @@ export class PasswordGrant implements AccessTokens {
 
   /** Asks for nothing yet. */
   constructor(options: PasswordGrantOptions) {
-    this.#options = { fetch: globalThis.fetch, now: Date.now, ...options };
+    this.#options = { fetch: globalThis.fetch, now: () => performance.now(), ...options };
   }
 
   /** The token to use now; see {@linkcode AccessTokens.get}. */

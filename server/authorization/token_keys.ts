@@ -9,7 +9,6 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK
 import type { Logger } from "../../common/log.ts";
 import { readNamedFile } from "../../common/named_path.ts";
 import { stampSecretOf } from "./token_stamp.ts";
-import { warnIfExposed } from "../../common/watched_file.ts";
 
 /** The signature algorithms of tokens (RFC 7518 section 3). */
 export type Algorithm = "ES256" | "ES384" | "ES512" | "RS256";
@@ -114,8 +113,6 @@ export async function openTokenKeys({ sharedKey, verifyKeys, log }: TokenKeyFile
       "Signs tokens with a temporary key as --shared-key is not set: they are valid until this process ends",
       {},
     );
-  } else {
-    await warnIfExposed(sharedKey, { option: "--shared-key", log });
   }
   const signing = sharedKey === undefined
     ? await generateSigningKey()

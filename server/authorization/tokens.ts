@@ -35,6 +35,8 @@ export interface VerifiedToken {
   readonly subject: string;
   /** When the token expires, in milliseconds since the epoch; it is accepted for a minute longer. */
   readonly expiresAtMs: number;
+  /** The id of the key that verified it. */
+  readonly keyId: string;
 }
 
 /** What {@linkcode TokenSigner.sign} puts into a token. */
@@ -108,6 +110,12 @@ export interface TokenVerifierOptions {
   readonly now?: () => number;
 }
 
+/** What a token looks like before its signature has been checked. */
+export interface Glance {
+  /** Whose it is, by our stamp: the labels, in a few letters. */
+  readonly client?: string;
+}
+
 /** A verified token, with the times between which it is accepted, leeway included. */
 interface Remembered {
   readonly verified: VerifiedToken;
@@ -166,21 +174,20 @@ export class TokenVerifier {
   }
 
   /**
-   * Whether a token is at first sight one of ours that has not expired: it has the form and the stamp of one. Tokens of keys of
-   * which only the public half is known have none.
+   * Looks at a token without checking its signature; undefined if no signature could make it a good one: it has another form
+   * than ours, names no key of ours, or is out of its time. Who looks at what passes may be anybody, unless a stamp says whose
+   * it is: tokens of other makes, and of keys of which only the public half is known, have none.
    */
-  isLikely(token: string): boolean {
-    if (!isCanonical(token)) return false;
+  glance(token: string): Glance | undefined {
+    if (!isCanonical(token) || this.#candidates(token).length === 0) return undefined;
     const [, content] = token.split(".");
-    try {
-      const { kid, [STAMP]: stamp } = decodeProtectedHeader(token);
-      const secret = this.#keys.get(String(kid))?.stampSecret;
-      if (secret === undefined || !hasStamp(content, { stamp, secret })) return false;
-      const { exp } = JSON.parse(new TextDecoder().decode(base64url.decode(content)));
-      return this.#now() < (exp + LEEWAY_SECONDS) * 1_000;
-    } catch {
-      return false;
-    }
+    const { kid, [STAMP]: stamp } = decodeProtectedHeader(token);
+    const claims = claimsOf(content);
+    const now = this.#now();
+    if (claims?.iss !== ISSUER || !(now < untilMs(claims.exp)) || !(now >= fromMs(claims.nbf))) return undefined;
+    const secret = this.#keys.get(String(kid))?.stampSecret;
+    if (secret === undefined || !hasStamp(content, { stamp, secret })) return {};
+    return { client: hash("sha256", JSON.stringify(claims[LABELS_CLAIM] ?? null), "base64") };
   }
 
   /** Remembers a token, and of each client only a few, so that no client takes the place of others. */
@@ -208,9 +215,9 @@ export class TokenVerifier {
         const { sub, nbf, exp } = payload;
         if (labels === undefined || typeof sub !== "string" || nbf === undefined || exp === undefined) return undefined;
         return {
-          verified: { labels, subject: sub, expiresAtMs: exp * 1_000 },
-          fromMs: (nbf - LEEWAY_SECONDS) * 1_000,
-          untilMs: (exp + LEEWAY_SECONDS) * 1_000,
+          verified: { labels, subject: sub, expiresAtMs: exp * 1_000, keyId: key.id },
+          fromMs: fromMs(nbf),
+          untilMs: untilMs(exp),
         };
       } catch (error) {
         if (error instanceof errors.JWSSignatureVerificationFailed) continue;
@@ -235,6 +242,25 @@ export class TokenVerifier {
     const { kid, alg } = header;
     const named = kid === undefined || kid === "" ? [...this.#keys.values()] : [this.#keys.get(kid)];
     return named.filter((key) => key !== undefined && key.algorithm === alg) as VerifyingKey[];
+  }
+}
+
+/** When a token is good from, and until when; not a number if what says so is none. */
+function fromMs(notBefore: unknown): number {
+  return typeof notBefore === "number" ? (notBefore - LEEWAY_SECONDS) * 1_000 : NaN;
+}
+
+function untilMs(expiry: unknown): number {
+  return typeof expiry === "number" ? (expiry + LEEWAY_SECONDS) * 1_000 : NaN;
+}
+
+/** The claims of a token, which nobody has vouched for yet. */
+function claimsOf(content: string): Record<string, unknown> | undefined {
+  try {
+    const claims: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(base64url.decode(content)));
+    return typeof claims === "object" && claims !== null ? { ...claims } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

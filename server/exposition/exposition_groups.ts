@@ -9,6 +9,7 @@
 import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry } from "./exposition_index.ts";
+import type { Range } from "./sample_picker.ts";
 
 /** A slice of a block of a cluster. */
 export interface Piece {
@@ -20,6 +21,8 @@ export interface Piece {
   readonly start: number;
   /** Where they end there. */
   readonly end: number;
+  /** Where set, only these lines between the two are asked for. */
+  readonly picked?: readonly Range[];
   /** Where set, only the lines whose name is the block's with this suffix are meant: the family stands in groups of its parts. */
   readonly onlySuffix?: string;
 }
@@ -52,14 +55,25 @@ function lineNames({ name, type }: { name: string; type: MetricType }): string[]
 export class Grouping {
   readonly #families = new Map<string, Family>();
 
-  /** Adds the lines of a block from `start` on. They are shown under `name`, which may be the block's with underscores. */
-  add(entry: ClusterEntry, { block, start, name = block.name }: { block: Block; start: number; name?: string }) {
+  /**
+   * Adds the lines of a block from `start` on, or those of them that are picked. They are shown under `name`, which may be the
+   * block's with underscores.
+   */
+  add(
+    entry: ClusterEntry,
+    { block, start, picked, name = block.name }: {
+      block: Block;
+      start: number;
+      picked?: readonly Range[];
+      name?: string;
+    },
+  ) {
     const { type, end } = block;
     const key = `${type} ${name}`;
     let family = this.#families.get(key);
     if (family === undefined) this.#families.set(key, family = { name, type, pieces: [], clusters: 0 });
     if (family.pieces.at(-1)?.entry !== entry) family.clusters++;
-    family.pieces.push({ entry, block, start, end });
+    family.pieces.push({ entry, block, start, end, ...(picked === undefined ? {} : { picked }) });
   }
 
   /** The families with native histograms, which protobuf says whole whatever else has their names. */

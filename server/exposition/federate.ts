@@ -9,31 +9,27 @@
 
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { METRIC_NAME_LABEL } from "../../common/exposition/names.ts";
-import {
-  isDistribution,
-  LINE_SUFFIXES,
-  type Metric,
-  METRIC_TYPES,
-  type MetricFamily,
-  type MetricType,
-} from "../../common/exposition/metric_family.ts";
+import { isDistribution, type MetricFamily, UNLIMITED } from "../../common/exposition/metric_family.ts";
 import { escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
 import { encodeFamilies, encodeFamily } from "../../common/exposition/protobuf.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
-import { parseSelector, type Selector, selectorMatches } from "../../common/exposition/selector.ts";
-import { escapeLabelValue, formatText, parseText } from "../../common/exposition/text_format.ts";
+import { parseSelector, type Selector } from "../../common/exposition/selector.ts";
+import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
 import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
 import { type Group, Grouping } from "./exposition_groups.ts";
 import { nativeFields } from "./native_fields.ts";
+import { ownFamilyChunks } from "./own_families.ts";
 import { pageFormat } from "./page_format.ts";
-import { groupLines, type LineOptions, UNLIMITED } from "./page_lines.ts";
+import { groupLines, type LineOptions } from "./page_lines.ts";
+import { pickSamples, SamplePicker } from "./sample_picker.ts";
 
 /** Bytes of one chunk of the page: large enough that the cost of a chunk vanishes, small enough to let pushes between. */
 const CHUNK_BYTES = 256 * 1_024;
 /** Clusters that are looked at before other work gets its turn. */
 const CLUSTERS_A_TURN = 1_000;
-/** Bytes of text that are read again at a time, for selectors on labels or for protobuf. */
+/** Bytes of lines that are held against selectors before other work gets its turn, which takes some 7 ms. */
+const PICKED_BYTES_A_TURN = 1_048_576;
+/** Bytes of text that are read again at a time, for protobuf. */
 const REREAD_BYTES = 1_048_576;
 /** Selectors that one request may bring. */
 const MAX_SELECTORS = 100;
@@ -50,6 +46,8 @@ export interface FederateOptions {
   readonly collisions: { inc(): void };
   /** Clusters that are not shown, as they are revoked. */
   readonly hidden?: () => Promise<ReadonlySet<string>>;
+  /** Families of the server's own, each in one part or several; they have names that no cluster's have. */
+  readonly own?: () => Iterable<MetricFamily>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -61,27 +59,24 @@ const NOBODY: ReadonlySet<string> = new Set();
  * underscores) and gzip.
  */
 export function federate(
-  { index, conflicts, collisions, hidden = () => Promise.resolve(NOBODY), now }: FederateOptions,
+  { index, conflicts, collisions, hidden = () => Promise.resolve(NOBODY), own = () => [], now }: FederateOptions,
 ): (request: Request) => Promise<Response> {
   let transcoder: LineTranscoder | undefined;
   return async (request) => {
-    const selectors = readSelectors(new URL(request.url).searchParams.getAll("match[]"));
+    const picker = new SamplePicker(readSelectors(new URL(request.url).searchParams.getAll("match[]")));
     const { isProtobuf, allowsUtf8, contentType } = pageFormat(request.headers.get("accept"));
     const revoked = await hidden();
     const reading = index.read();
     const entries = revoked.size === 0 ? reading.entries : reading.entries.filter(({ id }) => !revoked.has(id));
-    const grouping = await gather(index, { entries, selectors, allowsUtf8, nowMs: now() });
+    const grouping = await gather(index, { entries, picker, allowsUtf8, nowMs: now() });
     const { groups, conflicts: found } = grouping.settle();
     conflicts.set(found);
-    const isPicky = selectors.some(({ matchers }) => matchers.some(({ name }) => name !== METRIC_NAME_LABEL));
     const lines = { nativesAsLines: !isProtobuf, allowsUtf8, onCollision: () => collisions.inc() };
-    const picked = isPicky ? selectors : [];
-    const page: Page = { groups, natives: isProtobuf ? grouping.natives() : [], lines, selectors: picked };
-    const chunks = isProtobuf
-      ? protobufChunks(page, transcoder ??= new LineTranscoder())
-      : isPicky
-      ? pickedChunks(page)
-      : textChunks(page);
+    const page: Page = { groups, natives: isProtobuf ? grouping.natives() : [], lines };
+    const chunks = function* (): Generator<Uint8Array> {
+      yield* isProtobuf ? protobufChunks(page, transcoder ??= new LineTranscoder()) : textChunks(page);
+      yield* ownFamilyChunks(own(), { picker, isProtobuf });
+    }();
     const headers = new Headers({ "content-type": contentType, "vary": "accept, accept-encoding" });
     if (!acceptsGzip(request.headers.get("accept-encoding"))) {
       // Told to leave it alone, as the listener would compress it otherwise.
@@ -101,8 +96,6 @@ interface Page {
   readonly natives: readonly Group[];
   /** What the reader takes. */
   readonly lines: LineOptions;
-  /** Of which each sample must match one, unless there is none. */
-  readonly selectors: readonly Selector[];
 }
 
 function readSelectors(texts: readonly string[]): Selector[] {
@@ -119,51 +112,41 @@ function readSelectors(texts: readonly string[]): Selector[] {
   });
 }
 
-/** Collects what is fresh and can match by name; other work gets its turn between clusters. */
+/** Collects what is fresh and asked for; other work gets its turn in between. */
 async function gather(
   index: ExpositionIndex,
-  { entries, selectors, allowsUtf8, nowMs }: {
+  { entries, picker, allowsUtf8, nowMs }: {
     entries: readonly ClusterEntry[];
-    selectors: readonly Selector[];
+    picker: SamplePicker;
     allowsUtf8: boolean;
     nowMs: number;
   },
 ): Promise<Grouping> {
   const grouping = new Grouping();
-  const verdicts = new Map<string, NameVerdict>();
-  let turn = 0;
+  let clusters = 0, pickedBytes = 0;
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
   for (const entry of entries) {
-    if (++turn % CLUSTERS_A_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (++clusters % CLUSTERS_A_TURN === 0) await turn();
     for (const block of entry.blocks) {
-      let verdict = verdicts.get(block.name);
-      if (verdict === undefined) verdicts.set(block.name, verdict = verdictOf(selectors, block.name));
-      if (verdict === "none" || (verdict !== "all" && !verdict.has(block.type))) continue;
+      const candidates = picker.verdict(block);
+      if (candidates === "none") continue;
       const start = index.freshStart(entry, { block, nowMs });
       if (start >= block.end) continue;
       const name = allowsUtf8 || !block.quoted ? block.name : escapeMetricName(block.name);
-      grouping.add(entry, { block, start, name });
+      if (candidates === "all") {
+        grouping.add(entry, { block, start, name });
+        continue;
+      }
+      const picked = pickSamples(entry.text, { range: [start, block.end], family: block, candidates });
+      if (picked.length > 0) grouping.add(entry, { block, start, picked, name });
+      pickedBytes += block.end - start;
+      if (pickedBytes > PICKED_BYTES_A_TURN) {
+        await turn();
+        pickedBytes = 0;
+      }
     }
   }
   return grouping;
-}
-
-/** By what a family is matched, which is then shown whole: its own name and those of its lines. */
-const MATCHED_SUFFIXES = mapTypes((type) => [...new Set(["", ...LINE_SUFFIXES[type]])]);
-
-function mapTypes<T>(make: (type: MetricType) => T): Record<MetricType, T> {
-  return Object.fromEntries(METRIC_TYPES.map((type) => [type, make(type)])) as Record<MetricType, T>;
-}
-
-/** What selectors make of the families of one name: all of them, none, or those of some types. */
-type NameVerdict = "all" | "none" | ReadonlySet<MetricType>;
-
-function verdictOf(selectors: readonly Selector[], name: string): NameVerdict {
-  const matches = (own: string) =>
-    selectors.some(({ matchers }) => matchers.every((m) => m.name !== METRIC_NAME_LABEL || m.matches(own)));
-  if (selectors.length === 0 || matches(name)) return "all";
-  const isPart = (suffix: string) => suffix !== "" && matches(name + suffix);
-  const types = METRIC_TYPES.filter((type) => LINE_SUFFIXES[type].some(isPart));
-  return types.length === 0 ? "none" : new Set(types);
 }
 
 /** The page as text: slices of the clusters' lines, copied together. */
@@ -172,8 +155,12 @@ function* textChunks({ groups, lines }: Page): Generator<Uint8Array> {
   let length = 0;
   for (const group of groups) {
     const slices = function* (): Generator<Uint8Array> {
-      yield typeLine(group);
-      yield* groupLines(group, lines);
+      let isEmpty = true;
+      for (const slice of groupLines(group, lines)) {
+        if (isEmpty && slice.length > 0) yield typeLine(group);
+        isEmpty &&= slice.length === 0;
+        yield slice;
+      }
     };
     for (const slice of slices()) {
       for (let at = 0; at < slice.length;) {
@@ -196,15 +183,12 @@ function typeLine({ name, type }: Group): Uint8Array {
   return encoder.encode(`# TYPE ${isClassicMetricName(name) ? name : `"${escapeLabelValue(name)}"`} ${type}\n`);
 }
 
-/** A family of the page as objects, some of its lines at a time, without what no selector matches. */
-function* families(group: Group, { lines, selectors }: Page): Generator<MetricFamily> {
+/** A family of the page as objects, some of its lines at a time. */
+function* families(group: Group, { lines }: Page): Generator<MetricFamily> {
   let parts: Uint8Array[] = [typeLine(group)];
   let length = 0;
   const flush = function* (): Generator<MetricFamily> {
-    for (const family of parseText(concatenate(parts), UNLIMITED)) {
-      const metrics = family.metrics.filter((metric) => isPicked(metric, { family, selectors }));
-      if (metrics.length > 0) yield { ...family, metrics };
-    }
+    yield* parseText(concatenate(parts), UNLIMITED);
     parts = [typeLine(group)];
     length = 0;
   };
@@ -216,44 +200,26 @@ function* families(group: Group, { lines, selectors }: Page): Generator<MetricFa
   if (length > 0) yield* flush();
 }
 
-function isPicked(
-  { labels }: Metric,
-  { family: { name, type = "untyped" }, selectors }: {
-    family: Pick<MetricFamily, "name" | "type">;
-    selectors: readonly Selector[];
-  },
-): boolean {
-  if (selectors.length === 0) return true;
-  const values = new Map(labels.map(({ name, value }) => [name, value]));
-  return MATCHED_SUFFIXES[type].some((suffix) => {
-    const valueOf = (label: string) => label === METRIC_NAME_LABEL ? name + suffix : values.get(label) ?? "";
-    return selectors.some((selector) => selectorMatches(selector, valueOf));
-  });
-}
-
 /**
  * The page as delimited protobuf: a family that is large comes as several messages, so that none grows without bound. Lines
- * become samples in the kernel, but for those of histograms and summaries, and where names stand in quotes or selectors look
- * at labels. Native histograms come in families of their own, as on Prometheus's own `/federate`.
+ * become samples in the kernel, but for those of histograms and summaries, and where names stand in quotes. Native histograms
+ * come in families of their own, as on Prometheus's own `/federate`.
  */
 function* protobufChunks(page: Page, transcoder: LineTranscoder): Generator<Uint8Array> {
   for (const group of page.groups) {
     const { name, type, pieces } = group;
-    const isClassic = page.selectors.length === 0 &&
-      !(page.lines.allowsUtf8 && pieces.some(({ block }) => block.quoted));
+    const isClassic = !(page.lines.allowsUtf8 && pieces.some(({ block }) => block.quoted));
     if (isClassic && !isDistribution(type)) yield* transcoder.transcode(groupLines(group, page.lines), { name, type });
-    else for (const family of families(group, page)) yield encodeFamilies([family]);
+    else for (const family of families(group, page)) yield encodeFamilies([family], { wholeAsIntegers: true });
   }
   for (const group of page.natives) yield* nativeChunks(group, page);
 }
 
 /** The native histograms of a family, in messages that do not grow without bound. */
-function* nativeChunks(group: Group, { lines: { allowsUtf8, onCollision }, selectors }: Page): Generator<Uint8Array> {
+function* nativeChunks(group: Group, { lines }: Page): Generator<Uint8Array> {
   const { name, type } = group;
-  const picks = (metric: Metric, name: string) => isPicked(metric, { family: { name, type }, selectors });
-  const options = { allowsUtf8, onCollision, ...(selectors.length > 0 ? { picks } : {}) };
   let parts: Uint8Array[] = [], length = 0;
-  for (const field of nativeFields(group, options)) {
+  for (const field of nativeFields(group, lines)) {
     parts.push(field);
     length += field.length;
     if (length < CHUNK_BYTES) continue;
@@ -262,19 +228,6 @@ function* nativeChunks(group: Group, { lines: { allowsUtf8, onCollision }, selec
     length = 0;
   }
   if (length > 0) yield encodeFamily({ name, type }, parts);
-}
-
-/** The page as text where selectors look at labels. */
-function* pickedChunks(page: Page): Generator<Uint8Array> {
-  let before: string | undefined;
-  for (const group of page.groups) {
-    for (const family of families(group, page)) {
-      const text = formatText([family], { timestamps: false });
-      // The parts of one large family are one group: only the first has the comment.
-      yield family.name === before ? text.subarray(text.indexOf(0x0a) + 1) : text;
-      before = family.name;
-    }
-  }
 }
 
 /** A stream of chunks, each made when there is room for it; `reading` ends with it, however it ends. */

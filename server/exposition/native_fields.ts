@@ -12,20 +12,12 @@ import type { Group, Piece } from "./exposition_groups.ts";
 import type { LineOptions } from "./page_lines.ts";
 
 /** What is wanted of native histograms. */
-export interface NativeOptions extends Pick<LineOptions, "allowsUtf8" | "onCollision"> {
-  /** Whether a sample of the metric of a name is wanted, by its names as they came. @default all of them are */
-  readonly picks?: (metric: Metric, name: string) => boolean;
-}
+export type NativeOptions = Pick<LineOptions, "allowsUtf8" | "onCollision">;
 
 /** The fields `metric` of a group's message. */
 export function* nativeFields({ type, pieces }: Group, options: NativeOptions): Generator<Uint8Array> {
-  const { allowsUtf8, picks } = options;
-  if (allowsUtf8 || !pieces.some(({ block }) => block.quoted)) {
-    for (const piece of pieces) {
-      for (const field of fieldsOf(piece)) {
-        if (picks === undefined || picks(decodeMetricField(field, type), piece.block.name)) yield field;
-      }
-    }
+  if (options.allowsUtf8 || !pieces.some(({ block }) => block.quoted)) {
+    for (const piece of pieces) yield* fieldsOf(piece);
     return;
   }
   // One cluster's series are apart from another's by the label that names it.
@@ -34,22 +26,24 @@ export function* nativeFields({ type, pieces }: Group, options: NativeOptions): 
   }
 }
 
-/** The fields of a piece, as they came. */
-function* fieldsOf({ entry, block: { natives }, start }: Piece): Generator<Uint8Array> {
+/** The fields of a piece, as they came: of those samples whose lines are asked for. */
+function* fieldsOf({ entry, block: { natives }, start, end, picked }: Piece): Generator<Uint8Array> {
+  const ranges = (picked ?? [[start, end]]).values();
+  let range = ranges.next().value;
   for (const native of natives) {
-    if (native.start >= start) yield entry.natives.subarray(native.nativeStart, native.nativeEnd);
+    while (range !== undefined && range[1] <= native.start) range = ranges.next().value;
+    if (range === undefined) return;
+    if (native.start >= range[0]) yield entry.natives.subarray(native.nativeStart, native.nativeEnd);
   }
 }
 
 /** The samples of one cluster with underscores. One that has its name by itself stands, else the first. */
 function* escapedMetrics(
-  { pieces, type, picks, onCollision }: NativeOptions & Pick<Group, "pieces" | "type">,
+  { pieces, type, onCollision }: NativeOptions & Pick<Group, "pieces" | "type">,
 ): Generator<Metric> {
-  const read = pieces.flatMap((piece) => {
-    const { name } = piece.block;
-    return Array.from(fieldsOf(piece), (field) => decodeMetricField(field, type))
-      .filter((metric) => picks?.(metric, name) ?? true).map((metric) => escaped(metric, name));
-  });
+  const read = pieces.flatMap((piece) =>
+    Array.from(fieldsOf(piece), (field) => escaped(decodeMetricField(field, type), piece.block.name))
+  );
   const taken = new Set(read.filter(({ isOwn }) => isOwn).map(({ key }) => key));
   for (const { metric, key, isOwn, isWhole } of read) {
     if (!isOwn && (!isWhole || taken.has(key))) onCollision();

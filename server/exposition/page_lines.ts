@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ParseLimits } from "../../common/exposition/metric_family.ts";
+import { UNLIMITED } from "../../common/exposition/metric_family.ts";
 import {
   escapeLabelName,
   escapeMetricName,
@@ -13,10 +13,9 @@ import {
   isClassicMetricName,
 } from "../../common/exposition/names.ts";
 import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
+import type { NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
-
-/** What we wrote ourselves needs no limits when it is read again. */
-export const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
+import type { Range } from "./sample_picker.ts";
 
 /** What the reader of a page takes. */
 export interface LineOptions {
@@ -43,28 +42,25 @@ export function* groupLines(group: Group, options: LineOptions): Generator<Uint8
   for (const pieces of byEntry.values()) yield* escapedSlices({ pieces, options });
 }
 
-/** The lines of a piece, in slices of its cluster's text. */
-export function* slicesOf(
+/** The lines of a piece that are asked for, in slices of its cluster's text. */
+function* slicesOf(
   piece: Piece,
   { nativesAsLines }: Pick<LineOptions, "nativesAsLines">,
 ): Generator<Uint8Array> {
-  for (const [start, end] of rangesOf(piece, nativesAsLines && !piece.block.hidesNatives)) {
-    yield* only(piece, { start, end });
+  const { block: { natives, hidesNatives }, start, end, picked } = piece;
+  for (const range of picked ?? [[start, end]]) {
+    if (natives.length === 0 || (nativesAsLines && !hidesNatives)) yield* only(piece, range);
+    else for (const part of withoutNatives(range, natives)) yield* only(piece, part);
   }
 }
 
-/** The ranges of a piece in its cluster's text, with or without the lines of native histograms. */
-function* rangesOf(
-  { block: { natives }, start, end }: Piece,
-  withNatives: boolean,
-): Generator<readonly [start: number, end: number]> {
+/** What is left of a range without the lines of native histograms. */
+function* withoutNatives([start, end]: Range, natives: readonly NativeSample[]): Generator<Range> {
   let from = start;
-  if (!withNatives) {
-    for (const native of natives) {
-      if (native.start < start) continue;
-      if (native.start > from) yield [from, native.start];
-      from = native.end;
-    }
+  for (const native of natives) {
+    if (native.start < start || native.end > end) continue;
+    if (native.start > from) yield [from, native.start];
+    from = native.end;
   }
   if (from < end) yield [from, end];
 }
@@ -72,7 +68,7 @@ function* rangesOf(
 /** All of a range, or the lines of the one name that is meant. */
 function* only(
   { entry: { text }, onlySuffix, block }: Piece,
-  { start, end }: { start: number; end: number },
+  [start, end]: Range,
 ): Generator<Uint8Array> {
   if (onlySuffix === undefined) {
     yield text.subarray(start, end);

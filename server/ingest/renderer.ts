@@ -90,7 +90,9 @@ export class Renderer {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
-      const families = push.contentType === "protobuf" ? raw : readText(raw, { limits: this.#rules.limits, losses });
+      const families = push.contentType === "protobuf"
+        ? raw
+        : readText(raw, { limits: this.#rules.limits, identity: push.labels, losses });
       const unread = countLeftOut(losses.leftOut);
       const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
@@ -121,13 +123,22 @@ export class Renderer {
 }
 
 /** A page of text as delimited families. */
-function readText(bytes: Uint8Array, { limits, losses }: { limits: ParseLimits; losses: Losses }): Uint8Array {
+function readText(
+  bytes: Uint8Array,
+  { limits, identity, losses }: { limits: ParseLimits; identity: ReadonlyMap<string, string>; losses: Losses },
+): Uint8Array {
   let samples = 0;
   const families = parseText(bytes, {
     ...limits,
     onFault: ({ rule, metric, labels, why, line, offset }) => {
       const what = `${why}, in line ${line} at offset ${offset}`;
       losses.note({ rule, what, family: -1, sample: samples++, series: `${metric}{${labels}}` });
+    },
+    onRepeatedLabel: (label, { line, offset }) => {
+      if (!identity.has(label)) return;
+      // A series that names two clusters speaks for one that is not its own.
+      const what = `a series has the label ${label} of the token twice, in line ${line} at offset ${offset}`;
+      throw new InvalidPushError("identity", `Cannot accept the push: ${what}`);
     },
   });
   // A page that has lost its last sample is not a page without any.

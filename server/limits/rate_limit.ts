@@ -154,11 +154,12 @@ const IN_FLIGHT_RETRY_MS = 1_000;
  * While a push is held no other one of its cluster is admitted, so that two at the same time cannot both be accepted.
  */
 export class PushLimiter {
-  readonly #accepted: Buckets;
+  #accepted: Buckets;
   readonly #refused: Buckets;
+  readonly #maxKeys: number;
   /** Clusters with a push in flight: as many as the server lets be in flight. */
   readonly #held = new Set<string>();
-  readonly #exclusive: boolean;
+  #intervalMs: number;
 
   /**
    * Starts with every cluster free to push.
@@ -169,7 +170,15 @@ export class PushLimiter {
     const { intervalMs, refusedBurst = 10, refusedIntervalMs = 20_000, maxClusters: maxKeys = 200_000 } = limits;
     this.#accepted = new Buckets({ burst: 1, intervalMs, maxKeys });
     this.#refused = new Buckets({ burst: refusedBurst, intervalMs: refusedIntervalMs, maxKeys });
-    this.#exclusive = intervalMs > 0;
+    this.#intervalMs = intervalMs;
+    this.#maxKeys = maxKeys;
+  }
+
+  /** Goes by another interval from now on, if it is another: then every cluster is free to push once. */
+  limitTo({ intervalMs }: Pick<PushLimits, "intervalMs">): void {
+    if (intervalMs === this.#intervalMs) return;
+    this.#accepted = new Buckets({ burst: 1, intervalMs, maxKeys: this.#maxKeys });
+    this.#intervalMs = intervalMs;
   }
 
   /** Clusters held now, by either limit or in flight. */
@@ -188,7 +197,7 @@ export class PushLimiter {
       this.#held.has(id) ? IN_FLIGHT_RETRY_MS : 0,
     );
     if (retryAfterMs > 0) return { retryAfterMs };
-    if (this.#exclusive) this.#held.add(id);
+    if (this.#intervalMs > 0) this.#held.add(id);
     let settled = false;
     const settle = (charged?: Buckets, options?: { share: number }) => {
       if (settled) return;

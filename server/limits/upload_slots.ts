@@ -75,7 +75,7 @@ export class UploadSlots {
   #makeRoom() {
     const [longest] = this.#waiting;
     if (longest === undefined || this.#now() - longest.sinceMs < PATIENCE_MS) {
-      throw busy(`Cannot take more than ${this.#most} pushes at a time`);
+      throw busy("Cannot take another push while so many are in progress");
     }
     // At once, not when its promise settles, so that each who asks now sees another.
     this.#waiting.delete(longest);

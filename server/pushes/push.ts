@@ -13,6 +13,8 @@ export interface Push extends Omit<PushContent, "body"> {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
+  /** The most bytes that its body may turn out to have. */
+  readonly maxBytes: number;
   /** The body as received; the same bytes at every call. */
   body(): Promise<Uint8Array>;
 }

@@ -9,6 +9,7 @@ import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
+import type { AcceptedPush } from "../directory/source.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
@@ -31,6 +32,8 @@ export interface PushCommitterOptions {
   readonly ttlMs: number;
   /** Told what is left out of pushes. */
   readonly losses: RepeatLog;
+  /** Told of every push that is accepted here, and of none that comes from disk or from another member. */
+  readonly directory: { accepted(push: AcceptedPush): void };
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
@@ -41,6 +44,7 @@ const STALE = "older_than_ttl";
 /** Commits pushes: to disk first, then to the exposition index. */
 export class PushCommitter implements PushStage {
   readonly #options: PushCommitterOptions;
+  #renderer: Renderer;
   readonly #share = new EventLoopShare();
   readonly #samples: Counter;
   readonly #dropped: Counter<"reason">;
@@ -49,6 +53,7 @@ export class PushCommitter implements PushStage {
   /** Commits to a store and an index. */
   constructor(options: PushCommitterOptions) {
     this.#options = options;
+    this.#renderer = options.renderer;
     const registers = [options.registry];
     this.#samples = new Counter({
       name: "telemeter_samples_total",
@@ -64,6 +69,11 @@ export class PushCommitter implements PushStage {
       registers,
     });
     for (const reason of ["allow_list", "duplicate", STALE, ...SAMPLE_RULE_NAMES]) this.#dropped.inc({ reason }, 0);
+  }
+
+  /** Checks pushes by other rules from now on; what is shown already stays. */
+  renderBy(renderer: Renderer): void {
+    this.#renderer = renderer;
   }
 
   /** Resolves once the push is on disk and shown. */
@@ -99,7 +109,25 @@ export class PushCommitter implements PushStage {
       index.discard(entry);
       throw error;
     }
+    this.#list(push, { entry, rendered });
     return this.#account(push.id, rendered);
+  }
+
+  #list({ id, receivedAtMs, contentType, contentEncoding, body }: StoredPush, { entry, rendered }: Prepared) {
+    const { dropped, leftOut, stale } = rendered;
+    const losses = new Map<string, number>(stale > 0 ? [[STALE, stale]] : []);
+    for (const [rule, { count }] of leftOut) losses.set(rule, count);
+    this.#options.directory.accepted({
+      id,
+      receivedAtMs,
+      transport: `${contentType}, ${contentEncoding}`,
+      bytes: body.length,
+      families: entry.blocks.length,
+      series: entry.series,
+      dropped,
+      leftOut: losses,
+      newestMs: entry.newestMs,
+    });
   }
 
   /** Counts what became of a push's samples, and says what of it is not shown that its client may expect to be. */
@@ -147,7 +175,7 @@ export class PushCommitter implements PushStage {
   #render(push: StoredPush, spare?: ArrayBuffer): Prepared {
     const { id, receivedAtMs } = push;
     const sequence = ++this.#sequence;
-    const rendered = this.#options.renderer.render(push, spare);
+    const rendered = this.#renderer.render(push, spare);
     return { rendered, entry: toEntry(rendered, { id, sequence, receivedAtMs }) };
   }
 }

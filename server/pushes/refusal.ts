@@ -7,7 +7,7 @@
 import type { LimitError } from "../../common/exposition/metric_family.ts";
 import { CLIENT_GONE, HttpError } from "../../common/http/http.ts";
 import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
-import type { InvalidPushError } from "../../common/ingest/invalid_push.ts";
+import type { InvalidPushError, InvalidReason } from "../../common/ingest/invalid_push.ts";
 import type { CapacityError } from "../limits/capacity.ts";
 import { retryAfterSeconds } from "../limits/rate_limit.ts";
 import type { StoreUnavailableError } from "../store/push_store.ts";
@@ -50,11 +50,11 @@ interface Row {
   readonly counts: boolean;
   /** The `code` of the error that a stage throws for it. */
   readonly fault?: Fault["code"];
-  /** Whether counters call it by the reason of that error, which is more precise than the kind. */
-  readonly isPrecise?: true;
+  /** The reasons of that error, by which counters call it, as they are more precise than the kind. */
+  readonly reasons?: readonly string[];
   /** When the client may try again, in milliseconds, where nothing says so more precisely; without it, the push will never do. */
   readonly retryAfterMs?: number;
-  /** What the client is told; without it, what the fault says. */
+  /** What the client is told; then what the fault says is not for it. Without them the fault speaks of the push alone. */
   readonly words?: string;
   /** Told by the owner to the member whose client pushed: what follows the kind there, and what is read of that. */
   readonly member?: {
@@ -63,12 +63,17 @@ interface Row {
   };
 }
 
+/** All reasons, which the compiler demands. */
+function reasonsOf<Reason extends string>(reasons: Readonly<Record<Reason, true>>): readonly string[] {
+  return Object.keys(reasons);
+}
+
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
     status: 400,
     counts: true,
     fault: "invalid_push",
-    isPrecise: true,
+    reasons: reasonsOf<InvalidReason>({ malformed: true, empty: true, identity: true }),
     member: { write: ({ reason = "" }) => reason, read: (reason) => ({ reason: reason || undefined }) },
   },
   limit: { status: 413, counts: true, fault: "limit", member: { write: () => "", read: () => ({}) } },
@@ -76,12 +81,13 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     status: 503,
     counts: true,
     fault: "capacity",
-    isPrecise: true,
+    reasons: reasonsOf<CapacityError["reason"]>({ clusters: true, total_series: true, memory: true }),
+    words: "Cannot take the push as this server has no room for more at the moment: try again later",
     // Clients of openshift/telemeter wait a minute after any refusal.
     retryAfterMs: 60_000,
     member: {
       write: ({ reason = "" }) => reason,
-      read: (reason) => ({ reason: reason === "total_series" ? reason : "clusters" }),
+      read: (reason) => ({ reason: ["total_series", "memory"].includes(reason) ? reason : "clusters" }),
     },
   },
   rate: {
@@ -95,13 +101,22 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     },
   },
   /** By an owner of a later version, for a reason that this one does not know. */
-  refused: { status: 400, counts: true },
+  refused: {
+    status: 400,
+    counts: true,
+    words: "Cannot take the push as the server that owns the cluster has refused it",
+  },
   too_big: {
     status: 413,
     counts: true,
     words: "Cannot take the push as it is larger than the servers of the ring take",
   },
-  store: { status: 503, counts: false, fault: "store_unavailable" },
+  store: {
+    status: 503,
+    counts: false,
+    fault: "store_unavailable",
+    words: "Cannot store the push now: try again later",
+  },
   ring_fenced: byRing("Cannot take the push as this server has lost contact with its ring: try again later"),
   ring_busy: byRing("Cannot take the push as too many pushes wait for other servers of the ring: try again later"),
   ring_owner_busy: byRing("Cannot take the push as the server that owns the cluster is busy: try again later"),
@@ -115,6 +130,26 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
 function byRing(words: string): Row {
   return { status: 503, counts: false, retryAfterMs: 1_000, words };
 }
+
+/** What refuses a push before a stage sees it: its token, its form, its body, want of a slot; and our own failures. */
+const BEFORE_STAGES = [
+  "token",
+  "forged",
+  "busy",
+  "encoding",
+  "body_size",
+  "body",
+  "body_timeout",
+  "framing",
+  "client_gone",
+  "internal",
+] as const;
+
+/** The reasons by which `telemeter_push_rejections_total` counts. */
+export const PUSH_REJECTION_REASONS: readonly string[] = [
+  ...BEFORE_STAGES,
+  ...Object.entries(TABLE).flatMap(([kind, { reasons }]) => reasons === undefined ? [kind] : [kind, ...reasons]),
+];
 
 const BY_FAULT = new Map(Object.entries(TABLE).map(([kind, { fault }]) => [fault, kind as RefusalKind]));
 
@@ -137,7 +172,7 @@ export class PushRefusal extends HttpError {
   /** When the client may try again, in milliseconds; undefined if the same push will never do. */
   readonly retryAfterMs: number | undefined;
 
-  /** Refuses by the row of a kind. The row's words go before `message`. */
+  /** Refuses by the row of a kind. If the row has words, a message that says something else is the detail. */
   constructor(
     kind: RefusalKind,
     { message = "", reason = kind, retryAfterMs = TABLE[kind].retryAfterMs, cause }:
@@ -146,7 +181,8 @@ export class PushRefusal extends HttpError {
   ) {
     const { status, words } = TABLE[kind];
     const headers = retryAfterMs === undefined ? undefined : { "retry-after": retryAfterSeconds(retryAfterMs) };
-    super(status, words ?? message, { reason, headers, cause });
+    const detail = words === undefined || message === "" || message === words ? undefined : message;
+    super(status, words ?? message, { reason, headers, detail, cause });
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
   }
@@ -156,7 +192,7 @@ export class PushRefusal extends HttpError {
 export interface MemberRefusal {
   /** The kind, and what is particular to it behind a space. */
   readonly reason: string;
-  /** A sentence that the client may see. */
+  /** A sentence on it, which the client sees where the kind has no words of its own. */
   readonly detail: string;
 }
 
@@ -169,7 +205,7 @@ export function refusalOf(error: unknown): HttpError | undefined {
   if (kind === undefined) return undefined;
   return new PushRefusal(kind, {
     message,
-    reason: TABLE[kind].isPrecise ? reason : kind,
+    reason: TABLE[kind].reasons ? reason : kind,
     retryAfterMs,
     cause: error,
   });
@@ -191,7 +227,7 @@ export function isAbandoned(error: unknown): boolean {
 export function toMember(error: unknown): MemberRefusal | undefined {
   const refusal = refusalOf(error);
   if (!(refusal instanceof PushRefusal)) return undefined;
-  const { kind, message: detail } = refusal;
+  const { kind, message, detail = message } = refusal;
   const particular = TABLE[kind].member?.write(refusal);
   return particular === undefined ? undefined : { reason: `${kind} ${particular}`.trimEnd(), detail };
 }
@@ -207,7 +243,7 @@ export function fromMember({ reason, detail }: MemberRefusal): PushRefusal {
 /** What the client is told of a push that the ring has rejected. */
 export function fromRing({ reason, retryMs, refused }: Extract<Outcome, { result: "rejected" }>): PushRefusal {
   if (reason === "refused") {
-    return fromMember(refused ?? { reason: "", detail: "The server that owns the cluster has refused the push" });
+    return fromMember(refused ?? { reason: "", detail: "" });
   }
   return new PushRefusal(OF_RING[reason], { retryAfterMs: reason === "too-big" ? undefined : retryMs });
 }

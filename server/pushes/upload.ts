@@ -7,14 +7,17 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
-import { plainFields } from "../../common/plain_text.ts";
+import { addressBlock } from "../../common/http/addresses.ts";
+import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
+import type { Directory } from "../directory/directory.ts";
 import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { refusalOf } from "./refusal.ts";
+import { flagToRaise } from "./limit_flags.ts";
+import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
@@ -38,6 +41,8 @@ export interface UploadOptions {
   readonly log: Logger;
   /** Told why other pushes are refused. */
   readonly refusals: RepeatLog;
+  /** Told who pushes, and of whom a push is refused. */
+  readonly directory: Pick<Directory, "broughtBy" | "refused">;
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
@@ -45,7 +50,7 @@ export interface UploadOptions {
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
   const { authenticate, stage, limitBytes, maxInFlight, now, elapsed = () => performance.now() } = options;
-  const { log, refusals, registry } = options;
+  const { log, refusals, directory, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
     help: "Pushes by outcome; each has exactly one",
@@ -59,10 +64,11 @@ export function upload(options: UploadOptions): Handler {
     labelNames: ["reason"],
     registers: [registry],
   });
+  for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
   const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept: Handler = async (request, peer) => {
-    const { id, labels } = await authenticate(request, peer);
+    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
     using slot = slots.take();
     try {
       let body: Promise<Uint8Array> | undefined;
@@ -72,20 +78,33 @@ export function upload(options: UploadOptions): Handler {
         contentType: readContentType(request.headers.get("content-type")),
         contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
         receivedAtMs: now(),
+        maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
         body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
       const { result, remark } = await stage.accept(push);
       pushes.inc({ result });
+      log.debug("Accepted a push", {
+        cluster: plainText(id),
+        result,
+        ...remark !== undefined && { remark: plainText(remark) },
+      });
+      const userAgent = plainText(request.headers.get("user-agent") ?? "");
+      const address = addressBlock(peer.address);
+      directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
       // Clients of openshift/telemeter look at the status alone.
       return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      const { status, reason, message } = refusal;
-      const fields = plainFields({ cluster: id, status, reason, why: message });
+      const { status, reason, message, detail = message } = refusal;
+      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
+      const isText = readContentType(request.headers.get("content-type")) === "text";
+      const raise = flagToRaise({ status, message: detail, isText });
+      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
-      else refusals.add(`${id} ${reason}`, "Refused a push", fields);
+      // What the server lacks it lacks for every cluster, of which there may be very many.
+      else refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a push", fields);
       throw refusal;
     }
   };

@@ -12,6 +12,7 @@ import { plainFields } from "../../common/plain_text.ts";
 import type { StoredEntry } from "../../ring/protocol/effects.ts";
 import type { TokenKeyIds } from "../../ring/transport/hello.ts";
 import { CLASS_LIMITS } from "../../ring/protocol/mesh.ts";
+import type { Answerer } from "../../ring/transport/questions.ts";
 import { Ring } from "../../ring/ring.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { type LinkStatus, Transport } from "../../ring/transport/transport.ts";
@@ -56,6 +57,8 @@ export interface RunningRing extends AsyncDisposable {
   readonly ring: Ring;
   /** What `/debug/cluster` shows. */
   status(): RunningRingStatus;
+  /** What certificate it shows to other members, in PEM. */
+  certificate(): string;
 }
 
 /** What a member starts with. */
@@ -66,6 +69,8 @@ export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "st
   readonly ttlMs: number;
   /** The keys of the tokens: members have some in common. */
   readonly keys: TokenKeyIds;
+  /** Answers what other members ask. */
+  readonly answer: Answerer;
   /** What it stores; nothing has been read from it yet. */
   readonly store: PushStore;
   /** Gets the metrics. */
@@ -117,6 +122,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
           log,
         }),
       host,
+      answer: options.answer,
       registry,
       log,
       limits: { pushBytes: settings.limitBytes + MAX_HEADER_BYTES },
@@ -127,6 +133,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
   return {
     ring,
     status: () => ({ ...ring.status(), links: transport.status() }),
+    certificate: () => identity.current.cert,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -18,6 +18,7 @@ import { compareVersions, type PushVersion } from "../../ring/protocol/push_vers
 import type { CommitHow, RingHost } from "../../ring/ring.ts";
 import type { ClusterEntry, ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { PushContent } from "../ingest/push_content.ts";
+import type { MemoryGuard } from "../limits/memory_guard.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
@@ -40,6 +41,8 @@ export interface StoreRingHostOptions {
   readonly limiter: PushLimiter;
   /** The clock of the limiter, in milliseconds. @default {() => performance.now()} */
   readonly elapsed?: () => number;
+  /** What there is memory for. @default everything */
+  readonly memory?: Pick<MemoryGuard, "state">;
   /** Where the counters are registered. */
   readonly registry: Registry;
   /** Told of what cannot be shown. */
@@ -64,6 +67,11 @@ const READERS = 4;
 /** After how long a cluster that could not be read back is tried again, in milliseconds. */
 const READ_AGAIN_MS = 1_000;
 
+/** How often the log has a line while there is no memory for what should be shown, in milliseconds. */
+const NO_ROOM_TOLD_MS = 60_000;
+
+const ROOM = { state: "room" } as const;
+
 /** Serves the ring. Disposing of it ends the reading back. */
 export class StoreRingHost implements RingHost, Disposable {
   readonly #options: StoreRingHostOptions;
@@ -79,6 +87,8 @@ export class StoreRingHost implements RingHost, Disposable {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #misplaced: Counter;
   #toldOfMisplacedAt = -Infinity;
+  #toldOfNoRoomAt = -Infinity;
+  #waitsForRoom = false;
   #readers = 0;
 
   /** Serves a ring that is about to start. */
@@ -98,7 +108,9 @@ export class StoreRingHost implements RingHost, Disposable {
   async restore(push: StoredPush): Promise<StoredEntry> {
     const { id, receivedAtMs } = push;
     const version = push.version ?? { epoch: 0, ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
-    if (push.role !== "standby") this.#prepare({ version, entry: await this.#options.committer.prepare(push) });
+    if (push.role !== "standby" && this.#hasRoomFor(id)) {
+      this.#prepare({ version, entry: await this.#options.committer.prepare(push) });
+    }
     return { id, version, receivedAtMs, size: push.body.length };
   }
 
@@ -132,7 +144,7 @@ export class StoreRingHost implements RingHost, Disposable {
       if (fresh) remark = await committer.commit(push, { onChecked: checked, onCommitted });
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
-        const entry = role === "owner" ? await committer.prepare(push) : undefined;
+        const entry = role === "owner" && this.#hasRoomFor(id) ? await committer.prepare(push) : undefined;
         await store.put(push);
         if (entry !== undefined) this.#prepare({ version, entry });
       }
@@ -232,6 +244,12 @@ export class StoreRingHost implements RingHost, Disposable {
     this.#options.index.discard(prepared.entry);
   }
 
+  /** Whether there is memory to hold ready what a cluster shows; in place of what is shown of it there is for longer. */
+  #hasRoomFor(id: string): boolean {
+    const { memory: { state } = ROOM, index } = this.#options;
+    return state === "room" || state === "short" && index.get(id) !== undefined;
+  }
+
   #read(id: string): void {
     this.#unread.add(id);
     if (this.#readers < READERS) void this.#readAll();
@@ -240,6 +258,10 @@ export class StoreRingHost implements RingHost, Disposable {
   async #readAll(): Promise<void> {
     this.#readers++;
     for (const id of this.#unread) {
+      if (!this.#hasRoomFor(id)) {
+        this.#readWhenThereIsRoom();
+        break;
+      }
       this.#unread.delete(id);
       await this.#readOne(id);
     }
@@ -275,9 +297,31 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 
   #readLater(id: string): void {
+    this.#later(() => this.#read(id));
+  }
+
+  /** What is wanted stays so: it is shown as soon as there is memory, unless its owner is another by then. */
+  #readWhenThereIsRoom(): void {
+    if (this.#waitsForRoom) return;
+    this.#waitsForRoom = true;
+    const now = performance.now();
+    if (now - this.#toldOfNoRoomAt >= NO_ROOM_TOLD_MS) {
+      this.#toldOfNoRoomAt = now;
+      this.#options.log.error(
+        "Does not show all clusters that it owns, as memory is short: give it more, raise --limit-memory, or add a server",
+        { left: this.#unread.size },
+      );
+    }
+    this.#later(() => {
+      this.#waitsForRoom = false;
+      if (this.#unread.size > 0 && this.#readers < READERS) void this.#readAll();
+    });
+  }
+
+  #later(then: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#read(id);
+      then();
     }, READ_AGAIN_MS);
     this.#timers.add(timer);
   }

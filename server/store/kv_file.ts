@@ -9,6 +9,7 @@ import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UsageError } from "../../common/options.ts";
 import { inspect } from "./inspect.ts";
+import { closeToOthers, makePrivate } from "./private_files.ts";
 import { PARTS, replaceGarbled, resume, sizeOf } from "./salvage.ts";
 import { type FailureReason, reasonOf } from "./unavailable.ts";
 
@@ -34,6 +35,8 @@ export interface KvFileOptions {
 
 const FILE = "telemeter.kv";
 const LOCK = "telemeter.lock";
+/** What the names of the store's files start with. */
+const PREFIX = "telemeter.";
 
 const NOT_WRITABLE = "give a directory that this user may write to";
 const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
@@ -42,7 +45,8 @@ const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
   locked: "stop the process that has the file locked",
 };
 /**
- * Opens the store's file in a directory, creating both; the directory is then only for its owner.
+ * Opens the store's file in a directory, creating both; they are then only for their owner. A file that was there before
+ * becomes so; of a directory that others can look into it tells.
  *
  * A garbled file is renamed to `telemeter.kv.corrupt-TIME`, and what can still be read of it goes into a new one.
  *
@@ -52,13 +56,17 @@ export async function openKvFile(dir: string, { log, now, onSetAside }: KvFileOp
   const path = join(dir, FILE);
   using stack = new DisposableStack();
   stack.use(await lock(dir));
+  await closeToOthers(dir, { prefix: PREFIX, log });
   resume(path);
   const isEmpty = sizeOf(path) === 0;
   let kv: Deno.Kv | undefined;
   let fault: string | undefined;
   try {
     fault = inspect(path);
-    if (fault === undefined) kv = await Deno.openKv(path);
+    if (fault === undefined) {
+      makePrivate(path);
+      kv = await Deno.openKv(path);
+    }
   } catch (error) {
     if (!isGarbled(error)) throw error instanceof UsageError ? error : refusal(dir, error);
     fault = messageOf(error);

@@ -11,7 +11,7 @@ import { bytesOf } from "./commit_limits.ts";
 import { CommitQueue, type CommitQueueOptions, type Job, type StoreHealth } from "./commit_queue.ts";
 import { StoredIndex } from "./stored_index.ts";
 import { type OpenKv, openKvFile } from "./kv_file.ts";
-import { openKvRemote } from "./kv_remote.ts";
+import { type KvRemotePlace, openKvRemote } from "./kv_remote.ts";
 import { type Context, putJob, removeJob, tidyJob } from "./jobs.ts";
 import { Keys, type Mutation, type StoredPush, VALUE_BYTES } from "./layout.ts";
 import { StoreMetrics, type StoreSizes } from "./metrics.ts";
@@ -26,7 +26,7 @@ export { StoreUnavailableError } from "./unavailable.ts";
 /** Options of {@linkcode PushStore.open}. */
 export interface PushStoreOptions extends Pick<CommitQueueOptions, "maxQueuedBytes" | "stallMs" | "retryAfterMs"> {
   /** A directory for this server alone, or a KV Connect URL. */
-  readonly place: { readonly dir: string } | { readonly url: URL };
+  readonly place: { readonly dir: string } | KvRemotePlace;
   /** Keeps servers apart that share a remote Deno KV: each needs its own. @default {"telemeter"} */
   readonly namespace?: string;
   /** How long a push is held after it was received. */
@@ -92,7 +92,7 @@ export class PushStore implements AsyncDisposable {
     const { place, log, now, registry } = options;
     const metrics = new StoreMetrics(registry);
     const open = "url" in place
-      ? await openKvRemote(place.url)
+      ? await openKvRemote(place)
       : await openKvFile(place.dir, { log, now, onSetAside: () => metrics.fileSetAside() });
     return new PushStore(open, options, metrics);
   }

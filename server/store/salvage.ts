@@ -7,6 +7,7 @@
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { isSound, ROW_COLUMNS } from "./kv_row.ts";
+import { makePrivate } from "./private_files.ts";
 
 /** What SQLite appends to the name of a database for its files; renamed together they stay a database. */
 export const PARTS: readonly string[] = ["", "-wal", "-shm"];
@@ -39,6 +40,7 @@ export function sizeOf(path: string): number {
 export async function replaceGarbled(path: string, at: Date): Promise<{ aside: string; entriesKept: number }> {
   const salvaged = path + SALVAGED;
   for (const part of PARTS) remove(salvaged + part);
+  makePrivate(salvaged);
   (await Deno.openKv(salvaged)).close(); // Lays the tables out.
   const entriesKept = sizeOf(path) > 0 ? copyRows(path, salvaged) : 0;
   const aside = setAside(path, at);

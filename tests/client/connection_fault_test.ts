@@ -6,8 +6,8 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { FROM, type HttpClientFiles, HttpClients, TO } from "../../client/http_client.ts";
-import { flaggedProxy, noProxy } from "../../client/proxy_rule.ts";
-import { readProxyServer } from "../../client/proxy_server.ts";
+import { flaggedProxy, noProxy } from "../../common/outgoing/proxy_rule.ts";
+import { readProxyServer } from "../../common/outgoing/proxy_server.ts";
 import { call } from "../../client/request.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { makeCertificate } from "../support/certificates.ts";
@@ -37,7 +37,7 @@ async function outcome(url: string, { proxy, ca, own, side = TO }: Way = {}): Pr
     keyPath: own && await folder.write("key", own.key),
   };
   const proxyFor = proxy === undefined ? noProxy : flaggedProxy(readProxyServer(proxy), "--to-proxy");
-  const clients = await HttpClients.load(files, { side, proxyFor, log: recordingLog().log });
+  using clients = await HttpClients.load(files, { side, proxyFor, log: recordingLog().log });
   const signal = new AbortController().signal;
   const get = { attempt: "Cannot fetch", url: new URL(url), method: "GET" as const, headers: {}, clients, signal };
   return await call({ ...get, timeoutMs: 20_000 }, (response) => response.text()).catch((error) => error.message);

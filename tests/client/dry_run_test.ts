@@ -26,12 +26,12 @@ Deno.test("dryRun() shows what would leave and what each rule did, and sends not
       { labels: labels("kube-system"), value: 4 },
     ],
   });
-  const parsed = parseOptions(CLIENT_PROGRAM, [
+  const parsed = await parseOptions(CLIENT_PROGRAM, [
     ...["--from", `${prometheus.url}?secret=query`, "--to", server.url, "--id", "me", "--to-token", "initial"],
     ...["--label", "zone=a", "--anonymize-labels", "pod", "--anonymize-salt", "salt", "--dry-run"],
   ]);
   assert.ok("values" in parsed);
-  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   const page = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
   assert.equal(
     page,
@@ -67,9 +67,9 @@ Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refus
     await Deno.writeTextFile(`${directory}/ca`, authority.cert);
     await Deno.writeTextFile(`${directory}/token`, "t0ken\n", { mode: 0o600 });
     const run = async (...args: string[]) => {
-      const parsed = parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
+      const parsed = await parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
       assert.ok("values" in parsed);
-      const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+      using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
       return await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
     };
     const token = ["--from-token-file", `${directory}/token`];
@@ -90,9 +90,9 @@ Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refus
 async function reportOf(page: string, ...args: string[]): Promise<string[]> {
   await using prometheus = new SourcePrometheus();
   prometheus.fault = () => new Response(page, { headers: { "content-type": "text/plain; version=0.0.4" } });
-  const parsed = parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
+  const parsed = await parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run", ...args]);
   assert.ok("values" in parsed);
-  const settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   const text = await dryRun(settings, { signal: new AbortController().signal, now: () => NOW });
   return text.split("\n").filter((line) => line.startsWith("#") && !line.startsWith("# TYPE"));
 }
@@ -107,6 +107,7 @@ api.rq 1 ${NOW}
 h_bucket{le="+Inf"} 10 ${NOW}
 h_count 9 ${NOW}
 `);
+  assert.match(lines[0], /^# dry run: nothing was sent; of 6 samples from \S+, 1 would be pushed$/);
   assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("# what")), -3), [
     "# what would not be sent, by metric and rule:",
     "#   ahead: 2 samples by rule too_new (the sample is ahead of the clock): the sample is more than 10m ahead of the clock; set the clock of the source, or raise --limit-future on the server",

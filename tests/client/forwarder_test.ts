@@ -4,7 +4,7 @@ import { clientMetrics } from "../../client/metrics.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
-import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { formatText } from "../../common/exposition/text_format.ts";
 import { parseOptions } from "../../common/options.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -40,11 +40,12 @@ async function network(args: string[] = []) {
   const { log, records } = recordingLog();
   const clock = { nowMs: NOW };
   const now = () => clock.nowMs;
-  const load = (more: string[] = []) => {
+  const loaded = new DisposableStack();
+  const load = async (more: string[] = []) => {
     const to = ["--from", prometheus.url, "--to", server.url, "--id", "me", "--to-token", "initial"];
-    const parsed = parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
+    const parsed = await parseOptions(CLIENT_PROGRAM, [...to, ...args, ...more]);
     assert.ok("values" in parsed);
-    return loadSettings(parsed.values, { log, now });
+    return loaded.use(await loadSettings(parsed.values, { log, now }));
   };
   const registry = new FamilyRegistry();
   const waits = new Mailbox<Wait>();
@@ -77,6 +78,7 @@ async function network(args: string[] = []) {
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
+      loaded.dispose();
       await prometheus[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },
@@ -108,8 +110,84 @@ Deno.test("Forwarder.run() neither exchanges nor pushes when the rules keep noth
   await using n = await network();
   n.prometheus.up({ ...up(1), metrics: [] });
   n.start();
-  assert.equal((await n.waits.take()).ms, 270_000);
+  // A source that starts at the same time has something in a moment.
+  for (const ms of [...Array<number>(6).fill(10_000), 270_000, 270_000]) {
+    const wait = await n.waits.take();
+    assert.equal(wait.ms, ms);
+    wait.end();
+  }
   assert.deepEqual(n.server.asked, []);
+});
+
+Deno.test("Forwarder.run() reads a source that had nothing at first again in 10 s, and no sooner than the interval says", async () => {
+  await using n = await network(["--interval", "20s"]);
+  n.start();
+  const first = await n.waits.take();
+  assert.equal(first.ms, 10_000);
+  n.prometheus.up(up(1));
+  first.end();
+  await n.server.pushes.take();
+  const second = await n.waits.take();
+  assert.equal(second.ms, 20_000);
+  n.prometheus.up();
+  second.end();
+  assert.equal((await n.waits.take()).ms, 20_000);
+  await using quick = await network(["--interval", "2s"]);
+  quick.start();
+  assert.equal((await quick.waits.take()).ms, 2_000);
+});
+
+Deno.test("Forwarder.run() tells a 429 after a start at info, with the time of the next push, and a later one at error", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  n.server.fault = (request) =>
+    request.url.endsWith("/upload")
+      ? new Response("too soon", { status: 429, headers: { "retry-after": "200" } })
+      : undefined;
+  n.start();
+  const wait = await n.waits.take();
+  assert.equal(wait.ms, 200_000);
+  const { level, sentence, fields } = n.records.at(-1)!;
+  assert.equal(level, "info");
+  assert.match(sentence, /^Has just started, and the server still has the last push of this cluster/);
+  assert.deepEqual(fields, { nextPush: new Date(NOW + 200_000).toISOString() });
+  n.server.fault = undefined;
+  wait.end();
+  await n.server.pushes.take();
+  n.server.fault = (request) => request.url.endsWith("/upload") ? new Response("too soon", { status: 429 }) : undefined;
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.equal(n.records.at(-1)!.level, "error");
+});
+
+Deno.test("Forwarder.run() counts failures by stage, and when it last read and pushed", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  const failures = () =>
+    ["scrape", "rules", "exchange", "push"].map((stage) =>
+      n.metric(`telemeter_client_forwards_failed_total{stage="${stage}"}`)
+    );
+  const at = (what: string) => n.metric(`telemeter_client_last_${what}_timestamp_seconds`);
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [0, 0, 0, 0, 0, 0]);
+  n.prometheus.fault = () => new Response(null, { status: 503 });
+  n.start();
+  let wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 0, 0, 0, 0]);
+  n.prometheus.fault = undefined;
+  n.server.fault = () => new Response(null, { status: 503 });
+  wait.end();
+  wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 1, 0, NOW / 1_000, 0]);
+  n.server.fault = (request) => request.url.endsWith("/upload") ? new Response(null, { status: 503 }) : undefined;
+  wait.end();
+  wait = await n.waits.take();
+  assert.deepEqual([...failures(), at("scrape"), at("push")], [1, 0, 1, 1, NOW / 1_000, 0]);
+  n.server.fault = undefined;
+  wait.end();
+  await n.waits.take();
+  assert.deepEqual([...failures(), at("push")], [1, 0, 1, 1, NOW / 1_000]);
+  assert.equal(n.metric('telemeter_client_push_answers_total{status_code="200"}'), 1);
+  assert.equal(n.metric('telemeter_client_scrape_answers_total{status_code="503"}'), 1);
 });
 
 Deno.test("Forwarder.run() does not push what the server would leave out", async () => {
@@ -135,6 +213,27 @@ Deno.test("Forwarder.run() says at level info why nothing of a page without time
   assert.equal(fields.scraped, 1);
   assert.match(String(fields.why), /timestamp/);
   assert.equal(n.metric("federate_requests_failed_total"), 0);
+});
+
+Deno.test("Forwarder.run() says and counts what a page loses before anybody can read it, even if that is all of it", async () => {
+  await using n = await network();
+  const pages = [`api.rq 1 ${NOW}\n`, `api.rq 1 ${NOW}\nup 1 ${NOW}\n`];
+  n.prometheus.fault = () => new Response(pages.shift(), { headers: { "content-type": "text/plain" } });
+  n.start();
+  const wait = await n.waits.take();
+  const [{ level, fields }] = n.records.filter(({ sentence }) => sentence.startsWith("Nothing to send"));
+  assert.deepEqual([level, fields.scraped], ["info", 1]);
+  assert.match(String(fields.why), /the name api\.rq of a metric must stand in quotes/);
+  const told = () => n.records.filter(({ sentence }) => sentence === "Some samples do not arrive").length;
+  assert.equal(told(), 1);
+  const counts = () => ["federate_samples", "federate_filtered_samples"].map((name) => n.metric(name));
+  assert.deepEqual(counts(), [1, 1]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="family_name"}'), 1);
+  wait.end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual([counts(), told()], [[2, 1], 1]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="family_name"}'), 2);
 });
 
 Deno.test("Forwarder.run() counts what the rules keep back, twins included", async () => {
@@ -303,4 +402,81 @@ Deno.test("Forwarder.run() writes no secret into its log, even where the server 
   await n.waits.take();
   assert.match(JSON.stringify(n.records), /it says: no Bearer …/);
   assert.doesNotMatch(JSON.stringify(n.records), /Bearer i/);
+});
+
+Deno.test("Forwarder.run() counts and tells what a server does not get that does not say that it takes it", async () => {
+  await using n = await network();
+  const label = (name: string, value: string) => ({ name, value });
+  const one = (name: string, value: Metric["value"], ...labels: Label[]): MetricFamily => ({
+    name,
+    type: typeof value === "number" ? "untyped" : "histogram",
+    metrics: [{ labels, value, timestampMs: NOW }],
+  });
+  const count = { count: 1.5, sum: 1, buckets: [], isFloat: true };
+  n.prometheus.up(
+    ...[up(1), one("a_b", 1), one("a.b", 2), one("a-b", 3), one("h", count)],
+    one("x", 4, label("l.x", "1"), label("l_x", "2")),
+  );
+  n.start();
+  const { families } = await n.server.pushes.take();
+  assert.deepEqual(series(families).toSorted(), ['a_b{_id="me"} 1', 'up{_id="me"} 1', 'x{l_x="2",_id="me"} 4']);
+  (await n.waits.take()).end();
+  await n.server.pushes.take();
+  await n.waits.take();
+  assert.deepEqual(n.records.filter(({ level }) => level === "warn").map(({ fields }) => fields.why), [
+    "Left out h: the server does not say that it takes native histograms, or counts that are no whole numbers: update it",
+    "Left out a.b (and 1 more): with underscores it would be a_b, as others are: update the server, or rename one of them",
+    "Left out 1 labels, as with underscores others of the same sample have the name: update the server, or rename them",
+  ]);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="native_histogram"}'), 2);
+  assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="utf8_name"}'), 4);
+});
+
+Deno.test("Forwarder.run() reckons with the server's clock from the first push on, however slow its own is", async () => {
+  await using n = await network();
+  const aheadMs = 15 * 60_000;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + aheadMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + aheadMs }] });
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload"]);
+  assert.ok(Math.abs(n.metric('telemeter_client_clock_difference_seconds{clock="server"}')! - 900) < 30);
+});
+
+Deno.test("Forwarder.run() asks the server for the time again when by what it knew nothing was to be sent", async () => {
+  await using n = await network();
+  const behindMs = -15 * 60_000;
+  let serverMs = behindMs;
+  n.server.fault = (request) => {
+    const headers = { date: new Date(Date.now() + serverMs).toUTCString() };
+    if (request.url.endsWith("/upload")) return new Response(null, { headers });
+    return Response.json({ token: "any", labels: { _id: "me" } }, { headers });
+  };
+  n.prometheus.up({ ...up(1), metrics: [{ labels: [], value: 1, timestampMs: NOW + behindMs }] });
+  n.start();
+  const first = await n.waits.take();
+  // The client's own clock, which was fast, is set.
+  n.clock.nowMs += behindMs;
+  serverMs = 0;
+  first.end();
+  (await n.waits.take()).end();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/authorize?id=me", "/upload", "/authorize?id=me", "/upload"]);
+});
+
+Deno.test("Forwarder.run() takes the clock of whoever gives tokens for the server's only if it is the server", async () => {
+  const elsewhere = new TelemeterServer();
+  await using _ = elsewhere;
+  await using n = await network(["--to-auth", `${elsewhere.url}/authorize?id=me`]);
+  elsewhere.fault = () =>
+    Response.json({ token: "any" }, { headers: { date: new Date(Date.now() - 86_400_000).toUTCString() } });
+  n.server.fault = () => new Response(null, { status: 200 });
+  n.prometheus.up(up(1));
+  n.start();
+  await n.waits.take();
+  assert.deepEqual(n.server.asked, ["/upload"]);
 });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { FROM, type HttpClientFiles, HttpClients, type HttpClientsOptions, TO } from "../../client/http_client.ts";
-import { noProxy } from "../../client/proxy_rule.ts";
+import { noProxy } from "../../common/outgoing/proxy_rule.ts";
+import { readProxyServer } from "../../common/outgoing/proxy_server.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
@@ -65,7 +67,7 @@ Deno.test("HttpClients.open() trusts the authority of its file and shows the cli
   const { cert, key } = await authority.issue("client one");
   await using files = await folder({ ca: authority.cert, cert, key });
   await using server = await demandingServer();
-  const clients = await load(pathsIn(files));
+  using clients = await load(pathsIn(files));
   assert.equal(await fetchWith(clients, server.url), "client one");
 });
 
@@ -73,7 +75,7 @@ Deno.test("HttpClients.open() takes up files that changed", async () => {
   const one = await authority.issue("client one"), two = await authority.issue("client two");
   await using files = await folder({ ca: other.cert, cert: one.cert, key: one.key });
   await using server = await demandingServer();
-  const clients = await load(pathsIn(files));
+  using clients = await load(pathsIn(files));
   await assert.rejects(
     fetchWith(clients, server.url),
     (error: Error) => /invalid peer certificate/.test(String(error.cause)),
@@ -90,14 +92,17 @@ Deno.test("HttpClients.open() keeps to the last good files while one is bad, and
   await using files = await folder({ ca: authority.cert, cert: one.cert, key: one.key });
   await using server = await demandingServer();
   const { log, records } = recordingLog();
-  const clients = await load(pathsIn(files), { log });
+  using clients = await load(pathsIn(files), { log });
   // Tools that renew certificates replace one file after the other.
   await files.write("cert", two.cert);
   for (let i = 0; i < 2; i++) assert.equal(await fetchWith(clients, server.url), "client one");
   assert.deepEqual(records.map(({ level, sentence }) => [level, sentence]), [
     ["warn", "Cannot use changed certificates: those before stay in use"],
   ]);
-  assert.match(String(records[0].fields.error), /^Bad --tls-cert-file or --tls-private-key-file: /);
+  assert.match(
+    String(records[0].fields.error),
+    /^Bad --tls-cert-file '\S+\/cert': the private key of --tls-private-key-file '\S+\/key' does not belong to it$/,
+  );
   await files.write("key", two.key);
   assert.equal(await fetchWith(clients, server.url), "client two");
   assert.equal(records.length, 1);
@@ -107,11 +112,66 @@ Deno.test("HttpClients.open() trusts every authority of a file, also one that be
   const { cert, key } = await authority.issue("client one");
   await using files = await folder({ ca: `${other.cert.trim()}${authority.cert}`, cert, key });
   await using server = await demandingServer();
-  assert.equal(await fetchWith(await load(pathsIn(files)), server.url), "client one");
+  using clients = await load(pathsIn(files));
+  assert.equal(await fetchWith(clients, server.url), "client one");
 });
 
 Deno.test("HttpClients.open() opens a plain client without files", async () => {
-  (await (await load({})).open(new URL("http://127.0.0.1/")))[Symbol.dispose]();
+  using clients = await load({});
+  (await clients.open(new URL("http://127.0.0.1/")))[Symbol.dispose]();
+});
+
+/** A plain server that tells the connections apart that requests come over. */
+async function countingServer() {
+  const connections = new Set<unknown>();
+  const server = createPlainServer((request, response) => {
+    connections.add(request.socket);
+    response.end("ok");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    connections,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+Deno.test("HttpClients.open() opens a connection for each request, by one client of the platform", async () => {
+  await using server = await countingServer();
+  using clients = await load({});
+  const used: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    using connection = await clients.open(new URL(server.url));
+    used.push(connection.client);
+    assert.equal(await (await fetch(server.url, connection)).text(), "ok");
+  }
+  assert.equal(server.connections.size, 3);
+  assert.equal(new Set(used).size, 1);
+});
+
+Deno.test("HttpClients.open() takes another client for another proxy", async () => {
+  const proxies = ["a", "a", "b"].map((host) => ({ ...readProxyServer(`http://${host}:80`), namedBy: "--to-proxy" }));
+  using clients = await load({}, { proxyFor: () => proxies.shift() });
+  const used: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    using connection = await clients.open(new URL("http://c/"));
+    used.push(connection.client);
+  }
+  assert.equal(used[0], used[1]);
+  assert.notEqual(used[1], used[2]);
+});
+
+Deno.test("HttpClients[Symbol.dispose]() lets requests go on that are on their way, and others follow", async () => {
+  await using server = await countingServer();
+  const clients = await load({});
+  using connection = await clients.open(new URL(server.url));
+  clients[Symbol.dispose]();
+  assert.equal(await (await fetch(server.url, connection)).text(), "ok");
+  assert.equal(await fetchWith(clients, server.url), "ok");
 });
 
 const identity = await authority.issue("client");
@@ -161,13 +221,26 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     identity.key,
     /^Bad --tls-cert-file '\S+\/cert': certificate 2 of 2 is garbled$/,
   ],
-  ["a garbled key", authority.cert, identity.cert, "junk", /^Bad --tls-cert-file or --tls-private-key-file: /],
+  [
+    "a key file without one",
+    authority.cert,
+    identity.cert,
+    "junk",
+    /^Bad --tls-private-key-file '\S+\/key': it holds no private key in PEM$/,
+  ],
+  [
+    "a garbled key",
+    authority.cert,
+    identity.cert,
+    `${identity.key.slice(0, 60)}${identity.key.slice(61)}`,
+    /^Bad --tls-private-key-file '\S+\/key': its private key is garbled, or of a kind that is not known$/,
+  ],
   [
     "a key of another certificate",
     authority.cert,
     identity.cert,
     stranger.key,
-    /^Bad --tls-cert-file or --tls-private-key-file: /,
+    /^Bad --tls-cert-file '\S+\/cert': the private key of --tls-private-key-file '\S+\/key' does not belong to it$/,
   ],
 ];
 

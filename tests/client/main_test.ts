@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { series } from "../support/series.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
@@ -9,12 +10,10 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** Starts the client as `deno task client` does. */
 function command(args: string[]): Deno.Command {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)));
-  const [deno, ...taskArgs] = (tasks.client.command ?? tasks.client).split(" ");
-  assert.equal(deno, "deno");
-  return new Deno.Command(Deno.execPath(), {
-    args: [...taskArgs, ...args],
-    cwd: new URL("../..", import.meta.url),
+  const { path, ...options } = taskCommand("client", args);
+  return new Deno.Command(path, {
+    ...options,
+    args: [...options.args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

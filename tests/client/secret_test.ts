@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Secret, tokenFault } from "../../client/secret.ts";
+import { saltFault, Secret, tokenFault } from "../../client/secret.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -26,13 +26,10 @@ Deno.test("Secret.open() takes nothing for nothing", async () => {
   assert.equal(await Secret.open({ name: "toToken", text: "  ", log }), undefined);
 });
 
-Deno.test("Secret.open() takes a text and warns of the list of processes, without quoting it", async () => {
-  const { log, records } = recordingLog();
+Deno.test("Secret.open() takes a text", async () => {
+  const { log } = recordingLog();
   const secret = await Secret.open({ name: "toToken", text: " t0ken\n", log });
   assert.equal(await secret?.value(), "t0ken");
-  const line = records[0];
-  assert.equal(line.level, "warn");
-  assert.deepEqual(line.fields, { instead: "--to-token-file" });
 });
 
 Deno.test("Secret.open() reads a file without the white space around, and says nothing of one that is well kept", async () => {
@@ -41,14 +38,6 @@ Deno.test("Secret.open() reads a file without the white space around, and says n
   const secret = await Secret.open({ name: "toToken", path: file.path, log });
   assert.equal(await secret?.value(), "t0ken");
   assert.equal(records.length, 0);
-});
-
-Deno.test("Secret.open() warns of a file that others can read", async () => {
-  const { log, records } = recordingLog();
-  await using file = await secretFile("t0ken");
-  await Deno.chmod(file.path, 0o644);
-  await Secret.open({ name: "toToken", path: file.path, log });
-  assert.deepEqual(records[0].fields, { option: "--to-token-file", file: file.path, mode: "0644" });
 });
 
 const bad: [what: string, text: string, message: RegExp][] = [
@@ -111,4 +100,33 @@ Deno.test("Secret.value() keeps the last good one while the file is bad, and war
   assert.equal(records.length, 2);
   await file.replace("second");
   assert.equal(await secret?.value(), "second");
+});
+
+Deno.test("Secret tells what should be better about a value, at the start and when it changes, without quoting it", async () => {
+  const { log, records } = recordingLog();
+  await using file = await secretFile("0123456789abcde\n");
+  const secret = await Secret.open({ name: "salt", path: file.path, doubtOf: saltFault, log });
+  await file.replace("0123456789abcdef\n");
+  assert.equal(await secret?.value(), "0123456789abcdef");
+  assert.equal(records.length, 1);
+  // Bytes count, not characters: these are 16.
+  await file.replace("éééééééé");
+  assert.equal(await secret?.value(), "éééééééé");
+  assert.equal(records.length, 1);
+  await file.replace("pepper");
+  assert.equal(await secret?.value(), "pepper");
+  assert.deepEqual(records.map(({ level, fields }) => [level, fields.flag, String(fields.it).slice(0, 12)]), [
+    ["warn", "--salt-file", "has 15 bytes"],
+    ["warn", "--salt-file", "has 6 bytes,"],
+  ]);
+  assert.doesNotMatch(JSON.stringify(records), /pepper|0123/);
+});
+
+Deno.test("Secret.value() keeps the last good salt when a short one comes where it may not", async () => {
+  const { log, records } = recordingLog();
+  await using file = await secretFile("0123456789abcdef");
+  const secret = await Secret.open({ name: "salt", path: file.path, faultOf: saltFault, log });
+  await file.replace("short");
+  assert.equal(await secret?.value(), "0123456789abcdef");
+  assert.match(String(records[0].fields.error), /has 5 bytes/);
 });

@@ -16,7 +16,7 @@ async function load(args: string[], files: Record<string, string> = {}): Promise
   const directory = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${directory}/${name}`, text);
-    const parsed = parseOptions(CLIENT_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    const parsed = await parseOptions(CLIENT_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
     assert.ok("values" in parsed);
     return await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
   } finally {
@@ -199,7 +199,13 @@ Deno.test("Settings.rules() take up a salt that changed", async () => {
   try {
     const path = `${directory}/salt`;
     await Deno.writeTextFile(path, "salt\n");
-    const parsed = parseOptions(CLIENT_PROGRAM, [...TO, "--anonymize-labels", "pod", "--anonymize-salt-file", path]);
+    const parsed = await parseOptions(CLIENT_PROGRAM, [
+      ...TO,
+      "--anonymize-labels",
+      "pod",
+      "--anonymize-salt-file",
+      path,
+    ]);
     assert.ok("values" in parsed);
     const { rules } = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
     const hashOf = async (value: string) => {

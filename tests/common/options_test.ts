@@ -38,13 +38,13 @@ const OPTIONS = {
 const PROGRAM = { name: "program", summary: "Does it.", options: OPTIONS, arguments: { "PLACE?": "Where" } };
 
 /** What a command line yields, behind `--from http://a`. */
-function parse(...args: string[]) {
-  const parsed = parseOptions(PROGRAM, ["--from", "http://a", ...args]);
+async function parse(...args: string[]) {
+  const parsed = await parseOptions(PROGRAM, ["--from", "http://a", ...args]);
   assert.ok("values" in parsed);
   return { ...parsed.values, arguments: parsed.arguments };
 }
 
-const rows: [args: string[], name: keyof ReturnType<typeof parse>, value: unknown][] = [
+const rows: [args: string[], name: keyof Awaited<ReturnType<typeof parse>>, value: unknown][] = [
   [[], "to", undefined],
   [["--to="], "to", undefined],
   [["--to", ""], "to", undefined],
@@ -82,8 +82,8 @@ const rows: [args: string[], name: keyof ReturnType<typeof parse>, value: unknow
 ];
 
 for (const [args, name, value] of rows) {
-  Deno.test(`parseOptions() reads ${name} from ${JSON.stringify(args)}`, () => {
-    assert.deepEqual(parse(...args)[name], value);
+  Deno.test(`parseOptions() reads ${name} from ${JSON.stringify(args)}`, async () => {
+    assert.deepEqual((await parse(...args))[name], value);
   });
 }
 
@@ -105,8 +105,8 @@ const bad: [args: string[], message: string][] = [
 ];
 
 for (const [args, message] of bad) {
-  Deno.test(`parseOptions() refuses ${JSON.stringify(args)}`, () => {
-    assert.throws(() => parse(...args), (error) => error instanceof UsageError && error.message === message);
+  Deno.test(`parseOptions() refuses ${JSON.stringify(args)}`, async () => {
+    await assert.rejects(parse(...args), (error) => error instanceof UsageError && error.message === message);
   });
 }
 
@@ -119,17 +119,17 @@ for (
     ["server#s3cret", "server?…"],
   ]
 ) {
-  Deno.test(`parseOptions() quotes of the bad URL ${value} only ${shown}`, () => {
-    assert.throws(() => parse(`--to=${value}`), {
+  Deno.test(`parseOptions() quotes of the bad URL ${value} only ${shown}`, async () => {
+    await assert.rejects(parse(`--to=${value}`), {
       message: `Bad --to: Cannot read '${shown}' as a URL: write http://HOST:PORT or https://HOST:PORT`,
     });
   });
 }
 
-Deno.test("parseOptions() reads a command line of flags alone as it reads the same with arguments", () => {
-  const outcome = (program: Parameters<typeof parseOptions>[0], args: readonly string[]) => {
+Deno.test("parseOptions() reads a command line of flags alone as it reads the same with arguments", async () => {
+  const outcome = async (program: Parameters<typeof parseOptions>[0], args: readonly string[]) => {
     try {
-      const parsed = parseOptions(program, args);
+      const parsed = await parseOptions(program, args);
       return "help" in parsed ? "help" : parsed.values;
     } catch (error) {
       assert.ok(error instanceof UsageError, String(error));
@@ -164,10 +164,10 @@ Deno.test("parseOptions() reads a command line of flags alone as it reads the sa
     fc.constantFrom(["-v"], ["--unknown"], ["--help"]),
   );
   const options = { numRuns: 500 };
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 5 }), (pieces) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 5 }), async (pieces) => {
       const args = ["--from=http://a", ...pieces.flat()];
-      assert.deepEqual(outcome(alone, args), outcome(behind, ["here", ...args]));
+      assert.deepEqual(await outcome(alone, args), await outcome(behind, ["here", ...args]));
     }),
     options,
   );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { certificatesIn, eachCertificate } from "../../common/pem.ts";
+import { certificatesIn, eachCertificate, privateKeyFault } from "../../common/pem.ts";
 
 const one = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
 const two = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----";
@@ -32,3 +32,30 @@ Deno.test("eachCertificate() names the one that cannot be read by its number, an
   fault(two, "its certificate is garbled");
   fault(key, "it holds no certificate in PEM");
 });
+
+const keys: [what: string, text: string, fault: string][] = [
+  ["nothing", "", "it holds no private key in PEM"],
+  ["a certificate", one, "it holds no private key in PEM"],
+  ["a public key", key.replaceAll("PRIVATE", "PUBLIC"), "it holds no private key in PEM"],
+  ["a key", key, "its private key is garbled, or of a kind that is not known"],
+  ["a key that breaks off", key.slice(0, 30), "its private key is garbled, or of a kind that is not known"],
+  [
+    "a key of SEC1",
+    key.replaceAll("PRIVATE", "EC PRIVATE"),
+    "its private key is garbled, or of a kind that is not known",
+  ],
+  [
+    "an encrypted key",
+    key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
+    "its private key is encrypted: decrypt it with 'openssl pkey'",
+  ],
+  [
+    "an encrypted key of PKCS#1",
+    "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+    "its private key is encrypted: decrypt it with 'openssl pkey'",
+  ],
+];
+
+for (const [what, text, fault] of keys) {
+  Deno.test(`privateKeyFault() says of ${what} that ${fault}`, () => assert.equal(privateKeyFault(text), fault));
+}

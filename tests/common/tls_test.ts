@@ -36,11 +36,15 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
     ],
     [
       { cert: one.cert, key: "secret words" },
-      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM without a passphrase`,
+      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM`,
     ],
     [
       { cert: one.cert, key: one.cert },
-      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM without a passphrase`,
+      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM`,
+    ],
+    [
+      { cert: one.cert, key: `${one.key.slice(0, 60)}${one.key.slice(61)}` },
+      ({ keyPath }) => `Bad --tls-key '${keyPath}': its private key is garbled, or of a kind that is not known`,
     ],
     [
       { cert: one.cert, key: two.key },

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { warnIfExposed, WatchedFile } from "../../common/watched_file.ts";
-import { recordingLog } from "../support/recording_log.ts";
+import { WatchedFile } from "../../common/watched_file.ts";
 
 /** A file in a folder of its own, and ways to change it. */
 async function tempFile(content: string) {
@@ -84,19 +83,17 @@ Deno.test("WatchedFile throws while a file that was readable is not, and reads i
   assert.equal(await file.text(), "two");
 });
 
-Deno.test("warnIfExposed() warns of a file that others can read, by its option, and never shows what is in it", async () => {
-  await using temp = await tempFile("the secret");
-  const { log, records } = recordingLog();
-  const modes = [0o600, 0o400, 0o640, 0o604, 0o666];
-  for (const mode of modes) {
-    await Deno.chmod(temp.path, mode);
-    await warnIfExposed(temp.path, { option: "--shared-key", log });
-  }
-  await warnIfExposed(temp.path + ".not", { option: "--shared-key", log });
-  assert.deepEqual(records.map(({ level, fields }) => [level, fields]), [
-    ["warn", { option: "--shared-key", file: temp.path, mode: "0640" }],
-    ["warn", { option: "--shared-key", file: temp.path, mode: "0604" }],
-    ["warn", { option: "--shared-key", file: temp.path, mode: "0666" }],
-  ]);
-  assert.doesNotMatch(JSON.stringify(records), /the secret/);
+Deno.test("WatchedFile refuses a pipe and a device at once, where reading would wait for ever, and reads no more of it", async () => {
+  await using temp = await tempFile("one");
+  const pipe = temp.path + ".pipe";
+  assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+  const wrong = "it is a pipe, a socket or a device: name a file";
+  await assert.rejects(new WatchedFile(pipe).text(), { message: `Cannot read '${pipe}': ${wrong}` });
+  await assert.rejects(new WatchedFile("/dev/zero").text(), { message: `Cannot read '/dev/zero': ${wrong}` });
+  assert.equal(await new WatchedFile("/dev/null").text(), "");
+  const file = new WatchedFile(temp.path);
+  assert.equal(await file.text(), "one");
+  await temp.remove();
+  await Deno.rename(pipe, temp.path);
+  await assert.rejects(file.text(), { message: `Cannot read '${temp.path}': ${wrong}` });
 });

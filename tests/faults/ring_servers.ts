@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { readSigningKey } from "../../server/authorization/token_keys.ts";
 import { TokenSigner } from "../../server/authorization/tokens.ts";
 import { makeCertificates } from "../../scripts/certificates/certificate_folder.ts";
-import { Child } from "../../scripts/process/child.ts";
+import { Child, type ChildCommand } from "../../scripts/process/child.ts";
 import { freePort } from "../../scripts/process/free_port.ts";
 import { untilReady } from "../../scripts/process/ready.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
@@ -27,6 +27,10 @@ export interface RingServersPlan {
   readonly listsVacant?: boolean;
   /** Where the first of them is to be reached. @default a free port */
   readonly at?: string;
+  /** Whether the first of them is no member of any ring. @default {false} */
+  readonly alone?: boolean;
+  /** What starts a server. @default the task of this checkout */
+  readonly command?: (name: string, flags: readonly string[]) => ChildCommand;
 }
 
 /** Servers that share a key, an authority, and a folder. None runs before it is started. */
@@ -40,16 +44,25 @@ export class RingServers implements AsyncDisposable {
   readonly #folder: string;
   readonly #flags: readonly string[];
   readonly #signer: TokenSigner;
+  readonly #alone: boolean;
+  readonly #command: RingServersPlan["command"];
   readonly #all: RingServer[];
 
   private constructor(
     folder: string,
     signer: TokenSigner,
-    { names, flags = [], wired = false, listsVacant = false, at }: RingServersPlan,
+    { names, flags = [], wired = false, listsVacant = false, at, alone = false, command }: RingServersPlan,
   ) {
+    this.#alone = alone;
+    this.#command = command;
     this.#signer = signer;
     this.#folder = folder;
-    this.#flags = ["--ratelimit=0", `--shared-key=${join(folder, "shared-key.pem")}`, ...flags];
+    this.#flags = [
+      "--ratelimit=0",
+      "--source-metrics=false",
+      `--shared-key=${join(folder, "shared-key.pem")}`,
+      ...flags,
+    ];
     const clusters = names.map((_, index) => index === 0 && at !== undefined ? at : `127.0.0.1:${freePort()}`);
     const ports = names.map(() => wired ? freePort() : undefined);
     this.vacant = `127.0.0.1:${freePort()}`;
@@ -95,7 +108,12 @@ export class RingServers implements AsyncDisposable {
 
   /** The thumbprint of the key that they sign tokens with. */
   async keyId(): Promise<string> {
-    return (await readSigningKey(await Deno.readTextFile(join(this.#folder, "shared-key.pem")))).id;
+    return (await readSigningKey(await this.signingKey())).id;
+  }
+
+  /** The key that they sign tokens with (PEM). */
+  async signingKey(): Promise<string> {
+    return await Deno.readTextFile(join(this.#folder, "shared-key.pem"));
   }
 
   /** Starts all, or those given, at the same time, and waits until they are ready. */
@@ -118,8 +136,7 @@ export class RingServers implements AsyncDisposable {
     { cluster, behind, seeds, store }: { cluster: string; behind?: number; seeds: readonly string[]; store: string },
   ) {
     const at = (file: string) => join(this.#folder, "certs", file);
-    const flags = [
-      ...this.#flags,
+    const ofRing = this.#alone ? [] : [
       `--name=${name}`,
       ...behind === undefined
         ? [`--listen-cluster=${cluster}`]
@@ -129,7 +146,8 @@ export class RingServers implements AsyncDisposable {
       `--cluster-crt=${at(`${name}.crt`)}`,
       `--cluster-key=${at(`${name}.key`)}`,
     ];
-    return new RingServer({ name, cluster, storageDir: join(this.#folder, store), flags });
+    const flags = [...this.#flags, ...ofRing];
+    return new RingServer({ name, cluster, storageDir: join(this.#folder, store), flags, command: this.#command });
   }
 }
 
@@ -143,6 +161,8 @@ export interface RingServerPlan {
   readonly storageDir: string;
   /** Its other flags. */
   readonly flags: readonly string[];
+  /** What starts it. @default the task of this checkout */
+  readonly command?: RingServersPlan["command"];
 }
 
 /** One server, which keeps its ports and its store over restarts. */
@@ -155,16 +175,19 @@ export class RingServer {
   readonly external: URL = local();
   /** Where `/federate` and the status pages are. */
   readonly internal: URL = local();
-  readonly #storageDir: string;
+  /** Where its pushes are kept: made when it starts, if it is not there. */
+  readonly storageDir: string;
   readonly #flags: readonly string[];
+  readonly #command: RingServersPlan["command"];
   #child: Child | undefined;
   #retired = false;
 
   /** Starts nothing yet. */
-  constructor({ name, cluster, storageDir, flags }: RingServerPlan) {
+  constructor({ name, cluster, storageDir, flags, command }: RingServerPlan) {
     this.name = name;
+    this.#command = command;
     this.cluster = cluster;
-    this.#storageDir = storageDir;
+    this.storageDir = storageDir;
     this.#flags = [
       ...flags,
       `--listen=${this.external.host}`,
@@ -187,7 +210,8 @@ export class RingServer {
   /** Starts it. */
   launch(): void {
     if (this.running || this.#retired) throw new Error(`Cannot start the server ${this.name} now`);
-    this.#child = new Child({ ...taskCommand("server", this.#flags), name: this.name });
+    const command = this.#command?.(this.name, this.#flags) ?? taskCommand("server", this.#flags);
+    this.#child = new Child({ ...command, name: this.name });
   }
 
   /** Waits until it shows what it owns. */
@@ -238,7 +262,7 @@ export class RingServer {
 
   /** Deletes what it has kept, its part in the ring included. It must not run. */
   async deleteStore(): Promise<void> {
-    await Deno.remove(this.#storageDir, { recursive: true });
+    await Deno.remove(this.storageDir, { recursive: true });
   }
 
   /** The value of a series on `/metrics`, written as there; 0 if it is not there. */

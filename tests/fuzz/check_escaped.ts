@@ -9,12 +9,12 @@ import { messageOf } from "../../common/explain.ts";
 import { type ExpectedSeries, expectedSeries, plainRules } from "../support/expected_series.ts";
 import { type ExpositionSample, parseExposition, seriesKey } from "../support/exposition_parser.ts";
 import { oracleDecode } from "../support/metric_family_oracle.ts";
-import type { Target } from "./target.ts";
+import type { PushTarget } from "./push_target.ts";
 
 /** What differs, in words; undefined if nothing does. `samples` are those of the page with names in quotes. */
 export async function checkEscaped(
   samples: readonly (readonly [key: string, sample: ExpositionSample])[],
-  target: Target,
+  target: PushTarget,
 ): Promise<string | undefined> {
   let shown: Map<string, number>;
   try {
@@ -44,7 +44,7 @@ export async function checkEscaped(
 }
 
 /** The page in protobuf with underscores, as an independent decoder reads it. */
-async function escapedProtobuf(target: Target): Promise<ExpectedSeries> {
+async function escapedProtobuf(target: PushTarget): Promise<ExpectedSeries> {
   const page = await target.page(
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
   );

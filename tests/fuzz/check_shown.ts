@@ -18,8 +18,8 @@ import { checkEscaped } from "./check_escaped.ts";
 import { checkLosses } from "./check_losses.ts";
 import { differenceOf } from "./difference.ts";
 import { MEDIA_TYPES, type PushInput } from "./push_input.ts";
-import type { Target } from "./target.ts";
-import type { Finding, Verdict } from "./verdict.ts";
+import type { PushTarget } from "./push_target.ts";
+import type { Finding } from "./verdict.ts";
 import { withMergedValues } from "./wire_tree.ts";
 
 /** What a text of today may hold. */
@@ -35,11 +35,11 @@ export interface Look {
   /** What must not be, if anything. */
   readonly finding?: Finding;
   /** What an independent reader made of the input, if it was asked. */
-  readonly oracle?: Verdict["oracle"];
+  readonly oracle?: "agrees" | "refuses";
 }
 
 /** Looks at the page, and at what the cluster of an accepted input shows on it. */
-export async function checkShown(input: PushInput, target: Target): Promise<Look> {
+export async function checkShown(input: PushInput, target: PushTarget): Promise<Look> {
   const found = (what: string, detail: string): Look => ({ finding: { what, detail } });
   const disorder = checkEntry(target.entry(input.cluster));
   if (disorder !== undefined) return found("the index is out of order", disorder);
@@ -85,7 +85,7 @@ export async function checkShown(input: PushInput, target: Target): Promise<Look
 }
 
 /** Whether a push that was refused for whom it speaks spoke for another: undefined where nobody can tell. */
-export function checkRefusal(input: PushInput, target: Target): Finding | undefined {
+export function checkRefusal(input: PushInput, target: PushTarget): Finding | undefined {
   const families = familiesOf(input);
   if (families === undefined) return undefined;
   const { identity } = keptSamples(families, target.keepRules(input.cluster));
@@ -97,13 +97,13 @@ function samplesOf(page: Uint8Array): [key: string, sample: ExpositionSample][] 
 }
 
 /** A page in protobuf, as an independent decoder reads it. */
-function readProtobuf(target: Target, page: Uint8Array): ExpectedSeries {
+function readProtobuf(target: PushTarget, page: Uint8Array): ExpectedSeries {
   return expectedSeries(oracleDecode(page), plainRules(target.rules));
 }
 
 /** What a selector picks that looks at a label which all series have is the whole page. */
 async function checkPicked(
-  target: Target,
+  target: PushTarget,
   { text, protobuf }: { text: ReadonlyMap<string, number>; protobuf: ExpectedSeries },
 ): Promise<string | undefined> {
   const picked = readProtobuf(target, await target.page(PROTOBUF, '{_id!=""}'));

@@ -1,6 +1,7 @@
 /**
- * The fuzzer: `deno task fuzz` sends mutated pushes to the stages of a push, in a process of its own, and checks after each
- * that nothing has come of it that must not. What it finds is saved, and makes it exit with 1.
+ * The fuzzer: `deno task fuzz` sends mutated pushes, frames of members, tokens, requests to authorize and heads of HTTP to what
+ * takes them, in a process of its own, and checks after each that nothing has come of it that must not. What it finds is saved,
+ * and makes it exit with 1.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { run } from "../../common/lifecycle.ts";
 import type { Logger } from "../../common/log.ts";
 import { onNamedPath } from "../../common/named_path.ts";
 import {
+  choice,
   count,
   directory,
   duration,
@@ -23,18 +25,26 @@ import {
   UsageError,
 } from "../../common/options.ts";
 import { Child } from "../../scripts/process/child.ts";
-import { Checker } from "./check.ts";
-import { readInput } from "./push_input.ts";
-import { Target } from "./target.ts";
-import type { Report } from "./worker.ts";
+import { readInputFile } from "./input_file.ts";
+import type { Tally } from "./lane.ts";
+import { isTargetName, openTarget, TARGET_NAMES } from "./targets.ts";
+import type { Report, WorkerPlan } from "./worker.ts";
 
 /** The option table. */
 export const FUZZ_OPTIONS = {
-  seed: { kind: count, help: "What all inputs follow from, with the corpus; without one, a new one each time" },
+  target: {
+    kind: choice(["all", ...TARGET_NAMES]),
+    default: "all",
+    help: "What is attacked; all share the time",
+  },
+  seed: {
+    kind: count,
+    help: "What the inputs of each target follow from, with the corpus; without one, a new one each time",
+  },
   duration: { kind: duration, default: "2m", help: "Stop after this long" },
-  inputs: { kind: count, default: "0", help: "Stop after so many inputs; 0 for any number" },
+  inputs: { kind: count, default: "0", help: "Stop after so many inputs of each target; 0 for any number" },
   corpus: { kind: directory, default: "fuzz-corpus/", help: "Where inputs worth keeping are kept, and what was found" },
-  replay: { kind: file, help: "An input to send, and nothing else" },
+  replay: { kind: file, help: "The file of an input to send, and nothing else" },
   limitMemory: {
     kind: count,
     default: "1073741824",
@@ -46,7 +56,7 @@ export const FUZZ_OPTIONS = {
 /** The program as `--help` shows it. */
 export const FUZZ: Program<typeof FUZZ_OPTIONS> = {
   name: "fuzz",
-  summary: "Sends mutated pushes to the stages of a push, and checks that nothing comes of them that must not.",
+  summary: "Sends mutated input of every kind to what takes it, and checks that nothing comes of it that must not.",
   options: FUZZ_OPTIONS,
 };
 
@@ -61,27 +71,27 @@ const TELL_MS = 10_000;
 
 /** Runs a campaign in a child, and returns what there is to say of it and how many kinds of findings there were. */
 export async function fuzz(
-  { seed, duration, inputs, corpus, limitMemory }: Pick<Values, "duration" | "inputs" | "corpus" | "limitMemory"> & {
-    seed: number;
-  },
+  { target, seed, duration, inputs, corpus, limitMemory }:
+    & Omit<Values, "seed" | "replay" | keyof typeof LOG_OPTIONS>
+    & {
+      seed: number;
+    },
   { log, signal }: { log: Logger; signal: AbortSignal },
 ): Promise<{ summary: string; findings: number }> {
   const current = join(corpus, `current-${seed}`);
+  const targets = TARGET_NAMES.filter((name) => target === "all" || target === name);
+  const plan: WorkerPlan = { seed, targets, dir: corpus, inputs, current };
   await onNamedPath(`Bad --corpus: Cannot write into '${corpus}'`, () => mustBeWritable(corpus));
   await using child = new Child({
     name: "fuzz worker",
     path: Deno.execPath(),
     args: [
-      ...["run", "--unstable-kv", "--allow-read", `--allow-write=${corpus}`, "--ignore-env"],
-      ...[new URL("worker.ts", import.meta.url).pathname, String(seed), corpus, String(inputs), current],
+      ...["run", "--unstable-kv", "--allow-net=127.0.0.1", "--allow-read", `--allow-write=${corpus}`, "--ignore-env"],
+      ...[new URL("worker.ts", import.meta.url).pathname, JSON.stringify(plan)],
     ],
   });
   const startedMs = performance.now();
-  let latest: Report = {
-    tally: { inputs: 0, statuses: {}, agreed: 0, unread: 0, findings: {} },
-    corpus: 0,
-    peakBytes: 0,
-  };
+  let latest: Report = { tallies: {}, corpus: 0, peakBytes: 0, residentBytes: 0 }, first = latest;
   let heardMs = startedMs, toldMs = startedMs, lines = 0;
   const more: Record<string, number> = {};
   while (!child.gone && !signal.aborted && performance.now() - startedMs < duration) {
@@ -90,6 +100,7 @@ export async function fuzz(
     const line = child.lines.findLast((line) => line.startsWith("{"));
     if (line !== undefined && child.lines.length !== lines) {
       latest = JSON.parse(line);
+      if (first.residentBytes === 0) first = latest;
       lines = child.lines.length;
       heardMs = nowMs;
     }
@@ -102,21 +113,22 @@ export async function fuzz(
     if (nowMs - toldMs < TELL_MS) continue;
     toldMs = nowMs;
     log.info("Fuzzing", {
-      inputs: latest.tally.inputs,
+      inputs: sumOf(latest, ({ inputs }) => inputs),
       corpus: latest.corpus,
-      findings: JSON.stringify(latest.tally.findings),
+      residentBytes: latest.residentBytes,
+      findings: JSON.stringify(findingsOf(latest)),
     });
   }
   if (!child.gone) await child.stop();
   const { code } = await child.exited;
   if (code !== 0 && Object.keys(more).length === 0) more["an input ends the worker"] = 1;
   latest = JSON.parse(child.lines.findLast((line) => line.startsWith("{")) ?? JSON.stringify(latest));
-  const findings = { ...latest.tally.findings, ...more };
+  const findings = { ...findingsOf(latest), ...more };
   if (Object.keys(more).length > 0) {
     log.error("An input ended the worker", { input: current, code, last: child.tail(20) });
   } else await Deno.remove(current).catch(() => {});
   return {
-    summary: summaryOf(latest, { seed, elapsedMs: performance.now() - startedMs, findings }),
+    summary: summaryOf(latest, { seed, first, elapsedMs: performance.now() - startedMs, findings }),
     findings: Object.keys(findings).length,
   };
 }
@@ -134,34 +146,57 @@ async function exitOrPoll(child: Child): Promise<void> {
   clearTimeout(timer);
 }
 
+function sumOf({ tallies }: Report, of: (tally: Tally) => number): number {
+  return Object.values(tallies).map(of).reduce((a, b) => a + b, 0);
+}
+
+function findingsOf({ tallies }: Report): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(tallies).flatMap(([name, { findings }]) =>
+      Object.entries(findings).map(([what, count]) => [`${name}: ${what}`, count])
+    ),
+  );
+}
+
 function summaryOf(
-  { tally, corpus, peakBytes }: Report,
-  { seed, elapsedMs, findings }: { seed: number; elapsedMs: number; findings: Record<string, number> },
+  report: Report,
+  { seed, first, elapsedMs, findings }: {
+    seed: number;
+    first: Report;
+    elapsedMs: number;
+    findings: Record<string, number>;
+  },
 ): string {
-  const { inputs, statuses, agreed, unread } = tally;
+  const { tallies, corpus, peakBytes, residentBytes } = report, inputs = sumOf(report, ({ inputs }) => inputs);
+  const listed = (counts: Record<string, number>) => Object.entries(counts).map((pair) => pair.join(": ")).join(" ");
+  const mb = (bytes: number) => Math.round(bytes / 1e6);
   const found = Object.entries(findings).map(([what, count]) => `${what} (${count})`);
   return [
-    `fuzz: seed ${seed}, ${inputs} inputs in ${formatDuration(Math.round(elapsedMs / 1_000) * 1_000)}`,
+    `fuzz: seed ${seed}, ${inputs} inputs in ${formatDuration(Math.round(elapsedMs / 1_000) * 1_000)}, ` +
     `${Math.round(1_000 * inputs / elapsedMs)}/s`,
-    `statuses ${Object.entries(statuses).map(([status, count]) => `${status}: ${count}`).join(" ")}`,
-    `read the same by an independent decoder: ${agreed} (not asked: ${unread})`,
-    `corpus ${corpus}`,
-    `peak ${Math.round(peakBytes / 1e6)} MB`,
+    ...Object.entries(tallies).map(([name, { inputs, answers, agreed }]) =>
+      `${name}: ${inputs} inputs, the same by a second reading: ${agreed}; answers ${listed(answers)}`
+    ),
+    `corpus ${corpus}; memory ${mb(first.residentBytes)} MB at the start, ${mb(residentBytes)} MB at the end, ` +
+    `${mb(peakBytes)} MB at most`,
     `findings: ${found.length === 0 ? "none" : found.join(", ")}`,
-  ].join("; ") + "\n";
+  ].join("\n") + "\n";
 }
 
 /** Sends one saved input, and tells what came of it. */
 async function replay(path: string): Promise<{ summary: string; findings: number }> {
-  let input;
   try {
-    input = readInput(await Deno.readFile(path));
+    const { target: name, bytes } = readInputFile(await Deno.readFile(path));
+    if (!isTargetName(name)) throw new SyntaxError("it is no input of the fuzzer");
+    await using stack = new AsyncDisposableStack();
+    const target = await openTarget(name);
+    stack.defer(() => target[Symbol.asyncDispose]?.());
+    const { answer, feature, finding = "none", agrees, told } = await target.check(target.read(bytes));
+    const summary = JSON.stringify({ target: name, answer, feature, agrees, told, finding }, undefined, 2) + "\n";
+    return { summary, findings: finding === "none" ? 0 : 1 };
   } catch (cause) {
     throw new UsageError(`Bad --replay '${path}': ${messageOf(cause)}`, { cause });
   }
-  const { outcome, finding } = await (await Checker.create(await Target.create(input.target))).check(input);
-  const summary = JSON.stringify({ outcome, finding: finding ?? "none" }, undefined, 2) + "\n";
-  return { summary, findings: finding === undefined ? 0 : 1 };
 }
 
 if (import.meta.main) {

@@ -1,10 +1,11 @@
 /**
- * One input of the fuzzer: a push as a client sends it, and what it was made from.
+ * One push of the fuzzer: as a client sends it, and what it was made from.
  *
  * @module
  */
 
 import { PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { readParts, writeParts } from "./input_file.ts";
 
 /** What a payload is. */
 export type PayloadKind = "protobuf" | "text";
@@ -35,25 +36,17 @@ export const MEDIA_TYPES: Readonly<Record<PayloadKind, string>> = {
   text: "text/plain; version=0.0.4",
 };
 
-/** Writes an input as a file: a line of JSON, the payload, the body. */
-export function writeInput({ payload, body, ...head }: PushInput): Uint8Array {
-  const line = new TextEncoder().encode(JSON.stringify({ ...head, payload: payload.length, body: body.length }) + "\n");
-  const file = new Uint8Array(line.length + payload.length + body.length);
-  file.set(line);
-  file.set(payload, line.length);
-  file.set(body, line.length + payload.length);
-  return file;
+/** Writes an input as bytes. */
+export function writeInput({ payload, body, ...fields }: PushInput): Uint8Array {
+  return writeParts(fields, [payload, body]);
 }
 
 /**
- * Reads what {@linkcode writeInput} wrote, and passes over what follows it.
+ * Reads what {@linkcode writeInput} wrote.
  *
  * @throws {SyntaxError} if it is something else.
  */
 export function readInput(file: Uint8Array): PushInput {
-  const at = file.indexOf(0x0a) + 1;
-  const head = JSON.parse(new TextDecoder().decode(file.subarray(0, at)));
-  const body = at + head.payload;
-  if (!(body + head.body <= file.length)) throw new SyntaxError("Cannot read the input: it is cut short");
-  return { ...head, payload: file.slice(at, body), body: file.slice(body, body + head.body) };
+  const { fields, parts: [payload, body] } = readParts(file);
+  return { ...fields as Omit<PushInput, "payload" | "body">, payload, body };
 }

@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { Outcome } from "./target.ts";
-
 /** Something that must not be. */
 export interface Finding {
   /** What, in a few words that are the same for the same fault. */
@@ -15,13 +13,19 @@ export interface Finding {
 }
 
 /** What came of an input. */
-export interface Verdict {
-  /** How the target answered. */
-  readonly outcome: Outcome;
+export interface Verdict<Input = unknown> {
+  /** How the target answered, in a word or a status. */
+  readonly answer: string;
+  /** Whether it took the input. */
+  readonly accepted: boolean;
   /** Stands for the way that the input took through the code. */
   readonly feature: string;
   /** What must not be, if anything. */
   readonly finding?: Finding;
-  /** What an independent reader made of an accepted input, if it was asked. */
-  readonly oracle?: "agrees" | "refuses";
+  /** Whether a second reading made the same of it, by an independent reader where there is one, if it was tried. */
+  readonly agrees?: boolean;
+  /** What shows the finding again, if the input alone would not. */
+  readonly shows?: Input;
+  /** What else to tell of an input that is sent by itself. */
+  readonly told?: unknown;
 }

@@ -109,8 +109,8 @@ async function run(...args: string[]): Promise<{ code: number; stderr: string }>
 Deno.test("authorization-server ends bad usage with one sentence and exit code 2", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    await Deno.writeTextFile(`${folder}/bad.json`, '{"token":"s3cret"}');
-    await Deno.writeTextFile(`${folder}/good.json`, '[{"token":"s3cret"}]');
+    await Deno.writeTextFile(`${folder}/bad.json`, '{"token":"s3cret"}', { mode: 0o600 });
+    await Deno.writeTextFile(`${folder}/good.json`, '[{"token":"s3cret"}]', { mode: 0o600 });
     const uses: [args: string[], sentence: RegExp][] = [
       [[], /ADDR/],
       [["127.0.0.1:0"], /TOKENS\.json/],

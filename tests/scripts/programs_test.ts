@@ -9,20 +9,27 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** The tasks, and what their programs call themselves. */
 const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
+  audit: "audit",
+  attacks: "attacks",
+  bundle: "bundle",
   certs: "certs",
   compile: "compile",
   demo: "demo",
   fuzz: "fuzz",
+  "image-check": "image-check",
   integration: "integration",
   kernel: "kernel",
   load: "load",
+  man: "man",
   readme: "readme",
+  sbom: "sbom",
   "authorization-server": "authorization-server",
   "ring-bench": "ring-bench",
   "client-weight": "client-weight",
   "ring-faults": "ring-faults",
   simulate: "simulate",
   soak: "soak",
+  token: "token",
 };
 
 for (const [task, name] of Object.entries(PROGRAMS) as [ProgramTask, string][]) {
@@ -56,6 +63,8 @@ for (
     ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
     ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
     ["simulate", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
+    ["attacks", ["--attack=none"], /^Bad --attack: Cannot use 'none': /],
+    ["fuzz", ["--target=none"], /^Bad --target: Cannot use 'none': /],
     ["soak", ["--clusters=0"], "Bad --clusters: Cannot use 0: write a whole number from 1 up"],
   ] as const
 ) {
@@ -77,6 +86,23 @@ Deno.test("certs writes certificates, and names the files it wrote", async () =>
   const files = ["ca.crt", "ca.key", "a.crt", "a.key", "b.crt", "b.key"];
   assert.deepEqual(output.split("\n"), files.map((file) => join(dir, file)));
   assert.deepEqual((await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort(), files.toSorted());
+});
+
+Deno.test("certs and authorization-server tell of files with secrets that others can read", async () => {
+  await using folder = await tempFolder();
+  const dir = join(folder.path, "certs"), key = join(dir, "ca.key");
+  const told = /can read a file that holds a secret" option=(\S+) file=(\S+)/;
+  assert.doesNotMatch((await runProgram("certs", ["--dir", dir, "--name=a"])).output, told);
+  await Deno.chmod(key, 0o644);
+  const { output: certs } = await runProgram("certs", ["--dir", dir, "--name=b"]);
+  assert.deepEqual(told.exec(certs)?.slice(1), ["ca.key", key]);
+
+  const tokens = await folder.write("tokens.json", '[{"token":"any"}]');
+  // It ends for want of a place to listen at, once it has looked.
+  const asked = (mode: number) =>
+    Deno.chmod(tokens, mode).then(() => runProgram("authorization-server", ["192.0.2.1:1", tokens]));
+  assert.deepEqual(told.exec((await asked(0o644)).output)?.slice(1), ["TOKENS.json", tokens]);
+  assert.doesNotMatch((await asked(0o600)).output, told);
 });
 
 Deno.test("certs refuses a folder that it may not write into", { ignore: Deno.uid() === 0 }, async () => {

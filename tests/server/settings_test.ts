@@ -13,6 +13,8 @@ const FILES: Readonly<Record<string, string>> = {
   ca: cert,
   crt: cert,
   key,
+  garbled: `${cert}\n${cert.slice(0, 100)}`,
+  marked: `\ufeff${cert}`,
   token: ecKeys().pem,
   list: '# Kept\nup\n{a=~"b.*"}\n',
   bad: "up{",
@@ -27,7 +29,7 @@ async function load(...args: string[]): Promise<ServerSettings> {
   const directory = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(FILES)) await Deno.writeTextFile(`${directory}/${name}`, text);
-    const parsed = parseOptions(SERVER_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
+    const parsed = await parseOptions(SERVER_PROGRAM, args.map((arg) => arg.replace(/\{(\w+)\}$/, `${directory}/$1`)));
     assert.ok("values" in parsed);
     return await loadSettings(parsed.values, { log: recordingLog().log });
   } finally {
@@ -83,7 +85,15 @@ Deno.test("loadSettings() makes a member of a ring, by the first name of its cer
     limitBytes: 512_000,
   });
   assert.deepEqual(Object.keys(files), ["caPath", "certPath", "keyPath"]);
-  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: "telemeter localhost" });
+  assert.deepEqual(storage, {
+    place: { url: new URL("https://kv/"), environment: {} },
+    namespace: "telemeter localhost",
+  });
+});
+
+Deno.test("loadSettings() takes the name out of a certificate behind a byte order mark, as listeners do", async () => {
+  const { ring } = await load(...RING, "--cluster-crt={marked}");
+  assert.equal(ring?.name, "localhost");
 });
 
 Deno.test("loadSettings() lets a member say who it is, where it is and whom it lets in", async () => {
@@ -96,7 +106,7 @@ Deno.test("loadSettings() lets a member say who it is, where it is and whom it l
 
 Deno.test("loadSettings() gives a server alone the common namespace of a remote store", async () => {
   const { storage, permissions } = await load("--storage-url=https://kv/");
-  assert.deepEqual(storage, { place: { url: new URL("https://kv/") }, namespace: undefined });
+  assert.deepEqual(storage, { place: { url: new URL("https://kv/"), environment: {} }, namespace: undefined });
   assert.deepEqual(permissions, ["net"]);
 });
 
@@ -186,7 +196,8 @@ for (
     [RING.slice(0, -1), /^Cannot use --listen-cluster without --shared-key/],
     [[...RING, "--limit-bytes=2000000"], /^Cannot use --limit-bytes 2000000 in a ring/],
     [[...RING, "--listen-cluster=:9006"], /^Cannot tell where others reach this server/],
-    [[...RING, "--cluster-crt={key}"], /^Bad --cluster-crt '.*\/key': /],
+    [[...RING, "--cluster-crt={key}"], /^Bad --cluster-crt '.*\/key': it holds no certificate in PEM$/],
+    [[...RING, "--cluster-crt={garbled}"], /^Bad --cluster-crt '.*\/garbled': certificate 2 of 2 is garbled$/],
   ] as [readonly string[], RegExp][]
 ) {
   Deno.test(`loadSettings() refuses ${args.map((arg) => arg.slice(0, 60)).join(" ")}`, async () => {

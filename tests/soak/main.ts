@@ -1,14 +1,23 @@
 /**
- * The soak: `deno task soak` keeps a server under pushes, scrapes, attacks, faults and restarts at random, and tells whether it
- * stayed what it was. It exits with 1 if it did not.
+ * The soak: `deno task soak` keeps one server or a ring under pushes, scrapes, attacks, faults and restarts at random, and
+ * tells whether they stayed what they were. It exits with 1 if they did not.
  *
  * @module
  */
 
 import { formatDuration } from "../../common/duration.ts";
 import { run } from "../../common/lifecycle.ts";
-import { count, duration, LOG_OPTIONS, type OptionTable, type Program, wholeNumber } from "../../common/options.ts";
-import { mebibytes, soak, type SoakReport } from "./soak.ts";
+import {
+  count,
+  duration,
+  flag,
+  LOG_OPTIONS,
+  type OptionTable,
+  type Program,
+  wholeNumber,
+} from "../../common/options.ts";
+import { mebibytes } from "./footprint.ts";
+import { soak, type SoakReport } from "./soak.ts";
 
 /** The option table. */
 export const SOAK_OPTIONS = {
@@ -19,6 +28,8 @@ export const SOAK_OPTIONS = {
     help: "How long it lasts: the first half with faults, the second without",
   },
   clusters: { kind: wholeNumber({ least: 1 }), default: "200", help: "Clusters that push" },
+  servers: { kind: wholeNumber({ least: 1 }), default: "1", help: "Servers: a ring, if several" },
+  fullDisk: { kind: flag, help: "Give each server a small disk that is full at times; for root, or behind unshare" },
   rate: { kind: wholeNumber({ least: 1 }), default: "100", help: "Pushes a second, of all clusters together" },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;
@@ -26,32 +37,35 @@ export const SOAK_OPTIONS = {
 /** The program as `--help` shows it. */
 export const SOAK: Program<typeof SOAK_OPTIONS> = {
   name: "soak",
-  summary: "Keeps a server under pushes, scrapes, attacks, faults and restarts at random, and tells whether it held.",
+  summary: "Keeps servers under pushes, scrapes, attacks, faults and restarts at random, and tells whether they held.",
   options: SOAK_OPTIONS,
 };
 
 /** A report as people read it. */
-export function describe({ answers, acts, pages, memory, footprints: { before, after }, faults }: SoakReport): string {
+export function describe({ answers, acts, pages, lost, servers, faults }: SoakReport): string {
   const listed = (counts: ReadonlyMap<string, number>) => [...counts].sort().map((pair) => pair.join(": ")).join(", ");
+  const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0);
   return [
-    `pushes by answer: ${listed(answers)}; ${pages} pages read`,
-    `done to it: ${listed(acts)}`,
-    memory === undefined
-      ? "memory: too short to tell"
-      : `memory: ${mebibytes(memory.early)} MiB early, ${mebibytes(memory.late)} MiB late`,
-    `descriptors: ${before.descriptors} before, ${after.descriptors} after; threads: ${before.threads}, ${after.threads}`,
-    faults.length === 0
-      ? "nothing acknowledged was lost, and no page was malformed"
-      : `FAULTS: ${faults.length}, such as: ${faults[0]}`,
+    `pushes: ${sum(answers)}, by answer: ${listed(answers)}; ${pages} pages read`,
+    `done to it: ${sum(acts)}; ${listed(acts)}`,
+    ...servers.map(({ name, footprints: { before, after }, memory }) =>
+      `${name}: memory ${mebibytes(before.residentBytes)} MiB at the start of the calm half, ` +
+      `${mebibytes(after.residentBytes)} at its end` +
+      (memory === undefined ? "" : `, ${mebibytes(memory.early)} early in it and ${mebibytes(memory.late)} late`) +
+      `; descriptors ${before.descriptors}, then ${after.descriptors}; threads ${before.threads}, then ${after.threads}`
+    ),
+    `acknowledged: ${answers.get("200") ?? 0}; lost: ${lost}`,
+    `findings: ${faults.length === 0 ? "none" : `${faults.length}, such as: ${faults[0]}`}`,
   ].join("\n");
 }
 
 if (import.meta.main) {
   await run(SOAK, async ({ values, log, signal, print }) => {
-    const { seed = crypto.getRandomValues(new Uint32Array(1))[0], duration: durationMs, clusters, rate } = values;
-    log.info("Soaking a server", { seed, duration: formatDuration(durationMs) });
-    const report = await soak({ seed, durationMs, clusters, pushesPerSecond: rate }, { log, signal });
-    print(`soak of seed ${seed}:\n${describe(report)}\n`);
+    const { seed = crypto.getRandomValues(new Uint32Array(1))[0], duration: durationMs, rate, ...plan } = values;
+    const { servers, fullDisk } = plan;
+    log.info("Soaking servers", { seed, servers, fullDisk, duration: formatDuration(durationMs) });
+    const report = await soak({ ...plan, seed, durationMs, pushesPerSecond: rate }, { log, signal });
+    print(`soak of seed ${seed}, ${formatDuration(durationMs)}, servers: ${servers}:\n${describe(report)}\n`);
     return report.faults.length > 0 ? 1 : 0;
   }, { startsPrograms: true });
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { ATTACKS } from "./attacks.ts";
 import { footprintOf, median } from "./footprint.ts";
+import { canMount } from "./small_disk.ts";
 import { soak } from "./soak.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
@@ -16,6 +17,20 @@ Deno.test("soak() loses nothing acknowledged in a few seconds of faults and atta
   assert.ok((answers.get("200") ?? 0) >= 40, "pushes were acknowledged");
   assert.ok(pages >= 5, `${pages} pages were read`);
   assert.ok([...acts.keys()].some((act) => act in ATTACKS), "it was attacked");
+});
+
+Deno.test({
+  name: "soak() loses nothing acknowledged by a ring of three whose disks are full at times",
+  ignore: !await canMount(),
+  fn: async () => {
+    const { log } = recordingLog();
+    const plan = { seed: 2, durationMs: 8_000, clusters: 30, pushesPerSecond: 30, servers: 3, fullDisk: true };
+    const { faults, lost, answers, acts, servers } = await soak(plan, { log, signal: new AbortController().signal });
+    assert.deepEqual([faults, lost], [[], 0]);
+    assert.ok((answers.get("200") ?? 0) >= 30, "pushes were acknowledged");
+    assert.ok([...acts.keys()].some((act) => act.includes("full disk")), "disks were full");
+    assert.equal(servers.length, 3);
+  },
 });
 
 Deno.test("footprintOf() sees memory, descriptors and threads", async () => {

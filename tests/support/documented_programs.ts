@@ -23,6 +23,9 @@ export interface ProgramCall {
   readonly args: readonly string[];
 }
 
+/** Commands in which the name of a program is that of an image, a unit, a secret or a file. */
+const NAMES_ONLY = new Set(["docker", "install", "journalctl", "kubectl", "systemctl"]);
+
 /** The call of one of our programs in a command, if there is one: a task, `deno run FILE`, or an executable. */
 export function programCallIn(words: readonly string[]): ProgramCall | undefined {
   const deno = words.findIndex((word) => /^deno(@[\d.]+)?$/.test(word));
@@ -34,7 +37,11 @@ export function programCallIn(words: readonly string[]): ProgramCall | undefined
     const at = words.findIndex((word) => word.endsWith(".ts"));
     if (at >= 0) return { name: words[at], module: words[at], args: words.slice(at + 1) };
   }
-  const at = words.findIndex((word) => /(^|\/)telemeter-(server|client)$/.test(word));
+  const isContainer = words[0] === "docker" && words[1] === "run";
+  if (NAMES_ONLY.has(words[0]) && !isContainer) return undefined;
+  const isProgram = (word: string) => /(^|\/)telemeter-(server|client)$/.test(word);
+  // Before the image stand flags of Docker, one of which may name the container so.
+  const at = isContainer ? words.findLastIndex(isProgram) : words.findIndex(isProgram);
   if (at < 0) return undefined;
   const [, program] = /(server|client)$/.exec(words[at])!;
   return { name: words[at], module: `${program}/main.ts`, args: words.slice(at + 1) };
@@ -43,7 +50,7 @@ export function programCallIn(words: readonly string[]): ProgramCall | undefined
 /** The file that a task runs. */
 function moduleOf(task: string): string | undefined {
   const command = Object.hasOwn(TASKS, task) ? TASKS[task] : "";
-  return /^deno run (?:.* )?(\S+\.ts)\b/.exec(command)?.[1];
+  return /^(?:\w+=\S+ )*deno run (?:.* )?(\S+\.ts)\b/.exec(command)?.[1];
 }
 
 /** The flags, long and short, of the program in a file; `--help` and `--version` are everybody's. */

@@ -111,7 +111,8 @@ function hasOtherTaker(names: ReadonlyMap<string, string>, family: Named): boole
 
 function brokenByFamily({ name, type }: MetricFamily, { maxTextBytes }: KeepRules): SampleRule[] {
   if (name === "" || !isText(name, maxTextBytes)) return ["family_name"];
-  if (underscored(name).startsWith("telemeter_source_")) return ["reserved_name"];
+  // The lines of a histogram begin with its name and an underscore.
+  if (`${underscored(name)}_`.startsWith("telemeter_source_")) return ["reserved_name"];
   return type === undefined ? ["family_type"] : [];
 }
 

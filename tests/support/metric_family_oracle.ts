@@ -67,6 +67,14 @@ export function oracleDecode(bytes: Uint8Array): MetricFamily[] {
   return families;
 }
 
+/** Delimited families as they are on the wire. */
+export function wireFamilies(bytes: Uint8Array): WireFamily[] {
+  const reader = protobuf.Reader.create(bytes);
+  const families: WireFamily[] = [];
+  while (reader.pos < reader.len) families.push(Family.toObject(Family.decodeDelimited(reader), { longs: Number }));
+  return families;
+}
+
 function textOf(bytes: Uint8Array = new Uint8Array()): string {
   try {
     return strictUtf8.decode(bytes);

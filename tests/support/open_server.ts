@@ -8,6 +8,7 @@ import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
+import type { MemoryGroup } from "./memory_group.ts";
 
 /** How the server answered. */
 export interface Answer {
@@ -19,20 +20,30 @@ export interface Answer {
 /** A server on free ports, with a store of its own that lasts for as long as this does. */
 export class OpenServer implements AsyncDisposable {
   readonly #flags: readonly string[];
+  readonly #group: Pick<MemoryGroup, "command"> | undefined;
   readonly #dir: string;
   readonly #tokens = new Map<string, string>();
   #child!: Child;
   #external = "";
   #internal = "";
 
-  private constructor(flags: readonly string[], dir: string) {
+  private constructor(flags: readonly string[], { dir, group }: { dir: string; group?: Pick<MemoryGroup, "command"> }) {
     this.#flags = flags;
     this.#dir = dir;
+    this.#group = group;
   }
 
   /** Starts it with further flags. */
   static async start(...flags: string[]): Promise<OpenServer> {
-    const server = new OpenServer(flags, await Deno.makeTempDir());
+    return await OpenServer.#open(new OpenServer(flags, { dir: await Deno.makeTempDir() }));
+  }
+
+  /** The same as a member of a group that has so much memory, or by whatever else makes another command of a command. */
+  static async startIn(group: Pick<MemoryGroup, "command">, ...flags: string[]): Promise<OpenServer> {
+    return await OpenServer.#open(new OpenServer(flags, { dir: await Deno.makeTempDir(), group }));
+  }
+
+  static async #open(server: OpenServer): Promise<OpenServer> {
     try {
       await server.#start();
     } catch (error) {
@@ -42,25 +53,34 @@ export class OpenServer implements AsyncDisposable {
     return server;
   }
 
-  async #start() {
-    this.#child = new Child(taskCommand("server", [
+  async #start(...more: string[]) {
+    const command = taskCommand("server", [
       ...["--listen", "127.0.0.1:0", "--listen-internal", "127.0.0.1:0", "--storage-dir", `${this.#dir}/data`],
+      // Whoever wants them on the page says so, further on.
+      "--source-metrics=false",
       ...this.#flags,
-    ]));
+      ...more,
+    ]);
+    this.#child = new Child(this.#group?.command(command) ?? command);
     [, this.#external, this.#internal] = await this.#child.line(/external=(\S+) internal=(\S+)/);
     this.#tokens.clear();
   }
 
-  /** Ends the server as a crash does, and starts it again. */
-  async crash() {
+  /** Ends the server as a crash does, and starts it again, with further flags behind those that it had. */
+  async crash(...more: string[]) {
     await this.#child.kill();
-    await this.#start();
+    await this.#start(...more);
   }
 
   /** Stops the server and removes its store. */
   async [Symbol.asyncDispose]() {
     await this.#child?.stop();
     await Deno.remove(this.#dir, { recursive: true });
+  }
+
+  /** How the server ended, once it has. */
+  get exited(): Promise<Deno.CommandStatus> {
+    return this.#child.exited;
   }
 
   /** All that the server has logged. */

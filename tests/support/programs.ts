@@ -49,7 +49,8 @@ async function startProgram(
   args: readonly string[],
   { env }: { env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ child: Child; listens: string }> {
-  const child = new Child({ ...taskCommand(task, args), env });
+  const command = taskCommand(task, args);
+  const child = new Child({ ...command, env: { ...command.env, ...env } });
   try {
     return { child, listens: (await child.line(/ msg=Listening (.*)$/))[1] };
   } catch (error) {
@@ -65,13 +66,15 @@ function urlOf(listens: string, field: string): URL {
   return new URL(url);
 }
 
-/** Starts a server that keeps its pushes in `storageDir`. */
+/** Starts a server that keeps its pushes in `storageDir`, with variables added to the environment. */
 export async function startServer(
   flags: readonly string[],
-  { storageDir }: { readonly storageDir: string },
+  { storageDir, env }: { readonly storageDir: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<RunningServer> {
   const places = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${storageDir}`];
-  const { child, listens } = await startProgram("server", [...places, ...flags]);
+  // Whoever wants them on the page says so, further on.
+  places.push("--source-metrics=false");
+  const { child, listens } = await startProgram("server", [...places, ...flags], { env });
   return {
     child,
     external: urlOf(listens, "external"),
@@ -105,7 +108,8 @@ export async function runProgram(
   args: readonly string[],
   { env }: { env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ readonly code: number; readonly output: string }> {
-  const child = new Child({ ...taskCommand(task, args), env });
+  const command = taskCommand(task, args);
+  const child = new Child({ ...command, env: { ...command.env, ...env } });
   const { code } = await child.exited;
   return { code, output: child.lines.join("\n") };
 }

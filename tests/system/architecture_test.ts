@@ -9,17 +9,36 @@ import configuration from "../../deno.json" with { type: "json" };
  * further down, so that no arrow points up and no two folders import each other.
  */
 const FLOORS: readonly string[] = [
-  ...["tests/system/timed", "tests/system", "tests/soak", "tests/bench", "tests/bench/ring_bench", "tests/faults"],
+  ...[
+    "tests/system/timed",
+    "tests/deploy",
+    "tests/system",
+    "tests/browser",
+    "tests/attacks",
+    "tests/soak",
+    "tests/bench",
+    "tests/bench/ring_bench",
+    "tests/faults",
+  ],
   ...["tests/fuzz", "tests/simulation", "tests/support"],
-  ...["scripts", "scripts/integration/same_answers", "scripts/integration"],
-  ...["scripts/certificates", "scripts/documents", "scripts/process"],
-  ...["server", "server/ring", "server/pushes", "server/authorization", "server/limits", "server/exposition"],
-  ...["server/store", "server/ingest"],
-  ...["client", "client/transforms"],
+  ...["scripts", "scripts/images", "scripts/integration/same_answers", "scripts/integration"],
+  ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
+  ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
+  ...["server/exposition", "server/directory", "server/store", "server/ingest"],
+  ...["client", "client/pages", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
   "ring/consensus",
   "ring/protocol",
-  ...["common/http", "common/ingest", "common/exposition", "common/kernel", "common/kernel/assembly", "common"],
+  ...[
+    "common/pages",
+    "common/http",
+    "common/outgoing",
+    "common/ingest",
+    "common/exposition",
+    "common/kernel",
+    "common/kernel/assembly",
+    "common",
+  ],
 ];
 
 /** What a room of the product knows nothing of, though it lies further down. */
@@ -40,7 +59,7 @@ const PURE = [
   /^(client\/transforms\/.*|common\/exposition\/.*|common\/duration)\.ts$/,
   // All but the shell and the network: what a member decides.
   /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
-  /^server\/(ingest\/.*|limits\/rate_limit|exposition\/exposition_(index|groups))\.ts$/,
+  /^server\/(ingest\/.*|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;
 
@@ -56,7 +75,7 @@ function withoutComments(code: string): string {
 /** The files of ours that a file imports or re-exports from, types included. */
 function importsOf({ path, code }: SourceFile): string[] {
   const specifiers = withoutComments(code).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
-  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => file.endsWith(".ts"));
+  return [...specifiers].map(([, specifier]) => join(dirname(path), specifier)).filter((file) => /\.tsx?$/.test(file));
 }
 
 function faultsOf(file: SourceFile): string[] {
@@ -91,7 +110,7 @@ async function sourceFiles(folder: string): Promise<SourceFile[]> {
     const path = `${folder}/${name}`;
     if (isDirectory) files.push(...await sourceFiles(path));
     // This file quotes imports that are not its own.
-    else if (name.endsWith(".ts") && name !== "architecture_test.ts") {
+    else if (/\.tsx?$/.test(name) && name !== "architecture_test.ts") {
       files.push({ path, code: await Deno.readTextFile(new URL(path, root)) });
     }
   }

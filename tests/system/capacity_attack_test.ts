@@ -22,7 +22,9 @@ Deno.test("Made-up clusters and series are refused at the totals, and what is he
 
   const tooMany = await server.push("c", families("c", 2));
   assert.deepEqual([tooMany.status, tooMany.headers.get("retry-after")], [503, "60"]);
-  assert.match(tooMany.text, /10 series/);
+  assert.doesNotMatch(tooMany.text.replace(/under \S+$/m, ""), /10|series of/);
+  const [, id] = /^Cannot take the push as this server has no room .* under (\S+)\n$/.exec(tooMany.text)!;
+  assert.match(server.log.find((line) => line.includes(`id=${id}`)) ?? "", /limit of 10 series/);
   assert.equal((await server.push("b", families("b", 7))).status, 503);
   assert.equal((await server.push("b", families("b", 6, { value: 2 }))).status, 200, "what fits is refused");
   const values = (await server.lines()).filter((line) => line.includes('"b"')).map((line) => line.split(" ").at(-1));

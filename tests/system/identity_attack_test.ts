@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Label, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { formatText, TEXT_CONTENT_TYPE } from "../../common/exposition/text_format.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
@@ -55,7 +56,7 @@ class Site implements AsyncDisposable {
     const command = taskCommand("server", [
       ...["--listen", "127.0.0.1:0", "--listen-internal", "127.0.0.1:0", "--storage-dir", this.#path("data")],
       ...["--shared-key", this.#path("key.pem"), "--verify-key", this.#path("rotated.pem")],
-      ...["--revoked-file", this.#path("revoked"), "--log-level", "debug", ...this.#flags],
+      ...["--revoked-file", this.#path("revoked"), "--log-level", "debug", "--source-metrics=false", ...this.#flags],
     ]);
     this.#server = this.#stack.use(new Child(command));
     [, this.#external, this.#internal] = await this.#server.line(/external=(\S+) internal=(\S+)/);
@@ -99,11 +100,18 @@ class Site implements AsyncDisposable {
     return { status: response.status, token: response.ok ? JSON.parse(text).token : text };
   }
 
-  async push(token: string, families: MetricFamily[]): Promise<{ status: number; text: string }> {
+  async push(
+    token: string,
+    families: MetricFamily[],
+    form: "protobuf" | "text" = "protobuf",
+  ): Promise<{ status: number; text: string }> {
+    const [type, body] = form === "text"
+      ? [TEXT_CONTENT_TYPE, formatText(families)]
+      : [PROTOBUF_CONTENT_TYPE, encodeFamilies(families)];
     const response = await fetch(`${this.#external}upload`, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": PROTOBUF_CONTENT_TYPE },
-      body: encodeFamilies(families) as Uint8Array<ArrayBuffer>,
+      headers: { authorization: `Bearer ${token}`, "content-type": type },
+      body: body as Uint8Array<ArrayBuffer>,
     });
     return { status: response.status, text: await response.text() };
   }
@@ -184,26 +192,29 @@ Deno.test("A forged token gets one and the same 401 at /upload, and changes noth
   }
 });
 
-Deno.test("A good token speaks for its own cluster alone", async () => {
-  await using site = await Site.start("--ratelimit=0s");
-  const { token } = await site.authorize("attacker");
-  const id = (value: string) => ({ name: "_id", value });
-  const pushes: Record<string, Label[]> = {
-    "another's id": [id("victim")],
-    "no id": [],
-    "an empty id": [id("")],
-    "both, own first": [id("attacker"), id("victim")],
-    "both, own last": [id("victim"), id("attacker")],
-    "its own twice": [id("attacker"), id("attacker")],
-    "more letters": [id("attacker ")],
-    "an id inside another label": [{ name: "x", value: 'y",_id="victim' }],
-  };
-  for (const [what, labels] of Object.entries(pushes)) {
-    const { status, text } = await site.push(token, sample(labels));
-    assert.equal(status, 400, `${what}: ${text}`);
-  }
-  assert.deepEqual(await site.page(), []);
-});
+for (const form of ["protobuf", "text"] as const) {
+  Deno.test(`A good token speaks for its own cluster alone, in ${form}`, async () => {
+    await using site = await Site.start("--ratelimit=0s");
+    const { token } = await site.authorize("attacker");
+    const id = (value: string) => ({ name: "_id", value });
+    const pushes: Record<string, Label[]> = {
+      "another's id": [id("victim")],
+      "no id": [],
+      "an empty id": [id("")],
+      "both, own first": [id("attacker"), id("victim")],
+      "both, own last": [id("victim"), id("attacker")],
+      "its own twice": [id("attacker"), id("attacker")],
+      "more letters": [id("attacker ")],
+      "an id inside another label": [{ name: "x", value: 'y",_id="victim' }],
+    };
+    for (const [what, labels] of Object.entries(pushes)) {
+      const { status, text } = await site.push(token, sample(labels), form);
+      assert.equal(status, 400, `${what}: ${text}`);
+      assert.match(text, /^Cannot accept the push: .* label (_id )?of the token/);
+    }
+    assert.deepEqual(await site.page(), []);
+  });
+}
 
 Deno.test("Ids of any Unicode stay one cluster each, on the page, in the log and in the store", async () => {
   await using site = await Site.start();

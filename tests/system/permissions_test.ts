@@ -56,7 +56,7 @@ async function works(child: Child): Promise<{ internal: string }> {
   return { internal };
 }
 
-const ADDRESSES = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0"];
+const ADDRESSES = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", "--source-metrics=false"];
 
 Deno.test("a running server has no permission left, however many it was started with, and works", async () => {
   for (const all of [false, true]) {
@@ -74,13 +74,18 @@ Deno.test("a running server keeps the permissions that its flags need, and no ot
   await using folder = await tempFolder();
   await using authorizer = await startAuthorizer(["known"], { folder });
   const revoked = await folder.write("revoked", "");
-  const rows: [flag: string, allowed: string][] = [
-    [`--revoked-file=${revoked}`, "read"],
-    [`--authorize=${authorizer.url}`, "net,listen"],
+  const rows: [flags: string[], allowed: string][] = [
+    [[`--revoked-file=${revoked}`], "read"],
+    [["--web.enable-admin-api"], "none"],
+    [[`--revoked-file=${revoked}`, "--web.enable-admin-api"], "read,write"],
+    [[`--authorize=${authorizer.url}`], "net,listen"],
+    [[`--tokens-file=${await folder.write("tokens", "")}`], "read"],
+    [[`--config.file=${await folder.write("config", "")}`], "read"],
+    [[`--whitelist-file=${await folder.write("list", "up\n")}`], "read"],
   ];
-  for (const [i, [flag, allowed]] of rows.entries()) {
-    await using server = start("server", [...ADDRESSES, `--storage-dir=${join(folder.path, `data${i}`)}`, flag]);
-    assert.equal(await server.allowed(), allowed, flag);
+  for (const [i, [flags, allowed]] of rows.entries()) {
+    await using server = start("server", [...ADDRESSES, `--storage-dir=${join(folder.path, `data${i}`)}`, ...flags]);
+    assert.equal(await server.allowed(), allowed, flags.join(" "));
   }
 });
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { Child } from "../../scripts/process/child.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
+import { tempFolder } from "../support/programs.ts";
+import { visit } from "../support/visits.ts";
 import { scratchDir } from "../support/test_store.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -21,7 +25,7 @@ const DISKS: Record<string, Disk> = {
     reason: "full",
     shell: (dir) => ({
       command: "unshare",
-      args: [...unshareArgs(), "sh", "-c", `mount -t tmpfs -o size=6m tmpfs '${dir}' && exec "$@"`, "sh"],
+      args: [...unshareArgs(), "sh", "-c", `mount -t tmpfs -o size=6m,mode=0700 tmpfs '${dir}' && exec "$@"`, "sh"],
     }),
     fill: async (pid, dir) => {
       const file = await Deno.open(`/proc/${pid}/root${dir}/ballast`, { create: true, write: true });
@@ -98,3 +102,43 @@ for (const [what, disk] of Object.entries(DISKS)) {
     },
   });
 }
+
+Deno.test("The server whose disk takes no more tells strangers nothing of its disk, and the log tells why", async () => {
+  await using folder = await tempFolder();
+  const flags = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", "--ratelimit=0s"];
+  const { path, args, ...command } = taskCommand("server", [...flags, `--storage-dir=${folder.path}/secret-disk`]);
+  // The signal of a file that is too large would end the process.
+  await using server = new Child({
+    ...command,
+    path: "sh",
+    args: ["-c", `trap '' XFSZ; exec "$@"`, "sh", path, ...args],
+  });
+  const [, port, internalPort] = (await server.line(/external=\S+:(\d+)\/ internal=\S+:(\d+)\//)).map(Number);
+  const headers = { authorization: "Bearer anything" };
+  const { token } = JSON.parse((await visit({ port, method: "POST", path: "/authorize?id=a", headers })).text);
+  await limitFiles(server.pid, "1");
+  const answers = [];
+  for (let n = 0; n < 3; n++) {
+    answers.push(
+      await visit({
+        port,
+        method: "POST",
+        path: "/upload",
+        headers: { authorization: `Bearer ${token}` },
+        body: new TextEncoder().encode(`up{_id="a"} ${n} ${Date.now()}\n`),
+      }),
+    );
+  }
+  answers.push(await visit({ port, path: "/healthz/ready" }));
+  const inside = await visit({ port: internalPort, path: "/healthz/ready" });
+  assert.deepEqual([inside.status, inside.text], [503, "Cannot keep pushes: io\n"]);
+  const ids = answers.map(({ status, text, headers }) => {
+    assert.equal(status, 503);
+    assert.doesNotMatch(JSON.stringify({ text, headers }), /secret|kv|disk|io\b/i);
+    return /the server's log says why under (\S+)\n$/.exec(text)![1];
+  });
+  const [push, again, , health] = ids;
+  assert.equal(again, push);
+  await server.line(new RegExp(`id=${health} .* why=io`));
+  assert.match(server.lines.find((line) => line.includes(push)) ?? "", /secret-disk/);
+});

@@ -11,6 +11,7 @@ import { type Arrival, difference } from "./answers.ts";
 import type { Chain, RunningWay } from "./chain.ts";
 import { centralDialect, type CentralPlan, type Form, SOURCE, SOURCE_DIALECT } from "./chain_plan.ts";
 import { KINDS } from "./exposer.ts";
+import { compareFederation } from "./federation_pages.ts";
 import { type Kind, PAGES, type Question, type Questions, STEP_NAME } from "./kind.ts";
 import { CUSTOM_BUCKETS } from "./native_kinds.ts";
 
@@ -73,6 +74,12 @@ export async function* sameAnswers(chain: Chain, { signal }: { signal: AbortSign
         absent(place, [CUSTOM_BUCKETS.name, `${CUSTOM_BUCKETS.name}_count`, `${CUSTOM_BUCKETS.name}_bucket`], {
           signal,
         }),
+    );
+  }
+  for (const { name, running } of chain.ways) {
+    yield await verdict(
+      `selectors pick the same series of /federate at the source and by way of ${name}`,
+      () => compareFederation(chain.source, running.map(({ internal }) => internal), { signal }),
     );
   }
   for (const { plan, url } of chain.centrals) {

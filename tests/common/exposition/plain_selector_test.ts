@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RE2JS } from "re2js";
-import { isPlainPattern, matchesEmpty, readPlainSelector } from "../../../common/exposition/plain_selector.ts";
+import {
+  isPlainPattern,
+  isPlainSelector,
+  matchesEmpty,
+  readPlainSelector,
+  selectorLines,
+} from "../../../common/exposition/plain_selector.ts";
 import { parseSelector, selectorMatches } from "../../../common/exposition/selector.ts";
 
 const NAMES = ["__name__", "job", "a", "by", "on", "offset", "bool", "sum", "inf", "nan", "start", "_", "A1", "unless"];
@@ -71,6 +77,28 @@ Deno.test("parseSelector() reads the usual form as the grammar does", () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("isPlainSelector() is true only of selectors that the grammar takes", () => {
+  fc.assert(
+    fc.property(selectorText, (text) => {
+      if (isPlainSelector(text)) assert.equal(typeof outcome(`${text} # by the grammar`), "object", text);
+    }),
+    { numRuns: 1_000 },
+  );
+  for (const text of ['{__name__="up"}', '{a!="",b=~"x.*"}', '{a=~"x|.+"}', '{a!~".*"}', '{a="",b="x"}']) {
+    assert.ok(isPlainSelector(text), text);
+  }
+  for (const text of ['{a=""}', '{a!="x"}', '{a=~".*"}', '{a!~"x"}', '{a=~"[x]"}', "up", "{", ""]) {
+    assert.ok(!isPlainSelector(text), text);
+  }
+});
+
+Deno.test("selectorLines() skips empty lines and comments, and counts them", () => {
+  assert.deepEqual(selectorLines(' {a="b"} \r\n\n# {c="d"}\nup\n'), [
+    { selector: '{a="b"}', line: 1 },
+    { selector: "up", line: 4 },
+  ]);
 });
 
 Deno.test("isPlainPattern() knows patterns that RE2 takes, and matchesEmpty() what they say of the empty string", () => {

@@ -130,6 +130,8 @@ const REFUSED: readonly (readonly [text: string, why: RegExp, position: number])
   ["up{a=~`(b)\\1`}", /the regular expression is not RE2's: invalid escape sequence/, 6],
   ['up{a=~"b{1001}"}', /the regular expression is not RE2's: invalid repeat count/, 6],
   ['up{a=~"((b{100}){100}){100}"}', /the regular expression is not RE2's: invalid repeat count/, 6],
+  ['{a=~"("}', /the regular expression is not RE2's: missing closing \)/, 4],
+  ['{__name__="up",a!~"b**"}', /the regular expression is not RE2's: invalid nested repetition operator/, 18],
 ];
 
 for (const [text, why, position] of REFUSED) {

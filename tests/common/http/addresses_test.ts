@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addressBlock, plainAddress } from "../../../common/http/addresses.ts";
+import { addressBlock, addressNetwork, plainAddress } from "../../../common/http/addresses.ts";
 
 Deno.test("plainAddress() and addressBlock() tell who it is and what belongs to them", () => {
   const rows: [address: string, plain: string, block: string][] = [
@@ -22,4 +22,20 @@ Deno.test("plainAddress() and addressBlock() tell who it is and what belongs to 
   for (const [address, plain, block] of rows) {
     assert.deepEqual([plainAddress(address), addressBlock(address)], [plain, block], address);
   }
+});
+
+Deno.test("addressNetwork() tells which network an address is of", () => {
+  const rows: [address: string, network: string][] = [
+    ["192.0.2.1", "192.0.2.0/24"],
+    ["192.0.2.255", "192.0.2.0/24"],
+    ["::ffff:192.0.2.1", "192.0.2.0/24"],
+    ["2001:DB8:0001:2:ffff::", "2001:db8:1::/48"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"],
+    ["2001:db8::1", "2001:db8:0::/48"],
+    ["::1", "0:0:0::/48"],
+    ["fe80::1%eth0", "fe80:0:0::/48"],
+    ["unix", "unix"],
+    ["", ""],
+  ];
+  for (const [address, network] of rows) assert.equal(addressNetwork(address), network, address);
 });

@@ -254,6 +254,17 @@ Deno.test("Connection tells of bytes that are not HTTP by whose turn it is", () 
   assert.deepEqual([shaking.stream.destroyed, shaking.cuts], [true, ["malformed"]]);
 });
 
+Deno.test("Connection waits for no rest of a request that it holds once its client has ended its side", () => {
+  const { connection, stream } = setUp();
+  const [first, second] = [new FakeExchange(), new FakeExchange()];
+  second.complete = false;
+  connection.begin(first);
+  connection.begin(second);
+  connection.ended();
+  connection.end();
+  assert.deepEqual([second.started, stream.ended], [0, ""], "the first response is sent");
+});
+
 Deno.test("Connection answers the requests of a client that has ended its side, then closes", () => {
   const { connection, stream, cuts, pass } = setUp();
   const first = new FakeExchange(), second = new FakeExchange();

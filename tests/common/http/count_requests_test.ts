@@ -3,7 +3,8 @@ import { Hono } from "@hono/hono";
 import { Registry } from "prom-client";
 import type { AppEnv, RouteHandler } from "../../../common/http/app.ts";
 import { countRequests } from "../../../common/http/count_requests.ts";
-import { HttpError, respond } from "../../../common/http/http.ts";
+import { ErrorAnswers } from "../../../common/http/error_answers.ts";
+import { HttpError } from "../../../common/http/http.ts";
 import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
@@ -12,11 +13,11 @@ const peer = { address: "192.0.2.1" };
 /** An app of one counted handler. */
 function setUp(name = "x", handler: RouteHandler = () => new Response()) {
   const registry = new Registry(), metrics = new HttpMetrics(registry), { log } = recordingLog();
-  const thrown: unknown[] = [];
+  const thrown: unknown[] = [], answers = new ErrorAnswers({ log });
   const app = new Hono<AppEnv>().use(countRequests(name, metrics)).all("*", handler);
   app.onError((error) => {
     thrown.push(error);
-    return respond(error, { log });
+    return answers.answer(error);
   });
   const linesOf = async (name: string) =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith(name + "{"));

@@ -6,6 +6,7 @@ import { HttpMetrics } from "../../../common/http/http_metrics.ts";
 import { listen } from "../../../common/http/http_server.ts";
 import { loadTlsIdentity, type TlsIdentity } from "../../../common/tls.ts";
 import { makeCertificate, type TestCertificate } from "../../support/certificates.ts";
+import { Mailbox } from "../../support/mailbox.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
@@ -39,10 +40,10 @@ async function attack(
     records,
     port: listener.port,
     connect: (caCert?: string) => RawClient.connect(listener.port, { caCert }),
-    /** The counts of connections refused and cut, by reason. */
+    /** The counts of connections refused and cut, by reason, where there are any. */
     counts: async () => {
       const lines = (await registry.metrics()).matchAll(
-        /^telemeter_http_connections_(\w+)_total\{.*reason="(\w+)"\} (\d+)/gm,
+        /^telemeter_http_connections_(\w+)_total\{.*reason="(\w+)"\} ([1-9]\d*)$/gm,
       );
       return Object.fromEntries([...lines].map(([, kind, reason, count]) => [`${kind} ${reason}`, Number(count)]));
     },
@@ -294,21 +295,32 @@ Deno.test("a guarded listener answers requests sent ahead in order, one at a tim
   await patient.until(/t\/1HTTP[^]*t\/2HTTP[^]*t\/3HTTP[^]*t\/4HTTP[^]*t\/5$/);
 });
 
-Deno.test("a guarded listener admits so many connections in all and of one address, and more once one is gone", async () => {
-  for (const reason of ["total", "address"]) {
-    const limit = { [reason === "total" ? "maxConnections" : "maxConnectionsPerAddress"]: 2 };
-    await using server = await attack(limit);
+Deno.test("a guarded listener admits so many connections in all and of one address while all are at work, and more once one is gone", async () => {
+  for (const reason of ["total", "address", "network"]) {
+    const limit = { total: "maxConnections", address: "maxConnectionsPerAddress", network: "maxConnectionsPerNetwork" };
+    const goOn = Promise.withResolvers<void>();
+    const handler: Handler = async ({ url }) => {
+      if (url.endsWith("/wait")) await goOn.promise;
+      return new Response("0 bytes");
+    };
+    const begun = Promise.withResolvers<void>();
+    let waiting = 0;
+    const counted: Handler = (request, peer) => {
+      if (request.url.endsWith("/wait") && ++waiting === 2) begun.resolve();
+      return handler(request, peer);
+    };
+    await using server = await attack({ [limit[reason as keyof typeof limit]]: 2 }, { handler: counted });
     using first = await server.connect();
     using second = await server.connect();
-    for (const client of [first, second]) {
-      await client.send(GET);
-      await client.until(/0 bytes$/);
-    }
+    for (const client of [first, second]) await client.send(GET.replace("/", "/wait"));
+    await begun.promise;
     using third = await server.connect();
     const { value, ms } = await timed(third.untilClosed());
     assert.equal(value, "");
     assert(ms < 500, `${ms} ms`);
     assert.deepEqual(await server.counts(), { [`refused ${reason}`]: 1 });
+    goOn.resolve();
+    for (const client of [first, second]) await client.until(/0 bytes$/);
     first.received = "";
     await first.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     await first.untilClosed();
@@ -318,6 +330,45 @@ Deno.test("a guarded listener admits so many connections in all and of one addre
       await fourth.send(GET).catch(() => {});
       if (await fourth.until(/0 bytes$/).catch(() => undefined)) break;
     }
+  }
+});
+
+Deno.test("a guarded listener has the longest idle connection give way to a new one, in TLS as well", async () => {
+  const certificate = await makeCertificate("test");
+  await using files = await identity(certificate);
+  for (const { tls, caCert } of [{ tls: undefined, caCert: undefined }, { tls: files.tls, caCert: certificate.cert }]) {
+    const goOn = Promise.withResolvers<void>(), begun = new Mailbox<string>();
+    const handler: Handler = async (request, peer) => {
+      begun.put(request.method);
+      if (request.url.endsWith("/wait")) await goOn.promise;
+      return await measure(request, peer);
+    };
+    await using server = await attack({ maxConnections: 5, yieldAfterMs: 0 }, { handler, tls });
+    using atWork = await server.connect(caCert);
+    await atWork.send(GET.replace("/", "/wait"));
+    using pushing = await server.connect(caCert);
+    await pushing.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n" + "x".repeat(1_000));
+    await begun.take();
+    await begun.take();
+    using silent = await server.connect();
+    using late = await server.connect(caCert);
+    await late.send("GET / HTTP/1.1\r\nHo");
+    using idle = await server.connect(caCert);
+    await idle.send(GET);
+    await idle.until(/0 bytes$/);
+    await begun.take();
+    const clients = [silent, late, idle, pushing];
+    const closed = clients.map((client) => client.untilClosed());
+    using stack = new DisposableStack();
+    for (let n = 0; n < clients.length; n++) {
+      const client = stack.use(await server.connect(caCert));
+      await client.send(GET.replace("/", "/wait"));
+      await begun.take();
+      assert.doesNotMatch(await closed[n], /408/);
+      assert.deepEqual(await server.counts(), { "cut room_total": n + 1 });
+    }
+    goOn.resolve();
+    await atWork.until(/0 bytes$/);
   }
 });
 
@@ -376,6 +427,25 @@ Deno.test("a guarded listener lets a client take a long response slowly, as long
   assert(performance.now() - start > 3 * stallTimeoutMs);
   assert.deepEqual(await server.counts(), {});
 });
+
+for (const [coding, body] of [["", ""], ["gzip, chunked", "0\r\n\r\n"]]) {
+  Deno.test(`a guarded listener takes no request behind one that leaves its end in doubt: Transfer-Encoding '${coding}'`, async () => {
+    const paths: string[] = [];
+    const handler: Handler = (request) => {
+      paths.push(new URL(request.url).pathname);
+      return new Response("seen");
+    };
+    await using server = await attack({}, { handler });
+    using client = await server.connect();
+    const first = `POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n`;
+    await client.send(GET + first + body + GET.replace("/ ", "/smuggled "));
+    assert.match(
+      await client.untilClosed(),
+      /^HTTP\/1\.1 200 OK\r\n[^]*seenHTTP\/1\.1 501 [^]*send that one, or a length\n$/,
+    );
+    assert.deepEqual(paths, ["/"]);
+  });
+}
 
 Deno.test("a guarded listener closes a half-sent response whose stream fails, and says so in the log", async () => {
   const failing = async function* () {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BodyBuffer, HttpError, readBody, respond } from "../../../common/http/http.ts";
-import { recordingLog } from "../../support/recording_log.ts";
+import { BodyBuffer, HttpError, readBody } from "../../../common/http/http.ts";
 
 const URL_OF_ALL = "http://localhost/path?token=secret";
 const post = (body: BodyInit | null, headers: HeadersInit = {}) =>
@@ -67,36 +66,4 @@ Deno.test("BodyBuffer gathers any chunks into the same bytes, and never takes mo
       assert(buffer.take().buffer.byteLength <= Math.max(1, 2 * whole.length), "memory");
     }
   }));
-});
-
-Deno.test("respond() lets the client read an HttpError", async () => {
-  const { log, records } = recordingLog();
-  const error = new HttpError(429, "Wait", {
-    reason: "rate",
-    headers: { "retry-after": "9" },
-    cause: new Error("why"),
-  });
-  const response = respond(error, { log, request: new Request(URL_OF_ALL) });
-  assert.deepEqual([response.status, response.headers.get("retry-after")], [429, "9"]);
-  assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
-  assert.equal(await response.text(), "Wait\n");
-  assert.deepEqual(records, []);
-});
-
-Deno.test("respond() gives a client an id for any other error, and the log the rest without the query", async () => {
-  const { log, records } = recordingLog();
-  const answers = await Promise.all(
-    [new Error("no space left"), "thrown text", undefined].map((error) =>
-      respond(error, { log, request: new Request(URL_OF_ALL) }).text()
-    ),
-  );
-  const ids = answers.map((text) => text.match(/^Internal error: the server's log has it under (\S+)\n$/)![1]);
-  assert.equal(new Set(ids).size, 3);
-  assert.deepEqual(records.map(({ level, fields }) => [level, fields.id, fields.method, fields.path]), [
-    ["error", ids[0], "GET", "/path"],
-    ["error", ids[1], "GET", "/path"],
-    ["error", ids[2], "GET", "/path"],
-  ]);
-  assert.match(String(records[0].fields.error), /^Error: no space left\n/);
-  assert.doesNotMatch(JSON.stringify(records), /secret/);
 });

@@ -18,7 +18,7 @@ function message({ version = "1.1", method = "GET", target = "/a", hosts = ["b"]
   const rawHeaders = ["X", "y", ...hosts.flatMap((host) => ["hOsT", host])];
   const headers = {
     ...(hosts.length > 0 ? { host: hosts[0] } : {}),
-    ...(coding ? { "transfer-encoding": coding } : {}),
+    ...(coding === undefined ? {} : { "transfer-encoding": coding }),
   };
   return {
     httpVersion: version,
@@ -47,13 +47,14 @@ Deno.test("requestUrl() takes the target that there is, whatever the Host", () =
     [{ target: "http://a.example" }, "http://localhost/"],
     [{ target: "http://a.example?b" }, "http://localhost/?b"],
     [{ method: "OPTIONS", target: "*" }, "http://localhost/*"],
+    [{ method: "POST", coding: "Chunked" }, "http://localhost/a"],
   ];
   for (const [head, url] of rows) assert.equal(urlOf(head), url, JSON.stringify(head));
   assert.equal(urlOf({}, true), "https://localhost/a");
 });
 
 Deno.test("requestUrl() refuses what has no meaning, and closes the connection where the end of the request is in doubt", () => {
-  const rows: [head: Head, status: number, words: RegExp, closes?: true][] = [
+  const rows: (readonly [head: Head, status: number, words: RegExp, closes?: true])[] = [
     [{ hosts: [] }, 400, /without a Host header/],
     [{ hosts: ["a", "a"] }, 400, /more than one Host header/],
     [{ version: "1.0", hosts: ["a", "b"] }, 400, /more than one Host header/],
@@ -67,6 +68,11 @@ Deno.test("requestUrl() refuses what has no meaning, and closes the connection w
     [{ target: "http://u:p@a/b" }, 400, /Cannot take this target/],
     [{ version: "2.0" }, 505, /Cannot speak HTTP\/2\.0/, true],
     [{ version: "0.9", hosts: [] }, 505, /Cannot speak HTTP\/0\.9/, true],
+    ...["", "gzip, chunked", "chunked, chunked", "chunked;a", "identity", "\vchunked"].map((coding) =>
+      [{ coding }, 501, /Cannot take a Transfer-Encoding other than chunked/, true] as const
+    ),
+    [{ hosts: [], coding: "" }, 501, /Cannot take a Transfer-Encoding/, true],
+    [{ hosts: ["a", "a"], target: "a", version: "1.0", coding: "chunked" }, 400, /Transfer-Encoding in HTTP/, true],
     [{ version: "1.0", coding: "chunked" }, 400, /Cannot take a Transfer-Encoding in HTTP\/1\.0/, true],
   ];
   for (const [head, status, words, closes] of rows) {

@@ -127,6 +127,28 @@ Deno.test("listen() with trusted proxies caps the connections of a client behind
   await (await connect(V1.replace("2.7", "2.8"))).until(/0 bytes of 192\.0\.2\.8\n$/);
 });
 
+Deno.test("listen() with trusted proxies has a network of clients behind one make room within itself", async () => {
+  const hostile = { maxConnectionsPerNetwork: 3, maxConnections: 5, yieldAfterMs: 0 };
+  await using bench = await open("guarded", { hostile });
+  using stack = new DisposableStack();
+  const connect = async (source: string) => {
+    const client = stack.use(await bench.connect());
+    await client.send(`${V1.replace("192.0.2.7", source)}GET / HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await client.until(/0 bytes of (\S+)\n$/);
+    return client;
+  };
+  const other = await connect("198.51.100.1");
+  const crowd: RawClient[] = [];
+  for (let n = 0; n < 6; n++) crowd.push(await connect(`192.0.2.${n}`));
+  for (const client of crowd.slice(0, 3)) await client.untilClosed();
+  const last = await connect("203.0.113.1");
+  for (const client of [other, ...crowd.slice(3), last]) {
+    client.received = "";
+    await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await client.until(/0 bytes of (\S+)\n$/);
+  }
+});
+
 Deno.test("listen() with trusted proxies keeps its times while a header is on its way, and survives whoever leaves in it", async () => {
   await using bench = await open("guarded", { hostile: { headersTimeoutMs: 100, lingerMs: 20 } });
   for (const start of ["", "PROXY", V1]) {

@@ -323,6 +323,11 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
     delimited(field(1, "telemeter.source_up"), gauge, field(4, [...me, ...value, ...time])),
     "reserved_name",
   ],
+  [
+    "a histogram whose lines have names that are the servers' own",
+    delimited(field(1, "telemeter_source"), integer(3, 4), field(4, [...me, ...field(7, integer(1, 1)), ...time])),
+    "reserved_name",
+  ],
   ["nine labels", sample(me, Array.from({ length: 8 }, (_, i) => label(`l${i}`, "v")).flat(), value, time), "labels"],
   ["a field that is not known", sample(me, value, time, field(9, "x")), "unknown_field"],
   [
@@ -427,6 +432,34 @@ Deno.test("Ingester tells which sample of which family it leaves out, and why, i
   assert.deepEqual([...leftOut.keys(), leftOut.get("label_value")?.count], ["label_value", 2]);
   assert.match(faults[0].series, /^x\{_id="me",a="\\u\{202e\}\\nv+…/);
   assert.ok(faults[0].series.length <= 201 && faults[0].what === "a label value is longer than 255 bytes");
+});
+
+Deno.test("Ingester names each metric that it leaves out for its name, clipped", () => {
+  const table: readonly [name: string | number[], told: RegExp][] = [
+    ["telemeter_source_up", /^telemeter_source_up$/],
+    ["telemeter.source.up", /^telemeter\.source\.up$/],
+    ["n".repeat(1_000_000), /^n{197,200}…$/],
+    [[0x78, 0xff, 0x0a], /^x\ufffd\\u\{a\}$/],
+    ["", /^a metric$/],
+  ];
+  for (const [name, told] of table) {
+    const { leftOut } = ingest(concat(GOOD, delimited(field(1, name), gauge, field(4, [...me, ...value, ...time]))));
+    assert.deepEqual(leftOut.size, 1);
+    assert.match([...leftOut.values()][0].first.series, told);
+  }
+});
+
+Deno.test("Ingester names the series by which a push is refused for its identity, clipped", () => {
+  const long = "v".repeat(200);
+  const table: readonly [labels: number[][], told: RegExp][] = [
+    [[label("a", "b")], /: a series lacks the label _id of the token: x\{a="b"\}, at offset \d+$/],
+    [[label("_id", "other")], /: a label of the token has another value on a series: x\{_id="other"\}, at offset \d+$/],
+    [[me, label("_id.", "b"), me], /: a series has the label _id of the token twice: x\{_id="me",_id\.="b",/],
+    [[label("_id", "o\n"), label("a", long), label("b", long)], /: x\{_id="o\\n",a="v+…, at offset \d+$/],
+  ];
+  for (const [labels, told] of table) {
+    assert.throws(() => ingest(concat(GOOD, sample(...labels, value, time))), told);
+  }
 });
 
 Deno.test("Losses.note() tells what has names in it without what breaks a line", () => {

@@ -55,6 +55,8 @@ const MESSAGES: { [T in MessageType]: Extract<Message, { type: T }> } = {
   LIST: { type: "LIST", request: 1, view: "v", buckets: [0, 255], holdings: HOLDINGS, divide: 7 },
   PULL: { type: "PULL", request: 1, view: "v" },
   PULLED: { type: "PULLED", request: 1 },
+  ASK: { type: "ASK", request: 1, topic: "sources", bytes: BYTES },
+  ANSWER: { type: "ANSWER", request: 1, why: "busy", bytes: BYTES },
 };
 
 /** What comes out of a frame at the other end. */
@@ -128,6 +130,7 @@ for (
       ],
       [1, "1", "a", 1],
       [1.5, 1, "a", 1],
+      [1, { toString: 1 }, "a", 1],
     ]],
     ["PUT", "origin", [undefined, [], ["a"], ["", 1], ["a", -1], ["a", 1.5], [1, "a"]]],
     ["PUT", "heardAt", ["1", -1]],

@@ -302,6 +302,27 @@ Deno.test("Transport links a member while strangers hold all places, be they of 
   }
 });
 
+Deno.test("Transport has a network of strangers drive out its own, and begin only so many handshakes a second", async () => {
+  const limits = { maxConnections: 12, maxConnectionsPerNetwork: 6, maxConnectionsPerSecondPerNetwork: 40 };
+  await using a = await folder.member("a", { now: () => 0, limits });
+  const port = Number(a.address.split(":")[1]);
+  const other = connectPlain({ port, host: "127.0.0.1", localAddress: "127.2.0.1" }), otherCut = untilCut(other);
+  await once(other, "connect");
+  const strangers = Array.from({ length: 60 }, (_, n) => {
+    return connectPlain({ port, host: "127.0.0.1", localAddress: `127.1.0.${n}` });
+  });
+  const cut = strangers.map(untilCut);
+  await Promise.all(strangers.map((socket) => once(socket, "connect")));
+  await Promise.race([Promise.all(cut.slice(0, 34)), otherCut]);
+  await using b = await folder.member("b");
+  await b.link(a);
+  assert.equal(await a.metric('telemeter_ring_refused_total{reason="connections"}'), 34);
+  assert.equal(await a.metric('telemeter_ring_refused_total{reason="rate"}'), 20);
+  assert(!other.destroyed, "one of another network has given way");
+  for (const socket of [other, ...strangers]) socket.destroy();
+  await Promise.all([...cut, otherCut]);
+});
+
 Deno.test("Transport lets no more links in than there may be connections", async () => {
   await using a = await folder.member("a", { limits: { maxConnections: 1 } });
   await using b = await folder.member("b");

@@ -44,11 +44,18 @@ Deno.test("RingIdentity.load() refuses what no member can use, and says which fi
   };
   await rejects("b", /^Cannot be 'b' with the certificate in '.*a\.crt': the DNS names in it are 'a', 'localhost'$/);
   await files.write("ca.crt", await files.folder.read("b.crt"));
-  await rejects("a", /^Cannot use the authorities in '.*ca\.crt': write certificates of authorities in PEM/);
+  await rejects(
+    "a",
+    /^Bad --cluster-ca '.*ca\.crt': its certificate is not an authority's \(CA:FALSE\): write certificates of authorities$/,
+  );
+  await files.write("ca.crt", `${files.authority.cert}\n${await files.folder.read("b.crt")}`);
+  await rejects("a", /^Bad --cluster-ca '.*ca\.crt': certificate 2 of 2 is not an authority's \(CA:FALSE\): write /);
+  await files.write("ca.crt", `${files.authority.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n`);
+  await rejects("a", /^Bad --cluster-ca '.*ca\.crt': certificate 2 of 2 is garbled$/);
   await files.write("ca.crt", "");
-  await rejects("a", /^Cannot use the authorities in '.*ca\.crt'/);
+  await rejects("a", /^Bad --cluster-ca '.*ca\.crt': it holds no certificate in PEM$/);
   await Deno.remove(join(files.folder.dir, "ca.crt"));
-  await rejects("a", /ca\.crt/);
+  await rejects("a", /^Bad --cluster-ca: Cannot read '.*ca\.crt': there is no such file$/);
 });
 
 Deno.test("RingIdentity takes up files that change, and keeps what was before where they cannot be used", async () => {

@@ -1,57 +1,41 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import {
+  type Asker,
   type Authorization,
   AuthorizationRefused,
-  type Authorizer,
   type RefusalStatus,
 } from "../../../server/authorization/authorizer.ts";
 import { CachingAuthorizer, type CachingAuthorizerOptions } from "../../../server/authorization/authorizer_cache.ts";
+import { SettableAuthorizer } from "../../support/settable_authorizer.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const MINUTE = 60_000;
 const { signal } = new AbortController();
-
-/** An authorizer whose answer the test sets, and which counts what it is asked. */
-class Upstream implements Authorizer {
-  asked: string[] = [];
-  answer: () => Promise<Authorization> = () => Promise.resolve({ accountId: "account" });
-
-  authorize(token: string, clusterId: string): Promise<Authorization> {
-    this.asked.push(`${token} ${clusterId}`);
-    return this.answer();
-  }
-
-  refuse(status: RefusalStatus) {
-    this.answer = () => Promise.reject(new AuthorizationRefused(status));
-  }
-
-  fail() {
-    this.answer = () => Promise.reject(new Error("down"));
-  }
-
-  recover() {
-    this.answer = () => Promise.resolve({ accountId: "account" });
-  }
-}
+const ADDRESS = "192.0.2.1";
+const asker: Asker = { signal, address: ADDRESS };
 
 function setUp(options: Partial<CachingAuthorizerOptions> = {}) {
-  const upstream = new Upstream();
+  const upstream = new SettableAuthorizer();
   const { log, records } = recordingLog();
   const registry = new Registry();
   const clock = { now: 0 };
-  const cache = new CachingAuthorizer(upstream, { registry, log, now: () => clock.now, ...options });
-  const ask = (token = "t", id = "c") => cache.authorize(token, id, signal).then(({ accountId }) => accountId);
+  const now = () => clock.now;
+  const cache = new CachingAuthorizer(upstream, { registry, log, now, ...options });
+  const ask = (token = "t", id = "c", address = ADDRESS) =>
+    cache.authorize(token, id, { signal, address }).then(({ accountId }) => accountId);
   const refused = async (status: RefusalStatus, ...of: string[]) => {
     await assert.rejects(ask(...of), (error) => error instanceof AuthorizationRefused && error.status === status);
   };
   const sources = async () => {
     const { values } = await registry.getSingleMetric("telemeter_server_authorizations_total")!.get();
-    return Object.fromEntries(values.map(({ labels, value }) => [labels.source, value]));
+    return Object.fromEntries(
+      values.filter(({ value }) => value !== 0).map(({ labels, value }) => [labels.source, value]),
+    );
   };
-  return { upstream, cache, ask, refused, clock, records, sources };
+  return { upstream, cache, ask, refused, clock, records, registry, sources };
 }
 
 Deno.test("CachingAuthorizer asks once for a yes in ten minutes", async () => {
@@ -151,7 +135,7 @@ Deno.test("CachingAuthorizer has one question under way for all who ask the same
   const { promise, resolve } = Promise.withResolvers<Authorization>();
   upstream.answer = () => promise;
   const stop = new AbortController();
-  const impatient = cache.authorize("t", "c", stop.signal);
+  const impatient = cache.authorize("t", "c", { ...asker, signal: stop.signal });
   const patient = [ask(), ask()];
   stop.abort(new Error("gave up"));
   await assert.rejects(impatient, /gave up/);
@@ -165,7 +149,7 @@ Deno.test("CachingAuthorizer survives a question that fails after all have given
   const { upstream, cache, ask } = setUp();
   const { promise, reject } = Promise.withResolvers<Authorization>();
   upstream.answer = () => promise;
-  const waiting = cache.authorize("t", "c", AbortSignal.abort(new Error("gave up")));
+  const waiting = cache.authorize("t", "c", { ...asker, signal: AbortSignal.abort(new Error("gave up")) });
   await assert.rejects(waiting, /gave up/);
   reject(new Error("down"));
   upstream.recover();
@@ -173,19 +157,16 @@ Deno.test("CachingAuthorizer survives a question that fails after all have given
   assert.equal(await ask(), "account");
 });
 
-Deno.test("CachingAuthorizer has only so many questions under way, and answers the known from memory then", async () => {
-  const { upstream, ask, refused, clock, cache, sources } = setUp({ maxQuestions: 3 });
-  await ask("t", "known");
-  clock.now = 10 * MINUTE;
-  const { promise, resolve } = Promise.withResolvers<Authorization>();
-  upstream.answer = () => promise;
-  const waiting = [1, 2, 3].map((i) => ask("t", `c${i}`));
-  await refused(429, "t", "c4");
-  assert.equal(await ask("t", "known"), "account");
-  assert.equal(cache.size, 4);
-  resolve({ accountId: "late" });
-  await Promise.all(waiting);
-  assert.deepEqual(await sources(), { granted: 4, busy: 1, granted_stale: 1 });
+Deno.test("CachingAuthorizer logs an authorizer that fails now and then once a minute", async () => {
+  const { upstream, ask, clock, records } = setUp();
+  for (let i = 0; i < 100; i++) {
+    upstream.fail();
+    await assert.rejects(ask("t", `bad-${i}`), /down/);
+    upstream.recover();
+    await ask("t", `good-${i}`);
+    clock.now += 1_000;
+  }
+  assert.deepEqual(records.map(({ level }) => level), ["warn", "info", "warn", "info"]);
 });
 
 Deno.test("CachingAuthorizer stays within its bound over 100,000 ids, and made-up tokens push out no yes", async () => {
@@ -193,10 +174,33 @@ Deno.test("CachingAuthorizer stays within its bound over 100,000 ids, and made-u
   await ask("good", "known");
   upstream.refuse(401);
   for (let i = 0; i < 100_000; i++) {
-    await cache.authorize(`made-up-${i}`, `id-${i}`, signal).catch(() => {});
+    await cache.authorize(`made-up-${i}`, `id-${i}`, asker).catch(() => {});
     assert(cache.size <= 2_000);
   }
   upstream.fail();
   assert.equal(await ask("good", "known"), "account");
   await refused(401, "made-up-99999", "id-99999");
+});
+
+Deno.test("CachingAuthorizer remembers only so many answers about one token, so that no account pushes out others", async () => {
+  const { upstream, ask, clock, cache } = setUp({ maxAnswers: 100, maxOfToken: 10 });
+  await ask("good", "known");
+  for (let i = 0; i < 1_000; i++) await ask("greedy", `id-${i}`);
+  assert.equal(cache.size, 11);
+  upstream.fail();
+  assert.equal(await ask("good", "known"), "account");
+  assert.equal(await ask("greedy", "id-0"), "account");
+  await assert.rejects(ask("greedy", "id-10"), /down/);
+  upstream.recover();
+  clock.now = 24 * 60 * MINUTE;
+  await ask("greedy", "id-11");
+  assert.equal(cache.size, 12, "a day later it has its share again");
+});
+
+Deno.test("CachingAuthorizer tells its answers from the start", async () => {
+  const { registry } = setUp();
+  const text = await registry.metrics();
+  for (const source of ["granted", "granted_cached", "granted_stale", "refused", "refused_cached", "busy", "failed"]) {
+    assert.ok(text.includes(`telemeter_server_authorizations_total{source="${source}"} 0`), source);
+  }
 });

@@ -6,12 +6,13 @@ import { loopback } from "../../support/loopback.ts";
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const { signal } = new AbortController();
+const asker = { signal };
 
 /** Runs an upstream that answers as given, and returns what an authorizer makes of it. */
-async function asked(respond: (request: Request) => Response | Promise<Response>, more: { timeoutMs?: number } = {}) {
+async function asked(respond: (request: Request) => Response | Promise<Response>, by = asker) {
   await using upstream = await loopback(respond);
-  const authorizer = new UpstreamAuthorizer({ url: upstream.url, ...more });
-  return await authorizer.authorize("token", "cluster", signal).then((value) => ({ value }), (error) => ({ error }));
+  const authorizer = new UpstreamAuthorizer({ url: upstream.url });
+  return await authorizer.authorize("token", "cluster", by).then((value) => ({ value }), (error) => ({ error }));
 }
 
 const json = (body: unknown, init?: ResponseInit) => () => Response.json(body, init);
@@ -41,12 +42,12 @@ Deno.test("UpstreamAuthorizer.authorize() gets along with the stub", async () =>
   await using stub = await loopback(authorizerStub(["good"]));
   const authorizer = new UpstreamAuthorizer({ url: stub.url });
   for (const cluster of ["foobar", "foobar"]) {
-    assert.deepEqual(await authorizer.authorize("good", cluster, signal), { accountId: "8b521e7rjipv8" });
+    assert.deepEqual(await authorizer.authorize("good", cluster, asker), { accountId: "8b521e7rjipv8" });
   }
   for (const id of ['"\n/..', "é🦕", "x".repeat(255)]) {
-    assert.match((await authorizer.authorize("good", id, signal)).accountId, /^[0-9a-v]+$/);
+    assert.match((await authorizer.authorize("good", id, asker)).accountId, /^[0-9a-v]+$/);
   }
-  await assert.rejects(authorizer.authorize("bad", "cluster", signal), new AuthorizationRefused(401));
+  await assert.rejects(authorizer.authorize("bad", "cluster", asker), new AuthorizationRefused(401));
 });
 
 Deno.test("UpstreamAuthorizer.authorize() takes 200 and 201 with an account", async () => {
@@ -119,14 +120,14 @@ Deno.test("UpstreamAuthorizer.authorize() gives up after its time limit, in head
     const { error } = await asked((request) => {
       request.signal.addEventListener("abort", release);
       return Promise.race([respond(), gone.then(() => new Response())]);
-    }, { timeoutMs: 50 }) as { error: unknown };
+    }, { signal: AbortSignal.timeout(50) }) as { error: unknown };
     assert(error instanceof DOMException && error.name === "TimeoutError", String(error));
   }
 });
 
 Deno.test("UpstreamAuthorizer.authorize() has no answer from where nobody listens, and names no secret", async () => {
   const url = new URL((await closedUrl()).href + "path?key=s3cret");
-  const error = await new UpstreamAuthorizer({ url }).authorize("t0ken", "cluster", signal).catch((error) => error);
+  const error = await new UpstreamAuthorizer({ url }).authorize("t0ken", "cluster", asker).catch((error) => error);
   assert(error instanceof Error && !(error instanceof AuthorizationRefused));
   assert(!`${error.stack}`.includes("t0ken"));
 });
@@ -153,7 +154,7 @@ Deno.test("UpstreamAuthorizer.authorize() shows its own access, and renews it wh
     },
   };
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, access });
-  assert.deepEqual(await authorizer.authorize("t", "c", signal), { accountId: "x" });
+  assert.deepEqual(await authorizer.authorize("t", "c", asker), { accountId: "x" });
   assert.deepEqual(seen, ["Bearer old", "Bearer new"]);
 });
 
@@ -165,7 +166,7 @@ Deno.test("UpstreamAuthorizer.authorize() takes a 401 for the client's when a ne
   });
   const access = { get: () => Promise.resolve("fresh"), refused: () => false };
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, access });
-  await assert.rejects(authorizer.authorize("t", "c", signal), new AuthorizationRefused(401));
+  await assert.rejects(authorizer.authorize("t", "c", asker), new AuthorizationRefused(401));
   assert.equal(questions, 1);
 });
 
@@ -173,7 +174,7 @@ Deno.test("UpstreamAuthorizer.authorize() does not blame the client for its own 
   await using upstream = await loopback(() => new Response("no", { status: 401 }));
   const access = { get: () => Promise.resolve("any"), refused: () => true };
   const authorizer = new UpstreamAuthorizer({ url: upstream.url, access });
-  await assert.rejects(authorizer.authorize("t", "c", signal), {
+  await assert.rejects(authorizer.authorize("t", "c", asker), {
     message: "The authorizer refuses our own access to it",
   });
 });

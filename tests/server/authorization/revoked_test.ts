@@ -14,7 +14,7 @@ async function withFile(text: string, test: (path: string) => Promise<void>) {
   }
 }
 
-Deno.test("parseRevoked() reads one id a line, and quotes for ids that need them", () => {
+Deno.test("parseRevoked() reads one id a line, and quotes for ids that need them", async () => {
   const lists: [text: string, ids: string[]][] = [
     ["", []],
     ["a\nb\n", ["a", "b"]],
@@ -22,15 +22,39 @@ Deno.test("parseRevoked() reads one id a line, and quotes for ids that need them
     ["# a comment\n\n a \t\r\nit's/../é🦕\n", ["a", "it's/../é🦕"]],
     ['"two\\nlines"\n"#hash"\n"\\"quote"\n"\\ud83e\\udd95"\n" a "\n', ["two\nlines", "#hash", '"quote', "🦕", " a "]],
     ["a\na\n", ["a"]],
+    ["\ufeffa\nb\u00a0\n\ufeffc\r\n\v d\f\n", ["a", "b", "c", "d"]],
+    ["#\0\ufffd\r \x07\na b\n \t# c\n#d # e\n", ["a b"]],
+    ['"a # b"\n"\ufffd"\n"\\u0000"\n', ["a # b", "\ufffd", "\0"]],
+    ["a#b\n", ["a#b"]],
   ];
-  for (const [text, ids] of lists) assert.deepEqual([...parseRevoked(text)], ids, text);
+  for (const [text, ids] of lists) assert.deepEqual([...await parseRevoked(text)], ids, text);
 });
 
-Deno.test("parseRevoked() names the line that it cannot read", () => {
+Deno.test("parseRevoked() names the line that it cannot read", async () => {
   for (const line of ['"', '"a', '"a" b', '"a\\x"']) {
-    assert.throws(() => parseRevoked(`ok\n${line}\n`), (error) => {
+    await assert.rejects(parseRevoked(`ok\n${line}\n`), (error) => {
       return error instanceof SyntaxError && /line 2 /.test(error.message);
     });
+  }
+});
+
+Deno.test("parseRevoked() takes no line for an id that is more likely to be damaged, or an id and something else", async () => {
+  const lines: [line: string, what: RegExp][] = [
+    ["\0a", /line 2 holds a NUL byte/],
+    ["a\0", /line 2 holds a NUL byte/],
+    ["\0".repeat(4_096), /line 2 holds a NUL byte/],
+    ["caf\ufffd", /line 2 is not UTF-8/],
+    ["a\rb", /line 2 holds a control character/],
+    ["a\tb", /line 2 holds a control character/],
+    ["a\x1b[1m", /line 2 holds a control character/],
+    ["a \tb", /line 2 holds a control character/],
+    ["a  # stolen", /line 2 has a comment behind an id/],
+    ["a\u00a0# stolen", /line 2 has a comment behind an id/],
+    ["a # stolen", /line 2 has a comment behind an id/],
+    ["a\t# stolen", /line 2 holds a control character/],
+  ];
+  for (const [line, what] of lines) {
+    await assert.rejects(parseRevoked(`ok\n${line}\n`), { name: "SyntaxError", message: what }, JSON.stringify(line));
   }
 });
 
@@ -88,8 +112,8 @@ Deno.test("RevokedIds.has() is a look-up among 100,000 ids", async () => {
   });
 });
 
-Deno.test("parseRevoked() takes no list that is cut in a line", () => {
-  for (const text of ["a\nb", '"a"', "#"]) assert.throws(() => parseRevoked(text), /has no line feed/);
+Deno.test("parseRevoked() takes no list that is cut in a line", async () => {
+  for (const text of ["a\nb", '"a"', "#"]) await assert.rejects(parseRevoked(text), /has no line feed/);
 });
 
 Deno.test("RevokedIds.has() lets nobody back in for a list that is cut or has become empty, and says so at error", async () => {

@@ -131,19 +131,6 @@ Deno.test("openTokenKeys() makes a key without --shared-key, and says what that 
   assert.match(records[0].sentence, /valid until this process ends/);
 });
 
-Deno.test("openTokenKeys() warns of a key that others may read", async () => {
-  const path = await Deno.makeTempFile();
-  try {
-    await Deno.writeTextFile(path, privatePem(curve("P-256").privateKey, "pkcs8"));
-    await Deno.chmod(path, 0o644);
-    const { log, records } = recordingLog();
-    await openTokenKeys({ sharedKey: path, verifyKeys: [], log });
-    assert.deepEqual(records.map(({ level, fields }) => [level, fields.option]), [["warn", "--shared-key"]]);
-  } finally {
-    await Deno.remove(path);
-  }
-});
-
 Deno.test("openTokenKeys() names the flag and the file that are bad", async () => {
   const path = await Deno.makeTempFile();
   try {

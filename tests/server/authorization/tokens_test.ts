@@ -91,8 +91,9 @@ Deno.test("TokenVerifier.verify() takes what TokenSigner.sign() issues, for any 
     fc.asyncProperty(fc.string({ unit: "binary", minLength: 1, maxLength: 60 }), async (id) => {
       const labels = new Map([["_id", id], ["kind", "x"]]);
       const token = await signer.sign({ labels, subject: id, expireSeconds: 60, now: NOW });
-      const verified = await verifier().verify(token);
+      const { keyId, ...verified } = await verifier().verify(token);
       assert.deepEqual(verified, { labels, subject: id, expiresAtMs: NOW + 60_000 });
+      assert.ok(verifier().keyIds.includes(keyId));
     }),
     { numRuns: 50 },
   );
@@ -308,20 +309,39 @@ Deno.test("TokenVerifier remembers a few tokens of each client, however many it 
   assert.ok(by.recall(other) !== undefined && by.recall(tokens[49]) !== undefined);
 });
 
-Deno.test("TokenVerifier.isLikely() knows our tokens by their stamp, and no others", async () => {
+Deno.test("TokenVerifier.glance() knows whose our tokens are by their stamp, and nobody's else", async () => {
   let now = NOW;
-  const token = await signer.sign({ labels: new Map([["_id", "a"]]), subject: "s", expireSeconds: 60, now: NOW });
+  const sign = (id: string, expireSeconds: number) =>
+    signer.sign({ labels: new Map([["_id", id]]), subject: "s", expireSeconds, now: NOW });
+  const token = await sign("a", 60);
   const by = new TokenVerifier([own], { now: () => now });
   const [header, content, signature] = token.split(".");
   const forged = (head: Record<string, unknown>, body: unknown) =>
     [head, body].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".") + `.${signature}`;
-  assert.ok(by.isLikely(token));
-  assert.ok(!by.isLikely(forged({ alg: "ES256", kid: own.id }, CLAIMS)));
-  assert.ok(!by.isLikely(forged({ alg: "ES256", kid: own.id, stamp: "AAAAAAAAAAAA" }, CLAIMS)));
-  assert.ok(!by.isLikely(`${header}.${content.slice(0, -4)}AAAA.${signature}`));
-  assert.ok(!by.isLikely("no token"));
+  const client = by.glance(token)?.client;
+  assert.ok(client !== undefined);
+  assert.equal(by.glance(await sign("a", 70))?.client, client);
+  assert.notEqual(by.glance(await sign("b", 60))?.client, client);
+  assert.deepEqual(by.glance(forged({ alg: "ES256", kid: own.id }, CLAIMS)), {});
+  assert.deepEqual(by.glance(forged({ alg: "ES256", kid: own.id, stamp: "AAAAAAAAAAAA" }, CLAIMS)), {});
+  assert.deepEqual(by.glance(forged({ alg: "ES256", kid: own.id, stamp: ["AAAAAAAAAAAA"] }, CLAIMS)), {});
+  assert.equal(by.glance(`${header}.${content.slice(0, -4)}AAAA.${signature}`), undefined);
+  assert.equal(by.glance("no token"), undefined);
   now = NOW + 121_000;
-  assert.ok(!by.isLikely(token), "one that has expired may have been stolen long ago");
+  assert.equal(by.glance(token), undefined, "one that has expired may have been stolen long ago");
+});
+
+Deno.test("TokenVerifier.glance() passes every token that verifies, at any time", async () => {
+  const token = signed({ alg: "ES256" }, CLAIMS, keys.privateKey);
+  const seconds = fc.oneof(
+    fc.constantFrom(-61, -60, 0, 86_459, 86_460, 86_461),
+    fc.integer({ min: -100, max: 87_000 }),
+  );
+  await fc.assert(fc.asyncProperty(seconds, fc.nat(999), async (second, ms) => {
+    const by = verifier([own], () => NOW + 1_000 * second + ms);
+    const verifies = await by.verify(token).then(() => true, () => false);
+    assert.equal(by.glance(token) !== undefined, verifies);
+  }));
 });
 
 Deno.test("bearerToken() reads the header as clients of openshift/telemeter write it", () => {

@@ -1,88 +1,26 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { HttpError } from "../../../common/http/http.ts";
-import type { Label, MetricFamily } from "../../../common/exposition/metric_family.ts";
-import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
-import { ExpositionIndex, toEntry } from "../../../server/exposition/exposition_index.ts";
-import { federate } from "../../../server/exposition/federate.ts";
-import { Renderer } from "../../../server/ingest/renderer.ts";
+import type { MetricFamily, NativeHistogram } from "../../../common/exposition/metric_family.ts";
 import { parseExposition, seriesKey } from "../../support/exposition_parser.ts";
+import {
+  gauge,
+  histogram,
+  lines,
+  native,
+  NOW,
+  PROTOBUF,
+  sample,
+  site,
+  sitePage,
+  TTL_MS,
+  withoutTime,
+} from "../../support/federate_site.ts";
+import { wireFamilies } from "../../support/metric_family_oracle.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
-
-const NOW = 1_700_000_000_000;
-const TTL_MS = 600_000;
-
-/** An index with a handler on it; `push` puts what a cluster pushes there. */
-function site() {
-  const clock = { now: NOW };
-  const index = new ExpositionIndex({ ttlMs: TTL_MS });
-  const renderer = new Renderer({
-    set: new Map(),
-    elide: new Set(),
-    always: new Set(["instance", "job"]),
-    maxLabelBytes: 255,
-    maxNameBytes: 255,
-    maxTextBytes: 1e8,
-    maxAgeMs: 86_400_000,
-    maxAheadMs: 600_000,
-    limits: { maxFamilies: 1_000, maxSeries: 100_000, maxLabels: 64 },
-    limitBytes: 1e8,
-  });
-  let conflicts = NaN, collisions = 0, sequence = 0;
-  const handler = federate({
-    index,
-    conflicts: { set: (names) => void (conflicts = names) },
-    collisions: { inc: () => void collisions++ },
-    now: () => clock.now,
-  });
-  const get = (query = "", headers: Record<string, string> = {}) =>
-    handler(new Request(`http://localhost/federate${query}`, { headers }));
-  return {
-    clock,
-    index,
-    get,
-    conflicts: () => conflicts,
-    collisions: () => collisions,
-    text: async (query = "", headers: Record<string, string> = {}) => await (await get(query, headers)).text(),
-    push(id: string, families: readonly MetricFamily[]) {
-      const rendered = renderer.render({
-        contentType: "protobuf",
-        contentEncoding: "identity",
-        labels: new Map([["_id", id]]),
-        receivedAtMs: clock.now,
-        body: encodeFamilies(families),
-      }, index.spareFor(id));
-      index.show(toEntry(rendered, { id, sequence: ++sequence, receivedAtMs: clock.now }));
-    },
-  };
-}
-
-function sample(id: string, labels: Record<string, string> = {}): { labels: Label[]; timestampMs: number } {
-  return { labels: Object.entries({ ...labels, _id: id }).map(([name, value]) => ({ name, value })), timestampMs: NOW };
-}
-
-const gauge = (name: string, id: string, value: number, labels?: Record<string, string>): MetricFamily => ({
-  name,
-  type: "gauge",
-  metrics: [{ ...sample(id, labels), value }],
-});
-
-const histogram = (name: string, id: string): MetricFamily => ({
-  name,
-  type: "histogram",
-  metrics: [{ ...sample(id), value: { count: 3, sum: 4, buckets: [{ upperBound: 1, count: 2 }] } }],
-});
-
-/** The lines of a page without comments and without the labels of targets, which are empty here. */
-function lines(page: string): string[] {
-  parseExposition(page);
-  return page.split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) =>
-    line.replace(',instance="",job=""', "")
-  );
-}
 
 Deno.test("federate() shows each name once over all clusters, by name, without timestamps", async () => {
   const { push, text } = site();
@@ -272,49 +210,30 @@ Deno.test("federate() lets buffers be used again once a scraper has gone away in
   assert.equal(index.get("c0")!.text.buffer, old);
 });
 
-const PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
-
-/** A native histogram of floats, as Prometheus federates them, with the right numbers. */
-const native = (name: string, id: string, labels?: Record<string, string>): MetricFamily => ({
-  name,
-  type: "histogram",
-  metrics: [{
-    ...sample(id, labels),
-    value: {
-      count: 5,
-      sum: 12.5,
-      buckets: [],
-      isFloat: true,
-      native: {
-        schema: 3,
-        zeroThreshold: 1e-128,
-        zeroCount: 1,
-        positive: { spans: [{ offset: 2, length: 2 }], counts: [1.5, 2.5] },
-        negative: { spans: [], counts: [] },
-      },
-    },
-  }],
+Deno.test("federate() writes whole counts of a classic histogram as integers, which every reader knows", async () => {
+  const { get, push } = site();
+  const float = (name: string, count: number, bucket: number, native?: NativeHistogram): MetricFamily => ({
+    name,
+    type: "histogram",
+    metrics: [{
+      ...sample("a"),
+      value: { count, sum: 4, buckets: [{ upperBound: 1, count: bucket }], isFloat: true, ...(native && { native }) },
+    }],
+  });
+  const side = { spans: [], counts: [] };
+  const zeros = { schema: 0, zeroThreshold: 0.5, zeroCount: 3, positive: side, negative: side };
+  push("a", [float("bucket", 3, 1.5), float("count", 3.5, 2), float("native", 3, 2, zeros), float("whole", 3, 2)]);
+  const page = new Uint8Array(await (await get("", { accept: PROTOBUF })).arrayBuffer());
+  const counts = wireFamilies(page).map(({ metric: [{ histogram }] = [] }) => {
+    const { sampleCount, sampleCountFloat, bucket = [] } = histogram!;
+    const of = (integer?: number, float?: number) => `${integer ?? ""}/${float ?? ""}`;
+    return [
+      of(sampleCount, sampleCountFloat),
+      ...bucket.map(({ cumulativeCount, cumulativeCountFloat }) => of(cumulativeCount, cumulativeCountFloat)),
+    ].join(" ");
+  });
+  assert.deepEqual(counts, ["3/ /1.5 3/", "/3.5 2/ /3.5", "3/ 2/ 3/", "/3 /2"]);
 });
-
-const withoutTime = ({ name, type, metrics }: MetricFamily) => ({
-  name,
-  type,
-  metrics: metrics.map(({ labels, value }) => ({
-    labels: labels.filter((label) => label.value !== "").toSorted((a, b) => a.name < b.name ? -1 : 1),
-    value,
-  })),
-});
-
-function sitePage() {
-  const one = site();
-  return {
-    ...one,
-    protobuf: async (query = "", accept = PROTOBUF + ";escaping=allow-utf-8") => {
-      const response = await one.get(query, { accept });
-      return oracleDecode(new Uint8Array(await response.arrayBuffer())).map(withoutTime);
-    },
-  };
-}
 
 Deno.test("federate() shows a native histogram whole in protobuf, and by its count and sum in text", async () => {
   const { push, text, protobuf } = sitePage();

@@ -100,3 +100,26 @@ Deno.test("Capacity knows no limit at 0", () => {
   capacity.admit("b");
   capacity.reserve(entry("b", 1e9, 1e12))[Symbol.dispose]();
 });
+
+Deno.test("Capacity lets in no cluster that is not shown while memory is short, though its store may hold it", () => {
+  const site = held({ shown: { series: 1 }, stored: { series: 1, shown: false } });
+  const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, ...site, memory: { state: "short" } });
+  capacity.admit("shown");
+  for (const id of ["stored", "new"]) {
+    assert.throws(() => capacity.admit(id), refusal("memory"));
+    assert.throws(() => capacity.reserve(entry(id, 1)), refusal("memory"));
+  }
+});
+
+Deno.test("Capacity.reserve() lets a cluster vary, and not grow, while memory is short", () => {
+  const site = held({ a: { series: 100, bytes: 8_000 } });
+  const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, ...site, memory: { state: "short" } });
+  for (const bytes of [1_000, 8_000, 9_000]) capacity.reserve(entry("a", 110, bytes))[Symbol.dispose]();
+  assert.throws(() => capacity.reserve(entry("a", 110, 9_001)), refusal("memory"));
+});
+
+Deno.test("Capacity.reserve() lets nothing in while memory is full", () => {
+  const site = held({ a: { series: 100 } });
+  const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, ...site, memory: { state: "full" } });
+  assert.throws(() => capacity.reserve(entry("a", 1)), refusal("memory"));
+});

@@ -30,6 +30,7 @@ for (
     [new LimitError("Cannot take more than 64 labels"), 413, "limit", null, true, "limit"],
     [new CapacityError("clusters", "Cannot take another cluster"), 503, "clusters", "60", true, "capacity clusters"],
     [new CapacityError("total_series", "Cannot take it"), 503, "total_series", "60", true, "capacity total_series"],
+    [CapacityError.ofMemory("the push"), 503, "memory", "60", true, "capacity memory"],
     [new PushRefusal("rate", { retryAfterMs: 61_234.5 }), 429, "rate", "62", true, "rate 61235"],
     [new StoreUnavailableError("io", { location: "data/", retryAfterMs: 1_500 }), 503, "store", "2", false, undefined],
     [new HttpError(413, "Too long", { reason: "body_size" }), 413, "body_size", null, true, undefined],
@@ -38,7 +39,11 @@ for (
   ] as const
 ) {
   Deno.test(`refusalOf() answers ${status} ${reason} to a ${error.name}`, () => {
-    assert.deepEqual(seen(refusalOf(error)), { status, reason, message: error.message, retryAfter });
+    const { message, ...rest } = seen(refusalOf(error)), { detail } = refusalOf(error)!;
+    assert.deepEqual(rest, { status, reason, retryAfter });
+    // What the fault says is for the client where it speaks of the push alone.
+    assert.equal(detail ?? message, error.message);
+    assert.equal(detail !== undefined, error instanceof CapacityError || error instanceof StoreUnavailableError);
     assert.equal(countsAsRefused(error), counts);
     assert.equal(toMember(error)?.reason, wire);
   });
@@ -47,6 +52,7 @@ for (
   Deno.test(`fromMember() tells the client of ${JSON.stringify(wire)} what the owner would`, () => {
     const refusal = fromMember(JSON.parse(JSON.stringify(toMember(error))));
     assert.deepEqual(seen(refusal), seen(refusalOf(error)));
+    assert.equal(refusal.detail, refusalOf(error)!.detail);
     assert.equal(countsAsRefused(refusal), counts);
   });
 }
@@ -62,7 +68,8 @@ Deno.test("refusalOf() takes a failure of our own for no refusal", () => {
 Deno.test("fromMember() makes a 400 of what a later version may say", () => {
   for (const reason of ["", "weather", "weather bad", "a b c", "constructor", "store", "x".repeat(1_000)]) {
     const refusal = fromMember({ reason, detail: "It rains" });
-    assert.deepEqual([refusal.status, refusal.reason, refusal.message], [400, "refused", "It rains"]);
+    assert.deepEqual([refusal.status, refusal.reason, refusal.detail], [400, "refused", "It rains"]);
+    assert.equal(refusal.message, "Cannot take the push as the server that owns the cluster has refused it");
   }
 });
 

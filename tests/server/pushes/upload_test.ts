@@ -1,5 +1,6 @@
 // The stages of a push behind a real listener, with a real store.
 
+import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { frameSnappy } from "../../../common/exposition/snappy.ts";
@@ -53,14 +54,23 @@ async function startSite(options: SiteOptions = {}) {
   const clock = { now: NOW };
   const repeats = new RepeatLog(log, { level: "info", now: () => clock.now });
   const capacity = new Capacity({ maxClusters: 0, maxSeries: 0, index, store });
-  const committer = new PushCommitter({ renderer, capacity, store, index, ttlMs: 600_000, losses: repeats, registry });
+  const committer = new PushCommitter({
+    renderer,
+    capacity,
+    store,
+    index,
+    ttlMs: 600_000,
+    losses: repeats,
+    directory: NO_DIRECTORY,
+    registry,
+  });
   const listener = starting.use(
     await listen(
       upload({
         authenticate: (request) => {
           const id = request.headers.get("authorization")!.replace("Bearer ", "");
           if (id === "bad") return Promise.reject(new HttpError(401, "No", { reason: "token" }));
-          return Promise.resolve({ id, labels: new Map([["_id", id]]) });
+          return Promise.resolve({ id, labels: new Map([["_id", id]]), keyId: "k", tokenEndsMs: NOW });
         },
         stage: new RateLimited(before(committer), {
           limiter: new PushLimiter({ intervalMs, refusedIntervalMs }),
@@ -71,6 +81,7 @@ async function startSite(options: SiteOptions = {}) {
         now: () => clock.now,
         log,
         refusals: repeats,
+        directory: NO_DIRECTORY,
         registry,
       }),
       { address: { hostname: "127.0.0.1", port: 0 }, hostile: { lingerMs: 20 }, log },

@@ -19,6 +19,7 @@ const PUSH: Push = {
   contentType: "text",
   contentEncoding: "identity",
   receivedAtMs: 1,
+  maxBytes: 3,
   body: () => Promise.resolve(BODY),
 };
 

@@ -1,5 +1,6 @@
 /** What the owner of a cluster left out of a push, told to a client that came to another member of the ring. */
 
+import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
@@ -36,6 +37,7 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
     index,
     ttlMs: 600_000,
     losses: new RepeatLog(log, { level: "info" }),
+    directory: NO_DIRECTORY,
     registry,
   });
   const limiter = new PushLimiter({ intervalMs: 0 });
@@ -72,6 +74,7 @@ function oddPush(id: string): Push {
     contentType: "protobuf",
     contentEncoding: "identity",
     receivedAtMs: now,
+    maxBytes: 1_000,
     body: () => Promise.resolve(encodeFamilies([{ name: "x", type: "untyped", metrics }])),
   };
 }

@@ -1,6 +1,8 @@
 /** What the server does for the ring, with a real store, renderer and index. */
 
+import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
+import { install } from "@sinonjs/fake-timers";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
 import type { Entry } from "../../../ring/protocol/effects.ts";
@@ -11,6 +13,7 @@ import { decodePush, encodePush, LocalPush } from "../../../server/ring/push_enc
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
+import type { MemoryState } from "../../../server/limits/memory_guard.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
@@ -25,9 +28,10 @@ const DECODER = new TextDecoder();
 
 /** A host named `me`, and what is around it. */
 async function openHost(
-  { intervalMs = 0, elapsed, wrap = (store) => store }: {
+  { intervalMs = 0, elapsed, wrap = (store) => store, memory }: {
     intervalMs?: number;
     elapsed?: () => number;
+    memory?: { readonly state: MemoryState };
     wrap?: (store: PushStore) => Pick<PushStore, "put" | "get" | "setMeta">;
   } = {},
 ) {
@@ -46,6 +50,7 @@ async function openHost(
     index,
     ttlMs: 600_000,
     losses: new RepeatLog(log, { level: "info" }),
+    directory: NO_DIRECTORY,
     registry,
   });
   const limiter = new PushLimiter({ intervalMs });
@@ -58,6 +63,7 @@ async function openHost(
       index,
       limiter,
       elapsed,
+      memory,
       registry,
       log,
     }),
@@ -323,6 +329,42 @@ Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes 
   }
   // A push of this member's own client was asked at the door.
   assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
+});
+
+for (const how of ["restored", "copied"] as const) {
+  Deno.test(`StoreRingHost shows what it was ${how} without memory for it once there is some, and tells meanwhile`, async () => {
+    const memory = { state: "short" as MemoryState };
+    await using site = await openHost({ memory });
+    const entry = entryOf(1);
+    if (how === "copied") await site.host.commit(entry, { role: "owner", fresh: false });
+    else {
+      await site.host.commit(entry, COPY);
+      await site.host.restore((await site.store.get("a"))!);
+    }
+    const time = install({ toFake: ["setTimeout", "clearTimeout"] });
+    using _ = { [Symbol.dispose]: () => time.uninstall() };
+    site.host.show("a", entry.version);
+    await time.tickAsync(5_000);
+    assert.equal(site.shown(), undefined);
+    assert.deepEqual(site.records.map(({ level, fields }) => [level, fields.left]), [["error", 1]]);
+    memory.state = "room";
+    const shown = untilShown(site.index, "a");
+    await time.tickAsync(1_000);
+    await shown;
+    assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  });
+}
+
+Deno.test("StoreRingHost replaces what it shows while memory is short", async () => {
+  const memory = { state: "room" as MemoryState };
+  await using site = await openHost({ memory });
+  for (const value of [1, 2]) {
+    const entry = entryOf(value);
+    assert.deepEqual(await site.host.commit(entry, OWNER), { ok: true });
+    site.host.show("a", entry.version);
+    assert.equal(site.shown(), `x{_id="a"} ${value}\n`);
+    memory.state = "short";
+  }
 });
 
 Deno.test("StoreRingHost tells a store that fails from a push at fault", async () => {

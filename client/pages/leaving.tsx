@@ -1,0 +1,117 @@
+/**
+ * What leaves the machine of a client, and what its rules hold back.
+ *
+ * @module
+ */
+
+import type { FC } from "@hono/hono/jsx";
+import { byteSize, number } from "../../common/pages/page.tsx";
+import type { AccountEntry, Effect, Loss } from "../transforms/pipeline.ts";
+import type { ClientView } from "./client_view.ts";
+
+/** How many metrics are shown, and how many losses. */
+const SHOWN = 20;
+
+/** What an effect is counted in. */
+const UNITS: Readonly<Record<Effect, string>> = {
+  labelled: "samples",
+  renamed: "samples",
+  dropped: "samples",
+  truncated: "labels",
+  anonymized: "values",
+};
+
+/** The metrics that leave, the largest first, and labels that somebody should look at. */
+export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, suspects }) => {
+  const series = sizes.reduce((sum, { series }) => sum + series, 0);
+  return (
+    <>
+      {suspects.length > 0 && (
+        <div class="note warn">
+          Labels that may hold what should not leave, unless <code>--anonymize-labels</code> hashes them:
+          <ul>
+            {suspects.map(({ label, why, samples }) => (
+              <li>
+                <span class="id">{label}</span>: {why} ({number(samples)} samples)
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <div class="card">
+        {sizes.length === 0 ? <p class="empty">Nothing, by the last scrape.</p> : (
+          <table>
+            <caption>
+              {number(series)} series of {number(sizes.length)} metrics, by the last scrape
+              {sizes.length > SHOWN && `; the ${SHOWN} largest`}. <a href="/federate">The last push as text</a>
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">Metric</th>
+                <th scope="col" class="num">Series</th>
+                <th scope="col" class="num">Bytes</th>
+              </tr>
+            </thead>
+            <tbody>
+              {sizes.slice(0, SHOWN).map(({ metric, series, bytes }) => (
+                <tr>
+                  <th scope="row" class="id">{metric}</th>
+                  <td class="num">{number(series)}</td>
+                  <td class="num nowrap">{byteSize(bytes)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </div>
+    </>
+  );
+};
+
+/** What each rule did. */
+export const Rules: FC<{ readonly rules: readonly AccountEntry[] }> = ({ rules }) =>
+  rules.length === 0 ? <p class="empty">Nothing: all of it leaves as it is.</p> : (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Rule</th>
+          <th scope="col" class="num">Did</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rules.map(({ rule, effect, count }) => (
+          <tr>
+            <th scope="row">{rule}</th>
+            <td class="num">{effect} {number(count)} {UNITS[effect]}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+
+/** What was dropped, and what mends that. */
+export const Losses: FC<{ readonly losses: readonly Loss[] }> = ({ losses }) => (
+  <>
+    <h2>Samples that do not leave</h2>
+    <div class="card">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col" class="num">Samples</th>
+            <th scope="col">Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          {losses.toSorted((a, b) => b.count - a.count).slice(0, SHOWN).map(({ metric, count, why }) => (
+            <tr>
+              <th scope="row" class="id">{metric}</th>
+              <td class="num">{number(count)}</td>
+              <td class="why small">{why}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  </>
+);

@@ -1,0 +1,38 @@
+/**
+ * What the client says of itself to people.
+ *
+ * @module
+ */
+
+import { reportOptions } from "../common/option_report.ts";
+import type { Forwarder } from "./forwarder.ts";
+import { sizesOf } from "./metric_sizes.ts";
+import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
+import type { ClientView } from "./pages/client_view.ts";
+import { placeOf } from "./request.ts";
+import { suspectLabels } from "./suspect_labels.ts";
+
+/** What the client is, does and has done. It is worked out when somebody asks. */
+export function clientView(
+  { settings, state, history, clocks }: Pick<Forwarder, "settings" | "state" | "history" | "clocks">,
+  values: ClientValues,
+): ClientView {
+  const { lastPushMs, failures } = state;
+  const { families = [], account } = history.prepared ?? {};
+  return {
+    from: placeOf(settings.from),
+    to: settings.upload && placeOf(settings.upload),
+    forwards: history.latest,
+    lastPushMs,
+    failures,
+    nextMs: history.nextMs,
+    clocks: { source: clocks.known("source"), server: clocks.known("server") },
+    tokenEndsMs: settings.exchange?.endsMs,
+    rules: account?.entries() ?? [],
+    losses: account?.losses() ?? [],
+    sizes: sizesOf(families),
+    suspects: suspectLabels(families, { hashed: settings.anonymizeLabels })
+      .map(({ label, why, samples }) => ({ label, why, samples })),
+    flags: reportOptions(CLIENT_OPTIONS, values),
+  };
+}

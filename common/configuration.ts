@@ -1,0 +1,122 @@
+/**
+ * The options of a program: from its command line, and from the file that this names, which can be read again.
+ *
+ * ```
+ *   command line ──────────────┐
+ *        │ --config.file       ├─▸ given ─▸ values
+ *        ▼                     │
+ *   file, at start and reload ─┘   the command line stands over the file
+ * ```
+ *
+ * @module
+ */
+
+import type { Logger } from "./log.ts";
+import {
+  flagOf,
+  type Given,
+  type OptionTable,
+  type OptionValues,
+  type Program,
+  readArguments,
+  readValues,
+} from "./options.ts";
+
+/** The options that a program runs with. */
+export class Configuration<Table extends OptionTable> {
+  readonly #program: Program<Table>;
+  readonly #commandLine: ReadonlyMap<string, Given>;
+  /** The arguments behind the options. */
+  readonly arguments: readonly string[];
+  #given: ReadonlyMap<string, Given>;
+  #values: OptionValues<Table>;
+
+  private constructor(
+    program: Program<Table>,
+    { commandLine, arguments: rest, given }: {
+      commandLine: ReadonlyMap<string, Given>;
+      arguments: readonly string[];
+      given: ReadonlyMap<string, Given>;
+    },
+  ) {
+    this.#program = program;
+    this.#commandLine = commandLine;
+    this.arguments = rest;
+    this.#given = given;
+    this.#values = readValues(program, given);
+  }
+
+  /**
+   * Reads a command line and the file that it names; or returns a text that the user asked for.
+   *
+   * @throws {UsageError} on the first thing that the user must mend.
+   */
+  static async read<Table extends OptionTable>(
+    program: Program<Table>,
+    args: readonly string[],
+  ): Promise<Configuration<Table> | { readonly help: string }> {
+    const read = await readArguments(program, args);
+    if ("help" in read) return read;
+    const { given: commandLine, arguments: rest } = read;
+    const given = await withFile(program, commandLine);
+    return new Configuration(program, { commandLine, arguments: rest, given });
+  }
+
+  /** The values in force. */
+  get values(): OptionValues<Table> {
+    return this.#values;
+  }
+
+  /** Whether the command line gives an option, and not the file. */
+  isOnCommandLine(name: string): boolean {
+    return this.#commandLine.has(name);
+  }
+
+  /** Whether the file gives an option that the command line does not. */
+  isInFile(name: string): boolean {
+    return this.#given.has(name) && !this.#commandLine.has(name);
+  }
+
+  /**
+   * Reads the file again. What needs a restart keeps its value, and the log says so.
+   *
+   * @throws {UsageError} if something is wrong; then all stays as it is.
+   */
+  async reread({ log }: { readonly log: Logger }): Promise<OptionValues<Table>> {
+    const given = await withFile(this.#program, this.#commandLine);
+    const wanted: Record<string, unknown> = { ...readValues(this.#program, given) };
+    const inForce = new Map(given);
+    const stays: string[] = [];
+    for (const [name, { reloads }] of Object.entries(this.#program.options)) {
+      if (reloads) continue;
+      if (this.#textsOf(name, given) !== this.#textsOf(name, this.#given)) stays.push(flagOf(name));
+      wanted[name] = this.#values[name];
+      const before = this.#given.get(name);
+      if (before === undefined) inForce.delete(name);
+      else inForce.set(name, before);
+    }
+    if (stays.length > 0) {
+      log.warn("Options have changed that take effect at a restart only: restart the program", {
+        options: stays.join(","),
+      });
+    }
+    this.#given = inForce;
+    return this.#values = wanted as OptionValues<Table>;
+  }
+
+  #textsOf(name: string, given: ReadonlyMap<string, Given>): string {
+    const { texts, map } = given.get(name) ?? {};
+    const usual = this.#program.options[name].default;
+    return JSON.stringify(map === undefined ? texts ?? (usual === undefined ? [] : [usual]) : [...map]);
+  }
+}
+
+async function withFile(
+  { options }: Program<OptionTable>,
+  commandLine: ReadonlyMap<string, Given>,
+): Promise<ReadonlyMap<string, Given>> {
+  const path = commandLine.get("config.file")?.texts.at(-1);
+  if (path === undefined || path === "") return commandLine;
+  const { readConfigFile } = await import("./config_file.ts");
+  return new Map([...await readConfigFile(path, options), ...commandLine]);
+}

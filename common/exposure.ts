@@ -1,0 +1,90 @@
+/**
+ * What other users of this machine may do with a file, by its mode and by the folders above it.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+
+/** What is known of a file or a folder that others may be let into. */
+export type Looked = Pick<Deno.FileInfo, "mode" | "uid">;
+
+/** A folder that others may write to. */
+export interface OpenFolder {
+  /** Where it is. */
+  readonly path: string;
+  /** What the system says of it. */
+  readonly info: Deno.FileInfo;
+}
+
+const READ = 0o044;
+const WRITE = 0o022;
+const STICKY = 0o1000;
+
+/** The user that this process runs as; undefined where it may not know. */
+export function ownUid(): number | undefined {
+  // Asked for without leave, it would have the user asked.
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
+  return state === "granted" ? Deno.uid() ?? undefined : undefined;
+}
+
+/**
+ * The bits of a mode by which others get in. The group's do not count where this process itself may need them: if the file is
+ * another user's, as secrets are that Kubernetes mounts with `fsGroup`, or that root gives to a program by its group.
+ */
+export function openTo({ mode, uid: owner }: Looked, { uid }: { uid: number | undefined }): number {
+  const needsGroup = uid !== undefined && uid !== 0 && owner !== uid;
+  return (mode ?? 0) & (needsGroup ? 0o007 : 0o077);
+}
+
+/** Whether others may read what has these bits of {@linkcode openTo}. */
+export function isReadable(bits: number): boolean {
+  return (bits & READ) !== 0;
+}
+
+/** Whether others may write what has these bits of {@linkcode openTo}. */
+export function isWritable(bits: number): boolean {
+  return (bits & WRITE) !== 0;
+}
+
+/** Whether every user may replace what is in a folder; in a sticky one, such as /tmp, only what is their own. */
+export function isOpenFolder({ mode }: Looked): boolean {
+  return ((mode ?? 0) & STICKY) === 0 && ((mode ?? 0) & 0o002) !== 0;
+}
+
+/** The open folders above a file, as it is named and as it is found through symbolic links, from below. */
+export async function openFoldersAbove(path: string): Promise<OpenFolder[]> {
+  const named = resolve(path);
+  const found = await Deno.realPath(path).catch(() => named);
+  const open: OpenFolder[] = [];
+  for (const folder of new Set([named, found].flatMap(parents))) {
+    const info = await lookAt(folder);
+    if (info !== undefined && isOpenFolder(info)) open.push({ path: folder, info });
+  }
+  return open;
+}
+
+/** What a path leads to, through symbolic links; undefined where there is nothing, or it may not be looked at. */
+export async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
+  const { state } = Deno.permissions.querySync({ name: "read", path });
+  return state === "granted" ? await Deno.stat(path).catch(() => undefined) : undefined;
+}
+
+function parents(path: string): string[] {
+  const above = dirname(path);
+  return above === path ? [] : [above, ...parents(above)];
+}
+
+/** A mode as people write it. */
+export function modeText({ mode }: Looked): string {
+  return ((mode ?? 0) & 0o7777).toString(8).padStart(4, "0");
+}
+
+/** A `chmod` that takes bits of {@linkcode openTo} away, to be pasted into a shell. */
+export function chmodCommand(path: string, bits: number): string {
+  const who = (bits & 0o070 ? "g" : "") + (bits & 0o007 ? "o" : "");
+  const what = isReadable(bits) || !isWritable(bits) ? "=" : "-w";
+  const named = path.startsWith("-") ? `./${path}` : path;
+  const word = /^[\w@%+=:,.\/-]+$/.test(named) ? named : `'${named.replaceAll("'", `'\\''`)}'`;
+  return `chmod ${who}${what} ${word}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * Writes the manual pages of the server and the client into `bin/`.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CLIENT_PROGRAM } from "../client/options.ts";
+import { run } from "../common/lifecycle.ts";
+import type { Program } from "../common/options.ts";
+import { SERVER_PROGRAM } from "../server/options.ts";
+import { manPage } from "./documents/man_page.ts";
+
+/** The program as `--help` shows it. */
+export const MAN: Program<Record<never, never>> = {
+  name: "man",
+  summary: "Writes the manual pages of the server and the client into bin/.",
+  options: {},
+};
+
+const STOP = {
+  SIGTERM:
+    "Finishes what is under way, for 30 seconds at most, and exits. So does SIGINT; a second signal exits at once.",
+};
+
+/** The pages by the names of their files. */
+export function manPages(): Readonly<Record<string, string>> {
+  return {
+    "telemeter-server.1": manPage(SERVER_PROGRAM, {
+      description: [
+        "The server takes the series that clients push over HTTPS, checks each, keeps the last push of each source cluster on disk, and shows all of them on /federate of its internal listener to a central Prometheus.",
+        "Several servers form a ring: it shares the clusters out and survives the loss of a server.",
+      ],
+      signals: STOP,
+      seeAlso: ["telemeter-client(1)", "prometheus(1)"],
+    }),
+    "telemeter-client.1": manPage(CLIENT_PROGRAM, {
+      description: [
+        "The client reads chosen series from /federate of a Prometheus, cleans and anonymizes them, and pushes them to a server, again and again.",
+        "Start it with --dry-run to see what would leave the machine.",
+      ],
+      signals: { ...STOP, SIGHUP: "Reads the files that the options name again." },
+      seeAlso: ["telemeter-server(1)", "prometheus(1)"],
+    }),
+  };
+}
+
+if (import.meta.main) {
+  await run(MAN, async ({ print }) => {
+    const folder = fileURLToPath(new URL("../bin", import.meta.url));
+    await Deno.mkdir(folder, { recursive: true });
+    for (const [name, page] of Object.entries(manPages())) {
+      await Deno.writeTextFile(join(folder, name), page);
+      print(`bin/${name}\n`);
+    }
+  });
+}

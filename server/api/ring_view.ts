@@ -1,0 +1,53 @@
+/**
+ * A ring as JSON for people and their tools.
+ *
+ * @module
+ */
+
+/** A member of the ring: what this server knows of it, and what it says itself. */
+export interface RingMemberView {
+  /** Its name. */
+  readonly name: string;
+  /** Where it can be dialled. */
+  readonly address: string;
+  /** The machine that it runs on. */
+  readonly host: string;
+  /** Whether it lives, as this server knows: `ALIVE`, `SUSPECT`, `DEAD` or `LEFT`. */
+  readonly status: string;
+  /** How far it is in joining or leaving: `JOINING`, `ACTIVE` or `LEAVING`. */
+  readonly phase: string;
+  /** How often it has started, or refuted its death. */
+  readonly incarnation: number;
+  /** Whether there is a link to it. */
+  readonly linked: boolean;
+  /** When it was heard last. */
+  readonly heardSecondsAgo?: number;
+  /** Why it has not answered for itself; absent if it has. */
+  readonly why?: string;
+  /** The digest of the view that it has: equal for those who agree who owns what. */
+  readonly digest?: string;
+  /** Why it shows nothing; absent if it shows what it owns. */
+  readonly closed?: string;
+  /** The clusters that it holds. */
+  readonly clusters?: { readonly owned: number; readonly standby: number; readonly foreign: number };
+  /** Entries that others must still get from it, and copies under way. */
+  readonly transfers?: { readonly owed: number; readonly copies: number };
+}
+
+/** The ring. */
+export interface RingView {
+  /** The name of the server that was asked. */
+  readonly name: string;
+  /** Why it shows nothing; absent if it shows what it owns. */
+  readonly closed?: string;
+  /** Whether all who have answered have one view. */
+  readonly agrees: boolean;
+  /** Counts the views that all members agreed on. */
+  readonly epoch: number;
+  /** All that are known. */
+  readonly members: readonly RingMemberView[];
+  /** How it stands with the addresses that this server was given to begin with. */
+  readonly seeds: readonly object[];
+  /** What happened last, newest first. */
+  readonly transitions: readonly { readonly at: string; readonly what: string; readonly [field: string]: unknown }[];
+}

@@ -1,0 +1,55 @@
+/**
+ * The certificates that the server shows to others, and when they end.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import { Gauge } from "prom-client";
+import type { Registry } from "../common/metrics.ts";
+import { eachCertificate } from "../common/pem.ts";
+
+/** A certificate in use. */
+export interface UsedCertificate {
+  /** The flag that names its file. */
+  readonly flag: string;
+  /** Its file. */
+  readonly file: string;
+  /** What is in force of it now, in PEM; it may hold several certificates. */
+  readonly pem: () => string;
+}
+
+/** When a certificate ends. */
+export interface CertificateReport {
+  /** The flag that names its file. */
+  readonly flag: string;
+  /** Its file. */
+  readonly file: string;
+  /** Whose it is. */
+  readonly subject: string;
+  /** When it ends, in milliseconds since the epoch; of several in one file, the first that does. */
+  readonly endsMs: number;
+}
+
+/** Reports on certificates. Those of one file are one: what they are for ends with the first of them. */
+export function reportCertificates(used: readonly UsedCertificate[]): CertificateReport[] {
+  return used.map(({ flag, file, pem }) => {
+    const found: X509Certificate[] = [];
+    eachCertificate(pem(), (certificate) => void found.push(new X509Certificate(certificate)));
+    return { flag, file, subject: found[0].subject, endsMs: Math.min(...found.map(({ validToDate }) => +validToDate)) };
+  });
+}
+
+/** Tells on /metrics when certificates end. */
+export function watchCertificates(used: readonly UsedCertificate[], { registry }: { registry: Registry }): void {
+  if (used.length === 0) return;
+  new Gauge({
+    name: "telemeter_certificate_expiry_timestamp_seconds",
+    help: "When a certificate that the server uses ends; of several in one file, the first that does",
+    labelNames: ["file"],
+    registers: [registry],
+    collect() {
+      for (const { file, endsMs } of reportCertificates(used)) this.set({ file }, endsMs / 1_000);
+    },
+  });
+}

@@ -1,0 +1,271 @@
+/**
+ * What the server knows of one source cluster, and what follows from it.
+ *
+ * @module
+ */
+
+/** Where a push, or the exchange of a token, was refused. */
+export const REFUSAL_STAGES = ["authorize", "token", "push"] as const;
+
+/** One of {@linkcode REFUSAL_STAGES}. At the first two nobody has proven to be the source. */
+export type RefusalStage = typeof REFUSAL_STAGES[number];
+
+/** A refusal. */
+export interface Refusal {
+  /** Where. */
+  readonly stage: RefusalStage;
+  /** The status of the answer. */
+  readonly status: number;
+  /** Why, in a word: the `reason` of `telemeter_push_rejections_total`. */
+  readonly reason: string;
+  /** Why, in a sentence, plain and clipped. */
+  readonly why: string;
+}
+
+/** An accepted push. */
+export interface AcceptedPush {
+  /** The cluster id. */
+  readonly id: string;
+  /** When it came, in milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+  /** How it came: a content type and a content encoding, such as `protobuf, snappy`. */
+  readonly transport: string;
+  /** Bytes of its body, as sent. */
+  readonly bytes: number;
+  /** Families that it shows. */
+  readonly families: number;
+  /** Series that it shows. */
+  readonly series: number;
+  /** Samples that the allow-list drops. */
+  readonly dropped: number;
+  /** Samples left out as they break a rule, or are too old to be shown: a count for each rule. */
+  readonly leftOut: ReadonlyMap<string, number>;
+  /** The time of its newest sample, in milliseconds since the epoch. */
+  readonly newestMs: number;
+}
+
+/** Who brought a push, as the server that it was sent to sees it. */
+export interface Sender {
+  /** The `User-Agent`, plain and clipped. */
+  readonly userAgent: string;
+  /** An IPv4 address, or the /64 of an IPv6 address. */
+  readonly address: string;
+  /** The id of the key that verified its token. */
+  readonly keyId: string;
+  /** When its token ends, in milliseconds since the epoch. */
+  readonly tokenEndsMs: number;
+  /** When it brought the push, in milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** How a source fares. */
+export type SourceState =
+  /** Its pushes come as expected. */
+  | "up"
+  /** It has not pushed for three times as long as it usually takes. */
+  | "silent"
+  /** What it sent last was refused. */
+  | "refused"
+  /** Its id is revoked. */
+  | "revoked";
+
+/** The states, the worst first. */
+export const SOURCE_STATES: readonly SourceState[] = ["refused", "silent", "up", "revoked"];
+
+/** What is known of a source. Times are in milliseconds since the epoch, and 0 where something has never happened. */
+export interface Source {
+  /** The cluster id. */
+  readonly id: string;
+  /** When it was first heard of. */
+  firstSeenMs: number;
+  /** When its last accepted push came. */
+  pushedAtMs: number;
+  /** The same by a clock that only goes forward, in milliseconds; it may be from before the process started. */
+  pushedTick: number;
+  /** How many of its pushes were accepted. */
+  pushes: number;
+  /** How its last accepted push came. */
+  transport: string;
+  /** Bytes of its last accepted push. */
+  bytes: number;
+  /** Families that it shows. */
+  families: number;
+  /** Series that it shows. */
+  series: number;
+  /** Samples of its last accepted push that the allow-list dropped. */
+  dropped: number;
+  /** Samples of its last accepted push that were left out, by rule. */
+  leftOut: Readonly<Record<string, number>>;
+  /** What usually lies between two of its pushes; 0 as long as there was one at most. */
+  intervalMs: number;
+  /** How far its newest sample was behind the arrival of its push. */
+  skewMs: number;
+  /** Who brought its last push; undefined if that is not known here. */
+  sender: Sender | undefined;
+  /** When it was last refused. */
+  refusedAtMs: number;
+  /** Its last refusal. */
+  refusal: Refusal | undefined;
+  /** How many times it was refused. */
+  refusals: number;
+  /** Those of them that the owner, where it is another server, has not been told of. */
+  untold: number;
+}
+
+/** A source of which nothing is known yet. */
+export function newSource(id: string, nowMs: number): Source {
+  return {
+    id,
+    firstSeenMs: nowMs,
+    pushedAtMs: 0,
+    pushedTick: -Infinity,
+    pushes: 0,
+    transport: "",
+    bytes: 0,
+    families: 0,
+    series: 0,
+    dropped: 0,
+    leftOut: NOTHING,
+    intervalMs: 0,
+    skewMs: 0,
+    sender: undefined,
+    refusedAtMs: 0,
+    refusal: undefined,
+    refusals: 0,
+    untold: 0,
+  };
+}
+
+const NOTHING: Readonly<Record<string, number>> = Object.freeze({});
+
+/** How much one more gap between pushes weighs against those before. */
+const GAP_WEIGHT = 1 / 4;
+
+/** A gap that is so many times as long as usual is an outage, from which nothing is learned. */
+const OUTAGE_FACTOR = 4;
+
+/** Notes an accepted push; `tick` is now by a clock that only goes forward, in milliseconds. */
+export function noteAccepted(source: Source, push: AcceptedPush, tick: number): void {
+  const { receivedAtMs, transport, bytes, families, series, dropped, leftOut, newestMs } = push;
+  if (source.pushedAtMs > 0) {
+    const gap = tick - source.pushedTick;
+    if (source.intervalMs === 0) source.intervalMs = Math.max(gap, 0);
+    else if (gap > 0 && gap < OUTAGE_FACTOR * source.intervalMs) {
+      source.intervalMs += (gap - source.intervalMs) * GAP_WEIGHT;
+    }
+  }
+  source.pushedAtMs = receivedAtMs;
+  source.pushedTick = tick;
+  source.pushes++;
+  source.transport = transport;
+  source.bytes = bytes;
+  source.families = families;
+  source.series = series;
+  source.dropped = dropped;
+  source.leftOut = leftOut.size === 0 ? NOTHING : Object.fromEntries(leftOut);
+  source.skewMs = Number.isFinite(newestMs) ? receivedAtMs - newestMs : 0;
+}
+
+/** Refusals that say nothing of the source: it came too soon, or went away. */
+const PASSING: ReadonlySet<number> = new Set([429, 499]);
+
+/** Whether what a source sent last was refused, for more than coming too soon. */
+function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
+  return refusal !== undefined && refusedAtMs > pushedAtMs && !PASSING.has(refusal.status);
+}
+
+/** Notes a refusal. One that says nothing of the source does not hide one that does. */
+export function noteRefused(source: Source, refusal: Refusal, nowMs: number): void {
+  source.refusals++;
+  source.untold++;
+  if (PASSING.has(refusal.status) && isRefused(source)) return;
+  source.refusal = refusal;
+  source.refusedAtMs = nowMs;
+}
+
+/**
+ * Takes over what another process knows of a source, where that is newer; `tick` is when its last push came, by the clock of
+ * this process. Returns whether the last push is one that was not known.
+ */
+export function mergeSource(source: Source, other: Source, tick: number): boolean {
+  const isNewer = other.pushedAtMs > source.pushedAtMs;
+  source.firstSeenMs = Math.min(source.firstSeenMs, other.firstSeenMs);
+  source.pushes = Math.max(source.pushes, other.pushes);
+  source.refusals = Math.max(source.refusals, other.refusals);
+  if (isNewer) {
+    const { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs } = other;
+    Object.assign(source, { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs });
+    source.pushedTick = tick;
+  }
+  if ((other.sender?.atMs ?? 0) > (source.sender?.atMs ?? 0)) source.sender = other.sender;
+  if (other.refusedAtMs > source.refusedAtMs) {
+    source.refusedAtMs = other.refusedAtMs;
+    source.refusal = other.refusal;
+  }
+  return isNewer;
+}
+
+/** After how many of its intervals a source is silent. */
+const SILENT_INTERVALS = 3;
+
+/** No source is silent sooner, as clients wait for each other and for networks. */
+const LEAST_SILENCE_MS = 15_000;
+
+/** How long a source may be silent before it is told so, in milliseconds. `ttlMs` holds as long as its interval is not known. */
+export function silentAfterMs({ intervalMs }: Pick<Source, "intervalMs">, ttlMs: number): number {
+  return intervalMs === 0 ? ttlMs : Math.max(SILENT_INTERVALS * intervalMs, LEAST_SILENCE_MS);
+}
+
+/** What the state of a source depends on beside itself. */
+export interface StateClock {
+  /** Now, in milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** Now, by the clock of {@linkcode Source.pushedTick}. */
+  readonly tick: number;
+  /** `--ttl`, in milliseconds. */
+  readonly ttlMs: number;
+}
+
+/** How a source fares that is not revoked. What was refused to somebody who may not be the source counts only once that is silent. */
+export function stateOf(source: Source, { nowMs, tick, ttlMs }: StateClock): SourceState {
+  const patienceMs = silentAfterMs(source, ttlMs);
+  const isSilent = tick - source.pushedTick > patienceMs;
+  const wasRefused = isRefused(source);
+  if (wasRefused && source.refusal!.stage === "push") return "refused";
+  if (!isSilent) return "up";
+  // A refusal of long ago explains no silence.
+  return wasRefused && nowMs - source.refusedAtMs <= patienceMs ? "refused" : "silent";
+}
+
+/** The limits that a push of a source has to stay within. */
+export interface SourceLimits {
+  /** `--limit-series`. */
+  readonly series: number;
+  /** `--limit-families`. */
+  readonly families: number;
+  /** `--limit-bytes`. */
+  readonly bytes: number;
+}
+
+/** The names of the limits. */
+export const SOURCE_LIMITS = ["series", "families", "bytes"] as const satisfies (keyof SourceLimits)[];
+
+/** Where a source is near a limit: from this share of it on. */
+export const NEAR_LIMIT = 0.8;
+
+/** Where a source that was near a limit no longer is, so that one that goes up and down a little is told once. */
+const FAR_FROM_LIMIT = 0.7;
+
+/** The name of a limit of a push. */
+export type SourceLimit = typeof SOURCE_LIMITS[number];
+
+/** The limits that a source is near to, or still is after it was near to those of `before`. */
+export function nearLimits(
+  source: Source,
+  limits: SourceLimits,
+  { before = [] }: { readonly before?: readonly SourceLimit[] } = {},
+): SourceLimit[] {
+  return SOURCE_LIMITS.filter((limit) =>
+    source[limit] >= (before.includes(limit) ? FAR_FROM_LIMIT : NEAR_LIMIT) * limits[limit]
+  );
+}

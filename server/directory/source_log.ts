@@ -1,0 +1,103 @@
+/**
+ * What the log says of sources: a line each time that one fares differently, and one for all where they are many.
+ *
+ * @module
+ */
+
+import type { Logger } from "../../common/log.ts";
+import { plainFields } from "../../common/plain_text.ts";
+import { flagOf } from "../../common/options.ts";
+import type { NearLimit, Transition } from "./directory.ts";
+import type { SourceLimits, SourceState } from "./source.ts";
+
+/** How many sources are told one by one that come to fare the same at the same time. */
+const MAX_LINES = 20;
+
+/** How many of the others are named. */
+const MAX_NAMED = 5;
+
+interface Change {
+  readonly level: "info" | "warn";
+  readonly one: string;
+  readonly many: string;
+}
+
+/** Writes into the log what has changed. */
+export function tellTransitions(log: Logger, transitions: readonly Transition[]): void {
+  const byChange = Map.groupBy(transitions, ({ before, after }) => changeOf(before, after));
+  for (const [change, alike] of byChange) {
+    if (change === undefined) continue;
+    if (alike.length > MAX_LINES) {
+      const named = alike.slice(0, MAX_NAMED).map(({ source }) => source.id);
+      log[change.level](change.many, plainFields({ sources: alike.length, among: named }));
+      continue;
+    }
+    for (const transition of alike) log[change.level](change.one, plainFields(fieldsOf(transition)));
+  }
+}
+
+/** Writes into the log which sources have come near a limit. */
+export function tellNearLimits(log: Logger, near: readonly NearLimit[], limits: SourceLimits): void {
+  for (const [limit, alike] of Map.groupBy(near, ({ limit }) => limit)) {
+    const of = { raise: flagOf(`limit-${limit}`), limit: limits[limit] };
+    if (alike.length > MAX_LINES) {
+      const named = alike.slice(0, MAX_NAMED).map(({ source }) => source.id);
+      log.warn(
+        "Sources are near a limit: raise it before their pushes are refused",
+        plainFields({ sources: alike.length, among: named, ...of }),
+      );
+      continue;
+    }
+    for (const { source } of alike) {
+      log.warn(
+        "A source is near a limit: raise it, or have the source send less, before its pushes are refused",
+        plainFields({ cluster: source.id, [limit]: source[limit], ...of }),
+      );
+    }
+  }
+}
+
+const FIRST: Change = {
+  level: "info",
+  one: "A source pushes for the first time",
+  many: "Sources push for the first time",
+};
+const BACK: Change = { level: "info", one: "A source is back", many: "Sources are back" };
+const ACCEPTED: Change = {
+  level: "info",
+  one: "A source that was refused is accepted again",
+  many: "Sources that were refused are accepted again",
+};
+const SILENT: Change = {
+  level: "warn",
+  one: "A source is silent: see whether its client runs, and what its log says",
+  many: "Sources are silent: see what they have in common, such as a network or an upgrade",
+};
+const REFUSED: Change = {
+  level: "warn",
+  one: "A source is refused: the reason says what its client, or a limit here, must change",
+  many: "Sources are refused: see what they have in common, such as an upgrade or a key",
+};
+const REVOKED: Change = { level: "info", one: "A source is revoked", many: "Sources are revoked" };
+
+function changeOf(before: SourceState | undefined, after: SourceState): Change | undefined {
+  if (after === "silent") return SILENT;
+  if (after === "refused") return REFUSED;
+  if (after === "revoked") return REVOKED;
+  if (before === undefined) return FIRST;
+  return before === "refused" ? ACCEPTED : BACK;
+}
+
+function fieldsOf({ source, after }: Transition): Record<string, unknown> {
+  const { id: cluster, pushedAtMs, intervalMs, refusal } = source;
+  if (after === "refused") {
+    const { stage, status, reason, why } = refusal!;
+    return { cluster, stage, status, reason, why };
+  }
+  const lastPush = pushedAtMs === 0 ? undefined : new Date(pushedAtMs).toISOString();
+  return {
+    cluster,
+    lastPush,
+    ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * A source as JSON: on disk, and between the members of a ring.
+ *
+ * @module
+ */
+
+import { plainText } from "../../common/plain_text.ts";
+import { MAX_ID_BYTES } from "../store/layout.ts";
+import type { SourceRecord } from "./directory.ts";
+import { TIMELINE_PUSHES, type TimelinePush } from "./push_timeline.ts";
+import { newSource, type Refusal, REFUSAL_STAGES, type Sender, type Source } from "./source.ts";
+
+/** Writes a record as what `JSON.stringify` takes. */
+export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
+  const { pushedTick: _tick, untold: _untold, ...facts } = source;
+  return { ...facts, timeline: pushes.flatMap(({ atMs, bytes }) => [atMs / 1_000, bytes]) };
+}
+
+/** Reads a record from what `JSON.parse` makes; undefined if it is none. Facts that cannot be read are left out. */
+export function readRecord(value: unknown): SourceRecord | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const row = value as Readonly<Record<string, unknown>>;
+  const { id } = row;
+  if (typeof id !== "string" || id === "" || !id.isWellFormed() || encoder.encode(id).length > MAX_ID_BYTES) {
+    return undefined;
+  }
+  const source: Source = newSource(id, amount(row.firstSeenMs));
+  for (const name of AMOUNTS) source[name] = amount(row[name]);
+  source.skewMs = typeof row.skewMs === "number" && Number.isFinite(row.skewMs) ? row.skewMs : 0;
+  source.transport = text(row.transport);
+  source.leftOut = countsOf(row.leftOut);
+  source.sender = senderOf(row.sender);
+  source.refusal = refusalOf(row.refusal);
+  if (source.refusal === undefined) source.refusedAtMs = 0;
+  return { source, pushes: pushesOf(row.timeline) };
+}
+
+const AMOUNTS = [
+  "pushedAtMs",
+  "pushes",
+  "bytes",
+  "families",
+  "series",
+  "dropped",
+  "intervalMs",
+  "refusedAtMs",
+  "refusals",
+] as const satisfies (keyof Source)[];
+
+const encoder = new TextEncoder();
+
+/** The most rules that a record counts samples of. */
+const MAX_RULES = 64;
+
+function amount(value: unknown): number {
+  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : 0;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? plainText(value) : "";
+}
+
+function countsOf(value: unknown): Readonly<Record<string, number>> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).slice(0, MAX_RULES).map(([rule, count]) => [text(rule), amount(count)]),
+  );
+}
+
+function senderOf(value: unknown): Sender | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { userAgent, address, keyId, tokenEndsMs, atMs } = value as Readonly<Record<string, unknown>>;
+  return {
+    userAgent: text(userAgent),
+    address: text(address),
+    keyId: text(keyId),
+    tokenEndsMs: amount(tokenEndsMs),
+    atMs: amount(atMs),
+  };
+}
+
+function refusalOf(value: unknown): Refusal | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { stage: name, status, reason, why } = value as Readonly<Record<string, unknown>>;
+  const stage = REFUSAL_STAGES.find((known) => known === name);
+  return stage && { stage, status: amount(status), reason: text(reason), why: text(why) };
+}
+
+function pushesOf(value: unknown): TimelinePush[] {
+  if (!Array.isArray(value)) return [];
+  const pushes: TimelinePush[] = [];
+  for (let at = 0; at + 1 < Math.min(value.length, 2 * TIMELINE_PUSHES); at += 2) {
+    pushes.push({ atMs: 1_000 * amount(value[at]), bytes: amount(value[at + 1]) });
+  }
+  return pushes;
+}

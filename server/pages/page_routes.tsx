@@ -1,0 +1,168 @@
+/**
+ * The pages of a server, for people.
+ *
+ * @module
+ */
+
+import type { Child } from "@hono/hono/jsx";
+import { acting } from "../../common/http/acting.ts";
+import type { Route, RouteHandler } from "../../common/http/app.ts";
+import { HttpError } from "../../common/http/http.ts";
+import { type MenuItem, PAGE_ASSETS, type PageOptions, renderPage } from "../../common/pages/page.tsx";
+import type { SourceActions } from "../api/actions.ts";
+import { readSourceQuery } from "../api/source_query.ts";
+import type { PagesOptions } from "./pages_options.ts";
+import { RingPage } from "./ring_page.tsx";
+import { CertificatesPage, SettingsPage } from "./settings_page.tsx";
+import { SourcePage } from "./source_page.tsx";
+import { hrefOf, SourcesPage } from "./sources_page.tsx";
+import { StrangerPage, StrangersPage } from "./strangers_page.tsx";
+
+const MENU: readonly MenuItem[] = [
+  { href: "/", name: "Sources" },
+  { href: "/strangers", name: "Strangers" },
+  { href: "/ring", name: "Ring" },
+  { href: "/settings", name: "Limits" },
+  { href: "/certificates", name: "Certificates" },
+];
+
+/** The page at the root. */
+export function homePage(options: PagesOptions): RouteHandler {
+  const page = pageMaker(options);
+  return page({ title: "Sources", at: "/" }, async (c, nowMs) => {
+    const { searchParams, search } = new URL(c.req.raw.url);
+    const query = readSourceQuery(searchParams);
+    const list = await options.sources.list(query);
+    return {
+      body: (
+        <SourcesPage query={query} list={list} isForgotten={searchParams.get("done") === "forgotten"} nowMs={nowMs} />
+      ),
+      title: query.states.length === 1 ? `Sources that are ${query.states[0]}` : "Sources",
+      json: `/api/v1/sources${search}`,
+    };
+  });
+}
+
+/** The routes of the other pages, by path. */
+export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route>> {
+  const { sources, ringView, status, partitionLabel, actions } = options;
+  const page = pageMaker(options);
+  return {
+    "/sources/:id": {
+      name: "page_source",
+      get: (c) => {
+        const id = c.req.param("id") ?? "";
+        const about = { title: id, at: "/", back: MENU[0], json: `/api/v1/sources/${encodeURIComponent(id)}` };
+        return page(about, async (c, nowMs) => {
+          const source = await sources.details(id);
+          if (source === undefined) {
+            const stranger = (await sources.strangers()).find((stranger) => stranger.id === id);
+            return { body: <StrangerPage stranger={stranger} nowMs={nowMs} />, status: 404 };
+          }
+          const done = new URL(c.req.raw.url).searchParams.get("done") ?? undefined;
+          const self = ringView && status().name;
+          const facts = { source, partitionLabel, actions, done, self };
+          return { body: <SourcePage {...facts} nowMs={nowMs} /> };
+        })(c);
+      },
+    },
+    "/strangers": {
+      name: "page_strangers",
+      get: page(
+        { title: "Strangers", at: "/strangers", json: "/api/v1/strangers" },
+        async (_, nowMs) => ({ body: <StrangersPage strangers={await sources.strangers()} nowMs={nowMs} /> }),
+      ),
+    },
+    "/ring": {
+      name: "page_ring",
+      get: page({ title: "Ring", at: "/ring" }, async (_, nowMs) => ({
+        body: <RingPage ring={await ringView?.()} nowMs={nowMs} />,
+        json: ringView && "/api/v1/ring",
+      })),
+    },
+    "/settings": {
+      name: "page_settings",
+      get: page(
+        { title: "Limits and flags", at: "/settings", json: "/api/v1/status" },
+        (_, nowMs) => ({ body: <SettingsPage status={status()} nowMs={nowMs} /> }),
+      ),
+    },
+    "/certificates": {
+      name: "page_certificates",
+      get: page(
+        { title: "Certificates", at: "/certificates", json: "/api/v1/status" },
+        (_, nowMs) => ({ body: <CertificatesPage status={status()} nowMs={nowMs} /> }),
+      ),
+    },
+    ...actions && actionRoutes(actions, options),
+    ...PAGE_ASSETS,
+  };
+}
+
+/** What the buttons of a source ask for. They need no script: the answer leads to the page that shows what has come of it. */
+function actionRoutes(actions: SourceActions, options: PagesOptions): Readonly<Record<string, Route>> {
+  const button = (act: (id: string, asked: { by: string }) => Promise<string>) =>
+    acting(async (c) => {
+      const id = c.req.param("id") ?? "";
+      try {
+        return seeOther(await act(id, { by: c.env.address }));
+      } catch (error) {
+        if (!(error instanceof HttpError)) throw error;
+        const back = { href: hrefOf(id), name: id };
+        return await pageMaker(options)({ title: "Not done", at: "/", back }, () => {
+          throw error;
+        })(c);
+      }
+    }, options);
+  return {
+    "/sources/:id/revoke": {
+      name: "page_revoke",
+      post: button(async (id, asked) => {
+        await actions.revoke(id, asked);
+        return `${hrefOf(id)}?done=revoked`;
+      }),
+    },
+    "/sources/:id/forget": {
+      name: "page_forget",
+      post: button(async (id, asked) => {
+        await actions.forget(id, asked);
+        return "/?done=forgotten";
+      }),
+    },
+  };
+}
+
+function seeOther(location: string): Response {
+  return new Response(null, { status: 303, headers: { location } });
+}
+
+type Context = Parameters<RouteHandler>[0];
+
+/** What is known of a page before it is asked for. */
+type About = Pick<PageOptions, "title" | "at" | "back" | "json">;
+
+/** The rest of it. */
+type Shown = Pick<PageOptions, "body" | "status"> & Partial<About>;
+
+/** Makes handlers of pages; what one throws for the client becomes a page as well. */
+function pageMaker({ status, now = Date.now }: PagesOptions) {
+  const { name } = status();
+  const frame = { program: "server", where: name, menu: MENU };
+  return (about: About, show: (c: Context, nowMs: number) => Shown | Promise<Shown>): RouteHandler => async (c) => {
+    const nowMs = now();
+    try {
+      return await renderPage({ ...frame, nowMs, ...about, ...await show(c, nowMs) });
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      return await renderPage({ ...frame, nowMs, ...about, json: undefined, body: fault(error), status: error.status });
+    }
+  };
+}
+
+function fault({ message }: HttpError): Child {
+  return (
+    <div class="note bad">
+      {message}. <a href="/">Show all sources</a>.
+    </div>
+  );
+}

@@ -1,0 +1,139 @@
+/**
+ * The ring: who is there, who agrees, and what happened last.
+ *
+ * @module
+ */
+
+import type { FC } from "@hono/hono/jsx";
+import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import type { RingMemberView, RingView } from "../api/ring_view.ts";
+
+/** The page; without a ring it says how to make one. */
+export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs: number }> = ({ ring, nowMs }) => {
+  if (ring === undefined) {
+    return (
+      <div class="card empty">
+        <p>This server stands alone.</p>
+        <p class="small">
+          <code>--listen-cluster</code> makes it a member of a ring, in which servers share the sources out.
+        </p>
+      </div>
+    );
+  }
+  const { members, closed, agrees, epoch, transitions } = ring;
+  const living = members.filter(({ status }) => status === "ALIVE");
+  return (
+    <>
+      {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {closed}</div>}
+      {!agrees && (
+        <div class="note warn" role="status">
+          The members do not agree on who owns what. A moment of that is usual when one comes or goes.
+        </div>
+      )}
+      <ul class="counts">
+        <li class={living.length < members.length ? "warn" : "good"}>
+          <div>
+            <strong>{living.length} of {members.length}</strong> alive
+          </div>
+        </li>
+        <li class={agrees ? "good" : "warn"}>
+          <div>
+            <strong>{agrees ? "yes" : "no"}</strong> views agree
+          </div>
+        </li>
+        <li>
+          <div>
+            <strong>{number(epoch)}</strong> agreed views so far
+          </div>
+        </li>
+        <li>
+          <div>
+            <strong>{number(members.reduce((sum, { clusters }) => sum + (clusters?.owned ?? 0), 0))}</strong>{" "}
+            clusters owned
+          </div>
+        </li>
+      </ul>
+      <div class="card scroll">
+        <table class="fold">
+          <thead>
+            <tr>
+              <th scope="col">State</th>
+              <th scope="col">Member</th>
+              <th scope="col">Heard</th>
+              <th scope="col">View</th>
+              <th scope="col" class="num">Owned</th>
+              <th scope="col" class="num">Standby for</th>
+              <th scope="col" class="num">To hand over</th>
+            </tr>
+          </thead>
+          <tbody>{members.map((member) => <Member member={member} isSelf={member.name === ring.name} />)}</tbody>
+        </table>
+      </div>
+      <h2>What happened last</h2>
+      <div class="card">
+        {transitions.length === 0 ? <p class="empty">Nothing yet.</p> : (
+          <table class="fold">
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">What</th>
+              </tr>
+            </thead>
+            <tbody>
+              {transitions.map(({ at, what, ...fields }) => (
+                <tr>
+                  <td class="nowrap">
+                    <Moment at={at} nowMs={nowMs} />
+                  </td>
+                  <td class="why">
+                    {what} <span class="soft small">{fieldsText(fields)}</span>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </div>
+    </>
+  );
+};
+
+const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean }> = ({ member, isSelf }) => {
+  const { name, address, heardSecondsAgo, why, digest, clusters, transfers } = member;
+  return (
+    <tr>
+      <td>
+        <State tone={toneOf(member)} word={wordOf(member)} />
+      </td>
+      <th scope="row">
+        {name} {isSelf && <span class="soft">(this server)</span>}
+        <div class="id soft">{address}</div>
+      </th>
+      <Cell label="Heard" class="nowrap">
+        {isSelf ? "–" : heardSecondsAgo === undefined ? "never" : `${shortDuration(1_000 * heardSecondsAgo)} ago`}
+      </Cell>
+      <Cell label="View" class="id">{digest?.slice(0, 12) ?? <span class="soft">{why ?? "not known"}</span>}</Cell>
+      <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
+      <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
+      <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
+    </tr>
+  );
+};
+
+function toneOf({ status, phase, closed }: RingMemberView): Tone {
+  if (status === "DEAD") return "bad";
+  if (status === "LEFT") return "off";
+  return status === "ALIVE" && phase === "ACTIVE" && closed === undefined ? "good" : "warn";
+}
+
+function wordOf({ status, phase, closed }: RingMemberView): string {
+  if (status !== "ALIVE") return status.toLowerCase();
+  if (phase !== "ACTIVE") return phase.toLowerCase();
+  return closed === undefined ? "active" : "shows nothing";
+}
+
+function fieldsText(fields: Readonly<Record<string, unknown>>): string {
+  return Object.entries(fields).map(([name, value]) =>
+    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  ).join(" ");
+}

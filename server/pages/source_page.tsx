@@ -1,0 +1,235 @@
+/**
+ * All that is known of one source.
+ *
+ * @module
+ */
+
+import type { FC } from "@hono/hono/jsx";
+import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from "../../common/pages/page.tsx";
+import type { SourceActions } from "../api/actions.ts";
+import type { SourceDetails } from "../api/source_report.ts";
+import { SOURCE_LIMITS } from "../directory/source.ts";
+import { SourceActs } from "./source_acts.tsx";
+import { AgeBar, SourceStateMark } from "./sources_page.tsx";
+import { Timeline } from "./timeline.tsx";
+
+/** What the page shows. */
+export interface SourcePageProps {
+  /** The source. */
+  readonly source: SourceDetails;
+  /** The label that holds the cluster id. */
+  readonly partitionLabel: string;
+  /** What may be done to it; undefined if nothing may. */
+  readonly actions: SourceActions | undefined;
+  /** What has just been done to it. */
+  readonly done?: string;
+  /** The name of this server in a ring; undefined where there is none. */
+  readonly self: string | undefined;
+  /** Now, in milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+/** The page. */
+export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, actions, done, self, nowMs }) => {
+  const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
+  const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
+  const federate = `/federate?match[]=${encodeURIComponent(match)}`;
+  return (
+    <>
+      {done === "revoked" && (
+        <div class="note" role="status">
+          Revoked at this server.{self !== undefined &&
+            " The other members have lists of their own: revoke it there as well."}
+        </div>
+      )}
+      <p>
+        <SourceStateMark state={state} /> <span class="soft">{adviceOf(source)}</span>
+      </p>
+      {lastRefusal !== undefined && (
+        <div class={`note ${state === "refused" ? "bad" : ""}`}>
+          <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
+          ({lastRefusal.reason}, {STAGES[lastRefusal.stage]}): {lastRefusal.why}{" "}
+          <span class="soft">{number(refusals)} in all.</span>
+        </div>
+      )}
+      <div class="card">
+        <Facts source={source} nowMs={nowMs} />
+      </div>
+      <h2>Last pushes</h2>
+      <div class="card pad">
+        <Timeline timeline={timeline} nowMs={nowMs} />
+      </div>
+      <div class="pair">
+        <section>
+          <h2>Left out of the last push</h2>
+          <div class="card">
+            <LeftOut source={source} />
+          </div>
+        </section>
+        <section>
+          <h2>Largest metrics</h2>
+          <div class="card">
+            <Largest largest={largest} />
+          </div>
+        </section>
+      </div>
+      <h2>See its series</h2>
+      <p>
+        {owner === undefined || owner === self ? <a href={federate}>Its series as a Prometheus gets them</a> : (
+          <>
+            They are at <strong>{owner}</strong>, which owns it: ask that server for <code class="id">{federate}</code>
+          </>
+        )}. In the central Prometheus they are <code class="id">{match}</code>.
+      </p>
+      <SourceActs source={source} actions={actions} isInRing={self !== undefined} />
+    </>
+  );
+};
+
+const STAGES = { authorize: "at /authorize", token: "by its token", push: "at /upload" } as const;
+
+function adviceOf(source: SourceDetails): string {
+  const { state, near } = source;
+  switch (state) {
+    case "refused":
+      return "What it sent last was refused: its client, or a limit here, must change.";
+    case "silent":
+      return silenceOf(source);
+    case "revoked":
+      return "Its id is revoked: whatever it sends is refused.";
+    case "up":
+      return near.length === 0
+        ? "Its pushes come as expected."
+        : `Its pushes come as expected, and soon will not fit: raise ${
+          near.map((name) => `--limit-${name}`).join(", ")
+        } here, or have it send less.`;
+  }
+}
+
+function silenceOf({ silentAfterSeconds, expectedIntervalSeconds, lastPush }: SourceDetails): string {
+  if (lastPush === undefined) return "It has never pushed.";
+  const patience = shortDuration(1_000 * silentAfterSeconds);
+  const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
+  return `It has not pushed for more than ${patience}, ${why}: see whether its client runs, and what that logs.`;
+}
+
+const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({ source, nowMs }) => {
+  const { lastPush, firstSeen, expectedIntervalSeconds, skewSeconds, pushes } = source;
+  const { transport, sender, token, owner, standby } = source;
+  return (
+    <dl class="facts">
+      <Fact name="Last push">
+        {lastPush === undefined ? "never" : (
+          <>
+            <Moment at={lastPush} nowMs={nowMs} />
+            <AgeBar source={source} />
+          </>
+        )}
+      </Fact>
+      {SOURCE_LIMITS.map((name) => {
+        const { used, limit, ratio } = source.limits[name];
+        const text = name === "bytes" ? byteSize : number;
+        return (
+          <Fact name={capital(name)} flag={`--limit-${name}`}>
+            {text(used)} of {text(limit)}
+            <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+          </Fact>
+        );
+      })}
+      <Fact name="Usually every">
+        {expectedIntervalSeconds === undefined ? "not known yet" : shortDuration(1_000 * expectedIntervalSeconds)}
+      </Fact>
+      {skewSeconds !== undefined && (
+        <Fact name="Newest sample behind its arrival">
+          <Skew seconds={skewSeconds} />
+        </Fact>
+      )}
+      <Fact name="First seen">
+        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {pushes === 1 ? "push" : "pushes"} accepted
+      </Fact>
+      {transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {sender !== undefined && <Fact name="Client">{sender.userAgent || "unnamed"}, from {sender.address}</Fact>}
+      {token !== undefined && (
+        <Fact name="Token ends">
+          <Moment at={token.ends} nowMs={nowMs} />
+          <span class="soft small" title={token.keyId}>
+            , key <span class="id">{token.keyId.length > 16 ? `${token.keyId.slice(0, 12)}…` : token.keyId}</span>
+          </span>
+        </Fact>
+      )}
+      {owner !== undefined && <Fact name="Owner and standby">{owner}, {standby ?? "no standby"}</Fact>}
+    </dl>
+  );
+};
+
+/** From how many seconds on clocks need somebody's attention, as the client has it. */
+const LARGE_SKEW_SECONDS = 30;
+
+const Skew: FC<{ readonly seconds: number }> = ({ seconds }) => (
+  <>
+    {seconds.toFixed(1)} s
+    {Math.abs(seconds) >= LARGE_SKEW_SECONDS && (
+      <div class="warn-text small">Set the clock of its Prometheus, or see why its pushes take so long.</div>
+    )}
+  </>
+);
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
+  largest.length === 0 ? <p class="empty">It shows nothing now.</p> : (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col" class="num">Series</th>
+            <th scope="col" class="num">On the page</th>
+          </tr>
+        </thead>
+        <tbody>
+          {largest.map(({ name, bytes, series }) => (
+            <tr>
+              <th scope="row" class="id">{name}</th>
+              <td class="num">{number(series)}</td>
+              <td class="num nowrap">{byteSize(bytes)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+
+const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, lastPush } }) => {
+  if (lastPush === undefined) return <p class="empty">No push was accepted yet.</p>;
+  const rules = Object.entries(dropped.rules);
+  if (rules.length === 0 && dropped.allowList === 0) return <p class="empty">Nothing: every sample is shown.</p>;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">By</th>
+          <th scope="col" class="num">Samples</th>
+        </tr>
+      </thead>
+      <tbody>
+        {dropped.allowList > 0 && (
+          <tr>
+            <th scope="row">the allow-list (--whitelist)</th>
+            <td class="num">{number(dropped.allowList)}</td>
+          </tr>
+        )}
+        {rules.map(([rule, count]) => (
+          <tr>
+            <th scope="row">
+              the rule <code>{rule}</code>
+            </th>
+            <td class="num">{number(count)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+};

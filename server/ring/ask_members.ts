@@ -1,0 +1,74 @@
+/**
+ * Asks the other servers of a ring, and names those that do not answer.
+ *
+ * @module
+ */
+
+import { gunzipSync, gzipSync } from "node:zlib";
+import { explain } from "../../common/explain.ts";
+import { UnansweredError } from "../../ring/transport/questions.ts";
+import type { Ring } from "../../ring/ring.ts";
+import type { MemberAnswer } from "../api/sources.ts";
+
+/** The ring that is asked. */
+export type AskedRing = Pick<Ring, "ask" | "status" | "name">;
+
+/** A question that is JSON. */
+export interface JsonQuestion {
+  /** What it is about. */
+  readonly topic: string;
+  /** What `JSON.stringify` takes. */
+  readonly asked: unknown;
+}
+
+/** How long other servers are waited for, in milliseconds. */
+const TIMEOUT_MS = 500;
+
+/** The longest answer that is unpacked, in bytes. */
+const MAX_TEXT_BYTES = 64 * 1_048_576;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Asks one server.
+ *
+ * @throws {UnansweredError} if there is no answer in time.
+ */
+export async function askMember<T>(
+  ring: Pick<AskedRing, "ask">,
+  { to, topic, asked }: JsonQuestion & { readonly to: string },
+): Promise<T> {
+  const answer = await ring.ask(to, { topic, body: encoder.encode(JSON.stringify(asked)), timeoutMs: TIMEOUT_MS });
+  return JSON.parse(decoder.decode(gunzipSync(answer, { maxOutputLength: MAX_TEXT_BYTES })));
+}
+
+/** Asks all other servers at once. Of this one there is no answer, but its name is in the list of those that answer. */
+export async function askMembers<T>(
+  ring: AskedRing,
+  question: JsonQuestion,
+): Promise<{ readonly answers: ReadonlyMap<string, T>; readonly members: readonly MemberAnswer[] }> {
+  // Who has left is no part of the ring; who has died is missed.
+  const others = ring.status().members.filter(({ name, status }) => name !== ring.name && status !== "LEFT");
+  const answers = new Map<string, T>();
+  const members = await Promise.all(others.map(async ({ name }): Promise<MemberAnswer> => {
+    try {
+      answers.set(name, await askMember<T>(ring, { to: name, ...question }));
+      return { name };
+    } catch (error) {
+      if (!(error instanceof UnansweredError)) throw error;
+      return { name, why: explain(error) };
+    }
+  }));
+  return { answers, members: [{ name: ring.name }, ...members].sort((a, b) => a.name < b.name ? -1 : 1) };
+}
+
+/** An answer as it travels. */
+export function packAnswer(answer: unknown): Uint8Array {
+  return gzipSync(JSON.stringify(answer ?? null));
+}
+
+/** What was asked, from what has travelled. */
+export function unpackQuestion(body: Uint8Array): unknown {
+  return JSON.parse(decoder.decode(body));
+}

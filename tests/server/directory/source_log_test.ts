@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { Directory } from "../../../server/directory/directory.ts";
+import { tellNearLimits } from "../../../server/directory/source_log.ts";
+import { recordingLog } from "../../support/recording_log.ts";
+
+const LIMITS = { series: 100, families: 100, bytes: 1_000 };
+
+function setUp() {
+  const clock = { ms: 1_700_000_000_000 };
+  const directory = new Directory({
+    maxSources: 1_000,
+    retentionMs: 3_600_000,
+    ttlMs: 600_000,
+    now: () => clock.ms,
+    elapsed: () => clock.ms,
+  });
+  const push = (id: string, series: number) =>
+    directory.accepted({
+      id,
+      receivedAtMs: clock.ms,
+      transport: "text, gzip",
+      bytes: 10,
+      families: 1,
+      series,
+      dropped: 0,
+      leftOut: new Map(),
+      newestMs: clock.ms,
+    });
+  const told = () => {
+    const { log, records } = recordingLog();
+    tellNearLimits(log, directory.nearing(LIMITS), LIMITS);
+    return records;
+  };
+  return { clock, push, told };
+}
+
+Deno.test("tellNearLimits() names a source that comes near a limit, and the flag, once until it was far from it", () => {
+  const { push, told } = setUp();
+  push("a", 79);
+  assert.deepEqual(told(), []);
+  push("a", 80);
+  assert.deepEqual(told().map(({ level, fields }) => [level, fields]), [
+    ["warn", { cluster: "a", series: 80, raise: "--limit-series", limit: 100 }],
+  ]);
+  for (const series of [80, 75, 81, 70]) {
+    push("a", series);
+    assert.deepEqual(told(), [], String(series));
+  }
+  push("a", 69);
+  assert.deepEqual(told(), []);
+  push("a", 90);
+  assert.equal(told().length, 1);
+});
+
+Deno.test("tellNearLimits() says nothing of what was so before the process started, and one line for many", () => {
+  const { clock, push, told } = setUp();
+  push("old", 90);
+  clock.ms += 120_000;
+  assert.deepEqual(told(), []);
+  for (let i = 0; i < 30; i++) push(`new-${i}`, 95);
+  const [{ sentence, fields }, ...more] = told();
+  assert.equal(more.length, 0);
+  assert.match(sentence, /^Sources are near a limit/);
+  assert.deepEqual([fields.sources, fields.raise, (fields.among as string[]).length], [30, "--limit-series", 5]);
+});

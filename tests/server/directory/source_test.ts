@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import {
+  type AcceptedPush,
+  mergeSource,
+  nearLimits,
+  newSource,
+  noteAccepted,
+  noteRefused,
+  type Refusal,
+  type Source,
+  stateOf,
+} from "../../../server/directory/source.ts";
+
+const TTL_MS = 600_000;
+const START = 1_700_000_000_000;
+const BAD: Refusal = { stage: "push", status: 400, reason: "identity", why: "Two identities" };
+const STRANGER: Refusal = { stage: "authorize", status: 401, reason: "refused", why: "Unknown token" };
+
+function push(at: number, more: Partial<AcceptedPush> = {}): AcceptedPush {
+  return {
+    id: "a",
+    receivedAtMs: START + at,
+    transport: "protobuf, snappy",
+    bytes: 100,
+    families: 2,
+    series: 5,
+    dropped: 0,
+    leftOut: new Map(),
+    newestMs: START + at - 250,
+    ...more,
+  };
+}
+
+/** A source that has pushed at these times. */
+function pushedAt(...times: number[]): Source {
+  const source = newSource("a", START);
+  for (const at of times) noteAccepted(source, push(at), at);
+  return source;
+}
+
+function stateAt(source: Source, at: number) {
+  return stateOf(source, { nowMs: START + at, tick: at, ttlMs: TTL_MS });
+}
+
+Deno.test("noteAccepted() learns what usually lies between two pushes, and nothing from an outage", () => {
+  const source = pushedAt(0, 30_000, 60_000, 90_000);
+  assert.equal(source.intervalMs, 30_000);
+  noteAccepted(source, push(5_000_000), 5_000_000);
+  assert.equal(source.intervalMs, 30_000);
+  noteAccepted(source, push(5_040_000), 5_040_000);
+  assert.equal(source.intervalMs, 32_500);
+  assert.equal(source.pushes, 6);
+});
+
+Deno.test("noteAccepted() measures by the clock that only goes forward, whatever the wall clock does", () => {
+  const source = pushedAt(0, 30_000);
+  noteAccepted(source, push(3_660_000), 60_000);
+  assert.equal(source.intervalMs, 30_000);
+  assert.equal(stateOf(source, { nowMs: START + 60_000, tick: 61_000, ttlMs: TTL_MS }), "up");
+});
+
+Deno.test("noteAccepted() keeps how old the newest sample was, and what was left out", () => {
+  const source = newSource("a", START);
+  noteAccepted(source, push(0, { newestMs: START - 90_000, leftOut: new Map([["too_new", 3]]), dropped: 7 }), 0);
+  assert.deepEqual([source.skewMs, source.leftOut, source.dropped], [90_000, { too_new: 3 }, 7]);
+});
+
+Deno.test("stateOf() says silent after three of a source's own intervals, and never within 15 s", () => {
+  const usual = pushedAt(0, 30_000, 60_000);
+  assert.equal(stateAt(usual, 60_000 + 90_000), "up");
+  assert.equal(stateAt(usual, 60_000 + 90_001), "silent");
+  const quick = pushedAt(0, 1_000, 2_000);
+  assert.equal(stateAt(quick, 17_000), "up");
+  assert.equal(stateAt(quick, 17_001), "silent");
+});
+
+Deno.test("stateOf() gives a source with a single push until its series are no longer shown", () => {
+  const source = pushedAt(0);
+  assert.equal(stateAt(source, TTL_MS), "up");
+  assert.equal(stateAt(source, TTL_MS + 1), "silent");
+});
+
+Deno.test("stateOf() says refused once what a source sent last was refused, and up at the next push that is not", () => {
+  const source = pushedAt(0, 30_000);
+  noteRefused(source, BAD, START + 60_000);
+  assert.equal(stateAt(source, 60_001), "refused");
+  noteAccepted(source, push(90_000), 90_000);
+  assert.equal(stateAt(source, 90_001), "up");
+});
+
+Deno.test("stateOf() lets nobody with a bad token make a source that pushes look refused", () => {
+  const source = pushedAt(0, 30_000);
+  noteRefused(source, STRANGER, START + 30_001);
+  assert.equal(stateAt(source, 30_002), "up");
+  noteRefused(source, STRANGER, START + 150_000);
+  assert.equal(stateAt(source, 150_001), "refused");
+  assert.equal(stateAt(source, 400_000), "silent");
+});
+
+Deno.test("noteRefused() lets a source that came too soon hide no refusal that says why", () => {
+  const source = pushedAt(0, 30_000);
+  const early: Refusal = { stage: "push", status: 429, reason: "rate", why: "Too soon" };
+  noteRefused(source, early, START + 31_000);
+  assert.equal(stateAt(source, 31_001), "up");
+  noteRefused(source, BAD, START + 60_000);
+  noteRefused(source, early, START + 61_000);
+  assert.deepEqual([source.refusal, stateAt(source, 61_001), source.refusals], [BAD, "refused", 3]);
+});
+
+Deno.test("mergeSource() takes of each fact the newer one, in either order", () => {
+  const here = pushedAt(0, 30_000);
+  const there = pushedAt(0, 30_000, 60_000);
+  noteRefused(here, BAD, START + 70_000);
+  const forth = structuredClone(here), back = structuredClone(there);
+  assert.equal(mergeSource(forth, there, 60_000), true);
+  assert.equal(mergeSource(back, here, 30_000), false);
+  assert.deepEqual({ ...forth, untold: 0 }, { ...back, untold: 0 });
+  assert.deepEqual([forth.pushedAtMs, forth.refusedAtMs], [START + 60_000, START + 70_000]);
+});
+
+Deno.test("nearLimits() names the limits of which a push takes four fifths", () => {
+  const source = newSource("a", START);
+  noteAccepted(source, push(0, { series: 800, families: 79, bytes: 1_000 }), 0);
+  assert.deepEqual(nearLimits(source, { series: 1_000, families: 100, bytes: 1_000 }), ["series", "bytes"]);
+});

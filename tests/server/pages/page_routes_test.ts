@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import type { SourceState } from "../../../server/directory/source.ts";
+import { ask, source, sourcePages, STATUS } from "../../support/source_pages.ts";
+
+const REFUSAL = {
+  at: "2026-01-02T03:03:00.000Z",
+  stage: "push" as const,
+  status: 413,
+  reason: "series",
+  why: "Raise <b>--limit-series</b>",
+};
+
+/** The text of a page without its tags, on one line. */
+function words(html: string): string {
+  return html.replace(/<script[^]*?<\/script>|<[^>]+>/g, " ").replace(/\s+/g, " ");
+}
+
+/** Every row of the tables of a page, as words. */
+function rows(html: string): string[] {
+  return [...html.matchAll(/<tr>([^]*?)<\/tr>/g)].map(([, row]) => words(row).trim());
+}
+
+const ALL = [
+  source("fine"),
+  source("tight", { near: ["series"], limits: { ...source("").limits, series: { used: 90, limit: 100, ratio: 0.9 } } }),
+  source("gone", { state: "silent", ageSeconds: 400 }),
+  source("bad", { state: "refused", lastRefusal: REFUSAL, refusals: 7 }),
+  source("shut-out", { state: "revoked" }),
+];
+
+Deno.test("homePage() shows the worst sources first, each with its state, its limits and why it was refused", async () => {
+  const { text, status } = await ask(sourcePages({ sources: ALL }), "/");
+  assert.equal(status, 200);
+  const [head, ...sources] = rows(text);
+  assert.match(head, /^State ▼ Source Last push Behind Series Last refusal$/);
+  assert.deepEqual(sources.map((row) => row.split(" ")[1]), ["bad", "gone", "tight", "fine", "shut-out"]);
+  assert.deepEqual(sources.map((row) => row.split(" ")[0]), ["refused", "silent", "up", "up", "revoked"]);
+  assert.match(sources[0], /1 min ago|62 s ago|65 s ago/);
+  assert.match(sources[0], /series: Raise &lt;b&gt;--limit-series&lt;\/b&gt;/);
+  assert.match(sources[2], /90 % of --limit-series/);
+});
+
+Deno.test("homePage() shows what is asked for, says how many of how many that are, and keeps it when it is sorted", async () => {
+  const pages = sourcePages({ sources: ALL });
+  const { text } = await ask(pages, "/?state=silent,refused&sort=id");
+  assert.deepEqual(rows(text).slice(1).map((row) => row.split(" ")[1]), ["bad", "gone"]);
+  assert.match(words(text), /2 of 5 sources/);
+  assert.match(text, /href="\/\?state=silent%2Crefused&amp;sort=series"/);
+  assert.match(text, /<th scope="col" +aria-sort="ascending"><a [^>]*aria-current="true"[^>]*>Source/);
+  assert.match(words((await ask(pages, "/?search=nobody")).text), /No source is like that\./);
+  assert.match(words((await ask(sourcePages(), "/")).text), /No source has pushed yet\..*strangers/);
+});
+
+Deno.test("homePage() leafs through many sources", async () => {
+  const pages = sourcePages({ sources: Array.from({ length: 250 }, (_, i) => source(`s${1_000 + i}`)) });
+  const { text } = await ask(pages, "/?sort=id&offset=100");
+  assert.equal(rows(text).length, 101);
+  assert.match(words(text), /← Previous 101 to 200 of 250 Next →/);
+  assert.match(text, /href="\/\?sort=id&amp;offset=200"/);
+});
+
+Deno.test("homePage() names members of the ring that do not answer", async () => {
+  const members = [{ name: "server-0" }, { name: "server-1", why: "no answer within 500 ms" }];
+  const { text } = await ask(sourcePages({ sources: ALL, members }), "/");
+  assert.match(words(text), /Sources of server-1 are missing here: server-1: no answer within 500 ms/);
+});
+
+Deno.test("homePage() answers what makes no sense with a page that says so", async () => {
+  const { status, text, headers } = await ask(sourcePages(), "/?sort=<script>");
+  assert.equal(status, 400);
+  assert.equal(headers.get("content-type"), "text/html; charset=utf-8");
+  assert.match(words(text), /Bad sort: write one of worst, id, age, series, refusals\./);
+});
+
+Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in them", async () => {
+  const nasty = `"><script>alert(1)</script>'&amp;\u202e`;
+  const sources = [source(nasty, {
+    lastRefusal: { ...REFUSAL, why: nasty },
+    sender: { userAgent: nasty, address: "::1" },
+    largest: [{ name: nasty, bytes: 1, series: 1 }],
+    dropped: { allowList: 1, rules: { [nasty]: 2 } },
+    owner: nasty,
+  })];
+  const strangers = [{ ...REFUSAL, id: nasty, times: 3, why: nasty }];
+  const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, isDefault: false }] };
+  const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
+  const path = `/sources/${encodeURIComponent(nasty)}`;
+  for (const at of ["/", path, "/strangers", "/settings", `/?search=${encodeURIComponent(nasty)}`]) {
+    const { text } = await ask(pages, at);
+    assert.doesNotMatch(text, /<script(?! src="\/assets\/page\.js" defer>)/, at);
+    assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/, at);
+    assert.doesNotMatch(text, /\son\w+=|javascript:/i, at);
+  }
+});
+
+Deno.test("every page lets the browser load and run what the server itself sends, and nothing else", async () => {
+  for (const at of ["/", "/sources/fine", "/sources/nobody", "/strangers", "/ring", "/settings", "/certificates"]) {
+    const { headers, text } = await ask(sourcePages({ sources: ALL }), at);
+    assert.match(
+      headers.get("content-security-policy") ?? "",
+      /^default-src 'none'; script-src 'self'; style-src 'self'/,
+    );
+    assert.equal(headers.get("cache-control"), "no-store");
+    assert.doesNotMatch(text, /\sstyle=|<style|https?:\/\//, at);
+    assert.match(text, /<html lang="en">/);
+  }
+});
+
+Deno.test("the page of a source tells what is known of it, by its state what to do, and where its series are", async () => {
+  const advice: Record<SourceState, RegExp> = {
+    up: /as expected/,
+    silent: /It has not pushed for more than 90 s, far longer than usual: see whether its client runs/,
+    refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
+    revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
+  };
+  for (const [state, pattern] of Object.entries(advice) as [SourceState, RegExp][]) {
+    const refused = state === "refused" && { lastRefusal: REFUSAL, refusals: 7 };
+    const { text } = await ask(sourcePages({ sources: [source("a/b", { state, ...refused })] }), "/sources/a%2Fb");
+    assert.match(words(text).replace(/\(\s*series/, "( series"), pattern);
+    assert.match(text, /href="\/federate\?match\[\]=%7B_id%3D%22a%2Fb%22%7D"/);
+    assert.match(text, /href="\/api\/v1\/sources\/a%2Fb"/);
+  }
+});
+
+Deno.test("the page of an id that has never pushed says why it was refused, or that nothing is known", async () => {
+  const pages = sourcePages({ strangers: [{ ...REFUSAL, id: "new", times: 3, why: "No such token" }] });
+  const { status, text } = await ask(pages, "/sources/new");
+  assert.equal(status, 404);
+  assert.match(words(text), /It has never pushed\. .*with 413 .*: No such token 3 in a row/);
+  const nobody = await ask(pages, "/sources/nobody");
+  assert.equal(nobody.status, 404);
+  assert.match(words(nobody.text), /Nothing is known of a source of this id/);
+  assert.match(rows((await ask(pages, "/strangers")).text)[1], /^new .* 3 413, series: No such token$/);
+});
+
+Deno.test("the page of a source has buttons only where the flag is given, and only for what can be done", async () => {
+  const sources = [source("up"), source("gone", { state: "silent" }), source("out", { state: "revoked" })];
+  const revoke = () => Promise.resolve();
+  const buttons = async (told: Parameters<typeof sourcePages>[0], id: string) =>
+    [...(await ask(sourcePages({ sources, ...told }), `/sources/${id}`)).text.matchAll(
+      /<button type="submit"[^>]*>(\w+)/g,
+    )]
+      .map(([, word]) => word);
+  assert.deepEqual(await buttons({ revoke }, "up"), []);
+  assert.deepEqual(await buttons({ revoke, acts: true }, "up"), ["Revoke"]);
+  assert.deepEqual(await buttons({ revoke, acts: true }, "gone"), ["Revoke", "Forget"]);
+  assert.deepEqual(await buttons({ revoke, acts: true }, "out"), ["Forget"]);
+  assert.deepEqual(await buttons({ acts: true }, "gone"), ["Forget"]);
+  const { text } = await ask(sourcePages({ sources }), "/sources/up");
+  assert.match(words(text), /add this line to the file of --revoked-file : up With --web\.enable-admin-api/);
+});
+
+Deno.test("the page of settings shows flags that are set first, no secret, and what nears its limit", async () => {
+  const { text } = await ask(sourcePages(), "/settings");
+  assert.match(
+    words(text),
+    /Clusters --limit-clusters 9 of 10 Flags that are set .*--shared-key \(secret\) .*at their defaults .*--ttl 10m/,
+  );
+  assert.match(
+    words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/settings")).text),
+    /The store takes no pushes now \(full\)/,
+  );
+});
+
+Deno.test("the page of certificates tells which end soon", async () => {
+  assert.match(
+    rows((await ask(sourcePages(), "/certificates")).text)[1],
+    /^ends soon CN=a in 7 d \/a\.crt \(--tls-crt\)$/,
+  );
+});
+
+Deno.test("the page of the ring says that there is none, or how its members fare", async () => {
+  assert.match(words((await ask(sourcePages(), "/ring")).text), /This server stands alone/);
+  const member = { address: "a:1", host: "a", phase: "ACTIVE", incarnation: 1, linked: true };
+  const ring = {
+    name: "server-0",
+    agrees: false,
+    epoch: 4,
+    members: [
+      { ...member, name: "server-0", status: "ALIVE", digest: "abc", clusters: { owned: 2, standby: 1, foreign: 0 } },
+      { ...member, name: "server-1", status: "DEAD", heardSecondsAgo: 50, why: "no answer within 500 ms" },
+    ],
+    seeds: [],
+    transitions: [{ at: "2026-01-02T03:00:00.000Z", what: "A member died", member: "server-1" }],
+  };
+  const { text } = await ask(sourcePages({ ring }), "/ring");
+  assert.match(words(text), /The members do not agree .* 1 of 2 alive/);
+  const [, self, dead, , happened] = rows(text);
+  assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 –$/);
+  assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – –$/);
+  assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
+});
+
+Deno.test("the page of a source leads to its series only where this server owns it", async () => {
+  const ring = { name: "server-0", agrees: true, epoch: 1, members: [], seeds: [], transitions: [] };
+  const sources = [source("ours", { owner: "server-0" }), source("theirs", { owner: "server-1", standby: "server-0" })];
+  const pages = sourcePages({ sources, ring });
+  assert.match((await ask(pages, "/sources/ours")).text, /<a href="\/federate\?match/);
+  const { text } = await ask(pages, "/sources/theirs");
+  assert.doesNotMatch(text, /<a href="\/federate/);
+  assert.match(words(text), /They are at server-1 , which owns it: ask that server for \/federate\?match\[\]=/);
+  assert.match(words(text), /Owner and standby server-1, server-0/);
+});

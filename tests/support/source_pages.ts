@@ -1,0 +1,131 @@
+/**
+ * The pages of a server that knows what a test says.
+ *
+ * @module
+ */
+
+import { createApp } from "../../common/http/app.ts";
+import { SourceActions } from "../../server/api/actions.ts";
+import { apiRoutes } from "../../server/api/api_routes.ts";
+import type { RingView } from "../../server/api/ring_view.ts";
+import { listSources } from "../../server/api/source_query.ts";
+import type { SourceDetails, StrangerReport } from "../../server/api/source_report.ts";
+import type { MemberAnswer, Sources } from "../../server/api/sources.ts";
+import type { ServerStatus } from "../../server/api/status.ts";
+import { homePage, pageRoutes } from "../../server/pages/page_routes.tsx";
+import type { PagesOptions } from "../../server/pages/pages_options.ts";
+import { type LogRecord, recordingLog } from "./recording_log.ts";
+
+/** When the pages are looked at, in milliseconds since the epoch. */
+export const NOW_MS = Date.parse("2026-01-02T03:04:05Z");
+
+const NONE = { used: 0, limit: 100, ratio: 0 };
+
+/** A source that is up, but for what is said. */
+export function source(id: string, more: Partial<SourceDetails> = {}): SourceDetails {
+  return {
+    id,
+    state: "up",
+    firstSeen: "2026-01-01T00:00:00.000Z",
+    lastPush: "2026-01-02T03:04:00.000Z",
+    ageSeconds: 5,
+    silentAfterSeconds: 90,
+    expectedIntervalSeconds: 30,
+    skewSeconds: 0.25,
+    series: 7,
+    limits: { series: { used: 7, limit: 100, ratio: 0.07 }, families: NONE, bytes: NONE },
+    near: [],
+    refusals: 0,
+    pushes: 3,
+    transport: "protobuf, snappy",
+    dropped: { allowList: 0, rules: {} },
+    largest: [{ name: "up", bytes: 40, series: 1 }],
+    timeline: [{ at: "2026-01-02T03:04:00.000Z", bytes: 900 }],
+    ...more,
+  };
+}
+
+/** A status in which all is well. */
+export const STATUS: ServerStatus = {
+  build: { program: "telemeter-server", version: "1.2.3", deno: "2.9.6", v8: "14" },
+  name: "server-0",
+  started: "2026-01-01T00:00:00.000Z",
+  store: { ok: true },
+  flags: [
+    { flag: "--ttl", value: "10m", isDefault: true },
+    { flag: "--shared-key", value: "(secret)", isDefault: false },
+  ],
+  limits: [{ flag: "--limit-clusters", what: "clusters", used: 9, limit: 10 }],
+  certificates: [{ flag: "--tls-crt", file: "/a.crt", subject: "CN=a", ends: "2026-01-10T00:00:00.000Z", days: 7 }],
+};
+
+/** What the pages tell of. */
+export interface Told {
+  readonly sources?: readonly SourceDetails[];
+  readonly strangers?: readonly StrangerReport[];
+  readonly members?: readonly MemberAnswer[];
+  readonly ring?: RingView;
+  readonly status?: ServerStatus;
+  /** Whether `--web.enable-admin-api` is given. */
+  readonly acts?: boolean;
+  /** What the list of revoked ids says to one more; undefined where there is no list. */
+  readonly revoke?: (id: string) => Promise<void>;
+}
+
+/** Makes the pages. `forgotten` has the ids that were, and `records` what the log was told. */
+export function sourcePages(
+  { sources = [], strangers = [], members, ring, status = STATUS, acts = false, revoke }: Told = {},
+) {
+  const { log, records } = recordingLog();
+  const forgotten: string[] = [];
+  const known: Sources = {
+    list: (query) => Promise.resolve({ ...listSources(sources, query), ...members && { members } }),
+    details: (id) => Promise.resolve(sources.find((source) => source.id === id)),
+    strangers: () => Promise.resolve(strangers),
+  };
+  const actions = new SourceActions({
+    sources: known,
+    revoke,
+    forget: (id) => {
+      forgotten.push(id);
+      return Promise.resolve(members ?? []);
+    },
+    log,
+  });
+  const options: PagesOptions = {
+    sources: known,
+    ringView: ring && (() => Promise.resolve(ring)),
+    status: () => status,
+    partitionLabel: "_id",
+    actions: acts ? actions : undefined,
+    listen: { hostname: "localhost" },
+    now: () => NOW_MS,
+  };
+  const app = createApp({ ...apiRoutes(options), ...pageRoutes(options) }, {
+    log,
+    audience: "operators",
+    home: homePage(options),
+  });
+  return { app, records: records as readonly LogRecord[], forgotten: forgotten as readonly string[] };
+}
+
+/** What a page answers. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/** Asks for a page as a browser does. */
+export async function ask(
+  { app }: Pick<ReturnType<typeof sourcePages>, "app">,
+  path: string,
+  { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<PageAnswer> {
+  const request = new Request(`http://localhost${path}`, {
+    method,
+    headers: { host: "localhost", accept: "text/html", ...headers },
+  });
+  const response = await app.fetch(request, { address: "192.0.2.7" });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
