@@ -34,7 +34,7 @@ export function internalApp(options: InternalAppOptions): App {
     ...apiRoutes(options),
     ...pageRoutes(options),
     "/debug/cluster": { name: "cluster", get: () => Response.json(ringStatus()) },
-    ...operator === undefined ? {} : ringRoutes(operator),
+    ...operator === undefined ? {} : ringRoutes(operator, options),
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
   }, { log, audience: "operators", metrics, home: homePage(options) });

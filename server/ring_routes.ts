@@ -5,6 +5,7 @@
  */
 
 import type { Route } from "../common/http/app.ts";
+import { acting, type ActingOptions } from "../common/http/acting.ts";
 import { HttpError } from "../common/http/http.ts";
 
 /** The ring, as an operator takes hold of it. */
@@ -15,20 +16,20 @@ export interface RingOperator {
   forget(name: string): boolean;
 }
 
-/** The routes. */
-export function ringRoutes(operator: RingOperator): Record<string, Route> {
+/** The routes, which no page of the web can have a browser use. */
+export function ringRoutes(operator: RingOperator, options: ActingOptions): Record<string, Route> {
   return {
     "/-/ring/force-view": {
       name: "force-view",
-      post: (c) => {
+      post: acting((c) => {
         const refusal = operator.forceView(namesOf(c.req.url));
         if (refusal !== undefined) throw new HttpError(409, refusal, { reason: "view" });
         return new Response("ok\n");
-      },
+      }, options),
     },
     "/-/ring/forget": {
       name: "forget",
-      post: (c) => {
+      post: acting((c) => {
         const names = namesOf(c.req.url);
         const kept = names.filter((name) => !operator.forget(name));
         if (kept.length > 0) {
@@ -37,7 +38,7 @@ export function ringRoutes(operator: RingOperator): Record<string, Route> {
           });
         }
         return new Response("ok\n");
-      },
+      }, options),
     },
   };
 }

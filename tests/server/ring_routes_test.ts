@@ -7,7 +7,7 @@ import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-async function post(path: string, differs: Partial<RingOperator> = {}) {
+async function post(path: string, differs: Partial<RingOperator> = {}, headers: Record<string, string> = {}) {
   const asked: string[] = [];
   const operator: RingOperator = {
     forceView: (names) => {
@@ -20,8 +20,11 @@ async function post(path: string, differs: Partial<RingOperator> = {}) {
     },
     ...differs,
   };
-  const app = createApp(ringRoutes(operator), { log: recordingLog().log });
-  const response = await app.request(`http://localhost${path}`, { method: "POST" });
+  const app = createApp(ringRoutes(operator, { listen: { hostname: "127.0.0.1" } }), { log: recordingLog().log });
+  const response = await app.request(`http://localhost${path}`, {
+    method: "POST",
+    headers: { host: "localhost", ...headers },
+  });
   return { asked, status: response.status, text: await response.text() };
 }
 
@@ -38,6 +41,11 @@ Deno.test("ringRoutes() say why a view is not forced", async () => {
 Deno.test("ringRoutes() forget who is gone, and say so of who is not", async () => {
   assert.deepEqual((await post("/-/ring/forget?name=a")).asked, ["forget a"]);
   assert.equal((await post("/-/ring/forget?name=a", { forget: () => false })).status, 404);
+});
+
+Deno.test("ringRoutes() do nothing for a page of the web", async () => {
+  const { asked, status } = await post("/-/ring/force-view?name=a", {}, { origin: "http://attacker.example" });
+  assert.deepEqual([asked, status], [[], 403]);
 });
 
 Deno.test("ringRoutes() do nothing to nobody in particular", async () => {
