@@ -11,6 +11,8 @@ export type Expected =
   | { readonly status: number; readonly id: string; readonly token: string; readonly account: string }
   | { readonly status: number; readonly id?: undefined };
 
+/** How long an account may be, as JSON. */
+const LONGEST_ACCOUNT_BYTES = 3_072;
 /** How long an account and an id may be together, as JSON, for a token to have less than 8 KiB. */
 const LONGEST_NAMES_BYTES = 5_780;
 
@@ -42,6 +44,7 @@ function upstreamSays(
     if (typeof account !== "string" || account === "" || account.length > 1_024 || !account.isWellFormed()) {
       return { status: 503 };
     }
+    if (utf8.encode(JSON.stringify(account)).length > LONGEST_ACCOUNT_BYTES) return { status: 503 };
     if (utf8.encode(JSON.stringify([account, asked.id])).length > LONGEST_NAMES_BYTES) return { status: 503 };
     return { status: 200, ...asked, account };
   } catch {

@@ -129,9 +129,14 @@ export class Heads implements FuzzTarget<HeadsInput> {
     let at = 0, atOfBare = 0;
     for (const { method, url, body } of seen) {
       const isIt = (other: { method: string }, target: string) => other.method === method && pathOf(target) === url;
-      while (at < strict.length && !isIt(strict[at], strict[at].target)) at++;
-      if (at === strict.length) return { what: "bytes are a request that are none", detail };
-      if (body !== undefined && body !== strict[at].body) return { what: "a request ends elsewhere", detail };
+      // Those before it that only look alike were refused.
+      const isWhole = (one: StrictRequest) => isIt(one, one.target) && (body === undefined || body === one.body);
+      const found = strict.findIndex((one, place) => place >= at && isWhole(one));
+      if (found === -1) {
+        const looksAlike = strict.slice(at).some((one) => isIt(one, one.target));
+        return { what: looksAlike ? "a request ends elsewhere" : "bytes are a request that are none", detail };
+      }
+      at = found;
       at++;
       while (atOfBare < this.#seenByBare.length && !isIt(this.#seenByBare[atOfBare], this.#seenByBare[atOfBare].url)) {
         atOfBare++;
