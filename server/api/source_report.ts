@@ -56,6 +56,8 @@ export interface SourceReport {
   readonly expectedIntervalSeconds?: number;
   /** After how long without a push it counts as silent. */
   readonly silentAfterSeconds: number;
+  /** Since when it counts as silent, if it does. */
+  readonly silentSince?: string;
   /** How far its newest sample was behind the arrival of its push: the difference of the clocks, and what the way takes. */
   readonly skewSeconds?: number;
   /** Series of its last accepted push. */
@@ -120,6 +122,7 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     },
     ...intervalMs > 0 && { expectedIntervalSeconds: seconds(intervalMs) },
     silentAfterSeconds: seconds(silentAfterMs(source, ttlMs)),
+    ...state === "silent" && pushedAtMs > 0 && { silentSince: timeOf(pushedAtMs + silentAfterMs(source, ttlMs)) },
     series,
     limits: {
       series: headroom(source.series, limits.series),

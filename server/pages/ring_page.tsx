@@ -43,7 +43,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
         </li>
         <li>
           <div>
-            <strong>{number(epoch)}</strong> agreed views so far
+            <strong>{number(epoch)}</strong> {epoch === 1 ? "agreed view" : "agreed views"} so far
           </div>
         </li>
         <li>

@@ -92,7 +92,7 @@ function adviceOf(source: SourceDetails): string {
   const { state, near } = source;
   switch (state) {
     case "refused":
-      return "What it sent last was refused: its client, or a limit here, must change.";
+      return refusalAdvice(source);
     case "silent":
       return silenceOf(source);
     case "revoked":
@@ -106,11 +106,26 @@ function adviceOf(source: SourceDetails): string {
   }
 }
 
-function silenceOf({ silentAfterSeconds, expectedIntervalSeconds, lastPush }: SourceDetails): string {
-  if (lastPush === undefined) return "It has never pushed.";
+/** What has to change, where the reason of the refusal says it. */
+const CHANGES: Readonly<Record<string, string>> = {
+  limit: "it sends more than a limit here takes. Have it send less, or raise the limit that the sentence below is of",
+  body_size: "it sends more bytes than --limit-bytes takes. Have it send less, or raise that",
+  identity: "its series carry the label of another cluster. Compare --id and --label of its client",
+  capacity: "this server is full. Raise --limit-clusters or --limit-total-series, or add a server to the ring",
+  memory: "this server is short of memory. Give it more, or add a server to the ring",
+};
+
+function refusalAdvice({ lastRefusal }: SourceDetails): string {
+  const change = CHANGES[lastRefusal?.reason ?? ""] ?? "its client, or a limit here, must change";
+  return `What it sent last was refused: ${change}.`;
+}
+
+function silenceOf(source: SourceDetails): string {
+  const { silentAfterSeconds, expectedIntervalSeconds, lastPush, silentSince } = source;
+  if (lastPush === undefined || silentSince === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  return `It has not pushed for more than ${patience}, ${why}: see whether its client runs, and what that logs.`;
+  return `Silent since ${silentSince}: it has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
 }
 
 const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({ source, nowMs }) => {

@@ -81,6 +81,7 @@ Deno.test("loadSettings() makes a member of a ring, by the first name of its cer
     advertise: { hostname: "127.0.0.1", port: 9006 },
     seeds: [{ hostname: "b", port: 1 }, { hostname: "::1", port: 2 }],
     bootstraps: false,
+    copies: 2,
     peerAllow: undefined,
     limitBytes: 512_000,
   });

@@ -109,7 +109,7 @@ Deno.test("every page lets the browser load and run what the server itself sends
 Deno.test("the page of a source tells what is known of it, by its state what to do, and where its series are", async () => {
   const advice: Record<SourceState, RegExp> = {
     up: /as expected/,
-    silent: /It has not pushed for more than 90 s, far longer than usual: see whether its client runs/,
+    silent: /It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
     refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
     revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
   };
