@@ -122,10 +122,11 @@ function refusalAdvice({ lastRefusal }: SourceDetails): string {
 
 function silenceOf(source: SourceDetails): string {
   const { silentAfterSeconds, expectedIntervalSeconds, lastPush, silentSince } = source;
-  if (lastPush === undefined || silentSince === undefined) return "It has never pushed.";
+  if (lastPush === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  return `Silent since ${silentSince}: it has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
+  const since = silentSince === undefined ? "" : `Silent since ${silentSince}. `;
+  return `${since}It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
 }
 
 const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({ source, nowMs }) => {

@@ -109,13 +109,18 @@ Deno.test("every page lets the browser load and run what the server itself sends
 Deno.test("the page of a source tells what is known of it, by its state what to do, and where its series are", async () => {
   const advice: Record<SourceState, RegExp> = {
     up: /as expected/,
-    silent: /It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
+    silent:
+      /Silent since 2026-01-02T03:05:30\.000Z\. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
     refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
     revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
   };
   for (const [state, pattern] of Object.entries(advice) as [SourceState, RegExp][]) {
     const refused = state === "refused" && { lastRefusal: REFUSAL, refusals: 7 };
-    const { text } = await ask(sourcePages({ sources: [source("a/b", { state, ...refused })] }), "/sources/a%2Fb");
+    const silent = state === "silent" && { silentSince: "2026-01-02T03:05:30.000Z" };
+    const { text } = await ask(
+      sourcePages({ sources: [source("a/b", { state, ...refused, ...silent })] }),
+      "/sources/a%2Fb",
+    );
     assert.match(words(text).replace(/\(\s*series/, "( series"), pattern);
     assert.match(text, /href="\/federate\?match\[\]=%7B_id%3D%22a%2Fb%22%7D"/);
     assert.match(text, /href="\/api\/v1\/sources\/a%2Fb"/);
