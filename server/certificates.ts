@@ -8,6 +8,9 @@ import { X509Certificate } from "node:crypto";
 import { Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
 import { eachCertificate } from "../common/pem.ts";
+import type { TlsIdentity } from "../common/tls.ts";
+import type { RunningRing } from "./ring/open_ring.ts";
+import type { ServerSettings } from "./settings.ts";
 
 /** A certificate in use. */
 export interface UsedCertificate {
@@ -52,4 +55,20 @@ export function watchCertificates(used: readonly UsedCertificate[], { registry }
       for (const { file, endsMs } of reportCertificates(used)) this.set({ file }, endsMs / 1_000);
     },
   });
+}
+
+/** The certificates that others get to see. */
+export function usedCertificates(
+  { tls, internalTls, ring }: ServerSettings,
+  running: { externalTls?: TlsIdentity; internalTls?: TlsIdentity; ring?: RunningRing },
+): UsedCertificate[] {
+  const used: UsedCertificate[] = [];
+  const add = (files: { certPath: string; flags: { cert: string } }, pem: () => string) =>
+    used.push({ flag: files.flags.cert, file: files.certPath, pem });
+  if (tls !== undefined) add(tls, () => running.externalTls!.current.cert);
+  if (internalTls !== undefined) add(internalTls, () => running.internalTls!.current.cert);
+  if (ring !== undefined) {
+    add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
+  }
+  return used;
 }

@@ -13,10 +13,9 @@ import { RepeatLog } from "../common/line_limit.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
-import { explain } from "../common/explain.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
-import { loadTlsIdentity, type TlsIdentity } from "../common/tls.ts";
+import { loadTlsIdentity } from "../common/tls.ts";
 import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
@@ -29,11 +28,12 @@ import { SourceActions } from "./api/actions.ts";
 import type { RingView } from "./api/ring_view.ts";
 import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
-import { reportCertificates, type UsedCertificate, watchCertificates } from "./certificates.ts";
+import { reportCertificates, usedCertificates, watchCertificates } from "./certificates.ts";
 import { withinFiles } from "./file_limit.ts";
 import { mustBeFree } from "./free_addresses.ts";
 import { internalApp } from "./internal_app.ts";
 import { ExpositionIndex } from "./exposition/exposition_index.ts";
+import { watchIndex } from "./exposition/index_watch.ts";
 import { federate } from "./exposition/federate.ts";
 import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
@@ -47,6 +47,7 @@ import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
 import { PushSummary } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
+import { restore } from "./pushes/restore.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
@@ -61,8 +62,8 @@ const MAX_SOURCES = 50_000;
 /** How many addresses of strangers the log tells apart in a minute whose tokens are refused. */
 const MAX_STRANGERS = 100;
 
-/** How often clusters are dropped whose every sample has passed its time, in milliseconds. */
-const EXPIRE_INTERVAL_MS = 10_000;
+/** How often the log is given what has happened again meanwhile, in milliseconds. */
+const FLUSH_INTERVAL_MS = 10_000;
 
 /**
  * What the internal listener allows: selectors make long URLs, and what stands between it and a Prometheus may keep a connection
@@ -167,7 +168,7 @@ export async function startServer(
     repeats.flush();
     strangers.flush();
     memory.flush();
-  }, EXPIRE_INTERVAL_MS);
+  }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
@@ -341,80 +342,4 @@ function authorizerOf(
   if (tokens !== undefined) return tokens;
   log.warn("Accepts any token and any cluster id, as neither --authorize nor --tokens-file is set", {});
   return new OpenAuthorizer();
-}
-
-/** The certificates that others get to see. */
-function usedCertificates(
-  { tls, internalTls, ring }: ServerSettings,
-  running: { externalTls?: TlsIdentity; internalTls?: TlsIdentity; ring?: RunningRing },
-): UsedCertificate[] {
-  const used: UsedCertificate[] = [];
-  const add = (files: { certPath: string; flags: { cert: string } }, pem: () => string) =>
-    used.push({ flag: files.flags.cert, file: files.certPath, pem });
-  if (tls !== undefined) add(tls, () => running.externalTls!.current.cert);
-  if (internalTls !== undefined) add(internalTls, () => running.internalTls!.current.cert);
-  if (ring !== undefined) {
-    add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
-  }
-  return used;
-}
-
-/** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(
-  store: PushStore,
-  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
-) {
-  let shown = 0, refused = 0, withoutRoom = 0;
-  for await (const push of store.load()) {
-    try {
-      // A copy that it kept for another member, when it was in a ring, is that member's to show.
-      if (push.role === "standby") continue;
-      if (memory.state !== "room") {
-        withoutRoom++;
-        continue;
-      }
-      committer.restore(push);
-      shown++;
-    } catch (error) {
-      refused++;
-      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
-    }
-  }
-  if (withoutRoom > 0) {
-    log.error(
-      "Does not show all that it has stored, as memory is short: give it more, or raise --limit-memory. Clusters are " +
-        "shown when they push again and there is room",
-      { shown, left: withoutRoom },
-    );
-  }
-  log.info("Read the store", { shown, refused });
-}
-
-/** Tells the size of the index on /metrics, and drops what has expired until the returned function is called. */
-function watchIndex(index: ExpositionIndex, { now, registry }: { now: () => number; registry: Registry }): () => void {
-  const registers = [registry];
-  const sizes: [name: string, help: string, size: () => number][] = [
-    ["telemeter_partitions", "Clusters held", () => index.clusters],
-    ["telemeter_families", "Families held, counted by cluster", () => index.families],
-    ["telemeter_series", "Series held", () => index.series],
-    ["telemeter_index_bytes", "Memory of the exposition index, in bytes", () => index.bytes],
-  ];
-  for (const [name, help, size] of sizes) {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(size());
-      },
-    });
-  }
-  const cleanups = new Counter({
-    name: "telemeter_cleanups_total",
-    help: "Clusters removed because all of their samples had passed their TTL",
-    registers,
-  });
-  const expire = () => cleanups.inc(index.expire({ now: performance.now(), wallMs: now() }).length);
-  const timer = setInterval(expire, EXPIRE_INTERVAL_MS);
-  return () => clearInterval(timer);
 }

@@ -1,0 +1,42 @@
+/**
+ * What a server alone shows again when it starts.
+ *
+ * @module
+ */
+
+import { explain } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import type { MemoryGuard } from "../limits/memory_guard.ts";
+import type { PushStore } from "../store/push_store.ts";
+import type { PushCommitter } from "./push_committer.ts";
+
+/** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
+export async function restore(
+  store: Pick<PushStore, "load">,
+  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
+): Promise<void> {
+  let shown = 0, refused = 0, withoutRoom = 0;
+  for await (const push of store.load()) {
+    try {
+      // A copy that it kept for another member, when it was in a ring, is that member's to show.
+      if (push.role === "standby") continue;
+      if (memory.state !== "room") {
+        withoutRoom++;
+        continue;
+      }
+      committer.restore(push);
+      shown++;
+    } catch (error) {
+      refused++;
+      log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });
+    }
+  }
+  if (withoutRoom > 0) {
+    log.error(
+      "Does not show all that it has stored, as memory is short: give it more, or raise --limit-memory. Clusters are " +
+        "shown when they push again and there is room",
+      { shown, left: withoutRoom },
+    );
+  }
+  log.info("Read the store", { shown, refused });
+}
