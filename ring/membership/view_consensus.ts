@@ -13,7 +13,7 @@
 import { accept, promise } from "../consensus/acceptor.ts";
 import { Proposal } from "../consensus/proposal.ts";
 import { becomesStrict, hasVote, isQuorum, type Vote } from "../consensus/quorum.ts";
-import type { AgreedView, ViewMember } from "../protocol/agreed_view.ts";
+import { type AgreedView, type ViewMember, viewMembers } from "../protocol/agreed_view.ts";
 import { type AcceptorState, type Ballot, compareBallots } from "../protocol/ballot.ts";
 import { type Clock, send } from "../protocol/effects.ts";
 import { isFit, isPresent } from "../protocol/member.ts";
@@ -146,9 +146,7 @@ export class ViewConsensus {
   #wanted(): AgreedView | undefined {
     const { kept: { agreed }, table } = this.#options;
     if (!this.hasVote || (agreed === undefined && !isFit(table.self))) return undefined;
-    const members = [...table.rows()].filter(isFit)
-      .map(({ name, address, host, since, disk }): ViewMember => ({ name, address, host, since, disk }))
-      .sort((a, b) => a.name < b.name ? -1 : 1);
+    const members = viewMembers([...table.rows()].filter(isFit));
     const { accepted } = this.#state;
     if (members.length === 0) return accepted?.view;
     if (accepted === undefined && agreed !== undefined && isSame(members, agreed.members)) return undefined;
