@@ -9,7 +9,7 @@ import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
 import { ShownAccount, type ShownTotals } from "./shown_account.ts";
-import { SmallDisk } from "../soak/small_disk.ts";
+import { SmallDisk } from "../support/small_disk.ts";
 
 /** How large a trial is. */
 export interface TrialScale {
