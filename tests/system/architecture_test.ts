@@ -33,6 +33,7 @@ const FLOORS: readonly string[] = [
     "common/pages",
     "common/http",
     "common/outgoing",
+    "common/remote_write",
     "common/ingest",
     "common/exposition",
     "common/kernel",
