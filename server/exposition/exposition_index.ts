@@ -180,9 +180,15 @@ export class ExpositionIndex {
   }
 }
 
+/** What an entry is made of. */
+export type EntryContent = Pick<
+  RenderedPush,
+  "buffer" | "textBytes" | "runCount" | "nativeBytes" | "blocks" | "baseMs" | "series"
+>;
+
 /** What a push became, as an entry; nothing is shown yet. The buffer is the entry's from then on. */
 export function toEntry(
-  rendered: RenderedPush,
+  rendered: EntryContent,
   { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
 ): ClusterEntry {
   const { buffer, textBytes, runCount, nativeBytes, blocks, baseMs, series } = rendered;
