@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isDistribution, LimitError, METRIC_TYPES, type MetricType } from "../exposition/metric_family.ts";
+import { LimitError, METRIC_TYPES, type MetricType } from "../exposition/metric_family.ts";
 import { METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { BYTES, FAMILY, LABEL, METRIC, NUMBER, tagOf, VALUE, VARINT } from "../exposition/protobuf_fields.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
@@ -56,8 +56,6 @@ export interface ReadWriteOptions {
   readonly version: WriteVersion;
   /** The labels of the token: a series that lacks one gets it, and one where it differs is left out. */
   readonly identity: ReadonlyMap<string, string>;
-  /** What is known of a metric from requests before. */
-  readonly typeOf: (name: string) => MetricType | undefined;
   /** Hears of what is left out. */
   readonly losses: Losses;
 }
@@ -580,11 +578,10 @@ export class WriteReader {
     return 1;
   }
 
-  #typeOfRows({ type, nameSource, nameStart, nameEnd }: Group, kind: number): MetricType {
+  #typeOfRows({ type }: Group, kind: number): MetricType {
     if (kind === HISTOGRAMS || kind === ENDED_HISTOGRAMS) return "histogram";
     if (kind === GAUGE_HISTOGRAMS) return "gauge_histogram";
-    const found = type ?? this.#options.typeOf(decoder.decode(nameSource.subarray(nameStart, nameEnd)));
-    return found === undefined || isDistribution(found) ? "untyped" : found;
+    return type ?? "untyped";
   }
 
   /** Bytes of a sample. */

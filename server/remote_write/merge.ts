@@ -25,6 +25,8 @@ export interface Delta {
   readonly values: Lines;
   /** Series that have ended: a sample of each, with the time of its end. */
   readonly ended?: Lines;
+  /** Types of metrics that it says nothing else of; they count where there are series of them. */
+  readonly types?: ReadonlyMap<string, MetricType>;
 }
 
 /** What a merge goes by. */
@@ -47,6 +49,8 @@ interface Family {
   readonly name: string;
   type: MetricType;
   quoted: boolean;
+  /** Units of it that are not gone. */
+  alive: number;
   units: number[];
 }
 
@@ -80,9 +84,10 @@ export class Merger {
     ]);
     let source = 0;
     if (shown !== undefined) this.#add(source++);
-    for (const { ended } of deltas) {
+    for (const { ended, types } of deltas) {
       this.#add(source++);
       if (ended !== undefined) this.#end(source++);
+      for (const [name, type] of types ?? []) this.#setType(name, type);
     }
     const merged = this.#write(options);
     this.#open([]);
@@ -129,7 +134,7 @@ export class Merger {
   /** Ends the series of which a source has samples. */
   #end(source: number) {
     const { text, blocks } = this.#sources[source];
-    const { ms: times, lines } = this.#units;
+    const { ms: times } = this.#units;
     for (const block of blocks) {
       for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
         const from = native === undefined ? start : lastLine(text, { start, end });
@@ -137,7 +142,7 @@ export class Merger {
         if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
         const unit = this.#table.get(key);
         if (unit < 0 || times[unit] > ms) continue;
-        lines[unit] = 0;
+        this.#drop(unit);
         this.#table.set(key, -1);
       }
     }
@@ -153,7 +158,7 @@ export class Merger {
     const before = this.#table.get(key);
     if (before >= 0) {
       if (this.#units.ms[before] > place.ms) return;
-      this.#units.lines[before] = 0;
+      this.#drop(before);
     }
     this.#table.set(key, this.#unit(place, content));
   }
@@ -185,12 +190,12 @@ export class Merger {
 
   /** Has nothing more of a sample of several lines. */
   #forget(unit: number) {
-    const { source, start, end, lines } = this.#units;
+    const { source, start, end } = this.#units;
     const { text } = this.#sources[source[unit]];
     for (const line of linesOf(text, { start: start[unit], end: end[unit] })) {
       this.#table.set(this.#table.place(source[unit], line.start, keyEnd(text, line.end), LINE), -1);
     }
-    lines[unit] = 0;
+    this.#drop(unit);
   }
 
   /** Has the lines of a sample, each by itself. */
@@ -221,11 +226,27 @@ export class Merger {
     const known = this.#byName.get(id);
     if (known === undefined) {
       this.#byName.set(id, this.#families.length);
-      return this.#families.push({ name, type, quoted, units: [] }) - 1;
+      return this.#families.push({ name, type, quoted, alive: 0, units: [] }) - 1;
     }
-    if (type !== "untyped") this.#families[known].type = type;
-    this.#families[known].quoted ||= quoted;
+    const family = this.#families[known];
+    // Nothing is left of what was said before.
+    if (family.alive === 0 || type !== "untyped") family.type = type;
+    family.quoted ||= quoted;
     return known;
+  }
+
+  #setType(name: string, type: MetricType) {
+    // In OpenMetrics the name of a counter lacks the ending that its series has.
+    for (const of of type === "counter" ? [name, `${name}_total`] : [name]) {
+      const family = this.#families[this.#byName.get(` ${of}`) ?? -1];
+      if (family !== undefined && family.alive > 0) family.type = type;
+    }
+  }
+
+  /** Has no unit any more. */
+  #drop(unit: number) {
+    this.#units.lines[unit] = 0;
+    this.#families[this.#units.family[unit]].alive--;
   }
 
   #unit({ source, start, end, ms, family }: Place, { lines, native }: { lines: number; native: number }): number {
@@ -239,6 +260,7 @@ export class Merger {
     units.family[at] = family;
     units.lines[at] = lines;
     units.native[at] = native;
+    this.#families[family].alive++;
     return at;
   }
 

@@ -40,11 +40,10 @@ interface Read {
 
 function read(
   series: readonly OracleSeries[] | Uint8Array,
-  { version = "1.0", metadata, identity = {}, types = {}, by = reader }: {
+  { version = "1.0", metadata, identity = {}, by = reader }: {
     version?: WriteVersion;
     metadata?: { type: number; metricFamilyName: string }[];
     identity?: Record<string, string>;
-    types?: Record<string, MetricType>;
     by?: WriteReader;
   } = {},
 ): Read {
@@ -53,7 +52,6 @@ function read(
   const options: ReadWriteOptions = {
     version,
     identity: new Map(Object.entries(identity)),
-    typeOf: (name) => types[name],
     losses,
   };
   const { values, ended, samples, histograms, exemplars, replaced, leftOut, types: told } = by.read(bytes, options);
@@ -181,7 +179,7 @@ for (const version of WRITE_VERSIONS) {
 
   Deno.test(`WriteReader writes families of ${version} that protobufjs reads`, () => {
     fc.assert(fc.property(fc.array(oneSeries, { maxLength: 6 }), (series) => {
-      const options = { version, identity: new Map([["_id", "a"]]), typeOf: () => undefined, losses: new Losses() };
+      const options = { version, identity: new Map([["_id", "a"]]), losses: new Losses() };
       const { values } = reader.read(oracleWriteRequest(series, { version }), options);
       assert.deepEqual(oracleDecode(values), decodeFamilies(values, UNLIMITED));
     }));
@@ -281,17 +279,15 @@ Deno.test("WriteReader reads labels that do not stand together, in which what is
   ]);
 });
 
-Deno.test("WriteReader types metrics by what 2.0 says of their series, and by what is known", () => {
-  const samples = [{ value: 1, timestamp: 1 }];
-  const series = ["c", "g", "h", "known", "unknown"].map((name, i) => ({
+Deno.test("WriteReader types metrics by what 2.0 says of their series", () => {
+  const series = ["c", "g", "h", "unknown"].map((name, i) => ({
     labels: labels({ __name__: name }),
-    samples,
-    type: [1, 2, 3, 0, 0][i],
+    samples: [{ value: 1, timestamp: 1 }],
+    type: [1, 2, 3, 0][i],
   }));
-  const types = { known: "gauge" } as const;
-  const typesOf = (version: WriteVersion) => read(series, { version, types }).values.map(({ type }) => type);
-  assert.deepEqual(typesOf("2.0"), ["counter", "gauge", "untyped", "gauge", "untyped"]);
-  assert.deepEqual(typesOf("1.0"), ["untyped", "untyped", "untyped", "gauge", "untyped"]);
+  const typesOf = (version: WriteVersion) => read(series, { version }).values.map(({ type }) => type);
+  assert.deepEqual(typesOf("2.0"), ["counter", "gauge", "untyped", "untyped"]);
+  assert.deepEqual(typesOf("1.0"), ["untyped", "untyped", "untyped", "untyped"]);
 });
 
 Deno.test("WriteReader tells the types that 1.0 says, of metrics whose series are lines of their own", () => {

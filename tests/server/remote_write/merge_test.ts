@@ -80,12 +80,18 @@ interface Known {
   readonly sample?: Told;
 }
 
+type PlainType = "gauge" | "counter" | "untyped";
+
 /** The same by strings and maps. */
 class NaiveMerge {
   readonly #lines = new Map<string, Known>();
   readonly #natives = new Map<string, Told>();
+  readonly #types = new Map<string, string>();
 
-  apply({ values, ended }: Delta) {
+  apply({ values, ended, types = new Map() }: Delta) {
+    for (const { name, type } of values.blocks) {
+      if (!isDistribution(type) && (type !== "untyped" || !this.#has(name))) this.#types.set(name, type);
+    }
     for (const sample of tell(values)) {
       const { lines, ms, isNative, type } = sample;
       const key = keyOf(lines.at(-1)!);
@@ -101,12 +107,23 @@ class NaiveMerge {
       this.#dissolve(key);
       if ((this.#lines.get(key)?.ms ?? Infinity) <= ms) this.#lines.delete(key);
     }
+    for (const [name, type] of types) {
+      for (const of of type === "counter" ? [name, `${name}_total`] : [name]) {
+        if (this.#has(of)) this.#types.set(of, type);
+      }
+    }
+  }
+
+  #has(name: string): boolean {
+    return this.#lines.values().some(({ line, sample }) => sample === undefined && nameOf(line) === name);
   }
 
   shown(oldestMs: number): string[] {
     const shown: string[] = [];
     for (const { line, ms, sample } of this.#lines.values()) {
-      if (ms >= oldestMs) shown.push(`${ms} ${sample === undefined ? "" : sample.type} ${line}`);
+      if (ms >= oldestMs) {
+        shown.push(`${ms} ${sample === undefined ? this.#types.get(nameOf(line)) : sample.type} ${line}`);
+      }
     }
     for (const { lines, ms, native } of this.#natives.values()) {
       if (ms >= oldestMs) shown.push(`${ms} native ${native} ${lines.join("|")}`);
@@ -123,14 +140,20 @@ class NaiveMerge {
   #dissolve(key: string) {
     const { sample } = this.#lines.get(key) ?? {};
     if (sample === undefined) return;
-    for (const line of sample.lines) this.#lines.set(keyOf(line), { line, ms: sample.ms });
+    for (const line of sample.lines) {
+      if (!this.#has(nameOf(line))) this.#types.set(nameOf(line), "untyped");
+      this.#lines.set(keyOf(line), { line, ms: sample.ms });
+    }
   }
 
   #sample(sample: Told) {
     const { lines, ms } = sample;
     const others = lines.map((line) => this.#lines.get(keyOf(line))).filter((other) => other !== undefined);
     if (others.some(({ sample }) => sample === undefined)) {
-      for (const line of lines) this.#line(line, ms);
+      for (const line of lines) {
+        if (!this.#has(nameOf(line))) this.#types.set(nameOf(line), "untyped");
+        this.#line(line, ms);
+      }
       return;
     }
     if (others.some((other) => other.ms > ms)) return;
@@ -142,7 +165,7 @@ class NaiveMerge {
 function shownBy(merged: Lines): string[] {
   return tell(merged).flatMap(({ lines, ms, isNative, native, type }) => {
     if (isNative) return [`${ms} native ${native} ${lines.join("|")}`];
-    return lines.map((line) => `${ms} ${isDistribution(type as "histogram") ? type : ""} ${line}`);
+    return lines.map((line) => `${ms} ${type} ${line}`);
   }).sort();
 }
 
@@ -180,7 +203,7 @@ const summary: fc.Arbitrary<Metric> = fc.record({
 const family = (name: string, type: MetricFamily["type"], metric: fc.Arbitrary<Metric>): fc.Arbitrary<MetricFamily> =>
   fc.array(metric, { minLength: 1, maxLength: 4 }).map((metrics) => ({ name, type, metrics }));
 
-const delta = fc.subarray([0, 1, 2, 3, 4, 5]).chain((chosen) => {
+const delta = fc.subarray([0, 1, 2, 3, 4, 5, 6]).chain((chosen) => {
   const all = [
     fc.constantFrom("gauge" as const, "untyped" as const).chain((type) => family("x", type, plainMetric)),
     family("x_count", "untyped", plainMetric),
@@ -188,6 +211,7 @@ const delta = fc.subarray([0, 1, 2, 3, 4, 5]).chain((chosen) => {
     family("n", "histogram", histogram(true)),
     family("y", "gauge", plainMetric),
     family("y_sum", "untyped", plainMetric),
+    family("w_total", "untyped", plainMetric),
   ];
   return fc.tuple(...chosen.map((i) => all[i]));
 });
@@ -205,11 +229,15 @@ const push = fc.subarray([0, 1, 2, 3, 4, 5], { minLength: 1 }).chain((chosen) =>
 
 const NONE = [{ name: "none", type: "untyped", metrics: [] }] as const satisfies readonly MetricFamily[];
 const lines = (families: readonly MetricFamily[]) => families.length === 0 ? render(NONE) : render(families);
+const types = fc.dictionary(
+  fc.constantFrom("x", "x_count", "y", "y_sum", "w"),
+  fc.constantFrom<PlainType>("gauge", "counter"),
+).map((types) => new Map(Object.entries(types)));
 const steps: fc.Arbitrary<Delta[]> = fc.array(
   fc.oneof(
     push.map((families): Delta => ({ values: lines(families) })),
     fc.tuple(delta, delta).map(([values, ended]): Delta => ({ values: lines(values), ended: lines(ended) })),
-    delta.map((values): Delta => ({ values: lines(values) })),
+    fc.tuple(delta, types).map(([values, types]): Delta => ({ values: lines(values), types })),
   ),
   { maxLength: 6 },
 );
