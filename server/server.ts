@@ -39,15 +39,22 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { EventLoopShare } from "./limits/event_loop_share.ts";
 import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
-import { PushSummary } from "./pushes/push_summary.ts";
+import { PushAccount } from "./pushes/push_account.ts";
+import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { restore } from "./pushes/restore.ts";
+import { ClusterLogs } from "./remote_write/cluster_logs.ts";
+import { DeltaRenderer } from "./remote_write/delta_renderer.ts";
+import { receive } from "./remote_write/receive.ts";
+import { WriteCommitter } from "./remote_write/write_committer.ts";
+import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
@@ -128,15 +135,27 @@ export async function startServer(
   const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
-  const committer = new PushCommitter({
-    renderer,
-    capacity,
+  const account = new PushAccount({ ttlMs: values.ttl, losses: repeats, directory, registry });
+  const share = new EventLoopShare();
+  const logs = new ClusterLogs({
     store,
     index,
+    capacity,
+    share,
+    maxSeries: () => live.limitSeries,
     ttlMs: values.ttl,
-    losses: repeats,
-    directory,
-    registry,
+    now,
+    log,
+  });
+  const committer = new PushCommitter({ renderer, capacity, store, index, logs, account });
+  const writes = new WriteCommitter({
+    deltas: new DeltaRenderer(settings.rules),
+    renderer: () => committer.renderer,
+    logs,
+    capacity,
+    index,
+    account,
+    share,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
@@ -144,7 +163,7 @@ export async function startServer(
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
-  if (settings.ring === undefined) await restore(store, { committer, memory, log });
+  if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
@@ -167,6 +186,7 @@ export async function startServer(
   const flushing = setInterval(() => {
     repeats.flush();
     strangers.flush();
+    logs.tidy();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
@@ -191,8 +211,9 @@ export async function startServer(
     refusals: { known: repeats, strangers },
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
+  const authenticate = authentication({ verifier, revoked, partitionLabel: values.partitionLabel });
   const push = upload({
-    authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
+    authenticate,
     stage: new RateLimited(
       new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
       { limiter },
@@ -205,9 +226,25 @@ export async function startServer(
     directory,
     registry,
   });
+  const writeLimits = new WriteLimited(new MemoryGuarded(writes, memory), {
+    samplesPerSecond: values.limitSamplesPerSecond,
+  });
+  const write = receive({
+    authenticate,
+    stage: writeLimits,
+    limitBytes: values.limitBytes,
+    maxInFlight: values.limitInFlight,
+    now,
+    refusals: repeats,
+    directory,
+    registry,
+  });
   opening.defer(new PushSummary({ registry, log }).start());
+  opening.defer(new PushSummary({ registry, log, of: REMOTE_WRITE }).start());
+  // A request of remote write says what has changed, which members of a ring do not tell each other.
+  const taken = ring === undefined ? { receive: write } : {};
   const external = opening.use(
-    await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
+    await listen(externalApp({ authorize, upload: push, ...taken, store, ring, log, metrics }).fetch, {
       address: values.listen,
       name: "external",
       hostile: {
@@ -322,7 +359,7 @@ export async function startServer(
     live = changed;
     Object.assign(sourceLimits, sourceLimitsOf(changed));
   };
-  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
+  const reload = reloading({ log, reread, checkFiles, committer, writes, writeLimits, limiter, capacity, onValues });
   const running = opening.move();
   return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

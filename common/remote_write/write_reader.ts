@@ -34,8 +34,8 @@ export interface WriteFamilies {
   readonly values: Uint8Array;
   /** Of each series that says that it has ended a sample of it, as delimited families; a view like that. */
   readonly ended: Uint8Array;
-  /** The families of `values`, and the first of them that is of histograms. */
-  readonly families: { readonly count: number; readonly firstOfHistograms: number };
+  /** The first of the families of `values` that is of histograms. */
+  readonly firstOfHistograms: number;
   /** Samples that came, without histograms. */
   readonly samples: number;
   /** Native histograms that came. */
@@ -189,11 +189,11 @@ export class WriteReader {
     this.#open(bytes, options);
     const series = options.version === "1.0" ? this.#places1() : this.#places2();
     for (let i = 0; i < series.length; i += 2) this.#series(series[i], series[i + 1]);
-    let count = 0;
-    for (const group of this.#groups) count += this.#write(this.#values, group, VALUES);
-    const firstOfHistograms = count;
+    for (const group of this.#groups) this.#write(this.#values, group, VALUES);
+    const firstOfHistograms = this.#groups.filter(({ rows }) => rows[VALUES] !== undefined).length;
     for (const group of this.#groups) {
-      count += this.#write(this.#values, group, HISTOGRAMS) + this.#write(this.#values, group, GAUGE_HISTOGRAMS);
+      this.#write(this.#values, group, HISTOGRAMS);
+      this.#write(this.#values, group, GAUGE_HISTOGRAMS);
       this.#write(this.#ended, group, ENDED);
       this.#write(this.#ended, group, ENDED_HISTOGRAMS);
     }
@@ -201,7 +201,7 @@ export class WriteReader {
     return {
       values: this.#values.bytes,
       ended: this.#ended.bytes,
-      families: { count, firstOfHistograms },
+      firstOfHistograms,
       ...this.#counts,
       leftOut: this.#leftOut,
       types: this.#types,
@@ -539,10 +539,10 @@ export class WriteReader {
     return group;
   }
 
-  /** Writes the rows of a group that become one family, by ascending time; returns how many families that makes. */
-  #write(out: ByteBuilder, group: Group, kind: number): 0 | 1 {
+  /** Writes the rows of a group that become one family, by ascending time. */
+  #write(out: ByteBuilder, group: Group, kind: number) {
     const rows = group.rows[kind];
-    if (rows === undefined) return 0;
+    if (rows === undefined) return;
     // The later of two samples of a series stands, and among equally old ones the later in the request.
     if (rows.some((row, i) => i > 0 && row.timestampMs < rows[i - 1].timestampMs)) {
       rows.sort((a, b) => a.timestampMs - b.timestampMs);
@@ -575,7 +575,6 @@ export class WriteReader {
       if (row.timeEnd > row.timeStart) out.append(this.#bytes.subarray(row.timeStart, row.timeEnd));
       else out.byte(0);
     }
-    return 1;
   }
 
   #typeOfRows({ type }: Group, kind: number): MetricType {

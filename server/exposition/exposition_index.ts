@@ -44,6 +44,14 @@ const BLOCK_BYTES = 125;
 /** What the place of a native histogram takes beside its bytes. */
 const NATIVE_BYTES = 50;
 
+/** What is to be merged into an entry before somebody reads it. */
+export interface Waiting {
+  /** The memory that it takes, in bytes. */
+  readonly bytes: number;
+  /** Merges it, and shows what comes of that. */
+  readonly settle: () => void;
+}
+
 /** A look at all that is shown at one moment. */
 export interface Reading extends Disposable {
   /** What each cluster shows. */
@@ -56,6 +64,7 @@ export class ExpositionIndex {
   readonly #ttlMs: number;
   /** When the last sample of an entry has passed its time. */
   readonly #endsAt = new WeakMap<ClusterEntry, number>();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #buffers = new BufferPool();
   #readers = 0;
   #families = 0;
@@ -87,12 +96,23 @@ export class ExpositionIndex {
     return this.#bytes;
   }
 
-  /** All entries as they stand now. They stay as they are until the reading is disposed of. */
+  /** Clusters whose entries something is to be merged into. */
+  get waiting(): readonly string[] {
+    return [...this.#waiting.keys()];
+  }
+
+  /** All entries, up to date. They stay as they are until the reading is disposed of. */
   read(): Reading {
+    for (const { settle } of [...this.#waiting.values()]) settle();
+    const held = this.hold();
+    return { entries: [...this.#entries.values()], [Symbol.dispose]: () => held[Symbol.dispose]() };
+  }
+
+  /** Leaves all entries that there are, and will be, as they are until it is disposed of. */
+  hold(): Disposable {
     this.#readers++;
     let reading = true;
     return {
-      entries: [...this.#entries.values()],
       [Symbol.dispose]: () => {
         if (reading) this.#readers--;
         reading = false;
@@ -100,9 +120,22 @@ export class ExpositionIndex {
     };
   }
 
-  /** What a cluster shows. */
+  /** What a cluster shows, less what waits to be merged into it. */
   get(id: string): ClusterEntry | undefined {
     return this.#entries.get(id);
+  }
+
+  /** What a cluster shows, up to date. */
+  current(id: string): ClusterEntry | undefined {
+    this.#waiting.get(id)?.settle();
+    return this.#entries.get(id);
+  }
+
+  /** Has something merged into an entry before somebody reads it, in place of what was to be. */
+  postpone(id: string, waiting: Waiting): void {
+    this.#settled(id);
+    this.#waiting.set(id, waiting);
+    this.#bytes += waiting.bytes;
   }
 
   /** An idle buffer of the size that the cluster's push had, for its next one. */
@@ -116,8 +149,11 @@ export class ExpositionIndex {
     this.#buffers.give(entry.text.buffer as ArrayBuffer);
   }
 
-  /** Shows an entry in place of what its cluster showed before, unless that is of a later push. */
+  /**
+   * Shows an entry in place of what its cluster showed before, unless that is of a later push. Nothing waits to be merged into it.
+   */
   show(entry: ClusterEntry) {
+    this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
     if (before !== undefined) {
       if (before.sequence > entry.sequence) return;
@@ -129,6 +165,7 @@ export class ExpositionIndex {
 
   /** Shows nothing more of a cluster. Returns whether it showed something. */
   hide(id: string): boolean {
+    this.#settled(id);
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#remove(entry);
@@ -142,6 +179,7 @@ export class ExpositionIndex {
   expire({ now, wallMs }: { readonly now: number; readonly wallMs: number }): string[] {
     const gone: string[] = [];
     for (const entry of this.#entries.values()) {
+      if (this.#waiting.has(entry.id)) continue;
       let endsAt = this.#endsAt.get(entry);
       if (endsAt === undefined) {
         // It cannot have come after now, whatever the wall clock says.
@@ -165,6 +203,14 @@ export class ExpositionIndex {
       else high = middle;
     }
     return low === block.firstRun ? block.start : runs[2 * low - 1];
+  }
+
+  /** Nothing waits any more to be merged into an entry. */
+  #settled(id: string) {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#bytes -= waiting.bytes;
+    this.#waiting.delete(id);
   }
 
   #remove(entry: ClusterEntry) {

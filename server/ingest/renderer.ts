@@ -11,7 +11,7 @@ import { SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
-import { Ingester } from "../../common/ingest/ingester.ts";
+import { Ingester, type IngestOptions } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Losses } from "../../common/ingest/losses.ts";
 import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
@@ -22,6 +22,8 @@ import type { PushContent } from "./push_content.ts";
 export interface RawPush extends PushContent {
   /** The clock by which its timestamps are judged, in milliseconds since the epoch. */
   readonly receivedAtMs: number;
+  /** Set where it is what the server has shown, and not what a client sent: its series are as they are to be shown. */
+  readonly through?: number;
 }
 
 /** The rules by which pushes are rendered. */
@@ -93,8 +95,27 @@ export class Renderer {
       const families = push.contentType === "protobuf"
         ? raw
         : readText(raw, { limits: this.#rules.limits, identity: push.labels, losses });
+      const isOwn = push.through !== undefined;
+      const options = { identity: isOwn ? NO_LABELS : push.labels, nowMs: push.receivedAtMs, losses, isOwn };
+      return this.renderFamilies(families, options, spare);
+    } catch (cause) {
+      throw refusalOf(cause);
+    }
+  }
+
+  /**
+   * Renders delimited families. What `losses` has been told of came with them.
+   *
+   * @throws {InvalidPushError} {LimitError} as {@linkcode Renderer.render} does.
+   */
+  renderFamilies(
+    families: Uint8Array,
+    { losses, ...options }: IngestOptions & { readonly losses: Losses },
+    spare?: ArrayBuffer,
+  ): RenderedPush {
+    try {
       const unread = countLeftOut(losses.leftOut);
-      const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
+      const ingested = this.#ingester.ingest(families, { ...options, losses });
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
       const received = unread + ingested.received;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
@@ -107,8 +128,7 @@ export class Renderer {
       const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
       return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
-      if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
-      throw cause;
+      throw refusalOf(cause);
     }
   }
 
@@ -120,6 +140,12 @@ export class Renderer {
     if (body.length > limitBytes) throw tooLong(limitBytes);
     return body;
   }
+}
+
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+function refusalOf(cause: unknown): unknown {
+  return cause instanceof SyntaxError ? new InvalidPushError("malformed", cause.message, { cause }) : cause;
 }
 
 /** A page of text as delimited families. */

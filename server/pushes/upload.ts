@@ -13,7 +13,7 @@ import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
-import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding, type PushContentType } from "../ingest/push_content.ts";
+import { type PushContentEncoding, type PushContentType, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
 import { flagToRaise } from "./limit_flags.ts";
@@ -134,10 +134,10 @@ function readContentType(header: string | null): PushContentType {
 
 function readContentEncoding(header: string | null): PushContentEncoding {
   const wanted = (header ?? "").trim().toLowerCase() || "identity";
-  const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
+  const encoding = UPLOAD_ENCODINGS.find((known) => known === wanted);
   if (encoding !== undefined) return encoding;
   throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or identity", {
     reason: "encoding",
-    headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
+    headers: { "accept-encoding": UPLOAD_ENCODINGS.join(", ") },
   });
 }

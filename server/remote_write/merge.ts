@@ -236,11 +236,8 @@ export class Merger {
   }
 
   #setType(name: string, type: MetricType) {
-    // In OpenMetrics the name of a counter lacks the ending that its series has.
-    for (const of of type === "counter" ? [name, `${name}_total`] : [name]) {
-      const family = this.#families[this.#byName.get(` ${of}`) ?? -1];
-      if (family !== undefined && family.alive > 0) family.type = type;
-    }
+    const family = this.#families[this.#byName.get(` ${name}`) ?? -1];
+    if (family !== undefined && family.alive > 0) family.type = type;
   }
 
   /** Has no unit any more. */

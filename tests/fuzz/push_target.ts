@@ -20,6 +20,7 @@ import { AllowList } from "../../common/ingest/allow_list.ts";
 import { type RawPush, type RenderedPush, Renderer } from "../../server/ingest/renderer.ts";
 import type { IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Capacity } from "../../server/limits/capacity.ts";
+import { PushAccount } from "../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../server/pushes/push_committer.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { createRegistry } from "../../common/metrics.ts";
@@ -166,10 +167,7 @@ export class PushTarget {
         capacity,
         store,
         index,
-        ttlMs: TTL_MS,
-        losses: QUIET,
-        directory: NO_DIRECTORY,
-        registry,
+        account: new PushAccount({ ttlMs: TTL_MS, losses: QUIET, directory: NO_DIRECTORY, registry }),
       }),
       limitBytes: LIMITS.bytes,
       maxInFlight: 256,

@@ -108,6 +108,18 @@ export class OpenServer implements AsyncDisposable {
     return { status: response.status, text: await response.text(), headers: response.headers };
   }
 
+  /** Sends a request of remote write for a cluster, which gets a token first if it has none. */
+  async write(
+    id: string,
+    { headers, body }: { headers: HeadersInit; body: Uint8Array<ArrayBuffer> },
+    path = "api/v1/write",
+  ): Promise<Answer> {
+    const authorization = `Bearer ${await this.token(id)}`;
+    const sent = { ...Object.fromEntries(new Headers(headers)), authorization };
+    const response = await fetch(this.#external + path, { method: "POST", headers: sent, body });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  }
+
   /** The token that a cluster pushes with. */
   async token(id: string): Promise<string> {
     let token = this.#tokens.get(id);

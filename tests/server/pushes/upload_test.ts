@@ -15,6 +15,7 @@ import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts"
 import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
@@ -59,10 +60,7 @@ async function startSite(options: SiteOptions = {}) {
     capacity,
     store,
     index,
-    ttlMs: 600_000,
-    losses: repeats,
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({ ttlMs: 600_000, losses: repeats, directory: NO_DIRECTORY, registry }),
   });
   const listener = starting.use(
     await listen(

@@ -211,7 +211,7 @@ const delta = fc.subarray([0, 1, 2, 3, 4, 5, 6]).chain((chosen) => {
     family("n", "histogram", histogram(true)),
     family("y", "gauge", plainMetric),
     family("y_sum", "untyped", plainMetric),
-    family("w_total", "untyped", plainMetric),
+    family("w", "untyped", plainMetric),
   ];
   return fc.tuple(...chosen.map((i) => all[i]));
 });

@@ -14,6 +14,7 @@ import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts"
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import type { MemoryState } from "../../../server/limits/memory_guard.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
@@ -48,10 +49,12 @@ async function openHost(
     capacity,
     store: wrapped,
     index,
-    ttlMs: 600_000,
-    losses: new RepeatLog(log, { level: "info" }),
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({
+      ttlMs: 600_000,
+      losses: new RepeatLog(log, { level: "info" }),
+      directory: NO_DIRECTORY,
+      registry,
+    }),
   });
   const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(
