@@ -108,6 +108,9 @@ const VALUES = 0, HISTOGRAMS = 1, GAUGE_HISTOGRAMS = 2, ENDED = 3, ENDED_HISTOGR
 const LABEL_TAG = tagOf(METRIC.label, BYTES), LABEL_NAME_TAG = tagOf(LABEL.name, BYTES);
 const LABEL_VALUE_TAG = tagOf(LABEL.value, BYTES), METRIC_TAG = tagOf(FAMILY.metric, BYTES);
 const TIME_TAG = tagOf(METRIC.timestampMs, VARINT), NUMBER_TAG = tagOf(NUMBER, 1);
+const VALUE_TAG = tagOf(SAMPLE.value, 1), SAMPLE_TIME_TAG = tagOf(SAMPLE.timestampMs, VARINT);
+/** Where value and time stand in a sample as every sender writes it: behind the tag and length of the sample, and a tag each. */
+const SAMPLE_VALUE_AT = 3, SAMPLE_TIME_AT = 12;
 /** Bytes of the field of a number: its tag, its length, the tag inside, the double. */
 const NUMBER_BYTES = 11;
 
@@ -163,6 +166,8 @@ export class WriteReader {
   #cutStart = 0;
   #cutEnd = 0;
   #lacks: Uint8Array = NOTHING;
+  /** The time of the sample at hand. */
+  #sampleMs = 0;
   // The label at hand: where it ends, its name, its value.
   #labelEnd = 0;
   #labelNameStart = 0;
@@ -290,8 +295,17 @@ export class WriteReader {
     let type: MetricType | undefined;
     let newest = -Infinity, samples = 0, histograms = 0, valueAt = -1, timeStart = 0, timeEnd = 0, isStale = false;
     let histogram: WriteHistogram | undefined;
-    reader.at = start;
-    for (let at = start; reader.next(end); at = reader.at) {
+    reader.at = isFirst ? this.#usualLabels(start, end) : start;
+    const usual = this.#usualSample(reader.at, { end, tag: tagOf(fields.sample, BYTES) });
+    if (usual > 0) {
+      samples = 1;
+      newest = this.#sampleMs;
+      valueAt = reader.at + SAMPLE_VALUE_AT;
+      timeStart = reader.at + SAMPLE_TIME_AT;
+      timeEnd = reader.at = usual;
+      isStale = this.#isStale(valueAt);
+    }
+    for (let at = reader.at; reader.next(end); at = reader.at) {
       const { field } = reader;
       if (isFirst && field === SERIES_1.label) {
         reader.at = reader.enter(end);
@@ -314,7 +328,10 @@ export class WriteReader {
         samples++;
         if (timestampMs < newest) continue;
         newest = timestampMs;
-        [valueAt, timeStart, timeEnd, histogram] = [value, from, to, undefined];
+        valueAt = value;
+        timeStart = from;
+        timeEnd = to;
+        histogram = undefined;
         isStale = value >= 0 && this.#isStale(value);
       } else if (field === fields.histogram) {
         const stop = reader.enter(end);
@@ -365,6 +382,33 @@ export class WriteReader {
     const group = this.#group();
     if (type !== undefined) group.type = type;
     (group.rows[kind] ??= []).push(row);
+  }
+
+  /** Passes over the labels of 1.0 that a series starts with, where they are as every sender writes them: short, and together. */
+  #usualLabels(start: number, end: number): number {
+    const bytes = this.#bytes;
+    let at = start;
+    while (at < end && bytes[at] === LABEL_TAG && bytes[at + 1] < 0x80) at += 2 + bytes[at + 1];
+    if (at > end || at === start) return start;
+    this.#start = start;
+    this.#end = at;
+    return at;
+  }
+
+  /** Where a sample ends that is as every sender writes it: a value, then a time, which is read. 0 if it is another one. */
+  #usualSample(at: number, { end, tag }: { end: number; tag: number }): number {
+    const bytes = this.#bytes;
+    const timeAt = at + SAMPLE_TIME_AT, stop = at + 2 + bytes[at + 1];
+    const isUsual = bytes[at] === tag && stop <= end && stop - timeAt > 0 && stop - timeAt < 8 &&
+      bytes[at + 2] === VALUE_TAG && bytes[timeAt - 1] === SAMPLE_TIME_TAG && bytes[stop - 1] < 0x80;
+    if (!isUsual) return 0;
+    let ms = 0;
+    for (let i = stop - 1; i >= timeAt; i--) {
+      if (i < stop - 1 && bytes[i] < 0x80) return 0;
+      ms = ms * 128 + (bytes[i] & 0x7f);
+    }
+    this.#sampleMs = ms;
+    return stop;
   }
 
   #isStale(at: number): boolean {
@@ -435,7 +479,8 @@ export class WriteReader {
     for (let at = this.#start; at < this.#end; at = this.#labelEnd) {
       this.#readLabel(at);
       const nameStart = this.#labelNameStart, nameEnd = this.#labelNameEnd;
-      if (equals(source, nameStart, nameEnd, NAME_LABEL)) {
+      const length = nameEnd - nameStart;
+      if (length === NAME_LABEL.length && equals(source, nameStart, nameEnd, NAME_LABEL)) {
         if (hasName) fault = { rule: "duplicate_label", what: `the series has the label ${METRIC_NAME_LABEL} twice` };
         hasName = true;
         this.#nameStart = this.#valueStart;
@@ -445,7 +490,8 @@ export class WriteReader {
         continue;
       }
       for (let i = 0; i < identity.length; i++) {
-        if (!equals(source, nameStart, nameEnd, identity[i].name)) continue;
+        const { name } = identity[i];
+        if (length !== name.length || !equals(source, nameStart, nameEnd, name)) continue;
         const isRight = seen[i] === 0 && equals(source, this.#valueStart, this.#valueEnd, identity[i].value);
         seen[i] = 1;
         if (!isRight) fault = { rule: "identity", what: SAMPLE_RULES.identity.what };
@@ -558,13 +604,13 @@ export class WriteReader {
     out.tagged(tagOf(FAMILY.type, VARINT), METRIC_TYPES.indexOf(type));
     for (const [i, row] of rows.entries()) {
       out.tagged(METRIC_TAG, sizes[i]);
-      out.append(row.source.subarray(row.start, row.cutStart));
-      out.append(row.source.subarray(row.cutEnd, row.end));
+      out.copy(row.source, row.start, row.cutStart);
+      out.copy(row.source, row.cutEnd, row.end);
       out.append(row.lacks);
       if (kind === VALUES || kind === ENDED) {
         out.tagged(tagOf(VALUE[type], BYTES), NUMBER_BYTES - 2);
         out.byte(NUMBER_TAG);
-        if (kind === VALUES && row.valueAt >= 0) out.append(this.#bytes.subarray(row.valueAt, row.valueAt + 8));
+        if (kind === VALUES && row.valueAt >= 0) out.copy(this.#bytes, row.valueAt, row.valueAt + 8);
         else out.zeros(8);
       } else {
         const message = messageOf(row, kind);
@@ -572,7 +618,7 @@ export class WriteReader {
         out.append(message);
       }
       out.byte(TIME_TAG);
-      if (row.timeEnd > row.timeStart) out.append(this.#bytes.subarray(row.timeStart, row.timeEnd));
+      if (row.timeEnd > row.timeStart) out.copy(this.#bytes, row.timeStart, row.timeEnd);
       else out.byte(0);
     }
   }

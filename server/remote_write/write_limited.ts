@@ -16,7 +16,7 @@ export interface WriteLimits {
   readonly refusedBurst?: number;
   /** The time that earns a cluster one more of those, in milliseconds. @default {20_000} */
   readonly refusedIntervalMs?: number;
-  /** Clusters held at most by each of the two limits. @default {200_000} */
+  /** Clusters held at most by each of the two limits. @default {50_000} */
   readonly maxClusters?: number;
 }
 
@@ -37,7 +37,7 @@ export class WriteLimited implements PushStage {
 
   /** Wraps `next`. Rates are measured by `elapsed`, a clock in milliseconds that only goes forward. */
   constructor(next: PushStage, limits: WriteLimits & { readonly elapsed?: () => number }) {
-    const { samplesPerSecond, refusedBurst = 10, refusedIntervalMs = 20_000, maxClusters = 200_000 } = limits;
+    const { samplesPerSecond, refusedBurst = 10, refusedIntervalMs = 20_000, maxClusters = 50_000 } = limits;
     this.#next = next;
     this.#elapsed = limits.elapsed ?? (() => performance.now());
     this.#maxKeys = maxClusters;

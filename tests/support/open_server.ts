@@ -139,6 +139,11 @@ export class OpenServer implements AsyncDisposable {
     return response.ok;
   }
 
+  /** Where it shows what clusters have sent. */
+  get federateUrl(): string {
+    return `${this.#internal}federate`;
+  }
+
   /** What `/federate` shows. */
   async page(headers: HeadersInit = {}): Promise<string> {
     return new TextDecoder().decode(await this.pageBytes(headers));
@@ -146,7 +151,7 @@ export class OpenServer implements AsyncDisposable {
 
   /** The same as it comes. */
   async pageBytes(headers: HeadersInit = {}): Promise<Uint8Array> {
-    return await (await fetch(`${this.#internal}federate`, { headers })).bytes();
+    return await (await fetch(this.federateUrl, { headers })).bytes();
   }
 
   /** The lines of the page, sorted, without comments. */
