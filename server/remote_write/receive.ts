@@ -162,13 +162,21 @@ function countersOf(registry: Registry) {
     registers,
   });
   for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
-  const counter = (what: string, help: string) =>
-    new Counter({ name: `telemeter_remote_write_${what}_total`, help, registers });
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
   return {
     requests,
     rejections,
-    samples: counter("samples", "Samples in accepted requests of remote write, without native histograms"),
-    histograms: counter("histograms", "Native histograms in accepted requests of remote write"),
-    exemplars: counter("exemplars", "Exemplars in accepted requests of remote write, none of which is shown"),
+    samples: counter(
+      "telemeter_remote_write_samples_total",
+      "Samples in accepted requests of remote write, without native histograms",
+    ),
+    histograms: counter(
+      "telemeter_remote_write_histograms_total",
+      "Native histograms in accepted requests of remote write",
+    ),
+    exemplars: counter(
+      "telemeter_remote_write_exemplars_total",
+      "Exemplars in accepted requests of remote write, none of which is shown",
+    ),
   };
 }

@@ -148,16 +148,31 @@ const CASES: readonly PrometheusCase[] = [
   },
 ];
 
+/** Defines a test that needs a program; where there is none, its name says so and why. */
+function senderTest(name: string, path: string, start: Parameters<typeof trySender>[0]) {
+  const isThere = path.startsWith("/") || path === "prometheus";
+  Deno.test({
+    name: `${name}, and what it shows and ends is shown and ends here${isThere ? "" : ` (skipped: ${path})`}`,
+    ignore: !isThere,
+    fn: () => trySender(start),
+  });
+}
+
+/** Where a Prometheus is, or why there is none. */
+async function prometheus(release: Release): Promise<string> {
+  const runner = await findRelease(release).catch(messageOf);
+  if (typeof runner === "string") return runner;
+  return "path" in runner ? runner.path : "it is in Docker only";
+}
+
+const paths = { "2.42": await prometheus("2.42"), "3.5": await prometheus("3.5") };
+
 for (const { release, version, flags, as } of CASES) {
-  Deno.test(`Prometheus ${release} as ${as} sends remote write ${version}, and what it shows and ends is shown and ends here`, async () => {
-    const runner = await findRelease(release).catch(messageOf);
-    if (typeof runner === "string" || !("path" in runner)) {
-      console.log(
-        `Skipped, as there is no Prometheus ${release} here: ${typeof runner === "string" ? runner : "in Docker"}`,
-      );
-      return;
-    }
-    await trySender(async ({ target, server, token, folder }) => {
+  const path = paths[release];
+  senderTest(
+    `Prometheus ${release} as ${as} sends remote write ${version}`,
+    path,
+    async ({ target, server, token, folder }) => {
       const config = join(folder, "prometheus.yml");
       await Deno.writeTextFile(
         config,
@@ -172,37 +187,26 @@ for (const { release, version, flags, as } of CASES) {
         ].join("\n"),
       );
       const listen = `--web.listen-address=127.0.0.1:${freePort()}`;
-      return new Child({
-        name: `prometheus ${release}`,
-        path: runner.path,
-        args: [`--config.file=${config}`, listen, ...flags(folder)],
-      });
-    });
-  });
+      const args = [`--config.file=${config}`, listen, ...flags(folder)];
+      return new Child({ name: `prometheus ${release}`, path, args });
+    },
+  );
 }
 
-Deno.test("vmagent sends remote write, and what it shows and ends is shown and ends here", async () => {
-  const path = await vmagent().catch(messageOf);
-  if (!path.startsWith("/")) {
-    console.log(`Skipped, as there is no vmagent here: ${path}`);
-    return;
-  }
-  await trySender(async ({ target, server, token, folder }) => {
-    const config = join(folder, "scrape.yml");
-    await Deno.writeTextFile(config, scraping(target));
-    return new Child({
-      name: "vmagent",
-      path,
-      args: [
-        `-promscrape.config=${config}`,
-        `-remoteWrite.url=http://127.0.0.1:${server.port}/api/v1/write`,
-        `-remoteWrite.bearerTokenFile=${token}`,
-        `-remoteWrite.tmpDataPath=${folder}/data`,
-        "-remoteWrite.flushInterval=1s",
-        `-httpListenAddr=127.0.0.1:${freePort()}`,
-      ],
-    });
-  });
+const agent = await vmagent().catch(messageOf);
+
+senderTest("vmagent sends remote write", agent, async ({ target, server, token, folder }) => {
+  const config = join(folder, "scrape.yml");
+  await Deno.writeTextFile(config, scraping(target));
+  const args = [
+    `-promscrape.config=${config}`,
+    `-remoteWrite.url=http://127.0.0.1:${server.port}/api/v1/write`,
+    `-remoteWrite.bearerTokenFile=${token}`,
+    `-remoteWrite.tmpDataPath=${folder}/data`,
+    "-remoteWrite.flushInterval=1s",
+    `-httpListenAddr=127.0.0.1:${freePort()}`,
+  ];
+  return new Child({ name: "vmagent", path: agent, args });
 });
 
 /** Where Debian's vmagent is, unpacked into the user's cache folder. */
