@@ -46,6 +46,7 @@ import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { UploadSlots } from "./limits/upload_slots.ts";
 import { PushAccount } from "./pushes/push_account.ts";
 import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
@@ -212,6 +213,7 @@ export async function startServer(
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const authenticate = authentication({ verifier, revoked, partitionLabel: values.partitionLabel });
+  const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const push = upload({
     authenticate,
     stage: new RateLimited(
@@ -219,7 +221,7 @@ export async function startServer(
       { limiter },
     ),
     limitBytes: values.limitBytes,
-    maxInFlight: values.limitInFlight,
+    slots,
     now,
     log,
     refusals: repeats,
@@ -233,7 +235,7 @@ export async function startServer(
     authenticate,
     stage: writeLimits,
     limitBytes: values.limitBytes,
-    maxInFlight: values.limitInFlight,
+    slots,
     now,
     refusals: repeats,
     directory,

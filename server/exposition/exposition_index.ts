@@ -144,6 +144,11 @@ export class ExpositionIndex {
     return entry && this.#buffers.take(entry.text.buffer.byteLength);
   }
 
+  /** An idle buffer of so many bytes. */
+  spare(bytes: number): ArrayBuffer | undefined {
+    return this.#buffers.take(bytes);
+  }
+
   /** Takes back the buffer of an entry that was made and never shown. */
   discard(entry: ClusterEntry) {
     this.#buffers.give(entry.text.buffer as ArrayBuffer);

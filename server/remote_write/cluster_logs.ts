@@ -21,7 +21,7 @@ import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } f
 import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
-import { type Delta, Merger } from "./merge.ts";
+import { type Delta, type MergeOptions, Merger } from "./merge.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
 export interface ClusterLogsOptions {
@@ -95,16 +95,6 @@ export class ClusterLogs {
     this.#options = options;
   }
 
-  /** Whether a cluster has a log. */
-  has(id: string): boolean {
-    return this.#states.has(id);
-  }
-
-  /** How many clusters have one. */
-  get size(): number {
-    return this.#states.size;
-  }
-
   /**
    * Appends to the log of a cluster, which it starts if need be. Resolves once that is durable and shown.
    *
@@ -112,16 +102,22 @@ export class ClusterLogs {
    * @throws {StoreUnavailableError} if it cannot be written now.
    */
   append(push: StoredPush, delta: SizedDelta): Promise<void> {
-    const state = this.#states.get(push.id) ?? this.#newState(push);
-    const room = this.#reserve(push.id, { state, delta });
-    this.#states.set(push.id, state);
+    const { id } = push;
+    const state = this.#states.get(id) ?? this.#newState(push);
+    const room = this.#reserve(id, { state, delta });
+    this.#states.set(id, state);
     return this.#write(push, { state, delta }).finally(() => room[Symbol.dispose]());
   }
 
   /** Takes a push of a cluster that has a log: one more delta, for which there is room already. */
   push(push: StoredPush, entry: ClusterEntry): Promise<void> | undefined {
-    const state = this.#states.get(push.id);
-    if (state === undefined) return undefined;
+    const { id } = push;
+    let state = this.#states.get(id);
+    if (state === undefined) {
+      // One that had given way to what the cluster showed when the server started.
+      if (this.#options.store.logOf(id) === undefined) return undefined;
+      this.#states.set(id, state = this.#newState(push));
+    }
     return this.#write(push, { state, delta: { values: entry, bytes: entry.bytes, series: entry.series } });
   }
 
@@ -152,9 +148,12 @@ export class ClusterLogs {
 
   /** Forgets the logs of clusters that show nothing any more and have nothing in the store. */
   tidy(): void {
-    const { index, store } = this.#options;
-    for (const [id, { arriving, waiting }] of this.#states) {
-      const isInUse = arriving.size > 0 || waiting.length > 0 || index.get(id) !== undefined || store.has(id);
+    const { index, store, now, ttlMs } = this.#options;
+    for (const [id, state] of this.#states) {
+      const { arriving, waiting, receivedAtMs } = state;
+      // Nothing that waits for readers outlives what it brought.
+      if (waiting.length > 0 && now() - receivedAtMs > ttlMs) this.#settle(id, state);
+      const isInUse = arriving.size > 0 || state.waiting.length > 0 || index.get(id) !== undefined || store.has(id);
       if (!isInUse) this.#states.delete(id);
     }
   }
@@ -228,14 +227,14 @@ export class ClusterLogs {
   /** Merges what waits for it. */
   #settle(id: string, state: State) {
     const { index } = this.#options;
-    const content = this.#merge(id, state.waiting, index.spareFor(id));
+    const content = this.#merge(id, state.waiting, (bytes) => index.spare(bytes));
     state.waiting = [];
     state.waitingBytes = 0;
     state.waitingSeries = 0;
     index.show(this.#entryOf(id, { state, content }));
   }
 
-  #merge(id: string, deltas: readonly Delta[], spare?: ArrayBuffer): EntryContent {
+  #merge(id: string, deltas: readonly Delta[], spare?: MergeOptions["spare"]): EntryContent {
     const { index, now, ttlMs } = this.#options;
     return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, spare });
   }

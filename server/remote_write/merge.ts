@@ -33,8 +33,8 @@ export interface Delta {
 export interface MergeOptions {
   /** Samples that are older than this are left out, in milliseconds since the epoch. */
   readonly oldestMs: number;
-  /** A buffer that may be put to use; it no longer belongs to the caller if it is. */
-  readonly spare?: ArrayBuffer;
+  /** Hands over a buffer of so many bytes to put to use, if there is one. */
+  readonly spare?: (bytes: number) => ArrayBuffer | undefined;
 }
 
 const LINE_FEED = 0x0a, SPACE = 0x20;
@@ -311,7 +311,7 @@ export class Merger {
     }
     const textEnd = length + 3 & ~3, runsEnd = textEnd + 8 * runCount;
     const size = bufferSize(runsEnd + nativeLength);
-    const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);
+    const buffer = spare?.(size) ?? new ArrayBuffer(size);
     const text = new Uint8Array(buffer, 0, length), runs = new Uint32Array(buffer, textEnd, 2 * runCount);
     const natives = new Uint8Array(buffer, runsEnd, nativeLength);
     const names = new Set(families.filter(({ type }) => !isDistribution(type)).map(({ name }) => name));

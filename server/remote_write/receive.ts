@@ -14,7 +14,7 @@ import { WRITE_ENCODINGS, writeEncodingOf, writeVersionOf } from "../../common/r
 import { WRITE_VERSIONS, type WriteVersion } from "../../common/remote_write/write_fields.ts";
 import type { Credentials } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
-import { UploadSlots } from "../limits/upload_slots.ts";
+import type { UploadSlots } from "../limits/upload_slots.ts";
 import { flagToRaise } from "../pushes/limit_flags.ts";
 import type { Push, PushStage, WriteReceipt } from "../pushes/push.ts";
 import { PUSH_REJECTION_REASONS, refusalOf } from "../pushes/refusal.ts";
@@ -27,12 +27,10 @@ export interface ReceiveOptions {
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
   readonly limitBytes: number;
-  /** Requests at work at a time. */
-  readonly maxInFlight: number;
+  /** The slots of requests at work, which others may share. */
+  readonly slots: UploadSlots;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds of a clock that only goes forward. @default {() => performance.now()} */
-  readonly elapsed?: () => number;
   /** Told why requests are refused. */
   readonly refusals: RepeatLog;
   /** Told who sends, and of whom a request is refused. */
@@ -46,10 +44,9 @@ const RESULTS = ["stored", "partial", "rejected"] as const;
 
 /** The handler of `POST /api/v1/write`. It answers 204 only once the request is durable where it belongs. */
 export function receive(options: ReceiveOptions): Handler {
-  const { authenticate, stage, limitBytes, maxInFlight, now, elapsed = () => performance.now() } = options;
+  const { authenticate, stage, limitBytes, slots, now } = options;
   const { refusals, directory, registry } = options;
   const { requests, rejections, samples, histograms, exemplars } = countersOf(registry);
-  const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept = async (request: Request, peer: Peer, version: WriteVersion | undefined): Promise<Response> => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);

@@ -122,7 +122,8 @@ export function tidyJob(context: Context, id: string): Job {
       head = await readHeadOf(kv, { keys, id });
       const values = await deltaValues(kv, { keys, id });
       const bytes = values.reduce((sum, value) => sum + value.bytes, 0);
-      log = values.length === 0 ? undefined : { bytes, next: 1 + Number(values.at(-1)!.key[3]) };
+      const through = head?.push.through ?? 0, last = Number(values.at(-1)?.key[3] ?? -1);
+      log = values.length === 0 && through === 0 ? undefined : { bytes, next: Math.max(through, last + 1) };
       return await thenTidy(context, { id, mutations: [], keep: head?.chunked?.generation });
     },
     committed: () => {

@@ -143,8 +143,11 @@ export class PushStore implements AsyncDisposable {
         if (found.generation !== undefined) generations.set(id, found.generation);
         const { push } = found;
         const ageMs = ageOf(push), receivedAtMs = now() - ageMs;
-        if (push.through !== undefined) throughs.set(id, push.through);
-        this.#stored.set(id, { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined });
+        const { through } = push;
+        if (through !== undefined) throughs.set(id, through);
+        const held = { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined };
+        // Of a log that has given way to the push the numbers still count.
+        this.#stored.set(id, held, through === undefined ? undefined : { bytes: 0, next: through });
         if (ageMs < ttlMs) yield { ...push, receivedAtMs };
       }
       for await (const entry of readDeltas(kv, keys)) {

@@ -20,6 +20,7 @@ import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
+import { UploadSlots } from "../../../server/limits/upload_slots.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
@@ -75,7 +76,7 @@ async function startSite(options: SiteOptions = {}) {
           elapsed: () => clock.now,
         }),
         limitBytes: 5_000,
-        maxInFlight,
+        slots: new UploadSlots({ most: maxInFlight, now: () => performance.now() }),
         now: () => clock.now,
         log,
         refusals: repeats,
