@@ -14,8 +14,8 @@ export interface ExternalAppOptions extends AppOptions, HealthSources {
   readonly authorize: Handler;
   /** Answers `POST /upload`. */
   readonly upload: Handler;
-  /** Answers requests of remote write. @default there is no remote write */
-  readonly receive?: Handler;
+  /** Answers requests of remote write. */
+  readonly receive: Handler;
 }
 
 /** Where senders of remote write look for it: Prometheus's own path, and those of Thanos and of openshift/telemeter. */
@@ -23,11 +23,10 @@ const WRITE_PATHS = ["/api/v1/write", "/api/v1/receive", "/metrics/v1/receive"];
 
 /** Makes the app. */
 export function externalApp({ authorize, upload, receive, store, ring, log, metrics }: ExternalAppOptions): App {
-  const writes = receive === undefined ? [] : WRITE_PATHS;
   return createApp({
     "/authorize": { name: "authorize", post: asRoute(authorize) },
     "/upload": { name: "upload", post: asRoute(upload) },
-    ...Object.fromEntries(writes.map((path) => [path, { name: "remote_write", post: asRoute(receive!) }])),
+    ...Object.fromEntries(WRITE_PATHS.map((path) => [path, { name: "remote_write", post: asRoute(receive) }])),
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),
   }, { log, metrics });

@@ -54,6 +54,7 @@ import { restore } from "./pushes/restore.ts";
 import { ClusterLogs } from "./remote_write/cluster_logs.ts";
 import { DeltaRenderer } from "./remote_write/delta_renderer.ts";
 import { receive } from "./remote_write/receive.ts";
+import { StateMerger } from "./remote_write/state_merger.ts";
 import { WriteCommitter } from "./remote_write/write_committer.ts";
 import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
@@ -148,7 +149,14 @@ export async function startServer(
     now,
     log,
   });
-  const committer = new PushCommitter({ renderer, capacity, store, index, logs, account });
+  const committer = new PushCommitter({
+    renderer,
+    capacity,
+    store,
+    index,
+    ...settings.ring === undefined && { logs },
+    account,
+  });
   const writes = new WriteCommitter({
     deltas: new DeltaRenderer(settings.rules),
     renderer: () => committer.renderer,
@@ -174,7 +182,20 @@ export async function startServer(
     const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    const states = new StateMerger({
+      deltas: () => writes.deltas,
+      renderer: () => committer.renderer,
+      index,
+      capacity,
+      account,
+      share,
+      maxSeries: () => live.limitSeries,
+      limitBytes: values.limitBytes,
+      ttlMs: values.ttl,
+      now,
+    });
+    const stored = { committer, store, index, states };
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, ...stored, limiter, memory };
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
@@ -213,11 +234,12 @@ export async function startServer(
     addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
   const authenticate = authentication({ verifier, revoked, partitionLabel: values.partitionLabel });
+  const forward = ring && new Forward({ ring, registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const push = upload({
     authenticate,
     stage: new RateLimited(
-      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      new MemoryGuarded(forward ?? committer, memory),
       { limiter },
     ),
     limitBytes: values.limitBytes,
@@ -228,7 +250,7 @@ export async function startServer(
     directory,
     registry,
   });
-  const writeLimits = new WriteLimited(new MemoryGuarded(writes, memory), {
+  const writeLimits = new WriteLimited(new MemoryGuarded(forward ?? writes, memory), {
     samplesPerSecond: values.limitSamplesPerSecond,
   });
   const write = receive({
@@ -243,10 +265,8 @@ export async function startServer(
   });
   opening.defer(new PushSummary({ registry, log }).start());
   opening.defer(new PushSummary({ registry, log, of: REMOTE_WRITE }).start());
-  // A request of remote write says what has changed, which members of a ring do not tell each other.
-  const taken = ring === undefined ? { receive: write } : {};
   const external = opening.use(
-    await listen(externalApp({ authorize, upload: push, ...taken, store, ring, log, metrics }).fetch, {
+    await listen(externalApp({ authorize, upload: push, receive: write, store, ring, log, metrics }).fetch, {
       address: values.listen,
       name: "external",
       hostile: {

@@ -27,6 +27,11 @@ export interface PushContent {
   readonly contentEncoding: PushContentEncoding;
   /** The labels of the token that the push came with, which every series must carry. */
   readonly labels: ReadonlyMap<string, string>;
+  /**
+   * Set where it is what a server showed, and not what a client sent: the number of the first delta that it does not hold, where
+   * there are any.
+   */
+  readonly through?: number;
   /** The body as received. Whoever passes these bytes on leaves them alone from then on. */
   readonly body: Uint8Array;
 }

@@ -22,8 +22,6 @@ import type { PushContent } from "./push_content.ts";
 export interface RawPush extends PushContent {
   /** The clock by which its timestamps are judged, in milliseconds since the epoch. */
   readonly receivedAtMs: number;
-  /** Set where it is what the server has shown, and not what a client sent: its series are as they are to be shown. */
-  readonly through?: number;
 }
 
 /** The rules by which pushes are rendered. */

@@ -64,7 +64,7 @@ const LOG_BYTES = 16_384, LOG_SHARE = 2;
 const WRITTEN_BYTES_A_TURN = 262_144;
 
 /** What a snapshot of a cluster holds that shows nothing: a push without a family would be none. */
-const NOTHING = encodeFamilies([{ name: "none", type: "untyped", metrics: [] }]);
+export const NOTHING_SHOWN: Uint8Array = encodeFamilies([{ name: "none", type: "untyped", metrics: [] }]);
 
 interface State {
   /** The number of the next delta. */
@@ -264,7 +264,7 @@ export class ClusterLogs {
       const parts: Uint8Array[] = [];
       const families = entryFamilies(entry, this.#transcoder);
       for (let isDone = false; !isDone;) isDone = await share.take(() => take(families, parts));
-      const raw = parts.length === 0 ? NOTHING : concatenate(parts);
+      const raw = parts.length === 0 ? NOTHING_SHOWN : concatenated(parts);
       const body = await share.take(() => frameSnappy(raw));
       await store.compact({ ...push, contentType: "protobuf", contentEncoding: "snappy", through, body });
     } catch (error) {
@@ -295,7 +295,8 @@ function take(families: Generator<Uint8Array>, parts: Uint8Array[]): boolean {
   return false;
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+/** Parts as one. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

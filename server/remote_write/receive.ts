@@ -62,7 +62,8 @@ export function receive(options: ReceiveOptions): Handler {
         maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
         body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
       };
-      const { write = NOTHING, remark } = await stage.accept(push);
+      const { write: told, remark } = await stage.accept(push);
+      const write = told ?? NOTHING;
       const { lost, received } = write;
       const isPartial = lost.samples + lost.histograms > 0;
       requests.inc({ version, result: isPartial ? "partial" : "stored" });
@@ -72,7 +73,8 @@ export function receive(options: ReceiveOptions): Handler {
       const userAgent = plainText(request.headers.get("user-agent") ?? "");
       const address = addressBlock(peer.address);
       directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
-      return answerOf(write, { isPartial, remark });
+      // What the owner of the cluster had before, from another try of ours, nobody counts again.
+      return told === undefined ? new Response(null, { status: 204 }) : answerOf(told, { isPartial, remark });
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;

@@ -5,7 +5,7 @@
  */
 
 import { type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
-import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
+import type { Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
@@ -13,6 +13,7 @@ import type { PushAccount } from "../pushes/push_account.ts";
 import type { StoredDelta, StoredPush } from "../store/push_store.ts";
 import type { ClusterLogs, SizedDelta } from "./cluster_logs.ts";
 import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
+import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
 
 /** What a {@linkcode WriteCommitter} works with. */
 export interface WriteCommitterOptions {
@@ -43,6 +44,11 @@ export class WriteCommitter implements PushStage {
     this.#deltas = options.deltas;
   }
 
+  /** What reads requests now. */
+  get deltas(): DeltaRenderer {
+    return this.#deltas;
+  }
+
   /** Reads requests by other limits from now on. */
   readBy(deltas: DeltaRenderer): void {
     this.#deltas = deltas;
@@ -64,7 +70,7 @@ export class WriteCommitter implements PushStage {
     return {
       result: "stored",
       ...remark === undefined ? {} : { remark },
-      write: { received: write.received, lost: write.lost, exemplars: write.exemplars },
+      write: receiptOf(write),
     };
   }
 
@@ -80,54 +86,17 @@ export class WriteCommitter implements PushStage {
   }
 
   /** What a request changes; undefined if that is nothing, as of one that only has metadata which is known. */
-  #deltaOf(id: string, { values, ended, types: told }: RenderedWrite): SizedDelta | undefined {
-    const types = this.#options.logs.newTypes(id, { types: told, blocks: values?.blocks ?? [] });
-    if (values === undefined && ended === undefined && types.size === 0) return undefined;
-    const lines = (rendered: RenderedPush) => toEntry(rendered, { id: "", sequence: 0, receivedAtMs: 0 });
-    return {
-      values: lines(values ?? NOTHING),
-      ...ended === undefined ? {} : { ended: lines(ended) },
-      types,
-      bytes: (values?.buffer.byteLength ?? 0) + (ended?.buffer.byteLength ?? 0),
-      series: values?.series ?? 0,
-    };
+  #deltaOf(id: string, write: RenderedWrite): SizedDelta | undefined {
+    const { types, values } = write;
+    return deltaOfWrite(write, this.#options.logs.newTypes(id, { types, blocks: values?.blocks ?? [] }));
   }
 
   #accepted(push: StoredPush, write: RenderedWrite): string | undefined {
     const { account, index } = this.#options;
-    const { received: { samples, histograms }, dropped, replaced, leftOut, values } = write;
-    const losses = {
-      received: samples + histograms,
-      dropped,
-      duplicates: replaced,
-      leftOut,
-      stale: values?.stale ?? 0,
-    };
-    const entry = index.get(push.id);
-    const shown = {
-      families: entry?.blocks.length ?? 0,
-      series: entry?.series ?? 0,
-      newestMs: entry?.newestMs ?? -Infinity,
-    };
-    return account.accepted(push, { losses, shown });
+    const { blocks = [], series = 0, newestMs = -Infinity } = index.get(push.id) ?? {};
+    return account.accepted(push, { losses: lossesOf(write), shown: { families: blocks.length, series, newestMs } });
   }
 }
-
-/** A request without a sample. */
-const NOTHING: RenderedPush = {
-  buffer: new ArrayBuffer(0),
-  textBytes: 0,
-  runCount: 0,
-  nativeBytes: 0,
-  blocks: [],
-  baseMs: 0,
-  series: 0,
-  received: 0,
-  dropped: 0,
-  duplicates: 0,
-  leftOut: new Map(),
-  stale: 0,
-};
 
 /** What is stored of a push on its way. */
 function contentOf({ id, receivedAtMs, contentType, contentEncoding, labels, body }: StoredPush): StoredPush {

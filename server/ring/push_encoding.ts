@@ -2,7 +2,7 @@
  * A push as the ring carries it from member to member: all that the store holds of it, but for what the ring knows itself.
  *
  * ```text
- * u16 header length | JSON { type, encoding, labels } | body as received
+ * u16 header length | JSON { type, encoding, labels, through } | body as received
  * ```
  *
  * @module
@@ -28,9 +28,9 @@ export class LocalPush implements UnmadeBytes {
 
   /** Encodes nothing yet. */
   constructor(content: PushContent) {
-    const { contentType: type, contentEncoding: encoding, labels, body } = content;
+    const { contentType: type, contentEncoding: encoding, labels, through, body } = content;
     this.content = content;
-    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels] }));
+    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels], through }));
     this.length = 2 + this.#header.length + body.length;
   }
 
@@ -58,7 +58,7 @@ export function encodePush(content: PushContent): Uint8Array {
 export function decodePush(bytes: Uint8Array): PushContent {
   const bodyAt = bytes.length < 2 ? Infinity : 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
   if (bodyAt > bytes.length) throw new SyntaxError("Cannot decode a push of the ring: it is cut short");
-  const { type, encoding, labels } = parse(bytes.subarray(2, bodyAt));
+  const { type, encoding, labels, through } = parse(bytes.subarray(2, bodyAt));
   const contentType = PUSH_CONTENT_TYPES.find((known) => known === type);
   const contentEncoding = PUSH_CONTENT_ENCODINGS.find((known) => known === encoding);
   if (contentType === undefined || contentEncoding === undefined || !isPairs(labels)) {
@@ -68,6 +68,8 @@ export function decodePush(bytes: Uint8Array): PushContent {
     contentType,
     contentEncoding,
     labels: new Map(labels),
+    // A member that shows it has checked it.
+    ...Number.isSafeInteger(through) ? { through: Number(through) } : {},
     body: bytes.subarray(bodyAt),
   };
 }

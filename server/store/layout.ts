@@ -32,10 +32,6 @@ export interface StoredPush extends PushContent {
   readonly version?: PushVersion;
   /** What this server was for the cluster, if there is a ring. */
   readonly role?: Role;
-  /**
-   * The number of the first delta that it does not hold, where it is what a cluster showed, and not what a client sent.
-   */
-  readonly through?: number;
 }
 
 /** What came for a cluster after its push. */

@@ -124,6 +124,7 @@ async function open(
       directory: NO_DIRECTORY,
       registry,
     }),
+    receive: fail,
   });
   const listener = await listen(app.fetch, {
     address: { hostname: "127.0.0.1", port: 0 },

@@ -42,7 +42,13 @@ async function openHost(
   const index = new ExpositionIndex({ ttlMs: 600_000 });
   const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
-  const wrapped = wrap(store);
+  const wrapping = wrap(store);
+  const wrapped: Pick<PushStore, "put" | "get" | "has" | "setMeta"> = {
+    put: (push) => wrapping.put(push),
+    get: (id) => wrapping.get(id),
+    setMeta: (key, text) => wrapping.setMeta(key, text),
+    has: (id) => store.has(id),
+  };
   const { log, records } = recordingLog();
   const committer = new PushCommitter({
     renderer,
