@@ -62,6 +62,8 @@ export interface RingHost {
 export interface RingOptions {
   /** Who we are. */
   readonly self: Omit<Hello, "incarnation" | "boot">;
+  /** Whether it only votes and forwards, and owns nothing. @default {false} */
+  readonly isWitness?: boolean;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
   /** Whether to start a ring of one, if need be, though others are given and this member was never in a ring. @default {false} */
@@ -113,10 +115,11 @@ export class Ring implements AsyncDisposable {
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
+    const { self, isWitness, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
+      isWitness,
       saved: saved === undefined ? undefined : readSaved(saved, log),
       entries,
       seeds,
@@ -192,7 +195,7 @@ export class Ring implements AsyncDisposable {
     return this.#machine.place(id) ?? {};
   }
 
-  /** The members by this member's view, itself among them. */
+  /** The members among which clusters are placed by this member's view. */
   get members(): readonly string[] {
     return this.#machine.membership.view.names;
   }
@@ -237,9 +240,11 @@ export class Ring implements AsyncDisposable {
     return {
       name: self.name,
       closed: membership.closed(now),
+      carriesOnAlone: membership.isAlone,
       view: {
         digest: view.digest,
         members: view.names,
+        witnesses: view.witnesses,
         settled: membership.isSettled,
         confirmedBy: membership.lastVotes,
       },

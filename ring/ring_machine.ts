@@ -50,6 +50,8 @@ const UNCONFIRMED: Closed = {
 export interface RingMachineOptions {
   /** Who we are. */
   readonly self: Omit<Hello, "incarnation">;
+  /** Whether we only vote and forward, and own nothing. @default {false} */
+  readonly isWitness?: boolean;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
   /** Whether to start a ring of one, if need be, though we were told of others and were never in a ring. */
@@ -96,7 +98,7 @@ export class RingMachine {
 
   /** Starts a member that joins. */
   constructor(options: RingMachineOptions) {
-    const { self, seeds, bootstraps, saved, entries = [], ttlMs, copies = 2, clock, random } = options;
+    const { self, isWitness, seeds, bootstraps, saved, entries = [], ttlMs, copies = 2, clock, random } = options;
     this.#clock = clock;
     this.#request = Math.floor(random() * 2 ** 31);
     const context: RingContext = {
@@ -121,6 +123,7 @@ export class RingMachine {
     };
     this.membership = new Membership(context, {
       self,
+      isWitness,
       seeds,
       bootstraps,
       saved,

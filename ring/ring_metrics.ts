@@ -57,6 +57,17 @@ export class RingMetrics {
       value: () => status().closed === undefined ? 0 : 1,
     });
     this.#gauge(registers, {
+      name: "telemeter_ring_alone",
+      help:
+        "1 while this member, one of two, carries on without the other: if that one lives, both show the same clusters",
+      value: () => status().carriesOnAlone ? 1 : 0,
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_witnesses",
+      help: "Members that only vote, by this member's view: started with --witness, or not able to own clusters now",
+      value: () => status().view.witnesses.length,
+    });
+    this.#gauge(registers, {
       name: "telemeter_ring_view_members",
       help: "Members that own clusters, by this member's view",
       value: () => status().view.members.length,

@@ -21,6 +21,8 @@ interface Peer {
   vouchedAt: number;
   /** When others were first asked to ping it, since it was last heard. */
   askedAt?: number;
+  /** When it last answered a ping of ours over its own link. */
+  answeredAt: number;
   /** What it said in answer to our latest answered ping. */
   confirmation?: Confirmation;
   beliefs?: Beliefs;
@@ -109,7 +111,7 @@ export class Peers {
   /** Begins to follow a member that is there, counting it as just heard, unless it is followed already. */
   follow({ name, boot }: { name: string; boot: string }, now: number) {
     if (this.#peers.get(name)?.boot === boot) return;
-    this.#peers.set(name, { boot, heardAt: now, vouchedAt: now });
+    this.#peers.set(name, { boot, heardAt: now, vouchedAt: now, answeredAt: now });
   }
 
   /** Ceases to follow a member. */
@@ -142,6 +144,18 @@ export class Peers {
     peer.beliefs = beliefs;
     if (askedAt === undefined || askedAt < (peer.confirmation?.askedAt ?? 0)) return;
     peer.confirmation = { askedAt, view: beliefs.view, clear: beliefs.clear };
+  }
+
+  /** A member has answered a ping of ours. */
+  answered(name: string, now: number) {
+    const peer = this.#followed(name);
+    if (peer !== undefined) peer.answeredAt = now;
+  }
+
+  /** Whether our pings get there and its answers here, without the help of others. */
+  isInReach(name: string, now: number): boolean {
+    const peer = this.#followed(name);
+    return peer !== undefined && now - peer.answeredAt < SUSPECT_AFTER_MS;
   }
 
   /** A member's ping says what its clock said when it was sent. */
@@ -228,7 +242,7 @@ export class Peers {
   /** Starts every silence afresh: it was we who did not listen. */
   resetSilence(now: number) {
     for (const peer of this.#peers.values()) {
-      peer.heardAt = peer.vouchedAt = now;
+      peer.heardAt = peer.vouchedAt = peer.answeredAt = now;
       peer.askedAt = undefined;
     }
   }

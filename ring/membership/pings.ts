@@ -93,6 +93,7 @@ export class Pings {
       sendIfLinked(this.#context, asker, { type: "PING_REQ_ACK", request: 0, ...answer });
       return false;
     }
+    this.#options.peers.answered(from, now);
     this.#options.peers.believes(from, { boot, beliefs: ack, askedAt: Math.min(at, now) });
     return true;
   }

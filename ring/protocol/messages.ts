@@ -142,13 +142,15 @@ const BELIEFS = {
 };
 
 const viewMember: Field<ViewMember> = (value, label): ViewMember => {
-  const { name, address, host, since, disk } = (value ?? {}) as Record<string, unknown>;
+  const { name, address, host, since, disk, isWitness, rule } = (value ?? {}) as Record<string, unknown>;
   return {
     name: text(name, label),
     address: text(address, label),
     host: text(host, label),
     since: count(since, label),
     disk: text(disk, label),
+    isWitness: flag(isWitness ?? false, label),
+    rule: count(rule ?? 1, label),
   };
 };
 

@@ -17,6 +17,8 @@ export interface PlannedNode {
   readonly startAt?: number;
   /** Whether its address is among the seeds though it never starts by itself. */
   readonly listed?: true;
+  /** Whether what it runs only votes. */
+  readonly isWitness?: true;
 }
 
 /** Something that goes wrong, or is done, from a time on and for a while. Nodes are meant by their index. */

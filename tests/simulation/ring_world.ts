@@ -87,11 +87,12 @@ class RingWorld {
     this.#random = root.fork();
     const diskRandom = root.fork();
     const agenda = this.#agenda, now = this.#now, { ttlMs } = plan;
-    this.#nodes = plan.nodes.map(({ name, host, wallOffsetMs }, index) => ({
+    this.#nodes = plan.nodes.map(({ name, host, wallOffsetMs, isWitness = false }, index) => ({
       index,
       name,
       host,
       address: `node-${index}.example:9000`,
+      isWitness,
       wallOffsetMs,
       disk: new Disk(),
       starts: 0,
@@ -233,13 +234,14 @@ class RingWorld {
       ? [BALANCED_ADDRESS]
       : this.#nodes.filter((_, index) => nodes[index].startAt !== undefined || nodes[index].listed)
         .map(({ address }) => address);
-    const { name, host, address, disk } = node;
+    const { name, host, address, isWitness, disk } = node;
     const process = new Process(node, {
       boot,
       worldNow: this.#now,
       makeMachine: (clock) =>
         this.#makeMachine({
           self: { name, boot, address, host },
+          isWitness,
           seeds,
           saved: disk.saved,
           // As the store has it: an entry is as old as it was when the disk was last in use, whatever the clock says now.

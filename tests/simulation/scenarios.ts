@@ -322,6 +322,17 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       ];
     });
   },
+  "witness": (setting) => {
+    const { random, nodes } = setting;
+    // Two servers, and a third machine that only votes.
+    nodes.splice(3);
+    const witness = random.below(3), { startAt, ...rest } = nodes[witness];
+    nodes[witness] = { ...rest, startAt: startAt ?? 0, isWitness: true };
+    const faults = (names: readonly string[]) => SCENARIOS[random.pick(names)](setting);
+    return random.chance(0.5)
+      ? faults(["partition", "one-way-links", "deaf-or-mute", "delays"])
+      : faults(["crashes", "stops", "rolling-restart", "one-crash", "resets", "disks", "storage-deleted"]);
+  },
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
@@ -343,7 +354,8 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
   // Drawn in any case: all else is the same for a seed, whether the scenario was asked for or not.
   const drawn = random.pick(names);
   const name = scenario ?? drawn;
-  const size = random.between(2, 7);
+  const drawnSize = random.between(2, 7);
+  const size = name === "witness" ? 3 : drawnSize;
   const hosts = random.chance(0.3) ? Math.ceil(size / 2) : size;
   const isApart = random.chance(0.5);
   const nodes: PlannedNode[] = Array.from({ length: size }, (_, index) => ({

@@ -41,9 +41,10 @@ export class MachineMember {
   hasLeft = false;
 
   /** A process of that name that goes on from a store and a saved state, if there are any. */
-  constructor(name: string, { world, boot, before, ttlMs, limits }: {
+  constructor(name: string, { world, boot, isWitness, before, ttlMs, limits }: {
     world: RingMachines;
     boot: string;
+    isWitness?: boolean;
     before?: MachineMember;
     ttlMs: number;
     limits?: Partial<RingLimits>;
@@ -53,6 +54,7 @@ export class MachineMember {
     this.saved = before?.saved;
     this.machine = new RingMachine({
       self: { name, boot, address: name, host: name },
+      isWitness,
       seeds: world.seeds.filter((seed) => seed !== name),
       saved: this.saved,
       entries: Array.from(this.store.values(), ({ bytes, ...entry }) => ({ ...entry, size: bytes.length })),
@@ -104,10 +106,11 @@ export class RingMachines {
   }
 
   /** Starts a process of that name, which goes on from what its last one kept. */
-  start(name: string): MachineMember {
+  start(name: string, { isWitness }: { isWitness?: boolean } = {}): MachineMember {
     const boot = `boot-${++this.#boots}`;
     const before = this.members.get(name);
-    const member = new MachineMember(name, { world: this, boot, before, ttlMs: this.#ttlMs, limits: this.#limits });
+    const [ttlMs, limits] = [this.#ttlMs, this.#limits];
+    const member = new MachineMember(name, { world: this, boot, isWitness, before, ttlMs, limits });
     this.members.set(name, member);
     this.handle(member, { type: "tick" });
     return member;
