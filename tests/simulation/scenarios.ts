@@ -336,9 +336,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
-      !["everything", "rolling-restart", "one-address", "clocks-set", "clock-over-restart", "stands-still"].includes(
-        name,
-      )
+      !["everything", "witness", "rolling-restart", "one-address", "clocks-set", "clock-over-restart", "stands-still"]
+        .includes(
+          name,
+        )
     );
     return Array.from({ length: 3 }, () => {
       const faults = SCENARIOS[random.pick(names)]({ ...setting, nodes });

@@ -15,6 +15,7 @@ export const INVARIANTS = {
   I7: "a push has exactly one outcome",
   I8: "incarnations never decrease",
   I9: "refutation wins in the end",
+  view: "each epoch has one view",
   converged: "views are equal soon after all is well",
   twin: "a second process of a name closes no page",
   heir: "what a crashed member showed is shown within 5 s",
