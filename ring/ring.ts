@@ -358,6 +358,8 @@ export class Ring implements AsyncDisposable {
         this.#pushes.get(effect.token)?.(effect.outcome);
         this.#pushes.delete(effect.token);
         return;
+      case "relayed":
+        return this.#metrics.relayed();
       case "unread":
         return this.#metrics.unread(effect.type);
       case "page":

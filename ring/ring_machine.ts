@@ -22,13 +22,15 @@ import {
   type StoredEntry,
 } from "./protocol/effects.ts";
 import type { Hello, MeshLink, MeshMessage, MessageType, Refusal } from "./protocol/mesh.ts";
-import { type Message, readMessage } from "./protocol/messages.ts";
+import { type Message, type MessageOf, readMessage } from "./protocol/messages.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { CommitSerializer } from "./replication/commit_serializer.ts";
 import { EntryTable, type HeldEntry } from "./replication/entry_table.ts";
 import { Forwarding } from "./replication/forwarding.ts";
 import { type Kept, PushCopies } from "./replication/push_copies.ts";
-import { PutHandler } from "./replication/put_handler.ts";
+import { type Answer, PutHandler } from "./replication/put_handler.ts";
+import { PutLegs } from "./replication/put_legs.ts";
+import { Relay } from "./replication/relay.ts";
 import { Visibility } from "./replication/visibility.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
@@ -80,7 +82,9 @@ export class RingMachine {
   readonly #serializer: CommitSerializer;
   readonly #copies: PushCopies;
   readonly #putHandler: PutHandler;
+  readonly #legs: PutLegs;
   readonly #forwarding: Forwarding;
+  readonly #relay: Relay;
   readonly #transfers: Transfers;
   readonly #plan: TransferPlan;
   readonly #copyReceiver: CopyReceiver;
@@ -117,6 +121,7 @@ export class RingMachine {
       confirm: (onConfirmed, clock) => this.membership.confirm(onConfirmed, clock),
       isFenced: (now) => this.membership.isFenced(now),
       isLinked: (name) => this.membership.isLinked(name),
+      wayTo: (name, now) => this.membership.wayTo(name, now),
       nextRequest: () => this.#request = this.#request % 0xffff_ffff + 1,
       random,
       emit: (effect) => void this.#effects.push(effect),
@@ -144,7 +149,10 @@ export class RingMachine {
       onStored: (held, { bytes, clock }) => this.#pushStored(held, { bytes, clock }),
       onSought: (held, sought) => this.#pushSought(held, sought),
     });
-    this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler });
+    this.#legs = new PutLegs(context);
+    const legs = this.#legs;
+    this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler, legs });
+    this.#relay = new Relay(context, { legs });
     this.#transfers = new Transfers(context, {
       table,
       onClear: (peer, clock) => this.membership.ping(peer, clock),
@@ -236,7 +244,7 @@ export class RingMachine {
       case "linkDown":
         this.membership.linkDown(event.link, clock);
         if (!this.membership.isLinked(event.link.peer.name)) {
-          this.#forwarding.linkDown(event.link.peer.name);
+          this.#legs.linkDown(event.link.peer.name, clock);
           this.#copies.linkDown(event.link.peer.name, clock);
         }
         return;
@@ -271,7 +279,7 @@ export class RingMachine {
     if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
     if (this.#leaving.isStaying) this.#join.tick(clock);
-    this.#forwarding.tick(clock);
+    this.#legs.tick(clock);
     this.#copies.tick(clock);
     this.#plan.tick();
     this.#transfers.tick(clock);
@@ -290,14 +298,11 @@ export class RingMachine {
     if (this.membership.message(link.peer, message, clock)) return;
     switch (message.type) {
       case "PUT":
-        return this.#putHandler.take(message, {
-          clock,
-          done: (answer) => this.#send(from, { request: message.request, ...answer }),
-        });
+        return this.#put(from, message, clock);
       case "PUT_OK":
-        return this.#forwarding.answered(from, message, clock);
+        return this.#legs.answered(from, message, clock);
       case "NACK":
-        this.#forwarding.answered(from, message, clock);
+        this.#legs.answered(from, message, clock);
         this.#join.answered(from, message.request);
         if (this.#copies.answered(from, message, clock)) return;
         return this.#transfers.answered(from, message, clock);
@@ -322,6 +327,13 @@ export class RingMachine {
       case "PULLED":
         return this.#join.answered(from, message.request);
     }
+  }
+
+  #put(from: string, message: MessageOf<"PUT">, clock: Clock) {
+    const done = (answer: Answer) => this.#send(from, { ...answer, request: message.request });
+    const { to } = message;
+    if (to === undefined || to === this.membership.self.name) return this.#putHandler.take(message, { clock, done });
+    this.#relay.take({ ...message, to }, { clock, done });
   }
 
   /** Everything is placed and hidden by the new view before anybody can learn that we have it. */
@@ -390,7 +402,7 @@ export class RingMachine {
   }
 
   #left() {
-    this.#forwarding.abandon();
+    this.#legs.abandon(this.#clock);
     this.#effects.push({ do: "left" });
     this.#hasLeft = true;
   }

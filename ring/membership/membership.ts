@@ -240,6 +240,11 @@ export class Membership {
     return this.#peers.isLinked(name);
   }
 
+  /** By whom a message reaches a member. */
+  wayTo(name: string, now: number): string | undefined {
+    return this.#peers.wayTo(name, now);
+  }
+
   /** Whether we hear too few of the last agreed view to go on. */
   isFenced(now: number): boolean {
     const { name: ours, disk: ourDisk } = this.self;
@@ -299,7 +304,7 @@ export class Membership {
         this.#pings.requested(from, message, now);
         return true;
       case "PING_REQ_ACK":
-        this.#pings.requestAcknowledged(message, now);
+        this.#pings.requestAcknowledged(from.name, message, now);
         this.#settle(now);
         return true;
       case "TABLE":

@@ -19,6 +19,8 @@ interface Peer {
   heardAt: number;
   /** When another member found it alive. */
   vouchedAt: number;
+  /** Which one. */
+  vouchedBy?: string;
   /** When others were first asked to ping it, since it was last heard. */
   askedAt?: number;
   /** When it last answered a ping of ours over its own link. */
@@ -129,10 +131,11 @@ export class Peers {
   }
 
   /** Another member found this process alive. Of another one of that name it would tell nothing. */
-  vouched(name: string, { boot, now }: { boot: string | undefined; now: number }) {
+  vouched(name: string, { boot, by, now }: { boot: string | undefined; by: string; now: number }) {
     const peer = this.#peers.get(name);
     if (peer === undefined || peer.boot !== boot) return;
     peer.vouchedAt = now;
+    peer.vouchedBy = by;
     peer.askedAt = undefined;
     this.#lastHeard.set(name, now);
   }
@@ -156,6 +159,16 @@ export class Peers {
   isInReach(name: string, now: number): boolean {
     const peer = this.#followed(name);
     return peer !== undefined && now - peer.answeredAt < SUSPECT_AFTER_MS;
+  }
+
+  /** By whom a message reaches a member: by its own link if that works both ways, else by a member that has found it alive lately. */
+  wayTo(name: string, now: number): string | undefined {
+    if (this.isInReach(name, now)) return name;
+    const peer = this.#peers.get(name);
+    const isVouched = peer?.vouchedBy !== undefined && now - peer.vouchedAt < SUSPECT_AFTER_MS &&
+      this.isInReach(peer.vouchedBy, now);
+    if (isVouched) return peer.vouchedBy;
+    return this.#links.has(name) ? name : undefined;
   }
 
   /** A member's ping says what its clock said when it was sent. */

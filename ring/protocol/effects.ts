@@ -152,6 +152,8 @@ export type Effect =
   | { readonly do: "settle"; readonly token: number; readonly outcome: Outcome }
   /** The page may be shown as it is at this moment, or why not. */
   | { readonly do: "page"; readonly token: number; readonly closed?: Closed }
+  /** A push is passed on for a member whose own link with the owner is cut. */
+  | { readonly do: "relayed" }
   /** A message came whose frame was whole and whose fields were not what they should be. It is dropped. */
   | { readonly do: "unread"; readonly type: MessageType }
   /**

@@ -385,7 +385,7 @@ class RingWorld {
   #performOne(process: Process, effect: Effect) {
     switch (effect.do) {
       case "send":
-        this.#protocol.sends(process, effect.message);
+        this.#protocol.sends(process, effect);
         this.#network.send(process, effect);
         return;
       case "dial":
@@ -408,6 +408,8 @@ class RingWorld {
         this.#protocol.settles(process, { token, attempt, outcome });
         return this.#clients.settled(attempt!, outcome);
       }
+      case "relayed":
+        return;
       case "unread":
         throw new Violation("shell", `${process.name} cannot read a message of type ${effect.type}`);
       case "page":

@@ -12,6 +12,9 @@ const BEGIN_MS = 25_000;
 /** For how long new faults begin, in milliseconds. */
 const FAULTS_MS = 90_000;
 
+/** How long a link may have been cut until pushes get past it, in milliseconds: it is silent for 2.5 s until it is given up. */
+const DETOUR_MS = 4_000;
+
 /** How long a cluster may be dark whose owner cannot store, in milliseconds. */
 const DARK_MS = 30_000;
 
@@ -388,6 +391,7 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
     // Rings that do not know of each other dial what they have in common now and then, and may reach themselves.
     convergeMs: name === "one-address" ? 240_000 : 45_000,
     poison: random.chance(0.2) ? 0.05 : 0,
+    ...(name === "one-link" && size > 2 ? { detourMs: DETOUR_MS } : {}),
     ...(name === "full-for-long" && size > 1 ? { darkMs: DARK_MS } : {}),
   };
 }

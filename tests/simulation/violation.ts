@@ -20,6 +20,7 @@ export const INVARIANTS = {
   twin: "a second process of a name closes no page",
   heir: "what a crashed member showed is shown within 5 s",
   dark: "what should be shown is shown soon, where the scenario says how soon",
+  detour: "a push finds its way past one link that is cut",
   copies: "owner and standby have what was acknowledged in the end",
   shell: "the machine asks only for what a member can do",
 } as const;

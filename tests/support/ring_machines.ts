@@ -242,6 +242,8 @@ export class RingMachines {
         if (member.outcomes.has(effect.token)) throw new Error(`Push ${effect.token} is settled twice`);
         member.outcomes.set(effect.token, effect.outcome);
         return;
+      case "relayed":
+        return;
       case "unread":
         member.unread.push(effect.type);
         return;
