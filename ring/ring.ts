@@ -50,6 +50,10 @@ export interface RingHost {
   commit(entry: Entry, how: CommitHow): Promise<CommitResult>;
   /** What is held of a cluster. */
   load(id: string): Promise<Entry | undefined>;
+  /** Makes ready to show this version of a cluster, if there is room for that: it will most likely be asked for soon. */
+  prepare(id: string, version: PushVersion): void;
+  /** Gives up what was prepared and is not shown. */
+  release(): void;
   /** Shows what is held of a cluster from now on, which is this version. */
   show(id: string, version: PushVersion): void;
   /** Shows nothing of a cluster from now on. */
@@ -350,6 +354,10 @@ export class Ring implements AsyncDisposable {
         return this.#commit(effect);
       case "load":
         return this.#load(effect);
+      case "prepare":
+        return host.prepare(effect.id, effect.version);
+      case "release":
+        return host.release();
       case "show":
         return host.show(effect.id, effect.version);
       case "hide":

@@ -26,6 +26,7 @@ import { type Message, type MessageOf, readMessage } from "./protocol/messages.t
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { CommitSerializer } from "./replication/commit_serializer.ts";
 import { EntryTable, type HeldEntry } from "./replication/entry_table.ts";
+import { Foresight } from "./replication/foresight.ts";
 import { Forwarding } from "./replication/forwarding.ts";
 import { type Kept, PushCopies } from "./replication/push_copies.ts";
 import { type Answer, PutHandler } from "./replication/put_handler.ts";
@@ -90,6 +91,7 @@ export class RingMachine {
   readonly #copyReceiver: CopyReceiver;
   readonly #antiEntropy: AntiEntropy;
   readonly #visibility: Visibility;
+  readonly #foresight: Foresight;
   readonly #join: Join;
   readonly #leaving: Leaving;
   // Of each link: when unread messages of it were told last, and how many have come since.
@@ -121,6 +123,7 @@ export class RingMachine {
       confirm: (onConfirmed, clock) => this.membership.confirm(onConfirmed, clock),
       isFenced: (now) => this.membership.isFenced(now),
       isLinked: (name) => this.membership.isLinked(name),
+      isFailing: (name, now) => this.membership.isFailing(name, now),
       wayTo: (name, now) => this.membership.wayTo(name, now),
       nextRequest: () => this.#request = this.#request % 0xffff_ffff + 1,
       random,
@@ -141,6 +144,7 @@ export class RingMachine {
     for (const entry of entries) table.set(entry, clock);
     this.#serializer = new CommitSerializer(context, { table });
     this.#visibility = new Visibility(context, { table });
+    this.#foresight = new Foresight(context, { table });
     this.#copies = new PushCopies(context);
     this.#putHandler = new PutHandler(context, {
       table,
@@ -221,7 +225,10 @@ export class RingMachine {
       this.#clock = clock;
       this.#take(event, clock);
       const { isSettled } = this.membership;
-      if (isSettled && !this.#wasSettled) this.#visibility.settled(clock.now);
+      if (isSettled && !this.#wasSettled) {
+        this.#visibility.settled(clock.now);
+        this.#foresight.settled();
+      }
       this.#wasSettled = isSettled;
     } else if (event.type === "page") {
       this.#effects.push({ do: "page", token: event.token, closed: this.closed(clock.now) });
@@ -246,6 +253,7 @@ export class RingMachine {
         if (!this.membership.isLinked(event.link.peer.name)) {
           this.#legs.linkDown(event.link.peer.name, clock);
           this.#copies.linkDown(event.link.peer.name, clock);
+          this.#foresight.look(clock);
         }
         return;
       case "dialFailed":
@@ -278,6 +286,7 @@ export class RingMachine {
     this.#visibility.tick(clock.now);
     if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
+    this.#foresight.look(clock);
     if (this.#leaving.isStaying) this.#join.tick(clock);
     this.#legs.tick(clock);
     this.#copies.tick(clock);
@@ -309,6 +318,7 @@ export class RingMachine {
       case "COPY":
         return this.#copyReceiver.copied(from, message, clock);
       case "OFFER":
+        this.#foresight.offered(from, message.holdings, clock);
         return this.#copyReceiver.offered(from, message, clock);
       case "WANT":
         if (message.request === 0) return this.#transfers.asked(from, message.ids, clock);

@@ -13,7 +13,7 @@
 import { PLACEMENT_RULE } from "../placement/rendezvous.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
-import { isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
+import { isFit, isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
 import type { AgreedView } from "../protocol/agreed_view.ts";
 import type { Beliefs, Message, MessageOf } from "../protocol/messages.ts";
@@ -238,6 +238,12 @@ export class Membership {
   /** Whether a message to the member has a way. */
   isLinked(name: string): boolean {
     return this.#peers.isLinked(name);
+  }
+
+  /** Whether a member may be about to be suspected. */
+  isFailing(name: string, now: number): boolean {
+    const row = this.#table.get(name);
+    return row !== undefined && (!isFit(row) || this.#peers.isFailing(name, now)) && !this.#detector.isQuiet(now);
   }
 
   /** By whom a message reaches a member. */

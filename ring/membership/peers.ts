@@ -10,7 +10,7 @@ import { MAX_ROWS } from "./member_table.ts";
 import type { Hello, MeshLink } from "../protocol/mesh.ts";
 import type { Beliefs } from "../protocol/messages.ts";
 import type { Confirmation } from "./view_agreement.ts";
-import { SUSPECT_AFTER_MS } from "./silence.ts";
+import { ASK_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
 
 interface Peer {
   /** The process that all of this is about. */
@@ -209,6 +209,11 @@ export class Peers {
   silentMs(name: string, now: number): number {
     const peer = this.#peers.get(name);
     return peer === undefined ? 0 : now - Math.max(peer.heardAt, peer.vouchedAt);
+  }
+
+  /** Whether a member has lost its link, or is silent, and nobody has found it alive since. */
+  isFailing(name: string, now: number): boolean {
+    return this.silentMs(name, now) >= ASK_AFTER_MS || (this.lostMs(name, now) !== undefined && !this.isLinked(name));
   }
 
   /** How long ago a member was last heard, in milliseconds, be it dead by now; undefined if it never was. */

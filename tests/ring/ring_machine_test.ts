@@ -265,6 +265,53 @@ Deno.test("RingMachine: a push is passed on to no member that has no link either
   assert.deepEqual(puts, ["a b NACK NO_WAY", "a b NACK NO_WAY"]);
 });
 
+Deno.test("RingMachine: heirs make ready what they would own, before the view without a silent member is decided", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  const owned = IDS.filter((id) => a.machine.place(id)!.owner === "c");
+  world.gets = (from, to) => ![from, to].includes("c");
+  const heirs = new Map<string, ReadonlySet<string>>();
+  world.until("a view without c", () => {
+    const isDecided = a.machine.membership.view.size === 2;
+    if (!isDecided) { for (const heir of [a, b]) heirs.set(heir.name, new Set(heir.prepared)); }
+    return isDecided;
+  }, { withinMs: 5_000 });
+  for (const id of owned) {
+    const { owner } = a.machine.place(id)!;
+    assert.ok(heirs.get(owner)!.has(id), `${owner} prepares ${id}`);
+  }
+  assert.equal(heirs.get("a")!.size + heirs.get("b")!.size, owned.length, "and nothing else");
+  assert.deepEqual([...c.prepared], [], "who hears nobody expects to inherit nothing");
+  const isInherited = (id: string) => world.shownBy(id).includes(`${a.machine.place(id)!.owner} one`);
+  world.until("the heirs to show it", () => owned.every(isInherited), { withinMs: 1_000 });
+  assert.deepEqual([a.prepared.size, b.prepared.size], [0, 0], "nothing is kept ready after that");
+});
+
+Deno.test("RingMachine: what was made ready is given up when the member is heard again", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  world.unlink("a", "c");
+  world.unlink("b", "c");
+  assert.ok(a.prepared.size > 0 && b.prepared.size > 0, "its links have ended");
+  world.until("c to be linked again", () => a.links.has("c") && b.links.has("c"), { withinMs: 1_000 });
+  world.run(TICK_MS);
+  assert.deepEqual([a.prepared.size, b.prepared.size, c.prepared.size], [0, 0, 0]);
+  assert.equal(a.machine.membership.view.size, 3);
+});
+
+Deno.test("RingMachine: heirs of one that leaves make ready what they will own while it still shows it", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  const owned = IDS.filter((id) => a.machine.place(id)!.owner === "c");
+  world.handle(c, { type: "leave" });
+  world.until("c to hand over", () => c.machine.membership.self.phase === "LEAVING", { withinMs: 3_000 });
+  assert.equal(a.prepared.size + b.prepared.size, owned.length);
+  world.until("c to be gone", () => c.hasLeft);
+  world.run(500);
+  assertShown(world, { by: a, text: "one" });
+  assert.deepEqual([a.prepared.size, b.prepared.size], [0, 0]);
+});
+
 Deno.test("RingMachine: who joins pulls what will be its own, and then shows it at once, nobody else any more", () => {
   const { world, members: [a, b] } = ring("ab");
   pushAll(world, { members: [a, b], text: "one" });

@@ -409,6 +409,8 @@ class RingWorld {
         return this.#clients.settled(attempt!, outcome);
       }
       case "relayed":
+      case "prepare":
+      case "release":
         return;
       case "unread":
         throw new Violation("shell", `${process.name} cannot read a message of type ${effect.type}`);

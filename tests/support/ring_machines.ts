@@ -29,6 +29,8 @@ export class MachineMember {
   readonly machine: RingMachine;
   readonly store: Map<string, Entry>;
   readonly shown = new Map<string, string>();
+  /** What it was to make ready, and has not been told to give up. */
+  readonly prepared = new Set<string>();
   readonly outcomes = new Map<number, Outcome>();
   /** Pages that were asked for, by token: why they are closed, or what they show. */
   readonly pages = new Map<number, Closed | ReadonlyMap<string, string>>();
@@ -244,6 +246,10 @@ export class RingMachines {
         return;
       case "relayed":
         return;
+      case "prepare":
+        return void member.prepared.add(effect.id);
+      case "release":
+        return member.prepared.clear();
       case "unread":
         member.unread.push(effect.type);
         return;
