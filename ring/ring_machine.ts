@@ -230,6 +230,8 @@ export class RingMachine {
         this.#foresight.settled();
       }
       this.#wasSettled = isSettled;
+      // After what a view has brought is shown: what was made ready for that must not be given up before.
+      if (event.type === "tick" || event.type === "linkDown") this.#foresight.look(clock);
     } else if (event.type === "page") {
       this.#effects.push({ do: "page", token: event.token, closed: this.closed(clock.now) });
     } else if (event.type === "push") {
@@ -253,7 +255,6 @@ export class RingMachine {
         if (!this.membership.isLinked(event.link.peer.name)) {
           this.#legs.linkDown(event.link.peer.name, clock);
           this.#copies.linkDown(event.link.peer.name, clock);
-          this.#foresight.look(clock);
         }
         return;
       case "dialFailed":
@@ -286,7 +287,6 @@ export class RingMachine {
     this.#visibility.tick(clock.now);
     if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
-    this.#foresight.look(clock);
     if (this.#leaving.isStaying) this.#join.tick(clock);
     this.#legs.tick(clock);
     this.#copies.tick(clock);

@@ -44,15 +44,14 @@ export class Foresight {
   }
 
   /** A member offers what it holds: if that is its own, it is about to leave, as a member that joins is offered what will be its own. */
-  offered(from: string, holdings: readonly HeldVersion[], clock: Clock) {
+  offered(from: string, holdings: readonly HeldVersion[], { now }: Clock) {
     const view = this.#context.view();
     if (this.#context.self().phase !== "ACTIVE" || !view.has(from)) return;
     if (!holdings.some(({ id }) => view.place(keyHash(id))?.owner === from)) return;
-    this.#leaving.set(from, clock.now + EXPECTED_TO_LEAVE_MS);
-    this.look(clock);
+    this.#leaving.set(from, now + EXPECTED_TO_LEAVE_MS);
   }
 
-  /** Something may have happened to somebody, or time has passed. */
+  /** A link may have ended, or time has passed. */
   look({ now }: Clock) {
     const context = this.#context, view = context.view();
     for (const [name, until] of this.#leaving) if (now >= until) this.#leaving.delete(name);
