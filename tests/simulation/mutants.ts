@@ -315,6 +315,11 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     violates: ["I3"],
     patch: () => believe((confirmation) => ({ ...confirmation, clear: true })),
   },
+  "serves without having joined": {
+    scenario: "joins-slowly",
+    violates: ["dark"],
+    patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
+  },
   "passes on pushes that are not its own": {
     scenario: "partition",
     violates: ["I5"],
