@@ -83,9 +83,17 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   "no HTTP": ({ target, random }) => hold({ target, text: String.fromCharCode(...random.bytes(200)), random }),
 };
 
-/** Throws every bomb once, so that what a server keeps for large pushes it has from then on. */
+/**
+ * Has every bomber throw each bomb that is taken in, so that what servers keep for large pushes they have from then on, whoever of
+ * them owns the cluster; and throws the others once.
+ */
 export async function throwEachBomb(options: Pick<AttackOptions, "target" | "token">): Promise<void> {
-  for (const [turn, bomb] of bombs(Date.now()).entries()) await throwBomb(bomb, { ...options, turn });
+  const all = bombs(Date.now());
+  for (const bomb of all.filter(({ status }) => status === 200)) {
+    for (let turn = 0; turn < BOMBERS; turn++) await throwBomb(bomb, { ...options, turn });
+  }
+  const refused = all.filter(({ status }) => status !== 200);
+  for (const [turn, bomb] of refused.entries()) await throwBomb(bomb, { ...options, turn });
 }
 
 /** Has those who threw bombs show next to nothing, unless they were refused too often. */

@@ -125,7 +125,7 @@ export class Trial {
   /** Attacks, with pushes under way and no fault; if it is long, what lives in the servers must not grow after its first quarter. */
   async calm(ms: number, { isLong }: { isLong: boolean }): Promise<void> {
     const token = (id: string) => this.#ring.token(id);
-    for (const { server: { external } } of this.#soaked) await throwEachBomb({ target: external, token });
+    if (isLong) await throwEachBomb({ target: this.#random.pick(this.#soaked).server.external, token });
     this.#pusher.start();
     await this.#share(ms / 4, () => this.#attack());
     const before = this.#taken(), everyMs = 0.75 * ms / WEIGHINGS;
