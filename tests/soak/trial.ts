@@ -128,10 +128,10 @@ export class Trial {
     if (isLong) await throwEachBomb({ target: this.#random.pick(this.#soaked).server.external, token });
     this.#pusher.start();
     await this.#share(ms / 4, () => this.#attack());
-    const before = this.#taken(), everyMs = 0.75 * ms / WEIGHINGS;
-    for (let i = 0; i < WEIGHINGS && !this.#signal.aborted; i++) {
+    const before = this.#taken(), rounds = isLong ? WEIGHINGS : 1;
+    for (let i = 0; i < rounds && !this.#signal.aborted; i++) {
       if (isLong) await this.#weighAll();
-      await this.#share(everyMs, () => this.#attack());
+      await this.#share(0.75 * ms / rounds, () => this.#attack());
     }
     await this.#pusher.stop();
     const { pushes, newcomers } = this.#taken();
