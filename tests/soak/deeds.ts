@@ -7,10 +7,18 @@
 import { flapPauseMs, MAX_TURN_WAIT_MS } from "../../ring/membership/join_policy.ts";
 import type { RingServer } from "../faults/ring_servers.ts";
 import type { Random } from "../support/random.ts";
-import type { SmallDisk } from "./small_disk.ts";
+import type { SmallDisk } from "../support/small_disk.ts";
 
 /** How long a member may take to start and to take over what is its own, in milliseconds, besides its pause and the wait for its turn. */
 const TAKE_OVER_MS = 10_000;
+
+/** How long it took at most to be ready after a start, in milliseconds. */
+export interface SlowestReady {
+  /** Where the ring has nobody pause, as few comings and goings came before. */
+  readonly atOnceMs: number;
+  /** Where it may have it pause. */
+  readonly pausedMs: number;
+}
 
 /** A server to which deeds are done. */
 export class Victim {
@@ -18,14 +26,18 @@ export class Victim {
   readonly server: RingServer;
   /** Its disk, if that is small. */
   readonly disk: SmallDisk | undefined;
-  /** How long it took at most to be ready again, in milliseconds, without what its ring had it pause for coming and going. */
-  slowestReadyMs = 0;
+  #slowestReady: SlowestReady = { atOnceMs: 0, pausedMs: 0 };
   #flaps = 0;
 
   /** Does nothing yet. */
   constructor({ server, disk }: { server: RingServer; disk?: SmallDisk }) {
     this.server = server;
     this.disk = disk;
+  }
+
+  /** How long it took at most to be ready after a start. */
+  get slowestReady(): SlowestReady {
+    return this.#slowestReady;
   }
 
   /** Expects that the ring may go on without it, which counts against it as coming and going does; an orderly end does not. */
@@ -43,7 +55,10 @@ export class Victim {
     const pauseMs = flapPauseMs(this.#flaps), startedMs = performance.now();
     this.server.launch();
     await this.server.ready({ timeoutMs: pauseMs + MAX_TURN_WAIT_MS + TAKE_OVER_MS });
-    this.slowestReadyMs = Math.max(this.slowestReadyMs, performance.now() - startedMs - pauseMs);
+    const tookMs = performance.now() - startedMs, { atOnceMs, pausedMs } = this.#slowestReady;
+    this.#slowestReady = pauseMs === 0
+      ? { atOnceMs: Math.max(atOnceMs, tookMs), pausedMs }
+      : { atOnceMs, pausedMs: Math.max(pausedMs, tookMs) };
   }
 }
 

@@ -49,16 +49,20 @@ export function describe({ answers, acts, pages, lost, servers, faults }: SoakRe
   return [
     `pushes: ${sum(answers)}, by answer: ${listed(answers)}; ${pages} pages read`,
     `done to it: ${sum(acts)}; ${listed(acts)}`,
-    ...servers.map(({ name, footprints: { before, after }, memory, slowestReadyMs }) =>
+    ...servers.map(({ name, footprints: { before, after }, memory, slowestReady }) =>
       `${name}: memory ${mebibytes(before.residentBytes)} MiB at the start of the calm half, ` +
       `${mebibytes(after.residentBytes)} at its end` +
       (memory === undefined ? "" : `, without garbage ${grown(memory.resident)}, of which live ${grown(memory.live)}`) +
-      `; ready within ${(slowestReadyMs / 1_000).toFixed(1)} s` +
+      `; ready after ${seconds(slowestReady.atOnceMs)} s at most, after ${seconds(slowestReady.pausedMs)} with pauses` +
       `; descriptors ${before.descriptors}, then ${after.descriptors}; threads ${before.threads}, then ${after.threads}`
     ),
     `acknowledged: ${answers.get("200") ?? 0}; lost: ${lost}`,
     `findings: ${faults.length === 0 ? "none" : `${faults.length}, such as: ${faults[0]}`}`,
   ].join("\n");
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1);
 }
 
 function grown({ from, to }: Growth): string {

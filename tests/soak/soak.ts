@@ -8,10 +8,11 @@
 import type { Logger } from "../../common/log.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { RingServers } from "../faults/ring_servers.ts";
+import { SmallDisk } from "../support/small_disk.ts";
+import type { SlowestReady } from "./deeds.ts";
 import type { Footprint } from "./footprint.ts";
 import type { Growth } from "./growth.ts";
 import { Inspectors } from "./inspector.ts";
-import { SmallDisk } from "./small_disk.ts";
 import { Trial } from "./trial.ts";
 
 /** How a soak goes. */
@@ -46,8 +47,8 @@ export interface ServerReport {
   readonly footprints: { readonly before: Footprint; readonly after: Footprint };
   /** How its memory grew in the calm half, in bytes: what lives in it, and the process; absent if that was too short to tell. */
   readonly memory?: { readonly live: Growth; readonly resident: Growth };
-  /** How long it took at most to be ready after a start, in milliseconds, besides what the ring had it pause for coming and going. */
-  readonly slowestReadyMs: number;
+  /** How long it took at most to be ready after a start, in milliseconds. */
+  readonly slowestReady: SlowestReady;
 }
 
 /** What came of it. */

@@ -15,7 +15,7 @@ import { type Footprint, footprintOf } from "./footprint.ts";
 import { faultsOfGrowth, growthOf, LEAST_WEIGHINGS, type Taken } from "./growth.ts";
 import type { Inspectors } from "./inspector.ts";
 import { type Look, lookAtPages } from "./pages.ts";
-import type { SmallDisk } from "./small_disk.ts";
+import type { SmallDisk } from "../support/small_disk.ts";
 import type { ServerReport, SoakPlan, SoakReport } from "./soak.ts";
 import { weigh, type Weighing } from "./weighing.ts";
 
@@ -86,7 +86,7 @@ export class Trial {
         live: growthOf(weighings, ({ liveBytes }) => liveBytes),
         resident: growthOf(weighings, ({ residentBytes }) => residentBytes),
       };
-      return { name, footprints: { before, after }, slowestReadyMs: victim.slowestReadyMs, ...memory && { memory } };
+      return { name, footprints: { before, after }, slowestReady: victim.slowestReady, ...memory && { memory } };
     });
     return {
       answers: this.#pusher.answers,
@@ -161,7 +161,7 @@ export class Trial {
     }
   }
 
-  /** What came in until now: of a ring, each member has a part of each push at most once as it comes, and once as a copy. */
+  /** What came in until now. A member of a ring takes a part of it. */
   #taken(): Taken {
     return { pushes: this.#pusher.answers.get("200") ?? 0, newcomers: newcomersOf(this.#acts) };
   }
