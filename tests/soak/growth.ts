@@ -22,20 +22,36 @@ export interface Taken {
   readonly newcomers: number;
 }
 
+/** What may grow, and what people call it. */
+const MEMORY = { heapBytes: "objects", externalBytes: "buffers", residentBytes: "the process" } as const;
+
+/** What of a server may grow. */
+export type KindOfMemory = keyof typeof MEMORY;
+const KINDS_OF_MEMORY = Object.keys(MEMORY) as KindOfMemory[];
+
+const MEBIBYTE = 1_048_576;
+
 /** Fewer weighings show no line. */
 export const LEAST_WEIGHINGS = 8;
 
-/** What live memory may grow by besides what came in, in bytes: ten weighings of a server that only takes pushes lie within it. */
-const LIVE_LEEWAY = 3 * 1_048_576;
+/**
+ * What may grow besides what came in, in bytes. Of a server that only takes pushes, all objects that are alive lie within 2 MiB. Large
+ * pushes leave buffers for a while, until it is seen that nobody asks for their like. What the process takes is what the allocator
+ * keeps besides, and comes and goes.
+ */
+const LEEWAY = {
+  heapBytes: () => 3 * MEBIBYTE,
+  externalBytes: () => 16 * MEBIBYTE,
+  residentBytes: (from: number) => 0.1 * from,
+} as const;
+
 /** What may stay of a push, in bytes: somewhat for counters, and no more. */
 const OF_A_PUSH = 64;
 /** What may stay of a newcomer, in bytes: its push, its place in the directory, its token and its limits. */
 const OF_A_NEWCOMER = 4_096;
-/** How much the process may grow, beyond what lives in it: what the allocator keeps is much, and comes and goes. */
-const RESIDENT_GROWTH = 0.1;
-
 /** The line through the weighings by Theil and Sen, the median of all slopes between two of them: outliers do not bend it. */
-export function growthOf(weighings: readonly Weighing[], bytes: (weighing: Weighing) => number): Growth {
+export function growthOf(weighings: readonly Weighing[], kind: KindOfMemory): Growth {
+  const bytes = (weighing: Weighing) => weighing[kind];
   const slopes = weighings.flatMap((one, index) =>
     weighings.slice(index + 1).map((other) => (bytes(other) - bytes(one)) / (other.atMs - one.atMs))
   );
@@ -47,21 +63,12 @@ export function growthOf(weighings: readonly Weighing[], bytes: (weighing: Weigh
 /** What is wrong with how a server has grown, in words; nothing if it has not, or if that cannot be told. */
 export function faultsOfGrowth(weighings: readonly Weighing[], { pushes, newcomers }: Taken): string[] {
   if (weighings.length < LEAST_WEIGHINGS) return [];
-  const live = growthOf(weighings, ({ liveBytes }) => liveBytes);
-  const resident = growthOf(weighings, ({ residentBytes }) => residentBytes);
-  const due = LIVE_LEEWAY + OF_A_PUSH * pushes + OF_A_NEWCOMER * newcomers;
-  const faults: string[] = [];
-  if (live.to - live.from > due) {
-    faults.push(`live memory grew ${inWords(live)}, with ${pushes} pushes and ${newcomers} new clusters`);
-  }
-  if (resident.to - resident.from > due + RESIDENT_GROWTH * resident.from) {
-    faults.push(`resident memory grew ${inWords(resident)}`);
-  }
-  return faults;
-}
-
-function inWords({ from, to }: Growth): string {
-  return `from ${mebibytes(from)} to ${mebibytes(to)} MiB`;
+  return KINDS_OF_MEMORY.flatMap((kind) => {
+    const { from, to } = growthOf(weighings, kind);
+    if (to - from <= LEEWAY[kind](from) + OF_A_PUSH * pushes + OF_A_NEWCOMER * newcomers) return [];
+    const grew = `grew from ${mebibytes(from)} to ${mebibytes(to)} MiB`;
+    return [`the memory of ${MEMORY[kind]} ${grew}, with ${pushes} pushes and ${newcomers} new clusters`];
+  });
 }
 
 /** The middle one of some numbers, or halfway between the two of them. */

@@ -52,7 +52,10 @@ export function describe({ answers, acts, pages, lost, servers, faults }: SoakRe
     ...servers.map(({ name, footprints: { before, after }, memory, slowestReady }) =>
       `${name}: memory ${mebibytes(before.residentBytes)} MiB at the start of the calm half, ` +
       `${mebibytes(after.residentBytes)} at its end` +
-      (memory === undefined ? "" : `, without garbage ${grown(memory.resident)}, of which live ${grown(memory.live)}`) +
+      (memory === undefined
+        ? ""
+        : `, without garbage ${grown(memory.residentBytes)}, with ${grown(memory.heapBytes)} of objects and ` +
+          `${grown(memory.externalBytes)} of buffers`) +
       `; ready after ${seconds(slowestReady.atOnceMs)} s at most, after ${seconds(slowestReady.pausedMs)} with pauses` +
       `; descriptors ${before.descriptors}, then ${after.descriptors}; threads ${before.threads}, then ${after.threads}`
     ),

@@ -11,7 +11,7 @@ import { RingServers } from "../faults/ring_servers.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 import type { SlowestReady } from "./deeds.ts";
 import type { Footprint } from "./footprint.ts";
-import type { Growth } from "./growth.ts";
+import type { Growth, KindOfMemory } from "./growth.ts";
 import { Inspectors } from "./inspector.ts";
 import { Trial } from "./trial.ts";
 
@@ -45,8 +45,8 @@ export interface ServerReport {
   readonly name: string;
   /** Before it had clients, and after it had them. */
   readonly footprints: { readonly before: Footprint; readonly after: Footprint };
-  /** How its memory grew in the calm half, in bytes: what lives in it, and the process; absent if that was too short to tell. */
-  readonly memory?: { readonly live: Growth; readonly resident: Growth };
+  /** How its memory grew in the calm half, in bytes, without garbage; absent if that was too short to tell. */
+  readonly memory?: Readonly<Record<KindOfMemory, Growth>>;
   /** How long it took at most to be ready after a start, in milliseconds. */
   readonly slowestReady: SlowestReady;
 }

@@ -83,8 +83,9 @@ export class Trial {
   get report(): SoakReport {
     const servers = this.#soaked.map(({ server: { name }, victim, before, after, weighings }): ServerReport => {
       const memory = weighings.length >= LEAST_WEIGHINGS && {
-        live: growthOf(weighings, ({ liveBytes }) => liveBytes),
-        resident: growthOf(weighings, ({ residentBytes }) => residentBytes),
+        heapBytes: growthOf(weighings, "heapBytes"),
+        externalBytes: growthOf(weighings, "externalBytes"),
+        residentBytes: growthOf(weighings, "residentBytes"),
       };
       return { name, footprints: { before, after }, slowestReady: victim.slowestReady, ...memory && { memory } };
     });
@@ -156,8 +157,7 @@ export class Trial {
     for (const { server, weighings } of this.#soaked) {
       const weighing = await weigh(server, this.#inspectors);
       weighings.push(weighing);
-      const { liveBytes, residentBytes } = weighing;
-      this.#log.debug("Weighed a server", { server: server.name, liveBytes, residentBytes });
+      this.#log.debug("Weighed a server", { server: server.name, ...weighing });
     }
   }
 

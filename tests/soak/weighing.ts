@@ -12,15 +12,17 @@ import type { Inspectors } from "./inspector.ts";
 export interface Weighing {
   /** When, in milliseconds of any clock. */
   readonly atMs: number;
-  /** Objects and buffers of JavaScript after a garbage collection, in bytes. */
-  readonly liveBytes: number;
+  /** Objects of JavaScript after a garbage collection, in bytes. */
+  readonly heapBytes: number;
+  /** Its buffers outside the heap then, in bytes. */
+  readonly externalBytes: number;
   /** Memory of the process then, in bytes. */
   readonly residentBytes: number;
 }
 
 /** Weighs a server, which is held up for as long as it takes to collect its garbage. */
 export async function weigh({ name, child }: RingServer, inspectors: Inspectors): Promise<Weighing> {
-  const { heapBytes, externalBytes } = await inspectors.liveMemory(name);
+  const live = await inspectors.liveMemory(name);
   const { residentBytes } = await footprintOf(child.pid);
-  return { atMs: performance.now(), liveBytes: heapBytes + externalBytes, residentBytes };
+  return { atMs: performance.now(), ...live, residentBytes };
 }
