@@ -49,6 +49,7 @@ const LEEWAY = {
 const OF_A_PUSH = 64;
 /** What may stay of a newcomer, in bytes: its push, its place in the directory, its token and its limits. */
 const OF_A_NEWCOMER = 4_096;
+
 /** The line through the weighings by Theil and Sen, the median of all slopes between two of them: outliers do not bend it. */
 export function growthOf(weighings: readonly Weighing[], kind: KindOfMemory): Growth {
   const bytes = (weighing: Weighing) => weighing[kind];

@@ -57,7 +57,8 @@ for (
   Deno.test(`faultsOfGrowth() finds ${what} that stay of each push`, () => {
     const faults = faultsOfGrowth(weighings(24, leak), { pushes: 24_000, newcomers: 0 });
     assert.match(faults[0], finds);
-    assert.equal(faults.length, 1);
+    // What stays of JavaScript is in the process as well.
+    for (const other of faults.slice(1)) assert.match(other, /^the memory of the process grew from /);
   });
 }
 
