@@ -14,10 +14,10 @@ import type { Steps } from "../../common/steps.ts";
 import { CapacityError } from "./capacity.ts";
 import { EventLoopShare } from "./event_loop_share.ts";
 
-/** How long work may take in the quick lane, in milliseconds. */
-const QUICK_MS = 20;
-/** Who has taken that much goes to the slow lane at once. One attempt that came to nothing may be this machine's fault. */
-const MUCH_MS = 2 * QUICK_MS;
+/** How long work may take in the quick lane, in milliseconds: a usual push may, when the program has just started. */
+const QUICK_MS = 50;
+/** Who has had so much work given up goes to the slow lane at once. One time may be this machine's fault. */
+const MOST_GIVEN_UP = 2;
 /** How long the slow lane works before others come first, in milliseconds. */
 const SLICE_MS = 10;
 /** Pieces of work that may wait for the slow lane, each with the body of a push. */
@@ -45,12 +45,21 @@ interface Waiting {
   readonly run: () => Promise<void>;
 }
 
+/** What somebody has taken lately. */
+interface Taken {
+  /** How often their work was given up in the quick lane. */
+  readonly givenUp: number;
+  /** What they took of the slow lane, in milliseconds. */
+  readonly slowMs: number;
+}
+
+const NOTHING: Taken = { givenUp: 0, slowMs: 0 };
+
 /** Does work in two lanes. */
 export class WorkLanes {
   readonly #share: Pick<EventLoopShare, "take" | "rest">;
   readonly #elapsed: () => number;
-  /** What each has taken lately of the time that the quick lane gave up and of the slow lane, in milliseconds. */
-  readonly #taken = new BoundedMap<string, number>(MOST_REMEMBERED);
+  readonly #taken = new BoundedMap<string, Taken>(MOST_REMEMBERED);
   /** In the order in which it came. */
   readonly #waiting = new Set<Waiting>();
   /** Who has work in the slow lane, and how much: what comes later of them must not overtake it. */
@@ -87,7 +96,7 @@ export class WorkLanes {
 
   /** Does it at once, or finds that it is for the slow lane, where nothing of its maker overtakes it from then on. */
   #tryQuickly<Result>({ who, quickly }: Work<Result>): { readonly result: Result } | undefined {
-    const isSlow = this.#slow.has(who) || this.#takenBy(who) >= MUCH_MS;
+    const isSlow = this.#slow.has(who) || this.#takenBy(who).givenUp >= MOST_GIVEN_UP;
     const done = isSlow ? undefined : this.#quickly(who, quickly);
     if (done === undefined) this.#slow.set(who, (this.#slow.get(who) ?? 0) + 1);
     return done;
@@ -100,9 +109,8 @@ export class WorkLanes {
     for (;;) {
       const { done, value } = steps.next();
       if (done) return { result: value };
-      const tookMs = this.#elapsed() - startedMs;
-      if (tookMs < QUICK_MS) continue;
-      this.#charge(who, tookMs);
+      if (this.#elapsed() - startedMs < QUICK_MS) continue;
+      this.#charge(who, { givenUp: 1, slowMs: 0 });
       return undefined;
     }
   }
@@ -130,9 +138,9 @@ export class WorkLanes {
   /** That of who has taken least; of equal ones the first that came. */
   #next(): Waiting {
     const [first, ...others] = this.#waiting;
-    let next = first, least = this.#takenBy(first.who);
+    let next = first, least = this.#takenBy(first.who).slowMs;
     for (const one of others) {
-      const taken = this.#takenBy(one.who);
+      const taken = this.#takenBy(one.who).slowMs;
       if (taken < least) [next, least] = [one, taken];
     }
     return next;
@@ -146,25 +154,26 @@ export class WorkLanes {
         if (done) return value;
         const nowMs = this.#elapsed();
         if (nowMs - sinceMs < SLICE_MS) continue;
-        this.#charge(who, nowMs - sinceMs);
+        this.#charge(who, { givenUp: 0, slowMs: nowMs - sinceMs });
         await this.#share.rest();
         sinceMs = this.#elapsed();
       }
     } finally {
-      this.#charge(who, this.#elapsed() - sinceMs);
+      this.#charge(who, { givenUp: 0, slowMs: this.#elapsed() - sinceMs });
     }
   }
 
-  #takenBy(who: string): number {
-    return this.#taken.get(who) ?? 0;
+  #takenBy(who: string): Taken {
+    return this.#taken.get(who) ?? NOTHING;
   }
 
-  #charge(who: string, ms: number) {
+  #charge(who: string, more: Taken) {
     const nowMs = this.#elapsed();
     if (nowMs - this.#agedAt >= MEMORY_MS) {
       this.#taken.age();
       this.#agedAt = nowMs;
     }
-    this.#taken.set(who, this.#takenBy(who) + ms);
+    const { givenUp, slowMs } = this.#takenBy(who);
+    this.#taken.set(who, { givenUp: givenUp + more.givenUp, slowMs: slowMs + more.slowMs });
   }
 }
