@@ -18,6 +18,10 @@ import type { LineFault, PageCursor } from "./page_cursor.ts";
 import { plainText } from "../plain_text.ts";
 import type { FaultRule } from "./sample_fault.ts";
 import { parseNumber } from "./sample_line.ts";
+import type { Steps } from "../steps.ts";
+
+/** How many samples are looked at in one step, once all lines are read. */
+const STEP_SAMPLES = 256;
 
 /** One line of a text exposition. */
 export interface Line {
@@ -172,16 +176,24 @@ export class FamilyAssembler {
   }
 
   /** The families that have samples, in the order of the text. */
-  finish(): MetricFamily[] {
+  *finish(): Steps<MetricFamily[]> {
     const isChecked = this.#cursor.options.onFault !== undefined;
     const late: LateFault[] = [];
     const takenBy = new Map<string, string>();
-    const families = this.#all.map((assembly) => {
+    const onFault = isChecked ? (fault: LateFault) => void late.push(fault) : undefined;
+    const families: MetricFamily[] = [];
+    for (const assembly of this.#all) {
       const collision = isChecked && !isEmpty(assembly) ? assembly.torn ?? takeNames(assembly, takenBy) : undefined;
-      return finished(assembly, { collision, onFault: isChecked ? (fault) => void late.push(fault) : undefined });
-    });
-    for (const { sample, ...fault } of late.sort((a, b) => a.at - b.at)) this.#cursor.report(fault, sample);
-    return families.filter(({ metrics }) => metrics.length > 0);
+      const family = yield* finished(assembly, { collision, onFault });
+      if (family.metrics.length > 0) families.push(family);
+    }
+    late.sort((a, b) => a.at - b.at);
+    for (let i = 0; i < late.length; i++) {
+      const { sample, ...fault } = late[i];
+      this.#cursor.report(fault, sample);
+      if (i % STEP_SAMPLES === STEP_SAMPLES - 1) yield;
+    }
+    return families;
   }
 
   #addWhole(family: Assembly, line: Line) {
@@ -311,10 +323,10 @@ function takeNames(assembly: Assembly, takenBy: Map<string, string>): string | u
 }
 
 /** The family; its samples go to `onFault` where it collides with another, or they contradict themselves. */
-function finished(
+function* finished(
   assembly: Assembly,
   { collision, onFault }: { collision?: string; onFault?: (fault: LateFault) => void },
-): MetricFamily {
+): Steps<MetricFamily> {
   const { kind = UNTYPED, help, unit } = assembly;
   const name = nameOf(assembly);
   const metrics: Metric[] = [];
@@ -325,7 +337,9 @@ function finished(
     onFault?.({ rule, why, at, line, sample: { name, labels: metric.labels } });
   };
   for (const metric of assembly.metrics) take(metric, assembly);
+  let count = 0;
   for (const distribution of assembly.distributions) {
+    if (++count % STEP_SAMPLES === 0) yield;
     if (distribution.isRejected) continue;
     const { labels, timestampMs, at, line } = distribution;
     const [value, fault] = kind.type === "summary" ? distribution.summary() : distribution.histogram();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unescaped } from "./escapes.ts";
 import { type Dialect, readExposition } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import type { MetricFamily } from "./metric_family.ts";
@@ -40,7 +41,7 @@ const TOTAL: FamilyKind = { word: "counter", type: "counter" };
 const DIALECT: Dialect = {
   format: "OpenMetrics text",
   kindOf: (word, name) => word === "counter" && name.endsWith("_total") ? TOTAL : KINDS.get(word),
-  unescapeHelp: (text) => text.replace(/\\[\\n"]/g, (escape) => escape === "\\n" ? "\n" : escape[1]),
+  unescapeHelp: (text) => unescaped(text, { quotes: true }),
   timestamp: readTimestamp,
   hasEnd: true,
 };

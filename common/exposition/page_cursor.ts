@@ -10,7 +10,10 @@ import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
 import { plainText } from "../plain_text.ts";
 import { clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
 
-const TAB = 0x09, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
+/** Bytes of the longest character of UTF-8. */
+const LONGEST_CHARACTER = 4;
+
+const TAB = 0x09, LINE_FEED = 0x0a, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
 
 /** What is wrong with a line that is otherwise as the format has it. */
 export interface LineFault {
@@ -29,8 +32,8 @@ export interface PageOptions extends ParseLimits {
    * values are not held against each other.
    */
   readonly onFault?: (fault: SampleFault) => void;
-  /** Hears of each label whose name comes twice on a sample, and where it does; it may throw. */
-  readonly onRepeatedLabel?: (label: string, place: { readonly line: number; readonly offset: number }) => void;
+  /** Hears of each label whose name comes twice on a sample, and can find out where it does; it may throw. */
+  readonly onRepeatedLabel?: (label: string, place: () => { readonly line: number; readonly offset: number }) => void;
 }
 
 /** A cursor over a page; whatever it reads ends with the line. */
@@ -138,8 +141,9 @@ export class PageCursor {
 
   /** Blames a label whose name the sample has already. */
   blameRepeat(label: string, at: number): void {
-    this.blame("duplicate_label", `the label ${plainText(label)} comes twice`, at);
-    this.options.onRepeatedLabel?.(label, { line: this.line, offset: this.#offsetOf(at) });
+    // A line may repeat its labels a hundred thousand times.
+    if (this.fault === undefined) this.blame("duplicate_label", `the label ${plainText(label)} comes twice`, at);
+    this.options.onRepeatedLabel?.(label, () => ({ line: this.line, offset: this.#offsetOf(at) }));
   }
 
   /** Refuses the page. */
@@ -156,10 +160,11 @@ export class PageCursor {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (cause) {
-      const valid = validPrefix(bytes);
-      const offset = node.Buffer.byteLength(valid);
+      const offset = validLength(bytes);
       const byte = bytes[offset].toString(16).padStart(2, "0");
-      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line: valid.split("\n").length, offset, cause });
+      let line = 1;
+      for (let at = 0; at < offset; at++) if (bytes[at] === LINE_FEED) line++;
+      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line, offset, cause });
     }
   }
 
@@ -171,17 +176,21 @@ export class PageCursor {
   }
 }
 
-/** The text before the first byte that is not UTF-8. */
-function validPrefix(bytes: Uint8Array): string {
-  let prefix = "";
-  let length = 0;
-  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
-  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
-    prefix += part;
-    length += node.Buffer.byteLength(part);
-    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
-    prefix += "\ufffd";
-    length += 3;
+/** How many bytes stand before the first that is not UTF-8. */
+function validLength(bytes: Uint8Array): number {
+  let valid = 0, end = bytes.length;
+  while (end - valid > LONGEST_CHARACTER) {
+    let middle = (valid + end) >> 1;
+    // Of what is UTF-8, three bytes in a row at most are not the first of a character.
+    for (let i = 1; i < LONGEST_CHARACTER && (bytes[middle] & 0xc0) === 0x80; i++) middle--;
+    if (middle <= valid) break;
+    if (node.isUtf8(bytes.subarray(valid, middle))) valid = middle;
+    else end = middle;
   }
-  return prefix;
+  for (let length = 1; length <= LONGEST_CHARACTER; length++) {
+    if (!node.isUtf8(bytes.subarray(valid, valid + length))) continue;
+    valid += length;
+    length = 0;
+  }
+  return valid;
 }

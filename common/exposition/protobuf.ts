@@ -33,6 +33,7 @@ import {
   VALUE,
 } from "./protobuf_fields.ts";
 import { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
+import { atOnce, type Steps } from "../steps.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
@@ -42,6 +43,9 @@ export const PROTOBUF_CONTENT_TYPE =
 const LAST_FIELD = VALUE.histogram;
 
 const NO_LABELS: readonly Label[] = [];
+
+/** How much is written in one step. */
+const STEP_BYTES = 65_536;
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
@@ -277,16 +281,30 @@ export interface EncodeOptions extends CountOptions {
  */
 export function encodeFamilies(
   families: Iterable<MetricFamily>,
-  { labels, wholeAsIntegers }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  return atOnce(encodeFamiliesSteps(families, options));
+}
+
+/** Does what {@linkcode encodeFamilies} does in steps. */
+export function* encodeFamiliesSteps(
+  families: Iterable<MetricFamily>,
+  { labels, wholeAsIntegers }: EncodeOptions = {},
+): Steps<Uint8Array<ArrayBuffer>> {
   const out = new ProtobufWriter();
+  let pauseAt = STEP_BYTES;
   for (const { name, help, type, unit, metrics } of families) {
     if (type === undefined) continue;
     const family = out.open();
     out.string(FAMILY.name, name);
     if (help !== undefined) out.string(FAMILY.help, help);
     out.varint(FAMILY.type, METRIC_TYPES.indexOf(type));
-    for (const metric of metrics) writeMetric(out, metric, { type, encoded: labels, wholeAsIntegers });
+    for (const metric of metrics) {
+      writeMetric(out, metric, { type, encoded: labels, wholeAsIntegers });
+      if (out.length < pauseAt) continue;
+      pauseAt = out.length + STEP_BYTES;
+      yield;
+    }
     if (unit !== undefined) out.string(FAMILY.unit, unit);
     out.close(family);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unescaped } from "./escapes.ts";
 import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
@@ -160,7 +161,7 @@ export class SampleCursor extends PageCursor {
       const code = text.charCodeAt(at);
       if (code === QUOTE) {
         this.at = at + 1;
-        return text.slice(start, at).replace(/\\([\\"n])/g, (_, letter) => letter === "n" ? "\n" : letter);
+        return unescaped(text.slice(start, at), { quotes: true });
       }
       if (code === BACKSLASH) {
         const letter = ++at < this.end ? text[at] : "";

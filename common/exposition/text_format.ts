@@ -6,7 +6,8 @@
  */
 
 import { escapeFamilies, type NameCollision } from "./escape_families.ts";
-import { type Dialect, readExposition } from "./exposition_reader.ts";
+import { unescaped } from "./escapes.ts";
+import { type Dialect, readExposition, readExpositionSteps } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import {
   type DistributionType,
@@ -22,6 +23,7 @@ import {
 import { isClassicLabelName, isClassicMetricName } from "./names.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { parseNumber, type SampleCursor } from "./sample_line.ts";
+import type { Steps } from "../steps.ts";
 
 /** The media type of the text format. */
 export const TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -62,6 +64,11 @@ export function parseText(bytes: Uint8Array, options: PageOptions): MetricFamily
   return readExposition(bytes, { dialect: DIALECT, options });
 }
 
+/** Does what {@linkcode parseText} does in steps. */
+export function parseTextSteps(bytes: Uint8Array, options: PageOptions): Steps<MetricFamily[]> {
+  return readExpositionSteps(bytes, { dialect: DIALECT, options });
+}
+
 /** Whether the last line of a page has no line feed: it is whole only if the page is known to be. */
 export function endsInMidLine(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes[bytes.length - 1] !== LINE_FEED;
@@ -70,7 +77,7 @@ export function endsInMidLine(bytes: Uint8Array): boolean {
 const DIALECT: Dialect = {
   format: "text format",
   kindOf: (word) => KINDS.get(word),
-  unescapeHelp: (text) => text.replace(/\\[\\n]/g, (escape) => escape === "\\n" ? "\n" : "\\"),
+  unescapeHelp: (text) => unescaped(text, { quotes: false }),
   timestamp: readTimestamp,
   hasEnd: false,
 };
