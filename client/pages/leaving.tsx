@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { byteSize, number } from "../../common/pages/page.tsx";
+import { plural } from "../../common/plural.ts";
 import type { AccountEntry, Effect, Loss } from "../transforms/pipeline.ts";
 import type { ClientView } from "./client_view.ts";
 
@@ -14,11 +15,11 @@ const SHOWN = 20;
 
 /** What an effect is counted in. */
 const UNITS: Readonly<Record<Effect, string>> = {
-  labelled: "samples",
-  renamed: "samples",
-  dropped: "samples",
-  truncated: "labels",
-  anonymized: "values",
+  labelled: "sample",
+  renamed: "sample",
+  dropped: "sample",
+  truncated: "label",
+  anonymized: "value",
 };
 
 /** The metrics that leave, the largest first, and labels that somebody should look at. */
@@ -32,7 +33,7 @@ export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, sus
           <ul>
             {suspects.map(({ label, why, samples }) => (
               <li>
-                <span class="id">{label}</span>: {why} ({number(samples)} samples)
+                <span class="id">{label}</span>: {why} ({number(samples)} {plural(samples, "sample")})
               </li>
             ))}
           </ul>
@@ -42,7 +43,7 @@ export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, sus
         {sizes.length === 0 ? <p class="empty">Nothing, by the last scrape.</p> : (
           <table>
             <caption>
-              {number(series)} series of {number(sizes.length)} metrics, by the last scrape
+              {number(series)} series of {number(sizes.length)} {plural(sizes.length, "metric")}, by the last scrape
               {sizes.length > SHOWN && `; the ${SHOWN} largest`}. <a href="/federate">The last push as text</a>
             </caption>
             <thead>
@@ -82,7 +83,7 @@ export const Rules: FC<{ readonly rules: readonly AccountEntry[] }> = ({ rules }
         {rules.map(({ rule, effect, count }) => (
           <tr>
             <th scope="row">{rule}</th>
-            <td class="num">{effect} {number(count)} {UNITS[effect]}</td>
+            <td class="num">{effect} {number(count)} {plural(count, UNITS[effect])}</td>
           </tr>
         ))}
       </tbody>

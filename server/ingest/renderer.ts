@@ -9,6 +9,7 @@ import { LimitError, type MetricFamily, type ParseLimits } from "../../common/ex
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
+import { parseOpenMetrics } from "../../common/exposition/open_metrics.ts";
 import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester } from "../../common/ingest/ingester.ts";
@@ -90,9 +91,12 @@ export class Renderer {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
-      const families = push.contentType === "protobuf"
-        ? raw
-        : readText(raw, { limits: this.#rules.limits, identity: push.labels, losses });
+      const families = push.contentType === "protobuf" ? raw : readText(raw, {
+        parse: PARSERS[push.contentType],
+        limits: this.#rules.limits,
+        identity: push.labels,
+        losses,
+      });
       const unread = countLeftOut(losses.leftOut);
       const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
@@ -114,7 +118,7 @@ export class Renderer {
 
   #uncompress({ contentType, contentEncoding, body }: PushContent): Uint8Array {
     const { limitBytes: most, limitTextBytes = most } = this.#rules;
-    const limitBytes = contentType === "text" ? Math.min(most, limitTextBytes) : most;
+    const limitBytes = contentType === "protobuf" ? most : Math.min(most, limitTextBytes);
     if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
     if (contentEncoding === "gzip") return gunzip(body, limitBytes);
     if (body.length > limitBytes) throw tooLong(limitBytes);
@@ -122,13 +126,20 @@ export class Renderer {
   }
 }
 
+const PARSERS = { text: parseText, openmetrics: parseOpenMetrics } as const;
+
 /** A page of text as delimited families. */
 function readText(
   bytes: Uint8Array,
-  { limits, identity, losses }: { limits: ParseLimits; identity: ReadonlyMap<string, string>; losses: Losses },
+  { parse, limits, identity, losses }: {
+    parse: typeof parseText;
+    limits: ParseLimits;
+    identity: ReadonlyMap<string, string>;
+    losses: Losses;
+  },
 ): Uint8Array {
   let samples = 0;
-  const families = parseText(bytes, {
+  const families = parse(bytes, {
     ...limits,
     onFault: ({ rule, metric, labels, why, line, offset }) => {
       const what = `${why}, in line ${line} at offset ${offset}`;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plural } from "../../common/plural.ts";
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
 import type { RingMemberView, RingView } from "../api/ring_view.ts";
@@ -43,7 +44,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
         </li>
         <li>
           <div>
-            <strong>{number(epoch)}</strong> {epoch === 1 ? "agreed view" : "agreed views"} so far
+            <strong>{number(epoch)}</strong> {plural(epoch, "agreed view")} so far
           </div>
         </li>
         <li>

@@ -7,6 +7,7 @@
 import { Counter } from "prom-client";
 import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
+import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { AcceptedPush } from "../directory/source.ts";
@@ -147,7 +148,9 @@ export class PushCommitter implements PushStage {
     for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
     if (stale > 0) {
       const why =
-        `Does not show ${stale} samples as they are older than --ttl (${formatDuration(ttlMs)}): set the clock of ` +
+        `Does not show ${stale} ${plural(stale, "sample that is", "samples that are")} older than --ttl (${
+          formatDuration(ttlMs)
+        }): set the clock of ` +
         "the source, or start the server with --honor-timestamps=false";
       remark(STALE, { count: stale, why });
     }
