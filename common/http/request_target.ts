@@ -10,6 +10,7 @@ import { HttpError } from "./http.ts";
 /** `uri-host [":" port]`, each of which may be empty (RFC 9110, section 7.2): an address in brackets, or a name, and the port. */
 const HOST = /^(?:\[([\da-f:.]+)(?:%[\w.~-]+)?\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::(\d*))?$/i;
 
+/** The highest port that there is. */
 const MAX_PORT = 65_535;
 
 /** The part of a proxy's form of target that goes before the path, with its host and port (RFC 9112, section 3.2.2). */

@@ -47,6 +47,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: 2px; margin: 0; padding: 0; list-s
 nav a { display: block; padding: 12px; color: var(--soft); text-decoration: none; border-bottom: 2px solid transparent; }
 nav a:hover { color: var(--ink); }
 nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); font-weight: 550; }
+.badge { display: inline-block; min-width: 20px; padding: 0 6px; border-radius: 99px; font-size: 12px; line-height: 20px; font-weight: 600; text-align: center; }
+.badge.warn { color: var(--warn); background: var(--warn-ground); } .badge.bad { color: var(--bad); background: var(--bad-ground); }
 .where { margin-left: auto; color: var(--soft); font-size: 13px; }
 main { max-width: 1320px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 16px; letter-spacing: -0.01em; font-weight: 650; overflow-wrap: anywhere; }

@@ -29,7 +29,7 @@ function ringOf(names: readonly string[]) {
       placeOf,
       now: () => NOW,
     });
-    return [name, { directory, own, answer: ringAnswerer({ own, directory, status: () => undefined }) }];
+    return [name, { directory, own, answer: ringAnswerer({ own, directory, report: () => undefined }) }];
   }));
   const ringAt = (name: string) => ({
     name,
