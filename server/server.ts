@@ -141,7 +141,11 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
+  const droppedOf = async (id: string) => {
+    const push = await store.get(id);
+    return push && committer.droppedOf(push);
+  };
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
   let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});

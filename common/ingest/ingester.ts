@@ -91,6 +91,8 @@ export interface IngestOptions {
   readonly nowMs: number;
   /** Hears of each sample that is left out, in order. @default an account of this push alone */
   readonly losses?: Losses;
+  /** Hears of each family of which the allow-list drops samples, and of how many. @default nobody hears */
+  readonly onDropped?: (family: string, samples: number) => void;
 }
 
 /**
@@ -168,9 +170,11 @@ export class Ingester {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
       }
       const end = reader.lengthEnd(this.#length);
-      const before = this.#kernel.exports.size.value;
+      const before = this.#kernel.exports.size.value, droppedBefore = this.#kernel.exports.dropped.value;
       const family = this.#family(end);
       reader.at = end;
+      const dropped = this.#kernel.exports.dropped.value - droppedBefore;
+      if (dropped > 0 && family !== undefined) options.onDropped?.(family.name, dropped);
       const endSample = this.#kernel.exports.size.value;
       if (family === undefined || endSample === before) continue;
       const { name, type } = family;

@@ -103,6 +103,7 @@ tbody tr:hover { background: light-dark(#fafbfc, #1a212a); }
 table a.id {
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; max-width: 42ch; width: fit-content; font-weight: 550;
 }
+td.part { padding-left: 34px; }
 .warn-text { color: var(--warn); }
 .legend { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; } .legend.good { background: var(--accent); } .legend.bad { background: var(--bad); }
 .acts { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 0 0 12px; } .acts p { margin: 0; }

@@ -12,8 +12,8 @@ import { Kernel } from "../../common/kernel/kernel.ts";
 import { parseOpenMetrics } from "../../common/exposition/open_metrics.ts";
 import { parseText } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
-import { Ingester } from "../../common/ingest/ingester.ts";
-import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import { Ingester, type IngestOptions } from "../../common/ingest/ingester.ts";
+import type { Block, IngestedPush, IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Losses } from "../../common/ingest/losses.ts";
 import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
@@ -88,6 +88,34 @@ export class Renderer {
    * @throws {LimitError} if it passes a limit.
    */
   render(push: RawPush, spare?: ArrayBuffer): RenderedPush {
+    const { unread, ingested } = this.#ingest(push);
+    const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
+    const received = unread + ingested.received;
+    const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
+    const size = bufferSize(runsEnd + natives.length);
+    const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);
+    const bytes = new Uint8Array(buffer);
+    bytes.set(text);
+    new Uint32Array(buffer, textEnd, runs.length).set(runs);
+    if (natives.length > 0) bytes.set(natives, runsEnd);
+    const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
+    return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
+  }
+
+  /**
+   * How many samples of which metrics the allow-list drops of a push. It reads the push for that: who pushes does not pay for what
+   * is seldom asked.
+   *
+   * @throws {InvalidPushError} {LimitError} as {@linkcode Renderer.render} does.
+   */
+  droppedOf(push: RawPush): ReadonlyMap<string, number> {
+    const metrics = new Map<string, number>();
+    this.#ingest(push, (family, samples) => void metrics.set(family, (metrics.get(family) ?? 0) + samples));
+    return metrics;
+  }
+
+  /** What is made of a push, which stands in the kernel's memory until the next one does; and how many samples had no place in it. */
+  #ingest(push: RawPush, onDropped?: IngestOptions["onDropped"]): { unread: number; ingested: IngestedPush } {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
@@ -98,18 +126,8 @@ export class Renderer {
         losses,
       });
       const unread = countLeftOut(losses.leftOut);
-      const ingested = this.#ingester.ingest(families, { identity: push.labels, nowMs: push.receivedAtMs, losses });
-      const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
-      const received = unread + ingested.received;
-      const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
-      const size = bufferSize(runsEnd + natives.length);
-      const buffer = spare?.byteLength === size ? spare : new ArrayBuffer(size);
-      const bytes = new Uint8Array(buffer);
-      bytes.set(text);
-      new Uint32Array(buffer, textEnd, runs.length).set(runs);
-      if (natives.length > 0) bytes.set(natives, runsEnd);
-      const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
-      return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
+      const options = { identity: push.labels, nowMs: push.receivedAtMs, losses, onDropped };
+      return { unread, ingested: this.#ingester.ingest(families, options) };
     } catch (cause) {
       if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
       throw cause;

@@ -224,10 +224,18 @@ const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, la
     <CountTable of="By" counted="Samples">
       {dropped.allowList > 0 && (
         <tr>
-          <th scope="row">the allow-list (--whitelist)</th>
+          <th scope="row">
+            the allow-list (--whitelist){dropped.metrics !== undefined && ", most of these metrics:"}
+          </th>
           <td class="num">{number(dropped.allowList)}</td>
         </tr>
       )}
+      {dropped.metrics?.map(({ name, samples }) => (
+        <tr>
+          <td class="id part">{name}</td>
+          <td class="num soft">{number(samples)}</td>
+        </tr>
+      ))}
       {rules.map(([rule, count]) => (
         <tr>
           <th scope="row">

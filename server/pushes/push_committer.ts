@@ -171,6 +171,11 @@ export class PushCommitter implements PushStage {
     this.#options.index.show(this.#render(push).entry);
   }
 
+  /** How many samples of which metrics the allow-list of now drops of what was stored. Rejects as {@linkcode PushCommitter.prepare} does. */
+  droppedOf(push: StoredPush): Promise<ReadonlyMap<string, number>> {
+    return this.#share.take(() => this.#renderer.droppedOf(push));
+  }
+
   #prepare(push: StoredPush): Promise<Prepared> {
     return this.#share.take(() => this.#render(push, this.#options.index.spareFor(push.id)));
   }

@@ -234,6 +234,18 @@ Deno.test("the menu tells on every page how many certificates have ended or end 
   assert.deepEqual(await menu(pages, "/strangers"), ["1", "ends soon"]);
 });
 
+Deno.test("the page of a source names the metrics of which the allow-list dropped most", async () => {
+  const metrics = [{ name: "node_cpu_seconds_total", samples: 1_200 }, { name: "<b>", samples: 1 }];
+  const sources = [source("a", { dropped: { allowList: 1_201, metrics, rules: { too_old: 2 } } })];
+  const { text } = await ask(sourcePages({ sources }), "/sources/a");
+  assert.deepEqual(rows(text).slice(1, 5), [
+    "the allow-list (--whitelist), most of these metrics: 1,201",
+    "node_cpu_seconds_total 1,200",
+    "&lt;b&gt; 1",
+    "the rule too_old 2",
+  ]);
+});
+
 Deno.test("the page of a source leads to its owner where that is known", async () => {
   const members = [{ ...MEMBER, name: "server-0" }, { ...MEMBER, name: "server-1", pages: "https://b:9004" }];
   const sources = [source("theirs", { owner: "server-1" })];
