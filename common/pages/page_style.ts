@@ -79,6 +79,7 @@ button {
 button:hover { border-color: var(--accent); }
 button.danger { color: var(--bad); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.card + p { margin-top: 10px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 20px; align-items: start; }
 .pad { padding: 16px 20px; }
 .scroll { overflow-x: auto; }

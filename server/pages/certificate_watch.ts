@@ -18,10 +18,18 @@ export interface CertificateWatchOptions {
   readonly ringView?: () => Promise<RingView>;
 }
 
-/** Counts certificates that have ended or do soon. No page waits for another member: what it said last counts. */
+/** Certificates that have ended, and those that do so soon. */
+export interface EndingCertificates {
+  /** How many of both. */
+  readonly count: number;
+  /** Whether one has ended. */
+  readonly hasEnded: boolean;
+}
+
+/** Counts certificates. No page waits for another member: what all said when they were last asked counts. */
 export class CertificateWatch {
   readonly #options: CertificateWatchOptions;
-  readonly #others = new Map<string, readonly CertificateStatus[]>();
+  #others: EndingCertificates = endingOf([]);
   #askedMs = -Infinity;
 
   /** Knows nothing of other members yet. */
@@ -30,24 +38,23 @@ export class CertificateWatch {
   }
 
   /** Those to look at, as far as is known; `nowMs` says when that is. */
-  toLookAt(nowMs: number): readonly CertificateStatus[] {
+  ending(nowMs: number): EndingCertificates {
     const { ringView, status } = this.#options;
     if (ringView !== undefined && nowMs - this.#askedMs > MAX_AGE_MS) {
       this.#askedMs = nowMs;
-      // What a member said last stays where it cannot be asked; the page of the ring says that.
+      // Where nobody can be asked, what was said last stands, and the page of the ring says why.
       ringView().then((view) => this.#see(view), () => {});
     }
-    return [...status().certificates, ...this.#others.values().toArray().flat()].filter(endsSoon);
+    const own = endingOf(status().certificates);
+    return { count: own.count + this.#others.count, hasEnded: own.hasEnded || this.#others.hasEnded };
   }
 
   #see({ name: self, members }: RingView): void {
-    for (const { name, status, certificates } of members) {
-      if (name === self) continue;
-      if (status === "LEFT") this.#others.delete(name);
-      else if (certificates !== undefined) this.#others.set(name, certificates);
-    }
-    // Who is no longer known has nothing to look at.
-    const known = new Set(members.map(({ name }) => name));
-    for (const name of this.#others.keys()) if (!known.has(name)) this.#others.delete(name);
+    const others = members.filter(({ name, status }) => name !== self && status !== "LEFT");
+    this.#others = endingOf(others.flatMap(({ certificates = [] }) => certificates));
   }
+}
+
+function endingOf(certificates: readonly CertificateStatus[]): EndingCertificates {
+  return { count: certificates.filter(endsSoon).length, hasEnded: certificates.some(({ days }) => days < 0) };
 }

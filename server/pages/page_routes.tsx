@@ -10,10 +10,9 @@ import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { type MenuItem, PAGE_ASSETS, type PageOptions, renderPage } from "../../common/pages/page.tsx";
 import { plural } from "../../common/plural.ts";
-import type { CertificateStatus } from "../api/status.ts";
 import type { SourceActions } from "../api/actions.ts";
 import { readSourceQuery } from "../api/source_query.ts";
-import { CertificateWatch } from "./certificate_watch.ts";
+import { CertificateWatch, type EndingCertificates } from "./certificate_watch.ts";
 import { CertificatesPage } from "./certificates_page.tsx";
 import type { PagesOptions } from "./pages_options.ts";
 import { RingPage } from "./ring_page.tsx";
@@ -164,7 +163,7 @@ function pageMaker({ status, ringView, now = Date.now }: PagesOptions) {
   const frame = { program: "server", where: name };
   return (about: About, show: (c: Context, nowMs: number) => Shown | Promise<Shown>): RouteHandler => async (c) => {
     const nowMs = now();
-    const menu = [...MENU, { ...CERTIFICATES, ...badgeOf(watch.toLookAt(nowMs)) }];
+    const menu = [...MENU, { ...CERTIFICATES, ...badgeOf(watch.ending(nowMs)) }];
     const own = { ...frame, menu, nowMs, ...about };
     try {
       return await renderPage({ ...own, ...await show(c, nowMs) });
@@ -176,8 +175,7 @@ function pageMaker({ status, ringView, now = Date.now }: PagesOptions) {
 }
 
 /** What the menu says of certificates that somebody should look at. */
-function badgeOf(certificates: readonly CertificateStatus[]): Pick<MenuItem, "badge"> {
-  const count = certificates.length, hasEnded = certificates.some(({ days }) => days < 0);
+function badgeOf({ count, hasEnded }: EndingCertificates): Pick<MenuItem, "badge"> {
   if (count === 0) return {};
   const what = hasEnded
     ? plural(count, "has ended or ends soon", "have ended or end soon")

@@ -7,6 +7,7 @@
 import { isThisMachine } from "../../common/http/addresses.ts";
 import { isHost } from "../../common/http/request_target.ts";
 import { urlOf } from "../../common/http/listener.ts";
+import { plainText } from "../../common/plain_text.ts";
 import type { CertificateStatus } from "../api/status.ts";
 import type { RunningRingStatus } from "./open_ring.ts";
 
@@ -34,6 +35,23 @@ export interface KnownMember {
   readonly address: string;
   /** The machine that it runs on. */
   readonly host: string;
+}
+
+/** The certificates of a member that are shown: it uses three at most. */
+const MAX_CERTIFICATES = 10;
+
+/** The certificates that a member tells of; undefined if it does not, or tells something else. */
+export function certificatesOf({ certificates }: { readonly certificates?: unknown }): CertificateStatus[] | undefined {
+  if (!Array.isArray(certificates) || !certificates.every(isCertificate)) return undefined;
+  return certificates.slice(0, MAX_CERTIFICATES).map(({ flag, file, subject, ends, days }) => {
+    return { flag: plainText(flag), file: plainText(file), subject: plainText(subject), ends, days };
+  });
+}
+
+function isCertificate(value: unknown): value is CertificateStatus {
+  const { flag, file, subject, ends, days } = Object(value);
+  return [flag, file, subject, ends].every((text) => typeof text === "string") && !Number.isNaN(Date.parse(ends)) &&
+    ends.length < 40 && Number.isFinite(days);
 }
 
 const WILDCARDS: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);

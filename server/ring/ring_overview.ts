@@ -6,7 +6,7 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type AskedRing, askMembers } from "./ask_members.ts";
-import { type MemberReport, pagesOf } from "./member_report.ts";
+import { certificatesOf, type MemberReport, pagesOf } from "./member_report.ts";
 
 /** The topic of the question how a server sees the ring. */
 export const RING_TOPIC = "ring";
@@ -25,6 +25,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
     members: own.members.map(({ name, address, host, status, phase, incarnation, linked, heardMsAgo }) => {
       const view = views.get(name);
       const why = whyNot.get(name);
+      const certificates = view && certificatesOf(view);
       const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
         ...{ name, address, host, status, phase, incarnation, linked },
@@ -36,7 +37,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
           clusters: view.clusters,
           transfers: view.transfers,
           ...pages !== undefined && { pages },
-          ...view.certificates !== undefined && { certificates: view.certificates },
+          ...certificates !== undefined && { certificates },
         },
       };
     }),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type InternalAddress, pagesOf } from "../../../server/ring/member_report.ts";
+import { certificatesOf, type InternalAddress, pagesOf } from "../../../server/ring/member_report.ts";
 
 const OWN = { address: "a.example:9005", host: "a" };
 
@@ -26,5 +26,21 @@ Deno.test("pagesOf() says where the pages of another member are, as far as a rea
     ];
   for (const [internal, member, url] of rows) {
     assert.equal(pagesOf(internal as InternalAddress | undefined, { member, own: OWN }), url, JSON.stringify(internal));
+  }
+});
+
+Deno.test("certificatesOf() takes what a member tells of its certificates, clipped, and nothing that is something else", () => {
+  const good = { flag: "--cluster-crt", file: "/a.crt", subject: "CN=a", ends: "2026-01-02T03:04:05.000Z", days: 3 };
+  assert.deepEqual(certificatesOf({ certificates: [good] }), [good]);
+  assert.deepEqual(certificatesOf({ certificates: [] }), []);
+  const [clipped] = certificatesOf({ certificates: [{ ...good, subject: "x".repeat(1e6) }] })!;
+  assert.ok(clipped.subject.length <= 200);
+  assert.equal(certificatesOf({ certificates: Array(1_000).fill(good) })?.length, 10);
+  const bad = [undefined, null, 7, {}, [7], [null], [{ ...good, days: "3" }], [{ ...good, ends: "soon" }], [{
+    ...good,
+    file: {},
+  }]];
+  for (const certificates of bad) {
+    assert.equal(certificatesOf({ certificates }), undefined, JSON.stringify(certificates));
   }
 });
