@@ -316,6 +316,19 @@ export function decodeMetricField(field: Uint8Array, type: MetricType): Metric {
   return readMetric(reader, { start: reader.at, end, type, limits: UNLIMITED });
 }
 
+/** A sample as {@linkcode encodeMetric} writes it, which has no time, with one in milliseconds since the epoch. */
+export function timedMetric(field: Uint8Array, timestampMs: number): Uint8Array {
+  const reader = new ProtobufReader(field);
+  reader.next(field.length);
+  reader.enter(field.length);
+  const out = new ProtobufWriter();
+  const metric = out.openField(FAMILY.metric);
+  out.fields(field.subarray(reader.at));
+  out.varint(METRIC.timestampMs, timestampMs);
+  out.close(metric);
+  return out.take();
+}
+
 /** The delimited message of a family whose samples are written already, as {@linkcode encodeMetric} writes them. */
 export function encodeFamily(
   { name, type }: { readonly name: string; readonly type: MetricType },

@@ -10,47 +10,40 @@
  * @module
  */
 
-import { plainText } from "../../common/plain_text.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
-import { isBelieved } from "../protocol/headroom.ts";
 import { isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
 import type { AgreedView } from "../protocol/agreed_view.ts";
 import type { Beliefs, Message, MessageOf } from "../protocol/messages.ts";
-import { Ability } from "./ability.ts";
 import { AgreementWatch } from "./agreement_watch.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { Closed } from "../protocol/closed.ts";
 import { Contacts } from "./contacts.ts";
 import { type Accusation, FailureDetector } from "./failure_detector.ts";
-import { becomesStrict, hasVote } from "../consensus/quorum.ts";
+import { hasVote } from "../consensus/quorum.ts";
 import { hasFence, isFenced } from "./fence.ts";
 import { FenceWatch } from "./fence_watch.ts";
 import { Gossip } from "./gossip.ts";
-import { FORGIVE_AFTER_MS, type JoinStep, JoinTurn } from "./join_policy.ts";
+import { forcedView } from "./forced_view.ts";
+import type { JoinStep } from "./join_policy.ts";
 import { KeptState } from "./kept_state.ts";
+import { Links } from "./links.ts";
 import { MemberTable } from "./member_table.ts";
 import { Peers } from "./peers.ts";
 import { Pings } from "./pings.ts";
+import { Plausibility } from "./plausibility.ts";
 import type { RingContext } from "./ring_context.ts";
 import type { SeedStatus } from "./seeds.ts";
 import { PING_EVERY_MS } from "./silence.ts";
+import { Stay } from "./stay.ts";
 import { ViewAgreement } from "./view_agreement.ts";
 import { type OnConfirmed, ViewConfirmation } from "./view_confirmation.ts";
 import { ViewConsensus } from "./view_consensus.ts";
-
-/** How long after its link has ended a member is suspected at whose address nobody listens, in milliseconds: it may be restarting. */
-export const GONE_AFTER_MS = 600;
-
-/** By how much a forced view is later than what its members know: more than others can have decided meanwhile. */
-const FORCED_EPOCHS = 1_000;
+import { whyClosed } from "./why_closed.ts";
 
 /** A tick that is so much late means that we were not running, and that the silence was ours, in milliseconds. */
 export const STALL_MS = 2_000;
-
-/** How often the log has a line of numbers that are not believed, in milliseconds. */
-const UNBELIEVED_TOLD_MS = 60_000;
 
 /** What membership works with, besides the ring's context. */
 export interface MembershipOptions {
@@ -88,17 +81,15 @@ export class Membership {
   readonly #detector: FailureDetector;
   readonly #gossip: Gossip;
   readonly #pings: Pings;
+  readonly #links: Links;
   readonly #clocks: ClockWatch;
-  readonly #ability = new Ability();
   readonly #consensus: ViewConsensus;
   readonly #confirmation: ViewConfirmation;
+  readonly #stay: Stay;
+  readonly #plausibility: Plausibility;
   #view: RingView;
-  #turn: JoinTurn;
   #lastTickAt: number;
-  #toldOfUnbelievedAt = -Infinity;
   #nextRoundAt: number;
-  #servesSince: number | undefined;
-  #servesUnwell = false;
 
   /** Starts as JOINING, and emits what must be kept before anybody is told. */
   constructor(
@@ -120,8 +111,9 @@ export class Membership {
     });
     const table = this.#table;
     this.#view = viewOf(kept.agreed);
-    this.#turn = new JoinTurn({ now, flaps: kept.flaps });
     this.#agreement = new ViewAgreement(now);
+    this.#stay = new Stay(context, { table, kept, agreement: this.#agreement, now });
+    this.#plausibility = new Plausibility(context, { wasLinked: (name) => peers.wasLinked(name) });
     this.#contacts = new Contacts(context, { seeds, table, peers, kept });
     this.#gossip = new Gossip(context, { table, peers, kept, now });
     this.#detector = new FailureDetector(context, {
@@ -131,6 +123,14 @@ export class Membership {
     });
     const agreement = this.#agreement, contacts = this.#contacts, gossip = this.#gossip, detector = this.#detector;
     this.#pings = new Pings(context, { table, peers, kept, detector, gossip, agreement, isClearFor });
+    this.#links = new Links({
+      table,
+      peers,
+      contacts,
+      gossip,
+      pings: this.#pings,
+      onGone: (name, accusation) => this.#accuse(name, accusation),
+    });
     this.#fence = new FenceWatch(context, { detector });
     this.#agreementWatch = new AgreementWatch(context, { agreement, table, peers });
     this.#consensus = new ViewConsensus(context, {
@@ -238,79 +238,35 @@ export class Membership {
 
   /** Why nothing may be shown now; undefined if what we own may be. */
   closed(now: number): Closed | undefined {
-    const { contested, self } = this.#table;
-    const refusal = this.#contacts.refusal(now);
-    const because = (reason: Closed["reason"], message: string): Closed => ({ reason, message });
-    if (contested !== undefined) {
-      return because("name-taken", `Another process at ${plainText(contested.address)} is alive as '${self.name}'`);
-    }
-    // A member that serves gives way to nobody but one of whom the others say so.
-    if (refusal?.code === "name-taken" && self.phase === "JOINING") return because("name-taken", refusal.message);
-    if (self.status === "LEFT" || (self.phase === "LEAVING" && !this.isServing)) {
-      return because("leaving", "This member is leaving the ring");
-    }
-    if (self.phase === "JOINING") {
-      const isAlone = this.agreed === undefined && !this.#contacts.seeds.hasMajority;
-      return because(
-        "joining",
-        isAlone ? "Too few of the servers that --join lists are there yet" : "This member has not joined the ring yet",
-      );
-    }
-    if (!this.isServing) return because("joining", "The ring has not decided yet that this member serves");
-    if (this.isFenced(now)) return because("fenced", "This member has lost quorum: too few of the ring answer it");
-    if (!this.#agreement.shows) return because("unsettled", "The other members have not confirmed the view yet");
-    return undefined;
+    return whyClosed({
+      self: this.self,
+      contested: this.#table.contested,
+      refusal: this.#contacts.refusal(now),
+      isServing: this.isServing,
+      isAlone: this.agreed === undefined && !this.#contacts.seeds.hasMajority,
+      isFenced: this.isFenced(now),
+      isConfirmed: this.#agreement.shows,
+    });
   }
 
   /** Whether a peer may link with us. */
   admit(hello: Hello, now: number): Refusal | undefined {
-    const { name, boot } = this.self;
-    if (hello.name === name) {
-      if (hello.boot === boot) return { code: "self", message: "This process dialled itself" };
-      return { code: "name-taken", message: `The member that was dialled has the name '${name}' itself` };
-    }
-    const linked = this.#peers.linkOf(hello.name);
-    if (linked !== undefined && linked.boot !== hello.boot && this.#peers.isReachable(hello.name, now)) {
-      return {
-        code: "name-taken",
-        message: `The name '${plainText(hello.name)}' is in use by a process at ${
-          plainText(linked.address)
-        } that is alive`,
-      };
-    }
-    return undefined;
+    return this.#links.refusal(hello, now);
   }
 
   /** A link is up. */
   linkUp(link: MeshLink, { now }: Clock) {
-    const { name } = link.peer;
-    if (!this.#peers.linkUp(link)) return;
-    this.#peers.heard(name, now);
-    this.#gossip.sendTable(name, { reply: false });
-    this.#pings.ping(name, now);
+    this.#links.up(link, now);
   }
 
-  /** A link has ended. Where that is the end of the process, nobody listens at its address any more. */
+  /** A link has ended. */
   linkDown(link: MeshLink, { now }: Clock) {
-    const { name } = link.peer;
-    if (!this.#peers.linkDown(link)) return;
-    this.#clocks.forget(name);
-    const row = this.#table.get(name);
-    if (row === undefined || !isPresent(row)) return;
-    this.#peers.lost(name, now);
-    this.#contacts.redial(row.address, now);
+    if (this.#links.down(link, now)) this.#clocks.forget(link.peer.name);
   }
 
   /** A dial came to nothing. */
   dialFailed(address: string, refusal: Refusal, { now }: Clock) {
-    this.#contacts.dialFailed(address, refusal, now);
-    if (refusal.nobodyListens !== true) return;
-    for (const { name } of this.#table.others().filter((row) => row.address === address && row.status === "ALIVE")) {
-      const lostMs = this.#peers.lostMs(name, now);
-      if (lostMs === undefined || this.#peers.isLinked(name)) continue;
-      if (lostMs < GONE_AFTER_MS) this.#contacts.redial(address, now + GONE_AFTER_MS - lostMs);
-      else this.#accuse(name, { status: "SUSPECT", silentMs: this.#peers.silentMs(name, now), now });
-    }
+    this.#links.dialFailed(address, refusal, now);
   }
 
   /** Takes a message of membership's; false for any other. */
@@ -334,7 +290,7 @@ export class Membership {
         this.#settle(now);
         return true;
       case "TABLE":
-        this.#merge(from.name, this.#believed(from.name, message, clock), clock);
+        this.#merge(from.name, this.#plausibility.table(from.name, message, clock), clock);
         return true;
       case "CONFIRM":
         this.#confirmation.asked(from.name, message);
@@ -347,7 +303,7 @@ export class Membership {
       case "ACCEPT":
       case "ACCEPTED":
       case "OUTVOTED":
-        return this.#consensus.message(from.name, this.#believedView(message, clock), clock);
+        return this.#consensus.message(from.name, this.#plausibility.ballot(message, clock), clock);
       default:
         return false;
     }
@@ -370,21 +326,17 @@ export class Membership {
     this.#consensus.consider(clock);
     this.#confirmation.tick(clock);
     this.#gossip.tick(now);
-    if (this.#ability.mustProbe(now)) this.#kept.probe();
-    this.#stepDownIfUnwell(now);
-    const hasServed = this.#servesSince !== undefined && now - this.#servesSince >= FORGIVE_AFTER_MS;
-    if (hasServed && this.#kept.flaps > 0) this.#kept.countFlaps(0);
+    if (this.#stay.tick(now, { hasHeirs: () => this.#hasHeirs(now) })) this.#spread([this.self], clock);
     this.#settle(now);
   }
 
   /** What we may do next to join. */
   joinStep(now: number): JoinStep {
     const { self } = this;
-    if (self.phase !== "JOINING") return "wait";
     const others = this.agreed?.members.filter(({ name }) => name !== self.name) ?? [];
     const { seeds } = this.#contacts;
     const isNew = this.agreed === undefined;
-    return this.#turn.next({
+    return this.#stay.joinStep({
       now,
       name: self.name,
       rows: this.#table.rows(),
@@ -394,7 +346,6 @@ export class Membership {
         seeds.others.every((address) => this.#peers.isAddressLinked(address)),
       knowsNobody: others.length === 0 && seeds.others.length === 0,
       fenced: this.isFenced(now),
-      isWell: this.#ability.isWell(now),
       nameTaken: this.#table.contested !== undefined || this.#contacts.refusal(now)?.code === "name-taken",
       // In front of the fence there is one, where there can be one.
       hasMajority: isNew ? seeds.hasMajority : hasFence(this.agreed),
@@ -404,14 +355,13 @@ export class Membership {
   }
 
   /** What was to become durable has, or could not be made so. */
-  stored({ ok, now }: { ok: boolean; now: number }) {
-    if (ok) this.#ability.stored(now);
-    else this.#ability.failed(now);
+  stored(result: { ok: boolean; now: number }) {
+    this.#stay.stored(result);
   }
 
   /** Our state is durable, up to this number. */
   saved(number: number, clock: Clock) {
-    this.#ability.saved(clock.now);
+    this.#stay.saved(clock.now);
     this.#consensus.saved(number, clock);
   }
 
@@ -425,23 +375,10 @@ export class Membership {
    * is alive of it must not be, or must be cut off for good. Returns why that is not done.
    */
   forceView(names: readonly string[], clock: Clock): string | undefined {
-    const rows = names.map((name) => this.#table.get(name));
-    const gone = names.filter((_, index) => rows[index] === undefined || !isPresent(rows[index]));
-    if (gone.length > 0) {
-      return `Cannot find these members among those that are there: ${gone.map((name) => plainText(name)).join(", ")}`;
-    }
-    if (!names.includes(this.self.name)) return `Name '${plainText(this.self.name)}' too, the member that is asked`;
-    const members = (rows as Member[]).map(({ name, address, host, since, disk }) => ({
-      name,
-      address,
-      host,
-      since,
-      disk,
-    }))
-      .sort((a, b) => a.name < b.name ? -1 : 1);
-    const epoch = this.#kept.epoch + FORCED_EPOCHS;
-    this.#context.emit(note("warn", "An operator forces a view on the ring", { epoch, members: names }));
-    this.#adopt({ epoch, isStrict: becomesStrict(this.agreed, members), members }, clock);
+    const view = forcedView(names, { table: this.#table, agreed: this.agreed });
+    if (typeof view === "string") return view;
+    this.#context.emit(note("warn", "An operator forces a view on the ring", { epoch: view.epoch, members: names }));
+    this.#adopt(view, clock);
     return undefined;
   }
 
@@ -455,52 +392,17 @@ export class Membership {
 
   /** Goes on to the next phase, and tells everybody. */
   advance(phase: Phase, clock: Clock) {
-    const { now } = clock;
-    this.#servesUnwell = phase === "ACTIVE" && !this.#ability.isWell(now);
-    this.#servesSince = phase === "ACTIVE" ? now : undefined;
-    this.#spread([this.#table.advance(phase)], clock);
-    this.#context.emit(note("info", "This member changed its phase", { phase }));
+    this.#spread([this.#stay.advance(phase, clock.now)], clock);
   }
 
   /** Ends our stay, and tells everybody. */
   leave(clock: Clock) {
-    this.#kept.countFlaps(Math.max(0, this.#kept.flaps - 1));
-    this.#spread([this.#table.leave()], clock);
+    this.#spread([this.#stay.leave()], clock);
   }
 
   /** Tells a member at once that we are clear for it, or whatever else has changed of our beliefs. */
   ping(name: string, { now }: Clock) {
     this.#pings.ping(name, now);
-  }
-
-  /** What of a table is believed: from what is above that nobody could go on. */
-  #believed(from: string, table: MessageOf<"TABLE">, { now, wall }: Clock): MessageOf<"TABLE"> {
-    const rows = table.rows.filter(({ incarnation }) => isBelieved(incarnation, wall));
-    const isCounted = table.agreed === undefined || isBelieved(table.agreed.epoch, wall);
-    const agreed = table.agreed !== undefined && isCounted && this.#knowsMost(table.agreed) ? table.agreed : undefined;
-    if (rows.length === table.rows.length && isCounted) return { ...table, agreed };
-    if (now - this.#toldOfUnbelievedAt >= UNBELIEVED_TOLD_MS) {
-      this.#toldOfUnbelievedAt = now;
-      const sentence =
-        "A peer tells of an incarnation or an epoch that no member can have: restart it, and look at clocks";
-      this.#context.emit(note("warn", sentence, { member: from }));
-    }
-    return { ...table, rows, agreed };
-  }
-
-  /** What of a proposal is believed: the epoch is counted, and nobody votes for what is not the next one. */
-  #believedView(message: Message, { wall }: Clock): Message {
-    if (message.type !== "ACCEPT" || isBelieved(message.agreed.epoch, wall)) return message;
-    return { type: "OUTVOTED", request: 0, epoch: 0, ballot: message.ballot };
-  }
-
-  /**
-   * Whether most of a view are members that this process has been linked with. One of members that nobody has ever heard would fence
-   * the ring for good; where they are there, the same is told again once they are linked.
-   */
-  #knowsMost({ members }: AgreedView): boolean {
-    const known = members.filter(({ name }) => name === this.self.name || this.#peers.wasLinked(name));
-    return known.length * 2 > members.length;
   }
 
   #merge(from: string, { rows, agreed, full, reply }: MessageOf<"TABLE">, clock: Clock) {
@@ -513,24 +415,13 @@ export class Membership {
       const sentence = "Another process has this member's name: give one of them another --name";
       this.#context.emit(note("error", sentence, { address: contested.address }));
     }
-    if (refuted !== undefined) this.#refuted(refuted, now);
+    if (refuted !== undefined) this.#stay.refuted(refuted, now);
     this.#changed(clock);
     if (refuted !== undefined) this.#spread([this.self], clock);
     for (const { name, status, phase, incarnation } of changed) {
       this.#context.emit(note("info", "A member changed", { member: name, status, phase, incarnation, from }));
     }
     if (full && reply) this.#gossip.sendTable(from, { reply: false });
-  }
-
-  #refuted(status: Member["status"], now: number) {
-    const { phase, incarnation } = this.self;
-    this.#context.emit(note("warn", "Refuted what others said of this member", { said: status, phase, incarnation }));
-    if (phase === "JOINING") {
-      this.#kept.countFlaps(this.#kept.flaps + 1);
-      this.#turn = new JoinTurn({ now, flaps: this.#kept.flaps });
-      this.#agreement.lost(now);
-    }
-    this.#kept.reserve(incarnation);
   }
 
   /** Whether a view was decided after ours; or by another part of a ring that has forked, of which one must give way to the other. */
@@ -558,41 +449,17 @@ export class Membership {
       view: this.#view.digest,
       members: this.#view.names,
     }));
-    // Others go on without us: what was ours is theirs by now, and we join again.
-    if (wasServing && phase === "ACTIVE" && !this.isServing) this.#startOver(now);
+    if (wasServing && phase === "ACTIVE" && !this.isServing) this.#stay.outvoted(now);
     for (const peer of this.#peers.linked()) this.#gossip.sendTable(peer, { reply: false });
     this.#changed(clock);
     this.#pings.pingAll(now);
   }
 
-  /** Begins another stay, as one that owns nothing. */
-  #startOver(now: number) {
-    this.#context.emit(note("warn", "The ring goes on without this member, which joins it again", {}));
-    this.#table.startOver();
-    this.#servesSince = undefined;
-    this.#kept.countFlaps(this.#kept.flaps + 1);
-    this.#kept.reserve(this.self.incarnation);
-    this.#turn = new JoinTurn({ now, flaps: this.#kept.flaps });
-    this.#agreement.lost(now);
-  }
-
-  /** Gives way where there is somebody to give way to. Where nobody else serves, it serves as well as it can. */
-  #stepDownIfUnwell(now: number) {
-    if (!this.#ability.isUnwell(now)) {
-      this.#servesUnwell = false;
-      return;
-    }
+  /** Whether somebody else serves to whom we could give way. */
+  #hasHeirs(now: number): boolean {
+    if (this.isFenced(now)) return false;
     const others = this.#table.others().filter((row) => isPlaced(row) && row.status === "ALIVE");
-    if (this.self.phase !== "ACTIVE" || this.#servesUnwell || this.isFenced(now)) return;
-    if (!others.some(({ name }) => this.#peers.isReachable(name, now))) return;
-    const sentence = "The store of this member fails: what it owns goes to other members until it is well again";
-    this.#context.emit(note("error", sentence, {}));
-    this.#table.startOver();
-    this.#servesSince = undefined;
-    this.#turn = new JoinTurn({ now, flaps: 0 });
-    this.#agreement.lost(now);
-    this.#kept.reserve(this.self.incarnation);
-    this.#spread([this.self], { now, wall: 0 });
+    return others.some(({ name }) => this.#peers.isReachable(name, now));
   }
 
   #wakeUp(now: number, lateMs: number) {

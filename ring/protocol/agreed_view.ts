@@ -27,3 +27,9 @@ export interface AgreedView {
   /** Its members, by name. */
   readonly members: readonly ViewMember[];
 }
+
+/** The rows of members as a view has them: by name, and without what changes while they serve. */
+export function viewMembers(rows: Iterable<ViewMember>): ViewMember[] {
+  return [...rows].map(({ name, address, host, since, disk }) => ({ name, address, host, since, disk }))
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+}

@@ -6,7 +6,7 @@
 
 import type { RingServer } from "../faults/ring_servers.ts";
 import type { Random } from "../support/random.ts";
-import type { SmallDisk } from "./small_disk.ts";
+import type { SmallDisk } from "../support/small_disk.ts";
 
 /** What a deed is done to. */
 export interface Victim {

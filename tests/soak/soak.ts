@@ -8,7 +8,7 @@
 import type { Logger } from "../../common/log.ts";
 import { RingServers } from "../faults/ring_servers.ts";
 import type { Footprint } from "./footprint.ts";
-import { SmallDisk } from "./small_disk.ts";
+import { SmallDisk } from "../support/small_disk.ts";
 import { Trial } from "./trial.ts";
 
 /** How a soak goes. */

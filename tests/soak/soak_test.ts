@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ATTACKS } from "./attacks.ts";
 import { footprintOf, median } from "./footprint.ts";
-import { canMount } from "./small_disk.ts";
+import { canMount } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

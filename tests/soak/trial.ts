@@ -13,7 +13,7 @@ import { ATTACKS, throwEachBomb } from "./attacks.ts";
 import { again, deedsOn, pass } from "./deeds.ts";
 import { type Footprint, footprintOf, mebibytes, median } from "./footprint.ts";
 import { type Look, lookAtPages } from "./pages.ts";
-import type { SmallDisk } from "./small_disk.ts";
+import type { SmallDisk } from "../support/small_disk.ts";
 import type { ServerReport, SoakPlan, SoakReport } from "./soak.ts";
 
 /** How much the memory may grow in the calm half. */

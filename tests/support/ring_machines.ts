@@ -41,16 +41,17 @@ export class MachineMember {
   hasLeft = false;
 
   /** A process of that name that goes on from a store and a saved state, if there are any. */
-  constructor(name: string, { world, boot, before, ttlMs, limits }: {
+  constructor(name: string, { world, boot, store, saved, ttlMs, limits }: {
     world: RingMachines;
     boot: string;
-    before?: MachineMember;
+    store: Map<string, Entry>;
+    saved?: SavedState;
     ttlMs: number;
     limits?: Partial<RingLimits>;
   }) {
     this.name = name;
-    this.store = before?.store ?? new Map();
-    this.saved = before?.saved;
+    this.store = store;
+    this.saved = saved;
     this.machine = new RingMachine({
       self: { name, boot, address: name, host: name },
       seeds: world.seeds.filter((seed) => seed !== name),
@@ -103,11 +104,21 @@ export class RingMachines {
     return { now: this.#now, wall: WALL_MS + this.#now };
   }
 
-  /** Starts a process of that name, which goes on from what its last one kept. */
-  start(name: string): MachineMember {
+  /** Starts a process of that name, which goes on from what its last one kept, and from what else its store is said to hold. */
+  start(name: string, { entries = [] }: { entries?: Iterable<Entry> } = {}): MachineMember {
     const boot = `boot-${++this.#boots}`;
     const before = this.members.get(name);
-    const member = new MachineMember(name, { world: this, boot, before, ttlMs: this.#ttlMs, limits: this.#limits });
+    const store = before?.store ?? new Map<string, Entry>();
+    for (const entry of entries) store.set(entry.id, entry);
+    const { saved } = before ?? {};
+    const member = new MachineMember(name, {
+      world: this,
+      boot,
+      store,
+      saved,
+      ttlMs: this.#ttlMs,
+      limits: this.#limits,
+    });
     this.members.set(name, member);
     this.handle(member, { type: "tick" });
     return member;
