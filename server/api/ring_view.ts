@@ -50,6 +50,10 @@ export interface RingView {
   readonly agrees: boolean;
   /** Counts the views that all members agreed on. */
   readonly epoch: number;
+  /** The members that vote on the next view, by name. */
+  readonly voters: readonly string[];
+  /** Those of them that have confirmed the last page of the server that was asked; none if it has shown none yet. */
+  readonly confirmedBy: readonly string[];
   /** All that are known. */
   readonly members: readonly RingMemberView[];
   /** How it stands with the addresses that this server was given to begin with. */

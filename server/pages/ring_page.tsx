@@ -24,7 +24,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
       </div>
     );
   }
-  const { members, closed, agrees, epoch, transitions } = ring;
+  const { members, closed, agrees, epoch, voters, confirmedBy, transitions } = ring;
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
@@ -50,6 +50,13 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
             <strong>{number(epoch)}</strong> {plural(epoch, "agreed view")} so far
           </div>
         </li>
+        {voters.length > 0 && (
+          <li>
+            <div title={confirmedBy.length === 0 ? undefined : confirmedBy.join(", ")}>
+              <strong>{confirmedBy.length} of {voters.length}</strong> confirmed the last page of this server
+            </div>
+          </li>
+        )}
         <li>
           <div>
             <strong>{number(members.reduce((sum, { clusters }) => sum + (clusters?.owned ?? 0), 0))}</strong>{" "}
@@ -98,6 +105,7 @@ const MEMBER_COLUMNS: readonly Column[] = [
   { name: "Owned", isNumber: true },
   { name: "Standby for", isNumber: true },
   { name: "To hand over", isNumber: true },
+  { name: "Copies under way", isNumber: true },
   { name: "Certificate" },
 ];
 
@@ -124,6 +132,7 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
       <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
       <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
       <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
+      <Cell label="Copies under way" class="num">{transfers === undefined ? "–" : number(transfers.copies)}</Cell>
       <Cell label="Certificate" class="nowrap">
         {first === undefined ? "–" : (
           <>

@@ -22,6 +22,8 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
     ...own.closed !== undefined && { closed: own.closed.message },
     agrees: new Set([...views.values()].map(({ view }) => view.digest)).size === 1,
     epoch: own.agreed?.epoch ?? 0,
+    voters: own.agreed?.members.map(({ name }) => name) ?? [],
+    confirmedBy: own.view.confirmedBy,
     members: own.members.map(({ name, address, host, status, phase, incarnation, linked, heardMsAgo }) => {
       const view = views.get(name);
       const why = whyNot.get(name);

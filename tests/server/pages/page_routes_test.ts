@@ -185,7 +185,15 @@ const ending = (days: number) => ({
 });
 
 const MEMBER = { address: "a:1", host: "a", status: "ALIVE", phase: "ACTIVE", incarnation: 1, linked: true };
-const RING = { name: "server-0", agrees: true, epoch: 1, seeds: [], transitions: [] };
+const RING = {
+  name: "server-0",
+  agrees: true,
+  epoch: 1,
+  voters: [],
+  confirmedBy: [],
+  seeds: [],
+  transitions: [],
+};
 const WELL = { ...STATUS, certificates: [ending(90)] };
 
 Deno.test("the pages of the ring and of certificates tell when those of other members end, and of whom that is not known", async () => {
@@ -266,6 +274,8 @@ Deno.test("the page of the ring says that there is none, or how its members fare
     name: "server-0",
     agrees: false,
     epoch: 4,
+    voters: ["server-0", "server-1", "server-2"],
+    confirmedBy: ["server-0", "server-2"],
     members: [
       { ...member, name: "server-0", status: "ALIVE", digest: "abc", clusters: { owned: 2, standby: 1, foreign: 0 } },
       { ...member, name: "server-1", status: "DEAD", heardSecondsAgo: 50, why: "no answer within 500 ms" },
@@ -276,13 +286,15 @@ Deno.test("the page of the ring says that there is none, or how its members fare
   const { text } = await ask(sourcePages({ ring }), "/ring");
   assert.match(words(text), /The members do not agree .* 1 of 2 alive/);
   const [, self, dead, , happened] = rows(text);
-  assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 – –$/);
-  assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – – –$/);
+  assert.match(words(text), /2 of 3 confirmed the last page of this server/);
+  assert.match(text, /title="server-0, server-2"/);
+  assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 – – –$/);
+  assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – – – –$/);
   assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
 });
 
 Deno.test("the page of a source leads to its series only where this server owns it", async () => {
-  const ring = { name: "server-0", agrees: true, epoch: 1, members: [], seeds: [], transitions: [] };
+  const ring = { ...RING, members: [] };
   const sources = [source("ours", { owner: "server-0" }), source("theirs", { owner: "server-1", standby: "server-0" })];
   const pages = sourcePages({ sources, ring });
   assert.match((await ask(pages, "/sources/ours")).text, /<a href="\/federate\?match/);
