@@ -25,6 +25,7 @@ import { openDirectory } from "./directory/open_directory.ts";
 import type { SourceLimits } from "./directory/source.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
 import { SourceActions } from "./api/actions.ts";
+import type { MemberReport } from "./ring/member_report.ts";
 import type { RingView } from "./api/ring_view.ts";
 import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
@@ -140,9 +141,14 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
+  const droppedOf = async (id: string) => {
+    const push = await store.get(id);
+    return push && committer.droppedOf(push);
+  };
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
+  let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
@@ -151,7 +157,8 @@ export async function startServer(
     const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
     const { ringOverview } = await import("./ring/ring_overview.ts");
     const { SourceExchange } = await import("./ring/source_exchange.ts");
-    const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
+    const report = () => cluster && { ...cluster.status(), ...toldOthers() };
+    const answer = ringAnswerer({ own, directory, report });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
     const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
@@ -159,7 +166,7 @@ export async function startServer(
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
     forgetElsewhere = (id) => forgetAt(ring, id);
-    ringView = () => ringOverview(ring, status());
+    ringView = () => ringOverview(ring, { ...status(), ...toldOthers() });
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
   store.startSweeping();
@@ -315,6 +322,11 @@ export async function startServer(
       },
     ),
   );
+  const { hostname } = values.listenInternal, { port } = internal;
+  toldOthers = () => ({
+    certificates: statusOf(status).certificates,
+    internal: { hostname, port, secure: internalTls !== undefined },
+  });
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });

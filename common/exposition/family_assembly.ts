@@ -4,10 +4,13 @@
  * @module
  */
 
-import { Distributions } from "./distribution_assembly.ts";
+import { type Distribution, Distributions } from "./distribution_assembly.ts";
 import {
+  type DistributionType,
+  isDistribution,
   type Label,
   LimitError,
+  LINE_SUFFIXES,
   type Metric,
   type MetricFamily,
   type MetricType,
@@ -169,7 +172,7 @@ export class FamilyAssembler {
     }
     const part = kind.parts[suffix];
     if (part === undefined) {
-      cursor.blame(ruleOf(kind), `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
+      cursor.blame("value", `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
       cursor.report(cursor.fault!, line);
     } else if (part.role === "value") this.#addWhole(family, line);
     else if (part.role !== "none") this.#addPart(line, { family, kind, part });
@@ -184,8 +187,9 @@ export class FamilyAssembler {
     const families: MetricFamily[] = [];
     for (const assembly of this.#all) {
       const collision = isChecked && !isEmpty(assembly) ? assembly.torn ?? takeNames(assembly, takenBy) : undefined;
-      const family = yield* finished(assembly, { collision, onFault });
-      if (family.metrics.length > 0) families.push(family);
+      for (const family of yield* finished(assembly, { collision, onFault })) {
+        if (family.metrics.length > 0) families.push(family);
+      }
     }
     late.sort((a, b) => a.at - b.at);
     for (let i = 0; i < late.length; i++) {
@@ -326,31 +330,56 @@ function takeNames(assembly: Assembly, takenBy: Map<string, string>): string | u
 function* finished(
   assembly: Assembly,
   { collision, onFault }: { collision?: string; onFault?: (fault: LateFault) => void },
-): Steps<MetricFamily> {
+): Steps<MetricFamily[]> {
   const { kind = UNTYPED, help, unit } = assembly;
   const name = nameOf(assembly);
   const metrics: Metric[] = [];
   const take = (metric: Metric, { at, line, fault }: { at: number; line: number; fault?: string }) => {
     const why = collision ?? fault;
-    if (why === undefined) return void metrics.push(metric);
+    if (why === undefined) return metrics.push(metric) > 0;
     const rule = collision === undefined ? ruleOf(kind) : "family_collision";
     onFault?.({ rule, why, at, line, sample: { name, labels: metric.labels } });
+    return false;
   };
   for (const metric of assembly.metrics) take(metric, assembly);
-  let count = 0;
+  const taken: Distribution[] = [];
+  let areWhole = true, count = 0;
   for (const distribution of assembly.distributions) {
     if (++count % STEP_SAMPLES === 0) yield;
     if (distribution.isRejected) continue;
     const { labels, timestampMs, at, line } = distribution;
-    const [value, fault] = kind.type === "summary" ? distribution.summary() : distribution.histogram();
+    const { value, isWhole, fault } = kind.type === "summary" ? distribution.summary() : distribution.histogram();
     const metric = timestampMs === undefined ? { labels, value } : { labels, value, timestampMs };
-    take(metric, { at, line, fault: onFault && fault() });
+    if (!take(metric, { at, line, fault: onFault && fault() })) continue;
+    taken.push(distribution);
+    areWhole &&= isWhole;
   }
-  return {
+  if (!areWhole && kind.type !== undefined && isDistribution(kind.type)) {
+    return lineFamilies(assembly, kind.type, taken);
+  }
+  return [{
     name,
     ...(help === undefined ? {} : { help }),
     type: kind.type,
     ...(unit === undefined ? {} : { unit }),
     metrics,
-  };
+  }];
+}
+
+/** What came of a histogram or summary, line name by line name, as Prometheus federates each one. */
+function lineFamilies(
+  { name, help }: Assembly,
+  type: DistributionType,
+  taken: readonly Distribution[],
+): MetricFamily[] {
+  const bySuffix = new Map<string, Metric[]>(LINE_SUFFIXES[type].map((suffix) => [suffix, []]));
+  for (const distribution of taken) {
+    for (const [suffix, line] of distribution.lines(type)) bySuffix.get(suffix)?.push(line);
+  }
+  return [...bySuffix].map(([suffix, metrics]) => ({
+    name: name + suffix,
+    ...(help === undefined ? {} : { help }),
+    type: "untyped",
+    metrics,
+  }));
 }

@@ -5,9 +5,10 @@
  */
 
 import { unescaped } from "./escapes.ts";
-import { type Dialect, readExposition } from "./exposition_reader.ts";
+import { type Dialect, readExposition, readExpositionSteps } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import type { MetricFamily } from "./metric_family.ts";
+import type { Steps } from "../steps.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { parseNumber, type SampleCursor } from "./sample_line.ts";
 
@@ -58,6 +59,11 @@ const DIALECT: Dialect = {
  */
 export function parseOpenMetrics(bytes: Uint8Array, options: PageOptions): MetricFamily[] {
   return readExposition(bytes, { dialect: DIALECT, options });
+}
+
+/** Reads a page as {@linkcode parseOpenMetrics} does, in steps. */
+export function parseOpenMetricsSteps(bytes: Uint8Array, options: PageOptions): Steps<MetricFamily[]> {
+  return readExpositionSteps(bytes, { dialect: DIALECT, options });
 }
 
 /** Reads a time, if there is one, and passes over an exemplar. */

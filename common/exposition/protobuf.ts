@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CountOptions, HistogramReader, writeHistogram } from "./histogram_message.ts";
+import { type CountOptions, HistogramReader, uncounted, writeHistogram } from "./histogram_message.ts";
 import type { EncodedLabels, LabelMemory } from "./label_memory.ts";
 import {
   type HistogramValue,
@@ -162,7 +162,11 @@ function readMetric(
   return {
     labels: more ?? first,
     value,
-    ...(reader.hasUnknown ? { fault: "unknown_field" } : value === undefined && parts ? { fault: "histogram" } : {}),
+    ...(reader.hasUnknown
+      ? { fault: "unknown_field" }
+      : value === undefined && parts
+      ? { fault: type === "summary" ? "summary" : "histogram" }
+      : {}),
     ...(timestampMs === undefined ? {} : { timestampMs }),
     ...(parts?.createdMs === undefined ? {} : { createdMs: parts.createdMs }),
   };
@@ -208,7 +212,7 @@ class ValueReader {
   readonly #field: number;
   readonly #createdField: number | undefined;
   #number = 0;
-  #count = 0;
+  #count: number | undefined;
   readonly #quantiles: { quantile: number; value: number }[] = [];
   readonly #histogram: HistogramReader | undefined;
 
@@ -232,10 +236,12 @@ class ValueReader {
     }
   }
 
+  /** The value; undefined if a histogram contradicts itself, or if it or a summary has no count. */
   finish(): Metric["value"] {
     if (this.#histogram !== undefined) return this.#histogram.finish();
     if (this.#field !== VALUE.summary) return this.#number;
-    return { count: this.#count, sum: this.#number, quantiles: this.#quantiles };
+    const count = this.#count ?? uncounted(this.#number, this.#quantiles.map(({ value }) => value));
+    return count === undefined ? undefined : { count, sum: this.#number, quantiles: this.#quantiles };
   }
 
   #readSummary(reader: ProtobufReader, end: number) {

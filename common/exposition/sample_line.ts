@@ -9,7 +9,6 @@ import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
 import { plainText } from "../plain_text.ts";
-import type { FaultRule } from "./sample_fault.ts";
 
 const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
@@ -34,7 +33,7 @@ export class SampleCursor extends PageCursor {
   commentName(): string | undefined {
     if (this.peek() === QUOTE) {
       this.at++;
-      return this.#string("a name", "family_name") || undefined;
+      return this.#string("a name") || undefined;
     }
     const name = this.#classes(METRIC_START, METRIC);
     const code = this.peek();
@@ -92,7 +91,7 @@ export class SampleCursor extends PageCursor {
       this.#expect(EQUALS, "an equals sign is missing");
       this.blanks();
       this.#expect(QUOTE, "a label value starts with a double quote");
-      const value = this.#string("a label value", "label_value");
+      const value = this.#string("a label value");
       if (name === "" || name === METRIC_NAME_LABEL) {
         this.blame(
           "label_name",
@@ -128,7 +127,7 @@ export class SampleCursor extends PageCursor {
     const start = this.at;
     if (this.peek() === QUOTE) {
       this.at++;
-      return this.#string("a name", "label_name");
+      return this.#string("a name");
     }
     const name = this.#classes(LABEL_START, LABEL);
     const whole = this.#unquoted(start);
@@ -139,23 +138,21 @@ export class SampleCursor extends PageCursor {
 
   #metricNameInBraces(name: string, at: number) {
     if (this.#metric !== undefined) this.refuse("a line has two names of a metric", at);
-    // What stands in it was taken for the name of a label.
-    if (this.fault !== undefined && this.fault.at >= at) this.fault = { ...this.fault, rule: "family_name" };
     if (name === "") this.blame("family_name", "a metric has an empty name", at);
     this.#metric = name;
   }
 
   /** The text behind an opening quote, with its closing one. */
-  #string(what: string, rule: FaultRule): string {
+  #string(what: string): string {
     const { text, at: start } = this;
     const end = text.indexOf('"', start);
     if (this.#backslash < start) this.#backslash = indexFrom(text, "\\", start);
-    if (this.#backslash < end || end < 0 || end >= this.end) return this.#escapedString(what, rule);
+    if (this.#backslash < end || end < 0 || end >= this.end) return this.#escapedString(what);
     this.at = end + 1;
     return text.slice(start, end);
   }
 
-  #escapedString(what: string, rule: FaultRule): string {
+  #escapedString(what: string): string {
     const { text, at: start } = this;
     for (let at = start; at < this.end; at++) {
       const code = text.charCodeAt(at);
@@ -167,7 +164,7 @@ export class SampleCursor extends PageCursor {
         const letter = ++at < this.end ? text[at] : "";
         if (letter === "") this.refuse('an escape is none of \\\\, \\" and \\n', at - 1);
         if (letter !== "\\" && letter !== '"' && letter !== "n") {
-          this.blame(rule, 'an escape is none of \\\\, \\" and \\n', at - 1);
+          this.blame("escape", 'an escape is none of \\\\, \\" and \\n', at - 1);
         }
       }
     }

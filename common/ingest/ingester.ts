@@ -101,6 +101,8 @@ export interface IngestOptions {
   readonly nowMs: number;
   /** Hears of each sample that is left out, in order. @default an account of this push alone */
   readonly losses?: Losses;
+  /** Hears of each family of which the allow-list drops samples, and of how many. @default nobody hears */
+  readonly onDropped?: (family: string, samples: number) => void;
 }
 
 /**
@@ -194,7 +196,7 @@ export class Ingester {
       }
       if (family === undefined) continue;
       const { name, type } = family;
-      const before = exports.size.value;
+      const before = exports.size.value, droppedBefore = exports.dropped.value;
       let quoted = false;
       for (let at = family.start, i = 0; at < end; i++) {
         if (i > 0) yield;
@@ -203,7 +205,8 @@ export class Ingester {
         quoted ||= exports.quoted.value !== 0;
         at = partEnd;
       }
-      const endSample = exports.size.value;
+      const endSample = exports.size.value, dropped = exports.dropped.value - droppedBefore;
+      if (dropped > 0) options.onDropped?.(name, dropped);
       if (endSample === before) continue;
       if (!isDistribution(type)) this.#familyNames.take({ name, type });
       families.push({ name, type, endSample, quoted });

@@ -10,14 +10,15 @@ import { encodeFamiliesSteps } from "../../common/exposition/protobuf.ts";
 import { claimedSnappyBytes, SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
 import { atOnce, type Steps } from "../../common/steps.ts";
+import { parseOpenMetricsSteps } from "../../common/exposition/open_metrics.ts";
 import { parseTextSteps } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
-import { Ingester } from "../../common/ingest/ingester.ts";
+import { Ingester, type IngestOptions } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Losses } from "../../common/ingest/losses.ts";
 import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
-import type { PushContent, PushContentType } from "./push_content.ts";
+import type { PushContent } from "./push_content.ts";
 
 /** A push to render. */
 export interface RawPush extends PushContent {
@@ -65,13 +66,19 @@ export interface RenderedPush {
 export interface RenderOptions {
   /** Finds a buffer that may be put to use. @default none */
   readonly spare?: () => ArrayBuffer | undefined;
+  /** Hears how many samples of which metrics the allow-list drops. */
+  readonly onDropped?: IngestOptions["onDropped"];
 }
 
 /**
  * The most bytes that a body may hold once uncompressed to be rendered as usual pushes are, which are less than a third of it.
  * Text is ten times as slow to read.
  */
-const MOST_QUICK_BYTES: Readonly<Record<PushContentType, number>> = { protobuf: 524_288, text: 65_536 };
+const MOST_QUICK_BYTES: Readonly<Record<PushContent["contentType"], number>> = {
+  protobuf: 524_288,
+  text: 65_536,
+  openmetrics: 65_536,
+};
 
 /**
  * Renders pushes.
@@ -135,15 +142,18 @@ class Workshop {
     this.#unframer = new SnappyUnframer(kernel);
   }
 
-  *render(push: RawPush, { spare = () => undefined }: RenderOptions): Steps<RenderedPush> {
+  *render(push: RawPush, { spare = () => undefined, onDropped }: RenderOptions): Steps<RenderedPush> {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
-      const families = push.contentType === "protobuf"
-        ? raw
-        : yield* readText(raw, { limits: this.#rules.limits, identity: push.labels, losses });
+      const families = push.contentType === "protobuf" ? raw : yield* readText(raw, {
+        parse: PARSERS[push.contentType],
+        limits: this.#rules.limits,
+        identity: push.labels,
+        losses,
+      });
       const unread = countLeftOut(losses.leftOut);
-      const options = { identity: push.labels, nowMs: push.receivedAtMs, losses };
+      const options = { identity: push.labels, nowMs: push.receivedAtMs, losses, onDropped };
       const ingested = yield* this.#ingester.ingestSteps(families, options);
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
       const received = unread + ingested.received;
@@ -165,7 +175,7 @@ class Workshop {
 
   #uncompress({ contentType, contentEncoding, body }: PushContent): Uint8Array {
     const { limitBytes: most, limitTextBytes = most } = this.#rules;
-    const limitBytes = contentType === "text" ? Math.min(most, limitTextBytes) : most;
+    const limitBytes = contentType === "protobuf" ? most : Math.min(most, limitTextBytes);
     if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
     if (contentEncoding === "gzip") return gunzip(body, limitBytes);
     if (body.length > limitBytes) throw tooLong(limitBytes);
@@ -180,13 +190,20 @@ function claimedBytes({ contentEncoding, body }: PushContent): number {
   return Math.max(body.length, new DataView(body.buffer, body.byteOffset).getUint32(body.length - 4, true));
 }
 
+const PARSERS = { text: parseTextSteps, openmetrics: parseOpenMetricsSteps } as const;
+
 /** A page of text as delimited families. */
 function* readText(
   bytes: Uint8Array,
-  { limits, identity, losses }: { limits: ParseLimits; identity: ReadonlyMap<string, string>; losses: Losses },
+  { parse, limits, identity, losses }: {
+    parse: typeof parseTextSteps;
+    limits: ParseLimits;
+    identity: ReadonlyMap<string, string>;
+    losses: Losses;
+  },
 ): Steps<Uint8Array> {
   let samples = 0;
-  const families = yield* parseTextSteps(bytes, {
+  const families = yield* parse(bytes, {
     ...limits,
     onFault: ({ rule, metric, labels, why, line, offset }) => {
       const what = `${why}, in line ${line} at offset ${offset}`;

@@ -7,6 +7,7 @@
 import { Counter } from "prom-client";
 import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
+import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { AcceptedPush } from "../directory/source.ts";
@@ -147,7 +148,9 @@ export class PushCommitter implements PushStage {
     for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
     if (stale > 0) {
       const why =
-        `Does not show ${stale} samples as they are older than --ttl (${formatDuration(ttlMs)}): set the clock of ` +
+        `Does not show ${stale} ${plural(stale, "sample that is", "samples that are")} older than --ttl (${
+          formatDuration(ttlMs)
+        }): set the clock of ` +
         "the source, or start the server with --honor-timestamps=false";
       remark(STALE, { count: stale, why });
     }
@@ -167,6 +170,21 @@ export class PushCommitter implements PushStage {
   restore(push: StoredPush): void {
     const sequence = ++this.#sequence;
     this.#options.index.show(toEntry(this.#renderer.render(push), { ...push, sequence }));
+  }
+
+  /** How many samples of which metrics the allow-list of now drops of what was stored. Rejects as {@linkcode PushCommitter.prepare} does. */
+  async droppedOf({ id, ...push }: StoredPush): Promise<ReadonlyMap<string, number>> {
+    const metrics = new Map<string, number>(), renderer = this.#renderer;
+    const onDropped = (metric: string, samples: number) => metrics.set(metric, (metrics.get(metric) ?? 0) + samples);
+    await this.#lanes.do({
+      who: id,
+      quickly: () => renderer.renderQuickly(push, { onDropped }),
+      slowly: () => {
+        metrics.clear();
+        return renderer.renderApart(push, { onDropped });
+      },
+    });
+    return metrics;
   }
 
   async #prepare(push: StoredPush, options: Pick<Work<RenderedPush>, "refuse"> = {}): Promise<Prepared> {

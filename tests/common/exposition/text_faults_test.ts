@@ -36,11 +36,11 @@ const FAULTS: readonly (readonly [
   ["a label twice", 'x{a="1",a="2"} 1\nx 2\n', "x untyped 1", [["duplicate_label", "x", /the label a comes twice/]]],
   ["a metric name that needs quotes", "api.rq 1 5\n", "", [["family_name", "api.rq", /must stand in quotes/]]],
   ["a metric name of nothing", '{"",a="b"} 1\n', "", [["family_name", "", /an empty name/]]],
-  ["a metric name with an unknown escape", '{"a\\t"} 1\n', "", [["family_name", "a\\t", /an escape is none of/]]],
+  ["a metric name with an unknown escape", '{"a\\t"} 1\n', "", [["escape", "a\\t", /an escape is none of/]]],
   ["a label name that needs quotes", 'x{pod-template-hash="a"} 1\n', "", [["label_name", "x", /must stand in quotes/]]],
   ["a label name of nothing", 'x{""="a"} 1\n', "", [["label_name", "x", /an empty name/]]],
   ["the label __name__", 'x{__name__="a"} 1\n', "", [["label_name", "x", /is reserved/]]],
-  ["an unknown escape", 'x{path="C:\\temp"} 1\nx 2\n', "x untyped 1", [["label_value", "x", /an escape is none of/]]],
+  ["an unknown escape", 'x{path="C:\\temp"} 1\nx 2\n', "x untyped 1", [["escape", "x", /an escape is none of/]]],
   ["a value out of range", "x 1e999\nx -1e999\nx 2\n", "x untyped 1", [
     ["value", "x", /1e999 is out of range/],
     ["value", "x", /-1e999 is out of range/],
@@ -89,12 +89,12 @@ const FAULTS: readonly (readonly [
     ["histogram", "h", /neither a count nor a bucket/],
     ["histogram", "h", /neither a count nor a bucket/],
   ]],
-  ["a line of a histogram's own name", `${H}h 5\nh_bucket{le="+Inf"} 1\n`, "h histogram 1", [
-    ["histogram", "h", /no line of its own name/],
+  ["a line of a histogram's own name", `${H}h 5\nh_bucket{le="+Inf"} 1\nh_sum 1\n`, "h histogram 1", [
+    ["value", "h", /no line of its own name/],
   ]],
   [
     "a bucket of two bounds, and what is left of its histogram",
-    `${H}h_bucket{a="1",le="5",le="10"} 1\nh_bucket{a="1",le="+Inf"} 1\nh_count{a="1"} 1\nh_bucket{le="+Inf"} 1\n`,
+    `${H}h_bucket{a="1",le="5",le="10"} 1\nh_bucket{a="1",le="+Inf"} 1\nh_count{a="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\n`,
     "h histogram 1",
     [["duplicate_label", "h", /the label le comes twice/]],
   ],
@@ -129,7 +129,7 @@ const FAULTS: readonly (readonly [
   ],
   [
     "a name of two types, both of several lines",
-    `${S}s_count 1\ns_sum 2\n# TYPE s histogram\ns_bucket{le="+Inf"} 6\ns_count 6\ns_sum 1\n${S}s_count{a="b"} 5\n`,
+    `${S}s_count 1\ns_sum 2\n# TYPE s histogram\ns_bucket{le="+Inf"} 6\ns_count 6\ns_sum 1\n${S}s_count{a="b"} 5\ns_sum{a="b"} 2\n`,
     "s summary 2",
     [["family_collision", "s", /s is taken by the summary s further up/]],
   ],
@@ -140,7 +140,12 @@ const FAULTS: readonly (readonly [
     [],
   ],
   ["a type that follows the first line, which is no fault", "x 1\n# TYPE x gauge\nx 2\n", "x untyped 1, x gauge 1", []],
-  ["64 labels and a bound, which is no fault", `${H}h_bucket{${many.slice(7)},le="+Inf"} 1\n`, "h histogram 1", []],
+  [
+    "64 labels and a bound, which is no fault",
+    `${H}h_bucket{${many.slice(7)},le="+Inf"} 1\nh_sum{${many.slice(7)}} 1\n`,
+    "h histogram 1",
+    [],
+  ],
 ];
 
 for (const [what, page, stays, expected] of FAULTS) {
@@ -180,7 +185,7 @@ Deno.test("parseText() says where a fault is, in bytes, and of which sample", ()
       rule: "histogram",
       metric: "h",
       labels: 'a="é"',
-      why: "its last bucket has 1 observations where it counts 2",
+      why: "its last bucket has 1 observation where it counts 2",
       line: 5,
       offset: 59,
     },

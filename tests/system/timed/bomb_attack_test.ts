@@ -39,8 +39,10 @@ Deno.test("Bombs of every encoding are refused or taken within the limits, in li
   }
   const more = peak - before;
   assert(more < MOST_MORE_BYTES, `the bombs took ${more} bytes`);
-  const shown = all.filter(({ status }) => status === 200).length;
-  assert.equal(await server.metric("telemeter_partitions"), shown);
+  const taken = all.filter(({ status }) => status === 200).length;
+  assert.equal(await server.metric('telemeter_pushes_total{result="stored"}'), taken);
+  // One of which no sample is shown is let go of at once.
+  assert((await server.metric("telemeter_partitions"))! <= taken);
   parseExposition(await server.page());
 });
 
