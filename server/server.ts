@@ -16,7 +16,7 @@ import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
+import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
@@ -52,6 +52,8 @@ import { restore } from "./pushes/restore.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
+import { oauth2TokenHandler } from "./authorization/oauth2_token.ts";
+import { AUTHORIZE_LIMIT, TokenExchange, UNLIMITED } from "./authorization/token_exchange.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
 import { reloading } from "./reload.ts";
@@ -180,12 +182,19 @@ export async function startServer(
 
   const metrics = new HttpMetrics(registry);
   const ring = cluster?.ring;
-  const authorize = authorizeHandler({
+  const exchange = new TokenExchange({
     authorizer,
     signer,
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
+    revoked,
+    directory,
+    refusals: { known: repeats, strangers },
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
+  });
+  const authorize = authorizeHandler({
+    exchange,
     abilities: writeAbilities({
       takesAnyTimestamps: !values.honorTimestamps,
       maxLabels: values.limitLabels,
@@ -193,11 +202,8 @@ export async function startServer(
       // To a client it is how old a sample may be by its timestamp.
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
-    revoked,
-    directory,
-    refusals: { known: repeats, strangers },
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
+  const oauth2Token = oauth2TokenHandler({ exchange, registry });
   const push = upload({
     authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
     stage: new RateLimited(
@@ -214,7 +220,7 @@ export async function startServer(
   });
   opening.defer(new PushSummary({ registry, log }).start());
   const external = opening.use(
-    await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
+    await listen(externalApp({ authorize, oauth2Token, upload: push, store, ring, log, metrics }).fetch, {
       address: values.listen,
       name: "external",
       hostile: {

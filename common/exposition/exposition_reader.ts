@@ -72,8 +72,8 @@ class ExpositionReader {
     let pauseAt = STEP_LENGTH;
     while (cursor.nextLine()) {
       if (this.#isEnded) cursor.refuse("something follows # EOF");
-      if (cursor.peek() === HASH) this.#comment();
-      else this.#sample();
+      if (cursor.peek() !== HASH) this.#sample();
+      else if (!cursor.isTooLong) this.#comment();
       if (cursor.end < pauseAt) continue;
       pauseAt = cursor.end + STEP_LENGTH;
       yield;
@@ -130,6 +130,7 @@ class ExpositionReader {
     if (this.#series++ === this.#options.maxSeries) {
       throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
     }
+    if (cursor.isTooLong) return cursor.leaveOutLong();
     const { name, labels } = cursor.series();
     const value = cursor.value();
     cursor.blanks();

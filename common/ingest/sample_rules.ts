@@ -47,6 +47,10 @@ export const SAMPLE_RULES = {
     what: "the series has too many labels",
     mend: "drop some with metric_relabel_configs, or raise --limit-labels on the server",
   },
+  line_length: {
+    what: "the line of the sample is longer than one within the limits can be",
+    mend: "drop or shorten its labels in the exporter or with metric_relabel_configs",
+  },
   duplicate_label: {
     what: "the series has a label twice",
     mend: "drop one of them in the exporter",

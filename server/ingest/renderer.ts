@@ -148,7 +148,7 @@ class Workshop {
       const losses = new Losses();
       const families = push.contentType === "protobuf" ? raw : yield* readText(raw, {
         parse: PARSERS[push.contentType],
-        limits: this.#rules.limits,
+        rules: this.#rules,
         identity: push.labels,
         losses,
       });
@@ -195,9 +195,9 @@ const PARSERS = { text: parseTextSteps, openmetrics: parseOpenMetricsSteps } as 
 /** A page of text as delimited families. */
 function* readText(
   bytes: Uint8Array,
-  { parse, limits, identity, losses }: {
+  { parse, rules: { limits, maxNameBytes, maxLabelBytes }, identity, losses }: {
     parse: typeof parseTextSteps;
-    limits: ParseLimits;
+    rules: Pick<RenderRules, "limits" | "maxNameBytes" | "maxLabelBytes">;
     identity: ReadonlyMap<string, string>;
     losses: Losses;
   },
@@ -205,6 +205,12 @@ function* readText(
   let samples = 0;
   const families = yield* parse(bytes, {
     ...limits,
+    maxLineLength: longestLine(limits, { maxNameBytes, maxLabelBytes }),
+    isCounted: (rule) => {
+      const isCounted = losses.count(rule);
+      if (isCounted) samples++;
+      return isCounted;
+    },
     onFault: ({ rule, metric, labels, why, line, offset }) => {
       const what = `${why}, in line ${line} at offset ${offset}`;
       losses.note({ rule, what, family: -1, sample: samples++, series: `${metric}{${labels}}` });
@@ -220,6 +226,22 @@ function* readText(
   // A page that has lost its last sample is not a page without any.
   return yield* encodeFamiliesSteps(families.length === 0 && samples > 0 ? [EMPTY_FAMILY] : families);
 }
+
+/**
+ * How long a line can be, in characters, whose names, values and number of labels are within the limits: each byte of a name or
+ * value may be escaped, and a label has five characters more. What stands behind the labels (value, time, an exemplar), and blanks,
+ * have what is left of the least bound.
+ */
+function longestLine(
+  { maxLabels }: ParseLimits,
+  { maxNameBytes, maxLabelBytes }: Pick<RenderRules, "maxNameBytes" | "maxLabelBytes">,
+): number {
+  const label = 2 * (maxNameBytes + maxLabelBytes) + 5;
+  return Math.max(LEAST_LONGEST_LINE, LEAST_LONGEST_LINE / 16 + 2 * maxNameBytes + (maxLabels + 1) * label);
+}
+
+/** A line of so many characters is read, whatever the limits. */
+const LEAST_LONGEST_LINE = 65_536;
 
 const EMPTY_FAMILY: MetricFamily = { name: "none", type: "untyped", metrics: [] };
 
