@@ -12,14 +12,17 @@ import { type HealthSources, isAlive, isReady } from "./health.ts";
 export interface ExternalAppOptions extends AppOptions, HealthSources {
   /** Answers `POST /authorize`. */
   readonly authorize: Handler;
+  /** Answers `POST /oauth2/token`. */
+  readonly oauth2Token: Handler;
   /** Answers `POST /upload`. */
   readonly upload: Handler;
 }
 
 /** Makes the app. */
-export function externalApp({ authorize, upload, store, ring, log, metrics }: ExternalAppOptions): App {
+export function externalApp({ authorize, oauth2Token, upload, store, ring, log, metrics }: ExternalAppOptions): App {
   return createApp({
     "/authorize": { name: "authorize", post: asRoute(authorize) },
+    "/oauth2/token": { name: "oauth2_token", post: asRoute(oauth2Token) },
     "/upload": { name: "upload", post: asRoute(upload) },
     "/healthz": probe("health", isAlive),
     "/healthz/ready": probe("ready", isReady({ store, ring })),

@@ -42,7 +42,8 @@ export class LineTranscoder {
 
   /**
    * The delimited messages of a family whose lines are in `slices`, each of which ends with a line. Names and labels must be
-   * classic ones, and lines as the server renders them: without timestamps, comments or needless blanks.
+   * classic ones, and lines as the server renders them: without comments or needless blanks, and with timestamps that are
+   * milliseconds since the epoch, if any.
    */
   *transcode(
     slices: Iterable<Uint8Array>,

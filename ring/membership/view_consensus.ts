@@ -16,7 +16,7 @@ import { becomesStrict, hasVote, isQuorum, type Vote } from "../consensus/quorum
 import { type AgreedView, type ViewMember, viewMembers } from "../protocol/agreed_view.ts";
 import { type AcceptorState, type Ballot, compareBallots } from "../protocol/ballot.ts";
 import { type Clock, send } from "../protocol/effects.ts";
-import { isFit, isPresent } from "../protocol/member.ts";
+import { isFit, isPlaced, isPresent } from "../protocol/member.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { Gossip } from "./gossip.ts";
 import type { KeptState } from "./kept_state.ts";
@@ -28,6 +28,12 @@ export const PROPOSAL_MS = 1_000;
 
 /** How much later each further member proposes what is due, in milliseconds: two that do it at once outvote each other. */
 export const RANK_MS = 250;
+
+/**
+ * How long the first view after a restart of all waits for those of the last one that are back and do not serve yet, in milliseconds:
+ * each may hold the newest of what another one would own.
+ */
+export const FELLOWS_MS = 2_000;
 
 /** The longest pause of one that was outvoted, in milliseconds. */
 export const OUTVOTED_MS = 500;
@@ -123,6 +129,7 @@ export class ViewConsensus {
       return;
     }
     this.#dueSince ??= now;
+    if (now < this.#dueSince + FELLOWS_MS && this.#awaitsFellows(now)) return;
     if (this.#proposal !== undefined || now < this.#nextAt || now < this.#dueSince + this.#rank(now) * RANK_MS) return;
     const isReachable = ({ name, disk }: Vote) =>
       name === this.#context.name ? disk === this.#options.kept.disk : this.#options.hears(name, now);
@@ -151,6 +158,17 @@ export class ViewConsensus {
     if (members.length === 0) return accepted?.view;
     if (accepted === undefined && agreed !== undefined && isSame(members, agreed.members)) return undefined;
     return { epoch: this.#epoch, isStrict: becomesStrict(agreed, members), members };
+  }
+
+  /** Whether nobody has served since the last view, and some of it who are back are yet to serve. */
+  #awaitsFellows(now: number): boolean {
+    const { kept: { agreed }, table, hears } = this.#options;
+    if (agreed === undefined) return false;
+    const rows = agreed.members.map(({ name, since }) => ({ row: table.get(name), since }));
+    if (rows.some(({ row, since }) => row?.since === since && isPlaced(row))) return false;
+    return rows.some(({ row }) =>
+      row?.phase === "JOINING" && row.status === "ALIVE" && (row === table.self || hears(row.name, now))
+    );
   }
 
   /** How many go before us. */

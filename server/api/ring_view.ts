@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CertificateStatus } from "./status.ts";
+
 /** A member of the ring: what this server knows of it, and what it says itself. */
 export interface RingMemberView {
   /** Its name. */
@@ -30,8 +32,12 @@ export interface RingMemberView {
   readonly digest?: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
-  /** The clusters that it holds. */
+  /** The clusters of whom it has the last push stored: as their owner, as their standby, and of others that it hands over. */
   readonly clusters?: { readonly owned: number; readonly standby: number; readonly foreign: number };
+  /** Where its pages are, as a URL; absent where that is not known here. */
+  readonly pages?: string;
+  /** The certificates that it uses; absent where it has not told. */
+  readonly certificates?: readonly CertificateStatus[];
   /** Entries that others must still get from it, and copies under way. */
   readonly transfers?: { readonly owed: number; readonly copies: number };
 }
@@ -48,6 +54,10 @@ export interface RingView {
   readonly agrees: boolean;
   /** Counts the views that all members agreed on. */
   readonly epoch: number;
+  /** The members that vote on the next view, by name. */
+  readonly voters: readonly string[];
+  /** Those of them that have confirmed the last page of the server that was asked; none if it has shown none yet. */
+  readonly confirmedBy: readonly string[];
   /** All that are known. */
   readonly members: readonly RingMemberView[];
   /** How it stands with the addresses that this server was given to begin with. */

@@ -1,8 +1,8 @@
 /**
- * `GET /federate`: everything that is fresh, grouped by metric name, without timestamps, streamed.
+ * `GET /federate`: everything that is fresh, grouped by metric name, streamed.
  *
- * Timestamps are left out so that Prometheus applies staleness when a series ends. Which clusters and which of their
- * samples a page shows is settled before its first byte.
+ * Timestamps are left out, unless they are asked for, so that Prometheus applies staleness when a series ends. Which clusters and
+ * which of their samples a page shows is settled before its first byte.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export interface FederateOptions {
 const NOBODY: ReadonlySet<string> = new Set();
 
 /**
- * The handler of `GET /federate`. It honours `match[]`, `Accept` (text or delimited protobuf, names in UTF-8 or with
+ * The handler of `GET /federate`. It honours `match[]`, `timestamps`, `Accept` (text or delimited protobuf, names in UTF-8 or with
  * underscores) and gzip.
  */
 export function federate(
@@ -63,7 +63,9 @@ export function federate(
 ): (request: Request) => Promise<Response> {
   let transcoder: LineTranscoder | undefined;
   return async (request) => {
-    const picker = new SamplePicker(readSelectors(new URL(request.url).searchParams.getAll("match[]")));
+    const { searchParams } = new URL(request.url);
+    const picker = new SamplePicker(readSelectors(searchParams.getAll("match[]")));
+    const timestamps = readTimestamps(searchParams.get("timestamps"));
     const { isProtobuf, allowsUtf8, contentType } = pageFormat(request.headers.get("accept"));
     const revoked = await hidden();
     const reading = index.read();
@@ -71,7 +73,7 @@ export function federate(
     const grouping = await gather(index, { entries, picker, allowsUtf8, nowMs: now() });
     const { groups, conflicts: found } = grouping.settle();
     conflicts.set(found);
-    const lines = { nativesAsLines: !isProtobuf, allowsUtf8, onCollision: () => collisions.inc() };
+    const lines = { nativesAsLines: !isProtobuf, allowsUtf8, timestamps, onCollision: () => collisions.inc() };
     const page: Page = { groups, natives: isProtobuf ? grouping.natives() : [], lines };
     const chunks = function* (): Generator<Uint8Array> {
       yield* isProtobuf ? protobufChunks(page, transcoder ??= new LineTranscoder()) : textChunks(page);
@@ -109,6 +111,14 @@ function readSelectors(texts: readonly string[]): Selector[] {
       if (!(cause instanceof SyntaxError)) throw cause;
       throw new HttpError(400, `Bad match[]: ${cause.message}`, { reason: "selector", cause });
     }
+  });
+}
+
+function readTimestamps(text: string | null): boolean {
+  if (text === null || text === "0") return false;
+  if (text === "1") return true;
+  throw new HttpError(400, "Bad timestamps: give 1 for the time of each sample, or 0 for none", {
+    reason: "timestamps",
   });
 }
 

@@ -7,17 +7,18 @@
 
 import type { Label, Metric } from "../../common/exposition/metric_family.ts";
 import { escapeLabelName, isClassicLabelName, isClassicMetricName } from "../../common/exposition/names.ts";
-import { decodeMetricField, encodeMetric } from "../../common/exposition/protobuf.ts";
+import { decodeMetricField, encodeMetric, timedMetric } from "../../common/exposition/protobuf.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
 import type { LineOptions } from "./page_lines.ts";
+import { runAt } from "./sample_times.ts";
 
 /** What is wanted of native histograms. */
-export type NativeOptions = Pick<LineOptions, "allowsUtf8" | "onCollision">;
+export type NativeOptions = Pick<LineOptions, "allowsUtf8" | "timestamps" | "onCollision">;
 
 /** The fields `metric` of a group's message. */
 export function* nativeFields({ type, pieces }: Group, options: NativeOptions): Generator<Uint8Array> {
   if (options.allowsUtf8 || !pieces.some(({ block }) => block.quoted)) {
-    for (const piece of pieces) yield* fieldsOf(piece);
+    for (const piece of pieces) yield* fieldsOf(piece, options);
     return;
   }
   // One cluster's series are apart from another's by the label that names it.
@@ -26,23 +27,29 @@ export function* nativeFields({ type, pieces }: Group, options: NativeOptions): 
   }
 }
 
-/** The fields of a piece, as they came: of those samples whose lines are asked for. */
-function* fieldsOf({ entry, block: { natives }, start, end, picked }: Piece): Generator<Uint8Array> {
+/** The fields of a piece, as they came, or with their times: of those samples whose lines are asked for. */
+function* fieldsOf(
+  { entry, block, start, end, picked }: Piece,
+  { timestamps }: Pick<NativeOptions, "timestamps">,
+): Generator<Uint8Array> {
   const ranges = (picked ?? [[start, end]]).values();
   let range = ranges.next().value;
-  for (const native of natives) {
+  for (const native of block.natives) {
     while (range !== undefined && range[1] <= native.start) range = ranges.next().value;
     if (range === undefined) return;
-    if (native.start >= range[0]) yield entry.natives.subarray(native.nativeStart, native.nativeEnd);
+    if (native.start < range[0]) continue;
+    const field = entry.natives.subarray(native.nativeStart, native.nativeEnd);
+    if (!timestamps) yield field;
+    else yield timedMetric(field, entry.baseMs + entry.runs[2 * runAt(entry, { block, at: native.start })]);
   }
 }
 
 /** The samples of one cluster with underscores. One that has its name by itself stands, else the first. */
 function* escapedMetrics(
-  { pieces, type, onCollision }: NativeOptions & Pick<Group, "pieces" | "type">,
+  { pieces, type, onCollision, ...options }: NativeOptions & Pick<Group, "pieces" | "type">,
 ): Generator<Metric> {
   const read = pieces.flatMap((piece) =>
-    Array.from(fieldsOf(piece), (field) => escaped(decodeMetricField(field, type), piece.block.name))
+    Array.from(fieldsOf(piece, options), (field) => escaped(decodeMetricField(field, type), piece.block.name))
   );
   const taken = new Set(read.filter(({ isOwn }) => isOwn).map(({ key }) => key));
   for (const { metric, key, isOwn, isWhole } of read) {

@@ -1,6 +1,6 @@
 /**
  * The lines of a group as a page shows them: slices of what clusters pushed, and written anew only where the reader takes no
- * names in quotes.
+ * names in quotes, or asks for timestamps.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
 import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
 import type { NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
+import { runsOf, withTimestamp } from "./sample_times.ts";
 import type { Range } from "./sample_picker.ts";
 
 /** What the reader of a page takes. */
@@ -23,6 +24,8 @@ export interface LineOptions {
   readonly nativesAsLines: boolean;
   /** Whether names may stand in quotes; else they get underscores. */
   readonly allowsUtf8: boolean;
+  /** Whether each line ends with the time of its sample. */
+  readonly timestamps: boolean;
   /** Hears of each sample that is left out, as with underscores it is the same series as another one of its cluster. */
   readonly onCollision: () => void;
 }
@@ -42,11 +45,17 @@ export function* groupLines(group: Group, options: LineOptions): Generator<Uint8
   for (const pieces of byEntry.values()) yield* escapedSlices({ pieces, options });
 }
 
-/** The lines of a piece that are asked for, in slices of its cluster's text. */
-function* slicesOf(
-  piece: Piece,
-  { nativesAsLines }: Pick<LineOptions, "nativesAsLines">,
-): Generator<Uint8Array> {
+/** The lines of a piece that are asked for: slices of its cluster's text, or, with timestamps, copies of them. */
+function* slicesOf(piece: Piece, options: Omit<LineOptions, "allowsUtf8" | "onCollision">): Generator<Uint8Array> {
+  const { entry, block } = piece;
+  for (const range of rangesOf(piece, options)) {
+    if (!options.timestamps) yield entry.text.subarray(...range);
+    else for (const run of runsOf(entry, { block, range })) yield withTimestamp(entry.text.subarray(...run.range), run);
+  }
+}
+
+/** Where the lines of a piece are that are asked for. */
+function* rangesOf(piece: Piece, { nativesAsLines }: Pick<LineOptions, "nativesAsLines">): Generator<Range> {
   const { block: { natives, hidesNatives }, start, end, picked } = piece;
   for (const range of picked ?? [[start, end]]) {
     if (natives.length === 0 || (nativesAsLines && !hidesNatives)) yield* only(piece, range);
@@ -69,9 +78,9 @@ function* withoutNatives([start, end]: Range, natives: readonly NativeSample[]):
 function* only(
   { entry: { text }, onlySuffix, block }: Piece,
   [start, end]: Range,
-): Generator<Uint8Array> {
+): Generator<Range> {
   if (onlySuffix === undefined) {
-    yield text.subarray(start, end);
+    yield [start, end];
     return;
   }
   const name = block.name + onlySuffix;
@@ -82,7 +91,7 @@ function* only(
   for (let at = start; at < end;) {
     const next = text.indexOf(LINE_FEED, at) + 1;
     if (behind.includes(text[at + head.length]) && head.every((byte, i) => text[at + i] === byte)) {
-      yield text.subarray(at, next);
+      yield [at, next];
     }
     at = next;
   }
@@ -95,19 +104,19 @@ function* escapedSlices(
   const taken = new Set<string>();
   for (const piece of pieces.filter(({ block }) => !block.quoted)) {
     for (const slice of slicesOf(piece, options)) {
-      for (const { key } of samplesOf(slice)) taken.add(key);
+      for (const { key } of samplesOf(slice, options)) taken.add(key);
       yield slice;
     }
   }
   const quoted = pieces.filter(({ block }) => block.quoted).flatMap((piece) => [...slicesOf(piece, options)]);
-  const read = quoted.map((slice) => [...samplesOf(slice)]);
+  const read = quoted.map((slice) => [...samplesOf(slice, options)]);
   for (const { key, isOwn } of read.flat()) if (isOwn) taken.add(key);
   for (const samples of read) {
     const lines: string[] = [];
-    for (const { key, value, isWhole, isOwn } of samples) {
+    for (const { key, rest, isWhole, isOwn } of samples) {
       if (!isOwn && (!isWhole || taken.has(key))) options.onCollision();
       else {
-        lines.push(`${key} ${value}\n`);
+        lines.push(`${key} ${rest}\n`);
         taken.add(key);
       }
     }
@@ -119,18 +128,18 @@ function* escapedSlices(
 interface EscapedLine {
   /** The series. */
   readonly key: string;
-  /** Its value. */
-  readonly value: string;
+  /** Its value, and its time if that is shown. */
+  readonly rest: string;
   /** Whether that left each of its labels apart. */
   readonly isWhole: boolean;
   /** Whether there was nothing to do. */
   readonly isOwn: boolean;
 }
 
-function* samplesOf(lines: Uint8Array): Generator<EscapedLine> {
+function* samplesOf(lines: Uint8Array, { timestamps }: Pick<LineOptions, "timestamps">): Generator<EscapedLine> {
   for (const line of decoder.decode(lines).split("\n")) {
     if (line === "") continue;
-    const space = line.lastIndexOf(" ");
+    const rest = line.split(" ").slice(timestamps ? -2 : -1).join(" ");
     const [{ name, metrics: [{ labels }] }] = parseText(encoder.encode(line + "\n"), UNLIMITED);
     const escaped = new Map(labels.map((label) => [escapeLabelName(label.name), label.value]));
     const written = [...escaped].sort(([a], [b]) => a < b ? -1 : 1).map(([label, value]) =>
@@ -138,6 +147,6 @@ function* samplesOf(lines: Uint8Array): Generator<EscapedLine> {
     );
     const key = `${escapeMetricName(name)}${written.length > 0 ? `{${written.join()}}` : ""}`;
     const isOwn = isClassicMetricName(name) && labels.every(({ name }) => isClassicLabelName(name));
-    yield { key, value: line.slice(space + 1), isWhole: escaped.size === labels.length, isOwn };
+    yield { key, rest, isWhole: escaped.size === labels.length, isOwn };
   }
 }

@@ -4,14 +4,10 @@
  * @module
  */
 
-/** What a body may be once it is uncompressed. */
-export const PUSH_CONTENT_TYPES = ["protobuf", "text"] as const;
+import type { ExpositionFormat } from "../../common/exposition/exposition_format.ts";
 
 /** How a body may be compressed; `snappy` is the framing format. */
 export const PUSH_CONTENT_ENCODINGS = ["snappy", "gzip", "identity"] as const;
-
-/** What a body is once it is uncompressed. */
-export type PushContentType = (typeof PUSH_CONTENT_TYPES)[number];
 
 /** How a body is compressed. */
 export type PushContentEncoding = (typeof PUSH_CONTENT_ENCODINGS)[number];
@@ -19,7 +15,7 @@ export type PushContentEncoding = (typeof PUSH_CONTENT_ENCODINGS)[number];
 /** The content of a push. */
 export interface PushContent {
   /** What the body is once it is uncompressed. */
-  readonly contentType: PushContentType;
+  readonly contentType: ExpositionFormat;
   /** How the body is compressed. */
   readonly contentEncoding: PushContentEncoding;
   /** The labels of the token that the push came with, which every series must carry. */

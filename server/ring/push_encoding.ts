@@ -9,7 +9,8 @@
  */
 
 import type { UnmadeBytes } from "../../ring/protocol/push_bytes.ts";
-import { PUSH_CONTENT_ENCODINGS, PUSH_CONTENT_TYPES, type PushContent } from "../ingest/push_content.ts";
+import { EXPOSITION_FORMATS } from "../../common/exposition/exposition_format.ts";
+import { PUSH_CONTENT_ENCODINGS, type PushContent } from "../ingest/push_content.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -59,7 +60,7 @@ export function decodePush(bytes: Uint8Array): PushContent {
   const bodyAt = bytes.length < 2 ? Infinity : 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
   if (bodyAt > bytes.length) throw new SyntaxError("Cannot decode a push of the ring: it is cut short");
   const { type, encoding, labels } = parse(bytes.subarray(2, bodyAt));
-  const contentType = PUSH_CONTENT_TYPES.find((known) => known === type);
+  const contentType = EXPOSITION_FORMATS.find((known) => known === type);
   const contentEncoding = PUSH_CONTENT_ENCODINGS.find((known) => known === encoding);
   if (contentType === undefined || contentEncoding === undefined || !isPairs(labels)) {
     throw new SyntaxError("Cannot decode a push of the ring: its header lacks a field");

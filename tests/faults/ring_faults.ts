@@ -27,12 +27,14 @@ export const RING_FAULTS: Program<typeof RING_FAULTS_OPTIONS> = {
 };
 
 /** A verdict as people read it. */
-export function describe({ name, waits, shown, answers, slowestMs, failure, logs }: Verdict): string {
+export function describe(
+  { name, waits, shown, gapSeconds, answers, slowestMs, failure, logs }: Verdict,
+): string {
   const seconds = (count: number) => count.toFixed(1);
   const twice = `${seconds(shown.twiceSeconds)} (surely ${seconds(shown.surelyTwiceSeconds)})`;
   const missing = `${seconds(shown.missingSeconds)} (${shown.missed} clusters, the longest ${
     seconds(shown.longestGapSeconds)
-  } s)`;
+  } s${gapSeconds === Infinity ? "" : ` of ${gapSeconds} s allowed`})`;
   const pushes = [...answers].sort().map(([answer, number]) => `${answer}: ${number}`).join(", ");
   return [
     failure === undefined ? `passed: ${name}` : `FAILED: ${name}\n  ${failure}`,

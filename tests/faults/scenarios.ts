@@ -14,8 +14,23 @@ const QUIET_MS = 10_000;
 const BLACKOUT_MS = 40_000;
 /** So long that it has been declared dead and has come back. */
 const ONE_WAY_MS = 30_000;
-/** How long the pushes get to reach the standby before what held them is deleted, in milliseconds. */
-const COPY_MS = 2_000;
+/** How often, and for how long at a time, a server that is slow stands still, in milliseconds. */
+const SLOW_ROUNDS = 5, SLOW_MS = 400;
+/** How often all are killed, after each other. */
+const KILLED_ROUNDS = 7;
+/** Within which time a server whose disk is full has no cluster any more, in milliseconds. */
+const MOVED_MS = 30_000;
+
+/** For how long a cluster may be on no page, in seconds: where nothing moves, two rounds of the observer. */
+const UNMOVED_SECONDS = 0.6;
+/** Where it moves as planned. */
+const PLANNED_SECONDS = 1;
+/** Where its owner's process ends without a word. */
+const CRASH_SECONDS = 4;
+/** Where its owner is not heard any more. */
+const SILENCE_SECONDS = 5;
+/** Where all processes end, and start again. */
+const RESTART_SECONDS = 10;
 
 /** The most that a witness has to keep: a database that is almost empty, and its journal. */
 const WITNESS_BYTES = 256 * 1_024;
@@ -24,6 +39,7 @@ const WITNESS_BYTES = 256 * 1_024;
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: "nothing",
+    gapSeconds: UNMOVED_SECONDS,
     servers: 3,
     act: async (trial) => {
       await trial.pass(QUIET_MS);
@@ -32,6 +48,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "kill",
+    gapSeconds: CRASH_SECONDS,
     servers: 3,
     act: async (trial) => {
       const [, victim] = trial.servers;
@@ -96,6 +113,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "one-way",
+    gapSeconds: SILENCE_SECONDS,
     servers: 3,
     wired: true,
     act: async (trial) => {
@@ -115,10 +133,93 @@ export const SCENARIOS: readonly Scenario[] = [
       await trial.whole("it can be dialled again");
     },
   },
-  { name: "pause-3s", servers: 3, act: (trial) => paused(trial, 3_000) },
-  { name: "pause-15s", servers: 3, act: (trial) => paused(trial, 15_000) },
+  { name: "pause-3s", servers: 3, gapSeconds: SILENCE_SECONDS, act: (trial) => paused(trial, 3_000) },
+  { name: "pause-15s", servers: 3, gapSeconds: SILENCE_SECONDS, act: (trial) => paused(trial, 15_000) },
+  {
+    name: "power-loss",
+    servers: 3,
+    gapSeconds: SILENCE_SECONDS,
+    act: async (trial) => {
+      const [, victim] = trial.servers;
+      // Nothing of it is heard any more, no end of a link either.
+      victim.pause();
+      await trial.pusher.freezeHalf();
+      await trial.whole("one of three fell silent for good");
+      trial.pusher.thaw();
+      await trial.whole("pushes go on");
+    },
+  },
+  {
+    name: "destroyed",
+    servers: 3,
+    gapSeconds: CRASH_SECONDS,
+    act: async (trial) => {
+      const [, victim] = trial.servers;
+      await trial.pass(QUIET_MS);
+      // What was acknowledged a moment ago must be on another disk.
+      await crash(trial, victim);
+      await victim.deleteStore();
+      await trial.whole("one of three was destroyed with its disk, under load");
+    },
+  },
+  {
+    name: "destroyed-beside-slow",
+    servers: 3,
+    gapSeconds: SILENCE_SECONDS,
+    act: async (trial) => {
+      const [slow, victim] = trial.servers;
+      // The third of each pair keeps the copies that the slow one does not acknowledge in time.
+      for (let round = 0; round < SLOW_ROUNDS; round++) {
+        slow.pause();
+        await trial.pass(SLOW_MS);
+        slow.resume();
+        await trial.pass(SLOW_MS);
+      }
+      slow.pause();
+      await trial.pass(SLOW_MS);
+      await Promise.all([crash(trial, victim), trial.pass(SLOW_MS).then(() => slow.resume())]);
+      await victim.deleteStore();
+      await trial.whole("one of three was destroyed with its disk while another one was slow");
+    },
+  },
+  {
+    name: "full-disk",
+    servers: 3,
+    smallDisk: true,
+    gapSeconds: PLANNED_SECONDS,
+    act: async (trial) => {
+      const [victim] = trial.servers;
+      await trial.disk!.fill();
+      const since = performance.now();
+      while (await owned(victim) > 0) {
+        if (performance.now() - since > MOVED_MS) {
+          throw new Error(`${victim.name} owns clusters for ${MOVED_MS} ms with a full disk`);
+        }
+        await trial.pass(250);
+      }
+      await trial.whole("the disk of one of three is full");
+      await trial.pass(QUIET_MS);
+      await trial.whole("pushes go on");
+      await trial.disk!.free();
+      await trial.whole("its disk has room again");
+    },
+  },
+  {
+    name: "kill-all-again",
+    servers: 3,
+    gapSeconds: RESTART_SECONDS,
+    act: async (trial) => {
+      await trial.pusher.freezeHalf();
+      for (let round = 1; round <= KILLED_ROUNDS; round++) {
+        await Promise.all(trial.servers.map((server) => server.kill()));
+        await Promise.all(trial.servers.map((server) => restart(server)));
+        await trial.whole(`kill -9 of all, and their restart, for the ${round}. time`);
+      }
+    },
+  },
   {
     name: "join",
+    gapSeconds: PLANNED_SECONDS,
     servers: 5,
     begin: 3,
     act: async (trial) => {
@@ -130,6 +231,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "leave",
+    gapSeconds: PLANNED_SECONDS,
     servers: 4,
     act: async (trial) => {
       const [leaver] = trial.servers;
@@ -140,6 +242,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "kill-all",
+    gapSeconds: RESTART_SECONDS,
     servers: 3,
     act: async (trial) => {
       await trial.pusher.freezeHalf();
@@ -150,6 +253,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "rolling-restart",
+    gapSeconds: PLANNED_SECONDS,
     servers: 3,
     act: async (trial) => {
       await trial.pusher.freezeHalf();
@@ -162,12 +266,11 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "lost-store",
+    gapSeconds: CRASH_SECONDS,
     servers: 3,
     act: async (trial) => {
       const [, victim] = trial.servers;
       await trial.pusher.freezeHalf();
-      // Before the standby has its copy, what was acknowledged is on one disk alone.
-      await trial.pass(COPY_MS);
       await victim.kill();
       await victim.deleteStore();
       await restart(victim);
@@ -176,6 +279,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "refused-connections",
+    gapSeconds: PLANNED_SECONDS,
     servers: 3,
     act: async (trial) => {
       const stop = new AbortController();
@@ -227,6 +331,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "two-of-one-name",
+    gapSeconds: UNMOVED_SECONDS,
     servers: 3,
     act: async (trial) => {
       const second = await impersonate(trial);
@@ -274,6 +379,11 @@ async function impersonate({ ring, servers: [, twin] }: Trial): Promise<RingServ
 async function crash({ pusher }: Trial, victim: RingServer): Promise<void> {
   await victim.kill();
   await pusher.freezeHalf();
+}
+
+/** How many clusters a server owns. */
+async function owned(server: RingServer): Promise<number> {
+  return await server.metric('telemeter_ring_clusters{role="owned"}');
 }
 
 /** How many connections were refused, for whatever reason. */

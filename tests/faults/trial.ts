@@ -9,6 +9,7 @@ import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
 import { ShownAccount, type ShownTotals } from "./shown_account.ts";
+import { SmallDisk } from "../support/small_disk.ts";
 
 /** How large a trial is. */
 export interface TrialScale {
@@ -28,6 +29,10 @@ export interface Trial {
   readonly servers: readonly RingServer[];
   /** The clients. */
   readonly pusher: Pusher;
+  /** What the pages have shown so far. */
+  readonly shown: () => ShownTotals;
+  /** The disk of the first server, if it has one of its own. */
+  readonly disk?: SmallDisk;
   /** Lets time pass in which things happen by themselves. */
   pass(ms: number): Promise<void>;
   /** Waits until each cluster is shown by exactly one server, nothing acknowledged is lost, and notes how long that took. */
@@ -46,6 +51,10 @@ export interface Scenario {
   readonly witnesses?: number;
   /** Whether there are wires to cut. @default {false} */
   readonly wired?: boolean;
+  /** Whether the first server has a disk of its own, which can be filled: only who may mount one can try it. @default {false} */
+  readonly smallDisk?: boolean;
+  /** For how long a cluster may be on no page, in seconds. Without it there is a reason for any time: see the scenario. */
+  readonly gapSeconds?: number;
   /** Makes it happen. All servers are ready before, and what it waits for is that the ring is whole again. */
   act(trial: Trial): Promise<void>;
 }
@@ -58,6 +67,8 @@ export interface Verdict {
   readonly waits: readonly { readonly after: string; readonly seconds: number }[];
   /** What was seen on the pages. */
   readonly shown: ShownTotals;
+  /** For how long a cluster may have been on no page, in seconds; Infinity if for any time. */
+  readonly gapSeconds: number;
   /** Pushes by answer. */
   readonly answers: ReadonlyMap<string, number>;
   /** The slowest acknowledged push, in milliseconds. */
@@ -78,19 +89,24 @@ export async function tryScenario(scenario: Scenario, scale: TrialScale): Promis
   const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
   const witnesses = names.slice(names.length - (scenario.witnesses ?? 0));
   await using ring = await RingServers.create({ names, witnesses, wired: scenario.wired });
+  const disk = scenario.smallDisk ? await SmallDisk.mount(ring.servers[0].storageDir) : undefined;
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = () => reject(scale.signal?.reason);
   scale.signal?.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([tryOn(ring, scenario, scale), stopped]);
+    return await Promise.race([tryOn({ ring, disk }, scenario, scale), stopped]);
   } finally {
     scale.signal?.removeEventListener("abort", stop);
+    if (disk !== undefined) {
+      await ring.servers[0].retire();
+      await disk[Symbol.asyncDispose]();
+    }
   }
 }
 
 async function tryOn(
-  ring: RingServers,
-  { name, begin, act }: Scenario,
+  { ring, disk }: { ring: RingServers; disk?: SmallDisk },
+  { name, begin, gapSeconds = Infinity, act }: Scenario,
   { clusters, pushesPerSecond }: TrialScale,
 ): Promise<Verdict> {
   const { servers } = ring;
@@ -114,6 +130,8 @@ async function tryOn(
       ring,
       servers,
       pusher,
+      disk,
+      shown: () => observer.account.totals,
       pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       whole: async (after) => {
         await observer.untilWhole({ timeoutMs: WHOLE_MS });
@@ -131,8 +149,14 @@ async function tryOn(
     }
     const { answers, slowestMs } = pusher, shown = observer.account.totals;
     if (shown.surelyTwiceSeconds > 0) failure ??= "Some clusters were on two pages at the same time";
+    if (shown.wentBack > 0) failure ??= "Some clusters were shown as they had been before";
+    if (shown.longestGapSeconds > gapSeconds) {
+      failure ??= `A cluster was on no page for ${
+        shown.longestGapSeconds.toFixed(1)
+      } s, where ${gapSeconds} s are allowed`;
+    }
     const logs = servers.map((server) => `--- the last lines of ${server.name}\n${server.tail(LOG_LINES)}`);
-    return { name, waits, shown, answers, slowestMs, failure, logs };
+    return { name, waits, shown, gapSeconds, answers, slowestMs, failure, logs };
   } finally {
     await pusher.stop();
   }

@@ -338,6 +338,28 @@ Deno.test("RingMachine: a member goes on from what it has kept: incarnation, agr
   assertShown(world, { by: a, text: "one" });
 });
 
+Deno.test("RingMachine: after a restart of all nobody shows what another one holds a newer push of", () => {
+  const { world, members: [a, b, c] } = ring("abc");
+  // While one is away the others keep everything, which is old once they share with it again.
+  world.kill(c);
+  world.until("a view of two", () => world.isWhole(2));
+  pushAll(world, { members: [a, b], text: "old" });
+  const back = world.start("c");
+  world.until("a view of three", () => world.isWhole(3));
+  pushAll(world, { members: [a, b, back], text: "new" });
+  assertShown(world, { by: a, text: "new" });
+  for (const member of world.running) world.kill(member);
+  for (const name of ["b", "c", "a"]) {
+    world.start(name);
+    world.run(100);
+  }
+  for (let ms = 0; !world.isWhole(3); ms++, world.run(1)) {
+    assert.ok(ms < 10_000, "they come to one view");
+    for (const shown of IDS.flatMap((id) => world.shownBy(id))) assert.match(shown, /new/, `after ${ms} ms`);
+  }
+  assertShown(world, { by: world.running[0], text: "new" });
+});
+
 Deno.test("RingMachine: nobody confirms the pages of one that is cut off, and no cluster is shown twice", () => {
   const { world, members } = ring("abc"), [a, b, c] = members;
   pushAll(world, { members, text: "one" });

@@ -43,17 +43,18 @@ export class MachineMember {
   hasLeft = false;
 
   /** A process of that name that goes on from a store and a saved state, if there are any. */
-  constructor(name: string, { world, boot, isWitness, before, ttlMs, limits }: {
+  constructor(name: string, { world, boot, isWitness, store, saved, ttlMs, limits }: {
     world: RingMachines;
     boot: string;
     isWitness?: boolean;
-    before?: MachineMember;
+    store: Map<string, Entry>;
+    saved?: SavedState;
     ttlMs: number;
     limits?: Partial<RingLimits>;
   }) {
     this.name = name;
-    this.store = before?.store ?? new Map();
-    this.saved = before?.saved;
+    this.store = store;
+    this.saved = saved;
     this.machine = new RingMachine({
       self: { name, boot, address: name, host: name },
       isWitness,
@@ -107,12 +108,17 @@ export class RingMachines {
     return { now: this.#now, wall: WALL_MS + this.#now };
   }
 
-  /** Starts a process of that name, which goes on from what its last one kept. */
-  start(name: string, { isWitness }: { isWitness?: boolean } = {}): MachineMember {
+  /** Starts a process of that name, which goes on from what its last one kept, and from what else its store is said to hold. */
+  start(
+    name: string,
+    { isWitness, entries = [] }: { isWitness?: boolean; entries?: Iterable<Entry> } = {},
+  ): MachineMember {
     const boot = `boot-${++this.#boots}`;
     const before = this.members.get(name);
-    const [ttlMs, limits] = [this.#ttlMs, this.#limits];
-    const member = new MachineMember(name, { world: this, boot, isWitness, before, ttlMs, limits });
+    const store = before?.store ?? new Map<string, Entry>();
+    for (const entry of entries) store.set(entry.id, entry);
+    const { saved } = before ?? {}, [ttlMs, limits] = [this.#ttlMs, this.#limits];
+    const member = new MachineMember(name, { world: this, boot, isWitness, store, saved, ttlMs, limits });
     this.members.set(name, member);
     this.handle(member, { type: "tick" });
     return member;

@@ -1,6 +1,6 @@
 /**
- * Lines of the text format, as the kernel itself writes them, to samples of a family in protobuf: the same series, for who
- * asks for protobuf.
+ * Lines of the text format, as the kernel itself writes them, with or without a timestamp behind, to samples of a family in
+ * protobuf: the same series, for who asks for protobuf.
  *
  * @module
  */
@@ -30,8 +30,16 @@ export function openLines(from: usize, to: usize): void {
 /** Answers {@linkcode NUMBER}. */
 export function setNumber(value: f64): void {
   store<f64>(valueAt + 3, value);
+  let at = numberEnd;
+  if (load<u8>(at) === 0x20) {
+    let time: u64 = 0;
+    for (at++; load<u8>(at) !== 0x0a; at++) time = time * 10 + (load<u8>(at) - 0x30);
+    store<u8>(sampleTo++, 0x30);
+    for (; time >= 0x80; time >>= 7) store<u8>(sampleTo++, <u8> (time | 0x80));
+    store<u8>(sampleTo++, <u8> time);
+  }
   endSample();
-  lineAt = numberEnd + 1;
+  lineAt = at + 1;
 }
 
 /**
@@ -96,7 +104,8 @@ export function transcode(end: usize, nameLength: usize, valueTag: u32): i32 {
     store<u32>(to, valueTag | 0x090900);
     sampleTo = to + 11;
     numberAt = at;
-    while (load<u8>(at) !== 0x0a) at++;
+    // A line feed or a blank; all that a number has is above them.
+    while (load<u8>(at) > 0x20) at++;
     numberEnd = at;
     if (!readDouble(numberAt, at)) return NUMBER;
     setNumber(double);

@@ -30,7 +30,7 @@ function page(families: readonly [cluster: string, type: MetricType, name: strin
   }
   const { groups, conflicts } = grouping.settle();
   const shown = groups.map((group) => {
-    const options = { nativesAsLines: true, allowsUtf8: true, onCollision: () => {} };
+    const options = { nativesAsLines: true, allowsUtf8: true, timestamps: false, onCollision: () => {} };
     const lines = Array.from(groupLines(group, options), (slice) => decoder.decode(slice)).join("");
     return `${group.type} ${group.name}: ${lines.trimEnd().split("\n").join(" | ")}`;
   });
