@@ -31,7 +31,11 @@ async function setUp(
       expireSeconds: 60,
       now: Date.now(),
     });
-  const ask = async (token: string, peer = PEER, signal?: AbortSignal): Promise<string | number> => {
+  const ask = async (
+    token: string,
+    peer = PEER,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<string | number> => {
     const headers = { authorization: `Bearer ${token}` };
     const request = new Request("http://localhost/upload", { headers, signal });
     try {
@@ -87,7 +91,7 @@ Deno.test("authentication() begins to check a new token of ours while a full lin
   const gone = new AbortController();
   const flood = Array.from(
     { length: 200 },
-    () => ask(forged(), PEER, gone.signal).then((answer) => answers.push(answer)),
+    () => ask(forged(), PEER, gone).then((answer) => answers.push(answer)),
   );
   for (let i = 0; i < 5; i++) assert.equal(await ask(await tokenFor({ _id: `new-${i}` })), `new-${i}`);
   assert.ok(answers.length < 170, `${answers.length} of 200 are answered, so that no full line waits`);

@@ -147,10 +147,11 @@ Deno.test("oauth2TokenHandler() tells that an id is revoked only to whom the aut
 });
 
 Deno.test("oauth2TokenHandler() keeps what is wrong with the authorizer from strangers", async () => {
-  const { ask } = setUp({ authorizer: { authorize: () => Promise.reject(new Error("the reason")) } });
+  const { ask, results } = setUp({ authorizer: { authorize: () => Promise.reject(new Error("the reason")) } });
   await assert.rejects(ask(GRANT, basic("c", "s")), (error) => {
     return error instanceof HttpError && error.status === 503 && error.detail === "the reason";
   });
+  assert.deepEqual(await results(), { temporarily_unavailable: 1 });
 });
 
 Deno.test("oauth2TokenHandler() holds who sends wrong secrets to the limits of an address, and nobody else", async () => {
