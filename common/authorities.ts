@@ -61,6 +61,7 @@ export async function openAuthorities(
   }
 }
 
+/** The authorities of a file, each from its own first line to its own last. */
 function checkAuthorities(pem: string): string {
   const certificates = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
   const other = certificates.findIndex((certificate) => !new X509Certificate(certificate).ca);
@@ -68,5 +69,6 @@ function checkAuthorities(pem: string): string {
     const which = certificates.length === 1 ? "its certificate" : `certificate ${other + 1} of ${certificates.length}`;
     throw new SyntaxError(`${which} is not an authority's (CA:FALSE): write certificates of authorities`);
   }
-  return pem;
+  // Where no line feed stands between two of them, as one file without one at its end was put before another, Deno reads the first alone.
+  return certificates.map((certificate) => `${certificate}\n`).join("");
 }

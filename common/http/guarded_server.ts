@@ -20,7 +20,6 @@ import type { Networks } from "./networks.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { refuseBytes } from "./not_http.ts";
 import { takeProxyHeader } from "./proxy_protocol.ts";
-import { certificatesIn } from "../pem.ts";
 import { TLS_MIN_VERSION, type TlsPair } from "../tls.ts";
 
 /** A connection and whose it is. The address is asked for once, as the system answers it. */
@@ -111,9 +110,7 @@ function makeServer({ limits }: ConnectionGuard, { pair, authorities }: Identiti
 
 /** `minVersion` goes with every pair: without it the platform's own default comes back, which is older. */
 function secureContext({ pair, authorities }: Identities) {
-  // Of a text that holds several certificates, Deno believes the first alone.
-  const ca = authorities === undefined ? undefined : certificatesIn(authorities);
-  return { ...pair, ...ca && { ca }, minVersion: TLS_MIN_VERSION } as const;
+  return { ...pair, ...authorities !== undefined && { ca: authorities }, minVersion: TLS_MIN_VERSION } as const;
 }
 
 function wire(
