@@ -27,11 +27,7 @@ export interface RingIdentityOptions {
   readonly certPath: string;
   /** The file of the private key. */
   readonly keyPath: string;
-  /**
-   * How often the files are looked at.
-   *
-   * @default {10_000}
-   */
+  /** How often the files are looked at, if not every 10 s. */
   readonly intervalMs?: number;
   /** Gets a line for each change that is taken up, and one for each that cannot be. */
   readonly log: Logger;
