@@ -124,6 +124,12 @@ export const SERVER_OPTIONS = {
     since: "0.1.0",
     why: "Set it once, on the first server of a new ring that is to serve before the others are there",
   },
+  witness: {
+    kind: flag,
+    help: "Only vote in the ring, and forward pushes: own no cluster, keep no copy, and show an empty page",
+    since: "0.1.0",
+    why: "Set it on a small third machine, so that of two servers one goes on when the other is lost, and never both",
+  },
   copies: {
     kind: wholeNumber({ least: 1 }),
     default: "2",

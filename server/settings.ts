@@ -160,6 +160,12 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
       `Cannot use --limit-bytes ${limitBytes} in a ring: its servers send each other at most ${MAX_RING_BODY_BYTES} bytes`,
     );
   }
+  if (values.witness && values.bootstrap) {
+    throw new UsageError("Cannot use --witness beside --bootstrap: a witness begins no ring, as it owns no cluster");
+  }
+  if (values.witness && values.join.length === 0) {
+    throw new UsageError("Cannot use --witness without --join: list the servers that it votes with");
+  }
   const advertise = values.advertiseCluster ?? listen;
   if (["", "0.0.0.0", "::"].includes(advertise.hostname) || advertise.port === 0) {
     throw new UsageError("Cannot tell where others reach this server: set --advertise-cluster HOST:PORT");
@@ -171,6 +177,7 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
     advertise,
     seeds: values.join,
     bootstraps: values.bootstrap,
+    isWitness: values.witness,
     copies: values.copies,
     peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
     files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
@@ -180,10 +187,11 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
 
 /** Refuses flags of the ring that would do nothing. */
 function mustBeAlone(options: ServerOptions) {
-  const { join, bootstrap, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow } = options;
+  const { join, bootstrap, witness, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow } = options;
   const given = {
     join: join[0],
     bootstrap: bootstrap || undefined,
+    witness: witness || undefined,
     name,
     advertiseCluster,
     clusterCa,

@@ -24,11 +24,16 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
       </div>
     );
   }
-  const { members, closed, agrees, epoch, transitions } = ring;
+  const { members, closed, carriesOnAlone, agrees, epoch, voters, confirmedBy, transitions } = ring;
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
       {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {closed}</div>}
+      {carriesOnAlone && (
+        <div class="note bad" role="status">
+          One of two servers carries on alone. If the other one lives, both show everything until they reach each other.
+        </div>
+      )}
       {!agrees && (
         <div class="note warn" role="status">
           The members do not agree on who owns what. A moment of that is usual when one comes or goes.
@@ -50,6 +55,13 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
             <strong>{number(epoch)}</strong> {plural(epoch, "agreed view")} so far
           </div>
         </li>
+        {voters.length > 0 && (
+          <li>
+            <div title={confirmedBy.length === 0 ? undefined : confirmedBy.join(", ")}>
+              <strong>{confirmedBy.length} of {voters.length}</strong> confirmed the last page of this server
+            </div>
+          </li>
+        )}
         <li>
           <div>
             <strong>{number(members.reduce((sum, { clusters }) => sum + (clusters?.owned ?? 0), 0))}</strong>{" "}
@@ -98,6 +110,7 @@ const MEMBER_COLUMNS: readonly Column[] = [
   { name: "Owned", isNumber: true },
   { name: "Standby for", isNumber: true },
   { name: "To hand over", isNumber: true },
+  { name: "Copies under way", isNumber: true },
   { name: "Certificate" },
 ];
 
@@ -124,6 +137,7 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
       <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
       <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
       <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
+      <Cell label="Copies under way" class="num">{transfers === undefined ? "–" : number(transfers.copies)}</Cell>
       <Cell label="Certificate" class="nowrap">
         {first === undefined ? "–" : (
           <>
@@ -141,10 +155,11 @@ function toneOf({ status, phase, closed }: RingMemberView): Tone {
   return status === "ALIVE" && phase === "ACTIVE" && closed === undefined ? "good" : "warn";
 }
 
-function wordOf({ status, phase, closed }: RingMemberView): string {
+function wordOf({ status, phase, closed, isWitness }: RingMemberView): string {
   if (status !== "ALIVE") return status.toLowerCase();
   if (phase !== "ACTIVE") return phase.toLowerCase();
-  return closed === undefined ? "active" : "shows nothing";
+  if (closed !== undefined) return "shows nothing";
+  return isWitness ? "only votes" : "active";
 }
 
 function fieldsText(fields: Readonly<Record<string, unknown>>): string {

@@ -11,7 +11,7 @@ import { MemberTable } from "../../ring/membership/member_table.ts";
 import { Membership } from "../../ring/membership/membership.ts";
 import { ViewConfirmation } from "../../ring/membership/view_confirmation.ts";
 import { type Confirmation, ViewAgreement } from "../../ring/membership/view_agreement.ts";
-import { Forwarding } from "../../ring/replication/forwarding.ts";
+import { PutLegs } from "../../ring/replication/put_legs.ts";
 import { EntryTable } from "../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../ring/replication/commit_serializer.ts";
 import { RingMachine, type RingMachineOptions } from "../../ring/ring_machine.ts";
@@ -106,7 +106,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   "never saves what was decided": {
     scenario: "everybody-crashes",
-    violates: ["I1", "I3", "I9", "converged"],
+    violates: ["I1", "I3", "I9", "view", "converged"],
     make: (options) =>
       wrap(
         options,
@@ -271,8 +271,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     violates: ["I7"],
     patch: () => {
       const mends = [
-        replace(Forwarding.prototype, { method: "tick", by: () => () => {} }),
-        replace(Forwarding.prototype, { method: "linkDown", by: () => () => {} }),
+        replace(PutLegs.prototype, { method: "tick", by: () => () => {} }),
+        replace(PutLegs.prototype, { method: "linkDown", by: () => () => {} }),
       ];
       return () => mends.forEach((mend) => mend());
     },

@@ -17,6 +17,8 @@ export interface PlannedNode {
   readonly startAt?: number;
   /** Whether its address is among the seeds though it never starts by itself. */
   readonly listed?: true;
+  /** Whether what it runs only votes. */
+  readonly isWitness?: true;
 }
 
 /** Something that goes wrong, or is done, from a time on and for a while. Nodes are meant by their index. */
@@ -88,6 +90,8 @@ export interface Plan {
   readonly convergeMs: number;
   /** How likely a push is one that the store refuses. */
   readonly poison: number;
+  /** From how long after the cut of a link on pushes must get past it, in milliseconds; where absent, they need not. */
+  readonly detourMs?: number;
   /** How long a cluster may be on no page while something of it should be, in milliseconds; where absent, as long as it takes. */
   readonly darkMs?: number;
 }

@@ -12,6 +12,9 @@ const BEGIN_MS = 25_000;
 /** For how long new faults begin, in milliseconds. */
 const FAULTS_MS = 90_000;
 
+/** How long a link may have been cut until pushes get past it, in milliseconds: it is silent for 2.5 s until it is given up. */
+const DETOUR_MS = 4_000;
+
 /** How long a cluster may be dark whose owner cannot store, in milliseconds. */
 const DARK_MS = 30_000;
 
@@ -322,12 +325,24 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       ];
     });
   },
+  "witness": (setting) => {
+    const { random, nodes } = setting;
+    // Two servers, and a third machine that only votes.
+    nodes.splice(3);
+    const witness = random.below(3), { startAt, ...rest } = nodes[witness];
+    nodes[witness] = { ...rest, startAt: startAt ?? 0, isWitness: true };
+    const faults = (names: readonly string[]) => SCENARIOS[random.pick(names)](setting);
+    return random.chance(0.5)
+      ? faults(["partition", "one-way-links", "deaf-or-mute", "delays"])
+      : faults(["crashes", "stops", "rolling-restart", "one-crash", "resets", "disks", "storage-deleted"]);
+  },
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
-      !["everything", "rolling-restart", "one-address", "clocks-set", "clock-over-restart", "stands-still"].includes(
-        name,
-      )
+      !["everything", "witness", "rolling-restart", "one-address", "clocks-set", "clock-over-restart", "stands-still"]
+        .includes(
+          name,
+        )
     );
     return Array.from({ length: 3 }, () => {
       const faults = SCENARIOS[random.pick(names)]({ ...setting, nodes });
@@ -343,7 +358,8 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
   // Drawn in any case: all else is the same for a seed, whether the scenario was asked for or not.
   const drawn = random.pick(names);
   const name = scenario ?? drawn;
-  const size = random.between(2, 7);
+  const drawnSize = random.between(2, 7);
+  const size = name === "witness" ? 3 : drawnSize;
   const hosts = random.chance(0.3) ? Math.ceil(size / 2) : size;
   const isApart = random.chance(0.5);
   const nodes: PlannedNode[] = Array.from({ length: size }, (_, index) => ({
@@ -375,6 +391,7 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
     // Rings that do not know of each other dial what they have in common now and then, and may reach themselves.
     convergeMs: name === "one-address" ? 240_000 : 45_000,
     poison: random.chance(0.2) ? 0.05 : 0,
+    ...(name === "one-link" && size > 2 ? { detourMs: DETOUR_MS } : {}),
     ...(name === "full-for-long" && size > 1 ? { darkMs: DARK_MS } : {}),
   };
 }
