@@ -70,7 +70,7 @@ export function upload(options: UploadOptions): Handler {
 
   const accept: Handler = async (request, peer) => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take();
+    using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
