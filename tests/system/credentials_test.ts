@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Child } from "../../scripts/process/child.ts";
+import { Child, runToEnd } from "../../scripts/process/child.ts";
 import { freePort } from "../../scripts/process/free_port.ts";
 import { newToken, tokenLine } from "../../server/authorization/tokens_file.ts";
 import { CertificateAuthority, type Identity } from "../support/certificate_authority.ts";
+import { forgedKey } from "../support/forged_key.ts";
 import { type Folder, type RunningServer, runProgram, startServer, tempFolder } from "../support/programs.ts";
 import { realPrometheus } from "../support/real_prometheus.ts";
 
@@ -146,6 +147,43 @@ Deno.test("server takes a cluster by its certificate, over its own connection al
   assert.equal(await push(trusting, { id: "mine", client: proxy }), 401, "a balancer's certificate is nobody's");
 });
 
+const openssl = await runToEnd("openssl", ["version"]);
+
+Deno.test({
+  name: "server takes no certificate from whom its key does not belong to" +
+    (openssl ? "" : " (skipped: openssl is not installed)"),
+  ignore: openssl === undefined,
+  fn: async () => {
+    await using folder = await tempFolder();
+    const authority = await CertificateAuthority.create();
+    const flags = await secureFlags(folder, authority, authority);
+    await using server = await startServer([...flags, "--ratelimit=0"], { storageDir: join(folder.path, "data") });
+    const victim = await authority.issue("victim"), attacker = await authority.issue("attacker");
+    const cert = await folder.write("victim.crt", victim.cert);
+    const keys = {
+      own: await folder.write("victim.key", victim.key),
+      forged: await folder.write("forged.key", forgedKey(attacker.key, victim.cert)),
+    };
+    const body = `x{_id="victim"} 1 ${Date.now()}\n`;
+    const request = await folder.write(
+      "request",
+      `POST /upload HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const answer = async (version: string, key: string) => {
+      const connect = `openssl s_client -connect ${server.external.host} -quiet ${version} -cert ${cert} -key ${key}`;
+      const { output } = (await runToEnd("sh", ["-c", `${connect} < ${request}`], { timeoutMs: 30_000 }))!;
+      return output;
+    };
+    for (const version of ["-tls1_2", "-tls1_3"]) {
+      assert.match(await answer(version, keys.own), /HTTP\/1\.1 200/);
+      const refused = await answer(version, keys.forged);
+      assert.match(refused, /alert decrypt error/);
+      assert.doesNotMatch(refused, /HTTP\/1\.1/);
+    }
+  },
+});
+
 Deno.test("server takes up changed authorities of clients, and refuses a file that is none and a rule without a place", async () => {
   await using folder = await tempFolder();
   const [one, other] = [await CertificateAuthority.create(), await CertificateAuthority.create()];
@@ -170,6 +208,7 @@ Deno.test("server takes up changed authorities of clients, and refuses a file th
   assert.match(await refused(`--client-ca=${join(folder.path, "clients.crt")}`), /without --tls-crt and --tls-key/);
   assert.match(await refused(...flags, "--client-certificate-id=cn:id"), /with one \{id\}/);
   await folder.write("clients.crt", (await one.issue("x")).cert);
+  assert.match(await refused(...flags, "--config.check"), /--client-ca .*not an authority's/);
   assert.match(await refused(...flags), /--client-ca .*not an authority's/);
 });
 
