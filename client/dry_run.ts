@@ -6,6 +6,7 @@
 
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
+import { plural } from "../common/plural.ts";
 import { formatText } from "../common/exposition/text_format.ts";
 import { UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
 import { describeRule, OutgoingPushes } from "./outgoing.ts";
@@ -18,11 +19,11 @@ import { suspectLabels } from "./suspect_labels.ts";
 
 /** What an effect is counted in. */
 const UNITS: Readonly<Record<Effect, string>> = {
-  labelled: "samples",
-  renamed: "samples",
-  dropped: "samples",
-  truncated: "labels",
-  anonymized: "values",
+  labelled: "sample",
+  renamed: "sample",
+  dropped: "sample",
+  truncated: "label",
+  anonymized: "value",
 };
 
 /** How many metrics are told of, of those that lose samples and of the largest, and how many of those with a label. */
@@ -55,10 +56,13 @@ export async function dryRun(
   const kept = (await settings.rules())(scraped, account);
   const { families: outgoing, encoded } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
   const to = settings.upload ? ` to ${placeOf(settings.upload)}` : "";
+  const scrapedCount = unread + countSamples(scraped);
   const lines = [
-    `dry run: nothing was sent; of ${unread + countSamples(scraped)} samples from ${placeOf(settings.from)}, ` +
+    `dry run: nothing was sent; of ${scrapedCount} ${plural(scrapedCount, "sample")} from ${placeOf(settings.from)}, ` +
     `${countSamples(outgoing)} would be pushed${to}`,
-    ...account.entries().map(({ rule, effect, count }) => `${effect} ${count} ${UNITS[effect]} by ${rule}`),
+    ...account.entries().map(({ rule, effect, count }) =>
+      `${effect} ${count} ${plural(count, UNITS[effect])} by ${rule}`
+    ),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),
     ...lossLines(account),
     ...sizeLines(outgoing, encoded),
@@ -72,9 +76,15 @@ export async function dryRun(
 function lossLines(account: Account): string[] {
   const losses = account.losses().sort((a, b) => b.count - a.count);
   const lines = losses.slice(0, TOLD_LOSSES).map(({ rule, metric, why, count }) =>
-    `${metric}: ${count} samples by ${rule}: ${why}`
+    `${metric}: ${count} ${plural(count, "sample")} by ${rule}: ${why}`
   );
-  if (losses.length > TOLD_LOSSES) lines.push(`and those of ${losses.length - TOLD_LOSSES} more rules and metrics`);
+  if (losses.length > TOLD_LOSSES) {
+    lines.push(
+      `and ${plural(losses.length - TOLD_LOSSES, "that", "those")} of ${losses.length - TOLD_LOSSES} more ${
+        plural(losses.length - TOLD_LOSSES, "rule and metric", "rules and metrics")
+      }`,
+    );
+  }
   return section("what would not be sent, by metric and rule:", lines);
 }
 
@@ -84,7 +94,9 @@ function sizeLines(families: readonly MetricFamily[], encoded: Uint8Array): stri
   const series = sizes.reduce((sum, { series }) => sum + series, 0);
   const told = sizes.length > TOLD_SIZES ? `the ${TOLD_SIZES} largest of ${sizes.length}` : "the largest first";
   return section(`series and bytes by metric, ${told}:`, [
-    ...sizes.slice(0, TOLD_SIZES).map(({ metric, series, bytes }) => `${metric}: ${series} series, ${bytes} bytes`),
+    ...sizes.slice(0, TOLD_SIZES).map(({ metric, series, bytes }) =>
+      `${metric}: ${series} series, ${bytes} ${plural(bytes, "byte")}`
+    ),
     `in all: ${series} series, ${encoded.length} bytes, ${frameSnappy(encoded).length} when they are compressed`,
   ]);
 }
@@ -93,7 +105,9 @@ function sizeLines(families: readonly MetricFamily[], encoded: Uint8Array): stri
 function suspectLines(families: readonly MetricFamily[], hashed: readonly string[]): string[] {
   const lines = suspectLabels(families, { hashed }).map(({ label, why, metrics, samples }) => {
     const names = [...metrics].slice(0, TOLD_METRICS).join(", ") + (metrics.size > TOLD_METRICS ? ", …" : "");
-    return `${label}: ${samples} samples of ${metrics.size} metrics (${names}): ${why}`;
+    return `${label}: ${samples} ${plural(samples, "sample")} of ${metrics.size} ${
+      plural(metrics.size, "metric")
+    } (${names}): ${why}`;
   });
   return section("labels that may hold what should not leave, unless --anonymize-labels hashes them:", lines);
 }

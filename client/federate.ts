@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../common/explain.ts";
+import { type ExpositionFormat, expositionFormat } from "../common/exposition/exposition_format.ts";
 import type { LabelMemory } from "../common/exposition/label_memory.ts";
 import { LimitError, type MetricFamily } from "../common/exposition/metric_family.ts";
 import { decodeFamilies, type DecodeOptions, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
@@ -12,6 +13,7 @@ import { parseOpenMetrics } from "../common/exposition/open_metrics.ts";
 import type { PageOptions } from "../common/exposition/page_cursor.ts";
 import type { SampleFault } from "../common/exposition/sample_fault.ts";
 import { endsInMidLine, parseText } from "../common/exposition/text_format.ts";
+import { plural } from "../common/plural.ts";
 import { differenceOf } from "./clocks.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { type Call, call, refusal } from "./request.ts";
@@ -102,23 +104,31 @@ function redirected(url: URL, location: string): URL {
 
 async function decode(response: Response, { limitBytes, onPage, onFault, labels }: Scrape): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
-  const decoder = decoderOf(contentType);
-  if (decoder === undefined) {
+  const format = expositionFormat(contentType);
+  if (format === undefined) {
     throw new TypeError(
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
   const bytes = await readPageBytes(response, limitBytes);
   // Without a length nobody says that this is all: HTTP/1.0 ends a page as it breaks off, and a proxy may pass that on in chunks.
-  if (decoder === parseText && endsInMidLine(bytes) && !response.headers.has("content-length")) {
+  if (format === "text" && endsInMidLine(bytes) && !response.headers.has("content-length")) {
     throw new Error(
-      `the page ends in the middle of a line, after ${bytes.length} bytes, so that it is not whole: ` +
+      `the page ends in the middle of a line, after ${bytes.length} ${
+        plural(bytes.length, "byte")
+      }, so that it is not whole: ` +
         "look at the source, and have a proxy before it speak HTTP/1.1",
     );
   }
   onPage?.(bytes.length);
   // Each of them takes a byte at least, so that the limit on bytes bounds them all.
-  return decoder(bytes, { maxFamilies: limitBytes, maxSeries: limitBytes, maxLabels: limitBytes, onFault, labels });
+  return DECODERS[format](bytes, {
+    maxFamilies: limitBytes,
+    maxSeries: limitBytes,
+    maxLabels: limitBytes,
+    onFault,
+    labels,
+  });
 }
 
 async function readPageBytes(response: Response, limitBytes: number): Promise<Uint8Array> {
@@ -135,17 +145,8 @@ async function readPageBytes(response: Response, limitBytes: number): Promise<Ui
 /** Reads a page in one of the formats. */
 type Decoder = (bytes: Uint8Array, options: PageOptions & DecodeOptions) => MetricFamily[];
 
-/** Chooses as openshift/telemeter does: what names no type is taken for the text format. */
-function decoderOf(contentType: string): Decoder | undefined {
-  const [mediaType, ...rest] = contentType.toLowerCase().split(";").map((part) => part.trim());
-  const parameters = new Map(rest.map((part) => {
-    const [name, value = ""] = part.split("=", 2);
-    return [name.trim(), value.trim().replace(/^"(.*)"$/, "$1")];
-  }));
-  const isDelimited = (parameters.get("encoding") ?? "delimited") === "delimited" &&
-    (parameters.get("proto") ?? "io.prometheus.client.metricfamily") === "io.prometheus.client.metricfamily";
-  if (mediaType === "application/vnd.google.protobuf") return isDelimited ? decodeFamilies : undefined;
-  if (mediaType === "application/openmetrics-text") return parseOpenMetrics;
-  const isText = mediaType === "" || mediaType === "text/plain";
-  return isText && ["0.0.4", "1.0.0"].includes(parameters.get("version") ?? "0.0.4") ? parseText : undefined;
-}
+const DECODERS: Readonly<Record<ExpositionFormat, Decoder>> = {
+  protobuf: decodeFamilies,
+  text: parseText,
+  openmetrics: parseOpenMetrics,
+};

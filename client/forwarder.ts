@@ -18,6 +18,7 @@ import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatDuration } from "../common/duration.ts";
+import { plural } from "../common/plural.ts";
 import { plainText } from "../common/plain_text.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
@@ -258,7 +259,9 @@ export class Forwarder {
       this.#tell(rule, loss && describeLoss(rule, { ...loss, count }));
     }
     metrics.onDropped("older_than_ttl", stale);
-    const late = `The server will not show ${stale} samples, which are older than its --ttl (${formatDuration(ttlMs)})`;
+    const late = `The server will not show ${stale} ${
+      plural(stale, "sample that is", "samples that are")
+    } older than its --ttl (${formatDuration(ttlMs)})`;
     this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
   }
 
@@ -279,8 +282,8 @@ export class Forwarder {
       rule === BEYOND_SERVER.utf8_name && effect === "truncated"
     );
     const merged =
-      `Left out ${labels?.count} labels, as with underscores others of the same sample have the name: update ` +
-      "the server, or rename them";
+      `Left out ${labels?.count} ${plural(labels?.count ?? 0, "label")}, as with underscores others of the same ` +
+      "sample have the name: update the server, or rename them";
     this.#tell("labels beyond the server", labels && merged);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plural } from "../common/plural.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
@@ -110,5 +111,7 @@ const LEAST_SALT_BYTES = 16;
 export function saltFault(text: string): string | undefined {
   const { length } = new TextEncoder().encode(text);
   if (length >= LEAST_SALT_BYTES) return undefined;
-  return `has ${length} bytes, and should have ${LEAST_SALT_BYTES} or more, such as \`openssl rand -hex 32\` makes`;
+  return `has ${length} ${
+    plural(length, "byte")
+  }, and should have ${LEAST_SALT_BYTES} or more, such as \`openssl rand -hex 32\` makes`;
 }

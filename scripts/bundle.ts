@@ -1,6 +1,9 @@
 /**
- * Makes the server and the client one file each in `bin/`, to be run by the Deno of a machine: a script that starts Deno with the
- * permissions of the task, and behind it the whole program.
+ * Makes the server and the client a folder of JavaScript each in `bin/`, to be run by the Deno of a machine, and beside it a
+ * script that starts Deno with the permissions of the task.
+ *
+ * What a program loads only when it is called for stays in files of its own, which Deno does not look at before: it keeps the
+ * memory that it took to look through a program.
  *
  * @module
  */
@@ -17,7 +20,7 @@ import { taskWords } from "./process/tasks.ts";
 /** The program as `--help` shows it. */
 export const BUNDLE: Program<Record<never, never>> = {
   name: "bundle",
-  summary: "Makes the server and the client one file each in bin/, for machines that have Deno.",
+  summary: "Makes the server and the client in bin/, for machines that have Deno.",
   options: {},
 };
 
@@ -25,22 +28,38 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What a bundle is made from. */
 const SOURCES = ["deno.json", "deno.lock", "client", "common", "ring", "server"];
 
-/**
- * The lines that a bundle starts with: to a shell, a command that starts Deno with the permissions of the task; to JavaScript, a
- * text and a comment.
- */
+/** The folder beside the script of a task that holds its program. */
+export const PARTS_SUFFIX = ".d";
+
+/** The script that starts a bundle with the permissions of the task, wherever links to it lie. */
 export function launcher(task: keyof typeof EXECUTABLES): string {
   const { words, env } = taskWords(task);
   const variables = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`);
   const unstable = configuration.unstable.map((feature) => `--unstable-${feature}`);
   // Without a configuration or a lock, which would be those of whoever is beside the file.
   const flags = new Set([...words.slice(0, -1), ...unstable, "--no-config", "--no-lock", "--no-npm", "--no-remote"]);
-  return `#!/bin/sh\n":" //; ${variables.join(" ")} exec deno run ${[...flags].join(" ")} --ext=js "$0" "$@"\n`;
+  const command = `${variables.join(" ")} exec deno run ${[...flags].join(" ")}`;
+  return `#!/bin/sh\nself=$(readlink -f "$0")\n${command} "$self${PARTS_SUFFIX}/main.js" "$@"\n`;
 }
 
 /** Source code as the bundler can read it: it knows no imports that are deferred until they are used. */
 export function withoutDeferral(code: string): string {
   return code.replaceAll(/^import defer \*/gm, "import *");
+}
+
+/**
+ * What is called for while a program starts, or by a program that keeps the permission to read. Other parts stay named where Deno
+ * sees them: only those need no permission, which programs give up once they run.
+ */
+const START_PARTS = ["command_line", "config_file", "guarded_server", "selector"];
+const START_IMPORT = new RegExp(`\\bimport\\(("\\./(?:${START_PARTS.join("|")})-\\w+\\.js")\\)`, "g");
+
+/** A bundle whose imports of the platform's modules, and of parts that a start may call for, wait until they are used. */
+export function withDeferral(code: string): string {
+  return code
+    .replaceAll(/^import \* as ([\w$]+) from ("node:\w+");$/gm, "import defer * as $1 from $2;")
+    // Deno looks through what it sees named here before the program starts.
+    .replaceAll(START_IMPORT, "import(String($1))");
 }
 
 /** A bundle that is the same whoever makes it: the bundler notes where each package lay on its machine. */
@@ -61,36 +80,49 @@ async function copySources(to: string, path = ""): Promise<void> {
 }
 
 /**
- * A program as one file.
+ * The parts of a program, by the names of their files: `main.js` starts it.
  *
  * @throws {FailedError} with what the bundler says, if it fails.
  */
 export async function bundle(
   task: keyof typeof EXECUTABLES,
   { signal }: { signal: AbortSignal },
-): Promise<string> {
+): Promise<ReadonlyMap<string, string>> {
   const work = await Deno.makeTempDir({ prefix: "telemeter-bundle-" });
   try {
     await copySources(work);
-    const output = join(work, "bundle.js");
-    const args = ["bundle", "--frozen", "--platform=deno", `--output=${output}`, `${task}/main.ts`];
+    const output = join(work, "bundle");
+    const args = ["bundle", "--frozen", "--platform=deno", "--code-splitting", `--outdir=${output}`, `${task}/main.ts`];
     const outcome = await runToEnd(Deno.execPath(), args, { cwd: work, signal });
     signal.throwIfAborted();
     if (!outcome?.success) throw new FailedError(`Cannot bundle the ${task}:\n${outcome?.output}`);
-    return launcher(task) + withoutPlaces(await Deno.readTextFile(output));
+    const parts = new Map<string, string>();
+    for await (const { name } of Deno.readDir(output)) {
+      parts.set(name, withDeferral(withoutPlaces(await Deno.readTextFile(join(output, name)))));
+    }
+    return parts;
   } finally {
     await Deno.remove(work, { recursive: true });
   }
 }
 
+/** Puts a bundle and its script where `path` says. Parts of an older one stay: whoever runs it may not have loaded all of them. */
+export async function install(
+  task: keyof typeof EXECUTABLES,
+  { path, signal }: { path: string; signal: AbortSignal },
+): Promise<void> {
+  const folder = path + PARTS_SUFFIX;
+  await Deno.mkdir(folder, { recursive: true });
+  for (const [name, code] of await bundle(task, { signal })) await Deno.writeTextFile(join(folder, name), code);
+  // A compiled one may be there, that runs.
+  await Deno.writeTextFile(`${path}.new`, launcher(task), { mode: 0o755 });
+  await Deno.rename(`${path}.new`, path);
+}
+
 if (import.meta.main) {
   await run(BUNDLE, async ({ signal, print }) => {
-    await Deno.mkdir(join(ROOT, "bin"), { recursive: true });
     for (const task of Object.keys(EXECUTABLES) as (keyof typeof EXECUTABLES)[]) {
-      const path = join(ROOT, EXECUTABLES[task]);
-      // Whoever runs the old one keeps it.
-      await Deno.writeTextFile(`${path}.new`, await bundle(task, { signal }), { mode: 0o755 });
-      await Deno.rename(`${path}.new`, path);
+      await install(task, { path: join(ROOT, EXECUTABLES[task]), signal });
       print(`${EXECUTABLES[task]}\n`);
     }
   }, { startsPrograms: true });

@@ -15,8 +15,9 @@ import { createRegistry, type Registry } from "../common/metrics.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
+import { openAuthorities } from "../common/authorities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
+import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
@@ -25,6 +26,7 @@ import { openDirectory } from "./directory/open_directory.ts";
 import type { SourceLimits } from "./directory/source.ts";
 import { sourceFamilies } from "./directory/source_families.ts";
 import { SourceActions } from "./api/actions.ts";
+import type { MemberReport } from "./ring/member_report.ts";
 import type { RingView } from "./api/ring_view.ts";
 import { type MemberAnswer, OwnSources, type Sources } from "./api/sources.ts";
 import { statusOf, type StatusSources } from "./api/status.ts";
@@ -60,6 +62,8 @@ import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
+import { oauth2TokenHandler } from "./authorization/oauth2_token.ts";
+import { AUTHORIZE_LIMIT, TokenExchange, UNLIMITED } from "./authorization/token_exchange.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
 import { reloading } from "./reload.ts";
@@ -106,6 +110,9 @@ export async function startServer(
   const verifier = new TokenVerifier(keys.verifying);
   const authorizer = authorizerOf(settings, { log, registry });
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
+  const clientAuthorities = settings.clientCa === undefined
+    ? undefined
+    : opening.use(await openAuthorities({ path: settings.clientCa, flag: "--client-ca", of: "clients", log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
   // Before anything runs that needs a file.
@@ -168,9 +175,14 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, now });
+  const droppedOf = async (id: string) => {
+    const push = await store.get(id);
+    return push && committer.droppedOf(push);
+  };
+  const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
+  let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
@@ -179,7 +191,8 @@ export async function startServer(
     const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
     const { ringOverview } = await import("./ring/ring_overview.ts");
     const { SourceExchange } = await import("./ring/source_exchange.ts");
-    const answer = ringAnswerer({ own, directory, status: () => cluster?.status() });
+    const report = () => cluster && { ...cluster.status(), ...toldOthers() };
+    const answer = ringAnswerer({ own, directory, report });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
     const states = new StateMerger({
@@ -200,7 +213,7 @@ export async function startServer(
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
     forgetElsewhere = (id) => forgetAt(ring, id);
-    ringView = () => ringOverview(ring, status());
+    ringView = () => ringOverview(ring, { ...status(), ...toldOthers() });
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
   store.startSweeping();
@@ -215,12 +228,19 @@ export async function startServer(
 
   const metrics = new HttpMetrics(registry);
   const ring = cluster?.ring;
-  const authorize = authorizeHandler({
+  const exchange = new TokenExchange({
     authorizer,
     signer,
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
+    revoked,
+    directory,
+    refusals: { known: repeats, strangers },
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
+  });
+  const authorize = authorizeHandler({
+    exchange,
     abilities: writeAbilities({
       takesAnyTimestamps: !values.honorTimestamps,
       maxLabels: values.limitLabels,
@@ -228,12 +248,16 @@ export async function startServer(
       // To a client it is how old a sample may be by its timestamp.
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
-    revoked,
-    directory,
-    refusals: { known: repeats, strangers },
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
-  const authenticate = authentication({ verifier, revoked, partitionLabel: values.partitionLabel });
+  const oauth2Token = oauth2TokenHandler({ exchange, registry });
+  const authenticate = authentication({
+    verifier,
+    revoked,
+    partitionLabel: values.partitionLabel,
+    exchange,
+    certificateRule: clientAuthorities && values.clientCertificateId,
+    registry,
+  });
   const forward = ring && new Forward({ ring, registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const push = upload({
@@ -266,20 +290,24 @@ export async function startServer(
   opening.defer(new PushSummary({ registry, log }).start());
   opening.defer(new PushSummary({ registry, log, of: REMOTE_WRITE }).start());
   const external = opening.use(
-    await listen(externalApp({ authorize, upload: push, receive: write, store, ring, log, metrics }).fetch, {
-      address: values.listen,
-      name: "external",
-      hostile: {
-        maxConnections,
-        maxConnectionsPerAddress: values.limitConnectionsPerAddress,
-        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+    await listen(
+      externalApp({ authorize, oauth2Token, upload: push, receive: write, store, ring, log, metrics }).fetch,
+      {
+        address: values.listen,
+        name: "external",
+        hostile: {
+          maxConnections,
+          maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+          maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+        },
+        hasMemory: () => memory.state !== "full",
+        tls: externalTls,
+        clientAuthorities,
+        trustedProxies: values.trustedProxy,
+        log,
+        metrics,
       },
-      hasMemory: () => memory.state !== "full",
-      tls: externalTls,
-      trustedProxies: values.trustedProxy,
-      log,
-      metrics,
-    }),
+    ),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
   const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
@@ -374,6 +402,11 @@ export async function startServer(
       },
     ),
   );
+  const { hostname } = values.listenInternal, { port } = internal;
+  toldOthers = () => ({
+    certificates: statusOf(status).certificates,
+    internal: { hostname, port, secure: internalTls !== undefined },
+  });
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.
   if (cluster !== undefined) opening.defer(() => cluster.ring.leave());
   log.info("Listening", { external: external.url.href, internal: internal.url.href, clusters: index.clusters });

@@ -5,7 +5,9 @@
  */
 
 import type { FC } from "@hono/hono/jsx";
-import { byteSize, number } from "../../common/pages/page.tsx";
+import { number } from "../../common/pages/page.tsx";
+import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
+import { plural } from "../../common/plural.ts";
 import type { AccountEntry, Effect, Loss } from "../transforms/pipeline.ts";
 import type { ClientView } from "./client_view.ts";
 
@@ -14,11 +16,11 @@ const SHOWN = 20;
 
 /** What an effect is counted in. */
 const UNITS: Readonly<Record<Effect, string>> = {
-  labelled: "samples",
-  renamed: "samples",
-  dropped: "samples",
-  truncated: "labels",
-  anonymized: "values",
+  labelled: "sample",
+  renamed: "sample",
+  dropped: "sample",
+  truncated: "label",
+  anonymized: "value",
 };
 
 /** The metrics that leave, the largest first, and labels that somebody should look at. */
@@ -32,7 +34,7 @@ export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, sus
           <ul>
             {suspects.map(({ label, why, samples }) => (
               <li>
-                <span class="id">{label}</span>: {why} ({number(samples)} samples)
+                <span class="id">{label}</span>: {why} ({number(samples)} {plural(samples, "sample")})
               </li>
             ))}
           </ul>
@@ -40,28 +42,16 @@ export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, sus
       )}
       <div class="card">
         {sizes.length === 0 ? <p class="empty">Nothing, by the last scrape.</p> : (
-          <table>
-            <caption>
-              {number(series)} series of {number(sizes.length)} metrics, by the last scrape
-              {sizes.length > SHOWN && `; the ${SHOWN} largest`}. <a href="/federate">The last push as text</a>
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Metric</th>
-                <th scope="col" class="num">Series</th>
-                <th scope="col" class="num">Bytes</th>
-              </tr>
-            </thead>
-            <tbody>
-              {sizes.slice(0, SHOWN).map(({ metric, series, bytes }) => (
-                <tr>
-                  <th scope="row" class="id">{metric}</th>
-                  <td class="num">{number(series)}</td>
-                  <td class="num nowrap">{byteSize(bytes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <MetricTable
+            metrics={sizes.slice(0, SHOWN).map(({ metric: name, series, bytes }) => ({ name, series, bytes }))}
+            bytes="Bytes"
+            caption={
+              <>
+                {number(series)} series of {number(sizes.length)} {plural(sizes.length, "metric")}, by the last scrape
+                {sizes.length > SHOWN && `; the ${SHOWN} largest`}. <a href="/federate">The last push as text</a>
+              </>
+            }
+          />
         )}
       </div>
     </>
@@ -71,22 +61,14 @@ export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, sus
 /** What each rule did. */
 export const Rules: FC<{ readonly rules: readonly AccountEntry[] }> = ({ rules }) =>
   rules.length === 0 ? <p class="empty">Nothing: all of it leaves as it is.</p> : (
-    <table>
-      <thead>
+    <CountTable of="Rule" counted="Did">
+      {rules.map(({ rule, effect, count }) => (
         <tr>
-          <th scope="col">Rule</th>
-          <th scope="col" class="num">Did</th>
+          <th scope="row">{rule}</th>
+          <td class="num">{effect} {number(count)} {plural(count, UNITS[effect])}</td>
         </tr>
-      </thead>
-      <tbody>
-        {rules.map(({ rule, effect, count }) => (
-          <tr>
-            <th scope="row">{rule}</th>
-            <td class="num">{effect} {number(count)} {UNITS[effect]}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </CountTable>
   );
 
 /** What was dropped, and what mends that. */

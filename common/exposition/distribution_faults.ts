@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plural } from "../plural.ts";
 import type { HistogramValue, NativeBuckets, NativeHistogram, SummaryValue } from "./metric_family.ts";
 
 /** The finest and the coarsest resolution of exponential buckets, and the one that stands for custom bounds. */
@@ -48,7 +49,7 @@ function classicFault({ count, buckets, isFloat = false }: HistogramValue): stri
   // Sums of floating-point numbers depend on their order.
   const leeway = isFloat ? ROUNDING * count : 0;
   if (below - count > leeway || (bound === Infinity && count - below > leeway)) {
-    return `its last bucket has ${below} observations where it counts ${count}`;
+    return `its last bucket has ${below} ${plural(below, "observation")} where it counts ${count}`;
   }
   return undefined;
 }
@@ -68,7 +69,7 @@ function nativeFault(
   // An observation of NaN makes the sum NaN, and is in no bucket; of floats, Prometheus bears that some are in none.
   const leeway = isFloat ? ROUNDING * count : 0;
   if (inBuckets - count > leeway || (inBuckets < count && !isFloat && !Number.isNaN(sum))) {
-    return `its native buckets have ${inBuckets} observations where it counts ${count}`;
+    return `its native buckets have ${inBuckets} ${plural(inBuckets, "observation")} where it counts ${count}`;
   }
   return undefined;
 }
@@ -85,7 +86,11 @@ function sideFault({ spans, counts }: NativeBuckets, isFloat: boolean): string |
     if (Math.abs(number) > MAX_BUCKET_NUMBER) return `its buckets reach to number ${number}, where no values are`;
     number += length;
   }
-  if (buckets !== counts.length) return `its spans have room for ${buckets} buckets, and ${counts.length} come`;
+  if (buckets !== counts.length) {
+    return `its spans have room for ${buckets} ${plural(buckets, "bucket")}, and ${counts.length} ${
+      plural(counts.length, "comes", "come")
+    }`;
+  }
   return undefined;
 }
 

@@ -8,9 +8,13 @@ import { FamilyAssembler, type FamilyKind } from "./family_assembly.ts";
 import { LimitError, type MetricFamily } from "./metric_family.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { plainText } from "../plain_text.ts";
+import { atOnce, type Steps } from "../steps.ts";
 import { SampleCursor } from "./sample_line.ts";
 
 const HASH = 0x23;
+
+/** How much of a page is read in one step: 2 ms' worth where every line is slow to read. */
+const STEP_LENGTH = 16_384;
 
 /** What one format has of its own. */
 export interface Dialect {
@@ -36,7 +40,15 @@ export function readExposition(
   bytes: Uint8Array,
   { dialect, options }: { dialect: Dialect; options: PageOptions },
 ): MetricFamily[] {
-  return new ExpositionReader(bytes, { dialect, options }).read();
+  return atOnce(readExpositionSteps(bytes, { dialect, options }));
+}
+
+/** The same in steps. Nothing is read before the first. */
+export function* readExpositionSteps(
+  bytes: Uint8Array,
+  { dialect, options }: { dialect: Dialect; options: PageOptions },
+): Steps<MetricFamily[]> {
+  return yield* new ExpositionReader(bytes, { dialect, options }).read();
 }
 
 /** Reads one page line by line. */
@@ -55,17 +67,21 @@ class ExpositionReader {
     this.#assembler = new FamilyAssembler(this.#cursor);
   }
 
-  read(): MetricFamily[] {
+  *read(): Steps<MetricFamily[]> {
     const cursor = this.#cursor;
+    let pauseAt = STEP_LENGTH;
     while (cursor.nextLine()) {
       if (this.#isEnded) cursor.refuse("something follows # EOF");
-      if (cursor.peek() === HASH) this.#comment();
-      else this.#sample();
+      if (cursor.peek() !== HASH) this.#sample();
+      else if (!cursor.isTooLong) this.#comment();
+      if (cursor.end < pauseAt) continue;
+      pauseAt = cursor.end + STEP_LENGTH;
+      yield;
     }
     if (this.#dialect.hasEnd && !this.#isEnded) {
       cursor.refuse("the page ends without # EOF: it is cut short", cursor.end);
     }
-    return this.#assembler.finish();
+    return yield* this.#assembler.finish();
   }
 
   #comment() {
@@ -87,6 +103,7 @@ class ExpositionReader {
       if (this.#options.onFault === undefined) cursor.refuse(`a # ${keyword} has a name that no metric can have`);
       return;
     }
+    if (name.length > (this.#options.maxNameBytes ?? Infinity)) return;
     cursor.blanks();
     if (keyword === "HELP") {
       const help = cursor.rest();
@@ -114,6 +131,7 @@ class ExpositionReader {
     if (this.#series++ === this.#options.maxSeries) {
       throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
     }
+    if (cursor.isTooLong) return cursor.leaveOutLong();
     const { name, labels } = cursor.series();
     const value = cursor.value();
     cursor.blanks();

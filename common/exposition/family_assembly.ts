@@ -4,10 +4,13 @@
  * @module
  */
 
-import { Distributions } from "./distribution_assembly.ts";
+import { type Distribution, Distributions } from "./distribution_assembly.ts";
 import {
+  type DistributionType,
+  isDistribution,
   type Label,
   LimitError,
+  LINE_SUFFIXES,
   type Metric,
   type MetricFamily,
   type MetricType,
@@ -18,6 +21,10 @@ import type { LineFault, PageCursor } from "./page_cursor.ts";
 import { plainText } from "../plain_text.ts";
 import type { FaultRule } from "./sample_fault.ts";
 import { parseNumber } from "./sample_line.ts";
+import type { Steps } from "../steps.ts";
+
+/** How many samples are looked at in one step, once all lines are read. */
+const STEP_SAMPLES = 256;
 
 /** One line of a text exposition. */
 export interface Line {
@@ -157,7 +164,7 @@ export class FamilyAssembler {
       if (kind !== undefined && kind.type === undefined) {
         cursor.blame(
           "family_type",
-          `the type ${kind.word} of ${plainText(family.name)} is not a type of metric`,
+          () => `the type ${kind.word} of ${plainText(family.name)} is not a type of metric`,
           cursor.start,
         );
       }
@@ -165,23 +172,32 @@ export class FamilyAssembler {
     }
     const part = kind.parts[suffix];
     if (part === undefined) {
-      cursor.blame(ruleOf(kind), `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
+      cursor.blame("value", () => `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
       cursor.report(cursor.fault!, line);
     } else if (part.role === "value") this.#addWhole(family, line);
     else if (part.role !== "none") this.#addPart(line, { family, kind, part });
   }
 
   /** The families that have samples, in the order of the text. */
-  finish(): MetricFamily[] {
+  *finish(): Steps<MetricFamily[]> {
     const isChecked = this.#cursor.options.onFault !== undefined;
     const late: LateFault[] = [];
     const takenBy = new Map<string, string>();
-    const families = this.#all.map((assembly) => {
+    const onFault = isChecked ? (fault: LateFault) => void late.push(fault) : undefined;
+    const families: MetricFamily[] = [];
+    for (const assembly of this.#all) {
       const collision = isChecked && !isEmpty(assembly) ? assembly.torn ?? takeNames(assembly, takenBy) : undefined;
-      return finished(assembly, { collision, onFault: isChecked ? (fault) => void late.push(fault) : undefined });
-    });
-    for (const { sample, ...fault } of late.sort((a, b) => a.at - b.at)) this.#cursor.report(fault, sample);
-    return families.filter(({ metrics }) => metrics.length > 0);
+      for (const family of yield* finished(assembly, { collision, onFault })) {
+        if (family.metrics.length > 0) families.push(family);
+      }
+    }
+    late.sort((a, b) => a.at - b.at);
+    for (let i = 0; i < late.length; i++) {
+      const { sample, ...fault } = late[i];
+      this.#cursor.report(fault, sample);
+      if (i % STEP_SAMPLES === STEP_SAMPLES - 1) yield;
+    }
+    return families;
   }
 
   #addWhole(family: Assembly, line: Line) {
@@ -204,7 +220,7 @@ export class FamilyAssembler {
     let key = 0;
     if (label !== undefined) {
       if (own === undefined) {
-        cursor.blame(ruleOf(kind), `a line of the ${kind.word} ${plainText(family.name)} has no label ${label}`);
+        cursor.blame(ruleOf(kind), () => `a line of the ${kind.word} ${plainText(family.name)} has no label ${label}`);
       }
       key = parseNumber(own?.value ?? "") ?? NaN;
       if (Number.isNaN(key)) cursor.blame(ruleOf(kind), `the label ${label} is not a number`);
@@ -223,7 +239,7 @@ export class FamilyAssembler {
   #checkLabels(labels: readonly Label[]) {
     const { maxLabels } = this.#cursor.options;
     if (labels.length > maxLabels) {
-      this.#cursor.blame("labels", `a sample has more than ${maxLabels} labels`, this.#cursor.start);
+      this.#cursor.blame("labels", () => `a sample has more than ${maxLabels} labels`, this.#cursor.start);
     }
   }
 
@@ -311,32 +327,59 @@ function takeNames(assembly: Assembly, takenBy: Map<string, string>): string | u
 }
 
 /** The family; its samples go to `onFault` where it collides with another, or they contradict themselves. */
-function finished(
+function* finished(
   assembly: Assembly,
   { collision, onFault }: { collision?: string; onFault?: (fault: LateFault) => void },
-): MetricFamily {
+): Steps<MetricFamily[]> {
   const { kind = UNTYPED, help, unit } = assembly;
   const name = nameOf(assembly);
   const metrics: Metric[] = [];
   const take = (metric: Metric, { at, line, fault }: { at: number; line: number; fault?: string }) => {
     const why = collision ?? fault;
-    if (why === undefined) return void metrics.push(metric);
+    if (why === undefined) return metrics.push(metric) > 0;
     const rule = collision === undefined ? ruleOf(kind) : "family_collision";
     onFault?.({ rule, why, at, line, sample: { name, labels: metric.labels } });
+    return false;
   };
   for (const metric of assembly.metrics) take(metric, assembly);
+  const taken: Distribution[] = [];
+  let areWhole = true, count = 0;
   for (const distribution of assembly.distributions) {
+    if (++count % STEP_SAMPLES === 0) yield;
     if (distribution.isRejected) continue;
     const { labels, timestampMs, at, line } = distribution;
-    const [value, fault] = kind.type === "summary" ? distribution.summary() : distribution.histogram();
+    const { value, isWhole, fault } = kind.type === "summary" ? distribution.summary() : distribution.histogram();
     const metric = timestampMs === undefined ? { labels, value } : { labels, value, timestampMs };
-    take(metric, { at, line, fault: onFault && fault() });
+    if (!take(metric, { at, line, fault: onFault && fault() })) continue;
+    taken.push(distribution);
+    areWhole &&= isWhole;
   }
-  return {
+  if (!areWhole && kind.type !== undefined && isDistribution(kind.type)) {
+    return lineFamilies(assembly, kind.type, taken);
+  }
+  return [{
     name,
     ...(help === undefined ? {} : { help }),
     type: kind.type,
     ...(unit === undefined ? {} : { unit }),
     metrics,
-  };
+  }];
+}
+
+/** What came of a histogram or summary, line name by line name, as Prometheus federates each one. */
+function lineFamilies(
+  { name, help }: Assembly,
+  type: DistributionType,
+  taken: readonly Distribution[],
+): MetricFamily[] {
+  const bySuffix = new Map<string, Metric[]>(LINE_SUFFIXES[type].map((suffix) => [suffix, []]));
+  for (const distribution of taken) {
+    for (const [suffix, line] of distribution.lines(type)) bySuffix.get(suffix)?.push(line);
+  }
+  return [...bySuffix].map(([suffix, metrics]) => ({
+    name: name + suffix,
+    ...(help === undefined ? {} : { help }),
+    type: "untyped",
+    metrics,
+  }));
 }

@@ -12,6 +12,15 @@ import type { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
 /** Counts of native buckets beyond this are not exact on the wire, where each is written less the one before it. */
 const MAX_NATIVE_COUNT = 2 ** 51;
 
+/**
+ * The count of a sample that does not say it, given its sum and quantile values: writers of proto3 leave out what is 0, but 0
+ * observations come to nothing else, so that else the count is not known.
+ */
+export function uncounted(sum: number, values: ArrayLike<number> = []): number | undefined {
+  const isEmpty = sum === 0 && Array.from(values).every((value) => value === 0 || Number.isNaN(value));
+  return isEmpty ? 0 : undefined;
+}
+
 /** A histogram whose fields are coming in, perhaps in pieces: proto2 merges a message that is given twice. */
 export class HistogramReader {
   #count?: number;
@@ -33,15 +42,22 @@ export class HistogramReader {
     return true;
   }
 
-  /** The histogram; undefined if it contradicts itself or counts beyond what is exact. */
+  /**
+   * The histogram; undefined if it contradicts itself, counts beyond what is exact, or has no count. What it counts in all is also in
+   * a bucket +Inf.
+   */
   finish(): HistogramValue | undefined {
     const native = this.#native;
     // A float count overrides the integer unless it is 0, as `expfmt` of Go reads it.
     const hasCountFloat = this.#countFloat !== undefined && (this.#countFloat !== 0 || this.#count === undefined);
     const isFloat = hasCountFloat || this.#hasFloatBucket || native?.hasFloat === true;
     if (isFloat && native?.hasDeltas) return undefined;
+    const last = this.#buckets.at(-1);
+    const whole = last?.upperBound === Infinity ? last.count : undefined;
+    const count = (hasCountFloat ? this.#countFloat : this.#count) ?? whole ?? uncounted(this.#sum);
+    if (count === undefined) return undefined;
     const value = {
-      count: (hasCountFloat ? this.#countFloat : this.#count) ?? 0,
+      count,
       sum: this.#sum,
       buckets: this.#buckets,
       ...(isFloat ? { isFloat } : {}),

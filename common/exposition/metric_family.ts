@@ -104,8 +104,10 @@ export interface NativeBuckets {
 export type MetricFault =
   /** It has a field that we do not know, and so may mean something else than it seems to. */
   | "unknown_field"
-  /** Its histogram contradicts itself, or counts beyond what is exact. */
-  | "histogram";
+  /** Its histogram contradicts itself, counts beyond what is exact, or has no count. */
+  | "histogram"
+  /** Its summary has no count. */
+  | "summary";
 
 /** One sample of a family; `value` is a number for a counter, gauge or untyped family. */
 export interface Metric {

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { type Dialect, readExposition } from "./exposition_reader.ts";
+import { unescaped } from "./escapes.ts";
+import { type Dialect, readExposition, readExpositionSteps } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import type { MetricFamily } from "./metric_family.ts";
+import type { Steps } from "../steps.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { parseNumber, type SampleCursor } from "./sample_line.ts";
 
@@ -40,7 +42,7 @@ const TOTAL: FamilyKind = { word: "counter", type: "counter" };
 const DIALECT: Dialect = {
   format: "OpenMetrics text",
   kindOf: (word, name) => word === "counter" && name.endsWith("_total") ? TOTAL : KINDS.get(word),
-  unescapeHelp: (text) => text.replace(/\\[\\n"]/g, (escape) => escape === "\\n" ? "\n" : escape[1]),
+  unescapeHelp: (text) => unescaped(text, { quotes: true }),
   timestamp: readTimestamp,
   hasEnd: true,
 };
@@ -57,6 +59,11 @@ const DIALECT: Dialect = {
  */
 export function parseOpenMetrics(bytes: Uint8Array, options: PageOptions): MetricFamily[] {
   return readExposition(bytes, { dialect: DIALECT, options });
+}
+
+/** Reads a page as {@linkcode parseOpenMetrics} does, in steps. */
+export function parseOpenMetricsSteps(bytes: Uint8Array, options: PageOptions): Steps<MetricFamily[]> {
+  return readExpositionSteps(bytes, { dialect: DIALECT, options });
 }
 
 /** Reads a time, if there is one, and passes over an exemplar. */

@@ -10,14 +10,17 @@ import { type Label, LimitError, type ParseLimits } from "./metric_family.ts";
 import { plainText } from "../plain_text.ts";
 import { clipLabels, type FaultRule, type SampleFault } from "./sample_fault.ts";
 
-const TAB = 0x09, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
+/** Bytes of the longest character of UTF-8. */
+const LONGEST_CHARACTER = 4;
+
+const TAB = 0x09, LINE_FEED = 0x0a, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
 
 /** What is wrong with a line that is otherwise as the format has it. */
 export interface LineFault {
   /** The rule that it breaks. */
   readonly rule: FaultRule;
-  /** What is wrong, as a clause. */
-  readonly why: string;
+  /** What is wrong, as a clause; it is only put into words for whoever hears of it. */
+  readonly why: string | (() => string);
   /** Where in the text. */
   readonly at: number;
 }
@@ -29,8 +32,24 @@ export interface PageOptions extends ParseLimits {
    * values are not held against each other.
    */
   readonly onFault?: (fault: SampleFault) => void;
-  /** Hears of each label whose name comes twice on a sample, and where it does; it may throw. */
-  readonly onRepeatedLabel?: (label: string, place: { readonly line: number; readonly offset: number }) => void;
+  /** Asked before a fault is put into words: true if it has counted the sample itself, and nobody wants to hear more of it. */
+  readonly isCounted?: (rule: FaultRule) => boolean;
+  /**
+   * The longest line of a sample that is read, in UTF-16 units; a longer one is left out as it stands, and a longer comment is
+   * passed over.
+   *
+   * @default {Infinity}
+   */
+  readonly maxLineLength?: number;
+  /**
+   * The longest name of a metric, in bytes of UTF-8 at least one of which each UTF-16 unit takes: samples of a longer one are left out,
+   * and comments passed over, before anything else is done with it.
+   *
+   * @default {Infinity}
+   */
+  readonly maxNameBytes?: number;
+  /** Hears of each label whose name comes twice on a sample, and can find out where it does; it may throw. */
+  readonly onRepeatedLabel?: (label: string, place: () => { readonly line: number; readonly offset: number }) => void;
 }
 
 /** A cursor over a page; whatever it reads ends with the line. */
@@ -84,6 +103,11 @@ export class PageCursor {
     return false;
   }
 
+  /** Whether the line is longer than what is read. */
+  get isTooLong(): boolean {
+    return this.end - this.start > (this.options.maxLineLength ?? Infinity);
+  }
+
   /** Whether nothing is left of the line. */
   get isAtEnd(): boolean {
     return this.at === this.end;
@@ -119,7 +143,7 @@ export class PageCursor {
   }
 
   /** Notes a fault of the line, unless it has one already. */
-  blame(rule: FaultRule, why: string, at: number = this.at): void {
+  blame(rule: FaultRule, why: LineFault["why"], at: number = this.at): void {
     this.fault ??= { rule, why, at };
   }
 
@@ -128,18 +152,19 @@ export class PageCursor {
     readonly name: string;
     readonly labels: readonly Label[];
   }): void {
-    const { onFault, maxLabels } = this.options;
+    const { onFault, isCounted, maxLabels } = this.options;
     if (onFault !== undefined) {
+      if (isCounted?.(rule)) return;
       const [metric, labels] = [plainText(sample.name), clipLabels(sample.labels)];
-      onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
+      onFault({ rule, metric, labels, why: inWords(why), line, offset: this.#offsetOf(at) });
     } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
-    else this.refuse(why, at);
+    else this.refuse(inWords(why), at);
   }
 
   /** Blames a label whose name the sample has already. */
   blameRepeat(label: string, at: number): void {
-    this.blame("duplicate_label", `the label ${plainText(label)} comes twice`, at);
-    this.options.onRepeatedLabel?.(label, { line: this.line, offset: this.#offsetOf(at) });
+    this.blame("duplicate_label", () => `the label ${plainText(label)} comes twice`, at);
+    this.options.onRepeatedLabel?.(label, () => ({ line: this.line, offset: this.#offsetOf(at) }));
   }
 
   /** Refuses the page. */
@@ -156,10 +181,11 @@ export class PageCursor {
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (cause) {
-      const valid = validPrefix(bytes);
-      const offset = node.Buffer.byteLength(valid);
+      const offset = validLength(bytes);
       const byte = bytes[offset].toString(16).padStart(2, "0");
-      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line: valid.split("\n").length, offset, cause });
+      let line = 1;
+      for (let at = 0; at < offset; at++) if (bytes[at] === LINE_FEED) line++;
+      throw this.#malformed(`the byte 0x${byte} is not UTF-8`, { line, offset, cause });
     }
   }
 
@@ -171,17 +197,25 @@ export class PageCursor {
   }
 }
 
-/** The text before the first byte that is not UTF-8. */
-function validPrefix(bytes: Uint8Array): string {
-  let prefix = "";
-  let length = 0;
-  // Where the decoder stops it writes U+FFFD, which the text may also hold by itself, as three bytes.
-  for (const part of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\ufffd")) {
-    prefix += part;
-    length += node.Buffer.byteLength(part);
-    if (bytes[length] !== 0xef || bytes[length + 1] !== 0xbf || bytes[length + 2] !== 0xbd) break;
-    prefix += "\ufffd";
-    length += 3;
+function inWords(why: LineFault["why"]): string {
+  return typeof why === "string" ? why : why();
+}
+
+/** How many bytes stand before the first that is not UTF-8. */
+function validLength(bytes: Uint8Array): number {
+  let valid = 0, end = bytes.length;
+  while (end - valid > LONGEST_CHARACTER) {
+    let middle = (valid + end) >> 1;
+    // Of what is UTF-8, three bytes in a row at most are not the first of a character.
+    for (let i = 1; i < LONGEST_CHARACTER && (bytes[middle] & 0xc0) === 0x80; i++) middle--;
+    if (middle <= valid) break;
+    if (node.isUtf8(bytes.subarray(valid, middle))) valid = middle;
+    else end = middle;
   }
-  return prefix;
+  for (let length = 1; length <= LONGEST_CHARACTER; length++) {
+    if (!node.isUtf8(bytes.subarray(valid, valid + length))) continue;
+    valid += length;
+    length = 0;
+  }
+  return valid;
 }

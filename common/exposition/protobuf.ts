@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CountOptions, HistogramReader, writeHistogram } from "./histogram_message.ts";
+import { type CountOptions, HistogramReader, uncounted, writeHistogram } from "./histogram_message.ts";
 import type { EncodedLabels, LabelMemory } from "./label_memory.ts";
 import {
   type HistogramValue,
@@ -33,6 +33,7 @@ import {
   VALUE,
 } from "./protobuf_fields.ts";
 import { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
+import { atOnce, type Steps } from "../steps.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
 export const PROTOBUF_CONTENT_TYPE =
@@ -42,6 +43,9 @@ export const PROTOBUF_CONTENT_TYPE =
 const LAST_FIELD = VALUE.histogram;
 
 const NO_LABELS: readonly Label[] = [];
+
+/** How much is written in one step. */
+const STEP_BYTES = 65_536;
 
 /** A family's message, found but not yet read: the order of its fields is free, so its type may come last. */
 interface FamilyHead {
@@ -158,7 +162,11 @@ function readMetric(
   return {
     labels: more ?? first,
     value,
-    ...(reader.hasUnknown ? { fault: "unknown_field" } : value === undefined && parts ? { fault: "histogram" } : {}),
+    ...(reader.hasUnknown
+      ? { fault: "unknown_field" }
+      : value === undefined && parts
+      ? { fault: type === "summary" ? "summary" : "histogram" }
+      : {}),
     ...(timestampMs === undefined ? {} : { timestampMs }),
     ...(parts?.createdMs === undefined ? {} : { createdMs: parts.createdMs }),
   };
@@ -204,7 +212,7 @@ class ValueReader {
   readonly #field: number;
   readonly #createdField: number | undefined;
   #number = 0;
-  #count = 0;
+  #count: number | undefined;
   readonly #quantiles: { quantile: number; value: number }[] = [];
   readonly #histogram: HistogramReader | undefined;
 
@@ -228,10 +236,12 @@ class ValueReader {
     }
   }
 
+  /** The value; undefined if a histogram contradicts itself, or if it or a summary has no count. */
   finish(): Metric["value"] {
     if (this.#histogram !== undefined) return this.#histogram.finish();
     if (this.#field !== VALUE.summary) return this.#number;
-    return { count: this.#count, sum: this.#number, quantiles: this.#quantiles };
+    const count = this.#count ?? uncounted(this.#number, this.#quantiles.map(({ value }) => value));
+    return count === undefined ? undefined : { count, sum: this.#number, quantiles: this.#quantiles };
   }
 
   #readSummary(reader: ProtobufReader, end: number) {
@@ -277,16 +287,30 @@ export interface EncodeOptions extends CountOptions {
  */
 export function encodeFamilies(
   families: Iterable<MetricFamily>,
-  { labels, wholeAsIntegers }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  return atOnce(encodeFamiliesSteps(families, options));
+}
+
+/** Does what {@linkcode encodeFamilies} does in steps. */
+export function* encodeFamiliesSteps(
+  families: Iterable<MetricFamily>,
+  { labels, wholeAsIntegers }: EncodeOptions = {},
+): Steps<Uint8Array<ArrayBuffer>> {
   const out = new ProtobufWriter();
+  let pauseAt = STEP_BYTES;
   for (const { name, help, type, unit, metrics } of families) {
     if (type === undefined) continue;
     const family = out.open();
     out.string(FAMILY.name, name);
     if (help !== undefined) out.string(FAMILY.help, help);
     out.varint(FAMILY.type, METRIC_TYPES.indexOf(type));
-    for (const metric of metrics) writeMetric(out, metric, { type, encoded: labels, wholeAsIntegers });
+    for (const metric of metrics) {
+      writeMetric(out, metric, { type, encoded: labels, wholeAsIntegers });
+      if (out.length < pauseAt) continue;
+      pauseAt = out.length + STEP_BYTES;
+      yield;
+    }
     if (unit !== undefined) out.string(FAMILY.unit, unit);
     out.close(family);
   }

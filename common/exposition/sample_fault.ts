@@ -17,8 +17,8 @@ export type FaultRule =
   | "family_collision"
   /** A label has a name that must be in quotes, none, or a reserved one. */
   | "label_name"
-  /** A label's value has an escape that nobody knows. */
-  | "label_value"
+  /** A name, or the value of a label, has an escape that nobody knows. */
+  | "escape"
   /** It has too many labels. */
   | "labels"
   /** A label's name comes twice. */
@@ -29,6 +29,8 @@ export type FaultRule =
   | "histogram"
   /** Its summary contradicts itself. */
   | "summary"
+  /** Its line is longer than what is read. */
+  | "line_length"
   /** Its time is not one in whole milliseconds, or too far away. */
   | "timestamp";
 

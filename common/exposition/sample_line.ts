@@ -4,11 +4,11 @@
  * @module
  */
 
+import { unescaped } from "./escapes.ts";
 import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
-import { plainText } from "../plain_text.ts";
-import type { FaultRule } from "./sample_fault.ts";
+import { MAX_PLAIN_BYTES, plainText } from "../plain_text.ts";
 
 const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
@@ -33,7 +33,7 @@ export class SampleCursor extends PageCursor {
   commentName(): string | undefined {
     if (this.peek() === QUOTE) {
       this.at++;
-      return this.#string("a name", "family_name") || undefined;
+      return this.#string("a name") || undefined;
     }
     const name = this.#classes(METRIC_START, METRIC);
     const code = this.peek();
@@ -47,7 +47,13 @@ export class SampleCursor extends PageCursor {
     this.#metric = name;
     const labels = this.peek() === OPENING_BRACE ? this.#labels() : [];
     this.blanks();
-    return { name: this.#metric ?? this.refuse("a line starts with the name of a metric"), labels };
+    const whole = this.#metric ?? this.refuse("a line starts with the name of a metric");
+    const { maxNameBytes = Infinity } = this.options;
+    if (whole.length > maxNameBytes) {
+      this.fault = undefined;
+      this.blame("family_name", `the name of a metric is longer than ${maxNameBytes} bytes`, this.start);
+    }
+    return { name: whole, labels };
   }
 
   /** The value of a sample; NaN, with a fault, where it is beyond what a number can be. */
@@ -58,8 +64,16 @@ export class SampleCursor extends PageCursor {
     if (value !== undefined) return value;
     // Only what has the form of a number, and so becomes infinite, can have come from something that means one.
     if (Math.abs(Number(word)) !== Infinity) return this.refuse("a value is missing or not a number", start);
-    this.blame("value", `a value is missing or not a number: ${plainText(word)} is out of range`, start);
+    this.blame("value", () => `a value is missing or not a number: ${plainText(word)} is out of range`, start);
     return NaN;
+  }
+
+  /** Leaves out a sample whose line is too long to be read; of its name as much is told as a message may repeat. */
+  leaveOutLong(): void {
+    const { start, end, options: { maxLineLength } } = this;
+    const [name] = /^[^ \t{]*/.exec(this.text.slice(start, Math.min(end, start + MAX_PLAIN_BYTES + 1)))!;
+    const why = `its line has ${end - start} characters, where ${maxLineLength} are the most`;
+    this.report({ rule: "line_length", why, at: start }, { name, labels: [] });
   }
 
   #metricName(): string | undefined {
@@ -68,7 +82,11 @@ export class SampleCursor extends PageCursor {
     const whole = this.#unquoted(start);
     if (whole === "") return undefined;
     if (whole === name) return name;
-    this.blame("family_name", `the name ${plainText(whole)} of a metric must stand in quotes, within braces`, start);
+    this.blame(
+      "family_name",
+      () => `the name ${plainText(whole)} of a metric must stand in quotes, within braces`,
+      start,
+    );
     return whole;
   }
 
@@ -91,7 +109,7 @@ export class SampleCursor extends PageCursor {
       this.#expect(EQUALS, "an equals sign is missing");
       this.blanks();
       this.#expect(QUOTE, "a label value starts with a double quote");
-      const value = this.#string("a label value", "label_value");
+      const value = this.#string("a label value");
       if (name === "" || name === METRIC_NAME_LABEL) {
         this.blame(
           "label_name",
@@ -118,7 +136,7 @@ export class SampleCursor extends PageCursor {
   }
 
   #tooMany(at: number) {
-    this.blame("labels", `a sample has more than ${this.options.maxLabels} labels`, at);
+    this.blame("labels", () => `a sample has more than ${this.options.maxLabels} labels`, at);
     // Where nobody listens, reading on would be in vain.
     if (this.options.onFault === undefined) this.report(this.fault!, { name: "", labels: [] });
   }
@@ -127,46 +145,46 @@ export class SampleCursor extends PageCursor {
     const start = this.at;
     if (this.peek() === QUOTE) {
       this.at++;
-      return this.#string("a name", "label_name");
+      return this.#string("a name");
     }
     const name = this.#classes(LABEL_START, LABEL);
     const whole = this.#unquoted(start);
     if (whole === "") this.refuse("a label has no name, or one that no label can have");
-    if (whole !== name) this.blame("label_name", `the name ${plainText(whole)} of a label must stand in quotes`, start);
+    if (whole !== name) {
+      this.blame("label_name", () => `the name ${plainText(whole)} of a label must stand in quotes`, start);
+    }
     return whole;
   }
 
   #metricNameInBraces(name: string, at: number) {
     if (this.#metric !== undefined) this.refuse("a line has two names of a metric", at);
-    // What stands in it was taken for the name of a label.
-    if (this.fault !== undefined && this.fault.at >= at) this.fault = { ...this.fault, rule: "family_name" };
     if (name === "") this.blame("family_name", "a metric has an empty name", at);
     this.#metric = name;
   }
 
   /** The text behind an opening quote, with its closing one. */
-  #string(what: string, rule: FaultRule): string {
+  #string(what: string): string {
     const { text, at: start } = this;
     const end = text.indexOf('"', start);
     if (this.#backslash < start) this.#backslash = indexFrom(text, "\\", start);
-    if (this.#backslash < end || end < 0 || end >= this.end) return this.#escapedString(what, rule);
+    if (this.#backslash < end || end < 0 || end >= this.end) return this.#escapedString(what);
     this.at = end + 1;
     return text.slice(start, end);
   }
 
-  #escapedString(what: string, rule: FaultRule): string {
+  #escapedString(what: string): string {
     const { text, at: start } = this;
     for (let at = start; at < this.end; at++) {
       const code = text.charCodeAt(at);
       if (code === QUOTE) {
         this.at = at + 1;
-        return text.slice(start, at).replace(/\\([\\"n])/g, (_, letter) => letter === "n" ? "\n" : letter);
+        return unescaped(text.slice(start, at), { quotes: true });
       }
       if (code === BACKSLASH) {
         const letter = ++at < this.end ? text[at] : "";
         if (letter === "") this.refuse('an escape is none of \\\\, \\" and \\n', at - 1);
         if (letter !== "\\" && letter !== '"' && letter !== "n") {
-          this.blame(rule, 'an escape is none of \\\\, \\" and \\n', at - 1);
+          this.blame("escape", 'an escape is none of \\\\, \\" and \\n', at - 1);
         }
       }
     }

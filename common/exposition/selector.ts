@@ -74,6 +74,15 @@ function readPlainMatchers(text: string): Matcher[] | undefined {
   }
 }
 
+/** Strings, comments, and what JavaScript and the grammar take for white space although Prometheus does not. */
+const STRINGS_AND_SPACE = /("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(#[^\r\n]*)|([^\S \t\r\n]|\u0085)/gs;
+
+/** The one word that Prometheus takes for a metric's name and the grammar does not, up to its first letter. */
+const OFFSET_WORD = /^(\s*)o(?=ffset(?![\w:]))/i;
+
+/** The one operator that the grammar takes for a metric's name. */
+const OPERATOR_WORD = /^atan2$/i;
+
 /** Turns the syntax tree of one selector into matchers. */
 class SelectorReader {
   readonly #text: string;
@@ -83,7 +92,7 @@ class SelectorReader {
   }
 
   read(): Matcher[] {
-    const tree = promql.parser.parse(this.#text);
+    const tree = promql.parser.parse(this.#readable());
     tree.iterate({ enter: ({ type, from }) => type.isError ? this.#fail("it is not PromQL", from) : undefined });
     // Without an error in it, the tree has the shape that the grammar gives it: what follows relies on that.
     const [selector] = childrenOf(tree.topNode).filter(({ name }) => name !== "LineComment");
@@ -95,10 +104,21 @@ class SelectorReader {
       .filter(({ name }) => name !== "LineComment")
       .map((node) => this.#matcher(node));
     if (identifier !== null) {
+      if (OPERATOR_WORD.test(this.#source(identifier))) this.#fail("it is not PromQL", identifier.from);
       if (matchers.some(({ name }) => name === METRIC_NAME)) this.#fail("it names the metric twice", identifier.to);
       matchers.unshift(createMatcher(METRIC_NAME, "=", this.#source(identifier)));
     }
     return matchers;
+  }
+
+  /** The text as the grammar reads it as Prometheus would, each character in its place. */
+  #readable(): string {
+    return this.#text.replace(STRINGS_AND_SPACE, (part, string, comment, _space, at) => {
+      if (string !== undefined) return part;
+      // The grammar lets a comment go on behind a carriage return.
+      if (comment !== undefined) return " ".repeat(part.length);
+      return this.#fail(`${JSON.stringify(part)} is no white space in PromQL`, at);
+    }).replace(OFFSET_WORD, "$1_");
   }
 
   /** `a="b"`, `"a"="b"`, or a quoted name of a metric alone. */
@@ -117,7 +137,14 @@ class SelectorReader {
   }
 
   #string(node: SyntaxNode): string {
-    return unquote(this.#source(node)) ?? this.#fail("the string has an escape that PromQL does not know", node.from);
+    const bytes = unquote(this.#source(node));
+    if (bytes === undefined) this.#fail("the string has an escape that PromQL does not know", node.from);
+    if (typeof bytes === "string") return bytes;
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      return this.#fail("the string's escapes come to bytes that are not UTF-8, which no label holds", node.from);
+    }
   }
 
   #source({ from, to }: SyntaxNode): string {
@@ -175,9 +202,9 @@ const STRING_PARTS = /[^\\]+|\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})
 
 /**
  * The value of a string literal: raw between backticks, with the escapes of Go between quotes (Prometheus,
- * `util/strutil/quote.go`). Undefined if an escape is unknown, or if those for bytes do not come to UTF-8.
+ * `util/strutil/quote.go`), whose bytes need not come to UTF-8. Undefined if an escape is unknown.
  */
-function unquote(literal: string): string | undefined {
+function unquote(literal: string): string | Uint8Array | undefined {
   const quote = literal[0];
   const body = literal.slice(1, -1);
   if (quote === "`" || !body.includes("\\")) return body;
@@ -200,11 +227,7 @@ function unquote(literal: string): string | undefined {
     if (text === undefined) return undefined;
     bytes.push(...new TextEncoder().encode(text));
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
-  } catch {
-    return undefined;
-  }
+  return new Uint8Array(bytes);
 }
 
 function characterOf(code: number): string | undefined {

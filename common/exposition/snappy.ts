@@ -111,7 +111,7 @@ export class SnappyUnframer {
   /**
    * Uncompresses a whole stream of frames. The result is a view that holds until the kernel is used again.
    *
-   * Lengths that the input claims are checked against the limit before any memory is spent on them.
+   * What the input claims to hold is checked against the limit before any work is done or memory spent.
    *
    * @throws {SyntaxError} if the bytes are not framed snappy or a checksum does not match, with the offset.
    * @throws {LimitError} if the stream holds more than `limitBytes`.
@@ -120,6 +120,7 @@ export class SnappyUnframer {
     if (framed.length < STREAM_IDENTIFIER.length || !startsWith(framed, STREAM_IDENTIFIER)) {
       throw malformed("no stream identifier", 0);
     }
+    if (claimedSnappyBytes(framed) > limitBytes) throw tooLong(limitBytes);
     const kernel = this.#kernel;
     const framedAt = kernel.freeFrom;
     const rawAt = framedAt + framed.length + SPARE_BYTES;
@@ -137,11 +138,9 @@ export class SnappyUnframer {
         if (bodyLength < 4) throw malformed("a chunk has no checksum", at);
         if (bodyLength > 4 + MAX_BLOCK_BYTES) throw malformed("a chunk is too long", at);
         const data = body + 4;
-        const rawLength = type === COMPRESSED ? claimedLength(framed.subarray(data, end), at) : end - data;
+        const rawLength = type === COMPRESSED ? claimedLength(framed.subarray(data, end)) : end - data;
+        if (rawLength === undefined) throw malformed("a block has no length", at);
         if (rawLength > CHUNK_BYTES) throw malformed("a chunk holds more than 64 KiB", at);
-        if (length + rawLength > limitBytes) {
-          throw new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
-        }
         const start = rawAt + length, stop = start + rawLength;
         kernel.reserve(stop);
         if (type === UNCOMPRESSED) kernel.bytes.copyWithin(start, framedAt + data, framedAt + end);
@@ -169,15 +168,39 @@ export function unframeSnappy(framed: Uint8Array, options: { limitBytes: number 
   return new SnappyUnframer().unframe(framed, options).slice();
 }
 
-/** The length that a snappy block claims in its head: a varint of at most 32 bits. */
-function claimedLength(block: Uint8Array, at: number): number {
+/**
+ * How many bytes a stream of frames claims to hold, as far as it can be read: {@linkcode SnappyUnframer.unframe} finds what is
+ * wrong further on, and no block that comes to another length than it claims.
+ */
+export function claimedSnappyBytes(framed: Uint8Array): number {
+  let length = 0;
+  for (let at = 0; at + 4 <= framed.length;) {
+    const end = at + 4 + (framed[at + 1] | framed[at + 2] << 8 | framed[at + 3] << 16), data = at + 8;
+    if (end > framed.length) break;
+    if (framed[at] === UNCOMPRESSED) length += Math.max(0, end - data);
+    else if (framed[at] === COMPRESSED) {
+      const claimed = claimedLength(framed.subarray(data, end));
+      if (claimed === undefined || claimed > CHUNK_BYTES) break;
+      length += claimed;
+    }
+    at = end;
+  }
+  return length;
+}
+
+/** The length that a snappy block claims in its head, a varint of at most 32 bits; undefined if there is none. */
+function claimedLength(block: Uint8Array): number | undefined {
   let value = 0;
   for (let i = 0; i < 5; i++) {
     if (i >= block.length) break;
     value += (block[i] & 0x7f) * 2 ** (7 * i);
     if (block[i] < 0x80) return value;
   }
-  throw malformed("a block has no length", at);
+  return undefined;
+}
+
+function tooLong(limitBytes: number): LimitError {
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

@@ -6,7 +6,9 @@
  */
 
 import { escapeFamilies, type NameCollision } from "./escape_families.ts";
-import { type Dialect, readExposition } from "./exposition_reader.ts";
+import { unescaped } from "./escapes.ts";
+import { formatBound, formatValue } from "./format_number.ts";
+import { type Dialect, readExposition, readExpositionSteps } from "./exposition_reader.ts";
 import { type FamilyKind, HISTOGRAM_PARTS, SUMMARY_PARTS } from "./family_assembly.ts";
 import {
   type DistributionType,
@@ -22,6 +24,7 @@ import {
 import { isClassicLabelName, isClassicMetricName } from "./names.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { parseNumber, type SampleCursor } from "./sample_line.ts";
+import type { Steps } from "../steps.ts";
 
 /** The media type of the text format. */
 export const TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -62,6 +65,11 @@ export function parseText(bytes: Uint8Array, options: PageOptions): MetricFamily
   return readExposition(bytes, { dialect: DIALECT, options });
 }
 
+/** Does what {@linkcode parseText} does in steps. */
+export function parseTextSteps(bytes: Uint8Array, options: PageOptions): Steps<MetricFamily[]> {
+  return readExpositionSteps(bytes, { dialect: DIALECT, options });
+}
+
 /** Whether the last line of a page has no line feed: it is whole only if the page is known to be. */
 export function endsInMidLine(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes[bytes.length - 1] !== LINE_FEED;
@@ -70,7 +78,7 @@ export function endsInMidLine(bytes: Uint8Array): boolean {
 const DIALECT: Dialect = {
   format: "text format",
   kindOf: (word) => KINDS.get(word),
-  unescapeHelp: (text) => text.replace(/\\[\\n]/g, (escape) => escape === "\\n" ? "\n" : "\\"),
+  unescapeHelp: (text) => unescaped(text, { quotes: false }),
   timestamp: readTimestamp,
   hasEnd: false,
 };
@@ -101,24 +109,6 @@ function parseInteger(text: string): number {
   }
   if (text.length === start) return NaN;
   return text.startsWith("-") && value !== 0 ? -value : value;
-}
-
-/** Writes a number so that Go, Prometheus and JavaScript read the same double back. */
-export function formatValue(value: number): string {
-  if (value === Infinity) return "+Inf";
-  if (value === -Infinity) return "-Inf";
-  return Object.is(value, -0) ? "-0" : String(value);
-}
-
-/**
- * Writes a bucket's bound or a quantile as Go does, letter by letter, since selectors depend on it: as
- * `strconv.FormatFloat(bound, 'g', -1, 64)`, in exponential form below 1e-04 and from 1e+06 on.
- */
-export function formatBound(bound: number): string {
-  const size = Math.abs(bound);
-  if (!(size < 1e-4 || size >= 1e6) || bound === 0 || size === Infinity) return formatValue(bound);
-  const [digits, exponent] = bound.toExponential().split("e");
-  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }
 
 /** Escapes what stands between double quotes, as label values do: backslash, double quote and line feed. */

@@ -7,11 +7,14 @@
 import type { IncomingMessage } from "node:http";
 import { HttpError } from "./http.ts";
 
-/** `uri-host [":" port]`, or nothing, by the characters that it may hold (RFC 9110, section 7.2). */
-const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
+/** `uri-host [":" port]`, each of which may be empty (RFC 9110, section 7.2): an address in brackets, or a name, and the port. */
+const HOST = /^(?:\[([\da-f:.]+)(?:%[\w.~-]+)?\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::(\d*))?$/i;
 
-/** The part of a proxy's form of target that goes before the path (RFC 9112, section 3.2.2). */
-const ABSOLUTE = /^https?:\/\/[\w.~!$&'()*+,;=%:[\]-]+(?=[/?#]|$)/i;
+/** The highest port that there is. */
+const MAX_PORT = 65_535;
+
+/** The part of a proxy's form of target that goes before the path, with its host and port (RFC 9112, section 3.2.2). */
+const ABSOLUTE = /^https?:\/\/([^/?#:][^/?#]*)/i;
 
 /**
  * The URL of a message whose headers have arrived. Its host is always `localhost`: what a client writes there proves nothing,
@@ -30,8 +33,8 @@ export function requestUrl(message: IncomingMessage, { secure }: { secure: boole
   const origin = secure ? "https://localhost" : "http://localhost";
   if (target.startsWith("/")) return origin + target;
   if (target === "*" && method === "OPTIONS") return `${origin}/*`;
-  const [absolute] = ABSOLUTE.exec(target) ?? [];
-  if (absolute === undefined) {
+  const [absolute, authority] = ABSOLUTE.exec(target) ?? [];
+  if (absolute === undefined || !isHost(authority)) {
     throw badRequest("Cannot take this target: send a path that begins with /, or a URL without a user's name");
   }
   const path = target.slice(absolute.length);
@@ -50,9 +53,11 @@ function checkCoding({ headers: { "transfer-encoding": coding }, httpVersionMino
   throw closing(501, "Cannot take a Transfer-Encoding other than chunked: send that one, or a length", "malformed");
 }
 
-/** Whether a `Host` header's value may stand there. */
+/** Whether a `Host` header's value may stand there; of an IPv6 address, with the zone as it is written. */
 export function isHost(host: string): boolean {
-  return HOST.test(host);
+  const [whole, address, port = ""] = HOST.exec(host) ?? [];
+  if (whole === undefined || Number(port) > MAX_PORT) return false;
+  return address === undefined || URL.canParse(`http://[${address}]`);
 }
 
 function checkHost({ headers: { host }, httpVersionMinor, rawHeaders }: IncomingMessage): void {

@@ -37,6 +37,7 @@ export function faultOfPoints({ keys, values, pointCount, count }: Points, type:
       return `the ${label} values of a ${type} repeat or do not ascend`;
     }
   }
+  if (Number.isNaN(count)) return `a ${type} has no count`;
   // Beyond, numbers are not exact, and our own text is not read again; what reads as negative has its 64th bit set.
   if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER)) return `the count of a ${type} is not from 0 to 2^53`;
   if (type === "summary") {

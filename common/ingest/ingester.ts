@@ -42,11 +42,14 @@ import { plainText } from "../plain_text.ts";
 import { Losses, tellName, tellSeries } from "./losses.ts";
 import { PushArranger, type ReadFamily } from "./push_arranger.ts";
 import { SAMPLE_RULES, type SampleRule } from "./sample_rules.ts";
+import { atOnce, type Steps } from "../steps.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
 /** How old a sample can be said to be: milliseconds in 32 bits, less what it may be ahead. */
 const MAX_AGE_MS = 2 ** 31;
+/** How much of a push is ingested in one step, where samples end: 10 ms' worth if each of them teaches the kernel something. */
+const STEP_BYTES = 32_768;
 /** What the kernel takes for no limit. */
 const NO_LIMIT = 0xffffffff;
 
@@ -71,6 +74,13 @@ interface Family {
   readonly isFree: boolean;
   /** Counts samples: what the kernel had received before its first. */
   readonly receivedBefore: number;
+  /** Where its first sample starts. */
+  readonly start: number;
+  /** What its lines start with, in the kernel's memory. */
+  readonly headAt: number;
+  readonly headLength: number;
+  /** Whether that has its name in quotes. */
+  readonly inQuotes: boolean;
 }
 
 /** The name of a family, which most pushes have in common. */
@@ -99,6 +109,8 @@ export interface IngestOptions {
    * @default {false}
    */
   readonly isOwn?: boolean;
+  /** Hears of each family of which the allow-list drops samples, and of how many. @default nobody hears */
+  readonly onDropped?: (family: string, samples: number) => void;
 }
 
 /**
@@ -130,6 +142,8 @@ export class Ingester {
   #familyCount = 0;
   #familyNames!: FamilyNames;
   #losses!: Losses;
+  /** Where the samples of the family at hand are cut, if they are more than one step. */
+  readonly #cuts: number[] = [];
   /** Samples of families that were left out as a whole, which the kernel has not seen. */
   #unreadSamples = 0;
   /** Native histograms by their sample in the table, each encoded to be carried on. */
@@ -165,25 +179,47 @@ export class Ingester {
    * @throws {LimitError} if it passes a limit.
    */
   ingest(bytes: Uint8Array, options: IngestOptions): IngestedPush {
+    return atOnce(this.ingestSteps(bytes, options));
+  }
+
+  /** Does what {@linkcode Ingester.ingest} does in steps. Until the last of them no other push may be ingested. */
+  *ingestSteps(bytes: Uint8Array, options: IngestOptions): Steps<IngestedPush> {
     if (bytes.length === 0) throw invalid("empty", "it holds no family", 0);
     this.#open(bytes, options);
     const { limits } = this.#rules;
-    const reader = this.#reader;
+    const reader = this.#reader, { exports } = this.#kernel;
     reader.at = 0;
+    let pauseAt = STEP_BYTES;
     const families: ReadFamily[] = [];
     for (this.#familyCount = 0; reader.at < this.#length; this.#familyCount++) {
       if (this.#familyCount === limits.maxFamilies) {
         throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
       }
       const end = reader.lengthEnd(this.#length);
-      const before = this.#kernel.exports.size.value;
       const family = this.#family(end);
       reader.at = end;
-      const endSample = this.#kernel.exports.size.value;
-      if (family === undefined || endSample === before) continue;
+      if (end >= pauseAt) {
+        pauseAt = end + STEP_BYTES;
+        yield;
+      }
+      if (family === undefined) continue;
       const { name, type } = family;
-      families.push({ name, type, endSample, quoted: this.#kernel.exports.quoted.value !== 0 });
+      const before = exports.size.value, droppedBefore = exports.dropped.value;
+      let quoted = false;
+      for (let at = family.start, i = 0; at < end; i++) {
+        if (i > 0) yield;
+        const partEnd = this.#cuts[i] ?? end;
+        this.#samples(family, { at, end: partEnd });
+        quoted ||= exports.quoted.value !== 0;
+        at = partEnd;
+      }
+      const endSample = exports.size.value, dropped = exports.dropped.value - droppedBefore;
+      if (dropped > 0) options.onDropped?.(name, dropped);
+      if (endSample === before) continue;
+      if (!isDistribution(type)) this.#familyNames.take({ name, type });
+      families.push({ name, type, endSample, quoted });
     }
+    if (pauseAt > STEP_BYTES) yield;
     const arranged = this.#arranger.arrange(families, this.#kernel, {
       natives: this.#natives,
       hidesNatives: (family) => !this.#familyNames.isFree(family),
@@ -256,16 +292,22 @@ export class Ingester {
     return token;
   }
 
-  /** Reads the family that ends at `end`: first its own fields, whose order is free, then its samples. */
-  #family(end: number): { name: string; type: MetricType } | undefined {
+  /** Reads the family that ends at `end` but for its samples: its own fields, whose order is free. */
+  #family(end: number): Family | undefined {
     const reader = this.#reader;
     const start = reader.at;
     let nameStart = start, nameEnd = start, typeNumber = 0, firstMetric = -1, metrics = 0;
+    let cutAt = start + STEP_BYTES;
+    this.#cuts.length = 0;
     while (reader.at < end) {
       const at = reader.at;
       const tag = reader.tag(end);
       if (tag === METRIC_TAG) {
         if (firstMetric < 0) firstMetric = at;
+        else if (at >= cutAt) {
+          this.#cuts.push(at);
+          cutAt = at + STEP_BYTES;
+        }
         metrics++;
         reader.at = reader.lengthEnd(end);
       } else if (tag === NAME_TAG) {
@@ -295,22 +337,18 @@ export class Ingester {
       return this.#leaveOutFamily(broken, { samples: metrics, series: plainText(name) });
     }
     const verdict = this.#rules.allow?.verdict(name) ?? "all";
-    const { exports } = this.#kernel;
     if (head !== undefined) this.#kernel.bytes.set(head, this.#headAt);
-    exports.openFamily(
-      this.#start + firstMetric,
-      this.#start + end,
-      head === undefined ? this.#start + nameStart : this.#headAt,
-      head === undefined ? nameEnd - nameStart : head.length,
-      Number(head !== undefined),
-      VALUE_TAG[type],
-      Number(isDistribution(type)),
-      verdict === "all" ? 0 : verdict === "none" ? 1 : 2,
-    );
-    const before = exports.size.value;
-    this.#samples({ name, type, verdict, isFree, receivedBefore: exports.received.value });
-    if (!isDistribution(type) && exports.size.value > before) this.#familyNames.take({ name, type });
-    return { name, type };
+    return {
+      name,
+      type,
+      verdict,
+      isFree,
+      receivedBefore: this.#kernel.exports.received.value,
+      start: firstMetric,
+      headAt: head === undefined ? this.#start + nameStart : this.#headAt,
+      headLength: head === undefined ? nameEnd - nameStart : head.length,
+      inQuotes: head !== undefined,
+    };
   }
 
   #familyName(start: number, end: number): FamilyName | BrokenFamily {
@@ -336,9 +374,20 @@ export class Ingester {
     }
   }
 
-  /** Has the kernel read, check and write the samples of a family, and answers what it asks. */
-  #samples(family: Family) {
+  /** Has the kernel read, check and write samples of a family, and answers what it asks. */
+  #samples(family: Family, { at, end }: { at: number; end: number }) {
     const { exports } = this.#kernel;
+    const { type, verdict, headAt, headLength, inQuotes } = family;
+    exports.openFamily(
+      this.#start + at,
+      this.#start + end,
+      headAt,
+      headLength,
+      Number(inQuotes),
+      VALUE_TAG[type],
+      Number(isDistribution(type)),
+      verdict === "all" ? 0 : verdict === "none" ? 1 : 2,
+    );
     for (;;) {
       const asked = exports.readSamples();
       this.#look();

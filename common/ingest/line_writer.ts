@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatBound, formatValue } from "../exposition/text_format.ts";
+import { formatBound, formatValue } from "../exposition/format_number.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
 /** Room for what a line has besides its name and labels: braces, a number, the line feed. */

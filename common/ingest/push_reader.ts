@@ -5,6 +5,7 @@
  * @module
  */
 
+import { uncounted } from "../exposition/histogram_message.ts";
 import { type DistributionType, LimitError, type MetricType, type ParseLimits } from "../exposition/metric_family.ts";
 import {
   BUCKET,
@@ -50,7 +51,7 @@ export class PushReader {
   /** Where the cursor stands. */
   at = 0;
 
-  /** What a summary or histogram counts and sums up. */
+  /** What a summary or histogram counts; NaN if it does not say, and it is not 0. */
   count = 0;
   /** What the observations add up to. */
   sum = 0;
@@ -150,10 +151,8 @@ export class PushReader {
   /** Reads what a summary or histogram from `start` to `end` counts, all of whose fields the kernel has read. */
   points({ start, end, type }: { start: number; end: number; type: DistributionType }) {
     const { at } = this;
-    this.count =
-      this.sum =
-      this.pointCount =
-        0;
+    this.count = NaN;
+    this.sum = this.pointCount = 0;
     this.isPlain = true;
     this.hasUnknown = false;
     this.at = start;
@@ -162,7 +161,15 @@ export class PushReader {
       if (tag === VALUE_TAG[type]) this.#distribution(this.lengthEnd(end), type);
       else this.skip(tag, { end, known: 0 });
     }
+    if (Number.isNaN(this.count)) this.count = this.#uncounted(type);
     this.at = at;
+  }
+
+  /** What it counts that does not say so: what is in its last bucket, or nothing if nothing speaks against that. */
+  #uncounted(type: DistributionType): number {
+    const last = this.pointCount - 1;
+    if (type !== "summary" && last >= 0 && this.keys[last] === Infinity) return this.values[last];
+    return uncounted(this.sum, type === "summary" ? this.values.subarray(0, this.pointCount) : []) ?? NaN;
   }
 
   #distribution(end: number, type: DistributionType) {

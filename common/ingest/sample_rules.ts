@@ -16,7 +16,7 @@ interface Rule {
 /** The rules by their names, which are values of the label `reason` of counters. */
 export const SAMPLE_RULES = {
   family_name: {
-    what: "a metric has no name, or one that is longer than 255 bytes or is not UTF-8",
+    what: "a metric has no name, or one that is longer than 255 bytes, is not UTF-8 or lacks its quotes",
     mend: "rename it in the exporter or with metric_relabel_configs",
   },
   reserved_name: {
@@ -32,16 +32,24 @@ export const SAMPLE_RULES = {
     mend: "rename one of the two with metric_relabel_configs or --rename",
   },
   label_name: {
-    what: "a label has no name, or one that is too long, not UTF-8 or reserved",
+    what: "a label has no name, or one that is longer than 255 bytes, is not UTF-8, is reserved or lacks its quotes",
     mend: "rename or drop the label in the exporter or with metric_relabel_configs",
   },
   label_value: {
     what: "a label value is longer than 255 bytes or is not UTF-8",
     mend: "shorten it in the exporter, or drop the label with metric_relabel_configs",
   },
+  escape: {
+    what: "a name or a label value has an escape that the text format does not have",
+    mend: "write \\\\ for a backslash in the exporter",
+  },
   labels: {
     what: "the series has too many labels",
     mend: "drop some with metric_relabel_configs, or raise --limit-labels on the server",
+  },
+  line_length: {
+    what: "the line of the sample is longer than one within the limits can be",
+    mend: "drop or shorten its labels in the exporter or with metric_relabel_configs",
   },
   duplicate_label: {
     what: "the series has a label twice",
@@ -52,7 +60,7 @@ export const SAMPLE_RULES = {
     mend: "leave that label to the server, or set it to what the token has with write_relabel_configs",
   },
   value: {
-    what: "the sample has no value of its metric's type",
+    what: "the sample has no value of its metric's type, or one that no number can be",
     mend: "give all samples of the metric one type in the exporter",
   },
   unknown_field: {
@@ -60,15 +68,16 @@ export const SAMPLE_RULES = {
     mend: "update the receiving side",
   },
   histogram: {
-    what: "the buckets of the histogram do not ascend, are not cumulative, or contradict its count",
+    what:
+      "the histogram lacks its count or a bound, or its buckets do not ascend, are not cumulative, or contradict the count",
     mend: "mend the exporter",
   },
   summary: {
-    what: "the quantiles of the summary do not ascend from 0 to 1",
+    what: "the summary lacks its count or a quantile, or its quantiles do not ascend from 0 to 1",
     mend: "mend the exporter",
   },
   timestamp: {
-    what: "the sample has no timestamp",
+    what: "the sample has no timestamp, or one that is none",
     mend: "read a Prometheus's /federate, whose samples have one",
   },
   too_old: {

@@ -16,6 +16,8 @@ export interface MenuItem {
   readonly href: string;
   /** What it is called. */
   readonly name: string;
+  /** What on it needs somebody's attention. @default nothing */
+  readonly badge?: { readonly tone: Tone; readonly count: number; readonly what: string };
 }
 
 /** What a {@linkcode renderPage} makes a page of. */
@@ -77,9 +79,19 @@ export async function renderPage(
             </a>
             <nav aria-label="Pages">
               <ul>
-                {menu.map(({ href, name }) => (
+                {menu.map(({ href, name, badge }) => (
                   <li>
-                    <a href={href} aria-current={href === at ? "page" : undefined}>{name}</a>
+                    <a href={href} aria-current={href === at ? "page" : undefined}>
+                      {name}
+                      {badge !== undefined && (
+                        <>
+                          {" "}
+                          <span class={`badge ${badge.tone}`} title={`${badge.count} ${badge.what}`}>
+                            {badge.count} <span class="hidden">{badge.what}</span>
+                          </span>
+                        </>
+                      )}
+                    </a>
                   </li>
                 ))}
               </ul>
@@ -96,9 +108,6 @@ export async function renderPage(
           <h1>
             <bdi>{title}</bdi>
           </h1>
-          <div class="note bad" role="alert" data-stale="" hidden>
-            No answer: what is here is old. It is asked for again every few seconds.
-          </div>
           {body}
           <footer>
             As of <time datetime={timeOf(nowMs)}>{timeOf(nowMs).replace("T", " ").replace(/\.\d+Z/, " UTC")}</time>

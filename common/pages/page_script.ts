@@ -23,6 +23,8 @@ async function show(url, { typed = false } = {}) {
   const old = document.querySelector("main");
   const scrolled = [...old.querySelectorAll(".scroll")].map((box) => box.scrollLeft);
   old.replaceWith(document.adoptNode(main));
+  const menu = document.querySelector("header nav"), newMenu = page.querySelector("header nav");
+  if (menu.innerHTML !== newMenu.innerHTML) menu.replaceWith(document.adoptNode(newMenu));
   document.title = page.title;
   if (typed) history.replaceState(null, "", url);
   main.querySelectorAll(".scroll").forEach((box, i) => box.scrollLeft = scrolled[i] ?? 0);
@@ -77,7 +79,13 @@ function ready() {
 /** Says that what is shown is old, unless a newer request is under way. */
 function stale(error) {
   if (error.name === "AbortError") return;
-  for (const note of document.querySelectorAll("[data-stale]")) note.hidden = false;
+  if (document.querySelector("[data-stale]") !== null) return;
+  const note = document.createElement("div");
+  note.className = "note bad";
+  note.setAttribute("role", "alert");
+  note.dataset.stale = "";
+  note.textContent = "No answer: what is here is old. It is asked for again every few seconds.";
+  document.querySelector("main h1").after(note);
 }
 
 setInterval(() => {

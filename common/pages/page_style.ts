@@ -47,6 +47,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: 2px; margin: 0; padding: 0; list-s
 nav a { display: block; padding: 12px; color: var(--soft); text-decoration: none; border-bottom: 2px solid transparent; }
 nav a:hover { color: var(--ink); }
 nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); font-weight: 550; }
+.badge { display: inline-block; min-width: 20px; padding: 0 6px; border-radius: 99px; font-size: 12px; line-height: 20px; font-weight: 600; text-align: center; }
+.badge.warn { color: var(--warn); background: var(--warn-ground); } .badge.bad { color: var(--bad); background: var(--bad-ground); }
 .where { margin-left: auto; color: var(--soft); font-size: 13px; }
 main { max-width: 1320px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 16px; letter-spacing: -0.01em; font-weight: 650; overflow-wrap: anywhere; }
@@ -77,6 +79,7 @@ button {
 button:hover { border-color: var(--accent); }
 button.danger { color: var(--bad); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.card + p { margin-top: 10px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 0 20px; align-items: start; }
 .pad { padding: 16px 20px; }
 .scroll { overflow-x: auto; }
@@ -101,6 +104,7 @@ tbody tr:hover { background: light-dark(#fafbfc, #1a212a); }
 table a.id {
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; max-width: 42ch; width: fit-content; font-weight: 550;
 }
+td.part { padding-left: 34px; }
 .warn-text { color: var(--warn); }
 .legend { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; } .legend.good { background: var(--accent); } .legend.bad { background: var(--bad); }
 .acts { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 0 0 12px; } .acts p { margin: 0; }

@@ -91,7 +91,7 @@ export class PutHandler {
     let stored = bytes;
     let isAnswered = false;
     // A majority must say that we still own it: those who keep it, where they are one with us, and else all that vote.
-    let isCurrent: boolean | undefined = (1 + copies.needed) * 2 > context.view().size ? true : undefined;
+    let isCurrent: boolean | undefined = (1 + copies.needed) * 2 > context.view().votes ? true : undefined;
     const conclude = (clock: Clock) => {
       if (isAnswered || result === undefined) return;
       const isStored = result.type === "stored" || result.type === "dup";

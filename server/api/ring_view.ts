@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CertificateStatus } from "./status.ts";
+
 /** A member of the ring: what this server knows of it, and what it says itself. */
 export interface RingMemberView {
   /** Its name. */
@@ -16,6 +18,8 @@ export interface RingMemberView {
   readonly status: string;
   /** How far it is in joining or leaving: `JOINING`, `ACTIVE` or `LEAVING`. */
   readonly phase: string;
+  /** Whether it only votes, for good or for as long as it is not able to own clusters. */
+  readonly isWitness: boolean;
   /** How often it has started, or refuted its death. */
   readonly incarnation: number;
   /** Whether there is a link to it. */
@@ -28,8 +32,12 @@ export interface RingMemberView {
   readonly digest?: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
-  /** The clusters that it holds. */
+  /** The clusters of whom it has the last push stored: as their owner, as their standby, and of others that it hands over. */
   readonly clusters?: { readonly owned: number; readonly standby: number; readonly foreign: number };
+  /** Where its pages are, as a URL; absent where that is not known here. */
+  readonly pages?: string;
+  /** The certificates that it uses; absent where it has not told. */
+  readonly certificates?: readonly CertificateStatus[];
   /** Entries that others must still get from it, and copies under way. */
   readonly transfers?: { readonly owed: number; readonly copies: number };
 }
@@ -40,10 +48,16 @@ export interface RingView {
   readonly name: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
+  /** Whether one of two servers carries on without the other, so that both may show the same clusters. */
+  readonly carriesOnAlone: boolean;
   /** Whether all who have answered have one view. */
   readonly agrees: boolean;
   /** Counts the views that all members agreed on. */
   readonly epoch: number;
+  /** The members that vote on the next view, by name. */
+  readonly voters: readonly string[];
+  /** Those of them that have confirmed the last page of the server that was asked; none if it has shown none yet. */
+  readonly confirmedBy: readonly string[];
   /** All that are known. */
   readonly members: readonly RingMemberView[];
   /** How it stands with the addresses that this server was given to begin with. */

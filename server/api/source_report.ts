@@ -76,6 +76,14 @@ export interface SourceReport {
   readonly standby?: string;
 }
 
+/** A metric of which the allow-list dropped samples. */
+export interface DroppedMetric {
+  /** Its name, plain and clipped. */
+  readonly name: string;
+  /** How many of its samples. */
+  readonly samples: number;
+}
+
 /** All that is known of one source. */
 export interface SourceDetails extends SourceReport {
   /** Pushes accepted so far. */
@@ -83,7 +91,12 @@ export interface SourceDetails extends SourceReport {
   /** How its last accepted push came, such as `protobuf, snappy`. */
   readonly transport?: string;
   /** Samples of its last accepted push that are not shown: by the allow-list, and by rule. */
-  readonly dropped: { readonly allowList: number; readonly rules: Readonly<Record<string, number>> };
+  readonly dropped: {
+    readonly allowList: number;
+    /** The metrics of which the allow-list dropped most, as far as the push is still stored at its owner. */
+    readonly metrics?: readonly DroppedMetric[];
+    readonly rules: Readonly<Record<string, number>>;
+  };
   /** Who brought its last push. */
   readonly sender?: { readonly userAgent: string; readonly address: string };
   /** The token that it pushed with last: the id of its key, and when it ends. */
@@ -142,6 +155,8 @@ export interface DetailSources extends ReportOptions {
   readonly timeline: readonly TimelinePush[];
   /** What it shows. */
   readonly largest: SourceDetails["largest"];
+  /** What the allow-list dropped, if that can be told. */
+  readonly droppedMetrics?: readonly DroppedMetric[];
 }
 
 /** Reports all that there is. */
@@ -151,10 +166,15 @@ export function detailsOf(view: SourceView, options: DetailSources): SourceDetai
     ...reportOf(view, options),
     pushes,
     ...transport !== "" && { transport },
-    dropped: { allowList: dropped, rules: leftOut },
+    dropped: {
+      allowList: dropped,
+      ...options.droppedMetrics !== undefined && { metrics: options.droppedMetrics },
+      rules: leftOut,
+    },
     ...sender !== undefined && {
       sender: { userAgent: sender.userAgent, address: sender.address },
-      token: { keyId: sender.keyId, ends: timeOf(sender.tokenEndsMs) },
+      // A certificate, or an initial token, has no key of ours.
+      ...sender.keyId !== "" && { token: { keyId: sender.keyId, ends: timeOf(sender.tokenEndsMs) } },
     },
     largest: options.largest,
     timeline: options.timeline.map(({ atMs, bytes }) => ({ at: timeOf(atMs), bytes })),

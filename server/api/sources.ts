@@ -4,11 +4,13 @@
  * @module
  */
 
+import { plainText } from "../../common/plain_text.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
 import type { Directory } from "../directory/directory.ts";
 import { listSources, type SourceList, type SourceQuery } from "./source_query.ts";
 import {
   detailsOf,
+  type DroppedMetric,
   reportOf,
   type ReportOptions,
   type SourceDetails,
@@ -46,9 +48,14 @@ export interface OwnSourcesOptions extends Omit<ReportOptions, "nowMs"> {
   readonly directory: Directory;
   /** What is shown. */
   readonly index: Pick<ExpositionIndex, "current">;
+  /** How many samples of which metrics the allow-list drops of its last push; undefined if that is not stored any more. */
+  readonly droppedOf: (id: string) => Promise<ReadonlyMap<string, number> | undefined>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+/** How many of the metrics are named of which the allow-list drops most. */
+const MOST_DROPPED = 10;
 
 /** How many of the largest metrics of a source are named. */
 const LARGEST = 20;
@@ -73,12 +80,13 @@ export class OwnSources implements Sources {
   }
 
   /** All that is known of one, be it another server's. */
-  details(id: string): Promise<SourceDetails | undefined> {
+  async details(id: string): Promise<SourceDetails | undefined> {
     const { directory } = this.#options;
     const view = directory.get(id);
-    if (view === undefined) return Promise.resolve(undefined);
-    const timeline = directory.pushesOf(id);
-    return Promise.resolve(detailsOf(view, { ...this.#reportOptions(), timeline, largest: this.#largestOf(id) }));
+    if (view === undefined) return undefined;
+    const droppedMetrics = view.source.dropped > 0 ? await this.#droppedMetricsOf(id) : undefined;
+    const timeline = directory.pushesOf(id), largest = this.#largestOf(id);
+    return detailsOf(view, { ...this.#reportOptions(), timeline, largest, droppedMetrics });
   }
 
   /** The latest refusals of ids that have never pushed, newest first. */
@@ -88,6 +96,18 @@ export class OwnSources implements Sources {
 
   #reportOptions(): ReportOptions {
     return { ...this.#options, nowMs: this.#options.now() };
+  }
+
+  async #droppedMetricsOf(id: string): Promise<readonly DroppedMetric[] | undefined> {
+    let dropped;
+    try {
+      dropped = await this.#options.droppedOf(id);
+    } catch {
+      // A store that cannot be read, or a push that rules of now refuse, must not hide the rest of what is known.
+      return undefined;
+    }
+    return dropped && [...dropped].sort(([, a], [, b]) => b - a).slice(0, MOST_DROPPED)
+      .map(([name, samples]) => ({ name: plainText(name), samples }));
   }
 
   /** The largest metrics that a source shows. */

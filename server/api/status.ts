@@ -33,6 +33,14 @@ export interface CertificateStatus {
   readonly days: number;
 }
 
+/** Days before its end from which a certificate needs somebody's attention. */
+const SOON_DAYS = 14;
+
+/** Whether a certificate has ended, or does so soon. */
+export function endsSoon({ days }: Pick<CertificateStatus, "days">): boolean {
+  return days < SOON_DAYS;
+}
+
 /** What the server says of itself. */
 export interface ServerStatus {
   /** The program, its version, and what it runs on. */

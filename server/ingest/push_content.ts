@@ -4,17 +4,19 @@
  * @module
  */
 
+import { EXPOSITION_FORMATS } from "../../common/exposition/exposition_format.ts";
+
 /** What a body may be once it is uncompressed. Requests of remote write say what has changed of a cluster, and not all of it. */
-export const PUSH_CONTENT_TYPES = ["protobuf", "text", "remote write 1.0", "remote write 2.0"] as const;
+export const PUSH_CONTENT_TYPES = [...EXPOSITION_FORMATS, "remote write 1.0", "remote write 2.0"] as const;
+
+/** What a body is once it is uncompressed. */
+export type PushContentType = (typeof PUSH_CONTENT_TYPES)[number];
 
 /** How a body may be compressed; `snappy` is the framing format, and of remote write the block format. */
 export const PUSH_CONTENT_ENCODINGS = ["snappy", "gzip", "identity", "zstd"] as const;
 
 /** How the body of an upload may be compressed. */
 export const UPLOAD_ENCODINGS = ["snappy", "gzip", "identity"] as const satisfies readonly PushContentEncoding[];
-
-/** What a body is once it is uncompressed. */
-export type PushContentType = (typeof PUSH_CONTENT_TYPES)[number];
 
 /** How a body is compressed. */
 export type PushContentEncoding = (typeof PUSH_CONTENT_ENCODINGS)[number];

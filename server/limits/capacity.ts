@@ -16,12 +16,17 @@ export class CapacityError extends Error {
   /** The name that stack traces show. */
   override readonly name = "CapacityError";
   /** What there is too much of, in a word for a metric. */
-  readonly reason: "clusters" | "total_series" | "memory";
+  readonly reason: "clusters" | "total_series" | "memory" | "work";
 
   /** Takes a message that the client may see. */
   constructor(reason: CapacityError["reason"], message: string) {
     super(message);
     this.reason = reason;
+  }
+
+  /** Refuses as too much waits that takes long. */
+  static ofWork(): CapacityError {
+    return new CapacityError("work", "Cannot take the push as too many that take long wait already: try again later");
   }
 
   /** Refuses for want of memory. */

@@ -60,8 +60,13 @@ export class EventLoopShare {
     }
   }
 
-  async #letOthersWork(): Promise<void> {
+  /** Lets others have as many turns as a short request takes. */
+  async rest(): Promise<void> {
     for (let i = 0; i < TURNS; i++) await this.#nextTurn();
+  }
+
+  async #letOthersWork(): Promise<void> {
+    await this.rest();
     this.#rest = undefined;
     this.#workedMs = 0;
   }

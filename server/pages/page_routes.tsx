@@ -9,11 +9,14 @@ import { acting } from "../../common/http/acting.ts";
 import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
 import { type MenuItem, PAGE_ASSETS, type PageOptions, renderPage } from "../../common/pages/page.tsx";
+import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import { readSourceQuery } from "../api/source_query.ts";
+import { CertificateWatch, type EndingCertificates } from "./certificate_watch.ts";
+import { CertificatesPage } from "./certificates_page.tsx";
 import type { PagesOptions } from "./pages_options.ts";
 import { RingPage } from "./ring_page.tsx";
-import { CertificatesPage, SettingsPage } from "./settings_page.tsx";
+import { StatusPage } from "./status_page.tsx";
 import { SourcePage } from "./source_page.tsx";
 import { hrefOf, SourcesPage } from "./sources_page.tsx";
 import { StrangerPage, StrangersPage } from "./strangers_page.tsx";
@@ -22,9 +25,10 @@ const MENU: readonly MenuItem[] = [
   { href: "/", name: "Sources" },
   { href: "/strangers", name: "Strangers" },
   { href: "/ring", name: "Ring" },
-  { href: "/settings", name: "Limits" },
-  { href: "/certificates", name: "Certificates" },
+  { href: "/status", name: "Status" },
 ];
+
+const CERTIFICATES: MenuItem = { href: "/certificates", name: "Certificates" };
 
 /** The page at the root. */
 export function homePage(options: PagesOptions): RouteHandler {
@@ -61,7 +65,10 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
           }
           const done = new URL(c.req.raw.url).searchParams.get("done") ?? undefined;
           const self = ringView && status().name;
-          const facts = { source, partitionLabel, actions, done, self };
+          const { owner } = source;
+          const ring = owner === self ? undefined : await ringView?.();
+          const ownerPages = ring?.members.find(({ name }) => name === owner)?.pages;
+          const facts = { source, partitionLabel, actions, done, self, ownerPages };
           return { body: <SourcePage {...facts} nowMs={nowMs} /> };
         })(c);
       },
@@ -80,18 +87,23 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
         json: ringView && "/api/v1/ring",
       })),
     },
-    "/settings": {
-      name: "page_settings",
+    "/status": {
+      name: "page_status",
       get: page(
-        { title: "Limits and flags", at: "/settings", json: "/api/v1/status" },
-        (_, nowMs) => ({ body: <SettingsPage status={status()} nowMs={nowMs} /> }),
+        { title: "Status", at: "/status", json: "/api/v1/status" },
+        (_, nowMs) => ({ body: <StatusPage status={status()} nowMs={nowMs} /> }),
       ),
     },
+    // Where the page was before it was called as its JSON is.
+    "/settings": { name: "page_settings", get: () => seeOther("/status") },
     "/certificates": {
       name: "page_certificates",
       get: page(
         { title: "Certificates", at: "/certificates", json: "/api/v1/status" },
-        (_, nowMs) => ({ body: <CertificatesPage status={status()} nowMs={nowMs} /> }),
+        async (_, nowMs) => ({
+          body: <CertificatesPage status={status()} ring={await ringView?.()} nowMs={nowMs} />,
+          json: ringView && "/api/v1/ring",
+        }),
       ),
     },
     ...actions && actionRoutes(actions, options),
@@ -145,18 +157,30 @@ type About = Pick<PageOptions, "title" | "at" | "back" | "json">;
 type Shown = Pick<PageOptions, "body" | "status"> & Partial<About>;
 
 /** Makes handlers of pages; what one throws for the client becomes a page as well. */
-function pageMaker({ status, now = Date.now }: PagesOptions) {
+function pageMaker({ status, ringView, now = Date.now }: PagesOptions) {
   const { name } = status();
-  const frame = { program: "server", where: name, menu: MENU };
+  const watch = new CertificateWatch({ status, ringView });
+  const frame = { program: "server", where: name };
   return (about: About, show: (c: Context, nowMs: number) => Shown | Promise<Shown>): RouteHandler => async (c) => {
     const nowMs = now();
+    const menu = [...MENU, { ...CERTIFICATES, ...badgeOf(watch.ending(nowMs)) }];
+    const own = { ...frame, menu, nowMs, ...about };
     try {
-      return await renderPage({ ...frame, nowMs, ...about, ...await show(c, nowMs) });
+      return await renderPage({ ...own, ...await show(c, nowMs) });
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      return await renderPage({ ...frame, nowMs, ...about, json: undefined, body: fault(error), status: error.status });
+      return await renderPage({ ...own, json: undefined, body: fault(error), status: error.status });
     }
   };
+}
+
+/** What the menu says of certificates that somebody should look at. */
+function badgeOf({ count, hasEnded }: EndingCertificates): Pick<MenuItem, "badge"> {
+  if (count === 0) return {};
+  const what = hasEnded
+    ? plural(count, "has ended or ends soon", "have ended or end soon")
+    : plural(count, "ends soon", "end soon");
+  return { badge: { tone: hasEnded ? "bad" : "warn", count, what } };
 }
 
 function fault({ message }: HttpError): Child {

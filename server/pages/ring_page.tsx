@@ -4,8 +4,12 @@
  * @module
  */
 
+import { plural } from "../../common/plural.ts";
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { type Column, FoldTable } from "../../common/pages/tables.tsx";
+import { endsSoon } from "../api/status.ts";
+import { CertificateState } from "./certificates_page.tsx";
 import type { RingMemberView, RingView } from "../api/ring_view.ts";
 
 /** The page; without a ring it says how to make one. */
@@ -20,11 +24,16 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
       </div>
     );
   }
-  const { members, closed, agrees, epoch, transitions } = ring;
+  const { members, closed, carriesOnAlone, agrees, epoch, voters, confirmedBy, transitions } = ring;
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
       {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {closed}</div>}
+      {carriesOnAlone && (
+        <div class="note bad" role="status">
+          One of two servers carries on alone. If the other one lives, both show everything until they reach each other.
+        </div>
+      )}
       {!agrees && (
         <div class="note warn" role="status">
           The members do not agree on who owns what. A moment of that is usual when one comes or goes.
@@ -43,43 +52,39 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
         </li>
         <li>
           <div>
-            <strong>{number(epoch)}</strong> {epoch === 1 ? "agreed view" : "agreed views"} so far
+            <strong>{number(epoch)}</strong> {plural(epoch, "agreed view")} so far
           </div>
         </li>
+        {voters.length > 0 && (
+          <li>
+            <div title={confirmedBy.length === 0 ? undefined : confirmedBy.join(", ")}>
+              <strong>{confirmedBy.length} of {voters.length}</strong> confirmed the last page of this server
+            </div>
+          </li>
+        )}
         <li>
           <div>
             <strong>{number(members.reduce((sum, { clusters }) => sum + (clusters?.owned ?? 0), 0))}</strong>{" "}
-            clusters owned
+            sources with a stored push
           </div>
         </li>
       </ul>
       <div class="card scroll">
-        <table class="fold">
-          <thead>
-            <tr>
-              <th scope="col">State</th>
-              <th scope="col">Member</th>
-              <th scope="col">Heard</th>
-              <th scope="col">View</th>
-              <th scope="col" class="num">Owned</th>
-              <th scope="col" class="num">Standby for</th>
-              <th scope="col" class="num">To hand over</th>
-            </tr>
-          </thead>
-          <tbody>{members.map((member) => <Member member={member} isSelf={member.name === ring.name} />)}</tbody>
-        </table>
+        <FoldTable columns={MEMBER_COLUMNS}>
+          {members.map((member) => <Member member={member} isSelf={member.name === ring.name} nowMs={nowMs} />)}
+        </FoldTable>
       </div>
+      <p class="soft small">
+        Counted here are sources whose last push is stored, at the members that have answered. <a href="/">Sources</a>
+        {" "}
+        also has those that are silent for longer, or were only refused.
+      </p>
       <h2>What happened last</h2>
       <div class="card">
-        {transitions.length === 0 ? <p class="empty">Nothing yet.</p> : (
-          <table class="fold">
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">What</th>
-              </tr>
-            </thead>
-            <tbody>
+        {transitions.length === 0
+          ? <p class="empty">Nothing yet.</p>
+          : (
+            <FoldTable columns={[{ name: "When" }, { name: "What" }]}>
               {transitions.map(({ at, what, ...fields }) => (
                 <tr>
                   <td class="nowrap">
@@ -90,15 +95,30 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
                   </td>
                 </tr>
               ))}
-            </tbody>
-          </table>
-        )}
+            </FoldTable>
+          )}
       </div>
     </>
   );
 };
 
-const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean }> = ({ member, isSelf }) => {
+const MEMBER_COLUMNS: readonly Column[] = [
+  { name: "State" },
+  { name: "Member" },
+  { name: "Heard" },
+  { name: "View" },
+  { name: "Owned", isNumber: true },
+  { name: "Standby for", isNumber: true },
+  { name: "To hand over", isNumber: true },
+  { name: "Copies under way", isNumber: true },
+  { name: "Certificate" },
+];
+
+const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; readonly nowMs: number }> = (
+  { member, isSelf, nowMs },
+) => {
+  const { pages, certificates } = member;
+  const first = certificates?.toSorted((a, b) => a.days - b.days)[0];
   const { name, address, heardSecondsAgo, why, digest, clusters, transfers } = member;
   return (
     <tr>
@@ -106,7 +126,8 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean }> 
         <State tone={toneOf(member)} word={wordOf(member)} />
       </td>
       <th scope="row">
-        {name} {isSelf && <span class="soft">(this server)</span>}
+        {pages === undefined || isSelf ? name : <a href={`${pages}/ring`}>{name}</a>}{" "}
+        {isSelf && <span class="soft">(this server)</span>}
         <div class="id soft">{address}</div>
       </th>
       <Cell label="Heard" class="nowrap">
@@ -116,6 +137,14 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean }> 
       <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
       <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
       <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
+      <Cell label="Copies under way" class="num">{transfers === undefined ? "–" : number(transfers.copies)}</Cell>
+      <Cell label="Certificate" class="nowrap">
+        {first === undefined ? "–" : (
+          <>
+            {endsSoon(first) && <CertificateState days={first.days} />} <Moment at={first.ends} nowMs={nowMs} />
+          </>
+        )}
+      </Cell>
     </tr>
   );
 };
@@ -126,10 +155,11 @@ function toneOf({ status, phase, closed }: RingMemberView): Tone {
   return status === "ALIVE" && phase === "ACTIVE" && closed === undefined ? "good" : "warn";
 }
 
-function wordOf({ status, phase, closed }: RingMemberView): string {
+function wordOf({ status, phase, closed, isWitness }: RingMemberView): string {
   if (status !== "ALIVE") return status.toLowerCase();
   if (phase !== "ACTIVE") return phase.toLowerCase();
-  return closed === undefined ? "active" : "shows nothing";
+  if (closed !== undefined) return "shows nothing";
+  return isWitness ? "only votes" : "active";
 }
 
 function fieldsText(fields: Readonly<Record<string, unknown>>): string {

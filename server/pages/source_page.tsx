@@ -6,11 +6,13 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from "../../common/pages/page.tsx";
+import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
+import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import type { SourceDetails } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
 import { SourceActs } from "./source_acts.tsx";
-import { AgeBar, SourceStateMark } from "./sources_page.tsx";
+import { AgeBar, hrefOf, SourceStateMark } from "./sources_page.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** What the page shows. */
@@ -25,12 +27,16 @@ export interface SourcePageProps {
   readonly done?: string;
   /** The name of this server in a ring; undefined where there is none. */
   readonly self: string | undefined;
+  /** Where the pages of its owner are, if that is another server and it is known. */
+  readonly ownerPages?: string;
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
 
 /** The page. */
-export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, actions, done, self, nowMs }) => {
+export const SourcePage: FC<SourcePageProps> = (
+  { source, partitionLabel, actions, done, self, ownerPages, nowMs },
+) => {
   const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
   const federate = `/federate?match[]=${encodeURIComponent(match)}`;
@@ -53,7 +59,7 @@ export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, action
         </div>
       )}
       <div class="card">
-        <Facts source={source} nowMs={nowMs} />
+        <Facts source={source} ownerPages={ownerPages} nowMs={nowMs} />
       </div>
       <h2>Last pushes</h2>
       <div class="card pad">
@@ -77,7 +83,13 @@ export const SourcePage: FC<SourcePageProps> = ({ source, partitionLabel, action
       <p>
         {owner === undefined || owner === self ? <a href={federate}>Its series as a Prometheus gets them</a> : (
           <>
-            They are at <strong>{owner}</strong>, which owns it: ask that server for <code class="id">{federate}</code>
+            They are at <strong>{owner}</strong>, which owns it: {ownerPages === undefined
+              ? (
+                <>
+                  ask that server for <code class="id">{federate}</code>
+                </>
+              )
+              : <a href={ownerPages + federate}>its series as a Prometheus gets them there</a>}
           </>
         )}. In the central Prometheus they are <code class="id">{match}</code>.
       </p>
@@ -129,7 +141,7 @@ function silenceOf(source: SourceDetails): string {
   return `${since}It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
 }
 
-const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({ source, nowMs }) => {
+const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
   const { lastPush, firstSeen, expectedIntervalSeconds, skewSeconds, pushes } = source;
   const { transport, sender, token, owner, standby } = source;
   return (
@@ -161,7 +173,7 @@ const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({
         </Fact>
       )}
       <Fact name="First seen">
-        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {pushes === 1 ? "push" : "pushes"} accepted
+        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {plural(pushes, "push", "pushes")} accepted
       </Fact>
       {transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
       {sender !== undefined && <Fact name="Client">{sender.userAgent || "unnamed"}, from {sender.address}</Fact>}
@@ -173,7 +185,12 @@ const Facts: FC<{ readonly source: SourceDetails; readonly nowMs: number }> = ({
           </span>
         </Fact>
       )}
-      {owner !== undefined && <Fact name="Owner and standby">{owner}, {standby ?? "no standby"}</Fact>}
+      {owner !== undefined && (
+        <Fact name="Owner and standby">
+          {ownerPages === undefined ? owner : <a href={ownerPages + hrefOf(source.id)}>{owner}</a>},{" "}
+          {standby ?? "no standby"}
+        </Fact>
+      )}
     </dl>
   );
 };
@@ -195,57 +212,38 @@ function capital(word: string): string {
 }
 
 const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
-  largest.length === 0 ? <p class="empty">It shows nothing now.</p> : (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Metric</th>
-            <th scope="col" class="num">Series</th>
-            <th scope="col" class="num">On the page</th>
-          </tr>
-        </thead>
-        <tbody>
-          {largest.map(({ name, bytes, series }) => (
-            <tr>
-              <th scope="row" class="id">{name}</th>
-              <td class="num">{number(series)}</td>
-              <td class="num nowrap">{byteSize(bytes)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  largest.length === 0
+    ? <p class="empty">It shows nothing now.</p>
+    : <MetricTable metrics={largest} bytes="On the page" />;
 
 const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, lastPush } }) => {
   if (lastPush === undefined) return <p class="empty">No push was accepted yet.</p>;
   const rules = Object.entries(dropped.rules);
   if (rules.length === 0 && dropped.allowList === 0) return <p class="empty">Nothing: every sample is shown.</p>;
   return (
-    <table>
-      <thead>
+    <CountTable of="By" counted="Samples">
+      {dropped.allowList > 0 && (
         <tr>
-          <th scope="col">By</th>
-          <th scope="col" class="num">Samples</th>
+          <th scope="row">
+            the allow-list (--whitelist){dropped.metrics !== undefined && ", most of these metrics:"}
+          </th>
+          <td class="num">{number(dropped.allowList)}</td>
         </tr>
-      </thead>
-      <tbody>
-        {dropped.allowList > 0 && (
-          <tr>
-            <th scope="row">the allow-list (--whitelist)</th>
-            <td class="num">{number(dropped.allowList)}</td>
-          </tr>
-        )}
-        {rules.map(([rule, count]) => (
-          <tr>
-            <th scope="row">
-              the rule <code>{rule}</code>
-            </th>
-            <td class="num">{number(count)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      )}
+      {dropped.metrics?.map(({ name, samples }) => (
+        <tr>
+          <td class="id part">{name}</td>
+          <td class="num soft">{number(samples)}</td>
+        </tr>
+      ))}
+      {rules.map(([rule, count]) => (
+        <tr>
+          <th scope="row">
+            the rule <code>{rule}</code>
+          </th>
+          <td class="num">{number(count)}</td>
+        </tr>
+      ))}
+    </CountTable>
   );
 };

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { plural } from "../../common/plural.ts";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
 import type { SourceReport } from "../api/source_report.ts";
 import type { Answered } from "../api/sources.ts";
@@ -88,8 +89,8 @@ export const SourcesPage: FC<SourcesPageProps> = ({ query, list, isForgotten, no
 
 function matchingText(matching: number, all: number): string {
   return matching === all
-    ? `${number(all)} ${all === 1 ? "source" : "sources"}`
-    : `${number(matching)} of ${number(all)} sources`;
+    ? `${number(all)} ${plural(all, "source")}`
+    : `${number(matching)} of ${number(all)} ${plural(all, "source")}`;
 }
 
 const Counts: FC<{ readonly query: SourceQuery; readonly list: SourceList; readonly all: number }> = (

@@ -9,6 +9,7 @@ import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Registry } from "../../common/metrics.ts";
+import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { AcceptedPush } from "../directory/source.ts";
 import type { RenderedPush } from "../ingest/renderer.ts";
@@ -88,7 +89,9 @@ export class PushAccount {
     for (const [rule, loss] of leftOut) remark(rule, { count: loss.count, why: describeLoss(rule, loss) });
     if (stale > 0) {
       const why =
-        `Does not show ${stale} samples as they are older than --ttl (${formatDuration(ttlMs)}): set the clock of ` +
+        `Does not show ${stale} ${plural(stale, "sample that is", "samples that are")} older than --ttl (${
+          formatDuration(ttlMs)
+        }): set the clock of ` +
         "the source, or start the server with --honor-timestamps=false";
       remark(STALE, { count: stale, why });
     }

@@ -7,8 +7,8 @@
 import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
+import { type Work, WorkLanes } from "../limits/work_lanes.ts";
 import type { Push, PushReceipt, PushStage } from "./push.ts";
-import { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 import type { PushAccount } from "./push_account.ts";
 
@@ -35,7 +35,7 @@ export interface PushCommitterOptions {
 export class PushCommitter implements PushStage {
   readonly #options: PushCommitterOptions;
   #renderer: Renderer;
-  readonly #share = new EventLoopShare();
+  readonly #lanes = new WorkLanes();
   #sequence = 0;
 
   /** Commits to a store and an index. */
@@ -76,7 +76,7 @@ export class PushCommitter implements PushStage {
     { onChecked, onCommitted }: { onChecked?: () => void; onCommitted: (entry: ClusterEntry) => void },
   ): Promise<string | undefined> {
     const { store, index, capacity, logs, account } = this.#options;
-    const { entry, rendered } = await this.#prepare(push);
+    const { entry, rendered } = await this.#prepare(push, { refuse: "if many wait" });
     try {
       using _room = capacity.reserve(entry);
       const logged = logs?.push(push, entry);
@@ -103,17 +103,35 @@ export class PushCommitter implements PushStage {
 
   /** Shows again what was stored, as it was when it came. Throws what {@linkcode PushCommitter.prepare} would reject with. */
   restore(push: StoredPush): void {
-    this.#options.index.show(this.#render(push).entry);
-  }
-
-  #prepare(push: StoredPush): Promise<Prepared> {
-    return this.#share.take(() => this.#render(push, this.#options.index.spareFor(push.id)));
-  }
-
-  #render(push: StoredPush, spare?: ArrayBuffer): Prepared {
-    const { id, receivedAtMs } = push;
     const sequence = ++this.#sequence;
-    const rendered = this.#renderer.render(push, spare);
+    this.#options.index.show(toEntry(this.#renderer.render(push), { ...push, sequence }));
+  }
+
+  /** How many samples of which metrics the allow-list of now drops of what was stored. Rejects as {@linkcode PushCommitter.prepare} does. */
+  async droppedOf({ id, ...push }: StoredPush): Promise<ReadonlyMap<string, number>> {
+    const metrics = new Map<string, number>(), renderer = this.#renderer;
+    const onDropped = (metric: string, samples: number) => metrics.set(metric, (metrics.get(metric) ?? 0) + samples);
+    await this.#lanes.do({
+      who: id,
+      quickly: () => renderer.renderQuickly(push, { onDropped }),
+      slowly: () => {
+        metrics.clear();
+        return renderer.renderApart(push, { onDropped });
+      },
+    });
+    return metrics;
+  }
+
+  async #prepare(push: StoredPush, options: Pick<Work<RenderedPush>, "refuse"> = {}): Promise<Prepared> {
+    const { id, receivedAtMs } = push;
+    const sequence = ++this.#sequence, renderer = this.#renderer;
+    const spare = () => this.#options.index.spareFor(id);
+    const rendered = await this.#lanes.do({
+      who: id,
+      quickly: () => renderer.renderQuickly(push, { spare }),
+      slowly: () => renderer.renderApart(push, { spare }),
+      ...options,
+    });
     return { rendered, entry: toEntry(rendered, { id, sequence, receivedAtMs }) };
   }
 }

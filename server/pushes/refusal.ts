@@ -82,13 +82,13 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     status: 503,
     counts: true,
     fault: "capacity",
-    reasons: reasonsOf<CapacityError["reason"]>({ clusters: true, total_series: true, memory: true }),
+    reasons: reasonsOf<CapacityError["reason"]>({ clusters: true, total_series: true, memory: true, work: true }),
     words: "Cannot take the push as this server has no room for more at the moment: try again later",
     // Clients of openshift/telemeter wait a minute after any refusal.
     retryAfterMs: 60_000,
     member: {
       write: ({ reason = "" }) => reason,
-      read: (reason) => ({ reason: ["total_series", "memory"].includes(reason) ? reason : "clusters" }),
+      read: (reason) => ({ reason: ["total_series", "memory", "work"].includes(reason) ? reason : "clusters" }),
     },
   },
   rate: {

@@ -6,14 +6,15 @@
 
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
+import { type ExpositionFormat, expositionFormat } from "../../common/exposition/exposition_format.ts";
+import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { addressBlock } from "../../common/http/addresses.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Credentials } from "../authorization/authenticate.ts";
+import type { Authenticate } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
-import { type PushContentEncoding, type PushContentType, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
+import { type PushContentEncoding, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
 import { flagToRaise } from "./limit_flags.ts";
@@ -21,8 +22,8 @@ import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
-  /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
-  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** Tells whose a request is. */
+  readonly authenticate: Authenticate;
   /** What pushes go through. */
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
@@ -62,7 +63,7 @@ export function upload(options: UploadOptions): Handler {
 
   const accept: Handler = async (request, peer) => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take();
+    using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
@@ -91,7 +92,7 @@ export function upload(options: UploadOptions): Handler {
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
       directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
-      const isText = readContentType(request.headers.get("content-type")) === "text";
+      const isText = readContentType(request.headers.get("content-type")) !== "protobuf";
       const raise = flagToRaise({ status, message: detail, isText });
       const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
       // Who comes too often would fill the log by just that.
@@ -115,14 +116,9 @@ export function upload(options: UploadOptions): Handler {
 
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
-/** Anything but delimited metric families is taken for the text format, as openshift/telemeter does. */
-function readContentType(header: string | null): PushContentType {
-  const [type, ...rest] = (header ?? "").toLowerCase().split(";").map((part) => part.trim());
-  const parameters = new Map(rest.map((part) => part.split("=", 2) as [string, string]));
-  const delimited = type === "application/vnd.google.protobuf" &&
-    parameters.get("proto")?.replaceAll('"', "") === "io.prometheus.client.metricfamily" &&
-    parameters.get("encoding")?.replaceAll('"', "") === "delimited";
-  return delimited ? "protobuf" : "text";
+/** What names no format that we know is taken for the text format, as openshift/telemeter does. */
+function readContentType(header: string | null): ExpositionFormat {
+  return expositionFormat(header) ?? "text";
 }
 
 function readContentEncoding(header: string | null): PushContentEncoding {

@@ -12,7 +12,7 @@ import type { Registry } from "../../common/metrics.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import { WRITE_ENCODINGS, writeEncodingOf, writeVersionOf } from "../../common/remote_write/body_encoding.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../common/remote_write/write_fields.ts";
-import type { Credentials } from "../authorization/authenticate.ts";
+import type { Authenticate } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
 import { flagToRaise } from "../pushes/limit_flags.ts";
@@ -21,8 +21,8 @@ import { PUSH_REJECTION_REASONS, refusalOf } from "../pushes/refusal.ts";
 
 /** What the handler works with. */
 export interface ReceiveOptions {
-  /** Verifies who sends a request; rejects with the `HttpError` that the sender gets. */
-  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** Tells whose a request is. */
+  readonly authenticate: Authenticate;
   /** What requests go through. */
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
@@ -50,7 +50,7 @@ export function receive(options: ReceiveOptions): Handler {
 
   const accept = async (request: Request, peer: Peer, version: WriteVersion | undefined): Promise<Response> => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take();
+    using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {

@@ -6,26 +6,33 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type AskedRing, askMembers } from "./ask_members.ts";
-import type { RunningRingStatus } from "./open_ring.ts";
+import { certificatesOf, type MemberReport, pagesOf } from "./member_report.ts";
 
 /** The topic of the question how a server sees the ring. */
 export const RING_TOPIC = "ring";
 
 /** Asks every server how it sees the ring. */
-export async function ringOverview(ring: AskedRing, own: RunningRingStatus): Promise<RingView> {
-  const { answers, members } = await askMembers<RunningRingStatus>(ring, { topic: RING_TOPIC, asked: null });
+export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<RingView> {
+  const { answers, members } = await askMembers<MemberReport>(ring, { topic: RING_TOPIC, asked: null });
   const views = new Map([[own.name, own], ...answers]);
   const whyNot = new Map(members.map(({ name, why }) => [name, why]));
+  const self = own.members.find(({ name }) => name === own.name);
   return {
     name: own.name,
     ...own.closed !== undefined && { closed: own.closed.message },
+    carriesOnAlone: [...views.values()].some(({ carriesOnAlone }) => carriesOnAlone),
     agrees: new Set([...views.values()].map(({ view }) => view.digest)).size === 1,
     epoch: own.agreed?.epoch ?? 0,
-    members: own.members.map(({ name, address, host, status, phase, incarnation, linked, heardMsAgo }) => {
+    voters: own.agreed?.members.map(({ name }) => name) ?? [],
+    confirmedBy: own.view.confirmedBy,
+    members: own.members.map(({ heardMsAgo, ...row }) => {
+      const { name, address, host, status, phase, isWitness, incarnation, linked } = row;
       const view = views.get(name);
       const why = whyNot.get(name);
+      const certificates = view && certificatesOf(view);
+      const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
-        ...{ name, address, host, status, phase, incarnation, linked },
+        ...{ name, address, host, status, phase, isWitness, incarnation, linked },
         ...heardMsAgo !== undefined && { heardSecondsAgo: heardMsAgo / 1_000 },
         ...why !== undefined && { why },
         ...view !== undefined && {
@@ -33,6 +40,8 @@ export async function ringOverview(ring: AskedRing, own: RunningRingStatus): Pro
           ...view.closed !== undefined && { closed: view.closed.message },
           clusters: view.clusters,
           transfers: view.transfers,
+          ...pages !== undefined && { pages },
+          ...certificates !== undefined && { certificates },
         },
       };
     }),

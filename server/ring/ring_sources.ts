@@ -12,7 +12,7 @@ import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
 import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
-import type { RunningRingStatus } from "./open_ring.ts";
+import type { MemberReport } from "./member_report.ts";
 import { RING_TOPIC } from "./ring_overview.ts";
 import { FACTS_TOPIC, takeFacts } from "./source_exchange.ts";
 
@@ -85,8 +85,8 @@ export interface RingAnswererOptions {
   readonly own: Sources;
   /** Takes in what other servers tell of sources. */
   readonly directory: Directory;
-  /** What this server knows of the ring. */
-  readonly status: () => RunningRingStatus | undefined;
+  /** What this server says of itself and of the ring. */
+  readonly report: () => MemberReport | undefined;
 }
 
 /** Answers what other servers ask. */
@@ -98,7 +98,7 @@ export function ringAnswerer(options: RingAnswererOptions): Answerer {
 }
 
 function answer(
-  { own, directory, status }: RingAnswererOptions,
+  { own, directory, report }: RingAnswererOptions,
   { topic, asked }: { topic: string; asked: unknown },
 ): unknown {
   switch (topic) {
@@ -111,7 +111,7 @@ function answer(
     case FORGET:
       return directory.forget(String(asked));
     case RING_TOPIC:
-      return status();
+      return report();
     default:
       throw new SyntaxError(`It does not know the topic '${topic.slice(0, 100)}'`);
   }

@@ -89,6 +89,11 @@ export class StoreRingHost implements RingHost, Disposable {
   readonly #unread = new Set<string>();
   /** Clusters that remote-write: what they showed after the last commit, where that was made here. */
   readonly #written = new Map<string, ClusterEntry | undefined>();
+  /** What may have to be shown soon, by cluster id: read after all that is to be shown now. */
+  readonly #ahead = new Map<string, PushVersion>();
+  /** What of that is being read, and what is prepared. */
+  readonly #readingAhead = new Set<string>();
+  readonly #preparedAhead = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #misplaced: Counter;
   #toldOfMisplacedAt = -Infinity;
@@ -176,16 +181,34 @@ export class StoreRingHost implements RingHost, Disposable {
     return { id, version: push.version, receivedAtMs: push.receivedAtMs, bytes: encodePush(push) };
   }
 
+  /** Reads back what may have to be shown soon, while there is room for more than is shown. */
+  prepare(id: string, version: PushVersion): void {
+    const prepared = this.#prepared.get(id);
+    if (prepared !== undefined && compareVersions(prepared.version, version) === 0) return;
+    this.#ahead.set(id, version);
+    if (this.#readers < READERS) void this.#readAll();
+  }
+
+  /** Gives up what was read back ahead and is not shown. */
+  release(): void {
+    this.#ahead.clear();
+    for (const id of this.#preparedAhead) this.#discard(id);
+    this.#preparedAhead.clear();
+  }
+
   /** Shows what is prepared, or reads it back first. */
   show(id: string, version: PushVersion): void {
     const prepared = this.#prepared.get(id);
+    this.#ahead.delete(id);
     if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
+      this.#preparedAhead.delete(id);
       this.#wanted.delete(id);
       return this.#replace(prepared.entry);
     }
     this.#wanted.set(id, version);
-    this.#read(id);
+    // What is being read ahead is shown as soon as it is there.
+    if (!this.#readingAhead.has(id)) this.#read(id);
   }
 
   /** Shows nothing of a cluster any more. */
@@ -213,6 +236,7 @@ export class StoreRingHost implements RingHost, Disposable {
   [Symbol.dispose](): void {
     this.#wanted.clear();
     this.#unread.clear();
+    this.#ahead.clear();
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
@@ -290,6 +314,7 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
+    this.#ahead.delete(entry.id);
     this.#discard(entry.id);
     this.#prepared.set(entry.id, { version, entry, at: performance.now() });
   }
@@ -298,6 +323,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const prepared = this.#prepared.get(id);
     if (prepared === undefined) return;
     this.#prepared.delete(id);
+    this.#preparedAhead.delete(id);
     this.#options.index.discard(prepared.entry);
   }
 
@@ -322,7 +348,13 @@ export class StoreRingHost implements RingHost, Disposable {
       this.#unread.delete(id);
       await this.#readOne(id);
     }
+    for (const [id, version] of this.#ahead) {
+      if (this.#unread.size > 0 || !this.#hasRoomFor(id)) break;
+      this.#ahead.delete(id);
+      await this.#readAhead(id, version);
+    }
     this.#readers--;
+    if (this.#unread.size > 0 && !this.#waitsForRoom && this.#readers < READERS) void this.#readAll();
   }
 
   /** Reads a cluster back and shows it, unless the ring has had it hidden meanwhile, or another version shown. */
@@ -351,6 +383,30 @@ export class StoreRingHost implements RingHost, Disposable {
       if (isRefused && isWanted()) this.#wanted.delete(id);
       if (isWanted()) this.#readLater(id);
     }
+  }
+
+  /** Reads a cluster back that is to be shown soon; if it is by then, at once. What fails is read again once it is to be shown. */
+  async #readAhead(id: string, version: PushVersion): Promise<void> {
+    const { store, committer, index } = this.#options;
+    const isSame = (other: PushVersion | undefined) => other !== undefined && compareVersions(other, version) === 0;
+    this.#readingAhead.add(id);
+    this.#preparedAhead.add(id);
+    try {
+      const push = await store.get(id);
+      const entry = push !== undefined && isSame(push.version) ? await committer.prepare(push) : undefined;
+      this.#readingAhead.delete(id);
+      if (entry === undefined) this.#preparedAhead.delete(id);
+      else if (isSame(this.#wanted.get(id))) {
+        this.#wanted.delete(id);
+        this.#replace(entry);
+      } else if (this.#preparedAhead.has(id) && !this.#prepared.has(id)) {
+        this.#prepared.set(id, { version, entry, at: performance.now() });
+      } else index.discard(entry);
+    } catch {
+      this.#readingAhead.delete(id);
+      this.#preparedAhead.delete(id);
+    }
+    if (this.#wanted.has(id)) this.#read(id);
   }
 
   #readLater(id: string): void {

@@ -6,15 +6,17 @@
 
 import { run } from "../../common/lifecycle.ts";
 import { duration, flag, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
+import { control } from "./ring_bench/control.ts";
 import { compareRoutes } from "./ring_bench/forwarding.ts";
 import { grow } from "./ring_bench/growth.ts";
+import { compareScrapes } from "./ring_bench/scrape.ts";
 
 /** The option table. */
 export const RING_BENCH_OPTIONS = {
   servers: {
     kind: wholeNumber({ least: 2 }),
     default: "3",
-    help: "forward: servers; join: how many there are in the end",
+    help: "Servers; join: how many there are in the end",
   },
   clusters: { kind: wholeNumber({ least: 1 }), default: "120", help: "Clusters that push" },
   duration: { kind: duration, default: "5s", help: "forward: how long each route is tried at a time" },
@@ -30,8 +32,9 @@ export const RING_BENCH_OPTIONS = {
 /** The program as `--help` shows it. */
 export const RING_BENCH: Program<typeof RING_BENCH_OPTIONS> = {
   name: "ring-bench",
-  summary: "Measures pushes through owners and through others, or what it takes to join.",
-  arguments: { MODE: "forward or join" },
+  summary:
+    "Measures pushes by route, what it takes to join, what a page costs, or what members say while nothing happens.",
+  arguments: { MODE: "forward, join, scrape or control" },
   options: RING_BENCH_OPTIONS,
 };
 
@@ -40,6 +43,8 @@ if (import.meta.main) {
     const say = (line: string) => print(`${line}\n`);
     if (mode === "forward") await compareRoutes(values, { say, signal });
     else if (mode === "join") await grow(values, { say, signal });
-    else throw new UsageError("Choose: forward or join");
+    else if (mode === "scrape") await compareScrapes(values, { say, signal });
+    else if (mode === "control") await control(values, { say, signal });
+    else throw new UsageError("Choose: forward, join, scrape or control");
   }, { startsPrograms: true });
 }

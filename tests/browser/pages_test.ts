@@ -7,7 +7,7 @@ import { BANNED_ID, HOSTILE_IDS, showSources } from "../support/shown_sources.ts
 const VIEWS = [
   ...["/", "/?state=refused", "/?search=nobody", "/sources/refused", "/sources/silent", "/sources/tight"],
   ...[`/sources/${encodeURIComponent(HOSTILE_IDS[5])}`, "/sources/nobody", `/sources/${BANNED_ID}`],
-  ...["/strangers", "/ring", "/settings", "/certificates"],
+  ...["/strangers", "/ring", "/status", "/certificates"],
 ];
 
 browserTest(
@@ -84,7 +84,7 @@ browserTest("a page is used by the keyboard alone", async (browser) => {
     order.push(word.replace(/^\d+ /, "").replace(/[▲▼]/, ""));
   }
   assert.deepEqual(order, [
-    ...["Skip to the content", "Telemeter server", "Sources", "Strangers", "Ring", "Limits", "Certificates"],
+    ...["Skip to the content", "Telemeter server", "Sources", "Strangers", "Ring", "Status", "Certificates"],
     ...["all sources", "refused", "silent", "near a limit", "up"],
     ...["search", "Stop refreshing", "State", "Source"],
   ]);

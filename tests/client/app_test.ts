@@ -85,7 +85,7 @@ Deno.test("clientApp() shows browsers a page of what it does, and no secret", as
   );
   assert.match(words, /Token of the server ends in (?:60 min|1 h) and is exchanged before/);
   assert.match(words, /failed 5 s ago 9 – – Cannot push to &lt;b&gt; pushed 60 s ago 9 7 1\.2 kB/);
-  assert.match(words, /user : its name is that of a person \(4 samples\).*7 series of 1 metrics.*up 7 700 B/);
+  assert.match(words, /user : its name is that of a person \(4 samples\).*7 series of 1 metric.*up 7 700 B/);
   assert.match(words, /--anonymize-labels anonymized 3 values .*&lt;i&gt; 2 Too new/);
   assert.match((await p.fetch("/settings", "GET", html)).text, /--to-token<\/th><td class="id">\(secret\)/);
   assert.match((await p.fetch("/assets/page.css")).headers.get("content-type") ?? "", /^text\/css/);

@@ -43,12 +43,12 @@ alerts{pod="m0Gh0iMBR5Zq",zone="a"} 3 ${NOW}
 # renamed 4 samples by --rename ALERTS=alerts
 # truncated 4 labels by remove long labels (without a name or over 255 bytes)
 # anonymized 4 values by --anonymize-labels pod
-# dropped 1 samples by rule timestamp (the sample has no timestamp)
-# dropped 1 samples by dedupe (series comes again later)
+# dropped 1 sample by rule timestamp (the sample has no timestamp, or one that is none)
+# dropped 1 sample by dedupe (series comes again later)
 # labels from the token exchange would be set on every sample
 # what would not be sent, by metric and rule:
-#   alerts: 1 samples by rule timestamp (the sample has no timestamp): read a Prometheus's /federate, whose samples have one
-#   alerts: 1 samples by dedupe (series comes again later): rules have made several series one: label them apart, or drop what is not wanted
+#   alerts: 1 sample by rule timestamp (the sample has no timestamp, or one that is none): read a Prometheus's /federate, whose samples have one
+#   alerts: 1 sample by dedupe (series comes again later): rules have made several series one: label them apart, or drop what is not wanted
 # series and bytes by metric, the largest first:
 #   alerts: 2 series, 115 bytes
 #   in all: 2 series, 115 bytes, 102 when they are compressed
@@ -111,9 +111,9 @@ h_count 9 ${NOW}
   assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("# what")), -3), [
     "# what would not be sent, by metric and rule:",
     "#   ahead: 2 samples by rule too_new (the sample is ahead of the clock): the sample is more than 10m ahead of the clock; set the clock of the source, or raise --limit-future on the server",
-    "#   api.rq: 1 samples by rule family_name (a metric has no name, or one that is longer than 255 bytes or is not UTF-8): the name api.rq of a metric must stand in quotes, within braces, in line 5 of the page; rename it in the exporter or with metric_relabel_configs",
-    "#   h: 1 samples by rule histogram (the buckets of the histogram do not ascend, are not cumulative, or contradict its count): its last bucket has 10 observations where it counts 9, in line 7 of the page; mend the exporter",
-    "#   old: 1 samples by rule too_old (the sample is too old): the sample is more than 24h old; set the clock of the source, or look why it scrapes no more",
+    "#   api.rq: 1 sample by rule family_name (a metric has no name, or one that is longer than 255 bytes, is not UTF-8 or lacks its quotes): the name api.rq of a metric must stand in quotes, within braces, in line 5 of the page; rename it in the exporter or with metric_relabel_configs",
+    "#   h: 1 sample by rule histogram (the histogram lacks its count or a bound, or its buckets do not ascend, are not cumulative, or contradict the count): its last bucket has 10 observations where it counts 9, in line 7 of the page; mend the exporter",
+    "#   old: 1 sample by rule too_old (the sample is too old): the sample is more than 24h old; set the clock of the source, or look why it scrapes no more",
   ]);
 });
 
@@ -140,7 +140,7 @@ Deno.test("dryRun() warns of labels that may hold what should not leave, without
   assert.deepEqual(about(lines), [
     "# labels that may hold what should not leave, unless --anonymize-labels hashes them:",
     "#   mail: 2 samples of 2 metrics (a, b): its name is that of an e-mail address, values look like e-mail addresses",
-    "#   peer: 1 samples of 1 metrics (a): values look like IPv4 addresses",
+    "#   peer: 1 sample of 1 metric (a): values look like IPv4 addresses",
   ]);
   const hashed = await reportOf(page, "--anonymize-labels", "mail,peer", "--anonymize-salt", "salt");
   assert.ok(!hashed.some((line) => line.startsWith("# labels that may")), hashed.join("\n"));

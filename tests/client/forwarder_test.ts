@@ -426,7 +426,7 @@ Deno.test("Forwarder.run() counts and tells what a server does not get that does
   assert.deepEqual(n.records.filter(({ level }) => level === "warn").map(({ fields }) => fields.why), [
     "Left out h: the server does not say that it takes native histograms, or counts that are no whole numbers: update it",
     "Left out a.b (and 1 more): with underscores it would be a_b, as others are: update the server, or rename one of them",
-    "Left out 1 labels, as with underscores others of the same sample have the name: update the server, or rename them",
+    "Left out 1 label, as with underscores others of the same sample have the name: update the server, or rename them",
   ]);
   assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="native_histogram"}'), 2);
   assert.equal(n.metric('telemeter_client_samples_dropped_total{reason="utf8_name"}'), 4);

@@ -141,7 +141,7 @@ Deno.test("client --dry-run prints what would leave and sends nothing", async ()
   const { code, stdout, stderr } = await outcome([...n.args, "--dry-run"]);
   assert.equal(stderr, "");
   assert.equal(code, 0);
-  assert.match(stdout, /^# TYPE up untyped\nup 1 \d+\n# dry run: nothing was sent; of 1 samples .*\n/);
+  assert.match(stdout, /^# TYPE up untyped\nup 1 \d+\n# dry run: nothing was sent; of 1 sample .*\n/);
   assert.deepEqual(n.server.asked, []);
 });
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { SOURCE_METRIC_PREFIX } from "../../common/exposition/names.ts";
 import { askingPanels, type Panel, readDashboards, withVariables } from "../../scripts/integration/dashboards.ts";
+import { DASHBOARD, faultsOfShape } from "./dashboard_schema.ts";
 import { selectorsOf } from "../support/promql.ts";
 import { shownMetrics } from "../support/shown_metrics.ts";
 
@@ -53,6 +54,33 @@ Deno.test("the dashboards name no data source, job or server of their own", () =
         text.includes(`=~\\"$${variable}\\"`) || text.includes(`=\\"$${variable}\\"`),
       );
     }
+  }
+});
+
+Deno.test("the dashboards hold what Grafana knows and nothing else, and no panel has the number of another", () => {
+  for (const { dashboard } of dashboards) {
+    assert.deepEqual(faultsOfShape(dashboard, DASHBOARD), [], dashboard.title);
+    const ids = dashboard.panels.map((panel) => (panel as unknown as { id: number }).id);
+    assert.equal(new Set(ids).size, ids.length, dashboard.title);
+  }
+});
+
+Deno.test("faultsOfShape() finds keys that are misspelt or missing, and values that are none", () => {
+  const dashboard = JSON.parse(dashboards[0].text);
+  const at = dashboard.panels.findIndex(({ type }: Panel) => type === "timeseries");
+  const panel = dashboard.panels[at];
+  const changes: readonly (readonly [changed: unknown, fault: string])[] = [
+    [{ ...panel, targts: [] }, "has a key targts"],
+    [{ ...panel, gridPos: { x: 0, y: 0, w: 1 } }, ".gridPos has no h"],
+    [{ ...panel, type: "graph" }, '.type is "graph", none of bargauge, row, stat, state-timeline, table, timeseries'],
+    [{ ...panel, id: 1.5 }, ".id is no integer"],
+    [{ ...panel, targets: {} }, ".targets is no list"],
+    [{ ...panel, constructor: 1 }, "has a key constructor"],
+    [null, "is no object"],
+  ];
+  for (const [changed, fault] of changes) {
+    const [found] = faultsOfShape({ ...dashboard, panels: [changed] }, DASHBOARD);
+    assert.equal(found.replace("$.panels[0]", "").trim(), fault);
   }
 });
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
+import type { RingView } from "../../server/api/ring_view.ts";
 import type { SourceList } from "../../server/api/source_query.ts";
 import type { SourceDetails } from "../../server/api/source_report.ts";
 import type { Answered } from "../../server/api/sources.ts";
@@ -35,6 +36,15 @@ Deno.test("any server of a ring tells of all sources, and names a server that is
   await using ring = await RingServers.create({ names: ["a", "b", "c"] });
   await ring.start();
   const [a, b, c] = ring.servers;
+  const view = await api<RingView>(a, "ring");
+  for (const { name, internal } of ring.servers) {
+    const member = view.members.find((member) => member.name === name);
+    assert.deepEqual(member?.certificates?.map(({ flag, subject }) => [flag, subject]), [[
+      "--cluster-crt",
+      `CN=${name}`,
+    ]]);
+    assert.equal(member?.pages, new URL(internal).origin);
+  }
   for (const id of IDS) assert.equal(await push(ring, { to: a, id }), 200);
   assert.equal(await push(ring, { to: b, id: IDS[0], claims: "another" }), 400);
   for (const server of ring.servers) {

@@ -17,7 +17,8 @@ import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts
 import { type ClusterEntry, ExpositionIndex } from "../../server/exposition/exposition_index.ts";
 import { federate } from "../../server/exposition/federate.ts";
 import { AllowList } from "../../common/ingest/allow_list.ts";
-import { type RawPush, type RenderedPush, Renderer } from "../../server/ingest/renderer.ts";
+import { type RawPush, type RenderedPush, Renderer, type RenderOptions } from "../../server/ingest/renderer.ts";
+import type { Steps } from "../../common/steps.ts";
 import type { IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Capacity } from "../../server/limits/capacity.ts";
 import { PushAccount } from "../../server/pushes/push_account.ts";
@@ -265,9 +266,18 @@ export class PushTarget {
 class RecordingRenderer extends Renderer {
   last: RenderedPush | undefined;
 
-  override render(push: RawPush, spare?: ArrayBuffer): RenderedPush {
+  override renderQuickly(push: RawPush, options?: RenderOptions): Steps<RenderedPush> | undefined {
     this.last = undefined;
-    return this.last = super.render(push, spare);
+    const steps = super.renderQuickly(push, options);
+    return steps && this.#recorded(steps);
+  }
+
+  override renderApart(push: RawPush, options?: RenderOptions): Steps<RenderedPush> {
+    return this.#recorded(super.renderApart(push, options));
+  }
+
+  *#recorded(steps: Steps<RenderedPush>): Steps<RenderedPush> {
+    return this.last = yield* steps;
   }
 }
 

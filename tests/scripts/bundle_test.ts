@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { delimiter, dirname } from "node:path";
 import configuration from "../../deno.json" with { type: "json" };
-import { bundle, launcher, withoutDeferral, withoutPlaces } from "../../scripts/bundle.ts";
+import { install, launcher, withDeferral, withoutDeferral, withoutPlaces } from "../../scripts/bundle.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { tempFolder } from "../support/programs.ts";
 
@@ -26,27 +26,64 @@ Deno.test("withoutDeferral() changes deferred imports alone", () => {
   assert.equal(withoutDeferral(code), '// import defer * as a\nimport * as a from "a";\nimport { defer } from "b";\n');
 });
 
+Deno.test("withDeferral() lets modules of the platform and parts of the start wait, and no others", () => {
+  const code =
+    'import * as crypto2 from "node:crypto";\nimport * as a from "./chunk-A.js";\nawait import("./selector-B1.js");\n' +
+    'await import("./client_pages-C2.js");\n';
+  assert.equal(
+    withDeferral(code),
+    'import defer * as crypto2 from "node:crypto";\nimport * as a from "./chunk-A.js";\n' +
+      'await import(String("./selector-B1.js"));\nawait import("./client_pages-C2.js");\n',
+  );
+});
+
 Deno.test("withoutPlaces() leaves nothing of the machine that made a bundle", () => {
   const place = "../../home/a/.cache/deno/npm/registry.example";
   const code = `// ${place}/jose/6.0.0/b.js\n// common/log.ts\n  "${place}/ws/8.0.0/c.js"() {\n`;
   assert.equal(withoutPlaces(code), '// npm:jose/6.0.0/b.js\n// common/log.ts\n  "npm:ws/8.0.0/c.js"() {\n');
 });
 
-Deno.test("bundle() makes a server that runs where nothing else of Telemeter is", async () => {
-  await using folder = await tempFolder();
-  const code = await bundle("server", { signal: new AbortController().signal });
-  assert.doesNotMatch(code, /\.cache\/|\/npm\/registry/);
-  const path = await folder.write("telemeter-server", code);
-  await Deno.chmod(path, 0o755);
-  await using child = new Child({
+/** A bundle in a folder without anything else of Telemeter, started by way of a link. */
+async function startBundle(task: "server" | "client", { folder, args }: { folder: string; args: readonly string[] }) {
+  const path = `${folder}/programs/telemeter-${task}`;
+  await Deno.mkdir(dirname(path));
+  await install(task, { path, signal: new AbortController().signal });
+  for await (const { name } of Deno.readDir(`${path}.d`)) {
+    assert.doesNotMatch(await Deno.readTextFile(`${path}.d/${name}`), /\.cache\/|\/npm\/registry/, name);
+  }
+  await Deno.symlink(path, `${folder}/link`);
+  return new Child({
     name: "bundle",
-    path,
-    args: ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${folder.path}/data`],
-    cwd: folder.path,
+    path: `${folder}/link`,
+    args,
+    cwd: folder,
     env: { PATH: `${dirname(Deno.execPath())}${delimiter}/usr/bin${delimiter}/bin` },
   });
+}
+
+Deno.test("install() makes a server that runs where nothing else of Telemeter is", async () => {
+  await using folder = await tempFolder();
+  const args = ["--listen=127.0.0.1:0", "--listen-internal=127.0.0.1:0", `--storage-dir=${folder.path}/data`];
+  await using child = await startBundle("server", { folder: folder.path, args });
   const [, internal] = await child.line(/ msg=Listening .*internal=(\S+)/);
   const ready = await fetch(new URL("/healthz/ready", internal));
   assert.equal(await ready.text(), "ok\n");
+  assert.equal((await child.stop()).code, 0);
+});
+
+Deno.test("install() makes a client that shows its pages, though it may read no file once it runs", async () => {
+  await using folder = await tempFolder();
+  // Grammar and regular expressions are called for by a selector that is not plain.
+  const args = [
+    "--from=http://127.0.0.1:1",
+    "--to-upload=http://127.0.0.1:1",
+    "--match={job=~'a|(b+)c'}",
+    "--listen=127.0.0.1:0",
+  ];
+  await using child = await startBundle("client", { folder: folder.path, args });
+  const [, url] = await child.line(/ msg=Listening .*url=(\S+)/);
+  const page = await fetch(url, { headers: { accept: "text/html" } });
+  assert.equal(page.status, 200);
+  assert.match(await page.text(), /<h1/);
   assert.equal((await child.stop()).code, 0);
 });

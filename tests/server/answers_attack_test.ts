@@ -12,6 +12,8 @@ import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import { RepeatLog } from "../../common/line_limit.ts";
 import type { RejectReason } from "../../ring/protocol/effects.ts";
 import { authorizeHandler } from "../../server/authorization/authorize.ts";
+import { oauth2TokenHandler } from "../../server/authorization/oauth2_token.ts";
+import { TokenExchange } from "../../server/authorization/token_exchange.ts";
 import { AuthorizationRefused } from "../../server/authorization/authorizer.ts";
 import { openTokenKeys } from "../../server/authorization/token_keys.ts";
 import { TokenSigner } from "../../server/authorization/tokens.ts";
@@ -100,19 +102,20 @@ async function open(
       certificates: [],
     }),
   };
+  const exchange = new TokenExchange({
+    authorizer: { authorize: fail },
+    signer: new TokenSigner(keys.signing),
+    partitionLabel: "_id",
+    requiredLabels: new Map(),
+    expireSeconds: 60,
+    directory: NO_DIRECTORY,
+    refusals: NO_REFUSALS,
+  });
   const inside = { ...options, ...pages, federate: fail, ringStatus: () => ({}), registry };
   const app = isInternal ? internalApp(inside) : externalApp({
     ...options,
-    authorize: authorizeHandler({
-      authorizer: { authorize: fail },
-      signer: new TokenSigner(keys.signing),
-      partitionLabel: "_id",
-      requiredLabels: new Map(),
-      expireSeconds: 60,
-      abilities: { accepts: {}, limits: {} } as never,
-      directory: NO_DIRECTORY,
-      refusals: NO_REFUSALS,
-    }),
+    authorize: authorizeHandler({ exchange, abilities: { accepts: {}, limits: {} } as never }),
+    oauth2Token: oauth2TokenHandler({ exchange, registry }),
     upload: upload({
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]), keyId: "k", tokenEndsMs: 0 }),
       stage: { accept: fail },

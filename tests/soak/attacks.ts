@@ -27,6 +27,10 @@ const HOLD_MS = 2_000;
 /** How long it waits for an answer, in milliseconds. */
 const PATIENCE_MS = 20_000;
 
+const COMING_AND_GOING = "clusters that come and go";
+/** How many come at once. */
+const PASSERS_BY = 20;
+
 /** All of them, by name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   "a bomb": async ({ target, token, random }) => {
@@ -51,8 +55,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       body: random.bytes(random.size(100_000)),
     });
   },
-  "clusters that come and go": async ({ target, token, random }) => {
-    await Promise.all(Array.from({ length: 20 }, async () => {
+  [COMING_AND_GOING]: async ({ target, token, random }) => {
+    await Promise.all(Array.from({ length: PASSERS_BY }, async () => {
       const id = `passer-by-${random.uint32()}`;
       const body = new TextEncoder().encode(`passing{_id="${id}"} 1 ${Date.now()}\n`);
       await post(new URL("upload", target), {
@@ -79,20 +83,46 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   "no HTTP": ({ target, random }) => hold({ target, text: String.fromCharCode(...random.bytes(200)), random }),
 };
 
-/** Throws every bomb once, so that what a server keeps for large pushes it has from then on. */
+/**
+ * Has every bomber throw each bomb that is taken in, so that what servers keep for large pushes they have from then on, whoever of
+ * them owns the cluster; and throws the others once.
+ */
 export async function throwEachBomb(options: Pick<AttackOptions, "target" | "token">): Promise<void> {
-  for (const [turn, bomb] of bombs(Date.now()).entries()) await throwBomb(bomb, { ...options, turn });
+  const all = bombs(Date.now());
+  for (const bomb of all.filter(({ status }) => status === 200)) {
+    for (let turn = 0; turn < BOMBERS; turn++) await throwBomb(bomb, { ...options, turn });
+  }
+  const refused = all.filter(({ status }) => status !== 200);
+  for (const [turn, bomb] of refused.entries()) await throwBomb(bomb, { ...options, turn });
+}
+
+/** Has those who threw bombs show next to nothing, unless they were refused too often. */
+export async function clearAway({ target, token }: Pick<AttackOptions, "target" | "token">): Promise<void> {
+  const headers = { "content-type": "text/plain" };
+  for (let turn = 0; turn < BOMBERS; turn++) {
+    const id = bomber(turn), body = new TextEncoder().encode(`cleared{_id="${id}"} 1 ${Date.now()}\n`);
+    await post(new URL("upload", target), { token: await token(id), headers, body });
+  }
+}
+
+/** How many clusters came that nobody had known, by how often each attack was made. */
+export function newcomersOf(attacks: ReadonlyMap<string, number>): number {
+  return PASSERS_BY * (attacks.get(COMING_AND_GOING) ?? 0);
 }
 
 /** Clusters take turns: after ten refused pushes one is refused unread. They are few, as of each the latest push is held. */
 const BOMBERS = 4;
 
+function bomber(turn: number): string {
+  // One of the bombs has the id in the names of its labels, and some are as long as may be with a short one.
+  return `b${turn % BOMBERS}`;
+}
+
 async function throwBomb(
   { headers, body }: Bomb,
   { target, token, turn }: Pick<AttackOptions, "target" | "token"> & { turn: number },
 ) {
-  // One of the bombs has the id in the names of its labels, and some are as long as may be with a short one.
-  const id = `b${turn % BOMBERS}`;
+  const id = bomber(turn);
   await post(new URL("upload", target), { token: await token(id), headers, body: body(id) });
 }
 

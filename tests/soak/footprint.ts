@@ -32,11 +32,6 @@ async function outputOf(program: string, path: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** The middle one of some numbers. */
-export function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-}
-
 /** Bytes as people read them. */
 export function mebibytes(bytes: number): string {
   return (bytes / 1_048_576).toFixed(0);

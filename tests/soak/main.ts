@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from "../../common/options.ts";
 import { mebibytes } from "./footprint.ts";
+import type { Growth } from "./growth.ts";
 import { soak, type SoakReport } from "./soak.ts";
 
 /** The option table. */
@@ -48,15 +49,27 @@ export function describe({ answers, acts, pages, lost, servers, faults }: SoakRe
   return [
     `pushes: ${sum(answers)}, by answer: ${listed(answers)}; ${pages} pages read`,
     `done to it: ${sum(acts)}; ${listed(acts)}`,
-    ...servers.map(({ name, footprints: { before, after }, memory }) =>
+    ...servers.map(({ name, footprints: { before, after }, memory, slowestReady }) =>
       `${name}: memory ${mebibytes(before.residentBytes)} MiB at the start of the calm half, ` +
       `${mebibytes(after.residentBytes)} at its end` +
-      (memory === undefined ? "" : `, ${mebibytes(memory.early)} early in it and ${mebibytes(memory.late)} late`) +
+      (memory === undefined
+        ? ""
+        : `, without garbage ${grown(memory.residentBytes)}, with ${grown(memory.heapBytes)} of objects and ` +
+          `${grown(memory.externalBytes)} of buffers`) +
+      `; ready after ${seconds(slowestReady.atOnceMs)} s at most, after ${seconds(slowestReady.pausedMs)} with pauses` +
       `; descriptors ${before.descriptors}, then ${after.descriptors}; threads ${before.threads}, then ${after.threads}`
     ),
     `acknowledged: ${answers.get("200") ?? 0}; lost: ${lost}`,
     `findings: ${faults.length === 0 ? "none" : `${faults.length}, such as: ${faults[0]}`}`,
   ].join("\n");
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1);
+}
+
+function grown({ from, to }: Growth): string {
+  return `${mebibytes(from)} and then ${mebibytes(to)}`;
 }
 
 if (import.meta.main) {

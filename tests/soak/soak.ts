@@ -6,9 +6,13 @@
  */
 
 import type { Logger } from "../../common/log.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
 import { RingServers } from "../faults/ring_servers.ts";
-import type { Footprint } from "./footprint.ts";
 import { SmallDisk } from "../support/small_disk.ts";
+import type { SlowestReady } from "./deeds.ts";
+import type { Footprint } from "./footprint.ts";
+import type { Growth, KindOfMemory } from "./growth.ts";
+import { Inspectors } from "./inspector.ts";
 import { Trial } from "./trial.ts";
 
 /** How a soak goes. */
@@ -41,8 +45,10 @@ export interface ServerReport {
   readonly name: string;
   /** Before it had clients, and after it had them. */
   readonly footprints: { readonly before: Footprint; readonly after: Footprint };
-  /** Medians of the memory early and late in the calm half, in bytes; absent if that was too short to tell. */
-  readonly memory?: { readonly early: number; readonly late: number };
+  /** How its memory grew in the calm half, in bytes, without garbage; absent if that was too short to tell. */
+  readonly memory?: Readonly<Record<KindOfMemory, Growth>>;
+  /** How long it took at most to be ready after a start, in milliseconds. */
+  readonly slowestReady: SlowestReady;
 }
 
 /** What came of it. */
@@ -73,7 +79,9 @@ export async function soak(plan: SoakPlan, { log, signal }: { log: Logger; signa
   const { servers: count = 1, fullDisk = false, durationMs } = plan;
   const names = count === 1 ? ["server"] : Array.from({ length: count }, (_, index) => `server-${index}`);
   await using stack = new AsyncDisposableStack();
-  const ring = stack.use(await RingServers.create({ names }));
+  const inspectors = new Inspectors();
+  const command = (name: string, flags: readonly string[]) => inspectors.inspected(name, taskCommand("server", flags));
+  const ring = stack.use(await RingServers.create({ names, command }));
   const disks = new Map<string, SmallDisk>();
   for (const server of fullDisk ? ring.servers : []) {
     disks.set(server.name, stack.use(await SmallDisk.mount(server.storageDir)));
@@ -81,7 +89,7 @@ export async function soak(plan: SoakPlan, { log, signal }: { log: Logger; signa
     stack.defer(() => server.retire());
   }
   await ring.start();
-  const trial = new Trial(plan, { ring, disks, log, signal });
+  const trial = new Trial(plan, { ring, inspectors, disks, log, signal });
   await trial.storm(durationMs / 2);
   await trial.restartInPeace();
   const isLong = durationMs / 2 >= LEAST_CALM_MS;

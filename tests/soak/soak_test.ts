@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ATTACKS } from "./attacks.ts";
-import { footprintOf, median } from "./footprint.ts";
+import { footprintOf } from "./footprint.ts";
 import { canMount } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
 import { recordingLog } from "../support/recording_log.ts";
@@ -42,5 +42,3 @@ Deno.test("footprintOf() sees memory, descriptors and threads", async () => {
   for (const file of files) file.close();
   assert.ok(descriptors > before.descriptors + 100, `${before.descriptors} and then ${descriptors}`);
 });
-
-Deno.test("median() is the middle one", () => assert.equal(median([5, 1, 9, 3, 4]), 4));

@@ -9,15 +9,18 @@ import { Pusher } from "../faults/pusher.ts";
 import type { RingServer, RingServers } from "../faults/ring_servers.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
 import { Random } from "../support/random.ts";
-import { ATTACKS, throwEachBomb } from "./attacks.ts";
-import { again, deedsOn, pass } from "./deeds.ts";
-import { type Footprint, footprintOf, mebibytes, median } from "./footprint.ts";
+import { ATTACKS, clearAway, newcomersOf, throwEachBomb } from "./attacks.ts";
+import { deedsOn, pass, Victim } from "./deeds.ts";
+import { type Footprint, footprintOf } from "./footprint.ts";
+import { faultsOfGrowth, growthOf, LEAST_WEIGHINGS, type Taken } from "./growth.ts";
+import type { Inspectors } from "./inspector.ts";
 import { type Look, lookAtPages } from "./pages.ts";
 import type { SmallDisk } from "../support/small_disk.ts";
 import type { ServerReport, SoakPlan, SoakReport } from "./soak.ts";
+import { weigh, type Weighing } from "./weighing.ts";
 
-/** How much the memory may grow in the calm half. */
-const MOST_GROWTH = 1.1;
+/** How often servers are weighed in a calm half that is long, after its first quarter, in which pools fill. */
+const WEIGHINGS = 24;
 /** Descriptors and threads that may come to stay: a log, a pool. */
 const MOST_MORE_HANDLES = 4;
 /** How long the servers may take to let go of their clients, in milliseconds: idle connections are cut after a minute. */
@@ -29,11 +32,10 @@ const WHOLE_MS = 75_000;
 
 interface Soaked {
   readonly server: RingServer;
-  readonly disk?: SmallDisk;
+  readonly victim: Victim;
   before: Footprint;
   after: Footprint;
-  readonly resident: number[];
-  memory?: ServerReport["memory"];
+  readonly weighings: Weighing[];
 }
 
 const UNSEEN: Footprint = { residentBytes: 0, descriptors: 0, threads: 0 };
@@ -46,6 +48,7 @@ export class Trial {
   readonly #pusher: Pusher;
   readonly #random: Random;
   readonly #ring: RingServers;
+  readonly #inspectors: Inspectors;
   readonly #soaked: readonly Soaked[];
   readonly #log: Logger;
   readonly #signal: AbortSignal;
@@ -54,8 +57,9 @@ export class Trial {
   /** Servers that run. */
   constructor(
     { seed, clusters, pushesPerSecond }: SoakPlan,
-    { ring, disks, log, signal }: {
+    { ring, inspectors, disks, log, signal }: {
       ring: RingServers;
+      inspectors: Inspectors;
       disks: ReadonlyMap<string, SmallDisk>;
       log: Logger;
       signal: AbortSignal;
@@ -65,8 +69,10 @@ export class Trial {
     this.#ring = ring;
     this.#soaked = ring.servers.map((server) => {
       const disk = disks.get(server.name);
-      return { server, before: UNSEEN, after: UNSEEN, resident: [], ...disk && { disk } };
+      const victim = new Victim({ server, ...disk && { disk } });
+      return { server, victim, before: UNSEEN, after: UNSEEN, weighings: [] };
     });
+    this.#inspectors = inspectors;
     this.#log = log;
     this.#signal = signal;
     const servers = ring.servers.map(({ external }) => external);
@@ -75,8 +81,13 @@ export class Trial {
 
   /** What has come of it so far. */
   get report(): SoakReport {
-    const servers = this.#soaked.map(({ server: { name }, before, after, memory }): ServerReport => {
-      return { name, footprints: { before, after }, ...memory && { memory } };
+    const servers = this.#soaked.map(({ server: { name }, victim, before, after, weighings }): ServerReport => {
+      const memory = weighings.length >= LEAST_WEIGHINGS && {
+        heapBytes: growthOf(weighings, "heapBytes"),
+        externalBytes: growthOf(weighings, "externalBytes"),
+        residentBytes: growthOf(weighings, "residentBytes"),
+      };
+      return { name, footprints: { before, after }, slowestReady: victim.slowestReady, ...memory && { memory } };
     });
     return {
       answers: this.#pusher.answers,
@@ -94,7 +105,7 @@ export class Trial {
     this.#pusher.start();
     await this.#share(ms, async () => {
       if (this.#random.chance(0.7)) return await this.#attack();
-      const victim = this.#random.pick(this.#soaked);
+      const { victim } = this.#random.pick(this.#soaked);
       const deeds = deedsOn(victim), name = this.#random.pick(Object.keys(deeds));
       this.#count(name);
       await deeds[name](victim, this.#random.fork());
@@ -104,27 +115,31 @@ export class Trial {
 
   /** Starts each server afresh, and looks at all before they have clients. */
   async restartInPeace(): Promise<void> {
-    for (const { server } of this.#soaked) {
+    for (const { server, victim } of this.#soaked) {
       await server.stop();
-      await again(server);
+      await victim.startAgain();
       await this.#checkPages();
     }
     for (const soaked of this.#soaked) soaked.before = await footprintOf(soaked.server.child.pid);
   }
 
-  /** Attacks, with pushes under way and no fault; if it is long, memory must not grow from its second to its last quarter. */
+  /** Attacks, with pushes under way and no fault; if it is long, what lives in the servers must not grow after its first quarter. */
   async calm(ms: number, { isLong }: { isLong: boolean }): Promise<void> {
     const token = (id: string) => this.#ring.token(id);
-    for (const { server: { external } } of this.#soaked) await throwEachBomb({ target: external, token });
+    if (isLong) await throwEachBomb({ target: this.#random.pick(this.#soaked).server.external, token });
     this.#pusher.start();
-    await this.#share(ms, async () => {
-      await this.#attack();
-      for (const { server, resident } of this.#soaked) {
-        resident.push((await footprintOf(server.child.pid)).residentBytes);
-      }
-    });
+    await this.#share(ms / 4, () => this.#attack());
+    const before = this.#taken(), rounds = isLong ? WEIGHINGS : 1;
+    for (let i = 0; i < rounds && !this.#signal.aborted; i++) {
+      if (isLong) await this.#weighAll();
+      await this.#share(0.75 * ms / rounds, () => this.#attack());
+    }
     await this.#pusher.stop();
-    for (const soaked of isLong ? this.#soaked : []) this.#compareMemory(soaked);
+    const { pushes, newcomers } = this.#taken();
+    const taken = { pushes: pushes - before.pushes, newcomers: newcomers - before.newcomers };
+    for (const { server: { name }, weighings } of this.#soaked) {
+      for (const what of faultsOfGrowth(weighings, taken)) this.#fault(`${name}: ${what}`);
+    }
   }
 
   /** Checks what the servers show at last and, if the calm was long, that they let go of everybody. */
@@ -135,14 +150,20 @@ export class Trial {
     for (const { server } of this.#soaked) await server.stop();
   }
 
-  #compareMemory(soaked: Soaked): void {
-    const { server: { name }, resident } = soaked;
-    if (resident.length < 8) return;
-    const quarter = Math.floor(resident.length / 4);
-    const early = median(resident.slice(quarter, 2 * quarter)), late = median(resident.slice(-quarter));
-    soaked.memory = { early, late };
-    if (late <= MOST_GROWTH * early) return;
-    this.#fault(`the memory of ${name} grew from ${mebibytes(early)} to ${mebibytes(late)} MiB`);
+  /** Weighs all servers, with little in place of what the bombs of late have them show. */
+  async #weighAll(): Promise<void> {
+    const { external: target } = this.#random.pick(this.#soaked).server;
+    await clearAway({ target, token: (id) => this.#ring.token(id) });
+    for (const { server, weighings } of this.#soaked) {
+      const weighing = await weigh(server, this.#inspectors);
+      weighings.push(weighing);
+      this.#log.debug("Weighed a server", { server: server.name, ...weighing });
+    }
+  }
+
+  /** What came in until now. A member of a ring takes a part of it. */
+  #taken(): Taken {
+    return { pushes: this.#pusher.answers.get("200") ?? 0, newcomers: newcomersOf(this.#acts) };
   }
 
   async #untilLetGo({ server, before }: Soaked): Promise<void> {

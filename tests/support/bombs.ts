@@ -109,7 +109,7 @@ export function bombs(nowMs: number): Bomb[] {
       )),
     text("comments", 400, () => "# nothing\n"),
     text("a help text", 400, (i) => i === 0 ? "# HELP x " : "x".repeat(1_000)),
-    text("one line", 400, (i) => i === 0 ? "x{" : `l${i % 100}="v",`),
+    text("one line", 200, (i) => i === 0 ? "x{" : `l${i % 100}="v",`),
     text(
       "lines of 60 labels",
       200,
@@ -122,6 +122,11 @@ export function bombs(nowMs: number): Bomb[] {
       const line = `x_${i % 2 ? "sum" : "count"}{${own},i="${i >> 1}"} 0 ${nowMs}\n`;
       return i === 0 ? "# TYPE x histogram\n" + line : line;
     }),
+    text(
+      "a fault in every line",
+      200,
+      (i, own) => `x{${own},a="${"x".repeat(10)}",a="${i}"} 1 ${nowMs}\n`,
+    ),
     text(
       "something wrong at its end",
       400,

@@ -56,7 +56,7 @@ export function site() {
         labels: new Map([["_id", id]]),
         receivedAtMs: clock.now,
         body: encodeFamilies(families),
-      }, index.spareFor(id));
+      }, { spare: () => index.spareFor(id) });
       index.show(toEntry(rendered, { id, sequence: ++sequence, receivedAtMs: clock.now }));
     },
   };

@@ -138,7 +138,7 @@ function brokenBySample(
   // Nobody can tell whether a value is there as well.
   if (fault === "unknown_field") broken.push("unknown_field", "value");
   // A sample of a type that has no points has its own rule for what it lacks.
-  else if (value === undefined) broken.push(fault === "histogram" ? "histogram" : "value");
+  else if (value === undefined) broken.push(fault ?? "value");
   const own = HISTOGRAMS.has(type) ? "le" : type === "summary" ? "quantile" : "__name__";
   const isTaken = (name: string) => !rules.identity.has(name) && rules.identity.has(underscored(name, /\W/gu));
   const isName = (name: string) =>

@@ -78,6 +78,11 @@ export class OpenServer implements AsyncDisposable {
     await Deno.remove(this.#dir, { recursive: true });
   }
 
+  /** Where the operator's network reaches it. */
+  get internal(): string {
+    return this.#internal;
+  }
+
   /** How the server ended, once it has. */
   get exited(): Promise<Deno.CommandStatus> {
     return this.#child.exited;

@@ -74,7 +74,9 @@ Deno.test("the client counts and tells what the server will not show as its sour
   assert.deepEqual(plainLines(await pair.shown()), ["up 1"]);
   assert.deepEqual([...await pair.droppedByClient()], [["older_than_ttl", 1]]);
   assert.deepEqual([...await pair.droppedByServer()], [["older_than_ttl", 1]]);
-  const told = pair.client.child.lines.filter((line) => line.includes("The server will not show 1 samples"));
+  const told = pair.client.child.lines.filter((line) =>
+    line.includes("The server will not show 1 sample that is older")
+  );
   assert.equal(told.length, 1);
   assert.match(told[0], /older than its --ttl \(10m\): set the clock of the source/);
 });

@@ -146,6 +146,20 @@ const CASES: readonly Case[] = [
     remark: /^Left out s\{_id="me"\}: s_count is taken by a metric of one line further up, in line 3/,
   },
   {
+    what: "a summary without a count, in text",
+    push: () =>
+      `# TYPE s summary\ns{_id="me",quantile="0.5"} 1 ${Date.now()}\ns_sum{_id="me"} 3 ${Date.now()}\n` +
+      `up{_id="me"} 1 ${Date.now()}\n`,
+    shown: ['s{quantile="0.5"} 1', "s_sum 3"],
+  },
+  {
+    what: "a histogram without a sum, in text",
+    push: () =>
+      `# TYPE h histogram\nh_bucket{_id="me",le="+Inf"} 1 ${Date.now()}\nh_count{_id="me"} 1 ${Date.now()}\n` +
+      `up{_id="me"} 1 ${Date.now()}\n`,
+    shown: ['h_bucket{le="+Inf"} 1', "h_count 1"],
+  },
+  {
     what: "a label value of 300 bytes",
     push: () => [up(), family("x", "untyped", 1, { with: { path: "/".repeat(300) } })],
     rule: "label_value",
@@ -300,7 +314,7 @@ Deno.test("the server takes the push of a source whose clock is 15 minutes slow,
   for (let i = 1; i <= 2; i++) {
     const { status, text } = await server.push("me", [up(), slow()]);
     assert.equal(status, 200);
-    assert.match(text, /^Does not show 1 samples as they are older than --ttl \(10m\): set the clock of the source/);
+    assert.match(text, /^Does not show 1 sample that is older than --ttl \(10m\): set the clock of the source/);
     assert.equal(await server.metric('telemeter_samples_dropped_total{reason="older_than_ttl"}'), i);
   }
   assert.deepEqual(plainLines(await server.page()), ["up 1"]);

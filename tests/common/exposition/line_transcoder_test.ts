@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LineTranscoder, type PlainType } from "../../../common/exposition/line_transcoder.ts";
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
-import { formatText, formatValue } from "../../../common/exposition/text_format.ts";
+import { formatValue } from "../../../common/exposition/format_number.ts";
+import { formatText } from "../../../common/exposition/text_format.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { Random } from "../../support/random.ts";
 

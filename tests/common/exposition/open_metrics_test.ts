@@ -165,7 +165,7 @@ Deno.test("parseOpenMetrics() reports faults of samples, and reads the rest of t
     { name: "up", type: "untyped", metrics: [{ labels: [], value: 2 }] },
   ]);
   assert.deepEqual(faults.map(({ rule, metric, line }) => [rule, metric, line]), [
-    ["family_name", "x", 2],
+    ["value", "x", 2],
     ["duplicate_label", "x_total", 4],
     ["timestamp", "up", 5],
     ["family_type", "y", 12],

@@ -39,6 +39,10 @@ const READ: readonly (readonly [text: string, matchers: string[][]])[] = [
   ['{"__name__"=~"my[.].*"}', [["__name__", "=~", "my[.].*"]]],
   // As in Prometheus 3.5, which takes it for a conjunction that nothing fulfils.
   ['{"a","b"}', [["__name__", "=", "a"], ["__name__", "=", "b"]]],
+  ["# comment\rup", [["__name__", "=", "up"]]],
+  ['{"up" # comment\r,a="\u00a0#\u2003"}', [["__name__", "=", "up"], ["a", "=", "\u00a0#\u2003"]]],
+  ["offset", [["__name__", "=", "offset"]]],
+  [' OFFSET{a="b"}', [["__name__", "=", "OFFSET"], ["a", "=", "b"]]],
   ['# comment\n{a="b" # another\n,c="#d"}', [["a", "=", "b"], ["c", "=", "#d"]]],
   // Words of PromQL are names too.
   ['sum{by="1",on="2",offset="3",and="4",nan="5"}', [
@@ -121,7 +125,15 @@ const REFUSED: readonly (readonly [text: string, why: RegExp, position: number])
   ['up{a="\\\'"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a="\\x4"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a="\\400"}', /the string has an escape that PromQL does not know/, 5],
-  ['up{a="\\xff"}', /the string has an escape that PromQL does not know/, 5],
+  ['up{a="\\xff"}', /the string's escapes come to bytes that are not UTF-8, which no label holds/, 5],
+  ['{"\\377"}', /the string's escapes come to bytes that are not UTF-8, which no label holds/, 1],
+  ["\u00a0up", /"\u00a0" is no white space in PromQL/, 0],
+  ['up{a\u2003="b"}', /"\u2003" is no white space in PromQL/, 4],
+  ["up\u0085", /"\u0085" is no white space in PromQL/, 2],
+  ["up\v", /"\\u000b" is no white space in PromQL/, 2],
+  ["atan2", /it is not PromQL/, 0],
+  ['ATAN2{a="b"}', /it is not PromQL/, 0],
+  ["offset 5m", /it is not PromQL/, 7],
   ['up{a="\\ud83d\\ude00"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a="\\U00110000"}', /the string has an escape that PromQL does not know/, 5],
   ['up{a=~"b)(c"}', /the regular expression is not RE2's: unexpected \)/, 6],

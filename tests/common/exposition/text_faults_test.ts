@@ -36,11 +36,11 @@ const FAULTS: readonly (readonly [
   ["a label twice", 'x{a="1",a="2"} 1\nx 2\n', "x untyped 1", [["duplicate_label", "x", /the label a comes twice/]]],
   ["a metric name that needs quotes", "api.rq 1 5\n", "", [["family_name", "api.rq", /must stand in quotes/]]],
   ["a metric name of nothing", '{"",a="b"} 1\n', "", [["family_name", "", /an empty name/]]],
-  ["a metric name with an unknown escape", '{"a\\t"} 1\n', "", [["family_name", "a\\t", /an escape is none of/]]],
+  ["a metric name with an unknown escape", '{"a\\t"} 1\n', "", [["escape", "a\\t", /an escape is none of/]]],
   ["a label name that needs quotes", 'x{pod-template-hash="a"} 1\n', "", [["label_name", "x", /must stand in quotes/]]],
   ["a label name of nothing", 'x{""="a"} 1\n', "", [["label_name", "x", /an empty name/]]],
   ["the label __name__", 'x{__name__="a"} 1\n', "", [["label_name", "x", /is reserved/]]],
-  ["an unknown escape", 'x{path="C:\\temp"} 1\nx 2\n', "x untyped 1", [["label_value", "x", /an escape is none of/]]],
+  ["an unknown escape", 'x{path="C:\\temp"} 1\nx 2\n', "x untyped 1", [["escape", "x", /an escape is none of/]]],
   ["a value out of range", "x 1e999\nx -1e999\nx 2\n", "x untyped 1", [
     ["value", "x", /1e999 is out of range/],
     ["value", "x", /-1e999 is out of range/],
@@ -89,12 +89,12 @@ const FAULTS: readonly (readonly [
     ["histogram", "h", /neither a count nor a bucket/],
     ["histogram", "h", /neither a count nor a bucket/],
   ]],
-  ["a line of a histogram's own name", `${H}h 5\nh_bucket{le="+Inf"} 1\n`, "h histogram 1", [
-    ["histogram", "h", /no line of its own name/],
+  ["a line of a histogram's own name", `${H}h 5\nh_bucket{le="+Inf"} 1\nh_sum 1\n`, "h histogram 1", [
+    ["value", "h", /no line of its own name/],
   ]],
   [
     "a bucket of two bounds, and what is left of its histogram",
-    `${H}h_bucket{a="1",le="5",le="10"} 1\nh_bucket{a="1",le="+Inf"} 1\nh_count{a="1"} 1\nh_bucket{le="+Inf"} 1\n`,
+    `${H}h_bucket{a="1",le="5",le="10"} 1\nh_bucket{a="1",le="+Inf"} 1\nh_count{a="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\n`,
     "h histogram 1",
     [["duplicate_label", "h", /the label le comes twice/]],
   ],
@@ -129,7 +129,7 @@ const FAULTS: readonly (readonly [
   ],
   [
     "a name of two types, both of several lines",
-    `${S}s_count 1\ns_sum 2\n# TYPE s histogram\ns_bucket{le="+Inf"} 6\ns_count 6\ns_sum 1\n${S}s_count{a="b"} 5\n`,
+    `${S}s_count 1\ns_sum 2\n# TYPE s histogram\ns_bucket{le="+Inf"} 6\ns_count 6\ns_sum 1\n${S}s_count{a="b"} 5\ns_sum{a="b"} 2\n`,
     "s summary 2",
     [["family_collision", "s", /s is taken by the summary s further up/]],
   ],
@@ -140,7 +140,12 @@ const FAULTS: readonly (readonly [
     [],
   ],
   ["a type that follows the first line, which is no fault", "x 1\n# TYPE x gauge\nx 2\n", "x untyped 1, x gauge 1", []],
-  ["64 labels and a bound, which is no fault", `${H}h_bucket{${many.slice(7)},le="+Inf"} 1\n`, "h histogram 1", []],
+  [
+    "64 labels and a bound, which is no fault",
+    `${H}h_bucket{${many.slice(7)},le="+Inf"} 1\nh_sum{${many.slice(7)}} 1\n`,
+    "h histogram 1",
+    [],
+  ],
 ];
 
 for (const [what, page, stays, expected] of FAULTS) {
@@ -180,7 +185,7 @@ Deno.test("parseText() says where a fault is, in bytes, and of which sample", ()
       rule: "histogram",
       metric: "h",
       labels: 'a="é"',
-      why: "its last bucket has 1 observations where it counts 2",
+      why: "its last bucket has 1 observation where it counts 2",
       line: 5,
       offset: 59,
     },
@@ -231,6 +236,54 @@ Deno.test("parseText() counts lines with a fault as series, and stops at its lim
   assert.throws(() => read("a.b 1\na.b 1\na.b 1\na.b 1\n"), LimitError);
   assert.throws(() => read("# TYPE x gauge\n# TYPE x counter\n# TYPE x untyped\n"), LimitError);
   read("# TYPE x gauge\n# TYPE x counter\n# TYPE x gauge\n# TYPE x counter\n");
+});
+
+Deno.test("parseText() leaves out lines that are longer than what is read, and reads none of them", () => {
+  const long = 'x{a="b",\\'.repeat(200);
+  const page = `# TYPE ${"t".repeat(200)} gauge\n# HELP up ${"h".repeat(200)}\nup 1\n${long}\n${
+    "n".repeat(500)
+  } 1\nup 2\n`;
+  const faults: SampleFault[] = [];
+  const onFault = (fault: SampleFault) => void faults.push(fault);
+  const limits = { ...LIMITS, maxFamilies: 1, maxSeries: 4, maxLineLength: 100, onFault };
+  const families = parseText(new TextEncoder().encode(page), limits);
+  assert.deepEqual(families, [{
+    name: "up",
+    type: "untyped",
+    metrics: [1, 2].map((value) => ({ labels: [], value })),
+  }]);
+  assert.deepEqual(faults.map(({ rule, metric, line }) => [rule, metric.slice(0, 3), line]), [
+    ["line_length", "x", 4],
+    ["line_length", "nnn", 5],
+  ]);
+  assert.match(faults[0].why, /^its line has 1800 characters, where 100 are the most$/);
+  assert.throws(() => parseText(new TextEncoder().encode(page), { ...limits, maxSeries: 3 }), LimitError);
+  assert.throws(() => parseText(new TextEncoder().encode(page), { ...limits, onFault: undefined }), SyntaxError);
+});
+
+Deno.test("parseText() leaves out samples of a metric whose name is too long, and makes no family of it", () => {
+  const long = "n".repeat(11);
+  const page = `# TYPE ${long} gauge\n${long} 1\n{"${long}",a="1",a="2"} 1\n${"n".repeat(10)} 1\n`;
+  const faults: SampleFault[] = [];
+  const onFault = (fault: SampleFault) => void faults.push(fault);
+  const families = parseText(new TextEncoder().encode(page), { ...LIMITS, maxFamilies: 1, maxNameBytes: 10, onFault });
+  assert.equal(summary(families), "nnnnnnnnnn untyped 1");
+  assert.deepEqual(faults.map(({ rule, why, line }) => [rule, why, line]), [
+    ["family_name", "the name of a metric is longer than 10 bytes", 2],
+    ["family_name", "the name of a metric is longer than 10 bytes", 3],
+  ]);
+});
+
+Deno.test("parseText() puts no fault into words that is counted, nor counts its bytes", () => {
+  const size = 20_000, told: SampleFault[] = [];
+  let counted = 0;
+  const page = new TextEncoder().encode('x{a="1",a="2"} 1\n'.repeat(size));
+  const families = parseText(page, {
+    ...LIMITS,
+    onFault: (fault) => void told.push(fault),
+    isCounted: () => told.length > 0 && ++counted > 0,
+  });
+  assert.deepEqual([families.length, told.length, counted], [0, 1, size - 1]);
 });
 
 Deno.test("parseText() takes time linear in a page of nothing but faults", () => {

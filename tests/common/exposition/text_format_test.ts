@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
-import {
-  endsInMidLine,
-  escapeLabelValue,
-  formatBound,
-  formatText,
-  formatValue,
-  parseText,
-} from "../../../common/exposition/text_format.ts";
+import { formatBound, formatValue } from "../../../common/exposition/format_number.ts";
+import { endsInMidLine, escapeLabelValue, formatText, parseText } from "../../../common/exposition/text_format.ts";
 import { arbitraryFamilies, arbitraryTextFamilies } from "../../support/arbitrary_families.ts";
 import { type ExpositionFeatures, parseExposition, seriesKey } from "../../support/exposition_parser.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
@@ -82,16 +76,46 @@ Deno.test("parseText() leaves a name of its own alone that looks like a part", (
       name,
       metrics.map(({ value }) => value),
     ]),
-    [["x_count", [1, 2]], ["x", [{ count: 0, sum: 3, buckets: [] }]], ["y_count", [4]]],
+    [["x_count", [1, 2]], ["x_sum", [3]], ["y_count", [4]]],
   );
 });
 
 Deno.test("parseText() takes the count of a histogram that lacks it from its last bucket", () => {
-  assert.deepEqual(valueOf('# TYPE h histogram\nh_bucket{le="+Inf"} 4\n'), {
+  assert.deepEqual(valueOf('# TYPE h histogram\nh_bucket{le="+Inf"} 4\nh_sum 2\n'), {
     count: 4,
-    sum: 0,
+    sum: 2,
     buckets: [{ upperBound: Infinity, count: 4 }],
   });
+});
+
+Deno.test("parseText() makes up no count and no sum: what lacks one is read line by line, as Prometheus federates it", () => {
+  const H = "# TYPE h histogram\n", S = "# TYPE s summary\n";
+  const rows: readonly (readonly [page: string, read: string])[] = [
+    [`${S}s{quantile="0.5"} 1\ns_sum 3\n`, '# TYPE s untyped\ns{quantile="0.5"} 1\n# TYPE s_sum untyped\ns_sum 3\n'],
+    [
+      `${S}s{quantile="0.5"} 1\ns_count 3\n`,
+      '# TYPE s untyped\ns{quantile="0.5"} 1\n# TYPE s_count untyped\ns_count 3\n',
+    ],
+    [`${S}s{quantile="0.5"} 1 7\n`, '# TYPE s untyped\ns{quantile="0.5"} 1 7\n'],
+    [`${S}s_sum 3\n`, "# TYPE s_sum untyped\ns_sum 3\n"],
+    [
+      `${S}s_sum{a="b"} 3\ns_sum 4\ns_count 5\n`,
+      '# TYPE s_count untyped\ns_count 5\n# TYPE s_sum untyped\ns_sum{a="b"} 3\ns_sum 4\n',
+    ],
+    [
+      `# HELP h Tells\n${H}h_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_count 2\n`,
+      '# HELP h_bucket Tells\n# TYPE h_bucket untyped\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\n' +
+      "# HELP h_count Tells\n# TYPE h_count untyped\nh_count 2\n",
+    ],
+    [
+      `${H}h_bucket{le="1"} 1\nh_sum 2\n`,
+      '# TYPE h_bucket untyped\nh_bucket{le="1"} 1\n# TYPE h_sum untyped\nh_sum 2\n',
+    ],
+    ["# TYPE g gauge_histogram\ng_count 1\n", "# TYPE g_count untyped\ng_count 1\n"],
+  ];
+  for (const [page, read] of rows) assert.equal(new TextDecoder().decode(formatText(parse(page))), read, page);
+  const whole = `${S}s_sum 0\ns_count 0\n`;
+  assert.deepEqual(new TextDecoder().decode(formatText(parse(whole))), whole);
 });
 
 Deno.test("parseText() reads names of any characters in quotes", () => {

@@ -40,7 +40,7 @@ Deno.test("requestUrl() takes the target that there is, whatever the Host", () =
     [{ target: "//evil.example/a" }, "http://localhost//evil.example/a"],
     [{ hosts: [""] }, "http://localhost/a"],
     [{ hosts: ["[::1]:9003"] }, "http://localhost/a"],
-    [{ hosts: ["a_b.c~d:99999"] }, "http://localhost/a"],
+    [{ hosts: ["a_b.c~d:65535"] }, "http://localhost/a"],
     [{ version: "1.0", hosts: [] }, "http://localhost/a"],
     [{ target: "http://a.example:80/b?c" }, "http://localhost/b?c"],
     [{ target: "HTTPS://[::1]/b" }, "http://localhost/b"],
@@ -65,6 +65,12 @@ Deno.test("requestUrl() refuses what has no meaning, and closes the connection w
     [{ target: "a" }, 400, /Cannot take this target/],
     [{ target: "ftp://a/b" }, 400, /Cannot take this target/],
     [{ target: "http:///b" }, 400, /Cannot take this target/],
+    [{ target: "http://:80/b" }, 400, /Cannot take this target/],
+    [{ target: "http://[::1/b" }, 400, /Cannot take this target/],
+    [{ target: "http://a:99999/b" }, 400, /Cannot take this target/],
+    [{ target: "http://a:b:c/b" }, 400, /Cannot take this target/],
+    [{ hosts: ["[::1"] }, 400, /Cannot read the Host header/],
+    [{ version: "1.0", hosts: ["a:99999"] }, 400, /Cannot read the Host header/],
     [{ target: "http://u:p@a/b" }, 400, /Cannot take this target/],
     [{ version: "2.0" }, 505, /Cannot speak HTTP\/2\.0/, true],
     [{ version: "0.9", hosts: [] }, 505, /Cannot speak HTTP\/0\.9/, true],
@@ -84,6 +90,78 @@ Deno.test("requestUrl() refuses what has no meaning, and closes the connection w
       return true;
     }, JSON.stringify(head));
   }
+});
+
+Deno.test("isHost() takes a name or address and a port, each of which may be lacking, and nothing else", () => {
+  const good = [
+    ...[
+      "",
+      ":",
+      ":9003",
+      "a:",
+      "a:0",
+      "a:09003",
+      "a:65535",
+      "telemeter_upstream",
+      "my-host.example.",
+      "a,b",
+      "%41.example",
+    ],
+    ...["10.0.0.1:9003", "999.1.1.1", "[::1]", "[::1]:9003", "[FD00::1]:", "[::ffff:10.0.0.1]:80", "[fe80::1%eth0]"],
+    ...["[fe80::1%25eth0]:9003"],
+  ];
+  const bad = [
+    ...[
+      "[::1",
+      "::1]",
+      "[]",
+      "[",
+      "[::1]]",
+      "[::1]a",
+      "a[::1]",
+      "[::1]:65536",
+      "[::g]",
+      "[1]",
+      "[:::1]",
+      "[::1%]",
+      "[a.b]",
+    ],
+    ...[
+      "a:99999",
+      "a:65536",
+      ":65536",
+      "a:b",
+      "a:b:c",
+      "a:1:2",
+      "::1",
+      "fd00::1",
+      "a::1",
+      "a:-1",
+      "a:+1",
+      "a:1e3",
+      "a: 1",
+    ],
+    ...[
+      "a/b",
+      "a?b",
+      "a#b",
+      "u@b",
+      "a b",
+      "a\\b",
+      "%",
+      "%zz",
+      "a%4",
+      "é",
+      '"a"',
+      "<a>",
+      "a\u007f",
+      "a\0",
+      "a|b",
+      "a, b",
+    ],
+  ];
+  for (const host of good) assert(isHost(host), host);
+  for (const host of bad) assert(!isHost(host), host);
 });
 
 Deno.test("requestUrl() lets no Host and no target make another URL of a request, or none", () => {

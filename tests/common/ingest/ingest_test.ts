@@ -277,6 +277,14 @@ const LEFT_OUT: [what: string, bytes: Uint8Array, rule: SampleRule][] = [
   ["a cut sequence", sample(me, label("a", [0xf0, 0x9f, 0x98]), value, time), "label_value"],
   ["le on a histogram", typed(4, me, label("le", "1"), field(7, integer(1, 1)), time), "label_name"],
   ["quantile on a summary", typed(2, me, label("quantile", "1"), field(4, integer(1, 1)), time), "label_name"],
+  ["a summary with a sum and no count", typed(2, me, field(4, double(2, 3)), time), "summary"],
+  ["a summary with a value and no count", typed(2, me, field(4, quantile(0.5)), time), "summary"],
+  ["a histogram with a sum and no count", typed(4, me, field(7, double(2, 3)), time), "histogram"],
+  [
+    "a histogram of doubles with a sum and no count",
+    typed(4, me, field(7, [...double(2, 3), ...integer(5, 1)]), time),
+    "histogram",
+  ],
   ["bounds that repeat", typed(4, me, field(7, [...integer(1, 1), ...point(1, 1), ...point(1, 1)]), time), "histogram"],
   [
     "bounds that descend",
@@ -394,6 +402,17 @@ for (const [what, bytes, reason] of REFUSED) {
 }
 
 const GOOD = delimited(field(1, "good"), gauge, field(4, [...me, ...value, ...time]));
+
+Deno.test("Ingester reads a histogram or summary without a number as 0 observations, as writers of proto3 leave out what is 0", () => {
+  assert.equal(textOf(ingest(typed(2, me, field(4, []), time))), 'x_sum{_id="me"} 0\nx_count{_id="me"} 0\n');
+  const empty = 'x_bucket{_id="me",le="+Inf"} 0\nx_sum{_id="me"} 0\nx_count{_id="me"} 0\n';
+  assert.equal(textOf(ingest(typed(4, me, field(7, []), time))), empty);
+});
+
+Deno.test("Ingester takes the count of a histogram that lacks it from its last bucket", () => {
+  const text = textOf(ingest(typed(4, me, field(7, [...double(2, 3), ...point(4, Infinity)]), time)));
+  assert.equal(text, 'x_bucket{_id="me",le="+Inf"} 4\nx_sum{_id="me"} 3\nx_count{_id="me"} 4\n');
+});
 
 for (const [what, bytes, rule] of LEFT_OUT) {
   Deno.test(`Ingester leaves out ${what}: ${rule}, and takes the rest`, () => {

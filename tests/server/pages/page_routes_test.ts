@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SourceState } from "../../../server/directory/source.ts";
-import { ask, source, sourcePages, STATUS } from "../../support/source_pages.ts";
+import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_pages.ts";
 
 const REFUSAL = {
   at: "2026-01-02T03:03:00.000Z",
@@ -85,7 +85,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
   const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, isDefault: false }] };
   const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
   const path = `/sources/${encodeURIComponent(nasty)}`;
-  for (const at of ["/", path, "/strangers", "/settings", `/?search=${encodeURIComponent(nasty)}`]) {
+  for (const at of ["/", path, "/strangers", "/status", `/?search=${encodeURIComponent(nasty)}`]) {
     const { text } = await ask(pages, at);
     assert.doesNotMatch(text, /<script(?! src="\/assets\/page\.js" defer>)/, at);
     assert.match(text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/, at);
@@ -94,7 +94,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
 });
 
 Deno.test("every page lets the browser load and run what the server itself sends, and nothing else", async () => {
-  for (const at of ["/", "/sources/fine", "/sources/nobody", "/strangers", "/ring", "/settings", "/certificates"]) {
+  for (const at of ["/", "/sources/fine", "/sources/nobody", "/strangers", "/ring", "/status", "/certificates"]) {
     const { headers, text } = await ask(sourcePages({ sources: ALL }), at);
     assert.match(
       headers.get("content-security-policy") ?? "",
@@ -103,6 +103,7 @@ Deno.test("every page lets the browser load and run what the server itself sends
     assert.equal(headers.get("cache-control"), "no-store");
     assert.doesNotMatch(text, /\sstyle=|<style|https?:\/\//, at);
     assert.match(text, /<html lang="en">/);
+    assert.doesNotMatch(text, /No answer/, "it says so only where it is so");
   }
 });
 
@@ -155,14 +156,14 @@ Deno.test("the page of a source has buttons only where the flag is given, and on
   assert.match(words(text), /add this line to the file of --revoked-file : up With --web\.enable-admin-api/);
 });
 
-Deno.test("the page of settings shows flags that are set first, no secret, and what nears its limit", async () => {
-  const { text } = await ask(sourcePages(), "/settings");
+Deno.test("the page of the status shows flags that are set first, no secret, and what nears its limit", async () => {
+  const { text } = await ask(sourcePages(), "/status");
   assert.match(
     words(text),
     /Clusters --limit-clusters 9 of 10 Flags that are set .*--shared-key \(secret\) .*at their defaults .*--ttl 10m/,
   );
   assert.match(
-    words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/settings")).text),
+    words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/status")).text),
     /The store takes no pushes now \(full\)/,
   );
 });
@@ -174,30 +175,141 @@ Deno.test("the page of certificates tells which end soon", async () => {
   );
 });
 
+/** A certificate that ends in so many days. */
+const ending = (days: number) => ({
+  flag: "--cluster-crt",
+  file: "/ring.crt",
+  subject: `CN=of ${days} days`,
+  ends: new Date(NOW_MS + days * 86_400_000).toISOString(),
+  days,
+});
+
+const MEMBER = {
+  address: "a:1",
+  host: "a",
+  status: "ALIVE",
+  phase: "ACTIVE",
+  isWitness: false,
+  incarnation: 1,
+  linked: true,
+};
+const RING = {
+  name: "server-0",
+  carriesOnAlone: false,
+  agrees: true,
+  epoch: 1,
+  voters: [],
+  confirmedBy: [],
+  seeds: [],
+  transitions: [],
+};
+const WELL = { ...STATUS, certificates: [ending(90)] };
+
+Deno.test("the pages of the ring and of certificates tell when those of other members end, and of whom that is not known", async () => {
+  const members = [
+    { ...MEMBER, name: "server-0", certificates: [ending(90)] },
+    { ...MEMBER, name: "server-1", certificates: [ending(40), ending(3)], pages: "http://b:9004" },
+    { ...MEMBER, name: "server-2", certificates: [ending(-2)] },
+    { ...MEMBER, name: "server-3", why: "no answer within 500 ms" },
+  ];
+  const pages = sourcePages({ ring: { ...RING, members }, status: WELL });
+  const [, own, soon, ended, unknown] = rows((await ask(pages, "/ring")).text);
+  assert.match(own, /in 90 d$/);
+  assert.match(soon, /ends soon in 3 d$/);
+  assert.match(ended, /ended 2 d ago$/);
+  assert.match(unknown, /–$/);
+  const { text } = await ask(pages, "/certificates");
+  assert.match(words(text), /Not known of server-3: see the ring for why/);
+  assert.deepEqual(
+    rows(text).slice(1).map((row) => /^(ended|ends soon|good) CN=of (\S+) days .* (server-\d)/.exec(row)?.slice(1)),
+    [
+      ["ended", "-2", "server-2"],
+      ["ends soon", "3", "server-1"],
+      ["good", "40", "server-1"],
+      ["good", "90", "server-0"],
+    ],
+  );
+});
+
+Deno.test("the menu tells on every page how many certificates have ended or end soon, of other members as they said last", async () => {
+  const menu = async (pages: ReturnType<typeof sourcePages>, at: string) =>
+    /Certificates *(?:(\d+) (.*?))? *<|$/.exec((await ask(pages, at)).text.replace(/<\/?span[^>]*>/g, ""))!.slice(1);
+  assert.deepEqual(await menu(sourcePages({ status: WELL }), "/status"), [undefined, undefined]);
+  assert.deepEqual(await menu(sourcePages(), "/"), ["1", "ends soon"]);
+  assert.deepEqual(await menu(sourcePages({ status: { ...STATUS, certificates: [ending(1), ending(-1)] } }), "/"), [
+    "2",
+    "have ended or end soon",
+  ]);
+  const members = [{ ...MEMBER, name: "server-0", certificates: [ending(1)] }, {
+    ...MEMBER,
+    name: "server-1",
+    certificates: [ending(13), ending(14)],
+  }];
+  const pages = sourcePages({ ring: { ...RING, members }, status: WELL });
+  // No page waits for another member.
+  assert.deepEqual(await menu(pages, "/strangers"), [undefined, undefined]);
+  assert.deepEqual(await menu(pages, "/strangers"), ["1", "ends soon"]);
+});
+
+Deno.test("the page of a source names the metrics of which the allow-list dropped most", async () => {
+  const metrics = [{ name: "node_cpu_seconds_total", samples: 1_200 }, { name: "<b>", samples: 1 }];
+  const sources = [source("a", { dropped: { allowList: 1_201, metrics, rules: { too_old: 2 } } })];
+  const { text } = await ask(sourcePages({ sources }), "/sources/a");
+  assert.deepEqual(rows(text).slice(1, 5), [
+    "the allow-list (--whitelist), most of these metrics: 1,201",
+    "node_cpu_seconds_total 1,200",
+    "&lt;b&gt; 1",
+    "the rule too_old 2",
+  ]);
+});
+
+Deno.test("the page of a source leads to its owner where that is known", async () => {
+  const members = [{ ...MEMBER, name: "server-0" }, { ...MEMBER, name: "server-1", pages: "https://b:9004" }];
+  const sources = [source("theirs", { owner: "server-1" })];
+  const { text } = await ask(sourcePages({ sources, ring: { ...RING, members } }), "/sources/theirs");
+  assert.match(text, /<a href="https:\/\/b:9004\/federate\?match\[\]=%7B_id%3D%22theirs%22%7D">/);
+  assert.match(text, /<a href="https:\/\/b:9004\/sources\/theirs">server-1<\/a>/);
+});
+
+Deno.test("the page of settings is where its JSON is, and the old place leads there", async () => {
+  const { status, headers } = await ask(sourcePages(), "/settings");
+  assert.deepEqual([status, headers.get("location")], [303, "/status"]);
+});
+
 Deno.test("the page of the ring says that there is none, or how its members fare", async () => {
   assert.match(words((await ask(sourcePages(), "/ring")).text), /This server stands alone/);
-  const member = { address: "a:1", host: "a", phase: "ACTIVE", incarnation: 1, linked: true };
+  const member = { address: "a:1", host: "a", phase: "ACTIVE", isWitness: false, incarnation: 1, linked: true };
   const ring = {
     name: "server-0",
+    carriesOnAlone: false,
     agrees: false,
     epoch: 4,
+    voters: ["server-0", "server-1", "server-2"],
+    confirmedBy: ["server-0", "server-2"],
     members: [
       { ...member, name: "server-0", status: "ALIVE", digest: "abc", clusters: { owned: 2, standby: 1, foreign: 0 } },
       { ...member, name: "server-1", status: "DEAD", heardSecondsAgo: 50, why: "no answer within 500 ms" },
+      { ...member, name: "server-2", status: "ALIVE", isWitness: true, heardSecondsAgo: 1, digest: "abc" },
     ],
     seeds: [],
     transitions: [{ at: "2026-01-02T03:00:00.000Z", what: "A member died", member: "server-1" }],
   };
   const { text } = await ask(sourcePages({ ring }), "/ring");
-  assert.match(words(text), /The members do not agree .* 1 of 2 alive/);
-  const [, self, dead, , happened] = rows(text);
-  assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 –$/);
-  assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – –$/);
+  assert.match(words(text), /The members do not agree .* 2 of 3 alive/);
+  assert.doesNotMatch(words(text), /carries on alone/);
+  const alone = await ask(sourcePages({ ring: { ...ring, carriesOnAlone: true } }), "/ring");
+  assert.match(words(alone.text), /One of two servers carries on alone. If the other one lives, both show everything/);
+  const [, self, dead, witness, , happened] = rows(text);
+  assert.match(words(text), /2 of 3 confirmed the last page of this server/);
+  assert.match(text, /title="server-0, server-2"/);
+  assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 – – –$/);
+  assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – – – –$/);
+  assert.match(witness, /^only votes server-2 a:1 1 s ago abc – – – – –$/);
   assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
 });
 
 Deno.test("the page of a source leads to its series only where this server owns it", async () => {
-  const ring = { name: "server-0", agrees: true, epoch: 1, members: [], seeds: [], transitions: [] };
+  const ring = { ...RING, members: [] };
   const sources = [source("ours", { owner: "server-0" }), source("theirs", { owner: "server-1", standby: "server-0" })];
   const pages = sourcePages({ sources, ring });
   assert.match((await ask(pages, "/sources/ours")).text, /<a href="\/federate\?match/);

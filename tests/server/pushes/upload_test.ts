@@ -114,6 +114,25 @@ const family = (value: number, { id = "a", name = "x", ageMs = 0 } = {}): Metric
 });
 const encoded = (value: number, options?: Parameters<typeof family>[1]) => encodeFamilies([family(value, options)]);
 
+Deno.test("upload() reads OpenMetrics as such: times in seconds, a counter by its _total, and an end", async () => {
+  await using site = await startSite();
+  const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const page = (end: string) =>
+    new TextEncoder().encode(
+      `# TYPE jobs counter\njobs_total{_id="a"} 7 ${NOW / 1_000}\njobs_created{_id="a"} 1 ${NOW / 1_000}\n${end}`,
+    );
+  assert.deepEqual([(await site.push(page("# EOF\n"), { type })).status, site.shown()], [
+    200,
+    'jobs_total{_id="a"} 7\n',
+  ]);
+  for (const encoding of ["gzip", "snappy"]) {
+    const body = encoding === "gzip" ? new Uint8Array(gzipSync(page("# EOF\n"))) : frameSnappy(page("# EOF\n"));
+    assert.equal((await site.push(body, { type, encoding })).status, 200, encoding);
+  }
+  const cut = await site.push(page(""), { type });
+  assert.deepEqual([cut.status, /# EOF/.test(cut.text)], [400, true], cut.text);
+});
+
 Deno.test("upload() takes protobuf and text, framed, gzipped and plain", async () => {
   await using site = await startSite();
   const text = formatText([family(4)]);
@@ -182,7 +201,7 @@ Deno.test("upload() takes a push for its usable samples, and says, counts and lo
   const { status, text } = await site.push(push);
   assert.equal(status, 200);
   assert.match(text, /^Left out old\{_id="a"\}: the sample is more than 24h old; set the clock of the source/);
-  assert.match(text, /\nDoes not show 1 samples as they are older than --ttl \(10m\): set the clock of the source/);
+  assert.match(text, /\nDoes not show 1 sample that is older than --ttl \(10m\): set the clock of the source/);
   assert.match(site.shown(), /^x\{_id="a"\} 1\n/);
   for (const reason of ["too_old", "older_than_ttl"]) {
     assert.equal(await site.metric("telemeter_samples_dropped_total", { reason }), 1, reason);

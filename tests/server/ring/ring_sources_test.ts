@@ -27,9 +27,10 @@ function ringOf(names: readonly string[]) {
       ttlMs: 600_000,
       limits: LIMITS,
       placeOf,
+      droppedOf: () => Promise.resolve(undefined),
       now: () => NOW,
     });
-    return [name, { directory, own, answer: ringAnswerer({ own, directory, status: () => undefined }) }];
+    return [name, { directory, own, answer: ringAnswerer({ own, directory, report: () => undefined }) }];
   }));
   const ringAt = (name: string) => ({
     name,

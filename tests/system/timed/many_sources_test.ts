@@ -1,18 +1,18 @@
 /** Ten thousand sources, in a real browser. */
 
 import assert from "node:assert/strict";
-import { createRegistry } from "../../common/metrics.ts";
-import { Directory } from "../../server/directory/directory.ts";
-import { DirectoryStore } from "../../server/directory/directory_store.ts";
-import { PushStore } from "../../server/store/push_store.ts";
-import { assertFits, browserTest } from "../support/browser.ts";
-import { startServer, tempFolder } from "../support/programs.ts";
-import { recordingLog } from "../support/recording_log.ts";
+import { createRegistry } from "../../../common/metrics.ts";
+import { Directory } from "../../../server/directory/directory.ts";
+import { DirectoryStore } from "../../../server/directory/directory_store.ts";
+import { PushStore } from "../../../server/store/push_store.ts";
+import { assertFits, browserTest } from "../../support/browser.ts";
+import { startServer, tempFolder } from "../../support/programs.ts";
+import { recordingLog } from "../../support/recording_log.ts";
 
 const SOURCES = 10_000;
 /** How long the server may take for the page, in milliseconds. */
 const LIMIT_MS = 300;
-/** The best of so many counts: what else runs on the machine is not the server's. */
+/** The median of so many counts: half of them may meet what else runs on the machine. */
 const TRIES = 10;
 
 /** Leaves sources in a store as a server does that has run before. */
@@ -48,7 +48,8 @@ browserTest("the page of 10,000 sources is there within 300 ms, and shows a hund
     await response.text();
     times.push(performance.now() - startMs);
   }
-  assert.ok(Math.min(...times) < LIMIT_MS, `It took ${times.map(Math.round)} ms`);
+  const median = times.toSorted((a, b) => a - b)[TRIES / 2];
+  assert.ok(median < LIMIT_MS, `It took ${times.map(Math.round)} ms`);
   await using tab = await browser.open(server.internal.href);
   const { page, faults } = tab;
   await page.goto(server.internal.href);

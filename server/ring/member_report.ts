@@ -1,0 +1,76 @@
+/**
+ * What a member of a ring tells the others of itself.
+ *
+ * @module
+ */
+
+import { isThisMachine } from "../../common/http/addresses.ts";
+import { isHost } from "../../common/http/request_target.ts";
+import { urlOf } from "../../common/http/listener.ts";
+import { plainText } from "../../common/plain_text.ts";
+import type { CertificateStatus } from "../api/status.ts";
+import type { RunningRingStatus } from "./open_ring.ts";
+
+/** Where the internal listener of a member listens. */
+export interface InternalAddress {
+  /** As `--listen-internal` has it. */
+  readonly hostname: string;
+  /** The port that it has got. */
+  readonly port: number;
+  /** Whether it speaks TLS. */
+  readonly secure: boolean;
+}
+
+/** What a member says of itself: how it sees the ring, and what the others cannot see. */
+export interface MemberReport extends RunningRingStatus {
+  /** The certificates that it uses. Members of before do not tell. */
+  readonly certificates?: readonly CertificateStatus[];
+  /** Where its pages are; not known while it starts, and of members of before. */
+  readonly internal?: InternalAddress;
+}
+
+/** A member as another one knows it. */
+export interface KnownMember {
+  /** Where it can be dialled, `HOST:PORT`. */
+  readonly address: string;
+  /** The machine that it runs on. */
+  readonly host: string;
+}
+
+/** The certificates of a member that are shown: it uses three at most. */
+const MAX_CERTIFICATES = 10;
+
+/** The certificates that a member tells of; undefined if it does not, or tells something else. */
+export function certificatesOf({ certificates }: { readonly certificates?: unknown }): CertificateStatus[] | undefined {
+  if (!Array.isArray(certificates) || !certificates.every(isCertificate)) return undefined;
+  return certificates.slice(0, MAX_CERTIFICATES).map(({ flag, file, subject, ends, days }) => {
+    return { flag: plainText(flag), file: plainText(file), subject: plainText(subject), ends, days };
+  });
+}
+
+function isCertificate(value: unknown): value is CertificateStatus {
+  const { flag, file, subject, ends, days } = Object(value);
+  return [flag, file, subject, ends].every((text) => typeof text === "string") && !Number.isNaN(Date.parse(ends)) &&
+    ends.length < 40 && Number.isFinite(days);
+}
+
+const WILDCARDS: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);
+
+/**
+ * Where a reader of this member's pages finds those of another one; undefined where that cannot be known. One that listens on all
+ * its addresses is reached by the one that the ring dials; one that listens for its own machine alone is reached from there.
+ */
+export function pagesOf(
+  internal: InternalAddress | undefined,
+  { member, own }: { readonly member: KnownMember; readonly own: KnownMember },
+): string | undefined {
+  if (internal === undefined) return undefined;
+  const { hostname, port, secure } = internal;
+  if (typeof hostname !== "string" || !(Number.isInteger(port) && port > 0 && port < 65_536)) return undefined;
+  if (isThisMachine(hostname) && member.host !== own.host) return undefined;
+  const dialled = URL.parse(`http://${member.address}`)?.hostname.replace(/^\[(.*)\]$/, "$1");
+  const reached = WILDCARDS.has(hostname) ? dialled : hostname;
+  // A link leads there, whatever another member says.
+  if (reached === undefined || !isHost(reached.includes(":") ? `[${reached}]` : reached)) return undefined;
+  return urlOf({ secure: secure === true, hostname: reached, port }).origin;
+}
