@@ -74,17 +74,29 @@ function assertShown(lines: readonly string[], others: readonly string[]) {
   assert.ok(lines.some(isBound));
 }
 
+/** What a sender works with. */
+interface Surroundings {
+  readonly target: Target;
+  readonly server: OpenServer;
+  /** A file with a token of the server. */
+  readonly token: string;
+  /** A file with an initial token. */
+  readonly secret: string;
+  /** A folder of its own. */
+  readonly folder: string;
+}
+
 /** Has a sender scrape the target and send what it finds: what there is is shown, what vanishes goes. */
-async function trySender(
-  start: (options: { target: Target; server: OpenServer; token: string; folder: string }) => Promise<Child>,
-) {
+async function trySender(start: (surroundings: Surroundings) => Promise<Child>) {
   const folder = await Deno.makeTempDir();
   try {
     await using target = new Target();
     await using server = await OpenServer.start();
     const token = join(folder, "token");
     await Deno.writeTextFile(token, await server.token("x"));
-    await using child = await start({ target, server, token, folder });
+    const secret = join(folder, "secret");
+    await Deno.writeTextFile(secret, "initial");
+    await using child = await start({ target, server, token, secret, folder });
     try {
       await eventually("series on the page", async () => (await ofTarget(server)).length >= STAYING.length, TIMEOUT);
       assertShown(await ofTarget(server), [`passing{${LABELS}} 1`]);
@@ -172,14 +184,22 @@ for (const { release, version, flags, as } of CASES) {
   senderTest(
     `Prometheus ${release} as ${as} sends remote write ${version}`,
     path,
-    async ({ target, server, token, folder }) => {
+    async ({ target, server, token, secret, folder }) => {
       const config = join(folder, "prometheus.yml");
       await Deno.writeTextFile(
         config,
         [
           scraping(target) + "remote_write:",
           `  - url: http://127.0.0.1:${server.port}/api/v1/write`,
-          `    authorization: {credentials_file: "${token}"}`,
+          // Agents ask for their tokens themselves.
+          ...as === "agent"
+            ? [
+              "    oauth2:",
+              "      client_id: x",
+              `      client_secret_file: "${secret}"`,
+              `      token_url: http://127.0.0.1:${server.port}/oauth2/token`,
+            ]
+            : [`    authorization: {credentials_file: "${token}"}`],
           ...version === "2.0" ? ["    protobuf_message: io.prometheus.write.v2.Request"] : [],
           "    metadata_config: {send_interval: 1s}",
           "    queue_config: {batch_send_deadline: 1s, min_backoff: 100ms, max_backoff: 1s}",
@@ -195,13 +215,15 @@ for (const { release, version, flags, as } of CASES) {
 
 const agent = await vmagent().catch(messageOf);
 
-senderTest("vmagent sends remote write", agent, async ({ target, server, token, folder }) => {
+senderTest("vmagent sends remote write", agent, async ({ target, server, secret, folder }) => {
   const config = join(folder, "scrape.yml");
   await Deno.writeTextFile(config, scraping(target));
   const args = [
     `-promscrape.config=${config}`,
     `-remoteWrite.url=http://127.0.0.1:${server.port}/api/v1/write`,
-    `-remoteWrite.bearerTokenFile=${token}`,
+    "-remoteWrite.oauth2.clientID=x",
+    `-remoteWrite.oauth2.clientSecretFile=${secret}`,
+    `-remoteWrite.oauth2.tokenUrl=http://127.0.0.1:${server.port}/oauth2/token`,
     `-remoteWrite.tmpDataPath=${folder}/data`,
     "-remoteWrite.flushInterval=1s",
     `-httpListenAddr=127.0.0.1:${freePort()}`,
