@@ -21,7 +21,7 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** One of the slots, free again once it is disposed of. */
+/** One of the slots, free again once it is disposed of. Until the body is there it may be taken away. */
 export interface UploadSlot extends Disposable {
   /** Resolves as `body` does; rejects with 503 if another push gets the slot meanwhile. */
   whileItComes<T>(body: Promise<T>): Promise<T>;
@@ -35,7 +35,7 @@ export class UploadSlots {
   readonly #most: number;
   readonly #now: () => number;
   #taken = 0;
-  /** Those whose bodies are awaited, the longest first. */
+  /** Those whose bodies are not there yet, be it that nobody has asked for them, the longest first. */
   readonly #waiting = new Set<Waiting>();
   /** How many of them are of each cluster. */
   readonly #ofCluster = new Map<string, number>();
@@ -59,23 +59,28 @@ export class UploadSlots {
       if (held) this.#taken--;
       held = false;
     };
+    const lost = Promise.withResolvers<never>();
+    // Who has not come to ask for the body yet hears of it then.
+    lost.promise.catch(() => {});
+    const giveWay = () => {
+      free();
+      lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
+    };
+    const waiting = { id, sinceMs: this.#now(), giveWay };
+    this.#waiting.add(waiting);
+    this.#ofCluster.set(id, (this.#ofCluster.get(id) ?? 0) + 1);
     return {
       whileItComes: async (body) => {
-        const lost = Promise.withResolvers<never>();
-        const giveWay = () => {
-          free();
-          lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
-        };
-        const waiting = { id, sinceMs: this.#now(), giveWay };
-        this.#waiting.add(waiting);
-        this.#ofCluster.set(id, (this.#ofCluster.get(id) ?? 0) + 1);
         try {
-          return await Promise.race([body, lost.promise]);
+          return await Promise.race([lost.promise, body]);
         } finally {
           this.#forget(waiting);
         }
       },
-      [Symbol.dispose]: free,
+      [Symbol.dispose]: () => {
+        this.#forget(waiting);
+        free();
+      },
     };
   }
 
