@@ -25,6 +25,7 @@ import {
   wholeNumber,
 } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
+import { certificateRule } from "./authorization/certificate_rule.ts";
 import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
 
@@ -57,6 +58,21 @@ export const SERVER_OPTIONS = {
     help: "Private key (PEM) of the external listener",
     since: "0.1.0",
     why: "Goes with --tls-crt",
+  },
+  clientCa: {
+    kind: file,
+    secret: "key file",
+    help: "Authorities (PEM) whose certificates let clients push without a token; read again when it changes",
+    since: "0.1.0",
+    why:
+      "Set it where your clusters have certificates already; needs --tls-crt, and --client-certificate-id if not cn:{id}",
+  },
+  clientCertificateId: {
+    kind: certificateRule,
+    default: "cn:{id}",
+    help: "Where such a certificate names the cluster: cn:, dns: or uri:, and the name with {id} in it",
+    since: "0.1.0",
+    why: "Set it to the names that your authority writes, such as uri:spiffe://example/cluster/{id}",
   },
   internalTlsCrt: {
     kind: file,

@@ -15,6 +15,7 @@ import { createRegistry, type Registry } from "../common/metrics.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
+import { openAuthorities } from "../common/authorities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
 import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
@@ -100,6 +101,9 @@ export async function startServer(
   const verifier = new TokenVerifier(keys.verifying);
   const authorizer = authorizerOf(settings, { log, registry });
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
+  const clientAuthorities = settings.clientCa === undefined
+    ? undefined
+    : opening.use(await openAuthorities({ path: settings.clientCa, flag: "--client-ca", of: "clients", log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
   // Before anything runs that needs a file.
@@ -204,8 +208,16 @@ export async function startServer(
     }),
   });
   const oauth2Token = oauth2TokenHandler({ exchange, registry });
+  const authenticate = authentication({
+    verifier,
+    revoked,
+    partitionLabel: values.partitionLabel,
+    exchange,
+    certificateRule: clientAuthorities && values.clientCertificateId,
+    registry,
+  });
   const push = upload({
-    authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
+    authenticate,
     stage: new RateLimited(
       new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
       { limiter },
@@ -230,6 +242,7 @@ export async function startServer(
       },
       hasMemory: () => memory.state !== "full",
       tls: externalTls,
+      clientAuthorities,
       trustedProxies: values.trustedProxy,
       log,
       metrics,

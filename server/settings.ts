@@ -64,6 +64,8 @@ export interface ServerSettings {
   readonly requests: OutgoingRequests;
   /** The certificate of the external listener; without it, it speaks plain HTTP. */
   readonly tls?: TlsFiles;
+  /** The file of the authorities of clients' certificates, if those count. */
+  readonly clientCa?: string;
   /** The certificate of the internal listener; without it, it speaks plain HTTP. */
   readonly internalTls?: TlsFiles;
   /** Where pushes are stored. */
@@ -102,6 +104,9 @@ export async function loadSettings(
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
   ];
+  if (values.clientCa !== undefined && tls === undefined) {
+    throw new UsageError("Cannot use --client-ca without --tls-crt and --tls-key: clients show certificates over TLS");
+  }
   tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
@@ -112,6 +117,7 @@ export async function loadSettings(
     upstream: await readUpstream(values, requests),
     requests,
     tls,
+    clientCa: values.clientCa,
     internalTls,
     storage: storageOf(values, { ring, environment }),
     rules: await readRules(values),
@@ -202,7 +208,7 @@ function mustBeAlone(options: ServerOptions) {
 }
 
 async function firstNameIn(path: string): Promise<string> {
-  const { certificateNames } = await import("../ring/transport/certificate_names.ts");
+  const { certificateNames } = await import("../common/certificate_names.ts");
   const parse = (pem: string) => {
     const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
     return certificateNames(new X509Certificate(own).raw);

@@ -103,6 +103,7 @@ class ExpositionReader {
       if (this.#options.onFault === undefined) cursor.refuse(`a # ${keyword} has a name that no metric can have`);
       return;
     }
+    if (name.length > (this.#options.maxNameBytes ?? Infinity)) return;
     cursor.blanks();
     if (keyword === "HELP") {
       const help = cursor.rest();

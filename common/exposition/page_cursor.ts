@@ -41,6 +41,13 @@ export interface PageOptions extends ParseLimits {
    * @default {Infinity}
    */
   readonly maxLineLength?: number;
+  /**
+   * The longest name of a metric, in bytes of UTF-8 at least one of which each UTF-16 unit takes: samples of a longer one are left out,
+   * and comments passed over, before anything else is done with it.
+   *
+   * @default {Infinity}
+   */
+  readonly maxNameBytes?: number;
   /** Hears of each label whose name comes twice on a sample, and can find out where it does; it may throw. */
   readonly onRepeatedLabel?: (label: string, place: () => { readonly line: number; readonly offset: number }) => void;
 }

@@ -47,7 +47,13 @@ export class SampleCursor extends PageCursor {
     this.#metric = name;
     const labels = this.peek() === OPENING_BRACE ? this.#labels() : [];
     this.blanks();
-    return { name: this.#metric ?? this.refuse("a line starts with the name of a metric"), labels };
+    const whole = this.#metric ?? this.refuse("a line starts with the name of a metric");
+    const { maxNameBytes = Infinity } = this.options;
+    if (whole.length > maxNameBytes) {
+      this.fault = undefined;
+      this.blame("family_name", `the name of a metric is longer than ${maxNameBytes} bytes`, this.start);
+    }
+    return { name: whole, labels };
   }
 
   /** The value of a sample; NaN, with a fault, where it is beyond what a number can be. */

@@ -69,7 +69,10 @@ export function oauth2TokenHandler({ exchange, registry }: OAuth2TokenOptions): 
       return Response.json(granted, { headers: UNSTORED });
     } catch (thrown) {
       const refused = refusedOf(thrown);
-      if (refused === undefined) throw thrown;
+      if (refused === undefined) {
+        if (!request.signal.aborted) requests.inc({ result: "temporarily_unavailable" });
+        throw thrown;
+      }
       const { status, error, description, headers } = refused;
       requests.inc({ result: error });
       return Response.json({ error, error_description: description }, { status, headers: { ...UNSTORED, ...headers } });

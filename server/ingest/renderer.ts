@@ -205,6 +205,7 @@ function* readText(
   let samples = 0;
   const families = yield* parse(bytes, {
     ...limits,
+    maxNameBytes,
     maxLineLength: longestLine(limits, { maxNameBytes, maxLabelBytes }),
     isCounted: (rule) => {
       const isCounted = losses.count(rule);

@@ -7,12 +7,12 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type ExpositionFormat, expositionFormat } from "../../common/exposition/exposition_format.ts";
-import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
+import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { addressBlock } from "../../common/http/addresses.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Credentials } from "../authorization/authenticate.ts";
+import type { Authenticate } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
 import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding } from "../ingest/push_content.ts";
 import { UploadSlots } from "../limits/upload_slots.ts";
@@ -22,8 +22,8 @@ import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
-  /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
-  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** Tells whose a request is. */
+  readonly authenticate: Authenticate;
   /** What pushes go through. */
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
@@ -70,7 +70,7 @@ export function upload(options: UploadOptions): Handler {
 
   const accept: Handler = async (request, peer) => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take();
+    using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {

@@ -47,6 +47,21 @@ export const BY_TOKENS: Readonly<Record<string, Attack>> = {
       });
     },
   },
+  "a flood of /oauth2/token": {
+    servers: 1,
+    authorizes: true,
+    clients: "authorize",
+    unit: "questions",
+    run: async (tools) => {
+      const url = new URL("oauth2/token", tools.externals[0]);
+      const headers = { "content-type": "application/x-www-form-urlencoded" };
+      const shots = Array.from({ length: 2_000 }, (_, i) => {
+        const authorization = `Basic ${btoa(`flood-${i}:made-up-${i}`)}`;
+        return load({ url, token: "", headers: { ...headers, authorization }, body: "grant_type=client_credentials" });
+      });
+      await flood(tools, { abreast: 64 }, (turn, lane) => lane.send(shots[turn % shots.length]));
+    },
+  },
   "a flood of /authorize": {
     servers: 1,
     authorizes: true,

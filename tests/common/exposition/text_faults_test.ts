@@ -261,6 +261,19 @@ Deno.test("parseText() leaves out lines that are longer than what is read, and r
   assert.throws(() => parseText(new TextEncoder().encode(page), { ...limits, onFault: undefined }), SyntaxError);
 });
 
+Deno.test("parseText() leaves out samples of a metric whose name is too long, and makes no family of it", () => {
+  const long = "n".repeat(11);
+  const page = `# TYPE ${long} gauge\n${long} 1\n{"${long}",a="1",a="2"} 1\n${"n".repeat(10)} 1\n`;
+  const faults: SampleFault[] = [];
+  const onFault = (fault: SampleFault) => void faults.push(fault);
+  const families = parseText(new TextEncoder().encode(page), { ...LIMITS, maxFamilies: 1, maxNameBytes: 10, onFault });
+  assert.equal(summary(families), "nnnnnnnnnn untyped 1");
+  assert.deepEqual(faults.map(({ rule, why, line }) => [rule, why, line]), [
+    ["family_name", "the name of a metric is longer than 10 bytes", 2],
+    ["family_name", "the name of a metric is longer than 10 bytes", 3],
+  ]);
+});
+
 Deno.test("parseText() puts no fault into words that is counted, nor counts its bytes", () => {
   const size = 20_000, told: SampleFault[] = [];
   let counted = 0;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { HttpError } from "../../../common/http/http.ts";
 import { createRegistry } from "../../../common/metrics.ts";
 import { AuthorizationRefused, type Authorizer, type RefusalStatus } from "../../../server/authorization/authorizer.ts";
@@ -147,10 +148,34 @@ Deno.test("oauth2TokenHandler() tells that an id is revoked only to whom the aut
 });
 
 Deno.test("oauth2TokenHandler() keeps what is wrong with the authorizer from strangers", async () => {
-  const { ask } = setUp({ authorizer: { authorize: () => Promise.reject(new Error("the reason")) } });
+  const { ask, results } = setUp({ authorizer: { authorize: () => Promise.reject(new Error("the reason")) } });
   await assert.rejects(ask(GRANT, basic("c", "s")), (error) => {
     return error instanceof HttpError && error.status === 503 && error.detail === "the reason";
   });
+  assert.deepEqual(await results(), { temporarily_unavailable: 1 });
+});
+
+Deno.test("oauth2TokenHandler() answers whatever comes by a token or by an error of the protocol", async () => {
+  const { ask } = setUp();
+  const text = fc.oneof(fc.constantFrom(GRANT, "client_id=c", "client_secret=s", "", "%ff", "="), fc.string());
+  const body = fc.oneof(
+    fc.array(text, { maxLength: 5 }).map((parts) => parts.join("&")),
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => new Uint8Array(bytes)),
+  );
+  const header = fc.option(
+    fc.oneof(fc.base64String().map((it) => `Basic ${it}`), fc.constant(basic("c", "s").authorization)),
+  );
+  await fc.assert(
+    fc.asyncProperty(body, header, async (body, authorization) => {
+      const { status, json } = await ask(body, authorization === null ? {} : { authorization });
+      if (status === 200) assert.equal(json.token_type, "Bearer");
+      else {assert.match(
+          `${status} ${json.error}`,
+          /^(?:400 (?:invalid_request|unsupported_grant_type)|401 invalid_client)$/,
+        );}
+    }),
+    { numRuns: 500 },
+  );
 });
 
 Deno.test("oauth2TokenHandler() holds who sends wrong secrets to the limits of an address, and nobody else", async () => {
