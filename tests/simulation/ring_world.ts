@@ -122,6 +122,7 @@ class RingWorld {
     this.#shown = new ShownWatch({
       durability,
       ttlMs,
+      leewayMs: plan.ageLeewayMs,
       now,
       stoodMs: () => nodes.reduce((sum, { stoodMs }) => sum + stoodMs, 0),
     });
@@ -140,6 +141,7 @@ class RingWorld {
       onSettled: (attempt, outcome) => {
         this.#tally.settled(outcome);
         durability.settled(attempt, outcome);
+        if (outcome.result !== "rejected") this.#tally.acknowledged(attempt.push, this.#agenda.now);
       },
     });
     const { ids } = this.#clients, shown = this.#shown;
@@ -152,7 +154,7 @@ class RingWorld {
       healedAt: healedAt(plan),
       convergeMs: plan.convergeMs,
     });
-    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS, darkMs: plan.darkMs });
+    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS, ...plan });
     this.#faults = new Faults({
       plan,
       agenda,
@@ -211,7 +213,7 @@ class RingWorld {
     const { stage } = this.#convergence;
     this.#convergence.sample();
     if (stage === "joining" && this.#convergence.stage === "copying") this.#clients.stop();
-    this.#tally.sample();
+    this.#tally.sample(this.#agenda.now);
     if (this.#judgeFork()) this.#tally.forked();
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
@@ -387,6 +389,7 @@ class RingWorld {
       case "send":
         this.#protocol.sends(process, effect);
         this.#network.send(process, effect);
+        if (effect.message.type === "ACCEPTED") this.#faults.voted(process, effect.to);
         return;
       case "dial":
         return this.#network.dial(process, effect.address);
@@ -420,7 +423,8 @@ class RingWorld {
         return;
       case "left":
         this.#network.closeAll(process, { power: false });
-        return this.#end(process);
+        this.#end(process);
+        return this.#faults.left(process);
       case "note":
         return;
     }
