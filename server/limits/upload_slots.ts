@@ -21,7 +21,7 @@ interface Waiting {
   readonly giveWay: () => void;
 }
 
-/** One of the slots, free again once it is disposed of. Until the body is there it may be taken away. */
+/** One of the slots, free again once it is disposed of. */
 export interface UploadSlot extends Disposable {
   /** Resolves as `body` does; rejects with 503 if another push gets the slot meanwhile. */
   whileItComes<T>(body: Promise<T>): Promise<T>;
@@ -35,7 +35,7 @@ export class UploadSlots {
   readonly #most: number;
   readonly #now: () => number;
   #taken = 0;
-  /** Those whose bodies are not there yet, be it that nobody has asked for them, the longest first. */
+  /** Those whose bodies are awaited, the longest first. */
   readonly #waiting = new Set<Waiting>();
   /** How many of them are of each cluster. */
   readonly #ofCluster = new Map<string, number>();
@@ -60,12 +60,13 @@ export class UploadSlots {
       held = false;
     };
     const lost = Promise.withResolvers<never>();
-    // Who has not come to ask for the body yet hears of it then.
+    // Nobody may be there yet to hear of it.
     lost.promise.catch(() => {});
     const giveWay = () => {
       free();
       lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
     };
+    // From now on, and not from when the body is asked for: very many may come before any of them gets that far.
     const waiting = { id, sinceMs: this.#now(), giveWay };
     this.#waiting.add(waiting);
     this.#ofCluster.set(id, (this.#ofCluster.get(id) ?? 0) + 1);
