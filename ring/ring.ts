@@ -38,8 +38,11 @@ export interface CommitHow {
   readonly role: Role;
   /** Whether it has only just entered the ring, so that nobody has checked it yet. */
   readonly fresh: boolean;
-  /** Called once it was checked, if that is asked for, and is being made durable. */
-  readonly checked?: () => void;
+  /**
+   * Called once it was checked, if that is asked for, and is being made durable: with what others are to keep, if that is not what
+   * came.
+   */
+  readonly checked?: (kept?: PushBytes) => void;
 }
 
 /** What the ring needs of the server that it is part of. */
@@ -382,7 +385,8 @@ export class Ring implements AsyncDisposable {
   }
 
   #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
-    const checked = () => this.#handle({ type: "checked", token });
+    const checked = (kept?: PushBytes) =>
+      this.#handle({ type: "checked", token, ...kept === undefined ? {} : { kept } });
     this.#options.host.commit(entry, { role, fresh, checked })
       .catch((error): CommitResult => {
         this.#options.log.error("Cannot store a push", { cluster: plainText(entry.id), error: explain(error) });

@@ -264,7 +264,7 @@ export class RingMachine {
       case "push":
         return this.#forwarding.push(event, clock);
       case "checked":
-        return this.#serializer.checked(event.token, clock);
+        return this.#serializer.checked(event.token, clock, event);
       case "saved":
         return this.membership.saved(event.number, clock);
       case "committed":

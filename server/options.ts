@@ -379,10 +379,18 @@ export const SERVER_OPTIONS = {
   limitSeries: {
     kind: count,
     default: "50000",
-    help: "Most series in a push",
+    help: "Most series in a push, and of a cluster that sends by remote write",
     reloads: true,
     since: "0.1.0",
     why: "Raise it for a client that sends more series; lower it to protect the server from one that grows",
+  },
+  limitSamplesPerSecond: {
+    kind: count,
+    default: "0",
+    help: "Most samples a second that a cluster may send by remote write, and a minute's worth at once; 0 for no limit",
+    reloads: true,
+    since: "0.1.0",
+    why: "Set it where some clusters send more than their share: they get 503 and send later what they could not",
   },
   limitTotalSeries: {
     kind: count,

@@ -41,15 +41,24 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { EventLoopShare } from "./limits/event_loop_share.ts";
 import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
-import { PushSummary } from "./pushes/push_summary.ts";
+import { UploadSlots } from "./limits/upload_slots.ts";
+import { PushAccount } from "./pushes/push_account.ts";
+import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { restore } from "./pushes/restore.ts";
+import { ClusterLogs } from "./remote_write/cluster_logs.ts";
+import { DeltaRenderer } from "./remote_write/delta_renderer.ts";
+import { receive } from "./remote_write/receive.ts";
+import { StateMerger } from "./remote_write/state_merger.ts";
+import { WriteCommitter } from "./remote_write/write_committer.ts";
+import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
@@ -135,15 +144,34 @@ export async function startServer(
   const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
+  const account = new PushAccount({ ttlMs: values.ttl, losses: repeats, directory, registry });
+  const share = new EventLoopShare();
+  const logs = new ClusterLogs({
+    store,
+    index,
+    capacity,
+    share,
+    maxSeries: () => live.limitSeries,
+    ttlMs: values.ttl,
+    now,
+    log,
+  });
   const committer = new PushCommitter({
     renderer,
     capacity,
     store,
     index,
-    ttlMs: values.ttl,
-    losses: repeats,
-    directory,
-    registry,
+    ...settings.ring === undefined && { logs },
+    account,
+  });
+  const writes = new WriteCommitter({
+    deltas: new DeltaRenderer(settings.rules),
+    renderer: () => committer.renderer,
+    logs,
+    capacity,
+    index,
+    account,
+    share,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
@@ -156,7 +184,7 @@ export async function startServer(
   let ringView: (() => Promise<RingView>) | undefined;
   let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
-  if (settings.ring === undefined) await restore(store, { committer, memory, log });
+  if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
@@ -167,7 +195,20 @@ export async function startServer(
     const answer = ringAnswerer({ own, directory, report });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    const states = new StateMerger({
+      deltas: () => writes.deltas,
+      renderer: () => committer.renderer,
+      index,
+      capacity,
+      account,
+      share,
+      maxSeries: () => live.limitSeries,
+      limitBytes: values.limitBytes,
+      ttlMs: values.ttl,
+      now,
+    });
+    const stored = { committer, store, index, states };
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, ...stored, limiter, memory };
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
@@ -180,6 +221,7 @@ export async function startServer(
   const flushing = setInterval(() => {
     repeats.flush();
     strangers.flush();
+    logs.tidy();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
@@ -216,37 +258,56 @@ export async function startServer(
     certificateRule: clientAuthorities && values.clientCertificateId,
     registry,
   });
+  const forward = ring && new Forward({ ring, registry });
+  const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const push = upload({
     authenticate,
     stage: new RateLimited(
-      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      new MemoryGuarded(forward ?? committer, memory),
       { limiter },
     ),
     limitBytes: values.limitBytes,
-    maxInFlight: values.limitInFlight,
+    slots,
     now,
     log,
     refusals: repeats,
     directory,
     registry,
   });
+  const writeLimits = new WriteLimited(new MemoryGuarded(forward ?? writes, memory), {
+    samplesPerSecond: values.limitSamplesPerSecond,
+  });
+  const write = receive({
+    authenticate,
+    stage: writeLimits,
+    limitBytes: values.limitBytes,
+    slots,
+    now,
+    refusals: repeats,
+    directory,
+    registry,
+  });
   opening.defer(new PushSummary({ registry, log }).start());
+  opening.defer(new PushSummary({ registry, log, of: REMOTE_WRITE }).start());
   const external = opening.use(
-    await listen(externalApp({ authorize, oauth2Token, upload: push, store, ring, log, metrics }).fetch, {
-      address: values.listen,
-      name: "external",
-      hostile: {
-        maxConnections,
-        maxConnectionsPerAddress: values.limitConnectionsPerAddress,
-        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+    await listen(
+      externalApp({ authorize, oauth2Token, upload: push, receive: write, store, ring, log, metrics }).fetch,
+      {
+        address: values.listen,
+        name: "external",
+        hostile: {
+          maxConnections,
+          maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+          maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+        },
+        hasMemory: () => memory.state !== "full",
+        tls: externalTls,
+        clientAuthorities,
+        trustedProxies: values.trustedProxy,
+        log,
+        metrics,
       },
-      hasMemory: () => memory.state !== "full",
-      tls: externalTls,
-      clientAuthorities,
-      trustedProxies: values.trustedProxy,
-      log,
-      metrics,
-    }),
+    ),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
   const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
@@ -353,7 +414,7 @@ export async function startServer(
     live = changed;
     Object.assign(sourceLimits, sourceLimitsOf(changed));
   };
-  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
+  const reload = reloading({ log, reread, checkFiles, committer, writes, writeLimits, limiter, capacity, onValues });
   const running = opening.move();
   return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

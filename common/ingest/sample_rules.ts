@@ -55,6 +55,10 @@ export const SAMPLE_RULES = {
     what: "the series has a label twice",
     mend: "drop one of them in the exporter",
   },
+  identity: {
+    what: "a label of the token has another value on the series, or stands there twice",
+    mend: "leave that label to the server, or set it to what the token has with write_relabel_configs",
+  },
   value: {
     what: "the sample has no value of its metric's type, or one that no number can be",
     mend: "give all samples of the metric one type in the exporter",

@@ -110,7 +110,7 @@ export type RingEvent =
   /** A client pushed to this member. Ends in one `settle` effect with the token. */
   | { readonly type: "push"; readonly token: number; readonly id: string; readonly bytes: PushBytes }
   /** What a `commit` effect is about has been found good, and is being made durable. Comes before `committed`, or not at all. */
-  | { readonly type: "checked"; readonly token: number }
+  | { readonly type: "checked"; readonly token: number; readonly kept?: PushBytes }
   /** Answers a `commit` effect. */
   | { readonly type: "committed"; readonly token: number; readonly result: CommitResult }
   /** What was to be saved under this number, or a higher one, is durable. */

@@ -70,11 +70,14 @@ export interface RenderOptions {
   readonly onDropped?: IngestOptions["onDropped"];
 }
 
+/** How families are rendered. */
+export type FamilyOptions = IngestOptions & { readonly losses: Losses };
+
 /**
  * The most bytes that a body may hold once uncompressed to be rendered as usual pushes are, which are less than a third of it.
  * Text is ten times as slow to read.
  */
-const MOST_QUICK_BYTES: Readonly<Record<PushContent["contentType"], number>> = {
+const MOST_QUICK_BYTES: Readonly<Partial<Record<PushContent["contentType"], number>>> = {
   protobuf: 524_288,
   text: 65_536,
   openmetrics: 65_536,
@@ -109,11 +112,22 @@ export class Renderer {
   }
 
   /**
+   * Renders delimited families. What `losses` has been told of came with them.
+   *
+   * @throws {InvalidPushError} {LimitError} as {@linkcode Renderer.render} does.
+   */
+  renderFamilies(families: Uint8Array, options: FamilyOptions): RenderedPush {
+    return atOnce(this.#workshop.renderFamilies(families, options));
+  }
+
+  /**
    * Renders one push in steps, which must be done, or given up, before anything else is rendered; undefined if it is not a usual
    * one. Throws as {@linkcode Renderer.render} does.
    */
   renderQuickly(push: RawPush, options: RenderOptions = {}): Steps<RenderedPush> | undefined {
-    return claimedBytes(push) > MOST_QUICK_BYTES[push.contentType] ? undefined : this.#workshop.render(push, options);
+    return claimedBytes(push) > (MOST_QUICK_BYTES[push.contentType] ?? 0)
+      ? undefined
+      : this.#workshop.render(push, options);
   }
 
   /** Renders one push in steps, between which others may be rendered. Throws as {@linkcode Renderer.render} does. */
@@ -147,14 +161,31 @@ class Workshop {
       const raw = this.#uncompress(push);
       const losses = new Losses();
       const families = push.contentType === "protobuf" ? raw : yield* readText(raw, {
-        parse: PARSERS[push.contentType],
+        parse: parserOf(push),
         rules: this.#rules,
         identity: push.labels,
         losses,
       });
+      const isOwn = push.through !== undefined;
+      const identity = isOwn ? NO_LABELS : push.labels;
+      return yield* this.renderFamilies(
+        families,
+        { identity, nowMs: push.receivedAtMs, losses, isOwn, onDropped },
+        spare,
+      );
+    } catch (cause) {
+      throw refusalOf(cause);
+    }
+  }
+
+  *renderFamilies(
+    families: Uint8Array,
+    { losses, ...options }: FamilyOptions,
+    spare: RenderOptions["spare"] = () => undefined,
+  ): Steps<RenderedPush> {
+    try {
       const unread = countLeftOut(losses.leftOut);
-      const options = { identity: push.labels, nowMs: push.receivedAtMs, losses, onDropped };
-      const ingested = yield* this.#ingester.ingestSteps(families, options);
+      const ingested = yield* this.#ingester.ingestSteps(families, { ...options, losses });
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
       const received = unread + ingested.received;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
@@ -168,8 +199,7 @@ class Workshop {
       const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
       return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
-      if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
-      throw cause;
+      throw refusalOf(cause);
     }
   }
 
@@ -190,7 +220,18 @@ function claimedBytes({ contentEncoding, body }: PushContent): number {
   return Math.max(body.length, new DataView(body.buffer, body.byteOffset).getUint32(body.length - 4, true));
 }
 
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+function refusalOf(cause: unknown): unknown {
+  return cause instanceof SyntaxError ? new InvalidPushError("malformed", cause.message, { cause }) : cause;
+}
+
 const PARSERS = { text: parseTextSteps, openmetrics: parseOpenMetricsSteps } as const;
+
+function parserOf({ contentType }: PushContent): typeof parseTextSteps {
+  if (contentType === "text" || contentType === "openmetrics") return PARSERS[contentType];
+  throw new TypeError(`Cannot render ${contentType} as families`);
+}
 
 /** A page of text as delimited families. */
 function* readText(

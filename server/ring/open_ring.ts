@@ -146,6 +146,8 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
   const entries: StoredEntry[] = [];
   let refused = 0;
   for await (const push of store.load()) {
+    // The log of a server that was in no ring: a ring stores what clusters show, which their senders bring anew.
+    if ("number" in push) continue;
     try {
       entries.push(await host.restore(push));
     } catch (error) {

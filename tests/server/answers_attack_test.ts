@@ -22,6 +22,7 @@ import type { HealthSources } from "../../server/health.ts";
 import { internalApp } from "../../server/internal_app.ts";
 import { CapacityError } from "../../server/limits/capacity.ts";
 import { fromMember, fromRing, PushRefusal, toMember } from "../../server/pushes/refusal.ts";
+import { UploadSlots } from "../../server/limits/upload_slots.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { FAILURE_REASONS } from "../../server/store/unavailable.ts";
 import { StoreUnavailableError } from "../../server/store/push_store.ts";
@@ -119,13 +120,14 @@ async function open(
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]), keyId: "k", tokenEndsMs: 0 }),
       stage: { accept: fail },
       limitBytes: 1_000,
-      maxInFlight: 1,
+      slots: new UploadSlots({ most: 1, now: () => performance.now() }),
       now: Date.now,
       log,
       refusals: new RepeatLog(log, { level: "info" }),
       directory: NO_DIRECTORY,
       registry,
     }),
+    receive: fail,
   });
   const listener = await listen(app.fetch, {
     address: { hostname: "127.0.0.1", port: 0 },

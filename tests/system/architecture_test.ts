@@ -23,7 +23,16 @@ const FLOORS: readonly string[] = [
   ...["tests/fuzz", "tests/simulation", "tests/support"],
   ...["scripts", "scripts/images", "scripts/integration/same_answers", "scripts/integration"],
   ...["scripts/supply_chain", "scripts/certificates", "scripts/documents", "scripts/process"],
-  ...["server", "server/ring", "server/pages", "server/api", "server/pushes", "server/authorization", "server/limits"],
+  ...[
+    "server",
+    "server/ring",
+    "server/pages",
+    "server/api",
+    "server/remote_write",
+    "server/pushes",
+    "server/authorization",
+    "server/limits",
+  ],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/pages", "client/transforms"],
   ...["ring", "ring/transport", "ring/transfer", "ring/replication", "ring/membership", "ring/placement"],
@@ -33,6 +42,7 @@ const FLOORS: readonly string[] = [
     "common/pages",
     "common/http",
     "common/outgoing",
+    "common/remote_write",
     "common/ingest",
     "common/exposition",
     "common/kernel",
@@ -59,7 +69,7 @@ const PURE = [
   /^(client\/transforms\/.*|common\/exposition\/.*|common\/duration)\.ts$/,
   // All but the shell and the network: what a member decides.
   /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
-  /^server\/(ingest\/.*|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
+  /^server\/(ingest\/.*|remote_write\/merge|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;
 

@@ -14,6 +14,7 @@ import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts"
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import type { MemoryState } from "../../../server/limits/memory_guard.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
@@ -41,17 +42,25 @@ async function openHost(
   const index = new ExpositionIndex({ ttlMs: 600_000 });
   const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
-  const wrapped = wrap(store);
+  const wrapping = wrap(store);
+  const wrapped: Pick<PushStore, "put" | "get" | "has" | "setMeta"> = {
+    put: (push) => wrapping.put(push),
+    get: (id) => wrapping.get(id),
+    setMeta: (key, text) => wrapping.setMeta(key, text),
+    has: (id) => store.has(id),
+  };
   const { log, records } = recordingLog();
   const committer = new PushCommitter({
     renderer,
     capacity,
     store: wrapped,
     index,
-    ttlMs: 600_000,
-    losses: new RepeatLog(log, { level: "info" }),
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({
+      ttlMs: 600_000,
+      losses: new RepeatLog(log, { level: "info" }),
+      directory: NO_DIRECTORY,
+      registry,
+    }),
   });
   const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(
