@@ -50,6 +50,8 @@ import { PushSummary } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { restore } from "./pushes/restore.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
+import { SinkMetrics } from "./sinks/sink_metrics.ts";
+import { Sinks } from "./sinks/sinks.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
@@ -93,6 +95,7 @@ export async function startServer(
   let live = values;
   const settings = await loadSettings(values, { log, environment });
   opening.use(settings.requests);
+  if (settings.sinks !== undefined) opening.use(settings.sinks);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -120,6 +123,18 @@ export async function startServer(
       registry,
       limits: sourceLimits,
       log,
+    }),
+  );
+  const losses = new RepeatLog(log, { level: "warn" });
+  const sinks = settings.sinks && opening.use(
+    await Sinks.open({
+      places: settings.sinks.places,
+      index,
+      store,
+      ttlMs: values.ttl,
+      hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
+      metrics: new SinkMetrics(registry),
+      losses,
     }),
   );
   const renderer = new Renderer(settings.rules);
@@ -152,6 +167,8 @@ export async function startServer(
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, memory, log });
   else {
+    // What it owns from now on another member may have taken in.
+    sinks?.start();
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
     const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
@@ -169,11 +186,13 @@ export async function startServer(
     ringView = () => ringOverview(ring, { ...status(), ...toldOthers() });
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
+  sinks?.start();
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
   const flushing = setInterval(() => {
     repeats.flush();
     strangers.flush();
+    losses.flush();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
@@ -301,6 +320,7 @@ export async function startServer(
         actions: values["web.enableAdminApi"] ? actions : undefined,
         listen: values.listenInternal,
         ringView,
+        sinks: sinks && (() => sinks.report()),
         partitionLabel: values.partitionLabel,
         status: () => statusOf(status),
         operator: values["web.enableAdminApi"] ? ring : undefined,

@@ -50,6 +50,14 @@ export interface Reading extends Disposable {
   readonly entries: readonly ClusterEntry[];
 }
 
+/** Hears what becomes of clusters, before their buffers are put to use again. */
+export interface IndexListener {
+  /** A cluster shows an entry, in place of another one if it showed something. */
+  shown(entry: ClusterEntry, before: ClusterEntry | undefined): void;
+  /** A cluster shows nothing more; `isExpired` if that is as its time has passed, by a clock that only goes forward. */
+  hidden(entry: ClusterEntry, options: { readonly isExpired: boolean }): void;
+}
+
 /** Everything that is shown, by cluster id. */
 export class ExpositionIndex {
   readonly #entries = new Map<string, ClusterEntry>();
@@ -57,6 +65,7 @@ export class ExpositionIndex {
   /** When the last sample of an entry has passed its time. */
   readonly #endsAt = new WeakMap<ClusterEntry, number>();
   readonly #buffers = new BufferPool();
+  #listener: IndexListener | undefined;
   #readers = 0;
   #families = 0;
   #series = 0;
@@ -65,6 +74,11 @@ export class ExpositionIndex {
   /** Samples older than `ttlMs` are not shown. */
   constructor({ ttlMs }: { ttlMs: number }) {
     this.#ttlMs = ttlMs;
+  }
+
+  /** Tells `listener` of all that is shown and hidden from now on. */
+  tell(listener: IndexListener): void {
+    this.#listener = listener;
   }
 
   /** How many clusters are held. */
@@ -119,20 +133,21 @@ export class ExpositionIndex {
   /** Shows an entry in place of what its cluster showed before, unless that is of a later push. */
   show(entry: ClusterEntry) {
     const before = this.#entries.get(entry.id);
-    if (before !== undefined) {
-      if (before.sequence > entry.sequence) return;
-      this.#remove(before);
-    }
+    if (before === undefined || before.sequence <= entry.sequence) this.replace(entry);
+  }
+
+  /** Shows an entry in place of whatever its cluster showed before. */
+  replace(entry: ClusterEntry) {
+    const before = this.#entries.get(entry.id);
+    this.#listener?.shown(entry, before);
+    if (before !== undefined) this.#remove(before);
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
   }
 
   /** Shows nothing more of a cluster. Returns whether it showed something. */
   hide(id: string): boolean {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#remove(entry);
-    return this.#entries.delete(id);
+    return this.#hide(id, { isExpired: false });
   }
 
   /**
@@ -150,7 +165,7 @@ export class ExpositionIndex {
       }
       if (now > endsAt) gone.push(entry.id);
     }
-    for (const id of gone) this.hide(id);
+    for (const id of gone) this.#hide(id, { isExpired: true });
     return gone;
   }
 
@@ -165,6 +180,14 @@ export class ExpositionIndex {
       else high = middle;
     }
     return low === block.firstRun ? block.start : runs[2 * low - 1];
+  }
+
+  #hide(id: string, options: { readonly isExpired: boolean }): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#listener?.hidden(entry, options);
+    this.#remove(entry);
+    return this.#entries.delete(id);
   }
 
   #remove(entry: ClusterEntry) {

@@ -15,6 +15,8 @@ let seed: u64 = 0;
 /** Where the value of the line starts that was looked at last, and where the next line does. */
 let keyEnd: usize = 0;
 let next: usize = 0;
+/** The hash of the series that was looked up last. */
+let keyHash: u32 = 0;
 
 /** Lays out an empty table of so many slots, a power of two, and returns where it ends. */
 export function clearSeriesKeys(at: usize, slots: u32, keyed: u32): usize {
@@ -29,7 +31,10 @@ export function clearSeriesKeys(at: usize, slots: u32, keyed: u32): usize {
 export function addSeriesKeys(from: usize, end: usize): void {
   for (; from < end; from = next) {
     readLine(from);
-    store<u32>(slotOf(from), <u32> from);
+    const entry = slotOf(from);
+    store<u32>(entry, <u32> from);
+    store<u32>(entry + 4, keyHash);
+    store<u32>(entry + 8, <u32> (keyEnd - from));
   }
 }
 
@@ -58,14 +63,11 @@ export function sameSeries(one: usize, oneEnd: usize, other: usize, otherEnd: us
 /** The slot of the series that was read last, or the one where it belongs, whose first number is 0 then. */
 function slotOf(at: usize): usize {
   const length = keyEnd - at, hash = scatter(hashBytes(seed, at, length));
+  keyHash = hash;
   let slot = hash & mask;
   while (true) {
     const entry = tableAt + slot * SLOT_BYTES, known: usize = load<u32>(entry);
-    if (known === 0) {
-      store<u32>(entry + 4, hash);
-      store<u32>(entry + 8, <u32> length);
-      return entry;
-    }
+    if (known === 0) return entry;
     if (load<u32>(entry + 4) === hash && load<u32>(entry + 8) === length && equal(known, at, length)) return entry;
     slot = slot + 1 & mask;
   }
