@@ -48,9 +48,9 @@ export interface SinkOptions {
   readonly metrics: SinkMetrics;
   /** Told of what is dropped and of trouble. */
   readonly losses: RepeatLog;
-  /** For how long news are gathered before they are sent, in milliseconds. @default {1_000} */
+  /** For how long news are gathered before they are sent, in milliseconds; a second unless tests want otherwise. */
   readonly gatherMs?: number;
-  /** The longest backoff, in milliseconds. @default {15_000} */
+  /** The longest backoff, in milliseconds; 15 seconds unless tests want otherwise. */
   readonly maxBackoffMs?: number;
   /** Milliseconds since the epoch. @default {Date.now} */
   readonly now?: () => number;
@@ -68,10 +68,10 @@ export interface SinkReport {
   readonly waiting: number;
   /** For how long the oldest of them waits, in seconds. */
   readonly lagSeconds: number;
-  /** When it last took a request, in milliseconds since the epoch. */
-  readonly lastSuccess?: number;
+  /** When it last took a request as a whole. */
+  readonly lastSuccess?: string;
   /** What went wrong last, and when. */
-  readonly lastFailure?: { readonly at: number; readonly why: string };
+  readonly lastFailure?: { readonly at: string; readonly why: string };
   /** Samples that it has taken. */
   readonly sent: number;
   /** Samples that it refused for good. */
@@ -107,14 +107,18 @@ export class Sink implements AsyncDisposable {
   #startsAtMs = 0;
   #failures = 0;
   #fellBackAtMs = -Infinity;
-  #lastSuccess: number | undefined;
+  #lastSuccessMs: number | undefined;
   #lastFailure: SinkReport["lastFailure"];
   readonly #counts = { sent: 0, dropped: 0, conflated: 0 };
 
   /** Sends nothing before it is woken. */
   constructor(options: SinkOptions) {
     this.#options = options;
-    options.metrics.watch(options.name, () => ({ ...this.report(), endedBytes: this.queue.endedBytes }));
+    options.metrics.watch(options.name, () => ({
+      ...this.report(),
+      lastSuccessMs: this.#lastSuccessMs,
+      endedBytes: this.queue.endedBytes,
+    }));
   }
 
   /** How it is. */
@@ -127,7 +131,7 @@ export class Sink implements AsyncDisposable {
       version: this.#version,
       waiting: queue.clusters,
       lagSeconds: oldestMs === undefined ? 0 : (performance.now() - oldestMs) / 1_000,
-      lastSuccess: this.#lastSuccess,
+      lastSuccess: this.#lastSuccessMs === undefined ? undefined : isoTime(this.#lastSuccessMs),
       lastFailure: this.#lastFailure,
       ...this.#counts,
     };
@@ -238,7 +242,7 @@ export class Sink implements AsyncDisposable {
     }
     const written = verdict.do === "drop" ? 0 : Math.min(verdict.written ?? samples, samples);
     if (written < samples) this.#drop(samples - written, { status: String(status), why: text, id: clusters[0].id });
-    else this.#lastSuccess = now();
+    else this.#lastSuccessMs = now();
     this.#counts.sent += written;
     metrics.sent(name, written);
     return true;
@@ -263,7 +267,7 @@ export class Sink implements AsyncDisposable {
       random: Math.random,
     });
     this.#startsAtMs = Math.max(this.#startsAtMs, performance.now() + waitMs);
-    this.#lastFailure = { at: now(), why };
+    this.#lastFailure = { at: isoTime(now()), why };
     metrics.failed(name, samples);
     losses.add(`${name} fails`, "Cannot forward to a sink, and tries again", { sink: name, why });
   }
@@ -271,11 +275,15 @@ export class Sink implements AsyncDisposable {
   #drop(samples: number, { status, why, id }: { status: string; why: string; id?: string }) {
     const { metrics, name, losses, now = Date.now } = this.#options;
     this.#counts.dropped += samples;
-    this.#lastFailure = { at: now(), why: `it refuses samples with ${status}: ${why}` };
+    this.#lastFailure = { at: isoTime(now()), why: `it refuses samples with ${status}: ${why}` };
     metrics.dropped(name, { status, samples });
     const fields = { sink: name, status, samples, why, ...id === undefined ? {} : { cluster: plainText(id) } };
     losses.add(`${name} refuses ${status}`, "Dropped samples that a sink refuses", fields);
   }
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** The start of what a sink says to a request, as text that is safe to log. A longer answer is cut off. */

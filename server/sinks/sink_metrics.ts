@@ -9,7 +9,9 @@ import type { Registry } from "../../common/metrics.ts";
 import type { SinkReport } from "./sink.ts";
 
 /** What is looked at when metrics are asked for. */
-export interface WatchedSink extends Pick<SinkReport, "waiting" | "lagSeconds" | "lastSuccess" | "state"> {
+export interface WatchedSink extends Pick<SinkReport, "waiting" | "lagSeconds"> {
+  /** When it last took a request as a whole, in milliseconds since the epoch. */
+  readonly lastSuccessMs: number | undefined;
   /** Memory of series that have ended, in bytes. */
   readonly endedBytes: number;
 }
@@ -71,7 +73,7 @@ export class SinkMetrics {
       [
         "telemeter_sink_last_success_timestamp_seconds",
         "When a sink last took a request as a whole; 0 if it never did",
-        ({ lastSuccess = 0 }) => lastSuccess / 1_000,
+        ({ lastSuccessMs = 0 }) => lastSuccessMs / 1_000,
       ],
     ];
     const sinks = this.#sinks;

@@ -89,7 +89,8 @@ export async function openSinks(
   return { places, [Symbol.dispose]: () => connection[Symbol.dispose]() };
 }
 
-function tenantOf(pattern: string): (id: string) => string | undefined {
+/** The tenants of clusters by the value of `--forward-tenant`. */
+export function tenantOf(pattern: string): (id: string) => string | undefined {
   return (id) => {
     const tenant = pattern.replaceAll("{id}", id);
     return TENANT.test(tenant) ? tenant : undefined;

@@ -11,6 +11,7 @@ import { ExpositionIndex, toEntry } from "../../server/exposition/exposition_ind
 import { Renderer } from "../../server/ingest/renderer.ts";
 import { SinkMetrics } from "../../server/sinks/sink_metrics.ts";
 import { SinkConnection } from "../../server/sinks/sink_connection.ts";
+import { tenantOf } from "../../server/sinks/sink_settings.ts";
 import { Sinks, type SinksOptions } from "../../server/sinks/sinks.ts";
 import { recordingLog } from "./recording_log.ts";
 import { RENDER_RULES } from "./render_rules.ts";
@@ -46,7 +47,7 @@ export class SinksSite implements AsyncDisposable {
   sinks!: Sinks;
   readonly #renderer = new Renderer({
     ...RENDER_RULES,
-    limitBytes: 1e7,
+    limitBytes: 2e7,
     maxTextBytes: 4e7,
     limits: { maxFamilies: 1e4, maxSeries: 1e5, maxLabels: 64 },
   });
@@ -70,7 +71,7 @@ export class SinksSite implements AsyncDisposable {
       places: urls.map((url) => ({
         name: url.href,
         send: site.#connection.to(url),
-        ...tenant === undefined ? {} : { tenantOf: (id) => tenant.replace("{id}", id) },
+        ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) },
       })),
       index: site.index,
       store: new MetaStore(),

@@ -272,3 +272,66 @@ Deno.test("Sinks wait for no sink: one that hangs delays neither pushes nor anot
   assert.equal(hanging.visits.length, 1);
   resolve(new Response(null, { status: 500 }));
 });
+
+Deno.test("Sinks with a tenant for each cluster drop what is of an id that cannot be one", async () => {
+  await using receiver = new SinkReceiver();
+  await using site = await SinksSite.open([receiver.url], { tenant: "{id}" });
+  site.sinks.start();
+  site.push("a b", ["x{} 1"]);
+  site.push("b", ["x{} 2"]);
+  await receiver.until(has("x of b: 2"));
+  assert.equal(receiver.visits.length, 1);
+  assert.match(await site.registry.metrics(), /telemeter_sink_samples_dropped_total\{sink="[^"]*",status="tenant"\} 1/);
+});
+
+Deno.test("Sinks follow no redirect", async () => {
+  await using receiver = new SinkReceiver();
+  await using elsewhere = new SinkReceiver();
+  receiver.answer = () => new Response(null, { status: 307, headers: { location: elsewhere.url.href } });
+  await using site = await SinksSite.open([receiver.url]);
+  site.sinks.start();
+  site.push("a", ["x{} 1"]);
+  await receiver.until(({ length }) => length === 1);
+  receiver.answer = takesAll;
+  site.push("b", ["x{} 2"]);
+  await receiver.until(has("x of b: 2"));
+  assert.equal(elsewhere.visits.length, 0);
+  assert.equal(site.sinks.report()[0].dropped, 1);
+});
+
+Deno.test("Sinks read no more of an answer than its start", async () => {
+  await using receiver = new SinkReceiver();
+  let isEndless = true, chunks = 0;
+  receiver.answer = (visit) => {
+    if (!isEndless) return takesAll(visit);
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      chunks++;
+      controller.enqueue(new Uint8Array(65_536).fill(0x61));
+    };
+    return new Response(new ReadableStream({ pull }), { status: 400 });
+  };
+  await using site = await SinksSite.open([receiver.url]);
+  site.sinks.start();
+  site.push("a", ["x{} 1"]);
+  await receiver.until(({ length }) => length >= 2);
+  isEndless = false;
+  site.push("b", ["x{} 2"]);
+  await receiver.until(has("x of b: 2"));
+  assert.ok(chunks < 1_000, `${chunks} chunks`);
+});
+
+Deno.test("Sinks leave out ends of series for which there is no room, and count them", async () => {
+  await using receiver = new SinkReceiver();
+  receiver.answer = () => new Response(null, { status: 500 });
+  await using site = await SinksSite.open([receiver.url]);
+  site.sinks.start();
+  const lines = Array.from({ length: 50_000 }, (_, i) => `x{i="${String(i).padStart(200, "0")}"} 1`);
+  for (const [id, count] of [["a", 50_000], ["b", 50_000]] as const) {
+    site.push(id, lines.slice(0, count));
+    site.push(id, ["y{} 1"]);
+  }
+  const metrics = await site.registry.metrics();
+  assert.match(metrics, /telemeter_sink_ends_dropped_total\{sink="[^"]*"\} 50000\n/);
+  const [, bytes] = /telemeter_sink_queue_bytes\{sink="[^"]*"\} (\d+)/.exec(metrics)!;
+  assert.ok(Number(bytes) <= 16 * 1_048_576, bytes);
+});
