@@ -54,7 +54,7 @@ export const SinksPage: FC<SinksProps> = ({ sinks, nowMs }) =>
             </table>
           </div>
         </div>
-        {sinks.map((sink) => <LastFailure sink={sink} nowMs={nowMs} />)}
+        {sinks.map((sink) => sink.lastFailure && <LastFailure sink={sink} failure={sink.lastFailure} nowMs={nowMs} />)}
       </>
     );
 
@@ -80,13 +80,17 @@ const Row: FC<{ readonly sink: SinkReport; readonly nowMs: number }> = ({ sink, 
   );
 };
 
-/** What went wrong last, as long as that is not mended. */
-const LastFailure: FC<{ readonly sink: SinkReport; readonly nowMs: number }> = ({ sink, nowMs }) => {
-  const { url, state, waiting, lastFailure } = sink;
-  if (lastFailure === undefined) return <></>;
+interface FailureProps {
+  readonly sink: SinkReport;
+  readonly failure: NonNullable<SinkReport["lastFailure"]>;
+  readonly nowMs: number;
+}
+
+/** What went wrong last. */
+const LastFailure: FC<FailureProps> = ({ sink: { url, state, waiting }, failure: { at, why }, nowMs }) => {
   return (
     <div class={`note ${state === "failing" ? "bad" : "warn"}`}>
-      <strong>{url}</strong>, <Moment at={lastFailure.at} nowMs={nowMs} />: {lastFailure.why}. {state === "failing" &&
+      <strong>{url}</strong>, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
         `It is tried again; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}.`}
     </div>
   );
