@@ -24,6 +24,11 @@ const NAME_LABEL: usize = memory.data<u8>([
   0x5f, 0x5f, 0x6e, 0x61, 0x6d, 0x65, 0x5f, 0x5f, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
 const NAME_LABEL_BYTES: usize = 8;
+/** Of how many labels of a line the strings are remembered for the next one; the last place is for all further ones. */
+const MOST_RECALLED: usize = 32;
+/** Of each string: where it is among those of the request, how long, its number. */
+const RECALL_BYTES: usize = 12;
+const RECALLS: usize = memory.data(768, 16);
 /** The bits of the value by which a series ends, and of the usual one that is no number. */
 const STALE_BITS: u64 = 0x7ff0000000000002;
 const NAN_BITS: u64 = 0x7ff8000000000001;
@@ -45,6 +50,8 @@ let symbolsFrom: usize = 0;
 let seriesFrom: usize = 0;
 let isSecond: bool = false;
 let symbolCount: u32 = 0;
+/** Where the string is that was looked up last. */
+let foundAt: usize = 0;
 /** Tells the slots of this request from those of the ones before. */
 let request: u32 = 0;
 let seed: u64 = 0;
@@ -79,8 +86,10 @@ export function openRequest(second: bool): void {
   seriesCount = 0;
   symbolCount = 0;
   request++;
+  if (!second) return;
+  memory.fill(RECALLS, 0, MOST_RECALLED * 2 * RECALL_BYTES);
   // The first number stands for nothing.
-  if (second) numberOf(0, 0);
+  numberOf(0, 0);
 }
 
 /** Where the series of the request start. */
@@ -91,6 +100,20 @@ export function seriesStart(): usize {
 /** Where its strings start. */
 export function symbolsStart(): usize {
   return symbolsFrom;
+}
+
+/**
+ * The number of a string whose place and length are at `at`. Neighbouring lines have nearly all of their strings in common, so
+ * that of the line before is looked at first, which is remembered at `recall`.
+ */
+function recalled(at: usize, recall: usize): u32 {
+  const string: usize = load<u32>(at), length: usize = load<u32>(at + 4), known: usize = load<u32>(recall);
+  if (known !== 0 && load<u32>(recall + 4) === <u32> length && equal(known, string, length)) return load<u32>(recall + 8);
+  const number = numberOf(string, length);
+  store<u32>(recall, <u32> foundAt);
+  store<u32>(recall + 4, <u32> length);
+  store<u32>(recall + 8, number);
+  return number;
 }
 
 /** The number of a string in the request at hand. */
@@ -107,11 +130,15 @@ export function numberOf(at: usize, length: usize): u32 {
       const to = writeVarint(symbolsTo + 1, length);
       store<u32>(entry + 8, <u32> to);
       symbolsTo = copy(at, length, to);
+      foundAt = to;
       return symbolCount++;
     }
     if (load<u32>(entry + 4) === hash) {
       const known = load<u32>(entry + 8);
-      if (lengthBefore(known) === length && equal(known, at, length)) return load<u32>(entry + 12);
+      if (lengthBefore(known) === length && equal(known, at, length)) {
+        foundAt = known;
+        return load<u32>(entry + 12);
+      }
     }
     slot = slot + 1 & (SLOTS - 1);
   }
@@ -311,9 +338,11 @@ function labelBytes(nameLength: usize, valueLength: usize): usize {
 }
 
 function writeSecond(bits: u64, timeMs: u64, type: u32): void {
-  let numbers: usize = 0;
+  let numbers: usize = 0, recall = RECALLS;
+  const lastRecall = RECALLS + (MOST_RECALLED - 1) * 2 * RECALL_BYTES;
   for (let at = labelsAt; at < labelsTo; at += 16) {
-    const name = numberOf(load<u32>(at), load<u32>(at + 4)), value = numberOf(load<u32>(at + 8), load<u32>(at + 12));
+    const name = recalled(at, recall), value = recalled(at + 8, recall + RECALL_BYTES);
+    if (recall < lastRecall) recall += 2 * RECALL_BYTES;
     store<u32>(at, name);
     store<u32>(at + 8, value);
     numbers += varintBytes(name) + varintBytes(value);
@@ -350,7 +379,11 @@ function lengthBefore(at: usize): usize {
 }
 
 function varintBytes(value: u64): usize {
-  return value < 0x80 ? 1 : 1 + (<usize> (63 - clz(value))) / 7;
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  let bytes: usize = 3;
+  for (value >>= 21; value > 0; value >>= 7) bytes++;
+  return bytes;
 }
 
 function writeVarint(at: usize, value: u64): usize {
