@@ -58,6 +58,14 @@ export interface Reading extends Disposable {
   readonly entries: readonly ClusterEntry[];
 }
 
+/** Hears what becomes of clusters, before their buffers are put to use again. */
+export interface IndexListener {
+  /** A cluster shows an entry, in place of another one if it showed something. */
+  shown(entry: ClusterEntry, before: ClusterEntry | undefined): void;
+  /** A cluster shows nothing more; `isExpired` if that is as its time has passed, by a clock that only goes forward. */
+  hidden(entry: ClusterEntry, options: { readonly isExpired: boolean }): void;
+}
+
 /** Everything that is shown, by cluster id. */
 export class ExpositionIndex {
   readonly #entries = new Map<string, ClusterEntry>();
@@ -66,6 +74,7 @@ export class ExpositionIndex {
   readonly #endsAt = new WeakMap<ClusterEntry, number>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #buffers = new BufferPool();
+  #listener: IndexListener | undefined;
   #readers = 0;
   #families = 0;
   #series = 0;
@@ -74,6 +83,11 @@ export class ExpositionIndex {
   /** Samples older than `ttlMs` are not shown. */
   constructor({ ttlMs }: { ttlMs: number }) {
     this.#ttlMs = ttlMs;
+  }
+
+  /** Tells `listener` of all that is shown and hidden from now on. */
+  tell(listener: IndexListener): void {
+    this.#listener = listener;
   }
 
   /** How many clusters are held. */
@@ -160,10 +174,14 @@ export class ExpositionIndex {
   show(entry: ClusterEntry) {
     this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
-    if (before !== undefined) {
-      if (before.sequence > entry.sequence) return;
-      this.#remove(before);
-    }
+    if (before === undefined || before.sequence <= entry.sequence) this.replace(entry);
+  }
+
+  /** Shows an entry in place of whatever its cluster showed before. */
+  replace(entry: ClusterEntry) {
+    const before = this.#entries.get(entry.id);
+    this.#listener?.shown(entry, before);
+    if (before !== undefined) this.#remove(before);
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
   }
@@ -171,10 +189,7 @@ export class ExpositionIndex {
   /** Shows nothing more of a cluster. Returns whether it showed something. */
   hide(id: string): boolean {
     this.#settled(id);
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#remove(entry);
-    return this.#entries.delete(id);
+    return this.#hide(id, { isExpired: false });
   }
 
   /**
@@ -193,7 +208,7 @@ export class ExpositionIndex {
       }
       if (now > endsAt) gone.push(entry.id);
     }
-    for (const id of gone) this.hide(id);
+    for (const id of gone) this.#hide(id, { isExpired: true });
     return gone;
   }
 
@@ -216,6 +231,14 @@ export class ExpositionIndex {
     if (waiting === undefined) return;
     this.#bytes -= waiting.bytes;
     this.#waiting.delete(id);
+  }
+
+  #hide(id: string, options: { readonly isExpired: boolean }): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#listener?.hidden(entry, options);
+    this.#remove(entry);
+    return this.#entries.delete(id);
   }
 
   #remove(entry: ClusterEntry) {
