@@ -21,7 +21,7 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** The most of the server's remark that is kept, in bytes: a line of a kilobyte for each rule there is. */
-export const REMARK_LIMIT_BYTES = 24_576;
+export const REMARK_LIMIT_BYTES = 25_600;
 
 /** What came of a push. */
 export interface Pushed {

@@ -38,8 +38,11 @@ export interface CommitHow {
   readonly role: Role;
   /** Whether it has only just entered the ring, so that nobody has checked it yet. */
   readonly fresh: boolean;
-  /** Called once it was checked, if that is asked for, and is being made durable. */
-  readonly checked?: () => void;
+  /**
+   * Called once it was checked, if that is asked for, and is being made durable: with what others are to keep, if that is not what
+   * came.
+   */
+  readonly checked?: (kept?: PushBytes) => void;
 }
 
 /** What the ring needs of the server that it is part of. */
@@ -50,6 +53,10 @@ export interface RingHost {
   commit(entry: Entry, how: CommitHow): Promise<CommitResult>;
   /** What is held of a cluster. */
   load(id: string): Promise<Entry | undefined>;
+  /** Makes ready to show this version of a cluster, if there is room for that: it will most likely be asked for soon. */
+  prepare(id: string, version: PushVersion): void;
+  /** Gives up what was prepared and is not shown. */
+  release(): void;
   /** Shows what is held of a cluster from now on, which is this version. */
   show(id: string, version: PushVersion): void;
   /** Shows nothing of a cluster from now on. */
@@ -62,6 +69,8 @@ export interface RingHost {
 export interface RingOptions {
   /** Who we are. */
   readonly self: Omit<Hello, "incarnation" | "boot">;
+  /** Whether it only votes and forwards, and owns nothing. @default {false} */
+  readonly isWitness?: boolean;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
   /** Whether to start a ring of one, if need be, though others are given and this member was never in a ring. @default {false} */
@@ -113,10 +122,11 @@ export class Ring implements AsyncDisposable {
   #disposed = false;
 
   private constructor(options: RingOptions) {
-    const { self, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
+    const { self, isWitness, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
     this.#options = options;
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
+      isWitness,
       saved: saved === undefined ? undefined : readSaved(saved, log),
       entries,
       seeds,
@@ -192,7 +202,7 @@ export class Ring implements AsyncDisposable {
     return this.#machine.place(id) ?? {};
   }
 
-  /** The members by this member's view, itself among them. */
+  /** The members among which clusters are placed by this member's view. */
   get members(): readonly string[] {
     return this.#machine.membership.view.names;
   }
@@ -237,9 +247,11 @@ export class Ring implements AsyncDisposable {
     return {
       name: self.name,
       closed: membership.closed(now),
+      carriesOnAlone: membership.isAlone,
       view: {
         digest: view.digest,
         members: view.names,
+        witnesses: view.witnesses,
         settled: membership.isSettled,
         confirmedBy: membership.lastVotes,
       },
@@ -345,6 +357,10 @@ export class Ring implements AsyncDisposable {
         return this.#commit(effect);
       case "load":
         return this.#load(effect);
+      case "prepare":
+        return host.prepare(effect.id, effect.version);
+      case "release":
+        return host.release();
       case "show":
         return host.show(effect.id, effect.version);
       case "hide":
@@ -353,6 +369,8 @@ export class Ring implements AsyncDisposable {
         this.#pushes.get(effect.token)?.(effect.outcome);
         this.#pushes.delete(effect.token);
         return;
+      case "relayed":
+        return this.#metrics.relayed();
       case "unread":
         return this.#metrics.unread(effect.type);
       case "page":
@@ -367,7 +385,8 @@ export class Ring implements AsyncDisposable {
   }
 
   #commit({ token, entry, role, fresh }: Extract<Effect, { do: "commit" }>) {
-    const checked = () => this.#handle({ type: "checked", token });
+    const checked = (kept?: PushBytes) =>
+      this.#handle({ type: "checked", token, ...kept === undefined ? {} : { kept } });
     this.#options.host.commit(entry, { role, fresh, checked })
       .catch((error): CommitResult => {
         this.#options.log.error("Cannot store a push", { cluster: plainText(entry.id), error: explain(error) });

@@ -22,13 +22,16 @@ import {
   type StoredEntry,
 } from "./protocol/effects.ts";
 import type { Hello, MeshLink, MeshMessage, MessageType, Refusal } from "./protocol/mesh.ts";
-import { type Message, readMessage } from "./protocol/messages.ts";
+import { type Message, type MessageOf, readMessage } from "./protocol/messages.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { CommitSerializer } from "./replication/commit_serializer.ts";
 import { EntryTable, type HeldEntry } from "./replication/entry_table.ts";
+import { Foresight } from "./replication/foresight.ts";
 import { Forwarding } from "./replication/forwarding.ts";
 import { type Kept, PushCopies } from "./replication/push_copies.ts";
-import { PutHandler } from "./replication/put_handler.ts";
+import { type Answer, PutHandler } from "./replication/put_handler.ts";
+import { PutLegs } from "./replication/put_legs.ts";
+import { Relay } from "./replication/relay.ts";
 import { Visibility } from "./replication/visibility.ts";
 import { AntiEntropy } from "./transfer/anti_entropy.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
@@ -50,6 +53,8 @@ const UNCONFIRMED: Closed = {
 export interface RingMachineOptions {
   /** Who we are. */
   readonly self: Omit<Hello, "incarnation">;
+  /** Whether we only vote and forward, and own nothing. @default {false} */
+  readonly isWitness?: boolean;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
   /** Whether to start a ring of one, if need be, though we were told of others and were never in a ring. */
@@ -78,12 +83,15 @@ export class RingMachine {
   readonly #serializer: CommitSerializer;
   readonly #copies: PushCopies;
   readonly #putHandler: PutHandler;
+  readonly #legs: PutLegs;
   readonly #forwarding: Forwarding;
+  readonly #relay: Relay;
   readonly #transfers: Transfers;
   readonly #plan: TransferPlan;
   readonly #copyReceiver: CopyReceiver;
   readonly #antiEntropy: AntiEntropy;
   readonly #visibility: Visibility;
+  readonly #foresight: Foresight;
   readonly #join: Join;
   readonly #leaving: Leaving;
   // Of each link: when unread messages of it were told last, and how many have come since.
@@ -96,7 +104,7 @@ export class RingMachine {
 
   /** Starts a member that joins. */
   constructor(options: RingMachineOptions) {
-    const { self, seeds, bootstraps, saved, entries = [], ttlMs, copies = 2, clock, random } = options;
+    const { self, isWitness, seeds, bootstraps, saved, entries = [], ttlMs, copies = 2, clock, random } = options;
     this.#clock = clock;
     this.#request = Math.floor(random() * 2 ** 31);
     const context: RingContext = {
@@ -115,12 +123,15 @@ export class RingMachine {
       confirm: (onConfirmed, clock) => this.membership.confirm(onConfirmed, clock),
       isFenced: (now) => this.membership.isFenced(now),
       isLinked: (name) => this.membership.isLinked(name),
+      isFailing: (name, now) => this.membership.isFailing(name, now),
+      wayTo: (name, now) => this.membership.wayTo(name, now),
       nextRequest: () => this.#request = this.#request % 0xffff_ffff + 1,
       random,
       emit: (effect) => void this.#effects.push(effect),
     };
     this.membership = new Membership(context, {
       self,
+      isWitness,
       seeds,
       bootstraps,
       saved,
@@ -133,6 +144,7 @@ export class RingMachine {
     for (const entry of entries) table.set(entry, clock);
     this.#serializer = new CommitSerializer(context, { table });
     this.#visibility = new Visibility(context, { table });
+    this.#foresight = new Foresight(context, { table });
     this.#copies = new PushCopies(context);
     this.#putHandler = new PutHandler(context, {
       table,
@@ -141,7 +153,10 @@ export class RingMachine {
       onStored: (held, { bytes, clock }) => this.#pushStored(held, { bytes, clock }),
       onSought: (held, sought) => this.#pushSought(held, sought),
     });
-    this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler });
+    this.#legs = new PutLegs(context);
+    const legs = this.#legs;
+    this.#forwarding = new Forwarding(context, { putHandler: this.#putHandler, legs });
+    this.#relay = new Relay(context, { legs });
     this.#transfers = new Transfers(context, {
       table,
       onClear: (peer, clock) => this.membership.ping(peer, clock),
@@ -210,8 +225,13 @@ export class RingMachine {
       this.#clock = clock;
       this.#take(event, clock);
       const { isSettled } = this.membership;
-      if (isSettled && !this.#wasSettled) this.#visibility.settled(clock.now);
+      if (isSettled && !this.#wasSettled) {
+        this.#visibility.settled(clock.now);
+        this.#foresight.settled();
+      }
       this.#wasSettled = isSettled;
+      // After what a view has brought is shown: what was made ready for that must not be given up before.
+      if (event.type === "tick" || event.type === "linkDown") this.#foresight.look(clock);
     } else if (event.type === "page") {
       this.#effects.push({ do: "page", token: event.token, closed: this.closed(clock.now) });
     } else if (event.type === "push") {
@@ -233,7 +253,7 @@ export class RingMachine {
       case "linkDown":
         this.membership.linkDown(event.link, clock);
         if (!this.membership.isLinked(event.link.peer.name)) {
-          this.#forwarding.linkDown(event.link.peer.name);
+          this.#legs.linkDown(event.link.peer.name, clock);
           this.#copies.linkDown(event.link.peer.name, clock);
         }
         return;
@@ -244,7 +264,7 @@ export class RingMachine {
       case "push":
         return this.#forwarding.push(event, clock);
       case "checked":
-        return this.#serializer.checked(event.token, clock);
+        return this.#serializer.checked(event.token, clock, event);
       case "saved":
         return this.membership.saved(event.number, clock);
       case "committed":
@@ -268,7 +288,7 @@ export class RingMachine {
     if (expired.length > 0) this.#transfers.dropped(expired.map(({ id }) => id), clock);
     this.membership.tick(clock);
     if (this.#leaving.isStaying) this.#join.tick(clock);
-    this.#forwarding.tick(clock);
+    this.#legs.tick(clock);
     this.#copies.tick(clock);
     this.#plan.tick();
     this.#transfers.tick(clock);
@@ -287,20 +307,18 @@ export class RingMachine {
     if (this.membership.message(link.peer, message, clock)) return;
     switch (message.type) {
       case "PUT":
-        return this.#putHandler.take(message, {
-          clock,
-          done: (answer) => this.#send(from, { request: message.request, ...answer }),
-        });
+        return this.#put(from, message, clock);
       case "PUT_OK":
-        return this.#forwarding.answered(from, message, clock);
+        return this.#legs.answered(from, message, clock);
       case "NACK":
-        this.#forwarding.answered(from, message, clock);
+        this.#legs.answered(from, message, clock);
         this.#join.answered(from, message.request);
         if (this.#copies.answered(from, message, clock)) return;
         return this.#transfers.answered(from, message, clock);
       case "COPY":
         return this.#copyReceiver.copied(from, message, clock);
       case "OFFER":
+        this.#foresight.offered(from, message.holdings, clock);
         return this.#copyReceiver.offered(from, message, clock);
       case "WANT":
         if (message.request === 0) return this.#transfers.asked(from, message.ids, clock);
@@ -319,6 +337,13 @@ export class RingMachine {
       case "PULLED":
         return this.#join.answered(from, message.request);
     }
+  }
+
+  #put(from: string, message: MessageOf<"PUT">, clock: Clock) {
+    const done = (answer: Answer) => this.#send(from, { ...answer, request: message.request });
+    const { to } = message;
+    if (to === undefined || to === this.membership.self.name) return this.#putHandler.take(message, { clock, done });
+    this.#relay.take({ ...message, to }, { clock, done });
   }
 
   /** Everything is placed and hidden by the new view before anybody can learn that we have it. */
@@ -387,7 +412,7 @@ export class RingMachine {
   }
 
   #left() {
-    this.#forwarding.abandon();
+    this.#legs.abandon(this.#clock);
     this.#effects.push({ do: "left" });
     this.#hasLeft = true;
   }

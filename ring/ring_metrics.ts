@@ -17,6 +17,7 @@ const LOOK_MS = 1_000;
 /** Shows a {@linkcode RingStatus} as metrics. */
 export class RingMetrics {
   readonly #status: () => RingStatus;
+  readonly #relayed: Counter;
   readonly #unread: Counter<"type">;
   readonly #unsent: Counter<"type">;
   #lookedAt = -Infinity;
@@ -55,6 +56,17 @@ export class RingMetrics {
       help:
         "1 while this member shows nothing: it is joining, leaving, stalled, without quorum, or waiting for the others",
       value: () => status().closed === undefined ? 0 : 1,
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_alone",
+      help:
+        "1 while this member, one of two, carries on without the other: if that one lives, both show the same clusters",
+      value: () => status().carriesOnAlone ? 1 : 0,
+    });
+    this.#gauge(registers, {
+      name: "telemeter_ring_witnesses",
+      help: "Members that only vote, by this member's view: started with --witness, or not able to own clusters now",
+      value: () => status().view.witnesses.length,
     });
     this.#gauge(registers, {
       name: "telemeter_ring_view_members",
@@ -102,6 +114,11 @@ export class RingMetrics {
         this.set({ to: "store" }, inFlight.storeBytes);
       },
     });
+    this.#relayed = new Counter({
+      name: "telemeter_ring_relayed_total",
+      help: "Pushes that this member has passed on to their owner for another one, whose own link with that is cut",
+      registers,
+    });
     this.#unread = new Counter({
       name: "telemeter_ring_unread_messages_total",
       help: "Messages of peers that are dropped as their fields are not what they should be, by type",
@@ -114,6 +131,11 @@ export class RingMetrics {
       labelNames: ["type"],
       registers,
     });
+  }
+
+  /** A push was passed on. */
+  relayed(): void {
+    this.#relayed.inc();
   }
 
   /** A message of a peer could not be read. */

@@ -36,10 +36,14 @@ export interface RingStatus {
   readonly name: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: Closed;
+  /** Whether it carries on without the other one of two, which may do the same and show the same clusters. */
+  readonly carriesOnAlone: boolean;
   /** Who owns clusters: the digest is equal on members that agree. */
   readonly view: {
     readonly digest: string;
     readonly members: readonly string[];
+    /** Who only votes. */
+    readonly witnesses: readonly string[];
     /** Whether all of them have it. */
     readonly settled: boolean;
     /** Who has confirmed the last page. */

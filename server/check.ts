@@ -4,6 +4,7 @@
  * @module
  */
 
+import { openAuthorities } from "../common/authorities.ts";
 import type { Logger } from "../common/log.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
@@ -20,11 +21,14 @@ export async function checkServer(
   { log, environment }: { log: Logger; environment: ProxyEnvironment },
 ): Promise<void> {
   await using opened = new AsyncDisposableStack();
-  const { requests, sinks, tls, internalTls, ring } = await loadSettings(values, { log, environment });
+  const { requests, sinks, tls, internalTls, clientCa, ring } = await loadSettings(values, { log, environment });
   opened.use(requests);
   if (sinks !== undefined) opened.use(sinks);
   for (const files of [tls, internalTls]) {
     if (files !== undefined) opened.use(await loadTlsIdentity({ ...files, log }));
+  }
+  if (clientCa !== undefined) {
+    opened.use(await openAuthorities({ path: clientCa, flag: "--client-ca", of: "clients", log }));
   }
   if (ring === undefined) return;
   const { RingIdentity } = await import("../ring/transport/ring_identity.ts");

@@ -25,6 +25,7 @@ import {
   wholeNumber,
 } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
+import { certificateRule } from "./authorization/certificate_rule.ts";
 import { networks } from "../common/http/networks.ts";
 import { selector } from "../common/exposition/selector.ts";
 
@@ -57,6 +58,21 @@ export const SERVER_OPTIONS = {
     help: "Private key (PEM) of the external listener",
     since: "0.1.0",
     why: "Goes with --tls-crt",
+  },
+  clientCa: {
+    kind: file,
+    secret: "key file",
+    help: "Authorities (PEM) whose certificates let clients push without a token; read again when it changes",
+    since: "0.1.0",
+    why:
+      "Set it where your clusters have certificates already; needs --tls-crt, and --client-certificate-id if not cn:{id}",
+  },
+  clientCertificateId: {
+    kind: certificateRule,
+    default: "cn:{id}",
+    help: "Where such a certificate names the cluster: cn:, dns: or uri:, and the name with {id} in it",
+    since: "0.1.0",
+    why: "Set it to the names that your authority writes, such as uri:spiffe://example/cluster/{id}",
   },
   internalTlsCrt: {
     kind: file,
@@ -107,6 +123,12 @@ export const SERVER_OPTIONS = {
       "Start a ring of one, though --join lists others of whom too few are there, if this server was never in a ring",
     since: "0.1.0",
     why: "Set it once, on the first server of a new ring that is to serve before the others are there",
+  },
+  witness: {
+    kind: flag,
+    help: "Only vote in the ring, and forward pushes: own no cluster, keep no copy, and show an empty page",
+    since: "0.1.0",
+    why: "Set it on a small third machine, so that of two servers one goes on when the other is lost, and never both",
   },
   copies: {
     kind: wholeNumber({ least: 1 }),
@@ -357,10 +379,18 @@ export const SERVER_OPTIONS = {
   limitSeries: {
     kind: count,
     default: "50000",
-    help: "Most series in a push",
+    help: "Most series in a push, and of a cluster that sends by remote write",
     reloads: true,
     since: "0.1.0",
     why: "Raise it for a client that sends more series; lower it to protect the server from one that grows",
+  },
+  limitSamplesPerSecond: {
+    kind: count,
+    default: "0",
+    help: "Most samples a second that a cluster may send by remote write, and a minute's worth at once; 0 for no limit",
+    reloads: true,
+    since: "0.1.0",
+    why: "Set it where some clusters send more than their share: they get 503 and send later what they could not",
   },
   limitTotalSeries: {
     kind: count,

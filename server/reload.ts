@@ -12,12 +12,19 @@ import type { Capacity } from "./limits/capacity.ts";
 import type { PushLimiter } from "./limits/rate_limit.ts";
 import type { SERVER_OPTIONS, ServerOptions } from "./options.ts";
 import type { PushCommitter } from "./pushes/push_committer.ts";
+import { DeltaRenderer } from "./remote_write/delta_renderer.ts";
+import type { WriteCommitter } from "./remote_write/write_committer.ts";
+import type { WriteLimited } from "./remote_write/write_limited.ts";
 import { readRules } from "./settings.ts";
 
 /** What a reload works on. */
 export interface ReloadOptions extends Pick<Launch<typeof SERVER_OPTIONS>, "log" | "reread" | "checkFiles"> {
   /** Gets the rules. */
   readonly committer: Pick<PushCommitter, "renderBy">;
+  /** Gets the limits of what is read of requests of remote write. */
+  readonly writes: Pick<WriteCommitter, "readBy">;
+  /** Gets the rate of remote write. */
+  readonly writeLimits: Pick<WriteLimited, "limitTo">;
   /** Gets the rate. */
   readonly limiter: Pick<PushLimiter, "limitTo">;
   /** Gets the limits of all clusters together. */
@@ -31,7 +38,7 @@ export interface ReloadOptions extends Pick<Launch<typeof SERVER_OPTIONS>, "log"
  * says so.
  */
 export function reloading(
-  { log, reread, checkFiles, committer, limiter, capacity, onValues }: ReloadOptions,
+  { log, reread, checkFiles, committer, writes, writeLimits, limiter, capacity, onValues }: ReloadOptions,
 ): () => Promise<void> {
   const reload = async () => {
     try {
@@ -39,6 +46,8 @@ export function reloading(
       await checkFiles();
       const rules = await readRules(values);
       committer.renderBy(new Renderer(rules));
+      writes.readBy(new DeltaRenderer(rules));
+      writeLimits.limitTo({ samplesPerSecond: values.limitSamplesPerSecond });
       limiter.limitTo({ intervalMs: values.ratelimit });
       capacity.limitTo({ maxClusters: values.limitClusters, maxSeries: values.limitTotalSeries });
       onValues(values);

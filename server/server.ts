@@ -15,8 +15,9 @@ import { createRegistry, type Registry } from "../common/metrics.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { reportOptions } from "../common/option_report.ts";
 import { writeAbilities } from "../common/ingest/server_abilities.ts";
+import { openAuthorities } from "../common/authorities.ts";
 import { loadTlsIdentity } from "../common/tls.ts";
-import { AUTHORIZE_LIMIT, authorizeHandler, UNLIMITED } from "./authorization/authorize.ts";
+import { authorizeHandler } from "./authorization/authorize.ts";
 import { type Authorizer, OpenAuthorizer, UpstreamAuthorizer } from "./authorization/authorizer.ts";
 import { CachingAuthorizer } from "./authorization/authorizer_cache.ts";
 import { SharingAuthorizer } from "./authorization/authorizer_shares.ts";
@@ -40,20 +41,31 @@ import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
 import { Capacity } from "./limits/capacity.ts";
+import { EventLoopShare } from "./limits/event_loop_share.ts";
 import { watchLimits } from "./limits/limit_metrics.ts";
 import { MemoryGuard } from "./limits/memory_guard.ts";
 import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
-import { PushSummary } from "./pushes/push_summary.ts";
+import { UploadSlots } from "./limits/upload_slots.ts";
+import { PushAccount } from "./pushes/push_account.ts";
+import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
 import { MemoryGuarded } from "./pushes/memory_guarded.ts";
 import { restore } from "./pushes/restore.ts";
+import { ClusterLogs } from "./remote_write/cluster_logs.ts";
+import { DeltaRenderer } from "./remote_write/delta_renderer.ts";
+import { receive } from "./remote_write/receive.ts";
+import { StateMerger } from "./remote_write/state_merger.ts";
+import { WriteCommitter } from "./remote_write/write_committer.ts";
+import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { SinkMetrics } from "./sinks/sink_metrics.ts";
 import { Sinks } from "./sinks/sinks.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
+import { oauth2TokenHandler } from "./authorization/oauth2_token.ts";
+import { AUTHORIZE_LIMIT, TokenExchange, UNLIMITED } from "./authorization/token_exchange.ts";
 import { TokenSigner, TokenVerifier } from "./authorization/tokens.ts";
 import { upload } from "./pushes/upload.ts";
 import { reloading } from "./reload.ts";
@@ -101,6 +113,9 @@ export async function startServer(
   const verifier = new TokenVerifier(keys.verifying);
   const authorizer = authorizerOf(settings, { log, registry });
   const externalTls = settings.tls && opening.use(await loadTlsIdentity({ ...settings.tls, log }));
+  const clientAuthorities = settings.clientCa === undefined
+    ? undefined
+    : opening.use(await openAuthorities({ path: settings.clientCa, flag: "--client-ca", of: "clients", log }));
   const internalTls = settings.internalTls && opening.use(await loadTlsIdentity({ ...settings.internalTls, log }));
 
   // Before anything runs that needs a file.
@@ -144,15 +159,34 @@ export async function startServer(
   const limits = memoryLimits(values.limitMemory, { source: SYSTEM_MEMORY, log });
   const memory = new MemoryGuard({ limits, log, registry });
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
+  const account = new PushAccount({ ttlMs: values.ttl, losses: repeats, directory, registry });
+  const share = new EventLoopShare();
+  const logs = new ClusterLogs({
+    store,
+    index,
+    capacity,
+    share,
+    maxSeries: () => live.limitSeries,
+    ttlMs: values.ttl,
+    now,
+    log,
+  });
   const committer = new PushCommitter({
     renderer,
     capacity,
     store,
     index,
-    ttlMs: values.ttl,
-    losses: repeats,
-    directory,
-    registry,
+    ...settings.ring === undefined && { logs },
+    account,
+  });
+  const writes = new WriteCommitter({
+    deltas: new DeltaRenderer(settings.rules),
+    renderer: () => committer.renderer,
+    logs,
+    capacity,
+    index,
+    account,
+    share,
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
@@ -165,7 +199,7 @@ export async function startServer(
   let ringView: (() => Promise<RingView>) | undefined;
   let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
-  if (settings.ring === undefined) await restore(store, { committer, memory, log });
+  if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
     // What it owns from now on another member may have taken in.
     sinks?.start();
@@ -178,7 +212,20 @@ export async function startServer(
     const answer = ringAnswerer({ own, directory, report });
     const keyIds = { signing: keys.signing.id, verifying: verifier.keyIds };
     const { partitionLabel } = values;
-    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, committer, store, index, limiter, memory };
+    const states = new StateMerger({
+      deltas: () => writes.deltas,
+      renderer: () => committer.renderer,
+      index,
+      capacity,
+      account,
+      share,
+      maxSeries: () => live.limitSeries,
+      limitBytes: values.limitBytes,
+      ttlMs: values.ttl,
+      now,
+    });
+    const stored = { committer, store, index, states };
+    const parts = { ttlMs: values.ttl, partitionLabel, keys: keyIds, ...stored, limiter, memory };
     cluster = opening.use(await openRing({ settings: settings.ring, answer, ...parts, registry, log }));
     const { ring, status } = cluster;
     sources = new RingSources({ own, ring });
@@ -193,18 +240,26 @@ export async function startServer(
     repeats.flush();
     strangers.flush();
     losses.flush();
+    logs.tidy();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));
 
   const metrics = new HttpMetrics(registry);
   const ring = cluster?.ring;
-  const authorize = authorizeHandler({
+  const exchange = new TokenExchange({
     authorizer,
     signer,
     partitionLabel: values.partitionLabel,
     requiredLabels: values.requiredLabel,
     expireSeconds: values.tokenExpireSeconds,
+    revoked,
+    directory,
+    refusals: { known: repeats, strangers },
+    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
+  });
+  const authorize = authorizeHandler({
+    exchange,
     abilities: writeAbilities({
       takesAnyTimestamps: !values.honorTimestamps,
       maxLabels: values.limitLabels,
@@ -212,41 +267,66 @@ export async function startServer(
       // To a client it is how old a sample may be by its timestamp.
       ttlMs: values.honorTimestamps ? values.ttl : Infinity,
     }),
-    revoked,
-    directory,
-    refusals: { known: repeats, strangers },
-    addressLimit: settings.upstream === undefined ? AUTHORIZE_LIMIT : UNLIMITED,
   });
+  const oauth2Token = oauth2TokenHandler({ exchange, registry });
+  const authenticate = authentication({
+    verifier,
+    revoked,
+    partitionLabel: values.partitionLabel,
+    exchange,
+    certificateRule: clientAuthorities && values.clientCertificateId,
+    registry,
+  });
+  const forward = ring && new Forward({ ring, registry });
+  const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const push = upload({
-    authenticate: authentication({ verifier, revoked, partitionLabel: values.partitionLabel }),
+    authenticate,
     stage: new RateLimited(
-      new MemoryGuarded(ring === undefined ? committer : new Forward({ ring, registry }), memory),
+      new MemoryGuarded(forward ?? committer, memory),
       { limiter },
     ),
     limitBytes: values.limitBytes,
-    maxInFlight: values.limitInFlight,
+    slots,
     now,
     log,
     refusals: repeats,
     directory,
     registry,
   });
+  const writeLimits = new WriteLimited(new MemoryGuarded(forward ?? writes, memory), {
+    samplesPerSecond: values.limitSamplesPerSecond,
+  });
+  const write = receive({
+    authenticate,
+    stage: writeLimits,
+    limitBytes: values.limitBytes,
+    slots,
+    now,
+    refusals: repeats,
+    directory,
+    registry,
+  });
   opening.defer(new PushSummary({ registry, log }).start());
+  opening.defer(new PushSummary({ registry, log, of: REMOTE_WRITE }).start());
   const external = opening.use(
-    await listen(externalApp({ authorize, upload: push, store, ring, log, metrics }).fetch, {
-      address: values.listen,
-      name: "external",
-      hostile: {
-        maxConnections,
-        maxConnectionsPerAddress: values.limitConnectionsPerAddress,
-        maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+    await listen(
+      externalApp({ authorize, oauth2Token, upload: push, receive: write, store, ring, log, metrics }).fetch,
+      {
+        address: values.listen,
+        name: "external",
+        hostile: {
+          maxConnections,
+          maxConnectionsPerAddress: values.limitConnectionsPerAddress,
+          maxConnectionsPerNetwork: values.limitConnectionsPerNetwork,
+        },
+        hasMemory: () => memory.state !== "full",
+        tls: externalTls,
+        clientAuthorities,
+        trustedProxies: values.trustedProxy,
+        log,
+        metrics,
       },
-      hasMemory: () => memory.state !== "full",
-      tls: externalTls,
-      trustedProxies: values.trustedProxy,
-      log,
-      metrics,
-    }),
+    ),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
   const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
@@ -354,7 +434,7 @@ export async function startServer(
     live = changed;
     Object.assign(sourceLimits, sourceLimitsOf(changed));
   };
-  const reload = reloading({ log, reread, checkFiles, committer, limiter, capacity, onValues });
+  const reload = reloading({ log, reread, checkFiles, committer, writes, writeLimits, limiter, capacity, onValues });
   const running = opening.move();
   return { keeps: settings.permissions, reload, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

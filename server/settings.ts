@@ -65,6 +65,8 @@ export interface ServerSettings {
   readonly requests: OutgoingRequests;
   /** The certificate of the external listener; without it, it speaks plain HTTP. */
   readonly tls?: TlsFiles;
+  /** The file of the authorities of clients' certificates, if those count. */
+  readonly clientCa?: string;
   /** The certificate of the internal listener; without it, it speaks plain HTTP. */
   readonly internalTls?: TlsFiles;
   /** Where pushes are stored. */
@@ -105,6 +107,9 @@ export async function loadSettings(
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
   ];
+  if (values.clientCa !== undefined && tls === undefined) {
+    throw new UsageError("Cannot use --client-ca without --tls-crt and --tls-key: clients show certificates over TLS");
+  }
   tellPlainWays(plainWays(values, proxyFor), { requireTls: values.requireTls, log });
   const ring = await readRing(values);
   return {
@@ -115,6 +120,7 @@ export async function loadSettings(
     upstream: await readUpstream(values, requests),
     requests,
     tls,
+    clientCa: values.clientCa,
     internalTls,
     storage: storageOf(values, { ring, environment }),
     rules: await readRules(values),
@@ -158,6 +164,12 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
       `Cannot use --limit-bytes ${limitBytes} in a ring: its servers send each other at most ${MAX_RING_BODY_BYTES} bytes`,
     );
   }
+  if (values.witness && values.bootstrap) {
+    throw new UsageError("Cannot use --witness beside --bootstrap: a witness begins no ring, as it owns no cluster");
+  }
+  if (values.witness && values.join.length === 0) {
+    throw new UsageError("Cannot use --witness without --join: list the servers that it votes with");
+  }
   const advertise = values.advertiseCluster ?? listen;
   if (["", "0.0.0.0", "::"].includes(advertise.hostname) || advertise.port === 0) {
     throw new UsageError("Cannot tell where others reach this server: set --advertise-cluster HOST:PORT");
@@ -169,6 +181,7 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
     advertise,
     seeds: values.join,
     bootstraps: values.bootstrap,
+    isWitness: values.witness,
     copies: values.copies,
     peerAllow: values.peerAllow.length === 0 ? undefined : new Set(values.peerAllow),
     files: { caPath: clusterCa, certPath: clusterCrt, keyPath: clusterKey },
@@ -178,10 +191,11 @@ async function readRing(values: ServerOptions): Promise<RingSettings | undefined
 
 /** Refuses flags of the ring that would do nothing. */
 function mustBeAlone(options: ServerOptions) {
-  const { join, bootstrap, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow } = options;
+  const { join, bootstrap, witness, name, advertiseCluster, clusterCa, clusterCrt, clusterKey, peerAllow } = options;
   const given = {
     join: join[0],
     bootstrap: bootstrap || undefined,
+    witness: witness || undefined,
     name,
     advertiseCluster,
     clusterCa,
@@ -198,7 +212,7 @@ function mustBeAlone(options: ServerOptions) {
 }
 
 async function firstNameIn(path: string): Promise<string> {
-  const { certificateNames } = await import("../ring/transport/certificate_names.ts");
+  const { certificateNames } = await import("../common/certificate_names.ts");
   const parse = (pem: string) => {
     const [own] = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
     return certificateNames(new X509Certificate(own).raw);

@@ -72,8 +72,8 @@ class ExpositionReader {
     let pauseAt = STEP_LENGTH;
     while (cursor.nextLine()) {
       if (this.#isEnded) cursor.refuse("something follows # EOF");
-      if (cursor.peek() === HASH) this.#comment();
-      else this.#sample();
+      if (cursor.peek() !== HASH) this.#sample();
+      else if (!cursor.isTooLong) this.#comment();
       if (cursor.end < pauseAt) continue;
       pauseAt = cursor.end + STEP_LENGTH;
       yield;
@@ -103,6 +103,7 @@ class ExpositionReader {
       if (this.#options.onFault === undefined) cursor.refuse(`a # ${keyword} has a name that no metric can have`);
       return;
     }
+    if (name.length > (this.#options.maxNameBytes ?? Infinity)) return;
     cursor.blanks();
     if (keyword === "HELP") {
       const help = cursor.rest();
@@ -130,6 +131,7 @@ class ExpositionReader {
     if (this.#series++ === this.#options.maxSeries) {
       throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
     }
+    if (cursor.isTooLong) return cursor.leaveOutLong();
     const { name, labels } = cursor.series();
     const value = cursor.value();
     cursor.blanks();

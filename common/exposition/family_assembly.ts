@@ -164,7 +164,7 @@ export class FamilyAssembler {
       if (kind !== undefined && kind.type === undefined) {
         cursor.blame(
           "family_type",
-          `the type ${kind.word} of ${plainText(family.name)} is not a type of metric`,
+          () => `the type ${kind.word} of ${plainText(family.name)} is not a type of metric`,
           cursor.start,
         );
       }
@@ -172,7 +172,7 @@ export class FamilyAssembler {
     }
     const part = kind.parts[suffix];
     if (part === undefined) {
-      cursor.blame("value", `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
+      cursor.blame("value", () => `${plainText(line.name)} is a ${kind.word}, which has no line of its own name`);
       cursor.report(cursor.fault!, line);
     } else if (part.role === "value") this.#addWhole(family, line);
     else if (part.role !== "none") this.#addPart(line, { family, kind, part });
@@ -220,7 +220,7 @@ export class FamilyAssembler {
     let key = 0;
     if (label !== undefined) {
       if (own === undefined) {
-        cursor.blame(ruleOf(kind), `a line of the ${kind.word} ${plainText(family.name)} has no label ${label}`);
+        cursor.blame(ruleOf(kind), () => `a line of the ${kind.word} ${plainText(family.name)} has no label ${label}`);
       }
       key = parseNumber(own?.value ?? "") ?? NaN;
       if (Number.isNaN(key)) cursor.blame(ruleOf(kind), `the label ${label} is not a number`);
@@ -239,7 +239,7 @@ export class FamilyAssembler {
   #checkLabels(labels: readonly Label[]) {
     const { maxLabels } = this.#cursor.options;
     if (labels.length > maxLabels) {
-      this.#cursor.blame("labels", `a sample has more than ${maxLabels} labels`, this.#cursor.start);
+      this.#cursor.blame("labels", () => `a sample has more than ${maxLabels} labels`, this.#cursor.start);
     }
   }
 

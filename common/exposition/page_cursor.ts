@@ -19,8 +19,8 @@ const TAB = 0x09, LINE_FEED = 0x0a, CARRIAGE_RETURN = 0x0d, SPACE = 0x20;
 export interface LineFault {
   /** The rule that it breaks. */
   readonly rule: FaultRule;
-  /** What is wrong, as a clause. */
-  readonly why: string;
+  /** What is wrong, as a clause; it is only put into words for whoever hears of it. */
+  readonly why: string | (() => string);
   /** Where in the text. */
   readonly at: number;
 }
@@ -32,6 +32,22 @@ export interface PageOptions extends ParseLimits {
    * values are not held against each other.
    */
   readonly onFault?: (fault: SampleFault) => void;
+  /** Asked before a fault is put into words: true if it has counted the sample itself, and nobody wants to hear more of it. */
+  readonly isCounted?: (rule: FaultRule) => boolean;
+  /**
+   * The longest line of a sample that is read, in UTF-16 units; a longer one is left out as it stands, and a longer comment is
+   * passed over.
+   *
+   * @default {Infinity}
+   */
+  readonly maxLineLength?: number;
+  /**
+   * The longest name of a metric, in bytes of UTF-8 at least one of which each UTF-16 unit takes: samples of a longer one are left out,
+   * and comments passed over, before anything else is done with it.
+   *
+   * @default {Infinity}
+   */
+  readonly maxNameBytes?: number;
   /** Hears of each label whose name comes twice on a sample, and can find out where it does; it may throw. */
   readonly onRepeatedLabel?: (label: string, place: () => { readonly line: number; readonly offset: number }) => void;
 }
@@ -87,6 +103,11 @@ export class PageCursor {
     return false;
   }
 
+  /** Whether the line is longer than what is read. */
+  get isTooLong(): boolean {
+    return this.end - this.start > (this.options.maxLineLength ?? Infinity);
+  }
+
   /** Whether nothing is left of the line. */
   get isAtEnd(): boolean {
     return this.at === this.end;
@@ -122,7 +143,7 @@ export class PageCursor {
   }
 
   /** Notes a fault of the line, unless it has one already. */
-  blame(rule: FaultRule, why: string, at: number = this.at): void {
+  blame(rule: FaultRule, why: LineFault["why"], at: number = this.at): void {
     this.fault ??= { rule, why, at };
   }
 
@@ -131,18 +152,18 @@ export class PageCursor {
     readonly name: string;
     readonly labels: readonly Label[];
   }): void {
-    const { onFault, maxLabels } = this.options;
+    const { onFault, isCounted, maxLabels } = this.options;
     if (onFault !== undefined) {
+      if (isCounted?.(rule)) return;
       const [metric, labels] = [plainText(sample.name), clipLabels(sample.labels)];
-      onFault({ rule, metric, labels, why, line, offset: this.#offsetOf(at) });
+      onFault({ rule, metric, labels, why: inWords(why), line, offset: this.#offsetOf(at) });
     } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
-    else this.refuse(why, at);
+    else this.refuse(inWords(why), at);
   }
 
   /** Blames a label whose name the sample has already. */
   blameRepeat(label: string, at: number): void {
-    // A line may repeat its labels a hundred thousand times.
-    if (this.fault === undefined) this.blame("duplicate_label", `the label ${plainText(label)} comes twice`, at);
+    this.blame("duplicate_label", () => `the label ${plainText(label)} comes twice`, at);
     this.options.onRepeatedLabel?.(label, () => ({ line: this.line, offset: this.#offsetOf(at) }));
   }
 
@@ -174,6 +195,10 @@ export class PageCursor {
     this.#known = { at, offset: known.offset + node.Buffer.byteLength(this.text.slice(known.at, at)) };
     return this.#known.offset;
   }
+}
+
+function inWords(why: LineFault["why"]): string {
+  return typeof why === "string" ? why : why();
 }
 
 /** How many bytes stand before the first that is not UTF-8. */

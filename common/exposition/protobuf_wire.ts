@@ -73,6 +73,13 @@ export class ProtobufReader {
     while (this.at < stop) numbers.push(unzigzag(this.#varint(stop)));
   }
 
+  /** Reads a repeated uint32, packed or one at a time. */
+  numbersInto(numbers: number[], end: number): void {
+    if (this.#wire !== BYTES) return void numbers.push(this.varint(end));
+    const stop = this.enter(end);
+    while (this.at < stop) numbers.push(this.#varint(stop));
+  }
+
   /** Reads a repeated double, packed or one at a time. */
   doublesInto(numbers: number[], end: number): void {
     if (this.#wire !== BYTES) return void numbers.push(this.double(end));

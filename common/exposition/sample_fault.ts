@@ -29,6 +29,8 @@ export type FaultRule =
   | "histogram"
   /** Its summary contradicts itself. */
   | "summary"
+  /** Its line is longer than what is read. */
+  | "line_length"
   /** Its time is not one in whole milliseconds, or too far away. */
   | "timestamp";
 

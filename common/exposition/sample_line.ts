@@ -8,7 +8,7 @@ import { unescaped } from "./escapes.ts";
 import type { Label } from "./metric_family.ts";
 import { CLASSES, LABEL, LABEL_START, METRIC, METRIC_NAME_LABEL, METRIC_START, NUMBER } from "./names.ts";
 import { PageCursor } from "./page_cursor.ts";
-import { plainText } from "../plain_text.ts";
+import { MAX_PLAIN_BYTES, plainText } from "../plain_text.ts";
 
 const TAB = 0x09, SPACE = 0x20, QUOTE = 0x22, COMMA = 0x2c, EQUALS = 0x3d, BACKSLASH = 0x5c;
 const OPENING_BRACE = 0x7b, CLOSING_BRACE = 0x7d;
@@ -47,7 +47,13 @@ export class SampleCursor extends PageCursor {
     this.#metric = name;
     const labels = this.peek() === OPENING_BRACE ? this.#labels() : [];
     this.blanks();
-    return { name: this.#metric ?? this.refuse("a line starts with the name of a metric"), labels };
+    const whole = this.#metric ?? this.refuse("a line starts with the name of a metric");
+    const { maxNameBytes = Infinity } = this.options;
+    if (whole.length > maxNameBytes) {
+      this.fault = undefined;
+      this.blame("family_name", `the name of a metric is longer than ${maxNameBytes} bytes`, this.start);
+    }
+    return { name: whole, labels };
   }
 
   /** The value of a sample; NaN, with a fault, where it is beyond what a number can be. */
@@ -58,8 +64,16 @@ export class SampleCursor extends PageCursor {
     if (value !== undefined) return value;
     // Only what has the form of a number, and so becomes infinite, can have come from something that means one.
     if (Math.abs(Number(word)) !== Infinity) return this.refuse("a value is missing or not a number", start);
-    this.blame("value", `a value is missing or not a number: ${plainText(word)} is out of range`, start);
+    this.blame("value", () => `a value is missing or not a number: ${plainText(word)} is out of range`, start);
     return NaN;
+  }
+
+  /** Leaves out a sample whose line is too long to be read; of its name as much is told as a message may repeat. */
+  leaveOutLong(): void {
+    const { start, end, options: { maxLineLength } } = this;
+    const [name] = /^[^ \t{]*/.exec(this.text.slice(start, Math.min(end, start + MAX_PLAIN_BYTES + 1)))!;
+    const why = `its line has ${end - start} characters, where ${maxLineLength} are the most`;
+    this.report({ rule: "line_length", why, at: start }, { name, labels: [] });
   }
 
   #metricName(): string | undefined {
@@ -68,7 +82,11 @@ export class SampleCursor extends PageCursor {
     const whole = this.#unquoted(start);
     if (whole === "") return undefined;
     if (whole === name) return name;
-    this.blame("family_name", `the name ${plainText(whole)} of a metric must stand in quotes, within braces`, start);
+    this.blame(
+      "family_name",
+      () => `the name ${plainText(whole)} of a metric must stand in quotes, within braces`,
+      start,
+    );
     return whole;
   }
 
@@ -118,7 +136,7 @@ export class SampleCursor extends PageCursor {
   }
 
   #tooMany(at: number) {
-    this.blame("labels", `a sample has more than ${this.options.maxLabels} labels`, at);
+    this.blame("labels", () => `a sample has more than ${this.options.maxLabels} labels`, at);
     // Where nobody listens, reading on would be in vain.
     if (this.options.onFault === undefined) this.report(this.fault!, { name: "", labels: [] });
   }
@@ -132,7 +150,9 @@ export class SampleCursor extends PageCursor {
     const name = this.#classes(LABEL_START, LABEL);
     const whole = this.#unquoted(start);
     if (whole === "") this.refuse("a label has no name, or one that no label can have");
-    if (whole !== name) this.blame("label_name", `the name ${plainText(whole)} of a label must stand in quotes`, start);
+    if (whole !== name) {
+      this.blame("label_name", () => `the name ${plainText(whole)} of a label must stand in quotes`, start);
+    }
     return whole;
   }
 

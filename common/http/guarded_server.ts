@@ -28,6 +28,8 @@ interface Entry {
   readonly address: string;
   /** Where that is a proxy which is believed: all that are. */
   readonly trustedProxies: Networks | undefined;
+  /** The certificate that it has shown, if an authority of clients has signed it. */
+  readonly certificate?: Uint8Array;
 }
 
 /** What node says of bytes that its parser cannot read. */
@@ -38,7 +40,8 @@ interface ParseError extends Error {
 
 /** Listens as `listen()` says, with limits. */
 export async function listenGuarded(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
-  const { address, hostile = {}, hasMemory, name = "http", tls, drainMs = 10_000, metrics } = options;
+  const { address, hostile = {}, hasMemory, name = "http", tls, clientAuthorities, drainMs = 10_000, metrics } =
+    options;
   const guard = new ConnectionGuard({
     limits: hostile,
     hasMemory,
@@ -47,13 +50,20 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
     onCut: (reason) => metrics?.cut(name, reason),
     now: () => performance.now(),
   });
-  const server = makeServer(guard, tls?.current);
+  const server = makeServer(guard, { pair: tls?.current, authorities: clientAuthorities?.current });
   wire(server, { handler, guard, ...options, name });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(address.port, hostname, BACKLOG, resolve);
   });
-  const unwatch = tls?.onChange((pair) => (server as SecureServer).setSecureContext(secureContext(pair)));
+  const unwatch = [
+    tls?.onChange((pair) =>
+      (server as SecureServer).setSecureContext(secureContext({ pair, authorities: clientAuthorities?.current }))
+    ),
+    clientAuthorities?.onChange((authorities) =>
+      (server as SecureServer).setSecureContext(secureContext({ pair: tls!.current, authorities }))
+    ),
+  ];
   const unobserve = metrics?.watchOpen(name, () => guard.size);
   const accepting = keepAccepting(server);
   const sweeper = setInterval(() => guard.sweep(), guard.sweepIntervalMs);
@@ -63,7 +73,7 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
     port,
     url: urlOf({ secure: tls !== undefined, hostname: bound, port }),
     [Symbol.asyncDispose]: async () => {
-      unwatch?.();
+      for (const end of unwatch) end?.();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const overdue = setTimeout(() => guard.cutAll(), drainMs);
       await guard.drain();
@@ -76,25 +86,39 @@ export async function listenGuarded(handler: Handler, options: ListenOptions, ho
   };
 }
 
-function makeServer({ limits }: ConnectionGuard, pair: TlsPair | undefined): Server {
+/** What a handshake takes. */
+interface Identities {
+  readonly pair: TlsPair | undefined;
+  /** Authorities of clients, in PEM. */
+  readonly authorities: string | undefined;
+}
+
+function makeServer({ limits }: ConnectionGuard, { pair, authorities }: Identities): Server {
   // The guard keeps all times; the server's own would keep some of them, and reset on bytes that are no progress.
   const times = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
   const options = { ...times, maxHeaderSize: limits.maxHeaderBytes, requireHostHeader: false };
-  const server = pair === undefined
-    ? createServer(options)
-    : createSecureServer({ ...options, ...secureContext(pair) });
+  const server = pair === undefined ? createServer(options) : createSecureServer({
+    ...options,
+    ...secureContext({ pair, authorities }),
+    // Who has none, or another one, may have a token.
+    requestCert: authorities !== undefined,
+    rejectUnauthorized: false,
+  });
   // Else node aborts a request as soon as its client ends its side, which the guard decides.
   return Object.assign(server, { httpAllowHalfOpen: true });
 }
 
 /** `minVersion` goes with every pair: without it the platform's own default comes back, which is older. */
-function secureContext({ cert, key }: TlsPair) {
-  return { cert, key, minVersion: TLS_MIN_VERSION } as const;
+function secureContext({ pair, authorities }: Identities) {
+  return { ...pair, ...authorities !== undefined && { ca: authorities }, minVersion: TLS_MIN_VERSION } as const;
 }
 
 function wire(
   server: Server,
-  { handler, guard, log, tls, name, trustedProxies }: ListenOptions & { handler: Handler; guard: ConnectionGuard },
+  { handler, guard, log, tls, clientAuthorities, name, trustedProxies }: ListenOptions & {
+    handler: Handler;
+    guard: ConnectionGuard;
+  },
 ) {
   const entries = new WeakMap<Socket, Entry>();
   const entryOf = (connection: Connection, address: string): Entry => {
@@ -131,7 +155,8 @@ function wire(
   server.on("secureConnection", (socket: TLSSocket & { readonly _parent: Socket }) => {
     const entry = entries.get(socket._parent);
     if (entry === undefined) return void socket.destroy();
-    entries.set(socket, entry);
+    const isKnown = clientAuthorities !== undefined && socket.authorized;
+    entries.set(socket, isKnown ? { ...entry, certificate: socket.getPeerCertificate().raw } : entry);
     entry.connection.secured(socket);
     socket.allowHalfOpen = true;
     socket.on("end", () => entry.connection.ended());
@@ -165,6 +190,7 @@ function wire(
           connection: entry.connection,
           address: entry.address,
           trustedProxies: entry.trustedProxies,
+          certificate: entry.certificate,
           secure: tls !== undefined,
           expectsContinue,
           isLast,

@@ -8,6 +8,11 @@
 export interface Peer {
   /** The remote address, without a port; an IPv4 address is never written as IPv6. */
   readonly address: string;
+  /**
+   * The client's certificate (DER), the same bytes for all requests of a connection: only where the listener knows authorities of
+   * clients, one of which has signed it, and where no proxy stands between, whose certificate would be shown in place of all clients'.
+   */
+  readonly certificate?: Uint8Array;
   /** Resolves once the response has been sent or the connection is lost; never rejects. */
   readonly done?: Promise<void>;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Logger } from "../log.ts";
+import type { Authorities } from "../authorities.ts";
 import type { Address } from "../options.ts";
 import type { TlsIdentity } from "../tls.ts";
 import type { ConnectionMetrics } from "./connection_counts.ts";
@@ -41,6 +42,11 @@ export interface ListenOptions {
   readonly hasMemory?: () => boolean;
   /** Speaks TLS with this identity, and with what it changes to. The caller disposes of it after the listener. */
   readonly tls?: TlsIdentity;
+  /**
+   * Asks clients for certificates, and believes those that these authorities have signed; who has none or another one is nobody. Only
+   * with `tls`. The caller disposes of it after the listener.
+   */
+  readonly clientAuthorities?: Authorities;
   /**
    * The proxies that are believed who their clients are, by the PROXY protocol or by `Forwarded` and `X-Forwarded-For`; only on a
    * listener with limits.

@@ -21,6 +21,8 @@ export interface NodeExchangeOptions {
   readonly address: string;
   /** Where that is a proxy which is believed: all that are. */
   readonly trustedProxies: Networks | undefined;
+  /** The certificate of the client at its other end, if one was verified. */
+  readonly certificate: Uint8Array | undefined;
   /** Whether the connection is TLS. */
   readonly secure: boolean;
   /** Whether the client waits for a word before it sends the body (`Expect: 100-continue`). */
@@ -79,6 +81,11 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     const { address, trustedProxies: trusted } = this.#options;
     if (trusted === undefined) return address;
     return this.#address ??= clientAddress(address, { headers: this.#message.headers, trusted });
+  }
+
+  /** The client's own certificate, as {@linkcode Peer.certificate} says. */
+  get certificate(): Uint8Array | undefined {
+    return this.#options.trustedProxies === undefined ? this.#options.certificate : undefined;
   }
 
   /** Resolves once the response has been sent or the connection is lost. */

@@ -46,6 +46,8 @@ import { atOnce, type Steps } from "../steps.ts";
 
 /** Sets of token label names whose shapes are kept apart. In practice there is one. */
 const MAX_IDENTITIES = 16;
+/** How old a sample can be said to be: milliseconds in 32 bits, less what it may be ahead. */
+const MAX_AGE_MS = 2 ** 31;
 /** How much of a push is ingested in one step, where samples end: 10 ms' worth if each of them teaches the kernel something. */
 const STEP_BYTES = 32_768;
 /** What the kernel takes for no limit. */
@@ -101,6 +103,12 @@ export interface IngestOptions {
   readonly nowMs: number;
   /** Hears of each sample that is left out, in order. @default an account of this push alone */
   readonly losses?: Losses;
+  /**
+   * Whether it is what the server has shown and reads again: its samples keep their times, whatever the rules say of times now.
+   *
+   * @default {false}
+   */
+  readonly isOwn?: boolean;
   /** Hears of each family of which the allow-list drops samples, and of how many. @default nobody hears */
   readonly onDropped?: (family: string, samples: number) => void;
 }
@@ -223,9 +231,10 @@ export class Ingester {
   }
 
   /** Puts the push into the kernel's memory, if it is not there, and behind it the values of the token's labels. */
-  #open(bytes: Uint8Array, { identity, nowMs, losses = new Losses() }: IngestOptions) {
+  #open(bytes: Uint8Array, { identity, nowMs, losses = new Losses(), isOwn = false }: IngestOptions) {
     const kernel = this.#kernel;
-    const { maxAgeMs, maxAheadMs } = this.#rules;
+    const { maxAheadMs, ttlMs = Infinity } = this.#rules;
+    const maxAgeMs = isOwn ? Math.min(MAX_AGE_MS, Math.max(this.#rules.maxAgeMs, ttlMs)) : this.#rules.maxAgeMs;
     const { length } = bytes;
     const inPlace = bytes.buffer === kernel.bytes.buffer;
     const start = inPlace ? bytes.byteOffset : kernel.freeFrom;
@@ -254,7 +263,7 @@ export class Ingester {
     this.#length = length;
     this.#oldestMs = Math.floor(nowMs - maxAgeMs);
     this.#newestMs = nowMs + maxAheadMs;
-    const honors = Number(this.#rules.honorTimestamps ?? true);
+    const honors = Number(isOwn || (this.#rules.honorTimestamps ?? true));
     kernel.exports.openPush(length, identityAt, end, this.#oldestMs, this.#newestMs, nowMs, honors);
     this.#reader.look(kernel.bytes.subarray(start, start + length));
     if (this.#spans.buffer !== kernel.bytes.buffer) this.#spans = this.#spansNow();

@@ -36,10 +36,18 @@ export class Losses {
     return this.#onFault !== undefined || !this.#byRule.has(rule);
   }
 
+  /** Counts a sample of which nobody will read more than that; false, and uncounted, if somebody will. */
+  count(rule: SampleRule): boolean {
+    const before = this.#byRule.get(rule);
+    if (before === undefined || this.tells(rule)) return false;
+    this.#byRule.set(rule, { ...before, count: before.count + 1 });
+    return true;
+  }
+
   /** Notes a sample. */
   note({ rule, ...given }: SampleFault): void {
+    if (this.count(rule)) return;
     const before = this.#byRule.get(rule);
-    if (!this.tells(rule)) return void this.#byRule.set(rule, { ...before!, count: before!.count + 1 });
     // Both have names in them, which may be any text.
     const told = { ...given, what: plainText(given.what, TOLD), series: plainText(given.series, TOLD) };
     this.#byRule.set(rule, before === undefined ? { count: 1, first: told } : { ...before, count: before.count + 1 });

@@ -47,9 +47,17 @@ export const SAMPLE_RULES = {
     what: "the series has too many labels",
     mend: "drop some with metric_relabel_configs, or raise --limit-labels on the server",
   },
+  line_length: {
+    what: "the line of the sample is longer than one within the limits can be",
+    mend: "drop or shorten its labels in the exporter or with metric_relabel_configs",
+  },
   duplicate_label: {
     what: "the series has a label twice",
     mend: "drop one of them in the exporter",
+  },
+  identity: {
+    what: "a label of the token has another value on the series, or stands there twice",
+    mend: "leave that label to the server, or set it to what the token has with write_relabel_configs",
   },
   value: {
     what: "the sample has no value of its metric's type, or one that no number can be",

@@ -1,11 +1,12 @@
 /**
- * Whether a member is fit to own clusters: one whose store fails gives way to the others until it has been well for a while.
+ * Whether a member is fit to own clusters: one whose store fails, or that reaches too few of the others, gives way to them until it has
+ * been well for a while.
  *
  * ```text
- *            commits fail for 5 s                          commits, or the probe, succeed
- *   WELL ───────────────────────────▶ UNWELL: owns nothing ─────────────────────────────▶ RECOVERING ── 60 s ──▶ WELL
- *    ▲                                   ▲                                                    │
- *    └── a commit succeeds               └───────────────────── a commit fails ───────────────┘
+ *            it fails for 5 s, or 10 s                     it succeeds
+ *   WELL ───────────────────────────▶ UNWELL: owns nothing ─────────────▶ RECOVERING ── 60 s ──▶ WELL
+ *    ▲                                   ▲                                    │
+ *    └── it succeeds                     └──────────── it fails ──────────────┘
  * ```
  *
  * @module
@@ -14,27 +15,36 @@
 /** A store that fails for so long is not to be relied on, in milliseconds. */
 export const UNWELL_AFTER_MS = 5_000;
 
-/** For how long a store must have been well before its member owns clusters again, in milliseconds. */
+/** A member that reaches so few of the others for so long gives way to them, in milliseconds. */
+export const OUT_OF_REACH_AFTER_MS = 10_000;
+
+/** For how long a member must have been well before it owns clusters again, in milliseconds. */
 export const WELL_AGAIN_MS = 60_000;
 
 /** How often a store that has failed is tried by saving the member's state, in milliseconds. */
 export const PROBE_EVERY_MS = 1_000;
 
-/** Follows a member's store. */
+/** Follows one thing that a member must be able to do. */
 export class Ability {
+  readonly #unwellAfterMs: number;
   #failingSince: number | undefined;
   #failedAt = -Infinity;
   #wellSince = -Infinity;
   #nextProbeAt = -Infinity;
 
-  /** Something could not be made durable, through no fault of its own. */
+  /** Starts well. */
+  constructor({ unwellAfterMs }: { unwellAfterMs: number }) {
+    this.#unwellAfterMs = unwellAfterMs;
+  }
+
+  /** It has failed: of a store, that something could not be made durable, through no fault of its own. */
   failed(now: number) {
     this.#failingSince ??= now;
     this.#failedAt = now;
   }
 
-  /** A push or a copy has become durable. */
-  stored(now: number) {
+  /** It has succeeded: of a store, that a push or a copy has become durable. */
+  succeeded(now: number) {
     if (this.#failingSince === undefined) return;
     if (this.isUnwell(now)) this.#wellSince = now;
     this.#failingSince = undefined;
@@ -42,12 +52,12 @@ export class Ability {
 
   /** The member's state has become durable. That is little: a store may take it that has no room for a push. */
   saved(now: number) {
-    if (now - this.#failedAt >= UNWELL_AFTER_MS) this.stored(now);
+    if (now - this.#failedAt >= this.#unwellAfterMs) this.succeeded(now);
   }
 
-  /** Whether the store has failed for too long. */
+  /** Whether it has failed for too long. */
   isUnwell(now: number): boolean {
-    return this.#failingSince !== undefined && now - this.#failingSince >= UNWELL_AFTER_MS;
+    return this.#failingSince !== undefined && now - this.#failingSince >= this.#unwellAfterMs;
   }
 
   /** Whether the member may own clusters that it does not own yet. */

@@ -31,12 +31,16 @@ export class AgreementWatch {
     this.#options = options;
   }
 
-  /** Something may have been confirmed: by all others of the view, and by those who leave, who hand over what they have. */
+  /**
+   * Something may have been confirmed: by all others among whom clusters are placed, and by those who leave or only vote by now, who hand
+   * over what they have. One that only votes as it reaches nobody is not waited for: whoever keeps the copies of its pushes reached it.
+   */
   check(now: number): void {
     const { agreement, table, peers } = this.#options;
     const view = this.#context.view(), { digest } = view;
     const leaving = table.others().filter(({ phase, status }) => phase === "LEAVING" && status === "ALIVE");
-    const others = new Set([...view.names, ...leaving.map(({ name }) => name)]);
+    const witnesses = view.witnesses.filter((name) => peers.isInReach(name, now));
+    const others = new Set([...view.names, ...witnesses, ...leaving.map(({ name }) => name)]);
     others.delete(this.#context.name);
     if (!agreement.check([...others].map((name) => peers.confirmation(name)), { view: digest })) return;
     const waitedMs = now - agreement.since;

@@ -76,10 +76,10 @@ export class MemberTable {
     return this.#setSelf({ ...this.#self, phase });
   }
 
-  /** Begins another stay: what we own falls to others. */
-  startOver(): Member {
+  /** Begins another stay, of one that joins or of one that only votes: what we own falls to others. */
+  startOver(as: Pick<Member, "phase" | "isWitness">): Member {
     const incarnation = this.#self.incarnation + 1;
-    return this.#setSelf({ ...this.#self, incarnation, since: incarnation, phase: "JOINING" });
+    return this.#setSelf({ ...this.#self, ...as, incarnation, since: incarnation });
   }
 
   /** Ends our own stay. */

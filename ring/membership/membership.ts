@@ -10,9 +10,10 @@
  * @module
  */
 
+import { PLACEMENT_RULE } from "../placement/rendezvous.ts";
 import { RingView } from "../placement/view.ts";
 import { type Clock, note, type SavedState, TICK_MS } from "../protocol/effects.ts";
-import { isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
+import { isFit, isPlaced, isPresent, type Member, type Phase } from "../protocol/member.ts";
 import type { Hello, MeshLink, Refusal } from "../protocol/mesh.ts";
 import type { AgreedView } from "../protocol/agreed_view.ts";
 import type { Beliefs, Message, MessageOf } from "../protocol/messages.ts";
@@ -31,6 +32,7 @@ import { KeptState } from "./kept_state.ts";
 import { Links } from "./links.ts";
 import { MemberTable } from "./member_table.ts";
 import { Peers } from "./peers.ts";
+import { PairWatch } from "./pair_watch.ts";
 import { Pings } from "./pings.ts";
 import { Plausibility } from "./plausibility.ts";
 import type { RingContext } from "./ring_context.ts";
@@ -49,6 +51,8 @@ export const STALL_MS = 2_000;
 export interface MembershipOptions {
   /** Who we are; the incarnation of the last start is in `saved`. */
   readonly self: Omit<Hello, "incarnation">;
+  /** Whether we only vote and forward, and own nothing. */
+  readonly isWitness?: boolean;
   /** Addresses of members to begin with. */
   readonly seeds: readonly string[];
   /** Whether to start a ring of one, if need be, though we were told of others and were never in a ring. */
@@ -77,6 +81,7 @@ export class Membership {
   readonly #agreement: ViewAgreement;
   readonly #agreementWatch: AgreementWatch;
   readonly #fence: FenceWatch;
+  readonly #pair: PairWatch;
   readonly #contacts: Contacts;
   readonly #detector: FailureDetector;
   readonly #gossip: Gossip;
@@ -94,7 +99,7 @@ export class Membership {
   /** Starts as JOINING, and emits what must be kept before anybody is told. */
   constructor(
     context: RingContext,
-    { self, seeds, bootstraps = false, saved, now, isClearFor, onView }: MembershipOptions,
+    { self, isWitness = false, seeds, bootstraps = false, saved, now, isClearFor, onView }: MembershipOptions,
   ) {
     this.#context = context;
     this.#onView = onView;
@@ -108,11 +113,13 @@ export class Membership {
       status: "ALIVE",
       phase: "JOINING",
       disk: kept.disk,
+      isWitness,
+      rule: PLACEMENT_RULE,
     });
     const table = this.#table;
     this.#view = viewOf(kept.agreed);
     this.#agreement = new ViewAgreement(now);
-    this.#stay = new Stay(context, { table, kept, agreement: this.#agreement, now });
+    this.#stay = new Stay(context, { table, kept, agreement: this.#agreement, isWitness, now });
     this.#plausibility = new Plausibility(context, { wasLinked: (name) => peers.wasLinked(name) });
     this.#contacts = new Contacts(context, { seeds, table, peers, kept });
     this.#gossip = new Gossip(context, { table, peers, kept, now });
@@ -132,6 +139,7 @@ export class Membership {
       onGone: (name, accusation) => this.#accuse(name, accusation),
     });
     this.#fence = new FenceWatch(context, { detector });
+    this.#pair = new PairWatch(context, { agreed: () => kept.agreed, table });
     this.#agreementWatch = new AgreementWatch(context, { agreement, table, peers });
     this.#consensus = new ViewConsensus(context, {
       kept,
@@ -197,6 +205,11 @@ export class Membership {
     return this.#consensus.isCurrent;
   }
 
+  /** Whether we carry on without the other one of two, which may do the same. */
+  get isAlone(): boolean {
+    return this.#pair.isAlone;
+  }
+
   /** Who has confirmed the last page. */
   get lastVotes(): readonly string[] {
     return this.#confirmation.lastVotes;
@@ -225,6 +238,17 @@ export class Membership {
   /** Whether a message to the member has a way. */
   isLinked(name: string): boolean {
     return this.#peers.isLinked(name);
+  }
+
+  /** Whether a member may be about to be suspected. */
+  isFailing(name: string, now: number): boolean {
+    const row = this.#table.get(name);
+    return row !== undefined && (!isFit(row) || this.#peers.isFailing(name, now)) && !this.#detector.isQuiet(now);
+  }
+
+  /** By whom a message reaches a member. */
+  wayTo(name: string, now: number): string | undefined {
+    return this.#peers.wayTo(name, now);
   }
 
   /** Whether we hear too few of the last agreed view to go on. */
@@ -286,7 +310,7 @@ export class Membership {
         this.#pings.requested(from, message, now);
         return true;
       case "PING_REQ_ACK":
-        this.#pings.requestAcknowledged(message, now);
+        this.#pings.requestAcknowledged(from.name, message, now);
         this.#settle(now);
         return true;
       case "TABLE":
@@ -316,6 +340,7 @@ export class Membership {
     this.#lastTickAt = now;
     if (lateMs > STALL_MS) this.#wakeUp(now, lateMs);
     this.#fence.tick(now);
+    this.#pair.tick();
     this.#contacts.dial(now);
     if (now >= this.#nextRoundAt) {
       this.#nextRoundAt = now + PING_EVERY_MS;
@@ -326,7 +351,12 @@ export class Membership {
     this.#consensus.consider(clock);
     this.#confirmation.tick(clock);
     this.#gossip.tick(now);
-    if (this.#stay.tick(now, { hasHeirs: () => this.#hasHeirs(now) })) this.#spread([this.self], clock);
+    const surroundings = {
+      hasHeirs: () => this.#hasHeirs(now),
+      isNeeded: () => !this.isFenced(now) && !this.#table.others().some(isPlaced),
+      reachesTooFew: this.#reachesTooFew(now),
+    };
+    if (this.#stay.tick(now, surroundings)) this.#spread([this.self], clock);
     this.#settle(now);
   }
 
@@ -460,6 +490,18 @@ export class Membership {
     if (this.isFenced(now)) return false;
     const others = this.#table.others().filter((row) => isPlaced(row) && row.status === "ALIVE");
     return others.some(({ name }) => this.#peers.isReachable(name, now));
+  }
+
+  /**
+   * Whether two thirds of the others of the view do not answer us themselves: what we own would be reached by detours alone. Who hears
+   * no quorum, by detours or not, has nobody to give way to.
+   */
+  #reachesTooFew(now: number): boolean {
+    if (this.isFenced(now)) return false;
+    const { name: ours } = this.self;
+    const others = this.agreed?.members.filter(({ name }) => name !== ours) ?? [];
+    const inReach = others.filter(({ name }) => this.#peers.isInReach(name, now));
+    return others.length > 1 && inReach.length * 3 <= others.length;
   }
 
   #wakeUp(now: number, lateMs: number) {

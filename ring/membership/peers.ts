@@ -10,7 +10,7 @@ import { MAX_ROWS } from "./member_table.ts";
 import type { Hello, MeshLink } from "../protocol/mesh.ts";
 import type { Beliefs } from "../protocol/messages.ts";
 import type { Confirmation } from "./view_agreement.ts";
-import { SUSPECT_AFTER_MS } from "./silence.ts";
+import { ASK_AFTER_MS, SUSPECT_AFTER_MS } from "./silence.ts";
 
 interface Peer {
   /** The process that all of this is about. */
@@ -19,8 +19,12 @@ interface Peer {
   heardAt: number;
   /** When another member found it alive. */
   vouchedAt: number;
+  /** Which one. */
+  vouchedBy?: string;
   /** When others were first asked to ping it, since it was last heard. */
   askedAt?: number;
+  /** When it last answered a ping of ours over its own link. */
+  answeredAt: number;
   /** What it said in answer to our latest answered ping. */
   confirmation?: Confirmation;
   beliefs?: Beliefs;
@@ -109,7 +113,7 @@ export class Peers {
   /** Begins to follow a member that is there, counting it as just heard, unless it is followed already. */
   follow({ name, boot }: { name: string; boot: string }, now: number) {
     if (this.#peers.get(name)?.boot === boot) return;
-    this.#peers.set(name, { boot, heardAt: now, vouchedAt: now });
+    this.#peers.set(name, { boot, heardAt: now, vouchedAt: now, answeredAt: now });
   }
 
   /** Ceases to follow a member. */
@@ -127,10 +131,11 @@ export class Peers {
   }
 
   /** Another member found this process alive. Of another one of that name it would tell nothing. */
-  vouched(name: string, { boot, now }: { boot: string | undefined; now: number }) {
+  vouched(name: string, { boot, by, now }: { boot: string | undefined; by: string; now: number }) {
     const peer = this.#peers.get(name);
     if (peer === undefined || peer.boot !== boot) return;
     peer.vouchedAt = now;
+    peer.vouchedBy = by;
     peer.askedAt = undefined;
     this.#lastHeard.set(name, now);
   }
@@ -142,6 +147,28 @@ export class Peers {
     peer.beliefs = beliefs;
     if (askedAt === undefined || askedAt < (peer.confirmation?.askedAt ?? 0)) return;
     peer.confirmation = { askedAt, view: beliefs.view, clear: beliefs.clear };
+  }
+
+  /** A member has answered a ping of ours. */
+  answered(name: string, now: number) {
+    const peer = this.#followed(name);
+    if (peer !== undefined) peer.answeredAt = now;
+  }
+
+  /** Whether our pings get there and its answers here, without the help of others. */
+  isInReach(name: string, now: number): boolean {
+    const peer = this.#followed(name);
+    return peer !== undefined && now - peer.answeredAt < SUSPECT_AFTER_MS;
+  }
+
+  /** By whom a message reaches a member: by its own link if that works both ways, else by a member that has found it alive lately. */
+  wayTo(name: string, now: number): string | undefined {
+    if (this.isInReach(name, now)) return name;
+    const peer = this.#peers.get(name);
+    const isVouched = peer?.vouchedBy !== undefined && now - peer.vouchedAt < SUSPECT_AFTER_MS &&
+      this.isInReach(peer.vouchedBy, now);
+    if (isVouched) return peer.vouchedBy;
+    return this.#links.has(name) ? name : undefined;
   }
 
   /** A member's ping says what its clock said when it was sent. */
@@ -182,6 +209,11 @@ export class Peers {
   silentMs(name: string, now: number): number {
     const peer = this.#peers.get(name);
     return peer === undefined ? 0 : now - Math.max(peer.heardAt, peer.vouchedAt);
+  }
+
+  /** Whether a member has lost its link, or is silent, and nobody has found it alive since. */
+  isFailing(name: string, now: number): boolean {
+    return this.silentMs(name, now) >= ASK_AFTER_MS || (this.lostMs(name, now) !== undefined && !this.isLinked(name));
   }
 
   /** How long ago a member was last heard, in milliseconds, be it dead by now; undefined if it never was. */
@@ -228,7 +260,7 @@ export class Peers {
   /** Starts every silence afresh: it was we who did not listen. */
   resetSilence(now: number) {
     for (const peer of this.#peers.values()) {
-      peer.heardAt = peer.vouchedAt = now;
+      peer.heardAt = peer.vouchedAt = peer.answeredAt = now;
       peer.askedAt = undefined;
     }
   }

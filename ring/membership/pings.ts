@@ -74,7 +74,7 @@ export class Pings {
     peers.tellsTime(from, { at, now });
     if (asker === undefined) peers.believes(from, { boot, beliefs: ping });
     // Whoever has us pinged was alive just now.
-    else peers.vouched(asker, { boot: askerBoot, now });
+    else peers.vouched(asker, { boot: askerBoot, by: from, now });
     const beliefs = this.#beliefs(asker ?? from, now);
     sendIfLinked(this.#context, from, { type: "ACK", request: 0, at, wall, asker, askerAt, ...beliefs });
     gossip.compare(from, { table: ping.table, epoch: ping.epoch, now });
@@ -93,6 +93,7 @@ export class Pings {
       sendIfLinked(this.#context, asker, { type: "PING_REQ_ACK", request: 0, ...answer });
       return false;
     }
+    this.#options.peers.answered(from, now);
     this.#options.peers.believes(from, { boot, beliefs: ack, askedAt: Math.min(at, now) });
     return true;
   }
@@ -104,10 +105,10 @@ export class Pings {
   }
 
   /** Takes the answer of a process that a peer has pinged for us. */
-  requestAcknowledged(answer: MessageOf<"PING_REQ_ACK">, now: number) {
+  requestAcknowledged(from: string, answer: MessageOf<"PING_REQ_ACK">, now: number) {
     const { target, boot, at } = answer;
     const { peers } = this.#options;
-    peers.vouched(target, { boot, now });
+    peers.vouched(target, { boot, by: from, now });
     peers.believes(target, { boot, beliefs: answer, askedAt: Math.min(at, now) });
   }
 

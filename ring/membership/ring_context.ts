@@ -42,6 +42,13 @@ export interface RingContext {
   isFenced(now: number): boolean;
   /** Whether a message to a peer has a way. */
   isLinked(name: string): boolean;
+  /** Whether a member may be about to be suspected: it is silent, or its link has ended. */
+  isFailing(name: string, now: number): boolean;
+  /**
+   * Who is to be sent what is for a member: itself where our link with it is alive, else one that has vouched for it lately; undefined if
+   * there is no way.
+   */
+  wayTo(name: string, now: number): string | undefined;
   /** The next number of a request: 1 to 2^32-1, in a circle. */
   nextRequest(): number;
   /** Draws a number from 0 to 1. */

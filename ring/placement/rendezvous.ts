@@ -10,6 +10,12 @@
  * @module
  */
 
+/**
+ * The version of this rule. Whoever changes where keys belong raises it and keeps the one before, by which a view goes as long as one
+ * of its members knows no later one.
+ */
+export const PLACEMENT_RULE = 1;
+
 /** An unsigned 64-bit number. */
 export interface Hash64 {
   /** The upper 32 bits. */
@@ -84,6 +90,11 @@ export class Rendezvous {
   /** How many members there are. */
   get size(): number {
     return this.#members.length;
+  }
+
+  /** Their names, in order. */
+  get names(): string[] {
+    return this.#members.map(({ name }) => name);
   }
 
   /** Where the key with this hash belongs; nowhere if there is no member. */

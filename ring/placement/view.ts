@@ -1,55 +1,80 @@
 /**
- * A view of the ring: the members among which clusters are placed, and the digest by which members compare views.
+ * A view of the ring: the members among which clusters are placed, those that only vote, and the digest by which members compare views.
  *
  * @module
  */
 
-import { isPlaced, type Member } from "../protocol/member.ts";
-import { type Candidate, type Hash64, hash64, type Placement, Rendezvous, toHex } from "./rendezvous.ts";
+import { isPresent, type Member } from "../protocol/member.ts";
+import {
+  type Candidate,
+  type Hash64,
+  hash64,
+  type Placement,
+  PLACEMENT_RULE,
+  Rendezvous,
+  toHex,
+} from "./rendezvous.ts";
 
 /** A member of a view: its name, its host, and the stay in the ring by which it is there. */
-export interface Placed extends Candidate {
+export interface Seat extends Candidate {
   /** The incarnation at which it last began to join. */
   readonly since: number;
+  /** Whether it only votes. */
+  readonly isWitness: boolean;
+  /** The latest rule of placement that it knows. */
+  readonly rule: number;
 }
 
 /** Who owns what. A view never changes; another state of the member table makes another view. */
 export class RingView {
   /** Equal for equal members, whatever the order in which they came: the version of the ring. */
   readonly digest: string;
-  readonly #members: ReadonlyMap<string, Placed>;
+  /** The rule by which it places: the latest that all of its members know, whatever newer one some of them do. */
+  readonly rule: number;
+  readonly #members: ReadonlyMap<string, Seat>;
   readonly #rendezvous: Rendezvous;
 
   /** Makes the view of these members, whose names are unique; as it was decided in an epoch, or as it may come to be. */
-  constructor(members: Iterable<Placed>, epoch = 0) {
-    const sorted = Array.from(members, ({ name, host, since }) => ({ name, host, since }))
-      .sort((a, b) => a.name < b.name ? -1 : 1);
+  constructor(members: Iterable<Seat>, epoch = 0) {
+    const sorted = [...members].sort((a, b) => a.name < b.name ? -1 : 1);
     this.#members = new Map(sorted.map((member) => [member.name, member]));
-    this.#rendezvous = new Rendezvous(sorted);
-    this.digest = toHex(hash64(JSON.stringify([epoch, ...sorted.map(({ name, host, since }) => [name, host, since])])));
+    this.#rendezvous = new Rendezvous(sorted.filter(({ isWitness }) => !isWitness));
+    this.rule = sorted.reduce((rule, member) => Math.min(rule, member.rule), PLACEMENT_RULE);
+    const facts = sorted.map(({ name, host, since, isWitness }) => [name, host, since, isWitness]);
+    this.digest = toHex(hash64(JSON.stringify([epoch, this.rule, ...facts])));
   }
 
   /** The view that a member table makes: those who are there and ACTIVE. */
   static of(table: Iterable<Member>): RingView {
-    return new RingView([...table].filter(isPlaced));
+    return new RingView([...table].filter((member) => member.phase === "ACTIVE" && isPresent(member)));
   }
 
-  /** The names, in order. */
+  /** The names of those among whom clusters are placed, in order. */
   get names(): readonly string[] {
-    return [...this.#members.keys()];
+    return this.#rendezvous.names;
   }
 
-  /** How many members there are. */
+  /** The names of those who only vote, in order. */
+  get witnesses(): readonly string[] {
+    return [...this.#members.values()].filter(({ isWitness }) => isWitness).map(({ name }) => name);
+  }
+
+  /** Among how many members clusters are placed. */
   get size(): number {
+    return this.#rendezvous.size;
+  }
+
+  /** How many members have a vote. */
+  get votes(): number {
     return this.#members.size;
   }
 
   /** Whether clusters are placed on the member. */
   has(name: string): boolean {
-    return this.#members.has(name);
+    return this.#members.get(name)?.isWitness === false;
   }
 
-  /** The stay by which the member is in the view. */
+  /** The stay by which the member is in the view, be it as a witness. */
   sinceOf(name: string): number | undefined {
     return this.#members.get(name)?.since;
   }
@@ -65,7 +90,7 @@ export class RingView {
   }
 
   /** This view with another member. */
-  with(member: Placed): RingView {
+  with(member: Seat): RingView {
     return new RingView([...this.#members.values(), member]);
   }
 

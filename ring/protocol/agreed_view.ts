@@ -16,13 +16,17 @@ export interface ViewMember {
   readonly since: number;
   /** The disk on which it keeps what it has promised. */
   readonly disk: string;
+  /** Whether it only votes: nothing is placed on it. */
+  readonly isWitness: boolean;
+  /** The latest rule of placement that it knows: the view goes by the lowest of all. */
+  readonly rule: number;
 }
 
-/** A view that was decided: who owns clusters, and who decides on the next one. */
+/** A view that was decided: who owns clusters, or only votes, and who decides on the next one. */
 export interface AgreedView {
   /** Counts decisions: each is made by a majority of the view before. */
   readonly epoch: number;
-  /** Whether it needs a majority though it has but two members: it follows one that had more. */
+  /** Whether it needs a majority though it has but two members: it follows one that had more, or one of them is a witness. */
   readonly isStrict: boolean;
   /** Its members, by name. */
   readonly members: readonly ViewMember[];
@@ -30,6 +34,14 @@ export interface AgreedView {
 
 /** The rows of members as a view has them: by name, and without what changes while they serve. */
 export function viewMembers(rows: Iterable<ViewMember>): ViewMember[] {
-  return [...rows].map(({ name, address, host, since, disk }) => ({ name, address, host, since, disk }))
+  return [...rows].map(({ name, address, host, since, disk, isWitness, rule }) => ({
+    name,
+    address,
+    host,
+    since,
+    disk,
+    isWitness,
+    rule,
+  }))
     .sort((a, b) => a.name < b.name ? -1 : 1);
 }

@@ -110,7 +110,7 @@ export type RingEvent =
   /** A client pushed to this member. Ends in one `settle` effect with the token. */
   | { readonly type: "push"; readonly token: number; readonly id: string; readonly bytes: PushBytes }
   /** What a `commit` effect is about has been found good, and is being made durable. Comes before `committed`, or not at all. */
-  | { readonly type: "checked"; readonly token: number }
+  | { readonly type: "checked"; readonly token: number; readonly kept?: PushBytes }
   /** Answers a `commit` effect. */
   | { readonly type: "committed"; readonly token: number; readonly result: CommitResult }
   /** What was to be saved under this number, or a higher one, is durable. */
@@ -145,6 +145,10 @@ export type Effect =
   }
   /** Read what is held of a cluster, then send the `loaded` event. */
   | { readonly do: "load"; readonly token: number; readonly id: string }
+  /** The page will most likely show this version of the cluster soon: what takes time for that may be done now. */
+  | { readonly do: "prepare"; readonly id: string; readonly version: PushVersion }
+  /** What was prepared and is not shown is not needed any more. */
+  | { readonly do: "release" }
   /** From now on the page shows what the store has of the cluster, which is this version. */
   | { readonly do: "show"; readonly id: string; readonly version: PushVersion }
   /** From now on the page does not show the cluster. */
@@ -152,6 +156,8 @@ export type Effect =
   | { readonly do: "settle"; readonly token: number; readonly outcome: Outcome }
   /** The page may be shown as it is at this moment, or why not. */
   | { readonly do: "page"; readonly token: number; readonly closed?: Closed }
+  /** A push is passed on for a member whose own link with the owner is cut. */
+  | { readonly do: "relayed" }
   /** A message came whose frame was whole and whose fields were not what they should be. It is dropped. */
   | { readonly do: "unread"; readonly type: MessageType }
   /**

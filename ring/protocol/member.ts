@@ -53,6 +53,10 @@ export interface Member {
   readonly host: string;
   /** The disk on which it keeps what it has promised: with another one it has no vote. */
   readonly disk: string;
+  /** Whether it only votes and forwards: it owns nothing and stands by for nothing, for good or for as long as it is not able to. */
+  readonly isWitness: boolean;
+  /** The latest rule of placement that it knows. */
+  readonly rule: number;
   /** What the others make of it. */
   readonly status: Status;
   /** How far it is. */
@@ -66,10 +70,10 @@ export function isPresent({ status }: Member): boolean {
 
 /** Whether clusters should belong to a member. */
 export function isPlaced(member: Member): boolean {
-  return member.phase === "ACTIVE" && isPresent(member);
+  return member.phase === "ACTIVE" && isPresent(member) && !member.isWitness;
 }
 
-/** Whether a member belongs into the next view: it serves, and answers. */
+/** Whether a member belongs into the next view: it serves or only votes, and answers. */
 export function isFit(member: Member): boolean {
   return member.phase === "ACTIVE" && member.status === "ALIVE";
 }

@@ -152,6 +152,8 @@ export const member: Field<Member> = (value, label): Member => {
     address: text(row.address, "address"),
     host: text(row.host, "host"),
     disk: text(row.disk, "disk"),
+    isWitness: flag(row.isWitness ?? false, "isWitness"),
+    rule: count(row.rule ?? 1, "rule"),
     status: oneOf(STATUSES)(row.status, "status"),
     phase: oneOf(PHASES)(row.phase, "phase"),
   };

@@ -59,6 +59,8 @@ export const NACK_CODES = [
   "NO_COPY",
   /** It has been on its way for longer than its ingress waits. */
   "LATE",
+  /** The receiver was to pass it on, and has no link with its owner either, or no answer from it. */
+  "NO_WAY",
   /** The receiver has lost its ring, or does not belong to it yet. */
   "FENCED",
   /** The push itself is at fault, as `reason` and `detail` say: nobody would take it. */
@@ -97,8 +99,11 @@ export interface Messages {
   CONFIRMED: { disk: string };
   /** Rows that changed, or all. */
   TABLE: { rows: readonly Member[]; agreed?: AgreedView; full: boolean; reply: boolean };
-  /** A push, for the owner; `heardAt` is what the owner's clock must have passed when it was sent. */
-  PUT: { id: string; origin: PushOrigin; view: string; hops: number; heardAt?: number; bytes: Uint8Array };
+  /**
+   * A push, for the owner; `heardAt` is what the receiver's clock must have passed when it was sent. With `to` it is for that member, whom
+   * the sender cannot reach: the receiver passes it on, without it.
+   */
+  PUT: { id: string; origin: PushOrigin; view: string; hops: number; heardAt?: number; to?: string; bytes: Uint8Array };
   /** It is durable on as many members as is asked for, or something newer is. */
   PUT_OK: { result: "stored" | "dup" | "stale"; remark?: string };
   /** A request is refused. */
@@ -142,13 +147,15 @@ const BELIEFS = {
 };
 
 const viewMember: Field<ViewMember> = (value, label): ViewMember => {
-  const { name, address, host, since, disk } = (value ?? {}) as Record<string, unknown>;
+  const { name, address, host, since, disk, isWitness, rule } = (value ?? {}) as Record<string, unknown>;
   return {
     name: text(name, label),
     address: text(address, label),
     host: text(host, label),
     since: count(since, label),
     disk: text(disk, label),
+    isWitness: flag(isWitness ?? false, label),
+    rule: count(rule ?? 1, label),
   };
 };
 
@@ -192,7 +199,7 @@ export const MESSAGE_FIELDS: { [T in MessageType]: { [F in keyof Messages[T]]-?:
   CONFIRM: { epoch: count, view: text },
   CONFIRMED: { disk: text },
   TABLE: { rows: listOf(member), agreed: optional(agreedView), full: flag, reply: flag },
-  PUT: { id: text, origin, view: text, hops: count, heardAt: optional(amount), bytes: bodyField },
+  PUT: { id: text, origin, view: text, hops: count, heardAt: optional(amount), to: optional(text), bytes: bodyField },
   PUT_OK: {
     result: oneOf(["stored", "dup", "stale"]),
     remark: optional(words),

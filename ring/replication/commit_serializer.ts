@@ -24,8 +24,8 @@ export type Arrival = ArrivedBytes & (ArrivedPush | ArrivedCopy);
 export interface ArrivedPush {
   /** Which one it is. */
   readonly origin: PushOrigin;
-  /** Told once it was found good, if it was, before it is durable. */
-  readonly checked: (version: PushVersion, clock: Clock) => void;
+  /** Told once it was found good, if it was, before it is durable: which one it is, and what others are to keep. */
+  readonly checked: (found: { readonly version: PushVersion; readonly bytes: PushBytes }, clock: Clock) => void;
 }
 
 /** A copy. */
@@ -96,10 +96,12 @@ export class CommitSerializer {
     else queue.waiting.push(arrival);
   }
 
-  /** A push whose commit is under way was found good. */
-  checked(token: number, clock: Clock) {
+  /** A push whose commit is under way was found good; `kept` is what is stored of it, if that is not what came. */
+  checked(token: number, clock: Clock, { kept }: { kept?: PushBytes } = {}) {
     const storing = this.#queues.get(this.#tokens.get(token) ?? "")?.storing;
-    if (storing !== undefined && "checked" in storing.arrival) storing.arrival.checked(storing.version, clock);
+    if (storing === undefined || !("checked" in storing.arrival)) return;
+    const { arrival, version } = storing;
+    arrival.checked({ version, bytes: kept ?? arrival.bytes }, clock);
   }
 
   /** The store has answered. */

@@ -8,19 +8,18 @@
  *            └─────── anything else ───────────────▶ rejected
  * ```
  *
+ * Where our own link with the owner is cut, it goes through a member that has vouched for the owner (`relay.ts`).
+ *
  * @module
  */
 
 import type { RingContext } from "../membership/ring_context.ts";
-import { type Clock, type Outcome, type RejectReason, send } from "../protocol/effects.ts";
-import type { MessageOf, Messages } from "../protocol/messages.ts";
-import { madeBytes, type PushBytes } from "../protocol/push_bytes.ts";
+import type { Clock, Outcome, RejectReason } from "../protocol/effects.ts";
+import type { PushBytes } from "../protocol/push_bytes.ts";
 import { firstSequence, type PushOrigin } from "../protocol/push_version.ts";
 import type { Answer, PutHandler } from "./put_handler.ts";
 import { keyHash } from "../placement/rendezvous.ts";
-
-/** How long a member may take to answer a push, in milliseconds: as long as it may seek copies, and some way there and back. */
-export const ANSWER_MS = 3_000;
+import type { LegLoad, PutLegs } from "./put_legs.ts";
 
 /** How often a push may be sent. */
 export const MAX_HOPS = 2;
@@ -34,29 +33,35 @@ interface Flight {
   readonly origin: PushOrigin;
   readonly bytes: PushBytes;
   hops: number;
-  to?: string;
-  deadline: number;
+}
+
+/** What {@linkcode Forwarding} works with, besides the ring's context. */
+export interface ForwardingOptions {
+  /** Takes what is our own. */
+  readonly putHandler: PutHandler;
+  /** Takes what is others'. */
+  readonly legs: PutLegs;
 }
 
 /** Forwards pushes. */
 export class Forwarding {
   readonly #context: RingContext;
   readonly #putHandler: PutHandler;
-  readonly #flights = new Map<number, Flight>();
-  readonly #inFlight = new Map<string, { requests: number; bytes: number }>();
+  readonly #legs: PutLegs;
   #bytes = 0;
   #sequence: number;
 
-  /** Starts with nothing in flight. `putHandler` takes what is our own. */
-  constructor(context: RingContext, { putHandler }: { putHandler: PutHandler }) {
+  /** Starts with nothing in flight. */
+  constructor(context: RingContext, { putHandler, legs }: ForwardingOptions) {
     this.#context = context;
     this.#putHandler = putHandler;
+    this.#legs = legs;
     this.#sequence = firstSequence(context.random());
   }
 
-  /** What is in flight: to each peer, and in all. */
-  get inFlight(): { bytes: number; peers: ReadonlyMap<string, { readonly requests: number; readonly bytes: number }> } {
-    return { bytes: this.#bytes, peers: this.#inFlight };
+  /** What is in flight: to each peer, what we pass on for others included, and of our clients in all. */
+  get inFlight(): { bytes: number; peers: ReadonlyMap<string, LegLoad> } {
+    return { bytes: this.#bytes, peers: this.#legs.loads };
   }
 
   /** Takes a push of a client. */
@@ -70,76 +75,39 @@ export class Forwarding {
     if (this.#bytes > 0 && this.#bytes + bytes.length > limits.totalBytes) return reject("busy");
     this.#bytes += bytes.length;
     const origin = { ingress: name, sequence: ++this.#sequence };
-    const flight: Flight = { token, id, origin, bytes, hops: 0, deadline: 0 };
+    const flight: Flight = { token, id, origin, bytes, hops: 0 };
     this.#attempt(flight, { to: placement.owner, clock });
-  }
-
-  /** A member has answered. */
-  answered(from: string, message: MessageOf<"PUT_OK"> | MessageOf<"NACK">, clock: Clock) {
-    const flight = this.#flights.get(message.request);
-    if (flight === undefined || flight.to !== from) return;
-    this.#land(message.request, flight);
-    this.#conclude(flight, { answer: message, clock });
-  }
-
-  /** Nothing will come from a member any more. */
-  linkDown(name: string) {
-    for (const [request, flight] of this.#flights) {
-      if (flight.to === name) this.#unanswered(request, flight);
-    }
-  }
-
-  /** Time has passed. */
-  tick(clock: Clock) {
-    for (const [request, flight] of this.#flights) {
-      if (clock.now >= flight.deadline) this.#unanswered(request, flight);
-    }
-  }
-
-  /** We have left: what is under way gets no answer. */
-  abandon() {
-    for (const [request, flight] of this.#flights) {
-      this.#land(request, flight);
-      this.#end(flight, this.#rejected("unreachable"));
-    }
   }
 
   #attempt(flight: Flight, { to, clock }: { to: string; clock: Clock }) {
     const context = this.#context;
-    const { name, limits } = context;
     const { id, origin, bytes } = flight;
-    if (to === name) {
+    if (to === context.name) {
       return this.#putHandler.take({ id, origin, bytes }, {
         clock,
         done: (answer, clock) => this.#conclude(flight, { answer, clock }),
       });
     }
-    if (flight.hops >= MAX_HOPS) return this.#end(flight, this.#rejected("unreachable"));
-    if (!context.isLinked(to)) return this.#end(flight, this.#rejected("unreachable"));
-    const load = this.#inFlight.get(to) ?? { requests: 0, bytes: 0 };
-    if (load.requests >= limits.peerRequests || (load.bytes > 0 && load.bytes + bytes.length > limits.peerBytes)) {
-      return this.#end(flight, this.#rejected("busy"));
-    }
-    const request = context.nextRequest();
+    const way = flight.hops < MAX_HOPS ? context.wayTo(to, clock.now) : undefined;
+    if (way === undefined) return this.#end(flight, this.#rejected("unreachable"));
+    if (!this.#legs.hasRoom(way, bytes)) return this.#end(flight, this.#rejected("busy"));
     flight.hops++;
-    flight.to = to;
-    flight.deadline = clock.now + ANSWER_MS;
-    this.#flights.set(request, flight);
-    this.#inFlight.set(to, { requests: load.requests + 1, bytes: load.bytes + bytes.length });
-    const put: Messages["PUT"] = {
-      id,
-      origin,
-      view: context.view().digest,
-      hops: flight.hops,
-      heardAt: context.clockOf(to, clock.now),
-      bytes: madeBytes(bytes),
-    };
-    context.emit(send(to, { type: "PUT", request, ...put }));
-  }
-
-  #unanswered(request: number, flight: Flight) {
-    this.#land(request, flight);
-    this.#end(flight, this.#rejected("unreachable"));
+    this.#legs.send({
+      to: way,
+      put: {
+        id,
+        origin,
+        view: context.view().digest,
+        hops: flight.hops,
+        heardAt: context.clockOf(way, clock.now),
+        ...(way === to ? {} : { to }),
+      },
+      bytes,
+      done: (answer, clock) =>
+        answer === undefined
+          ? this.#end(flight, this.#rejected("unreachable"))
+          : this.#conclude(flight, { answer, clock }),
+    }, clock);
   }
 
   #conclude(flight: Flight, { answer, clock }: { answer: Answer; clock: Clock }) {
@@ -163,6 +131,7 @@ export class Forwarding {
       case "NO_COPY":
         return this.#end(flight, { ...this.#rejected("no-copy"), retryMs: retryMs ?? RETRY_MS });
       case "LATE":
+      case "NO_WAY":
       case "FENCED":
         return this.#end(flight, this.#rejected("unreachable"));
       case "REFUSED":
@@ -171,13 +140,6 @@ export class Forwarding {
           refused: { reason: reason ?? "invalid", detail: detail ?? "" },
         });
     }
-  }
-
-  #land(request: number, { to, bytes }: Flight) {
-    this.#flights.delete(request);
-    const load = this.#inFlight.get(to!)!;
-    if (load.requests === 1) this.#inFlight.delete(to!);
-    else this.#inFlight.set(to!, { requests: load.requests - 1, bytes: load.bytes - bytes.length });
   }
 
   #end({ token, bytes }: Flight, outcome: Outcome) {

@@ -158,7 +158,8 @@ export class PushCopies {
     search.nextAt = now + NEXT_KEEPER_MS;
     while (search.untried.length > 0) {
       const name = search.untried.shift()!;
-      if (!context.isLinked(name)) continue;
+      // Past a link that is cut there is somebody else to keep it, too.
+      if (!context.isLinked(name) || context.wayTo(name, now) !== name) continue;
       const request = context.nextRequest(), view = context.view().digest, ageMs = now - takenAt;
       search.asked.set(request, name);
       this.#byRequest.set(request, search);

@@ -88,9 +88,10 @@ export class PutHandler {
     if (heardAt !== undefined && clock.now - heardAt > MAX_WAY_MS) return nack({ code: "LATE" });
     // What has become of it here, and elsewhere; and what it is, as soon as it is worth a copy.
     let result: SerializedCommit | undefined, kept: Kept | undefined, version: PushVersion | undefined;
+    let stored = bytes;
     let isAnswered = false;
     // A majority must say that we still own it: those who keep it, where they are one with us, and else all that vote.
-    let isCurrent: boolean | undefined = (1 + copies.needed) * 2 > context.view().size ? true : undefined;
+    let isCurrent: boolean | undefined = (1 + copies.needed) * 2 > context.view().votes ? true : undefined;
     const conclude = (clock: Clock) => {
       if (isAnswered || result === undefined) return;
       const isStored = result.type === "stored" || result.type === "dup";
@@ -110,7 +111,7 @@ export class PutHandler {
         id,
         version,
         takenAt: clock.now,
-        bytes,
+        bytes: stored,
         done: (found, clock) => {
           kept = found;
           conclude(clock);
@@ -123,10 +124,13 @@ export class PutHandler {
       bytes,
       role: "owner",
       ageMs: 0,
-      checked: seek,
+      checked: ({ version, bytes }, clock) => {
+        stored = bytes;
+        seek(version, clock);
+      },
       done: (answer, clock) => {
         result = answer;
-        if (answer.type === "stored") onStored(answer.held, { bytes, clock });
+        if (answer.type === "stored") onStored(answer.held, { bytes: stored, clock });
         if (answer.type === "stored" && version === undefined) return seek(answer.held.version, clock);
         const held = answer.type === "dup" ? this.#options.table.get(id, clock.now) : undefined;
         // It was stored before, and perhaps nobody else has it.

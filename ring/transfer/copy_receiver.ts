@@ -103,8 +103,9 @@ export class CopyReceiver {
    */
   #roleAsKeeper(from: string, { view: digest, key }: { view: string; key: Hash64 }): "standby" | undefined {
     const view = this.#context.view();
-    const isSame = digest === view.digest && this.#context.isServing() && this.#context.isCurrent();
-    return isSame && view.place(key)?.owner === from ? "standby" : undefined;
+    const { name } = this.#context;
+    const isKeeper = view.has(name) && this.#context.isServing() && this.#context.isCurrent();
+    return isKeeper && digest === view.digest && view.place(key)?.owner === from ? "standby" : undefined;
   }
 
   /** The views by which an entry may belong here: as it is, with us, without the sender. */

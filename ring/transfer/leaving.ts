@@ -16,6 +16,9 @@ import { isPresent } from "../protocol/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { TransferPlan } from "./transfer_plan.ts";
 
+/** How long heirs that have everything get at least to make it ready, in milliseconds: while they do, we still show it. */
+export const HEIRS_PREPARE_MS = 1_000;
+
 /** How long each step may take, in milliseconds: together less than an orderly stop of the process may. */
 export const LEAVE_MS = { waiting: 4_000, copying: 10_000, handing: 5_000 } as const;
 
@@ -71,7 +74,7 @@ export class Leaving {
         return;
       }
       case "copying":
-        if (!isOver && !this.#transfers.isClear) return;
+        if (!isOver && !(this.#transfers.isClear && now - this.#since >= HEIRS_PREPARE_MS)) return;
         this.#enter("handing", clock);
         this.#membership.advance("LEAVING", clock);
         return;

@@ -32,7 +32,9 @@ export class TransferPlan {
     this.#transfers.viewChanged();
     for (const held of this.#table) this.#oweOwner(held);
     for (const joining of this.#join) if (!this.#oweJoining(joining)) this.#join.delete(joining);
-    if (this.#leaving && this.#context.view().has(name)) this.toHeirs();
+    if (!this.#leaving) return;
+    if (this.#context.view().has(name)) this.toHeirs();
+    else this.#oweStandbys();
   }
 
   /** Something was stored that may be news to its owner; true if that is another member. */
@@ -57,17 +59,22 @@ export class TransferPlan {
     }
   }
 
-  /** We are about to leave: those who will own and stand by instead of us must have what we own. */
+  /** We are about to leave: those who will own and stand by instead of us must have what we own, or stand by for. */
   toHeirs() {
-    const context = this.#context, transfers = this.#transfers;
+    const { name } = this.#context;
     this.#leaving = true;
-    const future = context.view().without(context.name);
-    for (const held of this.#owned()) {
-      const heirs = future.place(held.key);
+    const future = this.#context.view().without(name);
+    for (const { id, key, owner, standby } of this.#table) {
+      const heirs = owner === name || standby === name ? future.place(key) : undefined;
       if (heirs === undefined) continue;
-      transfers.owe(heirs.owner, held.id);
-      if (heirs.standby !== undefined) transfers.owe(heirs.standby, held.id);
+      if (owner === name) this.#transfers.owe(heirs.owner, id);
+      if (heirs.standby !== undefined) this.#transfers.owe(heirs.standby, id);
     }
+  }
+
+  /** The ring has a view without us: what came since we began to leave is with its owner, and must not go with us from where else it was. */
+  #oweStandbys() {
+    for (const { id, standby } of this.#table) if (standby !== undefined) this.#transfers.owe(standby, id);
   }
 
   #oweOwner(held: HeldEntry): boolean {

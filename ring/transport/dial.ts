@@ -9,7 +9,7 @@ import { connect, type TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { WebSocket } from "ws";
 import type { Address } from "../../common/options.ts";
-import { certificateNames } from "./certificate_names.ts";
+import { certificateNames } from "../../common/certificate_names.ts";
 import { RING_PATH, RING_TLS_VERSION, webSocketOptions } from "./listener.ts";
 import type { RingCredentials } from "./ring_identity.ts";
 import type { TransportLimits } from "./transport_limits.ts";

@@ -13,7 +13,7 @@ import type { TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
 import { keepAccepting } from "../../common/http/accepting.ts";
 import { type Address, UsageError } from "../../common/options.ts";
-import { certificateNames } from "./certificate_names.ts";
+import { certificateNames } from "../../common/certificate_names.ts";
 import { type Admission, PeerAdmission } from "./peer_admission.ts";
 import { CLASS_LIMITS } from "../protocol/mesh.ts";
 import type { RingCredentials, RingIdentity } from "./ring_identity.ts";

@@ -5,14 +5,11 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { certificateNames } from "./certificate_names.ts";
+import { type Authorities, openAuthorities } from "../../common/authorities.ts";
+import { certificateNames } from "../../common/certificate_names.ts";
 import type { Logger } from "../../common/log.ts";
-import { fileUsageError } from "../../common/named_path.ts";
 import { UsageError } from "../../common/options.ts";
-import { eachCertificate } from "../../common/pem.ts";
 import { loadTlsIdentity, type TlsIdentity, type TlsPair } from "../../common/tls.ts";
-import { WatchedFile } from "../../common/watched_file.ts";
-import { WatchedValue } from "../../common/watched_value.ts";
 
 /** What a TLS handshake between members takes. */
 export interface RingCredentials extends TlsPair {
@@ -30,11 +27,7 @@ export interface RingIdentityOptions {
   readonly certPath: string;
   /** The file of the private key. */
   readonly keyPath: string;
-  /**
-   * How often the files are looked at.
-   *
-   * @default {10_000}
-   */
+  /** How often the files are looked at, if not every 10 s. */
   readonly intervalMs?: number;
   /** Gets a line for each change that is taken up, and one for each that cannot be. */
   readonly log: Logger;
@@ -49,11 +42,11 @@ export interface RingIdentityOptions {
 /** Credentials that follow their files. What cannot be used leaves what was before in place, with one line in the log. */
 export class RingIdentity implements Disposable {
   readonly #pair: TlsIdentity;
-  readonly #authorities: WatchedValue<string>;
+  readonly #authorities: Authorities;
   readonly #listeners = new Set<(credentials: RingCredentials) => void>();
 
   private constructor(
-    { pair, authorities }: { pair: TlsIdentity; authorities: WatchedValue<string> },
+    { pair, authorities }: { pair: TlsIdentity; authorities: Authorities },
     { name, certPath, log }: RingIdentityOptions,
   ) {
     this.#pair = pair;
@@ -78,7 +71,9 @@ export class RingIdentity implements Disposable {
   static async load(options: RingIdentityOptions): Promise<RingIdentity> {
     const { name, certPath } = options;
     using opening = new DisposableStack();
-    const authorities = opening.use(await watchAuthorities(options));
+    const authorities = opening.use(
+      await openAuthorities({ ...options, path: options.caPath, flag: "--cluster-ca", of: "the ring" }),
+    );
     const pair = opening.use(
       await loadTlsIdentity({ ...options, flags: { cert: "--cluster-crt", key: "--cluster-key" } }),
     );
@@ -124,32 +119,4 @@ export class RingIdentity implements Disposable {
 
 function namesOf({ cert }: TlsPair): string[] {
   return certificateNames(new X509Certificate(cert).raw);
-}
-
-async function watchAuthorities(
-  { caPath, intervalMs = 10_000, log, every }: RingIdentityOptions,
-): Promise<WatchedValue<string>> {
-  try {
-    return await WatchedValue.open({
-      files: [new WatchedFile(caPath)],
-      parse: checkAuthorities,
-      onTakenUp: () => log.info("Took up changed authorities of the ring", { file: caPath }),
-      onFault: (error) =>
-        log.warn("Cannot use changed authorities of the ring: those before stay in use", { file: caPath, error }),
-      intervalMs,
-      every,
-    });
-  } catch (cause) {
-    throw fileUsageError(cause, { flag: "--cluster-ca", path: caPath });
-  }
-}
-
-function checkAuthorities(pem: string): string {
-  const certificates = eachCertificate(pem, (certificate) => void new X509Certificate(certificate));
-  const other = certificates.findIndex((certificate) => !new X509Certificate(certificate).ca);
-  if (other >= 0) {
-    const which = certificates.length === 1 ? "its certificate" : `certificate ${other + 1} of ${certificates.length}`;
-    throw new SyntaxError(`${which} is not an authority's (CA:FALSE): write certificates of authorities`);
-  }
-  return pem;
 }

@@ -18,6 +18,8 @@ export interface RingMemberView {
   readonly status: string;
   /** How far it is in joining or leaving: `JOINING`, `ACTIVE` or `LEAVING`. */
   readonly phase: string;
+  /** Whether it only votes, for good or for as long as it is not able to own clusters. */
+  readonly isWitness: boolean;
   /** How often it has started, or refuted its death. */
   readonly incarnation: number;
   /** Whether there is a link to it. */
@@ -46,6 +48,8 @@ export interface RingView {
   readonly name: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
+  /** Whether one of two servers carries on without the other, so that both may show the same clusters. */
+  readonly carriesOnAlone: boolean;
   /** Whether all who have answered have one view. */
   readonly agrees: boolean;
   /** Counts the views that all members agreed on. */

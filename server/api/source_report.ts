@@ -173,7 +173,8 @@ export function detailsOf(view: SourceView, options: DetailSources): SourceDetai
     },
     ...sender !== undefined && {
       sender: { userAgent: sender.userAgent, address: sender.address },
-      token: { keyId: sender.keyId, ends: timeOf(sender.tokenEndsMs) },
+      // A certificate, or an initial token, has no key of ours.
+      ...sender.keyId !== "" && { token: { keyId: sender.keyId, ends: timeOf(sender.tokenEndsMs) } },
     },
     largest: options.largest,
     timeline: options.timeline.map(({ atMs, bytes }) => ({ at: timeOf(atMs), bytes })),

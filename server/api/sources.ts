@@ -47,7 +47,7 @@ export interface OwnSourcesOptions extends Omit<ReportOptions, "nowMs"> {
   /** What is known. */
   readonly directory: Directory;
   /** What is shown. */
-  readonly index: Pick<ExpositionIndex, "get">;
+  readonly index: Pick<ExpositionIndex, "current">;
   /** How many samples of which metrics the allow-list drops of its last push; undefined if that is not stored any more. */
   readonly droppedOf: (id: string) => Promise<ReadonlyMap<string, number> | undefined>;
   /** Milliseconds since the epoch. */
@@ -112,7 +112,7 @@ export class OwnSources implements Sources {
 
   /** The largest metrics that a source shows. */
   #largestOf(id: string): SourceDetails["largest"] {
-    const entry = this.#options.index.get(id);
+    const entry = this.#options.index.current(id);
     if (entry === undefined) return [];
     return entry.blocks.toSorted((a, b) => (b.end - b.start) - (a.end - a.start)).slice(0, LARGEST)
       .map(({ name, start, end }) => ({ name, bytes: end - start, series: linesIn(entry.text, { start, end }) }));

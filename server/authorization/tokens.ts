@@ -118,6 +118,8 @@ export interface Glance {
 
 /** A verified token, with the times between which it is accepted, leeway included. */
 interface Remembered {
+  /** The hash of the whole token, its signature included. */
+  readonly whole: string;
   readonly verified: VerifiedToken;
   readonly fromMs: number;
   readonly untilMs: number;
@@ -128,7 +130,11 @@ export class TokenVerifier {
   /** The ids of the keys, sorted: two servers with one in common understand each other's tokens. */
   readonly keyIds: readonly string[];
   readonly #keys: ReadonlyMap<string, VerifyingKey>;
-  /** By a hash of the token, as those are long. */
+  /**
+   * By a hash of what is signed, as that is long. The signature is no part of the key: whoever has one ECDSA signature (r, s) can
+   * write down a second one (r, n - s) that is as good (ANSI X9.62), and so may the token of a key that signs at random have any
+   * number of good ones. Each takes the place of the one before.
+   */
   readonly #remembered: BoundedMap<string, Remembered>;
   /** The hashes of tokens that are remembered of one client. */
   readonly #ofClient: BoundedMap<string, string[]>;
@@ -153,7 +159,7 @@ export class TokenVerifier {
     const now = this.#now();
     const key = keyOf(token);
     const known = this.#remembered.get(key);
-    if (known === undefined) return undefined;
+    if (known === undefined || known.whole !== hashOf(token)) return undefined;
     if (now >= known.fromMs && now < known.untilMs) return known.verified;
     this.#remembered.delete(key);
     return undefined;
@@ -193,7 +199,7 @@ export class TokenVerifier {
   /** Remembers a token, and of each client only a few, so that no client takes the place of others. */
   #remember(key: string, found: Remembered) {
     const client = JSON.stringify([...found.verified.labels]);
-    const keys = [...this.#ofClient.get(client) ?? [], key];
+    const keys = [...(this.#ofClient.get(client) ?? []).filter((other) => other !== key), key];
     if (keys.length > MAX_OF_CLIENT) this.#remembered.delete(keys.shift()!);
     this.#ofClient.set(client, keys);
     this.#remembered.set(key, found);
@@ -215,6 +221,7 @@ export class TokenVerifier {
         const { sub, nbf, exp } = payload;
         if (labels === undefined || typeof sub !== "string" || nbf === undefined || exp === undefined) return undefined;
         return {
+          whole: hashOf(token),
           verified: { labels, subject: sub, expiresAtMs: exp * 1_000, keyId: key.id },
           fromMs: fromMs(nbf),
           untilMs: untilMs(exp),
@@ -267,9 +274,13 @@ function claimsOf(content: string): Record<string, unknown> | undefined {
 /** Tokens of one client that are remembered: the one before is still used while a new one is exchanged. */
 const MAX_OF_CLIENT = 4;
 
-/** What stands for a token in memory. */
+/** What stands for a token in memory: what it says, whichever of the signatures for that it has. */
 function keyOf(token: string): string {
-  return hash("sha256", token, "base64");
+  return hashOf(token.slice(0, token.lastIndexOf(".")));
+}
+
+function hashOf(text: string): string {
+  return hash("sha256", text, "base64");
 }
 
 /**

@@ -44,6 +44,14 @@ const BLOCK_BYTES = 125;
 /** What the place of a native histogram takes beside its bytes. */
 const NATIVE_BYTES = 50;
 
+/** What is to be merged into an entry before somebody reads it. */
+export interface Waiting {
+  /** The memory that it takes, in bytes. */
+  readonly bytes: number;
+  /** Merges it, and shows what comes of that. */
+  readonly settle: () => void;
+}
+
 /** A look at all that is shown at one moment. */
 export interface Reading extends Disposable {
   /** What each cluster shows. */
@@ -52,8 +60,13 @@ export interface Reading extends Disposable {
 
 /** Hears what becomes of clusters, before their buffers are put to use again. */
 export interface IndexListener {
-  /** A cluster shows an entry, in place of another one if it showed something. */
-  shown(entry: ClusterEntry, before: ClusterEntry | undefined): void;
+  /** A cluster shows an entry, in place of another one if it showed something, perhaps as one that was {@linkcode IndexListener.postponed}. */
+  shown(
+    entry: ClusterEntry,
+    options: { readonly before: ClusterEntry | undefined; readonly wasPostponed: boolean },
+  ): void;
+  /** A cluster is to show something else as soon as somebody reads it. */
+  postponed(id: string): void;
   /** A cluster shows nothing more; `isExpired` if that is as its time has passed, by a clock that only goes forward. */
   hidden(entry: ClusterEntry, options: { readonly isExpired: boolean }): void;
 }
@@ -64,6 +77,7 @@ export class ExpositionIndex {
   readonly #ttlMs: number;
   /** When the last sample of an entry has passed its time. */
   readonly #endsAt = new WeakMap<ClusterEntry, number>();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #buffers = new BufferPool();
   #listener: IndexListener | undefined;
   #readers = 0;
@@ -101,12 +115,23 @@ export class ExpositionIndex {
     return this.#bytes;
   }
 
-  /** All entries as they stand now. They stay as they are until the reading is disposed of. */
+  /** Clusters whose entries something is to be merged into. */
+  get waiting(): readonly string[] {
+    return [...this.#waiting.keys()];
+  }
+
+  /** All entries, up to date. They stay as they are until the reading is disposed of. */
   read(): Reading {
+    for (const { settle } of [...this.#waiting.values()]) settle();
+    const held = this.hold();
+    return { entries: [...this.#entries.values()], [Symbol.dispose]: () => held[Symbol.dispose]() };
+  }
+
+  /** Leaves all entries that there are, and will be, as they are until it is disposed of. */
+  hold(): Disposable {
     this.#readers++;
     let reading = true;
     return {
-      entries: [...this.#entries.values()],
       [Symbol.dispose]: () => {
         if (reading) this.#readers--;
         reading = false;
@@ -114,9 +139,23 @@ export class ExpositionIndex {
     };
   }
 
-  /** What a cluster shows. */
+  /** What a cluster shows, less what waits to be merged into it. */
   get(id: string): ClusterEntry | undefined {
     return this.#entries.get(id);
+  }
+
+  /** What a cluster shows, up to date. */
+  current(id: string): ClusterEntry | undefined {
+    this.#waiting.get(id)?.settle();
+    return this.#entries.get(id);
+  }
+
+  /** Has something merged into an entry before somebody reads it, in place of what was to be. */
+  postpone(id: string, waiting: Waiting): void {
+    this.#settled(id);
+    this.#waiting.set(id, waiting);
+    this.#bytes += waiting.bytes;
+    this.#listener?.postponed(id);
   }
 
   /** An idle buffer of the size that the cluster's push had, for its next one. */
@@ -125,21 +164,31 @@ export class ExpositionIndex {
     return entry && this.#buffers.take(entry.text.buffer.byteLength);
   }
 
+  /** An idle buffer of so many bytes. */
+  spare(bytes: number): ArrayBuffer | undefined {
+    return this.#buffers.take(bytes);
+  }
+
   /** Takes back the buffer of an entry that was made and never shown. */
   discard(entry: ClusterEntry) {
     this.#buffers.give(entry.text.buffer as ArrayBuffer);
   }
 
-  /** Shows an entry in place of what its cluster showed before, unless that is of a later push. */
+  /**
+   * Shows an entry in place of what its cluster showed before, unless that is of a later push. Nothing waits to be merged into it.
+   */
   show(entry: ClusterEntry) {
     const before = this.#entries.get(entry.id);
     if (before === undefined || before.sequence <= entry.sequence) this.replace(entry);
+    else this.#settled(entry.id);
   }
 
   /** Shows an entry in place of whatever its cluster showed before. */
   replace(entry: ClusterEntry) {
+    const wasPostponed = this.#waiting.has(entry.id);
+    this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
-    this.#listener?.shown(entry, before);
+    this.#listener?.shown(entry, { before, wasPostponed });
     if (before !== undefined) this.#remove(before);
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
@@ -157,6 +206,7 @@ export class ExpositionIndex {
   expire({ now, wallMs }: { readonly now: number; readonly wallMs: number }): string[] {
     const gone: string[] = [];
     for (const entry of this.#entries.values()) {
+      if (this.#waiting.has(entry.id)) continue;
       let endsAt = this.#endsAt.get(entry);
       if (endsAt === undefined) {
         // It cannot have come after now, whatever the wall clock says.
@@ -183,11 +233,20 @@ export class ExpositionIndex {
   }
 
   #hide(id: string, options: { readonly isExpired: boolean }): boolean {
+    this.#settled(id);
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#listener?.hidden(entry, options);
     this.#remove(entry);
     return this.#entries.delete(id);
+  }
+
+  /** Nothing waits any more to be merged into an entry. */
+  #settled(id: string) {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#bytes -= waiting.bytes;
+    this.#waiting.delete(id);
   }
 
   #remove(entry: ClusterEntry) {
@@ -203,9 +262,15 @@ export class ExpositionIndex {
   }
 }
 
+/** What an entry is made of. */
+export type EntryContent = Pick<
+  RenderedPush,
+  "buffer" | "textBytes" | "runCount" | "nativeBytes" | "blocks" | "baseMs" | "series"
+>;
+
 /** What a push became, as an entry; nothing is shown yet. The buffer is the entry's from then on. */
 export function toEntry(
-  rendered: RenderedPush,
+  rendered: EntryContent,
   { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
 ): ClusterEntry {
   const { buffer, textBytes, runCount, nativeBytes, blocks, baseMs, series } = rendered;

@@ -9,18 +9,16 @@
 
 import { gzip } from "../../common/gzip.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { isDistribution, type MetricFamily, UNLIMITED } from "../../common/exposition/metric_family.ts";
-import { escapeMetricName, isClassicMetricName } from "../../common/exposition/names.ts";
-import { encodeFamilies, encodeFamily } from "../../common/exposition/protobuf.ts";
+import type { MetricFamily } from "../../common/exposition/metric_family.ts";
+import { escapeMetricName } from "../../common/exposition/names.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { parseSelector, type Selector } from "../../common/exposition/selector.ts";
-import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
 import type { ClusterEntry, ExpositionIndex } from "./exposition_index.ts";
-import { type Group, Grouping } from "./exposition_groups.ts";
-import { nativeFields } from "./native_fields.ts";
+import { Grouping } from "./exposition_groups.ts";
 import { ownFamilyChunks } from "./own_families.ts";
 import { pageFormat } from "./page_format.ts";
-import { groupLines, type LineOptions } from "./page_lines.ts";
+import { groupLines } from "./page_lines.ts";
+import { type Page, protobufChunks, typeLine } from "./protobuf_page.ts";
 import { pickSamples, SamplePicker } from "./sample_picker.ts";
 
 /** Bytes of one chunk of the page: large enough that the cost of a chunk vanishes, small enough to let pushes between. */
@@ -29,12 +27,10 @@ const CHUNK_BYTES = 256 * 1_024;
 const CLUSTERS_A_TURN = 1_000;
 /** Bytes of lines that are held against selectors before other work gets its turn, which takes some 7 ms. */
 const PICKED_BYTES_A_TURN = 1_048_576;
-/** Bytes of text that are read again at a time, for protobuf. */
-const REREAD_BYTES = 1_048_576;
+/** Bytes of entries that something is merged into before other work gets its turn, which takes some 5 ms. */
+const MERGED_BYTES_A_TURN = 2 * 1_048_576;
 /** Selectors that one request may bring. */
 const MAX_SELECTORS = 100;
-
-const encoder = new TextEncoder();
 
 /** What the page is made from. */
 export interface FederateOptions {
@@ -68,6 +64,7 @@ export function federate(
     const timestamps = readTimestamps(searchParams.get("timestamps"));
     const { isProtobuf, allowsUtf8, contentType } = pageFormat(request.headers.get("accept"));
     const revoked = await hidden();
+    await settle(index);
     const reading = index.read();
     const entries = revoked.size === 0 ? reading.entries : reading.entries.filter(({ id }) => !revoked.has(id));
     const grouping = await gather(index, { entries, picker, allowsUtf8, nowMs: now() });
@@ -88,16 +85,6 @@ export function federate(
     headers.set("content-encoding", "gzip");
     return new Response(streamOf(gzip(chunks), reading), { headers });
   };
-}
-
-/** What a page shows. */
-interface Page {
-  /** Lines by name. */
-  readonly groups: readonly Group[];
-  /** Families of native histograms, where they are shown as such. */
-  readonly natives: readonly Group[];
-  /** What the reader takes. */
-  readonly lines: LineOptions;
 }
 
 function readSelectors(texts: readonly string[]): Selector[] {
@@ -122,6 +109,21 @@ function readTimestamps(text: string | null): boolean {
   });
 }
 
+/** Merges what waits for that; other work gets its turn in between. */
+async function settle(index: ExpositionIndex): Promise<void> {
+  let bytes = 0;
+  for (const id of index.waiting) {
+    bytes += index.current(id)?.bytes ?? 0;
+    if (bytes < MERGED_BYTES_A_TURN) continue;
+    await turn();
+    bytes = 0;
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** Collects what is fresh and asked for; other work gets its turn in between. */
 async function gather(
   index: ExpositionIndex,
@@ -134,7 +136,6 @@ async function gather(
 ): Promise<Grouping> {
   const grouping = new Grouping();
   let clusters = 0, pickedBytes = 0;
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
   for (const entry of entries) {
     if (++clusters % CLUSTERS_A_TURN === 0) await turn();
     for (const block of entry.blocks) {
@@ -189,57 +190,6 @@ function* textChunks({ groups, lines }: Page): Generator<Uint8Array> {
   if (length > 0) yield chunk.subarray(0, length);
 }
 
-function typeLine({ name, type }: Group): Uint8Array {
-  return encoder.encode(`# TYPE ${isClassicMetricName(name) ? name : `"${escapeLabelValue(name)}"`} ${type}\n`);
-}
-
-/** A family of the page as objects, some of its lines at a time. */
-function* families(group: Group, { lines }: Page): Generator<MetricFamily> {
-  let parts: Uint8Array[] = [typeLine(group)];
-  let length = 0;
-  const flush = function* (): Generator<MetricFamily> {
-    yield* parseText(concatenate(parts), UNLIMITED);
-    parts = [typeLine(group)];
-    length = 0;
-  };
-  for (const slice of groupLines(group, lines)) {
-    parts.push(slice);
-    length += slice.length;
-    if (length > REREAD_BYTES) yield* flush();
-  }
-  if (length > 0) yield* flush();
-}
-
-/**
- * The page as delimited protobuf: a family that is large comes as several messages, so that none grows without bound. Lines
- * become samples in the kernel, but for those of histograms and summaries, and where names stand in quotes. Native histograms
- * come in families of their own, as on Prometheus's own `/federate`.
- */
-function* protobufChunks(page: Page, transcoder: LineTranscoder): Generator<Uint8Array> {
-  for (const group of page.groups) {
-    const { name, type, pieces } = group;
-    const isClassic = !(page.lines.allowsUtf8 && pieces.some(({ block }) => block.quoted));
-    if (isClassic && !isDistribution(type)) yield* transcoder.transcode(groupLines(group, page.lines), { name, type });
-    else for (const family of families(group, page)) yield encodeFamilies([family], { wholeAsIntegers: true });
-  }
-  for (const group of page.natives) yield* nativeChunks(group, page);
-}
-
-/** The native histograms of a family, in messages that do not grow without bound. */
-function* nativeChunks(group: Group, { lines }: Page): Generator<Uint8Array> {
-  const { name, type } = group;
-  let parts: Uint8Array[] = [], length = 0;
-  for (const field of nativeFields(group, lines)) {
-    parts.push(field);
-    length += field.length;
-    if (length < CHUNK_BYTES) continue;
-    yield encodeFamily({ name, type }, parts);
-    parts = [];
-    length = 0;
-  }
-  if (length > 0) yield encodeFamily({ name, type }, parts);
-}
-
 /** A stream of chunks, each made when there is room for it; `reading` ends with it, however it ends. */
 function streamOf(chunks: Generator<Uint8Array>, reading: Disposable): ReadableStream<Uint8Array<ArrayBuffer>> {
   const end = () => {
@@ -259,16 +209,6 @@ function streamOf(chunks: Generator<Uint8Array>, reading: Disposable): ReadableS
     },
     cancel: end,
   }, { highWaterMark: 1 }) as ReadableStream<Uint8Array<ArrayBuffer>>;
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function acceptsGzip(header: string | null): boolean {

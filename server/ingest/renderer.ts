@@ -70,11 +70,14 @@ export interface RenderOptions {
   readonly onDropped?: IngestOptions["onDropped"];
 }
 
+/** How families are rendered. */
+export type FamilyOptions = IngestOptions & { readonly losses: Losses };
+
 /**
  * The most bytes that a body may hold once uncompressed to be rendered as usual pushes are, which are less than a third of it.
  * Text is ten times as slow to read.
  */
-const MOST_QUICK_BYTES: Readonly<Record<PushContent["contentType"], number>> = {
+const MOST_QUICK_BYTES: Readonly<Partial<Record<PushContent["contentType"], number>>> = {
   protobuf: 524_288,
   text: 65_536,
   openmetrics: 65_536,
@@ -109,11 +112,22 @@ export class Renderer {
   }
 
   /**
+   * Renders delimited families. What `losses` has been told of came with them.
+   *
+   * @throws {InvalidPushError} {LimitError} as {@linkcode Renderer.render} does.
+   */
+  renderFamilies(families: Uint8Array, options: FamilyOptions): RenderedPush {
+    return atOnce(this.#workshop.renderFamilies(families, options));
+  }
+
+  /**
    * Renders one push in steps, which must be done, or given up, before anything else is rendered; undefined if it is not a usual
    * one. Throws as {@linkcode Renderer.render} does.
    */
   renderQuickly(push: RawPush, options: RenderOptions = {}): Steps<RenderedPush> | undefined {
-    return claimedBytes(push) > MOST_QUICK_BYTES[push.contentType] ? undefined : this.#workshop.render(push, options);
+    return claimedBytes(push) > (MOST_QUICK_BYTES[push.contentType] ?? 0)
+      ? undefined
+      : this.#workshop.render(push, options);
   }
 
   /** Renders one push in steps, between which others may be rendered. Throws as {@linkcode Renderer.render} does. */
@@ -147,14 +161,31 @@ class Workshop {
       const raw = this.#uncompress(push);
       const losses = new Losses();
       const families = push.contentType === "protobuf" ? raw : yield* readText(raw, {
-        parse: PARSERS[push.contentType],
-        limits: this.#rules.limits,
+        parse: parserOf(push),
+        rules: this.#rules,
         identity: push.labels,
         losses,
       });
+      const isOwn = push.through !== undefined;
+      const identity = isOwn ? NO_LABELS : push.labels;
+      return yield* this.renderFamilies(
+        families,
+        { identity, nowMs: push.receivedAtMs, losses, isOwn, onDropped },
+        spare,
+      );
+    } catch (cause) {
+      throw refusalOf(cause);
+    }
+  }
+
+  *renderFamilies(
+    families: Uint8Array,
+    { losses, ...options }: FamilyOptions,
+    spare: RenderOptions["spare"] = () => undefined,
+  ): Steps<RenderedPush> {
+    try {
       const unread = countLeftOut(losses.leftOut);
-      const options = { identity: push.labels, nowMs: push.receivedAtMs, losses, onDropped };
-      const ingested = yield* this.#ingester.ingestSteps(families, options);
+      const ingested = yield* this.#ingester.ingestSteps(families, { ...options, losses });
       const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
       const received = unread + ingested.received;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
@@ -168,8 +199,7 @@ class Workshop {
       const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
       return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
-      if (cause instanceof SyntaxError) throw new InvalidPushError("malformed", cause.message, { cause });
-      throw cause;
+      throw refusalOf(cause);
     }
   }
 
@@ -190,14 +220,25 @@ function claimedBytes({ contentEncoding, body }: PushContent): number {
   return Math.max(body.length, new DataView(body.buffer, body.byteOffset).getUint32(body.length - 4, true));
 }
 
+const NO_LABELS: ReadonlyMap<string, string> = new Map();
+
+function refusalOf(cause: unknown): unknown {
+  return cause instanceof SyntaxError ? new InvalidPushError("malformed", cause.message, { cause }) : cause;
+}
+
 const PARSERS = { text: parseTextSteps, openmetrics: parseOpenMetricsSteps } as const;
+
+function parserOf({ contentType }: PushContent): typeof parseTextSteps {
+  if (contentType === "text" || contentType === "openmetrics") return PARSERS[contentType];
+  throw new TypeError(`Cannot render ${contentType} as families`);
+}
 
 /** A page of text as delimited families. */
 function* readText(
   bytes: Uint8Array,
-  { parse, limits, identity, losses }: {
+  { parse, rules: { limits, maxNameBytes, maxLabelBytes }, identity, losses }: {
     parse: typeof parseTextSteps;
-    limits: ParseLimits;
+    rules: Pick<RenderRules, "limits" | "maxNameBytes" | "maxLabelBytes">;
     identity: ReadonlyMap<string, string>;
     losses: Losses;
   },
@@ -205,6 +246,13 @@ function* readText(
   let samples = 0;
   const families = yield* parse(bytes, {
     ...limits,
+    maxNameBytes,
+    maxLineLength: longestLine(limits, { maxNameBytes, maxLabelBytes }),
+    isCounted: (rule) => {
+      const isCounted = losses.count(rule);
+      if (isCounted) samples++;
+      return isCounted;
+    },
     onFault: ({ rule, metric, labels, why, line, offset }) => {
       const what = `${why}, in line ${line} at offset ${offset}`;
       losses.note({ rule, what, family: -1, sample: samples++, series: `${metric}{${labels}}` });
@@ -220,6 +268,22 @@ function* readText(
   // A page that has lost its last sample is not a page without any.
   return yield* encodeFamiliesSteps(families.length === 0 && samples > 0 ? [EMPTY_FAMILY] : families);
 }
+
+/**
+ * How long a line can be, in characters, whose names, values and number of labels are within the limits: each byte of a name or
+ * value may be escaped, and a label has five characters more. What stands behind the labels (value, time, an exemplar), and blanks,
+ * have what is left of the least bound.
+ */
+function longestLine(
+  { maxLabels }: ParseLimits,
+  { maxNameBytes, maxLabelBytes }: Pick<RenderRules, "maxNameBytes" | "maxLabelBytes">,
+): number {
+  const label = 2 * (maxNameBytes + maxLabelBytes) + 5;
+  return Math.max(LEAST_LONGEST_LINE, LEAST_LONGEST_LINE / 16 + 2 * maxNameBytes + (maxLabels + 1) * label);
+}
+
+/** A line of so many characters is read, whatever the limits. */
+const LEAST_LONGEST_LINE = 65_536;
 
 const EMPTY_FAMILY: MetricFamily = { name: "none", type: "untyped", metrics: [] };
 

@@ -102,7 +102,7 @@ export class Capacity {
    *
    * @throws {CapacityError} if there is no room for it.
    */
-  reserve(entry: ClusterEntry): Disposable {
+  reserve(entry: Pick<ClusterEntry, "id" | "series" | "bytes">): Disposable {
     this.admit(entry.id);
     const { index, memory } = this.#options;
     const { maxSeries } = this.#limits;

@@ -24,11 +24,16 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
       </div>
     );
   }
-  const { members, closed, agrees, epoch, voters, confirmedBy, transitions } = ring;
+  const { members, closed, carriesOnAlone, agrees, epoch, voters, confirmedBy, transitions } = ring;
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
       {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {closed}</div>}
+      {carriesOnAlone && (
+        <div class="note bad" role="status">
+          One of two servers carries on alone. If the other one lives, both show everything until they reach each other.
+        </div>
+      )}
       {!agrees && (
         <div class="note warn" role="status">
           The members do not agree on who owns what. A moment of that is usual when one comes or goes.
@@ -150,10 +155,11 @@ function toneOf({ status, phase, closed }: RingMemberView): Tone {
   return status === "ALIVE" && phase === "ACTIVE" && closed === undefined ? "good" : "warn";
 }
 
-function wordOf({ status, phase, closed }: RingMemberView): string {
+function wordOf({ status, phase, closed, isWitness }: RingMemberView): string {
   if (status !== "ALIVE") return status.toLowerCase();
   if (phase !== "ACTIVE") return phase.toLowerCase();
-  return closed === undefined ? "active" : "shows nothing";
+  if (closed !== undefined) return "shows nothing";
+  return isWitness ? "only votes" : "active";
 }
 
 function fieldsText(fields: Readonly<Record<string, unknown>>): string {

@@ -28,6 +28,18 @@ export interface PushReceipt {
   readonly result: PushOutcome;
   /** What was left out of it and why, a sentence a line; undefined if nothing was. */
   readonly remark?: string;
+  /** What became of what it held, where it is a request of remote write. */
+  readonly write?: WriteReceipt;
+}
+
+/** What became of what a request of remote write held. */
+export interface WriteReceipt {
+  /** What came. */
+  readonly received: { readonly samples: number; readonly histograms: number };
+  /** What of that is left out, as it breaks a rule. */
+  readonly lost: { readonly samples: number; readonly histograms: number };
+  /** Exemplars that came, none of which is shown. */
+  readonly exemplars: number;
 }
 
 /** Takes a push to its end. */

@@ -16,7 +16,32 @@ export interface PushSummaryOptions {
   readonly registry: Pick<Registry, "getSingleMetric">;
   /** Gets the line, at info. */
   readonly log: Logger;
+  /** What is summed up. @default pushes */
+  readonly of?: SummedUp;
 }
+
+/** What a summary is of. */
+export interface SummedUp {
+  /** What the line says. */
+  readonly line: string;
+  /** The counter by `result`, of which one is `rejected`. */
+  readonly results: string;
+  /** The counter by `reason` of those that are refused. */
+  readonly reasons: string;
+}
+
+const PUSHES: SummedUp = {
+  line: "Pushes of the last minute",
+  results: "telemeter_pushes_total",
+  reasons: "telemeter_push_rejections_total",
+};
+
+/** What a summary of remote write is of. */
+export const REMOTE_WRITE: SummedUp = {
+  line: "Requests of remote write of the last minute",
+  results: "telemeter_remote_write_requests_total",
+  reasons: "telemeter_remote_write_rejections_total",
+};
 
 /** A number by the value of one label. */
 type Counts = ReadonlyMap<string, number>;
@@ -40,15 +65,16 @@ export class PushSummary {
 
   /** Writes the line, if a push was accepted or refused since the last one. */
   async tell(): Promise<void> {
-    const results = await this.#read("telemeter_pushes_total", "result");
-    const reasons = await this.#read("telemeter_push_rejections_total", "reason");
+    const { of = PUSHES } = this.#options;
+    const results = await this.#read(of.results, "result");
+    const reasons = await this.#read(of.reasons, "reason");
     const since = increases(this.#results, results), refused = increases(this.#reasons, reasons);
     this.#results = results;
     this.#reasons = reasons;
     if (since.length === 0) return;
     const accepted = since.filter(([result]) => result !== "rejected");
     const states = await this.#read("telemeter_sources", "state");
-    this.#options.log.info("Pushes of the last minute", {
+    this.#options.log.info(of.line, {
       accepted: sum(accepted),
       refused: sum(refused),
       ...refused.length > 0 && { reasons: refused.map(([reason, count]) => `${reason}=${count}`).join(",") },
@@ -58,7 +84,12 @@ export class PushSummary {
 
   async #read(name: string, label: string): Promise<Counts> {
     const metric = await this.#options.registry.getSingleMetric(name)?.get();
-    return new Map(metric?.values.map(({ labels, value }) => [String(labels[label]), value]));
+    const counts = new Map<string, number>();
+    for (const { labels, value } of metric?.values ?? []) {
+      const name = String(labels[label]);
+      counts.set(name, (counts.get(name) ?? 0) + value);
+    }
+    return counts;
   }
 }
 

@@ -18,6 +18,7 @@ export type RefusalKind =
   | "limit"
   | "capacity"
   | "rate"
+  | "samples"
   | "refused"
   | "too_big"
   | "store"
@@ -99,6 +100,12 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
       write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
       read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
     },
+  },
+  samples: {
+    status: 503,
+    counts: false,
+    retryAfterMs: 1_000,
+    words: "Cannot take more samples of this cluster so soon: wait as Retry-After says",
   },
   /** By an owner of a later version, for a reason that this one does not know. */
   refused: {

@@ -7,13 +7,18 @@
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import type { MemoryGuard } from "../limits/memory_guard.ts";
-import type { PushStore } from "../store/push_store.ts";
+import type { PushStore, StoredDelta } from "../store/push_store.ts";
 import type { PushCommitter } from "./push_committer.ts";
 
 /** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
 export async function restore(
   store: Pick<PushStore, "load">,
-  { committer, memory, log }: { committer: PushCommitter; memory: MemoryGuard; log: Logger },
+  { committer, writes, memory, log }: {
+    committer: PushCommitter;
+    writes: { restore(delta: StoredDelta): void };
+    memory: MemoryGuard;
+    log: Logger;
+  },
 ): Promise<void> {
   let shown = 0, refused = 0, withoutRoom = 0;
   for await (const push of store.load()) {
@@ -24,8 +29,11 @@ export async function restore(
         withoutRoom++;
         continue;
       }
-      committer.restore(push);
-      shown++;
+      if ("number" in push) writes.restore(push);
+      else {
+        committer.restore(push);
+        shown++;
+      }
     } catch (error) {
       refused++;
       log.warn("Left out a stored push, which today's rules refuse", { cluster: push.id, reason: explain(error) });

@@ -7,37 +7,31 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type ExpositionFormat, expositionFormat } from "../../common/exposition/exposition_format.ts";
-import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
+import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
 import { addressBlock } from "../../common/http/addresses.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Credentials } from "../authorization/authenticate.ts";
+import type { Authenticate } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
-import { PUSH_CONTENT_ENCODINGS, type PushContentEncoding } from "../ingest/push_content.ts";
-import { UploadSlots } from "../limits/upload_slots.ts";
+import { type PushContentEncoding, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
+import type { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
 import { flagToRaise } from "./limit_flags.ts";
 import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
 export interface UploadOptions {
-  /** Verifies the token of a request; rejects with the `HttpError` that the client gets. */
-  readonly authenticate: (request: Request, peer: Peer) => Promise<Credentials>;
+  /** Tells whose a request is. */
+  readonly authenticate: Authenticate;
   /** What pushes go through. */
   readonly stage: PushStage;
   /** The most bytes that a body may have as sent. */
   readonly limitBytes: number;
-  /** Pushes at work at a time. */
-  readonly maxInFlight: number;
+  /** The slots of pushes at work, which others may share. */
+  readonly slots: UploadSlots;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /**
-   * Milliseconds of a clock that only goes forward, by which is measured how long bodies are awaited.
-   *
-   * @default {() => performance.now()}
-   */
-  readonly elapsed?: () => number;
   /** Told of pushes that come too often. */
   readonly log: Logger;
   /** Told why other pushes are refused. */
@@ -50,7 +44,7 @@ export interface UploadOptions {
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, stage, limitBytes, maxInFlight, now, elapsed = () => performance.now() } = options;
+  const { authenticate, stage, limitBytes, slots, now } = options;
   const { log, refusals, directory, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
@@ -66,11 +60,10 @@ export function upload(options: UploadOptions): Handler {
     registers: [registry],
   });
   for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
-  const slots = new UploadSlots({ most: maxInFlight, now: elapsed });
 
   const accept: Handler = async (request, peer) => {
     const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take();
+    using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
       const push: Push = {
@@ -130,10 +123,10 @@ function readContentType(header: string | null): ExpositionFormat {
 
 function readContentEncoding(header: string | null): PushContentEncoding {
   const wanted = (header ?? "").trim().toLowerCase() || "identity";
-  const encoding = PUSH_CONTENT_ENCODINGS.find((known) => known === wanted);
+  const encoding = UPLOAD_ENCODINGS.find((known) => known === wanted);
   if (encoding !== undefined) return encoding;
   throw new HttpError(415, "Cannot read this Content-Encoding: send framed snappy, gzip or identity", {
     reason: "encoding",
-    headers: { "accept-encoding": PUSH_CONTENT_ENCODINGS.join(", ") },
+    headers: { "accept-encoding": UPLOAD_ENCODINGS.join(", ") },
   });
 }

@@ -9,7 +9,9 @@ import type { Registry } from "../../common/metrics.ts";
 import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { Ring } from "../../ring/ring.ts";
 import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
-import { fromRing } from "../pushes/refusal.ts";
+import { fromRing, PushRefusal } from "../pushes/refusal.ts";
+import { versionOf } from "../remote_write/delta_renderer.ts";
+import { readReceipt } from "../remote_write/write_receipt.ts";
 import { LocalPush } from "./push_encoding.ts";
 
 const RESULTS = ["stored", "dup", "stale", "rejected"] as const satisfies Outcome["result"][];
@@ -38,6 +40,8 @@ export class Forward implements PushStage {
     const outcome = await this.#ring.push(id, local);
     this.#forwards.inc({ result: outcome.result });
     if (outcome.result === "rejected") throw fromRing(outcome);
-    return outcome;
+    // Another one through this member has overtaken it, which says nothing of its series: its sender brings it again.
+    if (outcome.result === "stale" && versionOf(contentType) !== undefined) throw new PushRefusal("ring_busy");
+    return { result: outcome.result, ...readReceipt(outcome.remark) };
   }
 }

@@ -35,6 +35,8 @@ export interface RingSettings {
   readonly seeds: readonly Address[];
   /** Whether to start a ring of one, if need be, though others are given and this server was never in a ring. */
   readonly bootstraps: boolean;
+  /** Whether it only votes and forwards, and owns nothing. */
+  readonly isWitness: boolean;
   /** On how many of them a push must be durable before its client is answered. */
   readonly copies: number;
   /** The names of those that it lets in; without it, of all. */
@@ -105,6 +107,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
     await Ring.start({
       self: { name, address: textOf(advertise), host: advertise.hostname },
       seeds: settings.seeds.map(textOf),
+      isWitness: settings.isWitness,
       bootstraps: settings.bootstraps,
       copies: settings.copies,
       saved: await store.getMeta(RING_STATE),
@@ -143,6 +146,8 @@ async function restore(store: PushStore, { host, log }: { host: StoreRingHost; l
   const entries: StoredEntry[] = [];
   let refused = 0;
   for await (const push of store.load()) {
+    // The log of a server that was in no ring: a ring stores what clusters show, which their senders bring anew.
+    if ("number" in push) continue;
     try {
       entries.push(await host.restore(push));
     } catch (error) {

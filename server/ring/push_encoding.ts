@@ -2,15 +2,14 @@
  * A push as the ring carries it from member to member: all that the store holds of it, but for what the ring knows itself.
  *
  * ```text
- * u16 header length | JSON { type, encoding, labels } | body as received
+ * u16 header length | JSON { type, encoding, labels, through } | body as received
  * ```
  *
  * @module
  */
 
 import type { UnmadeBytes } from "../../ring/protocol/push_bytes.ts";
-import { EXPOSITION_FORMATS } from "../../common/exposition/exposition_format.ts";
-import { PUSH_CONTENT_ENCODINGS, type PushContent } from "../ingest/push_content.ts";
+import { PUSH_CONTENT_ENCODINGS, PUSH_CONTENT_TYPES, type PushContent } from "../ingest/push_content.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -29,9 +28,9 @@ export class LocalPush implements UnmadeBytes {
 
   /** Encodes nothing yet. */
   constructor(content: PushContent) {
-    const { contentType: type, contentEncoding: encoding, labels, body } = content;
+    const { contentType: type, contentEncoding: encoding, labels, through, body } = content;
     this.content = content;
-    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels] }));
+    this.#header = encoder.encode(JSON.stringify({ type, encoding, labels: [...labels], through }));
     this.length = 2 + this.#header.length + body.length;
   }
 
@@ -59,8 +58,8 @@ export function encodePush(content: PushContent): Uint8Array {
 export function decodePush(bytes: Uint8Array): PushContent {
   const bodyAt = bytes.length < 2 ? Infinity : 2 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
   if (bodyAt > bytes.length) throw new SyntaxError("Cannot decode a push of the ring: it is cut short");
-  const { type, encoding, labels } = parse(bytes.subarray(2, bodyAt));
-  const contentType = EXPOSITION_FORMATS.find((known) => known === type);
+  const { type, encoding, labels, through } = parse(bytes.subarray(2, bodyAt));
+  const contentType = PUSH_CONTENT_TYPES.find((known) => known === type);
   const contentEncoding = PUSH_CONTENT_ENCODINGS.find((known) => known === encoding);
   if (contentType === undefined || contentEncoding === undefined || !isPairs(labels)) {
     throw new SyntaxError("Cannot decode a push of the ring: its header lacks a field");
@@ -69,6 +68,8 @@ export function decodePush(bytes: Uint8Array): PushContent {
     contentType,
     contentEncoding,
     labels: new Map(labels),
+    // A member that shows it has checked it.
+    ...Number.isSafeInteger(through) ? { through: Number(through) } : {},
     body: bytes.subarray(bodyAt),
   };
 }

@@ -20,17 +20,19 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
   return {
     name: own.name,
     ...own.closed !== undefined && { closed: own.closed.message },
+    carriesOnAlone: [...views.values()].some(({ carriesOnAlone }) => carriesOnAlone),
     agrees: new Set([...views.values()].map(({ view }) => view.digest)).size === 1,
     epoch: own.agreed?.epoch ?? 0,
     voters: own.agreed?.members.map(({ name }) => name) ?? [],
     confirmedBy: own.view.confirmedBy,
-    members: own.members.map(({ name, address, host, status, phase, incarnation, linked, heardMsAgo }) => {
+    members: own.members.map(({ heardMsAgo, ...row }) => {
+      const { name, address, host, status, phase, isWitness, incarnation, linked } = row;
       const view = views.get(name);
       const why = whyNot.get(name);
       const certificates = view && certificatesOf(view);
       const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
-        ...{ name, address, host, status, phase, incarnation, linked },
+        ...{ name, address, host, status, phase, isWitness, incarnation, linked },
         ...heardMsAgo !== undefined && { heardSecondsAgo: heardMsAgo / 1_000 },
         ...why !== undefined && { why },
         ...view !== undefined && {

@@ -21,6 +21,7 @@ import type { PushContent } from "../ingest/push_content.ts";
 import type { MemoryGuard } from "../limits/memory_guard.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
+import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
@@ -34,7 +35,9 @@ export interface StoreRingHostOptions {
   /** Checks pushes and makes them durable. */
   readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
-  readonly store: Pick<PushStore, "put" | "get" | "setMeta">;
+  readonly store: Pick<PushStore, "put" | "get" | "has" | "setMeta">;
+  /** Merges requests of remote write. @default they are refused */
+  readonly states?: StateMerger;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
@@ -84,6 +87,13 @@ export class StoreRingHost implements RingHost, Disposable {
   readonly #wanted = new Map<string, PushVersion>();
   /** Those of them that nobody reads yet. */
   readonly #unread = new Set<string>();
+  /** Clusters that remote-write: what they showed after the last commit, where that was made here. */
+  readonly #written = new Map<string, ClusterEntry | undefined>();
+  /** What may have to be shown soon, by cluster id: read after all that is to be shown now. */
+  readonly #ahead = new Map<string, PushVersion>();
+  /** What of that is being read, and what is prepared. */
+  readonly #readingAhead = new Set<string>();
+  readonly #preparedAhead = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #misplaced: Counter;
   #toldOfMisplacedAt = -Infinity;
@@ -107,6 +117,7 @@ export class StoreRingHost implements RingHost, Disposable {
    */
   async restore(push: StoredPush): Promise<StoredEntry> {
     const { id, receivedAtMs } = push;
+    this.#note(push);
     const version = push.version ?? { epoch: 0, ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
     if (push.role !== "standby" && this.#hasRoomFor(id)) {
       this.#prepare({ version, entry: await this.#options.committer.prepare(push) });
@@ -129,8 +140,10 @@ export class StoreRingHost implements RingHost, Disposable {
     }
     const claims = content.labels.get(partitionLabel);
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
-    const push: StoredPush = { ...content, id, receivedAtMs, version, role };
-    const reservation = fresh ? this.#reserve(id, version.ingress) : undefined;
+    // Of what has only just come nobody vouches that a member showed it.
+    const push: StoredPush = { ...content, ...fresh ? { through: undefined } : {}, id, receivedAtMs, version, role };
+    const isDelta = this.#options.states?.isDelta(content) === true;
+    const reservation = fresh && !isDelta ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
     }
@@ -141,11 +154,13 @@ export class StoreRingHost implements RingHost, Disposable {
         else this.#options.index.discard(entry);
       };
       let remark: string | undefined;
-      if (fresh) remark = await committer.commit(push, { onChecked: checked, onCommitted });
+      if (fresh && (isDelta || this.#written.has(id))) remark = await this.#merge(push, checked);
+      else if (fresh) remark = await committer.commit(push, { onChecked: () => checked?.(), onCommitted });
       else {
         // The owner has checked it; what a new owner will show is made ready while the old one still shows it.
         const entry = role === "owner" && this.#hasRoomFor(id) ? await committer.prepare(push) : undefined;
         await store.put(push);
+        this.#note(push);
         if (entry !== undefined) this.#prepare({ version, entry });
       }
       held?.commit();
@@ -166,21 +181,40 @@ export class StoreRingHost implements RingHost, Disposable {
     return { id, version: push.version, receivedAtMs: push.receivedAtMs, bytes: encodePush(push) };
   }
 
+  /** Reads back what may have to be shown soon, while there is room for more than is shown. */
+  prepare(id: string, version: PushVersion): void {
+    const prepared = this.#prepared.get(id);
+    if (prepared !== undefined && compareVersions(prepared.version, version) === 0) return;
+    this.#ahead.set(id, version);
+    if (this.#readers < READERS) void this.#readAll();
+  }
+
+  /** Gives up what was read back ahead and is not shown. */
+  release(): void {
+    this.#ahead.clear();
+    for (const id of this.#preparedAhead) this.#discard(id);
+    this.#preparedAhead.clear();
+  }
+
   /** Shows what is prepared, or reads it back first. */
   show(id: string, version: PushVersion): void {
     const prepared = this.#prepared.get(id);
+    this.#ahead.delete(id);
     if (prepared !== undefined && compareVersions(prepared.version, version) === 0) {
       this.#prepared.delete(id);
+      this.#preparedAhead.delete(id);
       this.#wanted.delete(id);
       return this.#replace(prepared.entry);
     }
     this.#wanted.set(id, version);
-    this.#read(id);
+    // What is being read ahead is shown as soon as it is there.
+    if (!this.#readingAhead.has(id)) this.#read(id);
   }
 
   /** Shows nothing of a cluster any more. */
   hide(id: string): void {
     this.#wanted.delete(id);
+    if (this.#written.has(id)) this.#written.set(id, undefined);
     this.#options.index.hide(id);
   }
 
@@ -192,13 +226,60 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Drops what was prepared before the time given and never shown, by the clock of `performance.now()`. */
   expire(before: number): void {
     for (const [id, { at }] of this.#prepared) if (at < before) this.#discard(id);
+    for (const [id, entry] of this.#written) {
+      if (!this.#options.store.has(id)) this.#written.delete(id);
+      else if (entry !== undefined && !this.#isAtHand(id, entry)) this.#written.set(id, undefined);
+    }
   }
 
   /** Reads nothing back any more. */
   [Symbol.dispose](): void {
     this.#wanted.clear();
     this.#unread.clear();
+    this.#ahead.clear();
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /**
+   * Merges what came into what its cluster showed, and makes the whole of that durable. Nothing else of the cluster is committed
+   * meanwhile.
+   */
+  async #merge(push: StoredPush, checked?: CommitHow["checked"]): Promise<string | undefined> {
+    const { states, store, index } = this.#options;
+    const { id, receivedAtMs, version, role } = push;
+    using _held = index.hold();
+    const state = await states!.merge(push, await this.#shownNow(id));
+    try {
+      using _room = state.reserve();
+      const stored = store.put({ ...state.content, id, receivedAtMs, version, role });
+      checked?.(new LocalPush(state.content));
+      await stored;
+    } catch (error) {
+      index.discard(state.entry);
+      throw error;
+    }
+    this.#prepare({ version: version!, entry: state.entry });
+    this.#written.set(id, state.entry);
+    return state.accepted();
+  }
+
+  /** What a cluster showed after its last commit, be it made here or by another member. */
+  async #shownNow(id: string): Promise<ClusterEntry | undefined> {
+    const latest = this.#written.get(id);
+    if (latest !== undefined && this.#isAtHand(id, latest)) return latest;
+    const push = await this.#options.store.get(id);
+    return push && await this.#options.committer.prepare(push);
+  }
+
+  /** Whether an entry is shown, or ready to be: the buffer of any other one may be used for something else. */
+  #isAtHand(id: string, entry: ClusterEntry): boolean {
+    return this.#prepared.get(id)?.entry === entry || this.#options.index.get(id) === entry;
+  }
+
+  /** Notes what is stored of a cluster and was not merged here. */
+  #note({ id, through }: StoredPush): void {
+    if (through === undefined) this.#written.delete(id);
+    else this.#written.set(id, undefined);
   }
 
   /** Its ingress has vouched for another cluster than the one that it would be shown as. */
@@ -231,6 +312,7 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {
+    this.#ahead.delete(entry.id);
     this.#discard(entry.id);
     this.#prepared.set(entry.id, { version, entry, at: performance.now() });
   }
@@ -239,6 +321,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const prepared = this.#prepared.get(id);
     if (prepared === undefined) return;
     this.#prepared.delete(id);
+    this.#preparedAhead.delete(id);
     this.#options.index.discard(prepared.entry);
   }
 
@@ -263,7 +346,13 @@ export class StoreRingHost implements RingHost, Disposable {
       this.#unread.delete(id);
       await this.#readOne(id);
     }
+    for (const [id, version] of this.#ahead) {
+      if (this.#unread.size > 0 || !this.#hasRoomFor(id)) break;
+      this.#ahead.delete(id);
+      await this.#readAhead(id, version);
+    }
     this.#readers--;
+    if (this.#unread.size > 0 && !this.#waitsForRoom && this.#readers < READERS) void this.#readAll();
   }
 
   /** Reads a cluster back and shows it, unless the ring has had it hidden meanwhile, or another version shown. */
@@ -292,6 +381,30 @@ export class StoreRingHost implements RingHost, Disposable {
       if (isRefused && isWanted()) this.#wanted.delete(id);
       if (isWanted()) this.#readLater(id);
     }
+  }
+
+  /** Reads a cluster back that is to be shown soon; if it is by then, at once. What fails is read again once it is to be shown. */
+  async #readAhead(id: string, version: PushVersion): Promise<void> {
+    const { store, committer, index } = this.#options;
+    const isSame = (other: PushVersion | undefined) => other !== undefined && compareVersions(other, version) === 0;
+    this.#readingAhead.add(id);
+    this.#preparedAhead.add(id);
+    try {
+      const push = await store.get(id);
+      const entry = push !== undefined && isSame(push.version) ? await committer.prepare(push) : undefined;
+      this.#readingAhead.delete(id);
+      if (entry === undefined) this.#preparedAhead.delete(id);
+      else if (isSame(this.#wanted.get(id))) {
+        this.#wanted.delete(id);
+        this.#replace(entry);
+      } else if (this.#preparedAhead.has(id) && !this.#prepared.has(id)) {
+        this.#prepared.set(id, { version, entry, at: performance.now() });
+      } else index.discard(entry);
+    } catch {
+      this.#readingAhead.delete(id);
+      this.#preparedAhead.delete(id);
+    }
+    if (this.#wanted.has(id)) this.#read(id);
   }
 
   #readLater(id: string): void {

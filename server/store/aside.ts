@@ -39,7 +39,7 @@ export class Aside {
   }
 
   /** Sets an entry aside. Only its head is kept, which for all but the largest pushes is all of it. */
-  async add({ id, key, value }: ReadEntry, fault: string): Promise<void> {
+  async add({ id, key, value }: Pick<ReadEntry, "id" | "key" | "value">, fault: string): Promise<void> {
     const { keys, now, write, metrics } = this.#options;
     metrics.entrySetAside();
     this.#faults.push({ id, fault });

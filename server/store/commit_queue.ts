@@ -14,6 +14,8 @@ import { type FailureReason, reasonOf, RETRY_AFTER_MS, StoreUnavailableError } f
 export interface Job {
   /** Jobs of one subject are committed one after another, in the order given. */
   readonly subject: string;
+  /** Whether it may be in one commit with others of its subject of which the same is said. @default {false} */
+  readonly shares?: boolean;
   /** About how many bytes it will write. */
   readonly bytes: number;
   /** What to write, asked for when all earlier jobs of its subject have ended; nothing else is written meanwhile. */
@@ -134,14 +136,17 @@ export class CommitQueue implements AsyncDisposable {
     this.#draining = false;
   }
 
-  /** As many jobs as fit one commit: one of a subject, and at least one. */
+  /** As many jobs as fit one commit: one of a subject, or several that share it, and at least one. */
   #take(): Waiting[] {
-    const subjects = new Set<string>();
+    /** Whether the jobs of a subject that are in the batch share it. */
+    const subjects = new Map<string, boolean>();
     let bytes = 0;
     let end = 0;
     for (const { job } of this.#waiting) {
-      if (end > 0 && (subjects.has(job.subject) || bytes + job.bytes > COMMIT_BYTES || end === COMMIT_MUTATIONS)) break;
-      subjects.add(job.subject);
+      const { subject, shares = false } = job;
+      const mustWait = subjects.has(subject) && !(shares && subjects.get(subject));
+      if (end > 0 && (mustWait || bytes + job.bytes > COMMIT_BYTES || end === COMMIT_MUTATIONS)) break;
+      subjects.set(subject, shares);
       bytes += job.bytes;
       end += 1;
     }

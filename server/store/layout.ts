@@ -4,6 +4,8 @@
  * ```text
  * [NAMESPACE, "push", ID]                  head: u8 format | u32 crc | u32 length | JSON header | body, if it fits
  * [NAMESPACE, "chunk", ID, GENERATION, N]  a piece of a body that does not fit, in order from 0
+ * [NAMESPACE, "delta", ID, NUMBER]         the same head of a delta: what came after the push, in order of NUMBER
+ * [NAMESPACE, "delta", ID, NUMBER, N]      a piece of a delta's body that does not fit, in order from 0
  * [NAMESPACE, "aside", ATMS, ID]           the head of an entry that did not check out
  * [NAMESPACE, "meta", KEY]                 a small text of the server's own, in UTF-8
  * ```
@@ -30,6 +32,12 @@ export interface StoredPush extends PushContent {
   readonly version?: PushVersion;
   /** What this server was for the cluster, if there is a ring. */
   readonly role?: Role;
+}
+
+/** What came for a cluster after its push. */
+export interface StoredDelta extends StoredPush {
+  /** Its place among the deltas of the cluster. */
+  readonly number: number;
 }
 
 /** Where the chunks of a body lie, and what they must add up to. */
@@ -76,7 +84,7 @@ export class Keys {
   }
 
   /** The prefix of one kind of key. */
-  all(kind: "push" | "chunk" | "aside" | "meta"): Deno.KvKey {
+  all(kind: "push" | "chunk" | "delta" | "aside" | "meta"): Deno.KvKey {
     return [this.#namespace, kind];
   }
 
@@ -100,6 +108,16 @@ export class Keys {
     return [this.#namespace, "chunk", id, generation, index];
   }
 
+  /** The prefix of every delta of a cluster. */
+  deltas(id: string): Deno.KvKey {
+    return [this.#namespace, "delta", id];
+  }
+
+  /** The key of a delta's head, and the prefix of its pieces. */
+  delta(id: string, number: number): Deno.KvKey {
+    return [this.#namespace, "delta", id, number];
+  }
+
   /** The key under which an entry is set aside. */
   aside(atMs: number, id: string): Deno.KvKey {
     return [this.#namespace, "aside", atMs, id];
@@ -119,6 +137,24 @@ export class Keys {
  * @throws {LimitError} if the body or the header is larger than the store takes.
  */
 export function layPush(push: StoredPush, { keys, generation }: { keys: Keys; generation: number }): Mutation[] {
+  const { id } = push;
+  return lay(push, { head: keys.head(id), generation, piece: (index) => keys.chunk(id, generation, index) });
+}
+
+/**
+ * Lays a delta out as mutations, whose head comes last.
+ *
+ * @throws {TypeError} and {LimitError} as {@linkcode layPush} does.
+ */
+export function layDelta(delta: StoredDelta, keys: Keys): Mutation[] {
+  const head = keys.delta(delta.id, delta.number);
+  return lay(delta, { head, generation: delta.number, piece: (index) => [...head, index] });
+}
+
+function lay(
+  push: StoredPush,
+  { head, generation, piece }: { head: Deno.KvKey; generation: number; piece: (index: number) => Deno.KvKey },
+): Mutation[] {
   const { id, body } = push;
   const idBytes = encoder.encode(id);
   if (!id.isWellFormed() || idBytes.length === 0 || idBytes.length > MAX_ID_BYTES) {
@@ -129,17 +165,17 @@ export function layPush(push: StoredPush, { keys, generation }: { keys: Keys; ge
   }
   const inline = headerOf(push);
   if (FIXED_BYTES + inline.length + body.length <= VALUE_BYTES) {
-    return [{ key: keys.head(id), value: headOf(idBytes, inline, body) }];
+    return [{ key: head, value: headOf(idBytes, inline, body) }];
   }
   const pieces: Mutation[] = [];
   for (let at = 0; at < body.length; at += VALUE_BYTES) {
-    pieces.push({ key: keys.chunk(id, generation, pieces.length), value: body.subarray(at, at + VALUE_BYTES) });
+    pieces.push({ key: piece(pieces.length), value: body.subarray(at, at + VALUE_BYTES) });
   }
   const header = headerOf(push, { generation, count: pieces.length, bytes: body.length, crc: crc32(body) });
   if (FIXED_BYTES + header.length > VALUE_BYTES) {
     throw new LimitError(`Cannot store a push whose labels and version take ${header.length} bytes`);
   }
-  return [...pieces, { key: keys.head(id), value: headOf(idBytes, header, new Uint8Array()) }];
+  return [...pieces, { key: head, value: headOf(idBytes, header, new Uint8Array()) }];
 }
 
 /** What a head says. */
@@ -164,7 +200,7 @@ export function readHead(id: string, value: unknown): Head {
   }
   const bodyAt = FIXED_BYTES + view.getUint32(5);
   const header = JSON.parse(decoder.decode(value.subarray(FIXED_BYTES, bodyAt)));
-  const { at, type, encoding, labels, version, role, chunked } = header;
+  const { at, type, encoding, labels, version, role, through, chunked } = header;
   const push: StoredPush = {
     id,
     receivedAtMs: at,
@@ -173,6 +209,7 @@ export function readHead(id: string, value: unknown): Head {
     labels: new Map(labels),
     ...(version === undefined ? {} : { version }),
     ...(role === undefined ? {} : { role }),
+    ...(through === undefined ? {} : { through }),
     body: value.subarray(bodyAt),
   };
   return chunked === undefined ? { push } : { push, chunked };
@@ -197,8 +234,9 @@ export function joinChunks({ count, bytes, crc }: Chunked, chunks: readonly unkn
 }
 
 function headerOf(push: StoredPush, chunked?: Chunked): Uint8Array {
-  const { receivedAtMs: at, contentType: type, contentEncoding: encoding, labels, version, role } = push;
-  return encoder.encode(JSON.stringify({ at, type, encoding, labels: [...labels], version, role, chunked }));
+  const { receivedAtMs: at, contentType: type, contentEncoding: encoding, labels, version, role, through } = push;
+  const header = { at, type, encoding, labels: [...labels], version, role, through, chunked };
+  return encoder.encode(JSON.stringify(header));
 }
 
 function headOf(idBytes: Uint8Array, header: Uint8Array, body: Uint8Array): Uint8Array {

@@ -26,6 +26,7 @@ export class StoreMetrics {
   readonly #entriesSetAside: Counter;
   readonly #filesSetAside: Counter;
   readonly #expired: Counter;
+  readonly #compactions: Counter;
   /** Asked at each scrape; set once the store is open. */
   sizes: () => StoreSizes = () => ({ entries: 0, bytes: 0 });
 
@@ -54,6 +55,10 @@ export class StoreMetrics {
     this.#entriesSetAside = counter("telemeter_store_set_aside_total", "Entries that failed their checks at start");
     this.#filesSetAside = counter("telemeter_store_files_set_aside_total", "Store files that were garbled at start");
     this.#expired = counter("telemeter_store_expired_total", "Pushes removed because they were older than the TTL");
+    this.#compactions = counter(
+      "telemeter_store_compactions_total",
+      "Logs of remote write that gave way to what their clusters show",
+    );
     const gauge = (name: string, help: string, value: () => number | undefined) =>
       new Gauge({
         name,
@@ -65,7 +70,7 @@ export class StoreMetrics {
         },
       });
     gauge("telemeter_store_entries", "Clusters whose push is stored", () => this.sizes().entries);
-    gauge("telemeter_store_bytes", "Bytes of the stored bodies", () => this.sizes().bytes);
+    gauge("telemeter_store_bytes", "Bytes of the stored bodies, and of logs of remote write", () => this.sizes().bytes);
     gauge("telemeter_store_file_bytes", "Bytes of the store's files", () => this.sizes().fileBytes);
   }
 
@@ -88,6 +93,11 @@ export class StoreMetrics {
   /** A file was garbled. */
   fileSetAside(): void {
     this.#filesSetAside.inc();
+  }
+
+  /** The log of a cluster gave way to what that shows. */
+  compacted(): void {
+    this.#compactions.inc();
   }
 
   /** A push was removed because of its age. */

@@ -12,14 +12,14 @@ import { CommitQueue, type CommitQueueOptions, type Job, type StoreHealth } from
 import { StoredIndex } from "./stored_index.ts";
 import { type OpenKv, openKvFile } from "./kv_file.ts";
 import { type KvRemotePlace, openKvRemote } from "./kv_remote.ts";
-import { type Context, putJob, removeJob, tidyJob } from "./jobs.ts";
-import { Keys, type Mutation, type StoredPush, VALUE_BYTES } from "./layout.ts";
+import { appendJob, compactJob, type Context, putJob, removeJob, tidyJob } from "./jobs.ts";
+import { Keys, type Mutation, type StoredDelta, type StoredPush, VALUE_BYTES } from "./layout.ts";
 import { StoreMetrics, type StoreSizes } from "./metrics.ts";
-import { readEntries, readGenerations, readPushOf } from "./read.ts";
+import { readDeltas, readEntries, readGenerations, readPushOf } from "./read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./unavailable.ts";
 
 export type { StoreHealth } from "./commit_queue.ts";
-export type { StoredPush } from "./layout.ts";
+export type { StoredDelta, StoredPush } from "./layout.ts";
 export type { StoreSizes } from "./metrics.ts";
 export { StoreUnavailableError } from "./unavailable.ts";
 
@@ -118,18 +118,19 @@ export class PushStore implements AsyncDisposable {
   }
 
   /**
-   * Yields every push that is held and not expired, by id. What does not check out is set aside and counted, and what a
+   * Yields every push that is held and not expired, by id, then all deltas, by id and number. What does not check out is set aside and counted, and what a
    * crash left half-written is removed. Must run to its end before the first put or delete, and once. A push is as old as it was
    * when the store was last in use, whatever the clock says that this process starts with.
    *
    * @throws {StoreUnavailableError} if the store cannot be read at all.
    */
-  async *load(): AsyncGenerator<StoredPush, void, void> {
+  async *load(): AsyncGenerator<StoredPush | StoredDelta, void, void> {
     if (this.#loaded) throw new Error("Cannot load a store twice");
     const { now, ttlMs } = this.#options;
     const { kv, keys } = this.#context;
-    const generations = new Map<string, number>();
+    const generations = new Map<string, number>(), throughs = new Map<string, number>();
     const usedAtMs = Number(await this.getMeta(WALL_CLOCK) ?? 0);
+    const ageOf = ({ receivedAtMs }: StoredPush) => Math.max(0, now() - receivedAtMs, usedAtMs - receivedAtMs);
     const write = (mutations: readonly Mutation[]) => this.#tryToWrite(mutations);
     const aside = new Aside({ ...this.#options, kv, keys, metrics: this.#metrics, write });
     try {
@@ -141,10 +142,25 @@ export class PushStore implements AsyncDisposable {
         }
         if (found.generation !== undefined) generations.set(id, found.generation);
         const { push } = found;
-        const nowMs = now(), ageMs = Math.max(0, nowMs - push.receivedAtMs, usedAtMs - push.receivedAtMs);
-        const receivedAtMs = nowMs - ageMs;
-        this.#stored.set(id, { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined });
+        const ageMs = ageOf(push), receivedAtMs = now() - ageMs;
+        const { through } = push;
+        if (through !== undefined) throughs.set(id, through);
+        const held = { receivedAtMs, bytes: push.body.length, chunked: found.generation !== undefined };
+        // Of a log that has given way to the push the numbers still count.
+        this.#stored.set(id, held, through === undefined ? undefined : { bytes: 0, next: through });
         if (ageMs < ttlMs) yield { ...push, receivedAtMs };
+      }
+      for await (const entry of readDeltas(kv, keys)) {
+        const { id, found, bytes } = entry;
+        if ("fault" in found) {
+          await aside.add(entry, found.fault);
+          continue;
+        }
+        const { delta } = found, { number } = delta;
+        const receivedAtMs = now() - ageOf(delta);
+        this.#stored.append(id, { number, bytes, receivedAtMs });
+        // What a crash kept from going with its compaction goes with the next one.
+        if (number >= (throughs.get(id) ?? 0)) yield { ...delta, receivedAtMs };
       }
       for await (const { id, generation } of readGenerations(kv, keys)) {
         if (generation === undefined || generations.get(id) !== generation) this.#stored.doubt(id);
@@ -168,6 +184,33 @@ export class PushStore implements AsyncDisposable {
   async put(push: StoredPush): Promise<void> {
     this.#mustBeLoaded();
     await this.#queue.run(putJob(this.#context, { push, generation: ++this.#generation }));
+  }
+
+  /**
+   * Appends to the deltas of a cluster, which come after its push. Resolves when it is durable.
+   *
+   * @throws {StoreUnavailableError} {TypeError} {LimitError} as {@linkcode PushStore.put} does.
+   */
+  async append(delta: StoredDelta): Promise<void> {
+    this.#mustBeLoaded();
+    await this.#queue.run(appendJob(this.#context, delta));
+  }
+
+  /**
+   * Holds what a cluster shows in place of its push and of the deltas that it holds. Resolves when it is durable.
+   *
+   * @throws {StoreUnavailableError} {TypeError} {LimitError} as {@linkcode PushStore.put} does.
+   */
+  async compact(push: StoredPush & { readonly through: number }): Promise<void> {
+    this.#mustBeLoaded();
+    await this.#queue.run(compactJob(this.#context, { push, generation: ++this.#generation }));
+    this.#metrics.compacted();
+  }
+
+  /** What is stored of a cluster that has deltas: bytes of its push and of those, and the number of the next. */
+  logOf(id: string): { readonly pushBytes: number; readonly bytes: number; readonly next: number } | undefined {
+    const log = this.#stored.logOf(id);
+    return log && { ...log, pushBytes: this.#stored.bytesOf(id) };
   }
 
   /**

@@ -5,7 +5,15 @@
  */
 
 import { messageOf } from "../../common/explain.ts";
-import { type Head, joinChunks, type Keys, type Mutation, readHead, type StoredPush } from "./layout.ts";
+import {
+  type Head,
+  joinChunks,
+  type Keys,
+  type Mutation,
+  readHead,
+  type StoredDelta,
+  type StoredPush,
+} from "./layout.ts";
 
 /** One entry under the pushes' prefix. */
 export interface ReadEntry {
@@ -35,6 +43,59 @@ export async function* readEntries(kv: Deno.Kv, keys: Keys): AsyncGenerator<Read
     }
     yield { id, key, value, found };
   }
+}
+
+/** A delta in the store: what it holds, or why it does not check out. */
+export interface ReadDelta extends Pick<ReadEntry, "id" | "key" | "value"> {
+  /** What it takes of the store. */
+  readonly bytes: number;
+  /** What it holds, or why it does not check out. */
+  readonly found: { readonly delta: StoredDelta } | { readonly fault: string };
+}
+
+/** Reads every delta, by id and number. Only a store that cannot be read at all makes it throw. */
+export async function* readDeltas(kv: Deno.Kv, keys: Keys): AsyncGenerator<ReadDelta, void, void> {
+  let head: { readonly key: Deno.KvKey; readonly value: unknown } | undefined;
+  let pieces: unknown[] = [];
+  const whole = function* (): Generator<ReadDelta> {
+    if (head === undefined) return;
+    const { key, value } = head;
+    const id = String(key[2]);
+    const found = check(() => {
+      const { push, chunked } = readHead(id, value);
+      const body = chunked === undefined ? push.body : joinChunks(chunked, pieces);
+      return { delta: { ...push, body, number: Number(key[3]) } };
+    });
+    yield { id, key, value, found, bytes: [value, ...pieces].reduce<number>((sum, part) => sum + lengthOf(part), 0) };
+  };
+  for await (const { key, value } of kv.list({ prefix: keys.all("delta") }, { batchSize: LIST_BATCH })) {
+    // Pieces whose head a crash has left unwritten belong to none.
+    if (key.length > 4) pieces.push(value);
+    else {
+      yield* whole();
+      head = { key, value };
+      pieces = [];
+    }
+  }
+  yield* whole();
+}
+
+/** The keys of a cluster's deltas, in order, and how much lies there; those before a number if one is given. */
+export async function deltaValues(
+  kv: Deno.Kv,
+  { keys, id, before }: { keys: Keys; id: string; before?: number },
+): Promise<{ key: Deno.KvKey; bytes: number }[]> {
+  const prefix = keys.deltas(id);
+  const values: { key: Deno.KvKey; bytes: number }[] = [];
+  for await (const { key, value } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
+    if (before !== undefined && Number(key[3]) >= before) break;
+    values.push({ key, bytes: lengthOf(value) });
+  }
+  return values;
+}
+
+function lengthOf(value: unknown): number {
+  return value instanceof Uint8Array ? value.length : 0;
 }
 
 /** Reads the head of one cluster, if there is one that checks out. */

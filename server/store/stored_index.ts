@@ -14,12 +14,21 @@ export interface StoredSize {
   readonly chunked: boolean;
 }
 
+/** What is remembered of the deltas of one cluster. */
+export interface StoredLog {
+  /** Of all of them, as they lie in the store. */
+  readonly bytes: number;
+  /** A number that is greater than all of theirs. */
+  readonly next: number;
+}
+
 /** How many clusters are remembered as unsure; what others may have left behind waits for the next start. */
 export const MAX_UNSURE = 10_000;
 
 /** What is stored, by cluster id. Pure: it reads no clock. */
 export class StoredIndex {
   readonly #held = new Map<string, StoredSize>();
+  readonly #logs = new Map<string, StoredLog>();
   readonly #unsure = new Set<string>();
   #bytes = 0;
 
@@ -28,7 +37,7 @@ export class StoredIndex {
     return this.#held.size;
   }
 
-  /** The bytes of their bodies. */
+  /** The bytes of their bodies, and of deltas. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -43,17 +52,48 @@ export class StoredIndex {
     return this.#held.get(id)?.chunked === true || this.#unsure.has(id);
   }
 
-  /** Remembers what a cluster has, and has nothing but. */
-  set(id: string, held: StoredSize): void {
+  /** Whether there are, or may be, deltas of the cluster in the store. */
+  hasLog(id: string): boolean {
+    return this.#logs.has(id) || this.#unsure.has(id);
+  }
+
+  /** When the newest came of what a cluster has; 0 if it has nothing. */
+  receivedAtMs(id: string): number {
+    return this.#held.get(id)?.receivedAtMs ?? 0;
+  }
+
+  /** The bytes of a cluster's push. */
+  bytesOf(id: string): number {
+    return this.#held.get(id)?.bytes ?? 0;
+  }
+
+  /** What is remembered of the deltas of a cluster. */
+  logOf(id: string): StoredLog | undefined {
+    return this.#logs.get(id);
+  }
+
+  /** Remembers what a cluster has, and has nothing but, with its deltas. */
+  set(id: string, held: StoredSize, log?: StoredLog): void {
     this.delete(id);
     this.#held.set(id, held);
-    this.#bytes += held.bytes;
+    if (log !== undefined) this.#logs.set(id, log);
+    this.#bytes += held.bytes + (log?.bytes ?? 0);
+  }
+
+  /** Remembers a delta. */
+  append(id: string, { number, bytes, receivedAtMs }: { number: number; bytes: number; receivedAtMs: number }): void {
+    const { bytes: before, next } = this.#logs.get(id) ?? { bytes: 0, next: 0 };
+    const held = this.#held.get(id) ?? { bytes: 0, chunked: false, receivedAtMs };
+    this.#held.set(id, { ...held, receivedAtMs: Math.max(held.receivedAtMs, receivedAtMs) });
+    this.#logs.set(id, { bytes: before + bytes, next: Math.max(next, number + 1) });
+    this.#bytes += bytes;
   }
 
   /** Remembers that a cluster has nothing. */
   delete(id: string): void {
-    this.#bytes -= this.#held.get(id)?.bytes ?? 0;
+    this.#bytes -= (this.#held.get(id)?.bytes ?? 0) + (this.#logs.get(id)?.bytes ?? 0);
     this.#held.delete(id);
+    this.#logs.delete(id);
     this.#unsure.delete(id);
   }
 

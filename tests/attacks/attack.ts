@@ -22,6 +22,8 @@ export interface AttackTools {
   readonly random: Random;
   /** Aborted when it is over. */
   readonly signal: AbortSignal;
+  /** Says that all is prepared, and that from now on it is sent: what good clients find before does not count. */
+  readonly begins: () => void;
   /** Counts what was sent. */
   readonly sent: (count?: number) => void;
 }

@@ -1,7 +1,8 @@
 /**
  * The process that attacks, so that what it takes of this machine's time is not the good clients'.
  *
- * Its argument is an {@linkcode Order} in JSON. It writes how much it has sent when it is told to stop.
+ * Its argument is an {@linkcode Order} in JSON. It writes `begins` once it has prepared what it sends, and how much it has sent when
+ * it is told to stop.
  *
  * @module
  */
@@ -29,7 +30,7 @@ export interface Order extends Pick<AttackTools, "ringPort" | "member"> {
 async function attack({ attack, seed, externals, internal, signingKey, ...rest }: Order): Promise<void> {
   const stop = new AbortController(), signer = new TokenSigner(await readSigningKey(signingKey));
   const tokens = new Map<string, Promise<string>>();
-  let count = 0;
+  let count = 0, hasBegun = false;
   Deno.addSignalListener("SIGTERM", () => {
     Deno.stdout.writeSync(new TextEncoder().encode(`sent=${count}\n`));
     stop.abort();
@@ -47,6 +48,11 @@ async function attack({ attack, seed, externals, internal, signingKey, ...rest }
     },
     random: new Random(seed),
     signal: stop.signal,
+    begins: () => {
+      if (hasBegun) return;
+      hasBegun = true;
+      Deno.stdout.writeSync(new TextEncoder().encode("begins\n"));
+    },
     sent: (more = 1) => void (count += more),
   });
 }

@@ -20,7 +20,7 @@ export const BY_CONNECTIONS: Readonly<Record<string, Attack>> = {
     clients: "connect",
     unit: "connections",
     run: async (tools) => {
-      await flood(tools, { abreast: 2_500, atMostPerSecond: 1_000 }, async (turn) => {
+      await flood(tools, { abreast: 2_500 }, async (turn) => {
         await hold(tools, { from: ADDRESSES[turn % ADDRESSES.length], text: "" });
       });
     },
@@ -31,7 +31,7 @@ export const BY_CONNECTIONS: Readonly<Record<string, Attack>> = {
     clients: "connect",
     unit: "connections",
     run: async (tools) => {
-      await flood(tools, { abreast: 2_500, atMostPerSecond: 1_000 }, async (turn) => {
+      await flood(tools, { abreast: 2_500 }, async (turn) => {
         await hold(tools, {
           from: ADDRESSES[turn % ADDRESSES.length],
           text: "POST /upload HTTP/1.1\r\nhost: a\r\nx: ",
@@ -46,7 +46,7 @@ export const BY_CONNECTIONS: Readonly<Record<string, Attack>> = {
       const token = await tools.token("half-sent");
       const head =
         `POST /upload HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${token}\r\ncontent-length: 100000\r\n\r\nx`;
-      await flood(tools, { abreast: 900, atMostPerSecond: 300 }, async (turn) => {
+      await flood(tools, { abreast: 900 }, async (turn) => {
         await hold(tools, { from: ADDRESSES[turn % ADDRESSES.length], text: head, forMs: 5_000 });
       });
     },

@@ -8,11 +8,12 @@ import { gzipSync } from "node:zlib";
 import { PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { bombs } from "../support/bombs.ts";
 import type { Attack, AttackTools } from "./attack.ts";
-import { flood, shoot } from "./senders.ts";
+import { flood, load, type LoadedShot } from "./senders.ts";
 
 const TEXT = { "content-type": "text/plain; version=0.0.4" };
+const GZIPPED_TEXT = { ...TEXT, "content-encoding": "gzip" };
 
-/** All of them, by name. */
+/** All of them, by name. What they send is made before they begin, a push of each cluster for each server. */
 export const BY_PUSHES: Readonly<Record<string, Attack>> = {
   "refusals with long names in a ring": {
     servers: 3,
@@ -28,43 +29,53 @@ export const BY_PUSHES: Readonly<Record<string, Attack>> = {
         `# TYPE ${name} gauge\n# TYPE ${name} counter\n${name} 1\n`,
         `# TYPE ${name} histogram\n${name}{${other}} 1\n`,
       ].map((text) => gzipSync(text));
-      await flood(tools, { abreast: 16, atMostPerSecond: 200 }, async (turn) => {
-        const headers = { ...TEXT, "content-encoding": "gzip" };
-        await push(tools, { id: `long-${turn % 400}`, headers, body: bodies[turn % bodies.length], turn });
-      });
+      const pushes = Array.from({ length: 400 }, (_, i) => ({
+        id: `long-${i}`,
+        headers: GZIPPED_TEXT,
+        body: bodies[i % bodies.length],
+      }));
+      await send(tools, { abreast: 16, pushes });
     },
   },
   "refused pushes without end": {
     servers: 1,
     unit: "pushes",
     run: async (tools) => {
-      await flood(tools, { abreast: 64 }, async (turn) => {
-        const body = `x{_id="refused-${turn % 200}"} ${"9".repeat(500)}nonsense\n`;
-        await push(tools, { id: `refused-${turn % 200}`, headers: TEXT, body, turn });
-      });
+      const pushes = Array.from({ length: 200 }, (_, i) => ({
+        id: `refused-${i}`,
+        headers: TEXT,
+        body: `x{_id="refused-${i}"} ${"9".repeat(500)}nonsense\n`,
+      }));
+      await send(tools, { abreast: 64, pushes });
     },
   },
   "clusters that are made up": {
     servers: 1,
     flags: ["--limit-clusters=2000"],
-    unit: "clusters",
+    unit: "pushes",
     run: async (tools) => {
-      await flood(tools, { abreast: 32, atMostPerSecond: 500 }, async (turn) => {
-        const id = `made-up-${turn}`,
-          series = Array.from({ length: 50 }, (_, i) => `x{_id="${id}",i="${i}"} 1 ${Date.now()}\n`);
-        await push(tools, { id, headers: TEXT, body: series.join(""), turn });
+      const now = Date.now();
+      const pushes = Array.from({ length: 6_000 }, (_, turn) => {
+        const id = `made-up-${turn}`;
+        const lines = Array.from({ length: 50 }, (_, i) => `x{_id="${id}",i="${i}"} 1 ${now}\n`);
+        return { id, headers: TEXT, body: lines.join("") };
       });
+      await send(tools, { abreast: 32, pushes });
     },
   },
   "bombs": {
     servers: 1,
     unit: "pushes",
     run: async (tools) => {
-      const all = bombs(Date.now());
-      await flood(tools, { abreast: 8 }, async (turn) => {
-        const { headers, body } = all[turn % all.length], id = `b${turn % 40}`;
-        await push(tools, { id, headers: { "content-type": PROTOBUF_CONTENT_TYPE, ...headers }, body: body(id), turn });
-      });
+      const all = bombs(Date.now()), ids = Array.from({ length: 10 }, (_, i) => `b${i}`);
+      const pushes = ids.flatMap((id) =>
+        all.map(({ headers, body }) => ({
+          id,
+          headers: { "content-type": PROTOBUF_CONTENT_TYPE, ...headers },
+          body: body(id),
+        }))
+      );
+      await send(tools, { abreast: 8, pushes });
     },
   },
   "large pushes of one cluster": {
@@ -73,21 +84,22 @@ export const BY_PUSHES: Readonly<Record<string, Attack>> = {
     run: async (tools) => {
       const lines = Array.from({ length: 40_000 }, (_, i) => `large{_id="large",i="${i}"} ${i} ${Date.now()}\n`);
       const body = gzipSync(lines.join("").slice(0, 2_000_000).replace(/\n[^\n]*$/, "\n"));
-      const headers = { ...TEXT, "content-encoding": "gzip" };
-      await flood(tools, { abreast: 32 }, (turn) => push(tools, { id: "large", headers, body, turn }));
+      await send(tools, { abreast: 32, pushes: [{ id: "large", headers: GZIPPED_TEXT, body }] });
     },
   },
 };
 
-async function push(
-  tools: AttackTools,
-  { id, headers, body, turn }: {
-    id: string;
-    headers: Readonly<Record<string, string>>;
-    body: Uint8Array | string;
-    turn: number;
-  },
-): Promise<void> {
-  const url = new URL("upload", tools.externals[turn % tools.externals.length]);
-  await shoot({ url, token: await tools.token(id), headers, body }, tools);
+interface Push {
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | string;
+}
+
+async function send(tools: AttackTools, { abreast, pushes }: { abreast: number; pushes: readonly Push[] }) {
+  const shots: LoadedShot[] = [];
+  for (const { id, headers, body } of pushes) {
+    const url = new URL("upload", tools.externals[shots.length % tools.externals.length]);
+    shots.push(load({ url, token: await tools.token(id), headers, body }));
+  }
+  await flood(tools, { abreast }, (turn, lane) => lane.send(shots[turn % shots.length]));
 }

@@ -7,7 +7,7 @@
 import { MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
 import { helloHeader, RawPeer } from "../support/raw_peer.ts";
 import type { Attack } from "./attack.ts";
-import { flood, pause, shoot } from "./senders.ts";
+import { flood, load, pause } from "./senders.ts";
 
 /** All of them, by name. */
 export const FROM_WITHIN: Readonly<Record<string, Attack>> = {
@@ -22,11 +22,12 @@ export const FROM_WITHIN: Readonly<Record<string, Attack>> = {
         '{__name__!="",i=~".*1.*2.*|.*9"}',
         '{__name__=~".+"}',
       ];
-      await flood(tools, { abreast: 4 }, async (turn) => {
+      const shots = selectors.map((_, turn) => {
         const url = new URL("federate", tools.internal);
         for (let i = 0; i < 10; i++) url.searchParams.append("match[]", selectors[(turn + i) % selectors.length]);
-        await shoot({ url, token: "none", method: "GET" }, tools);
+        return load({ url, token: "none", method: "GET" });
       });
+      await flood(tools, { abreast: 4 }, (turn, lane) => lane.send(shots[turn % shots.length]));
     },
   },
   "frames of a member gone wrong": {
@@ -40,6 +41,7 @@ export const FROM_WITHIN: Readonly<Record<string, Attack>> = {
       while (!signal.aborted) {
         try {
           using peer = await RawPeer.join(tools.ringPort, credentials, hello());
+          tools.begins();
           let isOpen = true;
           peer.closed.then(() => isOpen = false);
           for (let turn = 0; isOpen && !signal.aborted; turn++) {

@@ -21,6 +21,8 @@ export interface RingServersPlan {
   readonly names: readonly string[];
   /** Further flags of each. @default none */
   readonly flags?: readonly string[];
+  /** Which of them only vote. @default none */
+  readonly witnesses?: readonly string[];
   /** Whether peers reach each of them over a {@linkcode Wire}. @default {false} */
   readonly wired?: boolean;
   /** Whether all list one more address, {@linkcode RingServers.vacant}, at which nobody listens at first. @default {false} */
@@ -51,7 +53,8 @@ export class RingServers implements AsyncDisposable {
   private constructor(
     folder: string,
     signer: TokenSigner,
-    { names, flags = [], wired = false, listsVacant = false, at, alone = false, command }: RingServersPlan,
+    { names, flags = [], witnesses = [], wired = false, listsVacant = false, at, alone = false, command }:
+      RingServersPlan,
   ) {
     this.#alone = alone;
     this.#command = command;
@@ -68,7 +71,13 @@ export class RingServers implements AsyncDisposable {
     this.vacant = `127.0.0.1:${freePort()}`;
     const seeds = listsVacant ? [...clusters, this.vacant] : clusters;
     this.servers = names.map((name, index) =>
-      this.#make(name, { cluster: clusters[index], behind: ports[index], seeds, store: name })
+      this.#make(name, {
+        cluster: clusters[index],
+        behind: ports[index],
+        seeds,
+        store: name,
+        isWitness: witnesses.includes(name),
+      })
     );
     this.wires = ports.flatMap((port) => port === undefined ? [] : [new Wire({ to: port })]);
     this.#all = [...this.servers];
@@ -133,7 +142,13 @@ export class RingServers implements AsyncDisposable {
 
   #make(
     name: string,
-    { cluster, behind, seeds, store }: { cluster: string; behind?: number; seeds: readonly string[]; store: string },
+    { cluster, behind, seeds, store, isWitness = false }: {
+      cluster: string;
+      behind?: number;
+      seeds: readonly string[];
+      store: string;
+      isWitness?: boolean;
+    },
   ) {
     const at = (file: string) => join(this.#folder, "certs", file);
     const ofRing = this.#alone ? [] : [
@@ -142,6 +157,7 @@ export class RingServers implements AsyncDisposable {
         ? [`--listen-cluster=${cluster}`]
         : [`--listen-cluster=127.0.0.1:${behind}`, `--advertise-cluster=${cluster}`],
       ...seeds.filter((seed) => seed !== cluster).map((seed) => `--join=${seed}`),
+      ...isWitness ? ["--witness"] : [],
       `--cluster-ca=${at("ca.crt")}`,
       `--cluster-crt=${at(`${name}.crt`)}`,
       `--cluster-key=${at(`${name}.key`)}`,
@@ -263,6 +279,15 @@ export class RingServer {
   /** Deletes what it has kept, its part in the ring included. It must not run. */
   async deleteStore(): Promise<void> {
     await Deno.remove(this.storageDir, { recursive: true });
+  }
+
+  /** How many bytes it keeps. */
+  async storedBytes(): Promise<number> {
+    let bytes = 0;
+    for await (const { name } of Deno.readDir(this.storageDir)) {
+      bytes += (await Deno.stat(join(this.storageDir, name))).size;
+    }
+    return bytes;
   }
 
   /** The value of a series on `/metrics`, written as there; 0 if it is not there. */

@@ -32,6 +32,9 @@ const SILENCE_SECONDS = 5;
 /** Where all processes end, and start again. */
 const RESTART_SECONDS = 10;
 
+/** The most that a witness has to keep: a database that is almost empty, and its journal. */
+const WITNESS_BYTES = 256 * 1_024;
+
 /** All of them. */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -296,6 +299,34 @@ export const SCENARIOS: readonly Scenario[] = [
       const counted = await Promise.all(trial.servers.map(refusals));
       const sum = counted.reduce((a, b) => a + b, 0);
       await trial.whole(`${await connections} connections; the servers have counted ${sum} refusals since their start`);
+    },
+  },
+  {
+    name: "witness",
+    servers: 3,
+    witnesses: 1,
+    act: async (trial) => {
+      const [survivor, victim, witness] = trial.servers;
+      await crash(trial, victim);
+      await trial.whole("kill -9 of one of two that have a witness");
+      trial.pusher.thaw();
+      await restart(victim);
+      await trial.whole("its restart");
+      await witness.kill();
+      await trial.whole("kill -9 of the witness");
+      await restart(witness);
+      await trial.pass(QUIET_MS);
+      // Without the other one and the witness, who would say that it is gone?
+      await Promise.all([victim.kill(), witness.kill()]);
+      await trial.pusher.freezeHalf();
+      await trial.pass(QUIET_MS);
+      if (await survivor.isReady()) {
+        throw new Error("One of two shows a page though it has lost the other and the witness");
+      }
+      await Promise.all([restart(victim), restart(witness)]);
+      await trial.whole("it was alone, and showed nothing");
+      const bytes = await witness.storedBytes();
+      if (bytes > WITNESS_BYTES) throw new Error(`The witness keeps ${bytes} bytes`);
     },
   },
   {

@@ -47,6 +47,8 @@ export interface Scenario {
   readonly servers: number;
   /** How many of them are there from the start. @default all */
   readonly begin?: number;
+  /** How many of them, the last ones, only vote. @default {0} */
+  readonly witnesses?: number;
   /** Whether there are wires to cut. @default {false} */
   readonly wired?: boolean;
   /** Whether the first server has a disk of its own, which can be filled: only who may mount one can try it. @default {false} */
@@ -85,7 +87,8 @@ const LOG_LINES = 60;
 /** Tries a scenario. */
 export async function tryScenario(scenario: Scenario, scale: TrialScale): Promise<Verdict> {
   const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
-  await using ring = await RingServers.create({ names, wired: scenario.wired });
+  const witnesses = names.slice(names.length - (scenario.witnesses ?? 0));
+  await using ring = await RingServers.create({ names, witnesses, wired: scenario.wired });
   const disk = scenario.smallDisk ? await SmallDisk.mount(ring.servers[0].storageDir) : undefined;
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = () => reject(scale.signal?.reason);

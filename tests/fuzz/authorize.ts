@@ -11,6 +11,7 @@ import { asRoute, createApp } from "../../common/http/app.ts";
 import { writeAbilities } from "../../common/ingest/server_abilities.ts";
 import type { Logger } from "../../common/log.ts";
 import { authorizeHandler } from "../../server/authorization/authorize.ts";
+import { TokenExchange } from "../../server/authorization/token_exchange.ts";
 import { UpstreamAuthorizer } from "../../server/authorization/authorizer.ts";
 import { generateSigningKey } from "../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts";
@@ -54,7 +55,7 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
     this.#verifier = verifier;
     const unlimited = { burst: 1, intervalMs: 0 };
     const fetch = (_url: URL | RequestInfo, init?: RequestInit) => Promise.resolve(this.#upstream(init));
-    const authorize = authorizeHandler({
+    const exchange = new TokenExchange({
       authorizer: new UpstreamAuthorizer({ url: new URL("http://upstream.invalid/"), fetch }),
       signer,
       partitionLabel: "_id",
@@ -62,11 +63,12 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
       expireSeconds: 86_400,
       directory: NO_DIRECTORY,
       refusals: NO_REFUSALS,
-      abilities: writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 }),
       addressLimit: unlimited,
       tokenLimit: unlimited,
       now: () => NOW_MS,
     });
+    const abilities = writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
+    const authorize = authorizeHandler({ exchange, abilities });
     this.#app = createApp({ "/authorize": { name: "authorize", post: asRoute(authorize) } }, { log: SILENT });
   }
 

@@ -21,7 +21,9 @@ import { type RawPush, type RenderedPush, Renderer, type RenderOptions } from ".
 import type { Steps } from "../../common/steps.ts";
 import type { IngestRules } from "../../common/ingest/ingested_push.ts";
 import { Capacity } from "../../server/limits/capacity.ts";
+import { PushAccount } from "../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../server/pushes/push_committer.ts";
+import { UploadSlots } from "../../server/limits/upload_slots.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { createRegistry } from "../../common/metrics.ts";
 import type { SeriesRules } from "../support/expected_series.ts";
@@ -167,13 +169,10 @@ export class PushTarget {
         capacity,
         store,
         index,
-        ttlMs: TTL_MS,
-        losses: QUIET,
-        directory: NO_DIRECTORY,
-        registry,
+        account: new PushAccount({ ttlMs: TTL_MS, losses: QUIET, directory: NO_DIRECTORY, registry }),
       }),
       limitBytes: LIMITS.bytes,
-      maxInFlight: 256,
+      slots: new UploadSlots({ most: 256, now: () => performance.now() }),
       now,
       log: SILENT,
       refusals: QUIET,

@@ -9,8 +9,7 @@ import { EXPIRY_LEEWAY_MS } from "../simulation/durability_watch.ts";
 import { MUTANTS } from "../simulation/mutants.ts";
 import { LEAVE_MS, OUTCOME_MS } from "../simulation/protocol_watch.ts";
 import { SCRAPE_MS } from "../simulation/ring_world.ts";
-import { planOf } from "../simulation/scenarios.ts";
-import { AGE_LEEWAY_MS } from "../simulation/shown_watch.ts";
+import { AGE_LEEWAY_MS, CALM_AGE_LEEWAY_MS, LAG_MS, planOf } from "../simulation/scenarios.ts";
 import { INVARIANTS } from "../simulation/violation.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -90,7 +89,13 @@ Deno.test("docs/ring.md says what each invariant is, and by which times the simu
   const seconds = (ms: number) => `${ms / 1_000} s`;
   assert.match(judged.I1, new RegExp(`${1_000 / SCRAPE_MS === 2 ? "twice" : SCRAPE_MS} a second`));
   assert.match(judged.I2, new RegExp(`until ${seconds(EXPIRY_LEEWAY_MS)} before its TTL`));
-  assert.match(judged.I4, new RegExp(`with ${seconds(AGE_LEEWAY_MS)} for`));
+  assert.match(
+    judged.I4,
+    new RegExp(
+      `with ${seconds(AGE_LEEWAY_MS)} \\(\`nothing\`: ${seconds(CALM_AGE_LEEWAY_MS)}\\) for`.replaceAll("`", ""),
+    ),
+  );
+  assert.match(judged.lag, new RegExp(`within ${seconds(LAG_MS)}`));
   assert.match(judged.I7, new RegExp(`within ${seconds(OUTCOME_MS)} .* leave within ${seconds(LEAVE_MS)}`));
   assert.match(judged.I9, new RegExp(`${seconds(SERVING_MS)} after`));
   assert.match(INVARIANTS.heir, new RegExp(`within ${seconds(HEIR_MS)}`));

@@ -113,14 +113,15 @@ Deno.test("RingMachine: where the standby cannot keep a push, the next member do
   assert.deepEqual([b.store.has(id), c.store.has(id)], [false, true]);
 });
 
-Deno.test("RingMachine: a member whose store fails owns nothing until it has been well for a minute", () => {
+Deno.test("RingMachine: a member whose store fails only votes, and owns nothing until it has been well for a minute", () => {
   const { world, members: [a, b, c] } = ring("abc");
   world.failing.add("b");
   const owned = IDS.filter((id) => a.machine.place(id)!.owner === "b");
   const pushes = () => owned.forEach((id) => world.push(a, id, "one"));
   for (let second = 0; second < 8; second++, world.run(1_000)) pushes();
   world.until("others to own what b did", () => a.machine.membership.view.names.join("") === "ac", { withinMs: 5_000 });
-  assert.equal(b.machine.membership.self.phase, "JOINING");
+  assert.deepEqual(b.machine.membership.agreed!.members.map(({ name }) => name), ["a", "b", "c"]);
+  assert.deepEqual(a.machine.membership.view.witnesses, ["b"]);
   pushes();
   world.run(1_000);
   for (const id of owned) assert.equal(world.shownBy(id).length, 1, id);
@@ -128,6 +129,187 @@ Deno.test("RingMachine: a member whose store fails owns nothing until it has bee
   world.run(WELL_AGAIN_MS - 5_000);
   assert.equal(c.machine.membership.view.size, 2);
   world.until("b to own clusters again", () => world.isWhole(3), { withinMs: 30_000 });
+});
+
+/** Two servers and a witness, which has the lowest name: where votes are even that counts for nothing. */
+function withWitness() {
+  const world = new RingMachines(["A-witness", "a", "b"]);
+  const [witness, a, b] = [world.start("A-witness", { isWitness: true }), world.start("a"), world.start("b")];
+  world.until("one view", () => world.isWhole(2));
+  return { world, witness, a, b };
+}
+
+Deno.test("RingMachine: a witness votes and forwards, owns nothing, and keeps nothing", () => {
+  const { world, witness, a, b } = withWitness();
+  assert.deepEqual(witness.machine.membership.view.witnesses, ["A-witness"]);
+  assert.deepEqual(witness.machine.membership.view.names, ["a", "b"]);
+  for (const outcome of pushAll(world, { members: [witness], text: "one" })) {
+    assert.deepEqual(outcome, { result: "stored" });
+  }
+  assertShown(world, { by: a, text: "one" });
+  assert.deepEqual([witness.store.size, a.store.size, b.store.size], [0, IDS.length, IDS.length]);
+  const token = world.ask(witness);
+  world.run(10);
+  assert.deepEqual(witness.pages.get(token), new Map(), "its page is open, and empty");
+});
+
+Deno.test("RingMachine: with a witness one of two servers goes on when the other is cut off, and never both", () => {
+  const { world, witness, a, b } = withWitness();
+  pushAll(world, { members: [a, b], text: "one" });
+  world.gets = (from, to) => ![from, to].includes("b");
+  world.until("a view without b", () => witness.machine.membership.view.size === 1, { withinMs: 5_000 });
+  world.run(HEARING_MS);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), ["a one"]);
+  assert.equal(b.machine.closed(world.clock.now)?.reason, "fenced");
+  world.kill(a);
+  world.gets = () => true;
+  world.run(10_000);
+  for (const id of IDS) assert.deepEqual(world.shownBy(id), [], "a may have more than b, and the witness knows that");
+});
+
+Deno.test("RingMachine: two servers that reach each other by the witness alone both stay, as nobody is silent", () => {
+  const { world, witness, a, b } = withWitness();
+  world.gets = (from, to) => [from, to].includes("A-witness");
+  world.run(20_000);
+  assert.deepEqual(witness.machine.membership.view.names, ["a", "b"]);
+  assert.deepEqual([a, b].map(({ machine }) => machine.closed(world.clock.now)), [undefined, undefined]);
+});
+
+Deno.test("RingMachine: a server goes on alone when its witness is lost, though the witness has the lower name", () => {
+  const { world, witness, a, b } = withWitness();
+  world.kill(b);
+  world.until("a view without b", () => a.machine.membership.agreed!.members.length === 2);
+  pushAll(world, { members: [a], text: "one" });
+  world.kill(witness);
+  world.until("a view of one", () => a.machine.membership.agreed!.members.length === 1);
+  assertShown(world, { by: a, text: "one" });
+});
+
+Deno.test("RingMachine: two servers without a witness say that each carries on alone, and which of them does", () => {
+  const { world, members: [a, b] } = ring("ab");
+  world.run(TICK_MS);
+  const told = (member: MachineMember, what: RegExp) => member.notes.filter((note) => what.test(note)).length;
+  assert.deepEqual([a, b].map((member) => told(member, /^Two servers have no majority/)), [1, 1]);
+  world.gets = () => false;
+  world.until("each to be alone", () => [a, b].every(({ machine }) => machine.membership.isAlone), { withinMs: 5_000 });
+  assert.deepEqual([a, b].map((member) => told(member, /^Carries on alone without a majority/)), [1, 1]);
+  world.gets = () => true;
+  world.until("one ring again", () => world.isWhole(2));
+  assert.deepEqual([a, b].map(({ machine }) => machine.membership.isAlone), [false, false]);
+  world.handle(b, { type: "leave" });
+  world.until("b to leave", () => b.hasLeft);
+  world.run(5_000);
+  assert.equal(a.machine.membership.isAlone, false, "who has left shows nothing");
+  assert.equal(told(a, /^Two servers have no majority/), 1);
+});
+
+Deno.test("RingMachine: a member that reaches one of three others gives way to them, votes on, and comes back", () => {
+  const { world, members: [a, b, c, d] } = ring("abcd");
+  pushAll(world, { members: [a, b, c, d], text: "one" });
+  world.gets = (from, to) => ![from, to].includes("d") || [from, to].includes("a");
+  world.until("d to give way", () => a.machine.membership.view.witnesses.join("") === "d", { withinMs: 20_000 });
+  world.until("the others to show all", () => IDS.every((id) => world.shownBy(id).length === 1), { withinMs: 5_000 });
+  assert.equal(a.machine.membership.view.votes, 4);
+  assertShown(world, { by: a, text: "one" });
+  world.gets = () => true;
+  world.until("d to own clusters again", () => world.isWhole(4), { withinMs: WELL_AGAIN_MS + 30_000 });
+  assertShown(world, { by: b, text: "one" });
+  assert.equal(c.machine.membership.view.has("d"), true);
+});
+
+/** The link between two of three is cut; returns an id of which one of them is the owner, and the other its ingress. */
+function withCutLink({ cut = ["a", "b"] }: { cut?: readonly string[] } = {}) {
+  const { world, members: [a, b, c] } = ring("abc");
+  const id = IDS.find((id) => a.machine.place(id)!.owner === "b")!;
+  const puts: string[] = [];
+  world.onSend = (from, to, { type, header }) =>
+    void (/^PUT$|^PUT_OK$|^NACK$/.test(type) && puts.push([from, to, type, header.to ?? header.code ?? ""].join(" ")));
+  world.gets = (from, to) => !(cut[0] === from && cut[1] === to) && !(cut[0] === to && cut[1] === from);
+  world.run(5_000);
+  return { world, a, b, c, id, puts };
+}
+
+Deno.test("RingMachine: a push gets past one link that is cut, through whoever has vouched for the owner, in one outcome", () => {
+  const { world, a, b, id, puts } = withCutLink();
+  const token = world.push(a, id, "one");
+  world.run(50);
+  assert.deepEqual(a.outcomes.get(token), { result: "stored" });
+  assert.deepEqual(puts, ["a c PUT b", "c b PUT ", "b c PUT_OK ", "c a PUT_OK "]);
+  assert.deepEqual(world.shownBy(id), ["b one"]);
+  assert.equal(b.machine.membership.view.size, 3, "nobody is suspected");
+});
+
+Deno.test("RingMachine: a push that nobody can bring to its owner is passed on at most once, and its client told", () => {
+  const { world, a, id, puts } = withCutLink();
+  // By now the owner is out of reach for the other one as well, which does not know yet.
+  world.gets = (from, to) => ![from, to].includes("b");
+  const token = world.push(a, id, "one");
+  world.run(10_000);
+  assert.equal(a.outcomes.get(token)?.result, "rejected");
+  assert.deepEqual(puts.filter((put) => / PUT /.test(put)), ["a c PUT b", "c b PUT "]);
+});
+
+Deno.test("RingMachine: a push is passed on to no member that has no link either, and never to oneself or a stranger", () => {
+  const { world, a, c, puts } = withCutLink({ cut: ["a", "c"] });
+  const header = { id: IDS[0], origin: ["c", 1], view: c.machine.membership.view.digest, hops: 1 };
+  const pass = (to: string) => {
+    const link = a.links.get("b")!;
+    world.handle(a, {
+      type: "message",
+      link,
+      message: { type: "PUT", request: 9, header: { ...header, to }, body: new Uint8Array() },
+    });
+    world.run(5);
+  };
+  for (const to of ["c", "d"]) pass(to);
+  assert.deepEqual(puts, ["a b NACK NO_WAY", "a b NACK NO_WAY"]);
+});
+
+Deno.test("RingMachine: heirs make ready what they would own, before the view without a silent member is decided", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  const owned = IDS.filter((id) => a.machine.place(id)!.owner === "c");
+  world.gets = (from, to) => ![from, to].includes("c");
+  const heirs = new Map<string, ReadonlySet<string>>();
+  world.until("a view without c", () => {
+    const isDecided = a.machine.membership.view.size === 2;
+    if (!isDecided) { for (const heir of [a, b]) heirs.set(heir.name, new Set(heir.prepared)); }
+    return isDecided;
+  }, { withinMs: 5_000 });
+  for (const id of owned) {
+    const { owner } = a.machine.place(id)!;
+    assert.ok(heirs.get(owner)!.has(id), `${owner} prepares ${id}`);
+  }
+  assert.equal(heirs.get("a")!.size + heirs.get("b")!.size, owned.length, "and nothing else");
+  assert.deepEqual([...c.prepared], [], "who hears nobody expects to inherit nothing");
+  const isInherited = (id: string) => world.shownBy(id).includes(`${a.machine.place(id)!.owner} one`);
+  world.until("the heirs to show it", () => owned.every(isInherited), { withinMs: 1_000 });
+  assert.deepEqual([a.prepared.size, b.prepared.size], [0, 0], "nothing is kept ready after that");
+});
+
+Deno.test("RingMachine: what was made ready is given up when the member is heard again", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  world.unlink("a", "c");
+  world.unlink("b", "c");
+  assert.ok(a.prepared.size > 0 && b.prepared.size > 0, "its links have ended");
+  world.until("c to be linked again", () => a.links.has("c") && b.links.has("c"), { withinMs: 1_000 });
+  world.run(TICK_MS);
+  assert.deepEqual([a.prepared.size, b.prepared.size, c.prepared.size], [0, 0, 0]);
+  assert.equal(a.machine.membership.view.size, 3);
+});
+
+Deno.test("RingMachine: heirs of one that leaves make ready what they will own while it still shows it", () => {
+  const { world, members } = ring("abc"), [a, b, c] = members;
+  pushAll(world, { members, text: "one" });
+  const owned = IDS.filter((id) => a.machine.place(id)!.owner === "c");
+  world.handle(c, { type: "leave" });
+  world.until("c to hand over", () => c.machine.membership.self.phase === "LEAVING", { withinMs: 3_000 });
+  assert.equal(a.prepared.size + b.prepared.size, owned.length);
+  world.until("c to be gone", () => c.hasLeft);
+  world.run(500);
+  assertShown(world, { by: a, text: "one" });
+  assert.deepEqual([a.prepared.size, b.prepared.size], [0, 0]);
 });
 
 Deno.test("RingMachine: who joins pulls what will be its own, and then shows it at once, nobody else any more", () => {

@@ -32,6 +32,10 @@ class MemoryHost implements RingHost {
     return Promise.resolve(this.entries.get(id));
   }
 
+  prepare(): void {}
+
+  release(): void {}
+
   show(id: string): void {
     this.shown.set(id, new TextDecoder().decode(madeBytes(this.entries.get(id)!.bytes)));
   }

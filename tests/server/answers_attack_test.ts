@@ -12,6 +12,8 @@ import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
 import { RepeatLog } from "../../common/line_limit.ts";
 import type { RejectReason } from "../../ring/protocol/effects.ts";
 import { authorizeHandler } from "../../server/authorization/authorize.ts";
+import { oauth2TokenHandler } from "../../server/authorization/oauth2_token.ts";
+import { TokenExchange } from "../../server/authorization/token_exchange.ts";
 import { AuthorizationRefused } from "../../server/authorization/authorizer.ts";
 import { openTokenKeys } from "../../server/authorization/token_keys.ts";
 import { TokenSigner } from "../../server/authorization/tokens.ts";
@@ -20,6 +22,7 @@ import type { HealthSources } from "../../server/health.ts";
 import { internalApp } from "../../server/internal_app.ts";
 import { CapacityError } from "../../server/limits/capacity.ts";
 import { fromMember, fromRing, PushRefusal, toMember } from "../../server/pushes/refusal.ts";
+import { UploadSlots } from "../../server/limits/upload_slots.ts";
 import { upload } from "../../server/pushes/upload.ts";
 import { FAILURE_REASONS } from "../../server/store/unavailable.ts";
 import { StoreUnavailableError } from "../../server/store/push_store.ts";
@@ -99,30 +102,32 @@ async function open(
       certificates: [],
     }),
   };
+  const exchange = new TokenExchange({
+    authorizer: { authorize: fail },
+    signer: new TokenSigner(keys.signing),
+    partitionLabel: "_id",
+    requiredLabels: new Map(),
+    expireSeconds: 60,
+    directory: NO_DIRECTORY,
+    refusals: NO_REFUSALS,
+  });
   const inside = { ...options, ...pages, federate: fail, ringStatus: () => ({}), registry };
   const app = isInternal ? internalApp(inside) : externalApp({
     ...options,
-    authorize: authorizeHandler({
-      authorizer: { authorize: fail },
-      signer: new TokenSigner(keys.signing),
-      partitionLabel: "_id",
-      requiredLabels: new Map(),
-      expireSeconds: 60,
-      abilities: { accepts: {}, limits: {} } as never,
-      directory: NO_DIRECTORY,
-      refusals: NO_REFUSALS,
-    }),
+    authorize: authorizeHandler({ exchange, abilities: { accepts: {}, limits: {} } as never }),
+    oauth2Token: oauth2TokenHandler({ exchange, registry }),
     upload: upload({
       authenticate: () => Promise.resolve({ id: "a", labels: new Map([["_id", "a"]]), keyId: "k", tokenEndsMs: 0 }),
       stage: { accept: fail },
       limitBytes: 1_000,
-      maxInFlight: 1,
+      slots: new UploadSlots({ most: 1, now: () => performance.now() }),
       now: Date.now,
       log,
       refusals: new RepeatLog(log, { level: "info" }),
       directory: NO_DIRECTORY,
       registry,
     }),
+    receive: fail,
   });
   const listener = await listen(app.fetch, {
     address: { hostname: "127.0.0.1", port: 0 },

@@ -80,6 +80,7 @@ Deno.test("loadSettings() makes a member of a ring, by the first name of its cer
     listen: { hostname: "127.0.0.1", port: 9006 },
     advertise: { hostname: "127.0.0.1", port: 9006 },
     seeds: [{ hostname: "b", port: 1 }, { hostname: "::1", port: 2 }],
+    isWitness: false,
     bootstraps: false,
     copies: 2,
     peerAllow: undefined,
@@ -111,7 +112,22 @@ Deno.test("loadSettings() gives a server alone the common namespace of a remote 
   assert.deepEqual(permissions, ["net"]);
 });
 
-const WITHOUT_RING = ["--join=a:1", "--bootstrap", "--name=a", "--advertise-cluster=a:1", "--peer-allow=a"];
+Deno.test("loadSettings() lets a member be a witness of others that it lists", async () => {
+  const { ring } = await load(...RING, "--witness", "--join=b:1");
+  assert.equal(ring?.isWitness, true);
+  for (const [flags, why] of [[[], /without --join/], [["--join=b:1", "--bootstrap"], /beside --bootstrap/]] as const) {
+    await assert.rejects(load(...RING, "--witness", ...flags), { name: "UsageError", message: why });
+  }
+});
+
+const WITHOUT_RING = [
+  "--join=a:1",
+  "--bootstrap",
+  "--witness",
+  "--name=a",
+  "--advertise-cluster=a:1",
+  "--peer-allow=a",
+];
 
 Deno.test("loadSettings() takes an empty value for no flag, as openshift/telemeter does", async () => {
   const empty = [

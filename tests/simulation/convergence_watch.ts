@@ -63,9 +63,11 @@ export class ConvergenceWatch {
   /** Whether every member that should serve does, and all agree. */
   isServing(): boolean {
     const processes = this.#processes();
-    return processes !== undefined && this.#viewsAreEqual(processes) && processes.every((process) => {
-      const { machine: { membership } } = process;
-      return process.closed === undefined && membership.isSettled && membership.view.size === processes.length;
+    if (processes === undefined || !this.#viewsAreEqual(processes)) return false;
+    const owners = processes.filter(({ node }) => !node.isWitness).length;
+    return processes.every((process) => {
+      const { machine: { membership: { view, isSettled } } } = process;
+      return process.closed === undefined && isSettled && view.votes === processes.length && view.size === owners;
     });
   }
 

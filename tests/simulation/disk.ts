@@ -91,6 +91,7 @@ export class Disks {
     if (committing.has(id)) {
       throw new Violation("shell", `${process.name} commits two entries at the same time`, { cluster: id });
     }
+    if (node.isWitness) throw new Violation("shell", `${process.name}, a witness, keeps a push`, { cluster: id });
     committing.add(id);
     const { isPoison } = this.#durability.pushOf(entry.bytes);
     if (fresh && !isPoison) {

@@ -16,6 +16,9 @@ import type { ShownWatch } from "./shown_watch.ts";
 /** For how long before and after a fault nothing else may be wrong, if much is to be asked of the ring, in milliseconds. */
 const CALM_MS = { before: 60_000, after: 30_000 } as const;
 
+/** For how long the proposer of a view is cut off whose voter has crashed, in milliseconds: the others decide without it. */
+export const VOTE_CUT_MS = 20_000;
+
 /** For how long before a storage is lost no other may have been, if nothing is to be lost with it, in milliseconds. */
 const ALONE_MS = 100_000;
 
@@ -42,9 +45,25 @@ export interface FaultsOptions {
 export class Faults {
   readonly #options: FaultsOptions;
 
+  // What happens to a node once it has voted.
+  readonly #afterVotes = new Map<Node, (proposer: string) => void>();
+
+  // What happens once a process has left.
+  readonly #afterLeaves = new Map<Process, () => void>();
+
   /** Starts with nothing wrong. */
   constructor(options: FaultsOptions) {
     this.#options = options;
+  }
+
+  /** A process has said to another one that it accepts a view. */
+  voted({ node }: Process, proposer: string) {
+    this.#afterVotes.get(node)?.(proposer);
+  }
+
+  /** A process has left. */
+  left(process: Process) {
+    this.#afterLeaves.get(process)?.();
   }
 
   /** Begins a fault, and ends it when its time is over. */
@@ -64,7 +83,9 @@ export class Faults {
     const { nodes, network } = this.#options;
     switch (fault.kind) {
       case "crash":
-        return this.#crash(fault);
+        if (fault.afterVoteMs === undefined) return this.#crash(fault);
+        this.#crashAfterVote(fault, fault.afterVoteMs);
+        return undefined;
       case "leave":
         return this.#leave(fault);
       case "stop": {
@@ -126,6 +147,36 @@ export class Faults {
     };
   }
 
+  #crashAfterVote(fault: Extract<Fault, { kind: "crash" }>, restartMs: number) {
+    const { nodes, agenda, plan } = this.#options, voter = nodes[fault.node];
+    this.#afterVotes.set(voter, (name) => {
+      this.#afterVotes.delete(voter);
+      // What it has said is on its way, and it is back before its silence is noticed.
+      agenda.after(0, () => {
+        const end = this.#crash(fault);
+        if (end !== undefined) agenda.after(restartMs, end);
+      });
+      const proposer = nodes.find((node) => node.name === name)!;
+      agenda.after(2 * plan.delayMs + 1, () => this.#cutOff(proposer, VOTE_CUT_MS));
+    });
+    agenda.after(fault.ms - VOTE_CUT_MS - 1_000, () => this.#afterVotes.delete(voter));
+  }
+
+  #cutOff({ index }: Node, ms: number) {
+    const { nodes, agenda, network } = this.#options;
+    const others = nodes.filter((node) => node.index !== index).map((node) => node.index);
+    for (const other of others) {
+      network.cut(index, other);
+      network.cut(other, index);
+    }
+    agenda.after(ms, () => {
+      for (const other of others) {
+        network.heal(index, other);
+        network.heal(other, index);
+      }
+    });
+  }
+
   #leave(fault: Extract<Fault, { kind: "leave" }>): (() => void) | undefined {
     const { nodes, agenda, kill, leave, start } = this.#options;
     const node = nodes[fault.node], { process } = node;
@@ -133,14 +184,32 @@ export class Faults {
     const isCalm = this.#isCalm(fault);
     if (fault.forGood) node.wanted = false;
     process.leavingSince = agenda.now;
+    const { thenLost } = fault;
+    if (thenLost !== undefined) {
+      this.#afterLeaves.set(process, () => {
+        this.#wipe(node, { mustSurvive: isCalm });
+        this.#lose(nodes[thenLost], { mustSurvive: isCalm, untilMs: fault.at + fault.ms });
+      });
+    }
     leave(process);
     return () => {
       if (node.process !== process) return;
       const hasLeft = process.state === "gone";
       if (!hasLeft) kill(process, { power: false });
-      if (fault.wipe) this.#wipe(node, { mustSurvive: isCalm && hasLeft });
+      if (fault.wipe && thenLost === undefined) this.#wipe(node, { mustSurvive: isCalm && hasLeft });
       if (!fault.forGood && node.wanted) start(node);
     };
+  }
+
+  /** A machine is destroyed with its disk. */
+  #lose(node: Node, { mustSurvive, untilMs }: { mustSurvive: boolean; untilMs: number }) {
+    const { agenda, kill, start } = this.#options, { process } = node;
+    if (process === undefined || process.state === "gone") return;
+    kill(process, { power: true });
+    this.#wipe(node, { mustSurvive });
+    agenda.at(Math.max(untilMs, agenda.now + 1), () => {
+      if (node.process === process && node.wanted) start(node);
+    });
   }
 
   #start({ node: index, stays }: Extract<Fault, { kind: "start" }>): (() => void) | undefined {

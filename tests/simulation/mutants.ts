@@ -11,7 +11,8 @@ import { MemberTable } from "../../ring/membership/member_table.ts";
 import { Membership } from "../../ring/membership/membership.ts";
 import { ViewConfirmation } from "../../ring/membership/view_confirmation.ts";
 import { type Confirmation, ViewAgreement } from "../../ring/membership/view_agreement.ts";
-import { Forwarding } from "../../ring/replication/forwarding.ts";
+import { PutLegs } from "../../ring/replication/put_legs.ts";
+import { PushCopies } from "../../ring/replication/push_copies.ts";
 import { EntryTable } from "../../ring/replication/entry_table.ts";
 import { CommitSerializer } from "../../ring/replication/commit_serializer.ts";
 import { RingMachine, type RingMachineOptions } from "../../ring/ring_machine.ts";
@@ -106,7 +107,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   "never saves what was decided": {
     scenario: "everybody-crashes",
-    violates: ["I1", "I3", "I9", "converged"],
+    violates: ["I1", "I3", "I9", "view", "converged"],
     make: (options) =>
       wrap(
         options,
@@ -117,6 +118,81 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
             return { ...effect, state };
           }),
       ),
+  },
+  "forgets what it has promised and accepted": {
+    scenario: "votes",
+    violates: ["view"],
+    make: (options) =>
+      wrap(
+        options,
+        ({ handle, event }) =>
+          handle(event).map((effect) => {
+            if (effect.do !== "save") return effect;
+            const { acceptor: _, ...state } = effect.state;
+            return { ...effect, state };
+          }),
+      ),
+  },
+  "keeps the vote of a lost disk": {
+    scenario: "votes",
+    violates: ["view"],
+    make: (options) => {
+      const { name } = options.self, saved = options.saved ?? { incarnation: 0, flaps: 0 };
+      return new RingMachine({ ...options, saved: { ...saved, disk: `disk of ${name}` } });
+    },
+  },
+  "counts pushes as kept that it has not copied": {
+    scenario: "machine-destroyed",
+    violates: ["I2"],
+    patch: () =>
+      replace(PushCopies.prototype, {
+        method: "seek",
+        by: () =>
+          function (this: PushCopies, push, clock) {
+            push.done({ isEnough: true, by: new Set() }, clock);
+          },
+      }),
+  },
+  "shows everything 13 s late": {
+    scenario: "nothing",
+    violates: ["lag", "dark"],
+    make: (options) => {
+      const late = new Map<string, { at: number; effect: Extract<Effect, { do: "show" }> }>();
+      return wrap(options, ({ event, handle, wallMs }) => {
+        const effects = handle(event).filter((effect) => {
+          if (effect.do === "hide") late.delete(effect.id);
+          if (effect.do !== "show") return true;
+          // The newest, at the time at which the first was due.
+          late.set(effect.id, { at: late.get(effect.id)?.at ?? wallMs, effect });
+          return false;
+        });
+        const due = [...late.values()].filter(({ at }) => wallMs - at >= 13_000).map(({ effect }) => effect);
+        for (const { id } of due) late.delete(id);
+        return [...effects, ...due];
+      });
+    },
+  },
+  "leaves without its heirs": {
+    scenario: "leaves-then-destroyed",
+    violates: ["I2"],
+    patch: () => replace(TransferPlan.prototype, { method: "toHeirs", by: () => () => {} }),
+  },
+  "brings nothing to who joins": {
+    scenario: "joins-slowly",
+    violates: ["dark"],
+    patch: () => replace(TransferPlan.prototype, { method: "toJoining", by: () => () => false }),
+  },
+  "shows what is expired for 40 s": {
+    scenario: "silent-clients",
+    violates: ["I4"],
+    patch: () =>
+      replace(EntryTable.prototype, {
+        method: "isExpired",
+        by: (original) =>
+          function (this: EntryTable, held, now) {
+            return original.call(this, held, now - 40_000);
+          },
+      }),
   },
   "answers 'stale' to every third newer push": {
     scenario: "nothing",
@@ -239,6 +315,11 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     violates: ["I3"],
     patch: () => believe((confirmation) => ({ ...confirmation, clear: true })),
   },
+  "serves without having joined": {
+    scenario: "joins-slowly",
+    violates: ["dark"],
+    patch: () => replace(Membership.prototype, { method: "joinStep", by: () => () => "serve" as const }),
+  },
   "passes on pushes that are not its own": {
     scenario: "partition",
     violates: ["I5"],
@@ -271,8 +352,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     violates: ["I7"],
     patch: () => {
       const mends = [
-        replace(Forwarding.prototype, { method: "tick", by: () => () => {} }),
-        replace(Forwarding.prototype, { method: "linkDown", by: () => () => {} }),
+        replace(PutLegs.prototype, { method: "tick", by: () => () => {} }),
+        replace(PutLegs.prototype, { method: "linkDown", by: () => () => {} }),
       ];
       return () => mends.forEach((mend) => mend());
     },

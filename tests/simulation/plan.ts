@@ -17,6 +17,8 @@ export interface PlannedNode {
   readonly startAt?: number;
   /** Whether its address is among the seeds though it never starts by itself. */
   readonly listed?: true;
+  /** Whether what it runs only votes. */
+  readonly isWitness?: true;
 }
 
 /** Something that goes wrong, or is done, from a time on and for a while. Nodes are meant by their index. */
@@ -32,13 +34,25 @@ export type Fault =
     | {
       readonly kind: "crash";
       readonly node: number;
+      /**
+       * It dies as soon as it has said that it accepts a view, for so many milliseconds, and whoever it has said so is cut off from all
+       * others once it has heard; not if nothing is to be voted on in time for that to end with the fault.
+       */
+      readonly afterVoteMs?: number;
       readonly power?: true;
       readonly wipe?: true;
       /** Pushes that its disk took last are lost though it has said that it has them: so long before, in milliseconds. */
       readonly lostMs?: number;
     }
     /** SIGTERM; started again once it has left and the time is over, or else its storage is deleted. */
-    | { readonly kind: "leave"; readonly node: number; readonly forGood?: true; readonly wipe?: true }
+    | {
+      readonly kind: "leave";
+      readonly node: number;
+      readonly forGood?: true;
+      readonly wipe?: true;
+      /** As soon as it has left, its storage is deleted, and the machine of that node is destroyed with its disk until the end. */
+      readonly thenLost?: number;
+    }
     /** SIGSTOP and SIGCONT; or a virtual machine that is paused, whose own clock stands still meanwhile. */
     | { readonly kind: "stop"; readonly node: number; readonly standsStill?: true }
     /** Starts a node that is not running; at the end it is killed, unless it is to stay. */
@@ -81,13 +95,24 @@ export interface Plan {
   /** How many bytes a push has. */
   readonly pushBytes: number;
   /** Bounds of every member. */
-  readonly limits: { readonly peerRequests: number; readonly pendingBytes: number; readonly totalBytes: number };
+  readonly limits: {
+    readonly peerRequests: number;
+    readonly pendingBytes: number;
+    readonly totalBytes: number;
+    readonly transferBytesPerSecond?: number;
+  };
   /** Whether the seeds are one address that stands for all. */
   readonly balanced: boolean;
   /** How long views may differ once all faults are over, in milliseconds. */
   readonly convergeMs: number;
   /** How likely a push is one that the store refuses. */
   readonly poison: number;
+  /** From how long after the cut of a link on pushes must get past it, in milliseconds; where absent, they need not. */
+  readonly detourMs?: number;
+  /** How long after its client was answered a push may not be on the page yet, in milliseconds; where absent, as long as it takes. */
+  readonly lagMs?: number;
+  /** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
+  readonly ageLeewayMs: number;
   /** How long a cluster may be on no page while something of it should be, in milliseconds; where absent, as long as it takes. */
   readonly darkMs?: number;
 }

@@ -27,6 +27,8 @@ export interface Node {
   readonly name: string;
   readonly host: string;
   readonly address: string;
+  /** Whether what it runs only votes. */
+  readonly isWitness: boolean;
   wallOffsetMs: number;
   readonly disk: Disk;
   /** The one that was started last. */

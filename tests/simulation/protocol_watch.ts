@@ -24,6 +24,8 @@ export class ProtocolWatch {
   readonly #now: () => number;
   // How often each push was sent by its present ingress, by its origin.
   readonly #sent = new Map<string, number>();
+  // Pushes that somebody was asked to pass on, and has not yet: which, as which hop, by whom, and to whom.
+  readonly #detours = new Set<string>();
   /** Those that have answered with a page. */
   readonly #opened = new Set<Process>();
   readonly #incarnations = new Map<Process, Map<string, number>>();
@@ -35,28 +37,31 @@ export class ProtocolWatch {
   }
 
   /** A member sends a message. */
-  sends(process: Process, message: MeshMessage) {
+  sends(process: Process, { to, message }: { to: string; message: MeshMessage }) {
     const { type, header } = message;
     this.#checkFrame(process, message);
     if (type !== "PUT") return;
-    const [ingress, sequence] = header.origin as [string, number];
-    const origin = `${process.boot} ${sequence}`;
-    const times = (this.#sent.get(origin) ?? 0) + 1;
-    this.#sent.set(origin, times);
-    const hops = header.hops as number;
-    if (hops > MAX_HOPS || times > MAX_HOPS || hops !== times || ingress !== process.name) {
-      const which = `push ${sequence} of ${ingress}`;
-      throw new Violation("I5", `${process.name} sends ${which} for the ${times}th time as hop ${hops}`, {
-        cluster: header.id as string,
-      });
+    const [ingress, sequence] = header.origin as [string, number], hops = header.hops as number;
+    const which = `push ${sequence} of ${ingress}`, cluster = header.id as string;
+    if (ingress !== process.name) {
+      // Once, if its ingress asked for that, and to nobody but the owner that it named.
+      if (header.to === undefined && this.#detours.delete(`${which} ${hops} ${process.name} ${to}`)) return;
+      throw new Violation("I5", `${process.name} passes on ${which} as hop ${hops}`, { cluster });
     }
+    const origin = `${process.boot} ${sequence}`, times = (this.#sent.get(origin) ?? 0) + 1;
+    this.#sent.set(origin, times);
+    if (times > MAX_HOPS || hops !== times) {
+      throw new Violation("I5", `${process.name} sends ${which} for the ${times}th time as hop ${hops}`, { cluster });
+    }
+    if (header.to !== undefined) this.#detours.add(`${which} ${hops} ${to} ${header.to}`);
   }
 
   /** A member settles a push, of which this is the attempt as far as one is known. */
-  settles(process: Process, { token, attempt }: { token: number; attempt?: Attempt; outcome: Outcome }) {
+  settles(process: Process, { token, attempt, outcome }: { token: number; attempt?: Attempt; outcome: Outcome }) {
     if (attempt === undefined) {
       throw new Violation("I7", `${process.name} settles push ${token}, which it was not asked to or has settled`);
     }
+    this.#checkDetour(process, { attempt, outcome });
   }
 
   /** A process has started. Nobody is told of its incarnation before that is durable. */
@@ -100,6 +105,15 @@ export class ProtocolWatch {
       }
       known.set(other, incarnation);
     }
+  }
+
+  /** Nobody is turned away as the owner is out of reach for who took the push, and in reach for others. */
+  #checkDetour({ name }: Process, { attempt, outcome }: { attempt: Attempt; outcome: Outcome }) {
+    const { detourMs, faults } = this.#plan;
+    if (detourMs === undefined || outcome.result !== "rejected" || outcome.reason !== "unreachable") return;
+    if (!faults.some(({ at, ms }) => attempt.at >= at + detourMs && this.#now() < at + ms)) return;
+    const { id, serial } = attempt.push;
+    throw new Violation("detour", `${name} finds no way for push ${serial}`, { cluster: id });
   }
 
   /** Where nothing happens but that others come with its name, a member stays open. */

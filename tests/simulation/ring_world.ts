@@ -23,6 +23,7 @@ import { PageWatch } from "./page_watch.ts";
 import { ProtocolWatch } from "./protocol_watch.ts";
 import { ShownWatch } from "./shown_watch.ts";
 import { type Tally, WorldTally } from "./tally.ts";
+import { ViewWatch } from "./view_watch.ts";
 import { formatRecord, Trace, type TraceRecord } from "./trace.ts";
 import { Violation } from "./violation.ts";
 
@@ -72,6 +73,7 @@ class RingWorld {
   readonly #shown: ShownWatch;
   readonly #pages: PageWatch;
   readonly #protocol: ProtocolWatch;
+  readonly #views: ViewWatch;
   readonly #convergence: ConvergenceWatch;
   readonly #tally: WorldTally;
   readonly #faults: Faults;
@@ -87,11 +89,12 @@ class RingWorld {
     this.#random = root.fork();
     const diskRandom = root.fork();
     const agenda = this.#agenda, now = this.#now, { ttlMs } = plan;
-    this.#nodes = plan.nodes.map(({ name, host, wallOffsetMs }, index) => ({
+    this.#nodes = plan.nodes.map(({ name, host, wallOffsetMs, isWitness = false }, index) => ({
       index,
       name,
       host,
       address: `node-${index}.example:9000`,
+      isWitness,
       wallOffsetMs,
       disk: new Disk(),
       starts: 0,
@@ -119,10 +122,12 @@ class RingWorld {
     this.#shown = new ShownWatch({
       durability,
       ttlMs,
+      leewayMs: plan.ageLeewayMs,
       now,
       stoodMs: () => nodes.reduce((sum, { stoodMs }) => sum + stoodMs, 0),
     });
     this.#pages = new PageWatch({ ttlMs, mayFork: () => durability.isForked });
+    this.#views = new ViewWatch({ mayBeginApart: plan.balanced, onForked: () => durability.forked() });
     this.#protocol = new ProtocolWatch({ plan, now });
     this.#clients = new Clients({
       agenda,
@@ -136,6 +141,7 @@ class RingWorld {
       onSettled: (attempt, outcome) => {
         this.#tally.settled(outcome);
         durability.settled(attempt, outcome);
+        if (outcome.result !== "rejected") this.#tally.acknowledged(attempt.push, this.#agenda.now);
       },
     });
     const { ids } = this.#clients, shown = this.#shown;
@@ -148,7 +154,7 @@ class RingWorld {
       healedAt: healedAt(plan),
       convergeMs: plan.convergeMs,
     });
-    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS, darkMs: plan.darkMs });
+    this.#tally = new WorldTally({ ids, shown, durability, sampleMs: SAMPLE_MS, ...plan });
     this.#faults = new Faults({
       plan,
       agenda,
@@ -163,6 +169,7 @@ class RingWorld {
       resume: (process) => this.#resume(process),
       onMajorityLost: () => {
         this.#pages.lost();
+        this.#views.lost();
         durability.forked();
       },
       note: (what, fault) => this.#note("fault", what, fault),
@@ -206,11 +213,8 @@ class RingWorld {
     const { stage } = this.#convergence;
     this.#convergence.sample();
     if (stage === "joining" && this.#convergence.stage === "copying") this.#clients.stop();
-    this.#tally.sample();
-    if (this.#shown.isForked(this.#nodes.flatMap(({ process }) => process ?? []))) {
-      this.#durability.forked();
-      this.#tally.forked();
-    }
+    this.#tally.sample(this.#agenda.now);
+    if (this.#judgeFork()) this.#tally.forked();
     if (this.#agenda.now % 1_000 !== 0) return;
     this.#shown.sample();
     this.#durability.check();
@@ -219,6 +223,12 @@ class RingWorld {
       this.#protocol.sample(process);
       disk.usedAtMs = process.clock.wall;
     }
+  }
+
+  #judgeFork(): boolean {
+    const isForked = this.#shown.isForked(this.#nodes.flatMap(({ process }) => process ?? []));
+    if (isForked) this.#durability.forked();
+    return isForked;
   }
 
   // --- processes ---
@@ -233,13 +243,14 @@ class RingWorld {
       ? [BALANCED_ADDRESS]
       : this.#nodes.filter((_, index) => nodes[index].startAt !== undefined || nodes[index].listed)
         .map(({ address }) => address);
-    const { name, host, address, disk } = node;
+    const { name, host, address, isWitness, disk } = node;
     const process = new Process(node, {
       boot,
       worldNow: this.#now,
       makeMachine: (clock) =>
         this.#makeMachine({
           self: { name, boot, address, host },
+          isWitness,
           seeds,
           saved: disk.saved,
           // As the store has it: an entry is as old as it was when the disk was last in use, whatever the clock says now.
@@ -334,8 +345,11 @@ class RingWorld {
     const token = process.nextToken();
     process.scrapes.set(token, (closed) => {
       if (closed !== undefined) return;
-      const { epoch, view } = process.machine.membership;
+      this.#judgeFork();
+      const { epoch, view, isSettled } = process.machine.membership;
+      // Until all have said that they hold nothing back, what it showed before stays as it is.
       const canKnow = (id: string, version: PushVersion) =>
+        isSettled &&
         this.#durability.holders(id, version).some(({ name, process: holder }) =>
           holder?.isRunning && view.sinceOf(name) === holder.machine.membership.self.since
         );
@@ -360,6 +374,7 @@ class RingWorld {
     if (event.type !== "tick") this.#note(process.name, event.type, event);
     this.#perform(process, process.handle(event));
     this.#protocol.stepped(process);
+    this.#views.stepped(process);
   }
 
   #perform(process: Process, effects: readonly Effect[]) {
@@ -372,8 +387,9 @@ class RingWorld {
   #performOne(process: Process, effect: Effect) {
     switch (effect.do) {
       case "send":
-        this.#protocol.sends(process, effect.message);
+        this.#protocol.sends(process, effect);
         this.#network.send(process, effect);
+        if (effect.message.type === "ACCEPTED") this.#faults.voted(process, effect.to);
         return;
       case "dial":
         return this.#network.dial(process, effect.address);
@@ -395,6 +411,10 @@ class RingWorld {
         this.#protocol.settles(process, { token, attempt, outcome });
         return this.#clients.settled(attempt!, outcome);
       }
+      case "relayed":
+      case "prepare":
+      case "release":
+        return;
       case "unread":
         throw new Violation("shell", `${process.name} cannot read a message of type ${effect.type}`);
       case "page":
@@ -403,7 +423,8 @@ class RingWorld {
         return;
       case "left":
         this.#network.closeAll(process, { power: false });
-        return this.#end(process);
+        this.#end(process);
+        return this.#faults.left(process);
       case "note":
         return;
     }

@@ -12,8 +12,36 @@ const BEGIN_MS = 25_000;
 /** For how long new faults begin, in milliseconds. */
 const FAULTS_MS = 90_000;
 
-/** How long a cluster may be dark whose owner cannot store, in milliseconds. */
-const DARK_MS = 30_000;
+/** How long a link may have been cut until pushes get past it, in milliseconds: it is silent for 2.5 s until it is given up. */
+const DETOUR_MS = 4_000;
+
+/** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
+export const AGE_LEEWAY_MS = 45_000;
+
+/** The same where nothing goes wrong. */
+export const CALM_AGE_LEEWAY_MS = 5_000;
+
+/** How long after its client was answered a push may not be shown yet where nothing goes wrong, in milliseconds. */
+export const LAG_MS = 2_000;
+
+/** How long a cluster may be on no page, in milliseconds, by scenario. */
+const DARK_MS: Readonly<Record<string, number>> = {
+  "nothing": 1_500,
+  "silent-clients": 1_500,
+  "one-crash": 5_000,
+  "one-leaves": 2_000,
+  "rolling-restart": 2_500,
+  "joins": 2_500,
+  "joins-slowly": 2_500,
+  "full-for-long": 30_000,
+};
+
+/** How many members there are, by scenario, where that may not be as drawn. */
+const SIZES: Readonly<Record<string, (drawn: number) => number>> = {
+  "witness": () => 3,
+  "votes": () => 3,
+  "leaves-then-destroyed": (drawn) => Math.max(drawn, 3),
+};
 
 interface Setting {
   readonly random: Random;
@@ -273,6 +301,42 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     });
     return [make(random.between(80_000, 100_000), random.below(setting.size))];
   },
+  "leaves-then-destroyed": ({ random, size }) => {
+    const node = random.below(size), thenLost = (node + random.between(1, size - 1)) % size;
+    return [{
+      kind: "leave",
+      at: random.between(80_000, 90_000),
+      ms: 8_000,
+      node,
+      wipe: true,
+      forGood: true,
+      thenLost,
+    }];
+  },
+  "votes": ({ random, nodes }) => {
+    // Whoever votes on a view forgets it, unless it has kept it; or has lost its disk, once: else most votes were lost.
+    const mayWipe = random.chance(0.5);
+    const byName = [...nodes.keys()].sort((a, b) => nodes[a].name < nodes[b].name ? -1 : 1);
+    return times(random, { count: 2, everyMs: 60_000 }).flatMap((at, index): Fault[] => {
+      // One falls silent, who will not hear what the others decide on that: the lower name proposes.
+      const silent = random.below(3), [proposer, voter] = byName.filter((node) => node !== silent);
+      return [
+        { kind: "cut", at, ms: 8_000, from: [proposer], to: [silent] },
+        { kind: "stop", at, ms: 6_000, node: silent },
+        {
+          kind: "crash",
+          at,
+          ms: 30_000,
+          node: voter,
+          afterVoteMs: random.between(20, 200),
+          ...(mayWipe && index === 0 ? { wipe: true } as const : {}),
+        },
+      ];
+    });
+  },
+  // Long enough for what clients pushed that have fallen silent to expire.
+  "silent-clients": ({ random }) => [{ kind: "reset", at: random.between(140_000, 160_000), ms: 0, between: [0, 1] }],
+  "joins-slowly": (setting) => SCENARIOS["joins"](setting),
   "clocks-apart": ({ random, nodes }) => {
     for (const [index, node] of nodes.entries()) {
       nodes[index] = { ...node, wallOffsetMs: random.pick([-15_000, 0, 15_000]) };
@@ -322,12 +386,35 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       ];
     });
   },
+  "witness": (setting) => {
+    const { random, nodes } = setting;
+    // Two servers, and a third machine that only votes.
+    nodes.splice(3);
+    const witness = random.below(3), { startAt, ...rest } = nodes[witness];
+    nodes[witness] = { ...rest, startAt: startAt ?? 0, isWitness: true };
+    const faults = (names: readonly string[]) => SCENARIOS[random.pick(names)](setting);
+    return random.chance(0.5)
+      ? faults(["partition", "one-way-links", "deaf-or-mute", "delays"])
+      : faults(["crashes", "stops", "rolling-restart", "one-crash", "resets", "disks", "storage-deleted"]);
+  },
   "everything": (setting) => {
     const { random, nodes } = setting;
     const names = Object.keys(SCENARIOS).filter((name) =>
-      !["everything", "rolling-restart", "one-address", "clocks-set", "clock-over-restart", "stands-still"].includes(
-        name,
-      )
+      ![
+        "everything",
+        "witness",
+        "votes",
+        "joins-slowly",
+        "leaves-then-destroyed",
+        "rolling-restart",
+        "one-address",
+        "clocks-set",
+        "clock-over-restart",
+        "stands-still",
+      ]
+        .includes(
+          name,
+        )
     );
     return Array.from({ length: 3 }, () => {
       const faults = SCENARIOS[random.pick(names)]({ ...setting, nodes });
@@ -343,7 +430,8 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
   // Drawn in any case: all else is the same for a seed, whether the scenario was asked for or not.
   const drawn = random.pick(names);
   const name = scenario ?? drawn;
-  const size = random.between(2, 7);
+  const drawnSize = random.between(2, 7);
+  const size = SIZES[name]?.(drawnSize) ?? drawnSize;
   const hosts = random.chance(0.3) ? Math.ceil(size / 2) : size;
   const isApart = random.chance(0.5);
   const nodes: PlannedNode[] = Array.from({ length: size }, (_, index) => ({
@@ -354,6 +442,7 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
   }));
   const faults = SCENARIOS[name]({ random: random.fork(), size, nodes });
   const isTight = random.chance(0.2) || name === "overload";
+  const pushBytes = isTight ? 400 : 40;
   return {
     seed,
     scenario: name,
@@ -365,16 +454,23 @@ export function planOf(seed: number, { scenario }: { scenario?: string } = {}): 
       : name === "overload"
       ? random.between(500, 3_000)
       : random.between(4_000, 20_000),
-    ttlMs: name === "full-for-long" ? 60_000 : random.pick([60_000, 180_000, 600_000]),
+    ttlMs: name === "full-for-long" || name === "silent-clients" ? 60_000 : random.pick([60_000, 180_000, 600_000]),
     delayMs: random.pick([0.3, 2, 20]),
-    pushBytes: isTight ? 400 : 40,
-    limits: isTight
-      ? { peerRequests: 2, pendingBytes: 1_000, totalBytes: 1_600 }
-      : { peerRequests: 64, pendingBytes: 2 ** 26, totalBytes: 2 ** 26 },
+    pushBytes,
+    limits: {
+      ...(isTight
+        ? { peerRequests: 2, pendingBytes: 1_000, totalBytes: 1_600 }
+        : { peerRequests: 64, pendingBytes: 2 ** 26, totalBytes: 2 ** 26 }),
+      // Some clusters a second: what has to be brought before others stop to show it takes its time.
+      ...(name === "joins-slowly" ? { transferBytesPerSecond: 2 * pushBytes } : {}),
+    },
     balanced: name === "one-address",
     // Rings that do not know of each other dial what they have in common now and then, and may reach themselves.
     convergeMs: name === "one-address" ? 240_000 : 45_000,
     poison: random.chance(0.2) ? 0.05 : 0,
-    ...(name === "full-for-long" && size > 1 ? { darkMs: DARK_MS } : {}),
+    ageLeewayMs: name === "silent-clients" ? CALM_AGE_LEEWAY_MS : AGE_LEEWAY_MS,
+    ...(name === "nothing" || name === "silent-clients" ? { lagMs: LAG_MS } : {}),
+    ...(name === "one-link" && size > 2 ? { detourMs: DETOUR_MS } : {}),
+    ...(DARK_MS[name] === undefined ? {} : { darkMs: DARK_MS[name] }),
   };
 }

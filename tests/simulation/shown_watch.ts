@@ -10,13 +10,12 @@ import type { ShownVersion } from "./page_watch.ts";
 import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
-/** How much older than the TTL something may be shown, in milliseconds: the time that copies travel is not counted. */
-export const AGE_LEEWAY_MS = 45_000;
-
 /** What the watch works with. */
 export interface ShownWatchOptions {
   readonly durability: DurabilityWatch;
   readonly ttlMs: number;
+  /** How much older than that something may be shown, in milliseconds. */
+  readonly leewayMs: number;
   readonly now: () => number;
   /** For how long clocks have stood still, all together, in milliseconds. */
   readonly stoodMs: () => number;
@@ -113,9 +112,9 @@ export class ShownWatch {
 
   /** Looks for what has become too old. */
   sample() {
-    const { now, ttlMs } = this.#options;
+    const { now, ttlMs, leewayMs } = this.#options;
     // A clock that stood still does not tell for how long, nor does what its member brings to others.
-    const oldest = now() - ttlMs - AGE_LEEWAY_MS - this.#options.stoodMs();
+    const oldest = now() - ttlMs - leewayMs - this.#options.stoodMs();
     for (const [id, showing] of this.#pages) {
       for (const [process, { storedAt, version }] of showing) {
         if (storedAt >= oldest || !this.isOpen(process)) continue;

@@ -5,6 +5,7 @@
  */
 
 import type { Outcome } from "../../ring/protocol/effects.ts";
+import type { Push } from "./clients.ts";
 import type { ConvergenceWatch } from "./convergence_watch.ts";
 import type { DurabilityWatch } from "./durability_watch.ts";
 import type { ShownWatch } from "./shown_watch.ts";
@@ -66,19 +67,24 @@ export class WorldTally {
   readonly #durability: DurabilityWatch;
   readonly #sampleMs: number;
   readonly #mostDarkMs: number;
+  readonly #mostLagMs: number;
+  // The latest push of each cluster that was acknowledged, and when.
+  readonly #acknowledged = new Map<string, { readonly serial: number; readonly at: number }>();
   // For how long nobody has shown a cluster that should be shown.
   readonly #darkMs = new Map<string, number>();
   readonly #tally = { ...emptyTally(), runs: 1 };
 
   /** Starts with nothing counted. */
-  constructor({ ids, shown, durability, sampleMs, darkMs = Infinity }: {
+  constructor({ ids, shown, durability, sampleMs, darkMs = Infinity, lagMs = Infinity }: {
     ids: readonly string[];
     shown: ShownWatch;
     durability: DurabilityWatch;
     sampleMs: number;
     darkMs?: number;
+    lagMs?: number;
   }) {
     this.#mostDarkMs = darkMs;
+    this.#mostLagMs = lagMs;
     this.#ids = ids;
     this.#shown = shown;
     this.#durability = durability;
@@ -88,6 +94,11 @@ export class WorldTally {
   /** A push has ended. */
   settled({ result }: Outcome) {
     this.#tally[result === "rejected" ? result : "stored"]++;
+  }
+
+  /** A client was told that a push is stored. */
+  acknowledged({ id, serial }: Push, at: number) {
+    this.#acknowledged.set(id, { serial, at });
   }
 
   /** A page was read. */
@@ -101,11 +112,12 @@ export class WorldTally {
   }
 
   /** Some time has passed. */
-  sample() {
+  sample(now: number) {
     const seconds = this.#sampleMs / 1_000;
     for (const id of this.#ids) {
       if (this.#durability.floor(id) === undefined) continue;
       this.#tally.seconds += seconds;
+      this.#checkLag(id, now);
       if (this.#shown.showing(id).length > 0) this.#darkMs.delete(id);
       else {
         this.#tally.missing += seconds;
@@ -117,6 +129,15 @@ export class WorldTally {
         }
       }
     }
+  }
+
+  #checkLag(id: string, now: number) {
+    const last = this.#acknowledged.get(id);
+    if (last === undefined || now - last.at <= this.#mostLagMs) return;
+    if (this.#shown.showing(id).some((process) => this.#shown.serialShownBy(process, id)! >= last.serial)) return;
+    throw new Violation("lag", `push ${last.serial} is not shown after ${Math.round(now - last.at)} ms`, {
+      cluster: id,
+    });
   }
 
   /** What was counted. */

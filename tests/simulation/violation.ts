@@ -15,10 +15,13 @@ export const INVARIANTS = {
   I7: "a push has exactly one outcome",
   I8: "incarnations never decrease",
   I9: "refutation wins in the end",
+  view: "each epoch has one view",
   converged: "views are equal soon after all is well",
   twin: "a second process of a name closes no page",
   heir: "what a crashed member showed is shown within 5 s",
+  lag: "what was acknowledged is shown soon, where the scenario says how soon",
   dark: "what should be shown is shown soon, where the scenario says how soon",
+  detour: "a push finds its way past one link that is cut",
   copies: "owner and standby have what was acknowledged in the end",
   shell: "the machine asks only for what a member can do",
 } as const;

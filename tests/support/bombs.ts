@@ -109,7 +109,7 @@ export function bombs(nowMs: number): Bomb[] {
       )),
     text("comments", 400, () => "# nothing\n"),
     text("a help text", 400, (i) => i === 0 ? "# HELP x " : "x".repeat(1_000)),
-    text("one line", 400, (i) => i === 0 ? "x{" : `l${i % 100}="v",`),
+    text("one line", 200, (i) => i === 0 ? "x{" : `l${i % 100}="v",`),
     text(
       "lines of 60 labels",
       200,
@@ -119,9 +119,15 @@ export function bombs(nowMs: number): Bomb[] {
     text("families without end", 413, (i) => `# TYPE n${i} gauge\n`),
     text("values of escapes", 200, (i, own) => `x{${own},a="${i}${"\\\\".repeat(120)}"} 1 ${nowMs}\n`),
     text("a histogram of many series", 413, (i, own) => {
-      const line = `x_${i % 2 ? "sum" : "count"}{${own},i="${i >> 1}"} 0 ${nowMs}\n`;
+      // A time for each two lines is enough, and leaves room for as many series by an id of up to four letters.
+      const line = i % 2 ? `x_sum{${own},i="${i >> 1}"} 0 ${nowMs}\n` : `x_count{${own},i="${i >> 1}"} 0\n`;
       return i === 0 ? "# TYPE x histogram\n" + line : line;
     }),
+    text(
+      "a fault in every line",
+      200,
+      (i, own) => `x{${own},a="${"x".repeat(10)}",a="${i}"} 1 ${nowMs}\n`,
+    ),
     text(
       "something wrong at its end",
       400,

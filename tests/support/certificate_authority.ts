@@ -8,6 +8,7 @@ import "reflect-metadata";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
   SubjectAlternativeNameExtension,
   type X509Certificate,
   X509CertificateGenerator,
@@ -58,21 +59,32 @@ export class CertificateAuthority {
   }
 
   /** Issues a certificate to `name`, for localhost, 127.0.0.1 and the hosts given. */
-  async issue(name: string, { hosts = [] }: { hosts?: readonly string[] } = {}): Promise<Identity> {
+  async issue(
+    name: string,
+    { hosts = [], uris = [], uses, endsInMs = HOUR_MS }: {
+      hosts?: readonly string[];
+      uris?: readonly string[];
+      /** What it may be used for, as object ids; for all, if that is left out. */
+      uses?: readonly string[];
+      endsInMs?: number;
+    } = {},
+  ): Promise<Identity> {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
     const certificate = await X509CertificateGenerator.create({
       subject: `CN=${name}`,
       issuer: this.#certificate.subject,
       publicKey: keys.publicKey,
       signingKey: this.#keys.privateKey,
-      ...validity(),
+      ...validity(endsInMs),
       signingAlgorithm: ALGORITHM,
       extensions: [
+        ...(uses === undefined ? [] : [new ExtendedKeyUsageExtension([...uses])]),
         new BasicConstraintsExtension(false),
         new SubjectAlternativeNameExtension([
           { type: "dns", value: "localhost" },
           { type: "ip", value: "127.0.0.1" },
           ...hosts.map((value) => ({ type: "dns" as const, value })),
+          ...uris.map((value) => ({ type: "url" as const, value })),
         ]),
         await AuthorityKeyIdentifierExtension.create(this.#certificate),
       ],
@@ -86,6 +98,6 @@ async function pemOf(key: CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${text.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + HOUR_MS) };
+function validity(endsInMs = HOUR_MS): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + endsInMs) };
 }

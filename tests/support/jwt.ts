@@ -51,3 +51,15 @@ export function opened(token: string, key: KeyObject): { header: Json; claims: J
   );
   return { header: parsed[0], claims: parsed[1], good };
 }
+
+/** The order of the group of P-256 (FIPS 186-4, D.1.2.3). */
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** The same ES256 token with the other signature that is as good as its own: (r, n - s) for (r, s). */
+export function twinOf(token: string): string {
+  const at = token.lastIndexOf(".") + 1;
+  const signature = Buffer.from(token.slice(at), "base64url");
+  const s = BigInt(`0x${signature.subarray(32).toString("hex")}`);
+  const other = (P256_ORDER - s).toString(16).padStart(64, "0");
+  return token.slice(0, at) + base64url(Buffer.concat([signature.subarray(0, 32), Buffer.from(other, "hex")]));
+}

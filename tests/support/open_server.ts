@@ -113,6 +113,18 @@ export class OpenServer implements AsyncDisposable {
     return { status: response.status, text: await response.text(), headers: response.headers };
   }
 
+  /** Sends a request of remote write for a cluster, which gets a token first if it has none. */
+  async write(
+    id: string,
+    { headers, body }: { headers: HeadersInit; body: Uint8Array<ArrayBuffer> },
+    path = "api/v1/write",
+  ): Promise<Answer> {
+    const authorization = `Bearer ${await this.token(id)}`;
+    const sent = { ...Object.fromEntries(new Headers(headers)), authorization };
+    const response = await fetch(this.#external + path, { method: "POST", headers: sent, body });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  }
+
   /** The token that a cluster pushes with. */
   async token(id: string): Promise<string> {
     let token = this.#tokens.get(id);
@@ -132,6 +144,11 @@ export class OpenServer implements AsyncDisposable {
     return response.ok;
   }
 
+  /** Where it shows what clusters have sent. */
+  get federateUrl(): string {
+    return `${this.#internal}federate`;
+  }
+
   /** What `/federate` shows. */
   async page(headers: HeadersInit = {}): Promise<string> {
     return new TextDecoder().decode(await this.pageBytes(headers));
@@ -139,7 +156,7 @@ export class OpenServer implements AsyncDisposable {
 
   /** The same as it comes. */
   async pageBytes(headers: HeadersInit = {}): Promise<Uint8Array> {
-    return await (await fetch(`${this.#internal}federate`, { headers })).bytes();
+    return await (await fetch(this.federateUrl, { headers })).bytes();
   }
 
   /** The lines of the page, sorted, without comments. */

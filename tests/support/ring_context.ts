@@ -38,6 +38,8 @@ export function ringContext(
     confirm: (onConfirmed, clock) => onConfirmed(true, clock),
     isFenced: () => false,
     isLinked: () => true,
+    isFailing: () => false,
+    wayTo: (name) => name,
     nextRequest: () => ++request,
     random: () => 0.5,
     emit: (effect) => void effects.push(effect),

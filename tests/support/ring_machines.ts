@@ -29,6 +29,8 @@ export class MachineMember {
   readonly machine: RingMachine;
   readonly store: Map<string, Entry>;
   readonly shown = new Map<string, string>();
+  /** What it was to make ready, and has not been told to give up. */
+  readonly prepared = new Set<string>();
   readonly outcomes = new Map<number, Outcome>();
   /** Pages that were asked for, by token: why they are closed, or what they show. */
   readonly pages = new Map<number, Closed | ReadonlyMap<string, string>>();
@@ -41,9 +43,10 @@ export class MachineMember {
   hasLeft = false;
 
   /** A process of that name that goes on from a store and a saved state, if there are any. */
-  constructor(name: string, { world, boot, store, saved, ttlMs, limits }: {
+  constructor(name: string, { world, boot, isWitness, store, saved, ttlMs, limits }: {
     world: RingMachines;
     boot: string;
+    isWitness?: boolean;
     store: Map<string, Entry>;
     saved?: SavedState;
     ttlMs: number;
@@ -54,6 +57,7 @@ export class MachineMember {
     this.saved = saved;
     this.machine = new RingMachine({
       self: { name, boot, address: name, host: name },
+      isWitness,
       seeds: world.seeds.filter((seed) => seed !== name),
       saved: this.saved,
       entries: Array.from(this.store.values(), ({ bytes, ...entry }) => ({ ...entry, size: bytes.length })),
@@ -105,20 +109,16 @@ export class RingMachines {
   }
 
   /** Starts a process of that name, which goes on from what its last one kept, and from what else its store is said to hold. */
-  start(name: string, { entries = [] }: { entries?: Iterable<Entry> } = {}): MachineMember {
+  start(
+    name: string,
+    { isWitness, entries = [] }: { isWitness?: boolean; entries?: Iterable<Entry> } = {},
+  ): MachineMember {
     const boot = `boot-${++this.#boots}`;
     const before = this.members.get(name);
     const store = before?.store ?? new Map<string, Entry>();
     for (const entry of entries) store.set(entry.id, entry);
-    const { saved } = before ?? {};
-    const member = new MachineMember(name, {
-      world: this,
-      boot,
-      store,
-      saved,
-      ttlMs: this.#ttlMs,
-      limits: this.#limits,
-    });
+    const { saved } = before ?? {}, [ttlMs, limits] = [this.#ttlMs, this.#limits];
+    const member = new MachineMember(name, { world: this, boot, isWitness, store, saved, ttlMs, limits });
     this.members.set(name, member);
     this.handle(member, { type: "tick" });
     return member;
@@ -250,6 +250,12 @@ export class RingMachines {
         if (member.outcomes.has(effect.token)) throw new Error(`Push ${effect.token} is settled twice`);
         member.outcomes.set(effect.token, effect.outcome);
         return;
+      case "relayed":
+        return;
+      case "prepare":
+        return void member.prepared.add(effect.id);
+      case "release":
+        return member.prepared.clear();
       case "unread":
         member.unread.push(effect.type);
         return;

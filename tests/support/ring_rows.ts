@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AgreedView } from "../../ring/protocol/agreed_view.ts";
+import { type AgreedView, viewMembers } from "../../ring/protocol/agreed_view.ts";
 import type { Member } from "../../ring/protocol/member.ts";
 import type { MeshLink } from "../../ring/protocol/mesh.ts";
 import type { Beliefs } from "../../ring/protocol/messages.ts";
@@ -20,6 +20,8 @@ export function row(name: string, differs: Partial<Member> = {}): Member {
     address: name,
     host: name,
     disk: `disk-${name.replaceAll(/[^\w-]/g, "").slice(0, 200)}`,
+    isWitness: false,
+    rule: 1,
     status: "ALIVE",
     phase: "ACTIVE",
     ...differs,
@@ -36,7 +38,7 @@ export function agreedView(
   return {
     epoch,
     isStrict: isStrict ?? rows.length > 2,
-    members: rows.map(({ name, address, host, since, disk }) => ({ name, address, host, since, disk })),
+    members: viewMembers(rows),
   };
 }
 

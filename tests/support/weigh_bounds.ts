@@ -27,6 +27,7 @@ import { Buckets } from "../../server/limits/rate_limit.ts";
 import { StoredIndex } from "../../server/store/stored_index.ts";
 import { RENDER_RULES } from "./render_rules.ts";
 import { recordingLog } from "./recording_log.ts";
+import { row } from "./ring_rows.ts";
 
 const MIB = 1_048_576;
 const NOW = Date.now();
@@ -129,7 +130,7 @@ function told(count: number) {
 }
 
 function ringEntries(count: number) {
-  const view = new RingView([{ name: "a", host: "a", since: 1 }, { name: "b", host: "b", since: 1 }] as never);
+  const view = new RingView([row("a"), row("b")]);
   const table = new EntryTable({ ttlMs: 600_000, view }), buckets = new RingBuckets("0".repeat(32));
   for (let n = 0; n < count; n++) {
     const version = { epoch: 1, ms: NOW + n / 2, ingress: JSON.parse('"server-of-a-ring.example"'), sequence: n };

@@ -28,6 +28,7 @@ const FLOORS: readonly string[] = [
     "server/ring",
     "server/pages",
     "server/api",
+    "server/remote_write",
     "server/pushes",
     "server/authorization",
     "server/limits",
@@ -69,7 +70,7 @@ const PURE = [
   /^(client\/transforms\/.*|common\/exposition\/.*|common\/duration)\.ts$/,
   // All but the shell and the network: what a member decides.
   /^ring\/(?!(ring\.ts$|transport\/)).*\.ts$/,
-  /^server\/(ingest\/.*|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
+  /^server\/(ingest\/.*|remote_write\/merge|limits\/rate_limit|directory\/(source|push_timeline|strangers|source_record|source_families)|exposition\/exposition_(index|groups))\.ts$/,
 ];
 const IMPURE = /\b(Deno\.|setTimeout|setInterval|fetch\(|Date\.now|performance\.|Math\.random|crypto\.randomUUID)/;
 

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
+import { eventually } from "../../scripts/process/eventually.ts";
 import { type Balancer, type RunningBalancer, startHaproxy, startNginx, withBalancer } from "../support/balancers.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { startAuthorizer, startClient, startServer, tempFolder } from "../support/programs.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
+import { unknownToken, UpstreamUnderTest, yes } from "../support/upstream_authorizer.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -308,6 +310,75 @@ for (const { balancer, what, start } of TELLING) {
         assert.equal(await addressOf(rig, id), address, "and not whom it claims to be");
       }
       assert.deepEqual(rig.noise(), []);
+    },
+  });
+}
+
+/** What a client of an address says to begin with, and then `request`, through a balancer that takes the PROXY protocol. */
+async function comeFrom(
+  address: string,
+  { port, request = "" }: { port: number; request?: string },
+): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  await client.send(`PROXY TCP4 ${address} 127.0.0.1 1 2\r\n${request}`);
+  return client;
+}
+
+function question(id: string, token: string): string {
+  return `POST /authorize?id=${id} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: 0\r\n\r\n`;
+}
+
+for (const { balancer, what, start } of TELLING) {
+  Deno.test({
+    ...withBalancer(balancer, `the server shares its authorizer out by the addresses that ${balancer} tells ${what}`),
+    fn: async () => {
+      await using upstream = new UpstreamUnderTest();
+      const held = upstream.held(unknownToken);
+      upstream.answer = (asked) => asked.token === "good" ? yes(asked) : held(asked);
+      await using rig = await open({ flags: ["--trusted-proxy=127.0.0.1", `--authorize=${upstream.url}`] });
+      await using front = await start(rig);
+      const [port] = front.ports;
+      using stack = new DisposableStack();
+      for (let i = 0; i < 60; i++) {
+        stack.use(await comeFrom("192.0.2.7", { port, request: question("x", `made-up-${i}`) }));
+      }
+      await eventually("one address to have its share", () => Promise.resolve(upstream.underWay === 43 || undefined), {
+        timeoutMs: 10_000,
+      });
+      using other = await comeFrom("198.51.100.8", { port, request: question("y", "good") });
+      const [, status] = await other.until(/^HTTP\/1\.1 (\d{3})/);
+      assert.equal(status, "200");
+      assert.equal(upstream.most, 44, "a third of 128 places, and one for another address");
+      upstream.release();
+    },
+  });
+}
+
+for (const { balancer, what, start } of TELLING.slice(0, 2)) {
+  Deno.test({
+    ...withBalancer(balancer, `the server caps connections by the addresses that ${balancer} tells ${what}`),
+    fn: async () => {
+      await using rig = await open({ flags: ["--trusted-proxy=127.0.0.1", "--limit-connections-per-address=2"] });
+      await using front = await start(rig);
+      const [port] = front.ports;
+      const request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", answer = /^HTTP\/1\.1 200 [^]*\r\n\r\n/;
+      using other = await comeFrom("192.0.2.8", { port, request });
+      await other.until(answer);
+      using first = await comeFrom("192.0.2.7", { port, request });
+      await first.until(answer);
+      using second = await comeFrom("192.0.2.7", { port, request });
+      await second.until(answer);
+      // Those before it have only just been of use, so that none gives way to it.
+      using third = await comeFrom("192.0.2.7", { port, request });
+      assert.equal(await third.untilClosed(), "");
+      const metrics = await (await fetch(new URL("metrics", rig.server.internal))).text();
+      assert.match(
+        metrics,
+        /^telemeter_http_connections_refused_total\{(?=.*"external")(?=.*"address").*\} 1$/m,
+      );
+      other.received = "";
+      await other.send(request);
+      await other.until(answer);
     },
   });
 }

@@ -29,7 +29,7 @@ function fieldsOf(lines: readonly string[], pattern: RegExp, field: string): str
 const SECRET_FILES = {
   server: [
     ...["--authorize-password-file", "--cluster-key", "--internal-tls-key", "--shared-key", "--tls-key"],
-    ...["--cluster-ca", "--cluster-crt", "--internal-tls-crt", "--tls-crt", "--verify-key"],
+    ...["--client-ca", "--cluster-ca", "--cluster-crt", "--internal-tls-crt", "--tls-crt", "--verify-key"],
   ],
   client: [
     ...["--anonymize-salt-file", "--from-token-file", "--tls-private-key-file", "--to-token-file"],

@@ -238,6 +238,54 @@ Deno.test("parseText() counts lines with a fault as series, and stops at its lim
   read("# TYPE x gauge\n# TYPE x counter\n# TYPE x gauge\n# TYPE x counter\n");
 });
 
+Deno.test("parseText() leaves out lines that are longer than what is read, and reads none of them", () => {
+  const long = 'x{a="b",\\'.repeat(200);
+  const page = `# TYPE ${"t".repeat(200)} gauge\n# HELP up ${"h".repeat(200)}\nup 1\n${long}\n${
+    "n".repeat(500)
+  } 1\nup 2\n`;
+  const faults: SampleFault[] = [];
+  const onFault = (fault: SampleFault) => void faults.push(fault);
+  const limits = { ...LIMITS, maxFamilies: 1, maxSeries: 4, maxLineLength: 100, onFault };
+  const families = parseText(new TextEncoder().encode(page), limits);
+  assert.deepEqual(families, [{
+    name: "up",
+    type: "untyped",
+    metrics: [1, 2].map((value) => ({ labels: [], value })),
+  }]);
+  assert.deepEqual(faults.map(({ rule, metric, line }) => [rule, metric.slice(0, 3), line]), [
+    ["line_length", "x", 4],
+    ["line_length", "nnn", 5],
+  ]);
+  assert.match(faults[0].why, /^its line has 1800 characters, where 100 are the most$/);
+  assert.throws(() => parseText(new TextEncoder().encode(page), { ...limits, maxSeries: 3 }), LimitError);
+  assert.throws(() => parseText(new TextEncoder().encode(page), { ...limits, onFault: undefined }), SyntaxError);
+});
+
+Deno.test("parseText() leaves out samples of a metric whose name is too long, and makes no family of it", () => {
+  const long = "n".repeat(11);
+  const page = `# TYPE ${long} gauge\n${long} 1\n{"${long}",a="1",a="2"} 1\n${"n".repeat(10)} 1\n`;
+  const faults: SampleFault[] = [];
+  const onFault = (fault: SampleFault) => void faults.push(fault);
+  const families = parseText(new TextEncoder().encode(page), { ...LIMITS, maxFamilies: 1, maxNameBytes: 10, onFault });
+  assert.equal(summary(families), "nnnnnnnnnn untyped 1");
+  assert.deepEqual(faults.map(({ rule, why, line }) => [rule, why, line]), [
+    ["family_name", "the name of a metric is longer than 10 bytes", 2],
+    ["family_name", "the name of a metric is longer than 10 bytes", 3],
+  ]);
+});
+
+Deno.test("parseText() puts no fault into words that is counted, nor counts its bytes", () => {
+  const size = 20_000, told: SampleFault[] = [];
+  let counted = 0;
+  const page = new TextEncoder().encode('x{a="1",a="2"} 1\n'.repeat(size));
+  const families = parseText(page, {
+    ...LIMITS,
+    onFault: (fault) => void told.push(fault),
+    isCounted: () => told.length > 0 && ++counted > 0,
+  });
+  assert.deepEqual([families.length, told.length, counted], [0, 1, size - 1]);
+});
+
 Deno.test("parseText() takes time linear in a page of nothing but faults", () => {
   const size = 50_000;
   const pages = {

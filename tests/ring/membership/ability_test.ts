@@ -6,11 +6,11 @@ import { Ability, PROBE_EVERY_MS, UNWELL_AFTER_MS, WELL_AGAIN_MS } from "../../.
 Deno.test.sanitizer({ ops: true, resources: true });
 
 Deno.test("Ability is lost when the store fails for a while, and not for one failure", () => {
-  const ability = new Ability();
+  const ability = new Ability({ unwellAfterMs: UNWELL_AFTER_MS });
   assert.deepEqual([ability.isWell(0), ability.isUnwell(0)], [true, false]);
   ability.failed(100);
   assert.deepEqual([ability.isWell(100), ability.isUnwell(100 + UNWELL_AFTER_MS - 1)], [false, false]);
-  ability.stored(200);
+  ability.succeeded(200);
   assert.deepEqual([ability.isWell(200), ability.isUnwell(100 + UNWELL_AFTER_MS)], [true, false]);
   ability.failed(300);
   ability.failed(5_000);
@@ -18,7 +18,7 @@ Deno.test("Ability is lost when the store fails for a while, and not for one fai
 });
 
 Deno.test("Ability comes back a minute after the store works again, counted from the last failure", () => {
-  const ability = new Ability();
+  const ability = new Ability({ unwellAfterMs: UNWELL_AFTER_MS });
   ability.failed(0);
   ability.failed(10_000);
   ability.saved(10_000 + UNWELL_AFTER_MS - 1);
@@ -29,10 +29,10 @@ Deno.test("Ability comes back a minute after the store works again, counted from
 });
 
 Deno.test("Ability has the store tried each second while it fails", () => {
-  const ability = new Ability();
+  const ability = new Ability({ unwellAfterMs: UNWELL_AFTER_MS });
   assert.equal(ability.mustProbe(0), false);
   ability.failed(0);
   assert.deepEqual([0, 1, PROBE_EVERY_MS].map((now) => ability.mustProbe(now)), [true, false, true]);
-  ability.stored(2_000);
+  ability.succeeded(2_000);
   assert.equal(ability.mustProbe(9_000), false);
 });

@@ -40,9 +40,9 @@ Deno.test("Peers.silentMs() counts from what came last, of the member or of who 
   const peers = following();
   assert.equal(peers.silentMs("b", 1_000), 1_000);
   peers.heard("b", 3_000);
-  peers.vouched("b", { boot: "boot-b", now: 2_000 });
+  peers.vouched("b", { boot: "boot-b", by: "c", now: 2_000 });
   assert.equal(peers.silentMs("b", 4_000), 1_000);
-  peers.vouched("b", { boot: "boot-b", now: 4_500 });
+  peers.vouched("b", { boot: "boot-b", by: "c", now: 4_500 });
   assert.equal(peers.silentMs("b", 5_000), 500);
   assert.equal(peers.isReachable("b", 3_000 + SUSPECT_AFTER_MS), false, "only its own link counts for that");
   assert.equal(peers.silentMs("nobody", 5_000), 0);
@@ -51,8 +51,8 @@ Deno.test("Peers.silentMs() counts from what came last, of the member or of who 
 Deno.test("Peers takes nothing that another process of the name says, or is found to be alive, for news of the member", () => {
   const peers = following("namesake");
   peers.heard("b", 5_000);
-  peers.vouched("b", { boot: "namesake", now: 5_000 });
-  peers.vouched("b", { boot: undefined, now: 5_000 });
+  peers.vouched("b", { boot: "namesake", by: "c", now: 5_000 });
+  peers.vouched("b", { boot: undefined, by: "c", now: 5_000 });
   peers.believes("b", { boot: "namesake", beliefs: beliefs(), askedAt: 5_000 });
   assert.equal(peers.silentMs("b", 6_000), 6_000);
   assert.equal(peers.isReachable("b", 5_000), false);
@@ -79,7 +79,7 @@ Deno.test("Peers.heardMsAgo() tells the truth of who is gone, and of who was nev
   const peers = following();
   assert.equal(peers.heardMsAgo("b", 1_000), undefined, "it is only known to be there");
   peers.heard("b", 1_000);
-  peers.vouched("b", { boot: "boot-b", now: 1_500 });
+  peers.vouched("b", { boot: "boot-b", by: "c", now: 1_500 });
   peers.forget("b");
   assert.equal(peers.heardMsAgo("b", 90_000), 88_500);
   peers.follow(row("b", { boot: "another" }), 95_000);

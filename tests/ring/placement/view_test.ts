@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { RingView } from "../../../ring/placement/view.ts";
-import { keyHash } from "../../../ring/placement/rendezvous.ts";
+import { keyHash, PLACEMENT_RULE } from "../../../ring/placement/rendezvous.ts";
+import type { Member } from "../../../ring/protocol/member.ts";
 import { row } from "../../support/ring_rows.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -31,7 +32,16 @@ Deno.test("RingView.of() keeps who is suspected where it is", () => {
   );
 });
 
-for (const differs of [{ host: "elsewhere" }, { since: 2 }, { phase: "LEAVING" }, { status: "DEAD" }] as const) {
+const DIFFERENCES: readonly Partial<Member>[] = [
+  { host: "elsewhere" },
+  { since: 2 },
+  { phase: "LEAVING" },
+  { status: "DEAD" },
+  { isWitness: true },
+  { rule: PLACEMENT_RULE - 1 },
+];
+
+for (const differs of DIFFERENCES) {
   Deno.test(`RingView.digest differs for a member that has ${JSON.stringify(differs)}`, () => {
     assert.notEqual(RingView.of([...ROWS.slice(0, 2), row("b", differs)]).digest, RingView.of(ROWS).digest);
   });
@@ -42,6 +52,23 @@ Deno.test("RingView.digest is the same for another incarnation of the same stay:
     RingView.of([...ROWS.slice(0, 2), row("b", { incarnation: 9 })]).digest,
     RingView.of(ROWS).digest,
   );
+});
+
+Deno.test("RingView places nothing on a witness, which votes", () => {
+  const view = RingView.of([...ROWS, row("w", { isWitness: true })]), without = RingView.of(ROWS);
+  for (const key of KEYS) {
+    assert.deepEqual(view.place(key), without.place(key));
+    assert.equal(view.successors(key).includes("w"), false);
+    assert.deepEqual(without.with(row("w", { isWitness: true })).place(key), without.place(key));
+  }
+  assert.deepEqual([view.size, view.votes, view.has("w"), view.sinceOf("w")], [3, 4, false, 1]);
+  assert.deepEqual([view.names, view.witnesses], [["a", "b", "c"], ["w"]]);
+});
+
+Deno.test("RingView.rule is the latest one that all of its members know, and one that we know", () => {
+  assert.equal(RingView.of(ROWS).rule, PLACEMENT_RULE);
+  assert.equal(RingView.of([...ROWS, row("d", { rule: PLACEMENT_RULE + 1 })]).rule, PLACEMENT_RULE);
+  assert.equal(RingView.of([...ROWS, row("d", { rule: PLACEMENT_RULE - 1 })]).rule, PLACEMENT_RULE - 1);
 });
 
 Deno.test("RingView.with() and without() place like the view that will be", () => {

@@ -47,7 +47,7 @@ function open({ pendingBytes = 100 } = {}) {
       ageMs: 0,
       role: "owner",
       bytes: new Uint8Array(10),
-      checked: (version) => checked.push(version),
+      checked: ({ version }) => checked.push(version),
       done: (result) => ends.push(`${sequence} ${result.type}`),
     }, CLOCK);
   return { serializer, table, commits, ends, checked, take, push, answer };

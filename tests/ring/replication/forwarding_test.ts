@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import type { Clock, Effect, Outcome } from "../../../ring/protocol/effects.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
-import { ANSWER_MS, Forwarding, RETRY_MS } from "../../../ring/replication/forwarding.ts";
+import { Forwarding, RETRY_MS } from "../../../ring/replication/forwarding.ts";
+import { ANSWER_MS, PutLegs } from "../../../ring/replication/put_legs.ts";
 import type { Answer, PutHandler } from "../../../ring/replication/put_handler.ts";
 import { keyHash } from "../../../ring/placement/rendezvous.ts";
 import { DEFAULT_RING_LIMITS } from "../../../ring/protocol/ring_limits.ts";
@@ -37,6 +38,7 @@ function open(
     isFenced: () => fenced,
     clockOf: (name, now) => name === "b" ? 77 + now : undefined,
     isLinked: (name) => links.has(name),
+    wayTo: (name) => links.has(name) ? name : undefined,
     random: () => 0,
     emit: (effect: Effect) => {
       if (effect.do === "settle") outcomes.push({ token: effect.token, ...effect.outcome });
@@ -46,7 +48,8 @@ function open(
     },
   });
   const putHandler = { take: (_push, { clock, done }) => done(own, clock) } as Pick<PutHandler, "take"> as PutHandler;
-  const forwarding = new Forwarding(context, { putHandler });
+  const legs = new PutLegs(context);
+  const forwarding = new Forwarding(context, { putHandler, legs });
   let token = 0;
   const at = (now: number): Clock => ({ now, wall: 1_000_000 + now });
   return {
@@ -56,8 +59,10 @@ function open(
     push: (id: string, { bytes = 10, now = 0 } = {}) =>
       forwarding.push({ token: ++token, id, bytes: new Uint8Array(bytes) }, at(now)),
     answer: (from: string, answer: Answer, { request = sent.at(-1)!.put.request, now = 0 } = {}) =>
-      forwarding.answered(from, { ...answer, request }, at(now)),
-    tick: (now: number) => forwarding.tick(at(now)),
+      legs.answered(from, { ...answer, request }, at(now)),
+    tick: (now: number) => legs.tick(at(now)),
+    linkDown: (name: string) => legs.linkDown(name, at(0)),
+    abandon: () => legs.abandon(at(0)),
     /** The only outcome, with nothing left in flight. */
     outcome: () => {
       assert.equal(outcomes.length, 1, JSON.stringify(outcomes));
@@ -116,7 +121,7 @@ Deno.test("Forwarding gives every push another origin, in order", () => {
 for (
   const [what, reason, how] of [
     ["does not answer in time", "unreachable", ({ tick }: ReturnType<typeof open>) => tick(ANSWER_MS)],
-    ["loses its link", "unreachable", ({ forwarding }) => forwarding.linkDown("b")],
+    ["loses its link", "unreachable", ({ linkDown }) => linkDown("b")],
     ["is fenced", "unreachable", ({ answer }) => answer("b", { type: "NACK", code: "FENCED" })],
     ["finds it late", "unreachable", ({ answer }) => answer("b", { type: "NACK", code: "LATE" })],
     ["cannot store it", "store", ({ answer }) => answer("b", { type: "NACK", code: "STORE_FAILED" })],
@@ -227,9 +232,9 @@ Deno.test("Forwarding has bounds: bytes in all", () => {
   assert.deepEqual([sent.length, forwarding.inFlight.bytes], [2, 100]);
 });
 
-Deno.test("Forwarding.abandon() settles what is under way", () => {
-  const { forwarding, push, outcome } = open();
+Deno.test("PutLegs.abandon() settles what is under way", () => {
+  const { abandon, push, outcome } = open();
   push(THEIRS);
-  forwarding.abandon();
+  abandon();
   assert.deepEqual(outcome(), REJECTED("unreachable"));
 });

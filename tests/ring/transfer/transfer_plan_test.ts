@@ -108,12 +108,14 @@ Deno.test("TransferPlan.tick() forgets who wanted to join and is gone", () => {
   assert.deepEqual(owedTo("d"), []);
 });
 
-Deno.test("TransferPlan.toHeirs() owes what we own to who will own it and stand by for it, also after another change", () => {
+Deno.test("TransferPlan.toHeirs() owes what we own, or stand by for, to who will own it and stand by for it, also after another change", () => {
   const { plan, table, idsOf, change, owedTo, view } = open("abc");
   const expected = (name: string) =>
-    idsOf(({ owner, key }) => {
+    idsOf(({ owner, standby, key }) => {
       const heirs = view().without("a").place(key)!;
-      return owner === "a" && (heirs.owner === name || heirs.standby === name);
+      // Who owns it already has it.
+      return (owner === "a" && heirs.owner === name) ||
+        ((owner === "a" || standby === "a") && heirs.standby === name);
     });
   plan.toHeirs();
   for (const name of "bc") assert.deepEqual(owedTo(name), expected(name));
@@ -121,8 +123,20 @@ Deno.test("TransferPlan.toHeirs() owes what we own to who will own it and stand 
   change(row("c", { status: "DEAD" }));
   const inherited = idsOf(({ unconfirmed }) => unconfirmed);
   assert.ok(inherited.length > 0);
-  assert.deepEqual(owedTo("b"), [...expected("b"), ...inherited].toSorted());
+  assert.deepEqual(owedTo("b"), [...new Set([...expected("b"), ...inherited])].toSorted());
   assert.deepEqual(owedTo("c"), []);
+});
+
+Deno.test("TransferPlan owes all that it holds to who owns it and who stands by for it, once the view is without us", () => {
+  const { plan, table, idsOf, change, owedTo } = open("abcd");
+  plan.toHeirs();
+  for (const held of table) held.unconfirmed = false;
+  change(row("a", { phase: "LEAVING" }));
+  for (const name of "bcd") {
+    const expected = idsOf(({ owner, standby, unconfirmed }) => standby === name || (owner === name && unconfirmed));
+    assert.ok(expected.length > 0);
+    assert.deepEqual(owedTo(name), expected);
+  }
 });
 
 Deno.test("TransferPlan.toHeirs() owes nothing where nobody else is", () => {

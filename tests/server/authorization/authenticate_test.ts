@@ -5,7 +5,7 @@ import { authentication } from "../../../server/authorization/authenticate.ts";
 import { generateSigningKey, readVerifyingKey } from "../../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../../server/authorization/tokens.ts";
 import type { FairSharesOptions } from "../../../server/limits/fair_shares.ts";
-import { ecKeys, type Json, signed } from "../../support/jwt.ts";
+import { ecKeys, type Json, signed, twinOf } from "../../support/jwt.ts";
 
 const PEER = { address: "192.0.2.1" };
 
@@ -16,8 +16,9 @@ async function setUp(
   const rotated = ecKeys(), stranger = ecKeys();
   const rotatedKey = await readVerifyingKey(rotated.publicKey.export({ type: "spki", format: "pem" }).toString());
   const clock = { now: 0 };
+  const verifier = new TokenVerifier([key, rotatedKey]);
   const authenticate = authentication({
-    verifier: new TokenVerifier([key, rotatedKey]),
+    verifier,
     partitionLabel: "_id",
     revoked: { has: (id) => Promise.resolve(revoked.includes(id)) },
     // An address alone has two places of four, a client whose token has our stamp all; nobody waits, so that it shows at once.
@@ -30,8 +31,13 @@ async function setUp(
       expireSeconds: 60,
       now: Date.now(),
     });
-  const ask = async (token: string, peer = PEER): Promise<string | number> => {
-    const request = new Request("http://localhost/upload", { headers: { authorization: `Bearer ${token}` } });
+  const ask = async (
+    token: string,
+    peer = PEER,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<string | number> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const request = new Request("http://localhost/upload", { headers, signal });
     try {
       return (await authenticate(request, peer)).id;
     } catch (error) {
@@ -51,7 +57,7 @@ async function setUp(
     signed({ alg: "ES256", kid: key.id, ...header }, claims(more), stranger.privateKey);
   /** A good token without a stamp, as openshift/telemeter and keys of which we have the public half alone make them. */
   const rotatedToken = (more: Json = {}) => signed({ alg: "ES256", kid: "" }, claims(more), rotated.privateKey);
-  return { ask, clock, tokenFor, forged, rotatedToken };
+  return { ask, clock, verifier, tokenFor, forged, rotatedToken };
 }
 
 const LABELS_CLAIM = "telemeter.openshift.io";
@@ -66,6 +72,31 @@ Deno.test("authentication() refuses revoked ids and tokens without an id", async
   assert.equal(await ask(await tokenFor({ _id: "gone" })), 401);
   assert.equal(await ask(await tokenFor({ region: "r" })), 401);
   assert.equal(await ask(await tokenFor({ _id: "" })), 401);
+});
+
+Deno.test("authentication() lets in and shuts out a token by what it says, whichever of its ECDSA signatures it has", async () => {
+  const revoked: string[] = [];
+  const { ask, verifier, tokenFor } = await setUp({ revoked });
+  const token = await tokenFor({ _id: "a" }), twin = twinOf(token);
+  assert.notEqual(twin, token);
+  for (const either of [token, twin, token, twin]) assert.equal(await ask(either), "a");
+  assert.equal(verifier.remembered, 1, "both have one place");
+  revoked.push("a");
+  for (const either of [token, twin]) assert.equal(await ask(either), 401);
+});
+
+Deno.test("authentication() begins to check a new token of ours while a full line of forged ones of its address waits", async () => {
+  const { ask, tokenFor, forged } = await setUp({ places: 8, maxWaiting: 40, penaltyMs: 60_000 });
+  const answers: (string | number)[] = [];
+  const gone = new AbortController();
+  const flood = Array.from(
+    { length: 200 },
+    () => ask(forged(), PEER, gone).then((answer) => answers.push(answer)),
+  );
+  for (let i = 0; i < 5; i++) assert.equal(await ask(await tokenFor({ _id: `new-${i}` })), `new-${i}`);
+  assert.ok(answers.length < 170, `${answers.length} of 200 are answered, so that no full line waits`);
+  gone.abort();
+  await Promise.allSettled(flood);
 });
 
 Deno.test("authentication() lets no made-up tokens of an address hold up a good one, known or not", async () => {

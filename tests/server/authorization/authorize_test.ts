@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HttpError } from "../../../common/http/http.ts";
 import { authorizerStub } from "../../../scripts/authorization_server.ts";
-import { authorizeHandler, type AuthorizeOptions } from "../../../server/authorization/authorize.ts";
+import { authorizeHandler } from "../../../server/authorization/authorize.ts";
 import {
   AuthorizationRefused,
   type Authorizer,
   OpenAuthorizer,
   UpstreamAuthorizer,
 } from "../../../server/authorization/authorizer.ts";
+import { TokenExchange, type TokenExchangeOptions } from "../../../server/authorization/token_exchange.ts";
 import { generateSigningKey } from "../../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../../server/authorization/tokens.ts";
 import { writeAbilities } from "../../../common/ingest/server_abilities.ts";
@@ -25,21 +26,21 @@ const peer = { address: "192.0.2.1" };
 
 const ABILITIES = writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
 
-function setUp(options: Partial<AuthorizeOptions> = {}) {
+function setUp(options: Partial<TokenExchangeOptions> = {}) {
   const clock = { elapsed: 0 };
-  const handler = authorizeHandler({
+  const exchange = new TokenExchange({
     authorizer: new OpenAuthorizer(),
     signer,
     partitionLabel: "_id",
     requiredLabels: new Map([["kind", "test"]]),
     expireSeconds: 86_400,
-    abilities: ABILITIES,
     directory: NO_DIRECTORY,
     refusals: NO_REFUSALS,
     now: () => NOW,
     elapsed: () => clock.elapsed,
     ...options,
   });
+  const handler = authorizeHandler({ exchange, abilities: ABILITIES });
   const post = (query: string, init: RequestInit = {}, from = peer) => {
     const headers = { authorization: "Bearer a", ...init.headers as Record<string, string> };
     return handler(new Request(`http://h/authorize${query}`, { method: "POST", ...init, headers }), from);
@@ -227,16 +228,16 @@ Deno.test("authorizeHandler() lets 5,000 clusters of one site and account in at 
 
 Deno.test("authorizeHandler() works over sockets with the stub as upstream", async () => {
   await using stub = await loopback(authorizerStub(["good"]));
-  const handler = authorizeHandler({
+  const exchange = new TokenExchange({
     authorizer: new UpstreamAuthorizer({ url: stub.url }),
     signer,
     partitionLabel: "_id",
     requiredLabels: new Map(),
     expireSeconds: 60,
-    abilities: ABILITIES,
     directory: NO_DIRECTORY,
     refusals: NO_REFUSALS,
   });
+  const handler = authorizeHandler({ exchange, abilities: ABILITIES });
   await using server = await loopback(handler);
   const ask = async (token: string, id: string) => {
     const url = new URL(`/authorize?id=${id}`, server.url);

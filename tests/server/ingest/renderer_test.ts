@@ -63,6 +63,7 @@ for (
   const [what, leastSteps] of [
     ["text: lines of 60 labels", 120],
     ["text: values of escapes", 120],
+    ["text: a fault in every line", 100],
     ["protobuf: 50,000 long series", 150],
     ["protobuf: values that double", 200],
     ["protobuf: 5,000 long names", 30],
@@ -82,6 +83,25 @@ for (
     else assert.equal(refused, undefined);
   });
 }
+
+Deno.test("Renderer.render() leaves out a line that is longer than its limits allow, and tells the first of them", () => {
+  const labels = (count: number, value: string) => Array.from({ length: count }, (_, i) => `l${i}="${value}"`).join();
+  const line = (more: string) => `x{_id="b",${more}} 1 ${NOW}\n`;
+  // What is as long as can be within the limits: 64 labels, and each byte of their values escaped.
+  const text = line(labels(63, '\\"'.repeat(255))) + line(labels(8_000, "v")) + line(labels(9_000, "v"));
+  const push: RawPush = {
+    contentType: "text",
+    contentEncoding: "identity",
+    labels: new Map([["_id", "b"]]),
+    body: new TextEncoder().encode(text),
+    receivedAtMs: NOW,
+  };
+  const { series, received, leftOut } = new Renderer(RULES).render(push);
+  assert.deepEqual([series, received, [...leftOut.keys()]], [1, 3, ["line_length"]]);
+  const { count, first } = leftOut.get("line_length")!;
+  assert.equal(count, 2);
+  assert.match(first.what, /^its line has \d+ characters, where \d+ are the most, in line 2 at offset \d+$/);
+});
 
 Deno.test("Renderer.renderApart() renders as Renderer.render() does, with others rendered between its steps", () => {
   const renderer = new Renderer(RULES), alone = new Renderer(RULES), expected = alone.render(usual());

@@ -184,9 +184,18 @@ const ending = (days: number) => ({
   days,
 });
 
-const MEMBER = { address: "a:1", host: "a", status: "ALIVE", phase: "ACTIVE", incarnation: 1, linked: true };
+const MEMBER = {
+  address: "a:1",
+  host: "a",
+  status: "ALIVE",
+  phase: "ACTIVE",
+  isWitness: false,
+  incarnation: 1,
+  linked: true,
+};
 const RING = {
   name: "server-0",
+  carriesOnAlone: false,
   agrees: true,
   epoch: 1,
   voters: [],
@@ -269,9 +278,10 @@ Deno.test("the page of settings is where its JSON is, and the old place leads th
 
 Deno.test("the page of the ring says that there is none, or how its members fare", async () => {
   assert.match(words((await ask(sourcePages(), "/ring")).text), /This server stands alone/);
-  const member = { address: "a:1", host: "a", phase: "ACTIVE", incarnation: 1, linked: true };
+  const member = { address: "a:1", host: "a", phase: "ACTIVE", isWitness: false, incarnation: 1, linked: true };
   const ring = {
     name: "server-0",
+    carriesOnAlone: false,
     agrees: false,
     epoch: 4,
     voters: ["server-0", "server-1", "server-2"],
@@ -279,17 +289,22 @@ Deno.test("the page of the ring says that there is none, or how its members fare
     members: [
       { ...member, name: "server-0", status: "ALIVE", digest: "abc", clusters: { owned: 2, standby: 1, foreign: 0 } },
       { ...member, name: "server-1", status: "DEAD", heardSecondsAgo: 50, why: "no answer within 500 ms" },
+      { ...member, name: "server-2", status: "ALIVE", isWitness: true, heardSecondsAgo: 1, digest: "abc" },
     ],
     seeds: [],
     transitions: [{ at: "2026-01-02T03:00:00.000Z", what: "A member died", member: "server-1" }],
   };
   const { text } = await ask(sourcePages({ ring }), "/ring");
-  assert.match(words(text), /The members do not agree .* 1 of 2 alive/);
-  const [, self, dead, , happened] = rows(text);
+  assert.match(words(text), /The members do not agree .* 2 of 3 alive/);
+  assert.doesNotMatch(words(text), /carries on alone/);
+  const alone = await ask(sourcePages({ ring: { ...ring, carriesOnAlone: true } }), "/ring");
+  assert.match(words(alone.text), /One of two servers carries on alone. If the other one lives, both show everything/);
+  const [, self, dead, witness, , happened] = rows(text);
   assert.match(words(text), /2 of 3 confirmed the last page of this server/);
   assert.match(text, /title="server-0, server-2"/);
   assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 – – –$/);
   assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – – – –$/);
+  assert.match(witness, /^only votes server-2 a:1 1 s ago abc – – – – –$/);
   assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
 });
 

@@ -15,10 +15,12 @@ import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts"
 import { AllowList } from "../../../common/ingest/allow_list.ts";
 import { Renderer, type RenderRules } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
+import { UploadSlots } from "../../../server/limits/upload_slots.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
@@ -59,10 +61,7 @@ async function startSite(options: SiteOptions = {}) {
     capacity,
     store,
     index,
-    ttlMs: 600_000,
-    losses: repeats,
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({ ttlMs: 600_000, losses: repeats, directory: NO_DIRECTORY, registry }),
   });
   const listener = starting.use(
     await listen(
@@ -77,7 +76,7 @@ async function startSite(options: SiteOptions = {}) {
           elapsed: () => clock.now,
         }),
         limitBytes: 5_000,
-        maxInFlight,
+        slots: new UploadSlots({ most: maxInFlight, now: () => performance.now() }),
         now: () => clock.now,
         log,
         refusals: repeats,

@@ -9,6 +9,7 @@ import { decodePush } from "../../../server/ring/push_encoding.ts";
 import { Forward } from "../../../server/ring/forward.ts";
 import type { Push } from "../../../server/pushes/push.ts";
 import { PushRefusal } from "../../../server/pushes/refusal.ts";
+import { writeReceipt } from "../../../server/remote_write/write_receipt.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -57,6 +58,25 @@ for (const result of ["stored", "dup", "stale"] as const) {
 Deno.test("Forward passes on what the owner left out of a push", async () => {
   const receipt = { result: "stored", remark: "Left out x" } as const;
   assert.deepEqual(await forwardTo(receipt).forward.accept(PUSH), receipt);
+});
+
+Deno.test("Forward passes on what the owner counted of a request of remote write", async () => {
+  const write = { received: { samples: 7, histograms: 2 }, lost: { samples: 1, histograms: 0 }, exemplars: 3 };
+  const request = { ...PUSH, contentType: "remote write 2.0", contentEncoding: "snappy" } as const;
+  for (const told of [undefined, "Left out x\nLeft out y"]) {
+    const remark = writeReceipt(write, told);
+    const receipt = await forwardTo({ result: "stored", remark }).forward.accept(request);
+    assert.deepEqual(receipt, { result: "stored", write, ...told === undefined ? {} : { remark: told } });
+  }
+});
+
+Deno.test("Forward has a request of remote write sent again that another one has overtaken, as it was not merged", async () => {
+  const request = { ...PUSH, contentType: "remote write 1.0", contentEncoding: "snappy" } as const;
+  await assert.rejects(
+    forwardTo({ result: "stale" }).forward.accept(request),
+    (error: HttpError) => error.status === 503,
+  );
+  assert.deepEqual(await forwardTo({ result: "dup" }).forward.accept(request), { result: "dup" });
 });
 
 for (const reason of ["fenced", "busy", "owner-busy", "unreachable", "views-differ", "store", "no-copy"] as const) {

@@ -12,6 +12,7 @@ import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { Push } from "../../../server/pushes/push.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { Forward } from "../../../server/ring/forward.ts";
 import { StoreRingHost } from "../../../server/ring/store_ring_host.ts";
@@ -35,10 +36,12 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
     capacity: new Capacity({ maxClusters: 0, maxSeries: 0, index, store }),
     store,
     index,
-    ttlMs: 600_000,
-    losses: new RepeatLog(log, { level: "info" }),
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({
+      ttlMs: 600_000,
+      losses: new RepeatLog(log, { level: "info" }),
+      directory: NO_DIRECTORY,
+      registry,
+    }),
   });
   const limiter = new PushLimiter({ intervalMs: 0 });
   const host = opening.use(

@@ -23,7 +23,7 @@ function ringOf(names: readonly string[]) {
     });
     const own = new OwnSources({
       directory,
-      index: { get: () => undefined },
+      index: { current: () => undefined },
       ttlMs: 600_000,
       limits: LIMITS,
       placeOf,

@@ -14,6 +14,7 @@ import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts"
 import { Renderer } from "../../../server/ingest/renderer.ts";
 import { Capacity } from "../../../server/limits/capacity.ts";
 import type { MemoryState } from "../../../server/limits/memory_guard.ts";
+import { PushAccount } from "../../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
@@ -41,17 +42,25 @@ async function openHost(
   const index = new ExpositionIndex({ ttlMs: 600_000 });
   const renderer = new Renderer(RENDER_RULES);
   const capacity = new Capacity({ maxClusters: 3, maxSeries: 0, index, store });
-  const wrapped = wrap(store);
+  const wrapping = wrap(store);
+  const wrapped: Pick<PushStore, "put" | "get" | "has" | "setMeta"> = {
+    put: (push) => wrapping.put(push),
+    get: (id) => wrapping.get(id),
+    setMeta: (key, text) => wrapping.setMeta(key, text),
+    has: (id) => store.has(id),
+  };
   const { log, records } = recordingLog();
   const committer = new PushCommitter({
     renderer,
     capacity,
     store: wrapped,
     index,
-    ttlMs: 600_000,
-    losses: new RepeatLog(log, { level: "info" }),
-    directory: NO_DIRECTORY,
-    registry,
+    account: new PushAccount({
+      ttlMs: 600_000,
+      losses: new RepeatLog(log, { level: "info" }),
+      directory: NO_DIRECTORY,
+      registry,
+    }),
   });
   const limiter = new PushLimiter({ intervalMs });
   const host = opening.use(
@@ -269,6 +278,91 @@ Deno.test("StoreRingHost shows nothing that was hidden or overtaken while it was
     assert.equal(site.shown(), before);
   }
   assert.equal(site.shown(), 'x{_id="a"} 2\n');
+});
+
+/** A host whose store counts what is read of it, and answers once it may. */
+async function openCounting(options: Parameters<typeof openHost>[0] = {}) {
+  const reads: string[] = [];
+  let gate: Promise<void> = Promise.resolve(), entered = () => {};
+  const site = await openHost({
+    ...options,
+    wrap: (store) => ({
+      put: (push) => store.put(push),
+      setMeta: (key, text) => store.setMeta(key, text),
+      get: async (id) => {
+        reads.push(id);
+        entered();
+        await gate;
+        return await store.get(id);
+      },
+    }),
+  });
+  return {
+    ...site,
+    reads,
+    /** Holds up reads until what it returns is called; `begun` resolves with the next one. */
+    holdUp: () => {
+      const { promise: begun, resolve } = Promise.withResolvers<void>();
+      const open = Promise.withResolvers<void>();
+      [gate, entered] = [open.promise, resolve];
+      return { begun, open: open.resolve };
+    },
+    /** Waits until all reads before are answered, by one more. */
+    passed: async (id: string, version: PushVersion) => {
+      const shown = untilShown(site.index, id);
+      site.host.show(id, version);
+      await shown;
+    },
+  };
+}
+
+Deno.test("StoreRingHost.prepare() reads ahead, so that what is to be shown then is shown at once", async () => {
+  await using site = await openCounting();
+  const [a, b] = [entryOf(1), entryOf(2, { id: "b" })];
+  for (const entry of [a, b]) await site.host.commit(entry, COPY);
+  site.host.prepare("a", a.version);
+  await site.passed("b", b.version);
+  assert.deepEqual([site.reads.toSorted(), site.shown("a")], [["a", "b"], undefined]);
+  site.host.show("a", a.version);
+  assert.equal(site.shown("a"), 'x{_id="a"} 1\n');
+  site.host.prepare("a", a.version);
+  await site.passed("b", b.version);
+  site.host.release();
+  assert.equal(site.shown("a"), 'x{_id="a"} 1\n', "what is shown stays");
+});
+
+Deno.test("StoreRingHost.release() gives up what was prepared, which is read again when it is to be shown", async () => {
+  await using site = await openCounting();
+  const [a, b] = [entryOf(1), entryOf(2, { id: "b" })];
+  for (const entry of [a, b]) await site.host.commit(entry, COPY);
+  site.host.prepare("a", a.version);
+  await site.passed("b", b.version);
+  site.host.release();
+  await site.passed("a", a.version);
+  assert.equal(site.reads.filter((id) => id === "a").length, 2);
+});
+
+Deno.test("StoreRingHost shows what is being read ahead as soon as it is read, and reads it once", async () => {
+  await using site = await openCounting();
+  const entry = entryOf(1);
+  await site.host.commit(entry, COPY);
+  const { begun, open } = site.holdUp();
+  site.host.prepare("a", entry.version);
+  await begun;
+  const shown = untilShown(site.index, "a");
+  site.host.show("a", entry.version);
+  site.host.release();
+  open();
+  await shown;
+  assert.deepEqual(site.reads, ["a"]);
+});
+
+Deno.test("StoreRingHost.prepare() does nothing while memory is short", async () => {
+  await using site = await openCounting({ memory: { state: "short" } });
+  const entry = entryOf(1);
+  await site.host.commit(entry, COPY);
+  site.host.prepare("a", entry.version);
+  assert.deepEqual(site.reads, []);
 });
 
 Deno.test("StoreRingHost reads back again what the store could not give", async () => {

@@ -1,13 +1,13 @@
 /** Ten thousand sources, in a real browser. */
 
 import assert from "node:assert/strict";
-import { createRegistry } from "../../common/metrics.ts";
-import { Directory } from "../../server/directory/directory.ts";
-import { DirectoryStore } from "../../server/directory/directory_store.ts";
-import { PushStore } from "../../server/store/push_store.ts";
-import { assertFits, browserTest } from "../support/browser.ts";
-import { startServer, tempFolder } from "../support/programs.ts";
-import { recordingLog } from "../support/recording_log.ts";
+import { createRegistry } from "../../../common/metrics.ts";
+import { Directory } from "../../../server/directory/directory.ts";
+import { DirectoryStore } from "../../../server/directory/directory_store.ts";
+import { PushStore } from "../../../server/store/push_store.ts";
+import { assertFits, browserTest } from "../../support/browser.ts";
+import { startServer, tempFolder } from "../../support/programs.ts";
+import { recordingLog } from "../../support/recording_log.ts";
 
 const SOURCES = 10_000;
 /** How long the server may take for the page, in milliseconds. */

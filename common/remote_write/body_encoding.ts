@@ -1,0 +1,96 @@
+/**
+ * How bodies of remote write are compressed, and what their headers say that they are.
+ *
+ * @module
+ */
+
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { snappyUncompressor } from "hysnappy";
+import { LimitError } from "../exposition/metric_family.ts";
+import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
+import type { WriteVersion } from "./write_fields.ts";
+
+/** How a body may be compressed; `snappy` is the block format, as the protocol says. */
+export const WRITE_ENCODINGS = ["snappy", "zstd", "gzip"] as const;
+
+/** One of {@linkcode WRITE_ENCODINGS}. */
+export type WriteEncoding = typeof WRITE_ENCODINGS[number];
+
+/** The media type of both messages. */
+export const WRITE_CONTENT_TYPE = "application/x-protobuf";
+
+/** The value of its parameter `proto`, by version; without one it is the first. */
+const PROTO: Readonly<Record<WriteVersion, string>> = {
+  "1.0": "prometheus.writerequest",
+  "2.0": "io.prometheus.write.v2.request",
+};
+
+/** The message that a `Content-Type` promises; undefined if it is another one. */
+export function writeVersionOf(contentType: string | null): WriteVersion | undefined {
+  const [type, ...rest] = (contentType ?? WRITE_CONTENT_TYPE).toLowerCase().split(";").map((part) => part.trim());
+  if (type !== WRITE_CONTENT_TYPE) return undefined;
+  const proto = rest.find((part) => part.startsWith("proto="))?.slice("proto=".length).replaceAll('"', "");
+  if (proto === undefined || proto === PROTO["1.0"]) return "1.0";
+  return proto === PROTO["2.0"] ? "2.0" : undefined;
+}
+
+/** The compression that a `Content-Encoding` names, which is snappy without one; undefined if it is another one. */
+export function writeEncodingOf(contentEncoding: string | null): WriteEncoding | undefined {
+  const wanted = (contentEncoding ?? "").trim().toLowerCase() || "snappy";
+  return WRITE_ENCODINGS.find((known) => known === wanted);
+}
+
+/** Uncompresses bodies, one at a time. */
+export class WriteUncompressor {
+  readonly #kernel = new Kernel();
+
+  /**
+   * Uncompresses a body. What it claims to hold is checked before any memory is spent on it. The result holds until the next one
+   * is uncompressed.
+   *
+   * @throws {SyntaxError} if it is malformed.
+   * @throws {LimitError} if it holds more than `limitBytes`.
+   */
+  uncompress(body: Uint8Array, { encoding, limitBytes }: { encoding: WriteEncoding; limitBytes: number }): Uint8Array {
+    if (encoding === "snappy") return this.#snappy(body, limitBytes);
+    const inflate = encoding === "gzip" ? gunzipSync : zstdDecompressSync;
+    try {
+      return inflate(body, { maxOutputLength: limitBytes });
+    } catch (cause) {
+      if (cause instanceof RangeError) throw tooLong(limitBytes);
+      throw new SyntaxError(`Cannot read the ${encoding}: the body is malformed or cut short`, { cause });
+    }
+  }
+
+  #snappy(block: Uint8Array, limitBytes: number): Uint8Array {
+    const length = claimedLength(block);
+    if (length > limitBytes) throw tooLong(limitBytes);
+    const kernel = this.#kernel;
+    const blockAt = kernel.freeFrom, rawAt = blockAt + block.length + SPARE_BYTES, end = rawAt + length;
+    kernel.reserve(end);
+    kernel.bytes.set(block, blockAt);
+    if (kernel.exports.uncompress(blockAt, blockAt + block.length, rawAt, end)) {
+      return kernel.bytes.subarray(rawAt, end);
+    }
+    // The kernel takes no literal of more than 64 KiB, which the reference never writes, but others may.
+    try {
+      return snappyUncompressor()(block, length);
+    } catch (cause) {
+      throw new SyntaxError("Cannot read the snappy block: the body is malformed or cut short", { cause });
+    }
+  }
+}
+
+/** The length that a block claims in its head: a varint of at most 32 bits. */
+function claimedLength(block: Uint8Array): number {
+  let value = 0;
+  for (let i = 0; i < Math.min(5, block.length); i++) {
+    value += (block[i] & 0x7f) * 2 ** (7 * i);
+    if (block[i] < 0x80) return value;
+  }
+  throw new SyntaxError("Cannot read the snappy block: it does not say how long it is");
+}
+
+function tooLong(limitBytes: number): LimitError {
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+}

@@ -1,0 +1,307 @@
+/**
+ * Clusters of which deltas come: each has a log of them in the store beside its push, and what the log adds to that is merged into
+ * what the cluster shows before somebody reads it.
+ *
+ * Once the log outgrows what it is about, what the cluster shows takes the place of both. A restart shows the push, and then
+ * every delta of the log in its order, which comes to what was shown before.
+ *
+ * @module
+ */
+
+import { frameSnappy } from "../../common/exposition/snappy.ts";
+import { isDistribution, LimitError, type MetricType } from "../../common/exposition/metric_family.ts";
+import type { Block } from "../../common/ingest/ingested_push.ts";
+import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
+import { encodeFamilies } from "../../common/exposition/protobuf.ts";
+import { messageOf } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import { plainFields } from "../../common/plain_text.ts";
+import { entryFamilies } from "../exposition/entry_families.ts";
+import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
+import { type Capacity, CapacityError } from "../limits/capacity.ts";
+import type { EventLoopShare } from "../limits/event_loop_share.ts";
+import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+
+/** What {@linkcode ClusterLogs} work with. */
+export interface ClusterLogsOptions {
+  /** Where the logs are. */
+  readonly store: Pick<PushStore, "append" | "compact" | "logOf" | "has">;
+  /** Where clusters are shown. */
+  readonly index: ExpositionIndex;
+  /** How much all clusters together may take. */
+  readonly capacity: Capacity;
+  /** Shares the event loop with those who have more urgent work. */
+  readonly share: EventLoopShare;
+  /** The most series of one cluster. */
+  readonly maxSeries: () => number;
+  /** How long a sample is shown, in milliseconds. */
+  readonly ttlMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told of what cannot be compacted. */
+  readonly log: Logger;
+}
+
+/** A delta, and how much it is. */
+export interface SizedDelta extends Delta {
+  /** The memory that it takes, in bytes. */
+  readonly bytes: number;
+  /** Its lines. */
+  readonly series: number;
+}
+
+/**
+ * How much of what a cluster shows its deltas may come to before they are merged, as a share of that, and in bytes besides: a merge
+ * reads all that is shown, however little it changes.
+ */
+const WAITING_SHARE = 1 / 8, WAITING_BYTES = 4_096;
+
+/** How long the log of a cluster may become, in bytes, and in terms of the push that it follows. */
+const LOG_BYTES = 16_384, LOG_SHARE = 2;
+
+/** Bytes of families that are written before others get their turn, which takes some 2 ms. */
+const WRITTEN_BYTES_A_TURN = 262_144;
+
+/** What a snapshot of a cluster holds that shows nothing: a push without a family would be none. */
+export const NOTHING_SHOWN: Uint8Array = encodeFamilies([{ name: "none", type: "untyped", metrics: [] }]);
+
+interface State {
+  /** The number of the next delta. */
+  next: number;
+  /** Numbers of deltas that are not shown yet, in ascending order, with their series. */
+  readonly arriving: Map<number, SizedDelta>;
+  /** Deltas that are to be merged into what is shown. */
+  waiting: SizedDelta[];
+  waitingBytes: number;
+  waitingSeries: number;
+  /** When the last delta came, in milliseconds since the epoch. */
+  receivedAtMs: number;
+  labels: ReadonlyMap<string, string>;
+  isCompacting: boolean;
+}
+
+/** The logs of all clusters that have one. */
+export class ClusterLogs {
+  readonly #options: ClusterLogsOptions;
+  readonly #states = new Map<string, State>();
+  readonly #merger = new Merger();
+  readonly #transcoder = new LineTranscoder();
+  /** Compactions come one after the other. */
+  #compaction: Promise<void> = Promise.resolve();
+
+  /** Starts without any. */
+  constructor(options: ClusterLogsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Appends to the log of a cluster, which it starts if need be. Resolves once that is durable and shown.
+   *
+   * @throws {LimitError} {CapacityError} if there is no room for it, before anything is written.
+   * @throws {StoreUnavailableError} if it cannot be written now.
+   */
+  append(push: StoredPush, delta: SizedDelta): Promise<void> {
+    const { id } = push;
+    const state = this.#states.get(id) ?? this.#newState(push);
+    const room = this.#reserve(id, { state, delta });
+    this.#states.set(id, state);
+    return this.#write(push, { state, delta }).finally(() => room[Symbol.dispose]());
+  }
+
+  /** Takes a push of a cluster that has a log: one more delta, for which there is room already. */
+  push(push: StoredPush, entry: ClusterEntry): Promise<void> | undefined {
+    const { id } = push;
+    let state = this.#states.get(id);
+    if (state === undefined) {
+      // One that had given way to what the cluster showed when the server started.
+      if (this.#options.store.logOf(id) === undefined) return undefined;
+      this.#states.set(id, state = this.#newState(push));
+    }
+    return this.#write(push, { state, delta: { values: entry, bytes: entry.bytes, series: entry.series } });
+  }
+
+  /** Takes a delta that is in the store already. */
+  restore(push: StoredPush & { readonly number: number }, delta: SizedDelta | undefined): void {
+    const state = this.#states.get(push.id) ?? this.#newState(push);
+    this.#states.set(push.id, state);
+    state.next = Math.max(state.next, push.number + 1);
+    if (delta !== undefined) this.#show(push, { state, delta });
+  }
+
+  /** The types that are not known yet of metrics that a cluster shows, or is about to. */
+  newTypes(
+    id: string,
+    { types, blocks }: { types: ReadonlyMap<string, MetricType>; blocks: readonly Block[] },
+  ): ReadonlyMap<string, MetricType> {
+    if (types.size === 0) return types;
+    const { waiting = [], arriving = new Map<number, SizedDelta>() } = this.#states.get(id) ?? {};
+    const shown = [this.#options.index.get(id)?.blocks ?? [], blocks];
+    for (const { values } of [...waiting, ...arriving.values()]) shown.push(values.blocks);
+    const news = new Map<string, MetricType>();
+    for (const { name, type } of shown.flat()) {
+      const told = types.get(name) ?? counterOf(name, types);
+      if (told !== undefined && told !== type && !isDistribution(type)) news.set(name, told);
+    }
+    return news;
+  }
+
+  /** Forgets the logs of clusters that show nothing any more and have nothing in the store. */
+  tidy(): void {
+    const { index, store, now, ttlMs } = this.#options;
+    for (const [id, state] of this.#states) {
+      const { arriving, waiting, receivedAtMs } = state;
+      // Nothing that waits for readers outlives what it brought.
+      if (waiting.length > 0 && now() - receivedAtMs > ttlMs) this.#settle(id, state);
+      const isInUse = arriving.size > 0 || state.waiting.length > 0 || index.get(id) !== undefined || store.has(id);
+      if (!isInUse) this.#states.delete(id);
+    }
+  }
+
+  /** Resolves once no compaction is under way or waits. */
+  get compacted(): Promise<void> {
+    return this.#compaction;
+  }
+
+  #newState({ id, receivedAtMs, labels }: StoredPush): State {
+    const next = this.#options.store.logOf(id)?.next ?? 1;
+    return {
+      next,
+      arriving: new Map(),
+      waiting: [],
+      waitingBytes: 0,
+      waitingSeries: 0,
+      receivedAtMs,
+      labels,
+      isCompacting: false,
+    };
+  }
+
+  /** Makes room for what a delta may add. Only where that seems to be too much it is worked out what it does add. */
+  #reserve(id: string, { state, delta }: { state: State; delta: SizedDelta }): Disposable {
+    const { index, capacity } = this.#options;
+    const maxSeries = this.#options.maxSeries();
+    const before = index.get(id);
+    const arriving = [...state.arriving.values()];
+    const sum = (of: "series" | "bytes") => arriving.reduce((sum, delta) => sum + delta[of], delta[of]);
+    const series = (before?.series ?? 0) + state.waitingSeries + sum("series");
+    const bytes = (before?.bytes ?? 0) + state.waitingBytes + sum("bytes");
+    if (series <= maxSeries) {
+      try {
+        return capacity.reserve({ id, series, bytes });
+      } catch (error) {
+        if (!(error instanceof CapacityError)) throw error;
+      }
+    }
+    const merged = this.#entryOf(id, { state, content: this.#merge(id, [...state.waiting, ...arriving, delta]) });
+    if (merged.series > maxSeries && merged.series > (before?.series ?? 0)) {
+      throw new LimitError(`Cannot take a request by which the cluster has more than ${maxSeries} series`);
+    }
+    return capacity.reserve(merged);
+  }
+
+  async #write(push: StoredPush, { state, delta }: { state: State; delta: SizedDelta }): Promise<void> {
+    const number = state.next++;
+    state.arriving.set(number, delta);
+    try {
+      await this.#options.store.append({ ...push, number });
+      this.#show(push, { state, delta });
+    } finally {
+      state.arriving.delete(number);
+    }
+    this.#compactIfLong(push.id, state);
+  }
+
+  #show({ id, receivedAtMs, labels }: StoredPush, { state, delta }: { state: State; delta: SizedDelta }) {
+    const { index } = this.#options;
+    state.waiting.push(delta);
+    state.waitingBytes += delta.bytes;
+    state.waitingSeries += delta.series;
+    state.receivedAtMs = Math.max(state.receivedAtMs, receivedAtMs);
+    state.labels = labels;
+    const most = WAITING_SHARE * (index.get(id)?.bytes ?? 0) + WAITING_BYTES;
+    if (state.waitingBytes > most || (delta.types?.size ?? 0) > 0) this.#settle(id, state);
+    else index.postpone(id, { bytes: state.waitingBytes, settle: () => this.#settle(id, state) });
+  }
+
+  /** Merges what waits for it. */
+  #settle(id: string, state: State) {
+    const { index } = this.#options;
+    const content = this.#merge(id, state.waiting, (bytes) => index.spare(bytes));
+    state.waiting = [];
+    state.waitingBytes = 0;
+    state.waitingSeries = 0;
+    index.show(this.#entryOf(id, { state, content }));
+  }
+
+  #merge(id: string, deltas: readonly Delta[], spare?: MergeOptions["spare"]): EntryContent {
+    const { index, now, ttlMs } = this.#options;
+    return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, spare });
+  }
+
+  #entryOf(id: string, { state, content }: { state: State; content: EntryContent }): ClusterEntry {
+    // It stands in place of what it was merged into.
+    const sequence = this.#options.index.get(id)?.sequence ?? 0;
+    return toEntry(content, { id, sequence, receivedAtMs: state.receivedAtMs });
+  }
+
+  #compactIfLong(id: string, state: State) {
+    const log = this.#options.store.logOf(id);
+    if (log === undefined || state.isCompacting || log.bytes <= Math.max(LOG_BYTES, LOG_SHARE * log.pushBytes)) return;
+    state.isCompacting = true;
+    this.#compaction = this.#compaction.then(() => this.#compact(id, state)).finally(() => state.isCompacting = false);
+  }
+
+  /** Puts what a cluster shows in place of its push and of all deltas that are shown. */
+  async #compact(id: string, state: State): Promise<void> {
+    const { index, store, log, share } = this.#options;
+    try {
+      const entry = index.current(id);
+      if (entry === undefined) return;
+      const [through = state.next] = state.arriving.keys();
+      const push = { id, receivedAtMs: state.receivedAtMs, labels: state.labels };
+      using _held = index.hold();
+      const parts: Uint8Array[] = [];
+      const families = entryFamilies(entry, this.#transcoder);
+      for (let isDone = false; !isDone;) isDone = await share.take(() => take(families, parts));
+      const raw = parts.length === 0 ? NOTHING_SHOWN : concatenated(parts);
+      const body = await share.take(() => frameSnappy(raw));
+      await store.compact({ ...push, contentType: "protobuf", contentEncoding: "snappy", through, body });
+    } catch (error) {
+      // The store says so itself, and the next delta tries again.
+      if (error instanceof StoreUnavailableError) return;
+      log.error(
+        "Cannot put what a cluster shows in place of the requests that led to it: its log grows until it can",
+        plainFields({ cluster: id, error: messageOf(error) }),
+      );
+    }
+  }
+}
+
+/** The type of a counter that OpenMetrics names without the ending that its series has. */
+function counterOf(name: string, types: ReadonlyMap<string, MetricType>): MetricType | undefined {
+  const ENDING = "_total";
+  return name.endsWith(ENDING) && types.get(name.slice(0, -ENDING.length)) === "counter" ? "counter" : undefined;
+}
+
+/** Takes so many parts as make a turn; whether those were the last. */
+function take(families: Generator<Uint8Array>, parts: Uint8Array[]): boolean {
+  for (let bytes = 0; bytes < WRITTEN_BYTES_A_TURN;) {
+    const { done, value } = families.next();
+    if (done) return true;
+    parts.push(value);
+    bytes += value.length;
+  }
+  return false;
+}
+
+/** Parts as one. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

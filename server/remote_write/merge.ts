@@ -1,0 +1,422 @@
+/**
+ * Merges what a cluster shows with what came later: deltas, of which each says something of some of its series.
+ *
+ * Of each series the newest time stands, and of two equally new samples the later. A series is named by all of its line that comes
+ * before the value. A native histogram is a series by itself, beside lines of the same names. Histograms and summaries of a push
+ * are samples of several lines; where a delta has one of those lines by itself, the sample falls apart into single lines.
+ *
+ * Pure: the result depends on the arguments alone.
+ *
+ * @module
+ */
+
+import { isDistribution, LINE_SUFFIXES, type MetricType, SUFFIX } from "../../common/exposition/metric_family.ts";
+import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
+import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
+import { bufferSize } from "../ingest/buffer_size.ts";
+import { LineTable } from "./line_table.ts";
+
+/** Lines with their times, as an entry of the index has them. */
+export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks">;
+
+/** What came later. */
+export interface Delta {
+  /** New samples. */
+  readonly values: Lines;
+  /** Series that have ended: a sample of each, with the time of its end. */
+  readonly ended?: Lines;
+  /** Types of metrics that it says nothing else of; they count where there are series of them. */
+  readonly types?: ReadonlyMap<string, MetricType>;
+}
+
+/** What a merge goes by. */
+export interface MergeOptions {
+  /** Samples that are older than this are left out, in milliseconds since the epoch. */
+  readonly oldestMs: number;
+  /** Hands over a buffer of so many bytes to put to use, if there is one. */
+  readonly spare?: (bytes: number) => ArrayBuffer | undefined;
+}
+
+const LINE_FEED = 0x0a, SPACE = 0x20;
+/** What sets keys of native histograms apart from those of lines. */
+const LINE = 0, NATIVE = 1;
+const NO_NATIVES: readonly NativeSample[] = [];
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A family of the result. */
+interface Family {
+  readonly name: string;
+  type: MetricType;
+  quoted: boolean;
+  /** Units of it that are not gone. */
+  alive: number;
+  units: number[];
+}
+
+/** Merges, one time after the other, in memory that it uses again. */
+export class Merger {
+  readonly #table = new LineTable();
+  // Units, of which each is replaced, ends or is shown as a whole: a line, or the lines of one sample.
+  readonly #units = {
+    source: new Int32Array(1_024),
+    start: new Uint32Array(1_024),
+    end: new Uint32Array(1_024),
+    ms: new Float64Array(1_024),
+    family: new Int32Array(1_024),
+    /** How many lines it has; 0 if it is gone. */
+    lines: new Int32Array(1_024),
+    /** Its place among the natives of its text, and -1 if it is none. */
+    native: new Int32Array(1_024),
+  };
+  #count = 0;
+  #sources: Lines[] = [];
+  #families: Family[] = [];
+  #byName = new Map<string, number>();
+  /** Natives of each source, by block. */
+  #natives: NativeSample[] = [];
+
+  /** Merges deltas, in their order, into what a cluster shows. */
+  merge(shown: Lines | undefined, deltas: readonly Delta[], options: MergeOptions): EntryContent {
+    this.#open([
+      ...shown === undefined ? [] : [shown],
+      ...deltas.flatMap(({ values, ended }) => ended ? [values, ended] : [values]),
+    ]);
+    let source = 0;
+    if (shown !== undefined) this.#add(source++);
+    for (const { ended, types } of deltas) {
+      this.#add(source++);
+      if (ended !== undefined) this.#end(source++);
+      for (const [name, type] of types ?? []) this.#setType(name, type);
+    }
+    const merged = this.#write(options);
+    this.#open([]);
+    return merged;
+  }
+
+  #open(sources: Lines[]) {
+    this.#sources = sources;
+    this.#table.open(sources.map(({ text }) => text));
+    this.#count = 0;
+    this.#families = [];
+    this.#byName = new Map();
+    this.#natives = [];
+  }
+
+  /** Takes in the samples of a source. */
+  #add(source: number) {
+    const { text, blocks } = this.#sources[source];
+    for (const block of blocks) {
+      const family = this.#familyOf(block);
+      if (!isDistribution(block.type)) this.#addLines(source, { block, family });
+      else {
+        for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+          if (native !== undefined) this.#addNative({ source, start, end, ms, family }, native);
+          else this.#addCompound({ source, start, end, ms, family, text });
+        }
+      }
+    }
+  }
+
+  /** Takes in the samples of a block that are a line each. */
+  #addLines(source: number, { block, family }: { block: Block; family: number }) {
+    const { text, runs, baseMs } = this.#sources[source];
+    for (let run = block.firstRun, start = block.start; run < block.endRun; run++) {
+      const ms = baseMs + runs[2 * run];
+      for (const runEnd = runs[2 * run + 1]; start < runEnd;) {
+        const end = text.indexOf(LINE_FEED, start) + 1;
+        this.#addLine(this.#table.place(source, start, keyEnd(text, end), LINE), { source, start, end, ms, family });
+        start = end;
+      }
+    }
+  }
+
+  /** Ends the series of which a source has samples. */
+  #end(source: number) {
+    const { text, blocks } = this.#sources[source];
+    const { ms: times } = this.#units;
+    for (const block of blocks) {
+      for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+        const from = native === undefined ? start : lastLine(text, { start, end });
+        const key = this.#table.place(source, from, keyEnd(text, end), native === undefined ? LINE : NATIVE);
+        if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
+        const unit = this.#table.get(key);
+        if (unit < 0 || times[unit] > ms) continue;
+        this.#drop(unit);
+        this.#table.set(key, -1);
+      }
+    }
+  }
+
+  #addLine(key: number, place: Place) {
+    if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
+    this.#replace(key, place, { lines: 1, native: -1 });
+  }
+
+  /** Has a unit known by a key, unless what is known by it is newer. */
+  #replace(key: number, place: Place, content: { readonly lines: number; readonly native: number }) {
+    const before = this.#table.get(key);
+    if (before >= 0) {
+      if (this.#units.ms[before] > place.ms) return;
+      this.#drop(before);
+    }
+    this.#table.set(key, this.#unit(place, content));
+  }
+
+  #addNative(place: Place, native: NativeSample) {
+    const { text } = this.#sources[place.source];
+    const key = this.#table.place(place.source, lastLine(text, place), keyEnd(text, place.end), NATIVE);
+    this.#replace(key, place, { lines: linesOf(text, place).length, native: this.#natives.push(native) - 1 });
+  }
+
+  /** Takes in a sample of several lines: whole, unless another one has one of them by itself. */
+  #addCompound({ text, ...place }: Place & { readonly text: Uint8Array }) {
+    const { source, ms } = place;
+    const lines = linesOf(text, place);
+    const keys = lines.map(({ start, end }) => this.#table.place(source, start, keyEnd(text, end), LINE));
+    const others = new Set(keys.map((key) => this.#table.get(key)).filter((unit) => unit >= 0));
+    if ([...others].some((unit) => !this.#isCompound(unit))) {
+      const { quoted } = this.#families[place.family];
+      for (const [i, line] of lines.entries()) {
+        this.#addLine(keys[i], { source, ...line, ms, family: this.#lineFamily(source, line.start, quoted) });
+      }
+      return;
+    }
+    if ([...others].some((unit) => this.#units.ms[unit] > ms)) return;
+    for (const unit of others) this.#forget(unit);
+    const unit = this.#unit(place, { lines: lines.length, native: -1 });
+    for (const key of keys) this.#table.set(key, unit);
+  }
+
+  /** Has nothing more of a sample of several lines. */
+  #forget(unit: number) {
+    const { source, start, end } = this.#units;
+    const { text } = this.#sources[source[unit]];
+    for (const line of linesOf(text, { start: start[unit], end: end[unit] })) {
+      this.#table.set(this.#table.place(source[unit], line.start, keyEnd(text, line.end), LINE), -1);
+    }
+    this.#drop(unit);
+  }
+
+  /** Has the lines of a sample, each by itself. */
+  #dissolve(unit: number) {
+    const units = this.#units;
+    const source = units.source[unit], ms = units.ms[unit], { quoted } = this.#families[units.family[unit]];
+    const { text } = this.#sources[source];
+    this.#forget(unit);
+    for (const line of linesOf(text, { start: units.start[unit], end: units.end[unit] })) {
+      const key = this.#table.place(source, line.start, keyEnd(text, line.end), LINE);
+      this.#addLine(key, { source, ...line, ms, family: this.#lineFamily(source, line.start, quoted) });
+    }
+  }
+
+  /** The family that a line of a histogram or summary is of when it stands by itself. */
+  #lineFamily(source: number, at: number, quoted: boolean): number {
+    const name = lineName(this.#sources[source].text, at);
+    return this.#familyOf({ name, type: "untyped", quoted });
+  }
+
+  #isCompound(unit: number): boolean {
+    return unit >= 0 && this.#units.native[unit] < 0 && isDistribution(this.#families[this.#units.family[unit]].type);
+  }
+
+  /** The family of a block. Those of one line a sample are one whatever their types are: what is said last of it stands. */
+  #familyOf({ name, type, quoted }: Pick<Block, "name" | "type" | "quoted">): number {
+    const id = isDistribution(type) ? `${type} ${name}` : ` ${name}`;
+    const known = this.#byName.get(id);
+    if (known === undefined) {
+      this.#byName.set(id, this.#families.length);
+      return this.#families.push({ name, type, quoted, alive: 0, units: [] }) - 1;
+    }
+    const family = this.#families[known];
+    // Nothing is left of what was said before.
+    if (family.alive === 0 || type !== "untyped") family.type = type;
+    family.quoted ||= quoted;
+    return known;
+  }
+
+  #setType(name: string, type: MetricType) {
+    const family = this.#families[this.#byName.get(` ${name}`) ?? -1];
+    if (family !== undefined && family.alive > 0) family.type = type;
+  }
+
+  /** Has no unit any more. */
+  #drop(unit: number) {
+    this.#units.lines[unit] = 0;
+    this.#families[this.#units.family[unit]].alive--;
+  }
+
+  #unit({ source, start, end, ms, family }: Place, { lines, native }: { lines: number; native: number }): number {
+    const units = this.#units;
+    if (this.#count === units.source.length) this.#grow();
+    const at = this.#count++;
+    units.source[at] = source;
+    units.start[at] = start;
+    units.end[at] = end;
+    units.ms[at] = ms;
+    units.family[at] = family;
+    units.lines[at] = lines;
+    units.native[at] = native;
+    this.#families[family].alive++;
+    return at;
+  }
+
+  #grow() {
+    const units = this.#units;
+    for (const column of Object.keys(units) as (keyof typeof units)[]) {
+      const before = units[column];
+      const grown = new (before.constructor as Int32ArrayConstructor)(2 * before.length);
+      grown.set(before);
+      (units as Record<string, unknown>)[column] = grown;
+    }
+  }
+
+  /** The samples of a block: where their lines are, and their times. */
+  *#samplesOf(source: number, block: Block): Generator<Sample> {
+    const { text, runs, baseMs } = this.#sources[source];
+    const isCompound = isDistribution(block.type);
+    // The last line of a sample of several lines; its name is followed by labels or the value.
+    const lastName = isCompound ? block.name + SUFFIX.count : undefined;
+    let run = block.firstRun, native = 0, from = block.start;
+    for (let at = block.start; at < block.end;) {
+      const end = text.indexOf(LINE_FEED, at) + 1;
+      const isLast = lastName === undefined || lineName(text, at) === lastName;
+      at = end;
+      if (!isLast) continue;
+      while (runs[2 * run + 1] <= from) run++;
+      const found = block.natives[native]?.start === from ? block.natives[native++] : undefined;
+      yield { start: from, end, ms: baseMs + runs[2 * run], native: found };
+      from = end;
+    }
+  }
+
+  /** Writes what is left: family by family, by ascending time. */
+  #write({ oldestMs, spare }: MergeOptions): EntryContent {
+    const { source: sources, start, end, ms, family, lines, native } = this.#units;
+    let length = 0, nativeLength = 0, series = 0, baseMs = Infinity;
+    for (let unit = 0; unit < this.#count; unit++) {
+      if (lines[unit] === 0 || ms[unit] < oldestMs) continue;
+      this.#families[family[unit]].units.push(unit);
+      length += end[unit] - start[unit];
+      series += lines[unit];
+      baseMs = Math.min(baseMs, ms[unit]);
+      const place = this.#nativeOf(unit);
+      if (place !== undefined) nativeLength += place.nativeEnd - place.nativeStart;
+    }
+    const families = this.#families.filter(({ units }) => units.length > 0);
+    let runCount = 0;
+    for (const { units } of families) {
+      if (units.some((unit, i) => i > 0 && ms[unit] < ms[units[i - 1]])) units.sort((a, b) => ms[a] - ms[b] || a - b);
+      for (const [i, unit] of units.entries()) if (i === 0 || ms[unit] !== ms[units[i - 1]]) runCount++;
+    }
+    const textEnd = length + 3 & ~3, runsEnd = textEnd + 8 * runCount;
+    const size = bufferSize(runsEnd + nativeLength);
+    const buffer = spare?.(size) ?? new ArrayBuffer(size);
+    const text = new Uint8Array(buffer, 0, length), runs = new Uint32Array(buffer, textEnd, 2 * runCount);
+    const natives = new Uint8Array(buffer, runsEnd, nativeLength);
+    const names = new Set(families.filter(({ type }) => !isDistribution(type)).map(({ name }) => name));
+    const blocks: Block[] = [];
+    let at = 0, run = 0, nativeAt = 0;
+    for (const { name, type, quoted, units } of families) {
+      const blockStart = at, firstRun = run;
+      const ofBlock: NativeSample[] = [];
+      for (const [i, unit] of units.entries()) {
+        const from = this.#sources[sources[unit]], unitStart = at;
+        text.set(from.text.subarray(start[unit], end[unit]), at);
+        at += end[unit] - start[unit];
+        if (native[unit] >= 0) {
+          const { nativeStart, nativeEnd } = this.#natives[native[unit]];
+          natives.set(from.natives.subarray(nativeStart, nativeEnd), nativeAt);
+          const place = { nativeStart: nativeAt, nativeEnd: nativeAt += nativeEnd - nativeStart };
+          ofBlock.push({ start: unitStart, end: at, ...place });
+        }
+        if (i === 0 || ms[unit] !== ms[units[i - 1]]) runs[2 * run++] = ms[unit] - baseMs;
+        runs[2 * run - 1] = at;
+      }
+      const place = { start: blockStart, end: at, firstRun, endRun: run };
+      const hidesNatives = ofBlock.length > 0 && this.#hides({ name, type, names, families });
+      blocks.push({ name, type, ...place, quoted, natives: ofBlock.length > 0 ? ofBlock : NO_NATIVES, hidesNatives });
+    }
+    return {
+      buffer,
+      textBytes: length,
+      runCount,
+      nativeBytes: nativeLength,
+      blocks,
+      baseMs: Number.isFinite(baseMs) ? baseMs : oldestMs,
+      series,
+    };
+  }
+
+  #nativeOf(unit: number): NativeSample | undefined {
+    const { native } = this.#units;
+    return native[unit] < 0 ? undefined : this.#natives[native[unit]];
+  }
+
+  /** Whether other families have lines of the names that the native histograms of a family would have. */
+  #hides({ name, type, names, families }: {
+    name: string;
+    type: MetricType;
+    names: ReadonlySet<string>;
+    families: readonly Family[];
+  }): boolean {
+    if (LINE_SUFFIXES[type].some((suffix) => names.has(name + suffix))) return true;
+    return families.some((other) =>
+      other.name === name && isDistribution(other.type) && other.units.some((unit) => this.#units.native[unit] < 0)
+    );
+  }
+}
+
+/** One sample of a block. */
+interface Sample {
+  readonly start: number;
+  readonly end: number;
+  readonly ms: number;
+  readonly native: NativeSample | undefined;
+}
+
+/** Where a unit is, and when it was. */
+interface Place {
+  readonly source: number;
+  readonly start: number;
+  readonly end: number;
+  readonly ms: number;
+  readonly family: number;
+}
+
+/** Where the value of a line starts, less the blank before it. */
+function keyEnd(text: Uint8Array, lineEnd: number): number {
+  let at = lineEnd - 2;
+  while (text[at] !== SPACE) at--;
+  return at;
+}
+
+/** Where the last line of a sample starts. */
+function lastLine(text: Uint8Array, { start, end }: { start: number; end: number }): number {
+  return Math.max(start, text.lastIndexOf(LINE_FEED, end - 2) + 1);
+}
+
+/** Where the lines of a sample start and end. */
+function linesOf(text: Uint8Array, { start, end }: { start: number; end: number }): { start: number; end: number }[] {
+  const lines: { start: number; end: number }[] = [];
+  for (let at = start; at < end;) {
+    const next = text.indexOf(LINE_FEED, at) + 1;
+    lines.push({ start: at, end: next });
+    at = next;
+  }
+  return lines;
+}
+
+/** The name of a line. */
+function lineName(text: Uint8Array, at: number): string {
+  const OPEN = 0x7b, QUOTE = 0x22, BACKSLASH = 0x5c;
+  if (text[at] !== OPEN) {
+    let end = at;
+    while (text[end] !== OPEN && text[end] !== SPACE) end++;
+    return decoder.decode(text.subarray(at, end));
+  }
+  let end = at + 2;
+  while (text[end] !== QUOTE) end += text[end] === BACKSLASH ? 2 : 1;
+  const escaped = decoder.decode(text.subarray(at + 2, end));
+  return escaped.replaceAll(/\\(.)/g, (_, character) => character === "n" ? "\n" : character);
+}
