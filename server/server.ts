@@ -239,8 +239,8 @@ export async function startServer(
   const flushing = setInterval(() => {
     repeats.flush();
     strangers.flush();
-    logs.tidy();
     losses.flush();
+    logs.tidy();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
   opening.defer(() => clearInterval(flushing));

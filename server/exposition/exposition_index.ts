@@ -60,8 +60,13 @@ export interface Reading extends Disposable {
 
 /** Hears what becomes of clusters, before their buffers are put to use again. */
 export interface IndexListener {
-  /** A cluster shows an entry, in place of another one if it showed something. */
-  shown(entry: ClusterEntry, before: ClusterEntry | undefined): void;
+  /** A cluster shows an entry, in place of another one if it showed something, perhaps as one that was {@linkcode IndexListener.postponed}. */
+  shown(
+    entry: ClusterEntry,
+    options: { readonly before: ClusterEntry | undefined; readonly wasPostponed: boolean },
+  ): void;
+  /** A cluster is to show something else as soon as somebody reads it. */
+  postponed(id: string): void;
   /** A cluster shows nothing more; `isExpired` if that is as its time has passed, by a clock that only goes forward. */
   hidden(entry: ClusterEntry, options: { readonly isExpired: boolean }): void;
 }
@@ -150,6 +155,7 @@ export class ExpositionIndex {
     this.#settled(id);
     this.#waiting.set(id, waiting);
     this.#bytes += waiting.bytes;
+    this.#listener?.postponed(id);
   }
 
   /** An idle buffer of the size that the cluster's push had, for its next one. */
@@ -172,15 +178,17 @@ export class ExpositionIndex {
    * Shows an entry in place of what its cluster showed before, unless that is of a later push. Nothing waits to be merged into it.
    */
   show(entry: ClusterEntry) {
-    this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
     if (before === undefined || before.sequence <= entry.sequence) this.replace(entry);
+    else this.#settled(entry.id);
   }
 
   /** Shows an entry in place of whatever its cluster showed before. */
   replace(entry: ClusterEntry) {
+    const wasPostponed = this.#waiting.has(entry.id);
+    this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
-    this.#listener?.shown(entry, before);
+    this.#listener?.shown(entry, { before, wasPostponed });
     if (before !== undefined) this.#remove(before);
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
@@ -188,7 +196,6 @@ export class ExpositionIndex {
 
   /** Shows nothing more of a cluster. Returns whether it showed something. */
   hide(id: string): boolean {
-    this.#settled(id);
     return this.#hide(id, { isExpired: false });
   }
 
@@ -225,20 +232,21 @@ export class ExpositionIndex {
     return low === block.firstRun ? block.start : runs[2 * low - 1];
   }
 
+  #hide(id: string, options: { readonly isExpired: boolean }): boolean {
+    this.#settled(id);
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#listener?.hidden(entry, options);
+    this.#remove(entry);
+    return this.#entries.delete(id);
+  }
+
   /** Nothing waits any more to be merged into an entry. */
   #settled(id: string) {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#bytes -= waiting.bytes;
     this.#waiting.delete(id);
-  }
-
-  #hide(id: string, options: { readonly isExpired: boolean }): boolean {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#listener?.hidden(entry, options);
-    this.#remove(entry);
-    return this.#entries.delete(id);
   }
 
   #remove(entry: ClusterEntry) {

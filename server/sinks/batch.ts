@@ -52,10 +52,13 @@ export function takeBatch(encoder: WriteEncoder, options: BatchOptions): Batch |
   const requests = new Requests(encoder, version);
   let samples = 0, oldestMs = nowMs;
   const sizeOf = ({ id, hasNews, ended }: Waiting) =>
-    (hasNews ? index.get(id)?.series ?? 0 : 0) + ended.reduce((sum, { series }) => sum + series, 0);
-  const fits = (waiting: Waiting) =>
-    clusters.length === 0 ||
-    !(isApart || waiting.isAlone || clusters[0].isAlone) && samples + sizeOf(waiting) <= MAX_REQUEST_SAMPLES;
+    (hasNews ? index.current(id)?.series ?? 0 : 0) + ended.reduce((sum, { series }) => sum + series, 0);
+  const fits = (waiting: Waiting) => {
+    // What waits to be merged into what it shows is merged by that.
+    const size = sizeOf(waiting);
+    return clusters.length === 0 ||
+      !(isApart || waiting.isAlone || clusters[0].isAlone) && samples + size <= MAX_REQUEST_SAMPLES;
+  };
   for (let waiting = queue.take(fits); waiting !== undefined; waiting = queue.take(fits)) {
     clusters.push(waiting);
     samples += sizeOf(waiting);

@@ -93,9 +93,11 @@ export class SinkQueue {
     for (const waiting of this.#waiting.values()) {
       if (this.#taken.has(waiting.id)) continue;
       if (!fits(waiting)) return undefined;
-      this.#waiting.delete(waiting.id);
-      this.#taken.set(waiting.id, waiting);
-      return waiting;
+      // Looking at what it shows may have told of more.
+      const latest = this.#waiting.get(waiting.id) ?? waiting;
+      this.#waiting.delete(latest.id);
+      this.#taken.set(latest.id, latest);
+      return latest;
     }
     return undefined;
   }

@@ -63,6 +63,9 @@ export async function openSinks(
     return undefined;
   }
   checkAccess(values);
+  const names = urls.map(({ origin, pathname }) => `${origin}${pathname}`);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`Cannot use --forward-url ${twice} twice`);
   const { forwardOauthUrl: url, forwardOauthClientId: clientId, forwardOauthScope: scope } = values;
   const files: SinkFiles = {
     ca: values.forwardCaFile,
@@ -79,12 +82,8 @@ export async function openSinks(
   } catch (cause) {
     throw fileUsageError(cause, { flag: "--forward-*-file", path: Object.values(files).filter(Boolean).join(", ") });
   }
-  const names = new Set<string>();
-  const places = urls.map((url): SinkPlace => {
-    const name = `${url.origin}${url.pathname}`;
-    if (names.has(name)) throw new UsageError(`Cannot use --forward-url ${name} twice`);
-    names.add(name);
-    return { name, send: connection.to(url), ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) } };
+  const places = urls.map((url, i): SinkPlace => {
+    return { name: names[i], send: connection.to(url), ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) } };
   });
   return { places, [Symbol.dispose]: () => connection[Symbol.dispose]() };
 }

@@ -97,14 +97,26 @@ export class Sinks implements IndexListener, AsyncDisposable {
   }
 
   /** A cluster shows something else. */
-  shown(entry: ClusterEntry, before: ClusterEntry | undefined): void {
+  shown(
+    entry: ClusterEntry,
+    { before, wasPostponed }: { readonly before: ClusterEntry | undefined; readonly wasPostponed: boolean },
+  ): void {
     const { id, receivedAtMs } = entry;
     if (this.#revoked.has(id)) return;
     const ended = before && this.#ends.between(before, entry);
     for (const sink of this.#sinks) {
       if (ended !== undefined) this.#end(sink, { id, ended });
       if (receivedAtMs < (this.#confirmed?.get(sink) ?? 0)) continue;
-      if (sink.queue.news(id, performance.now())) sink.conflated();
+      if (sink.queue.news(id, performance.now()) && !wasPostponed) sink.conflated();
+      sink.wake();
+    }
+  }
+
+  /** A cluster has samples that are merged into what it shows when they are sent: others that wait stay with them. */
+  postponed(id: string): void {
+    if (this.#revoked.has(id)) return;
+    for (const sink of this.#sinks) {
+      sink.queue.news(id, performance.now());
       sink.wake();
     }
   }
@@ -141,7 +153,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
       for (const { id } of this.#entries()) {
         if (before.has(id) === revoked.has(id)) continue;
         const entry = index.get(id)!;
-        if (!revoked.has(id)) this.shown(entry, undefined);
+        if (!revoked.has(id)) this.shown(entry, { before: undefined, wasPostponed: false });
         else {
           for (const { queue } of this.#sinks) queue.withdraw(id);
           this.#endAll(entry);

@@ -335,3 +335,24 @@ Deno.test("Sinks leave out ends of series for which there is no room, and count 
   const [, bytes] = /telemeter_sink_queue_bytes\{sink="[^"]*"\} (\d+)/.exec(metrics)!;
   assert.ok(Number(bytes) <= 16 * 1_048_576, bytes);
 });
+
+Deno.test("Sinks have what waits to be merged into what a cluster shows merged when they send it, and count none of it as conflated", async () => {
+  await using receiver = new SinkReceiver();
+  await using site = await SinksSite.open([receiver.url]);
+  site.sinks.start();
+  site.push("a", ["x{} 1", "y{} 1"]);
+  await receiver.until(has("x of a: 1"));
+  let merged = 0;
+  const settle = () => {
+    merged++;
+    site.push("a", ["x{} 2"]);
+  };
+  for (let i = 0; i < 3; i++) site.index.postpone("a", { bytes: 10, settle });
+  await receiver.until(has("x of a: 2"));
+  assert.equal(merged, 1);
+  assert.ok(has("y of a: stale")(receiver.visits));
+  site.push("b", ["x{} 3"]);
+  await receiver.until(has("x of b: 3"));
+  assert.equal(samplesOf(receiver.visits).filter((sample) => sample === "x of a: 2").length, 1);
+  assert.equal(site.sinks.report()[0].conflated, 0);
+});
