@@ -33,7 +33,7 @@ import { type ClockOwner, Clocks } from "./clocks.ts";
 import { ForwardHistory, type RunningForward } from "./history.ts";
 import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
-import { retryDelayMs } from "./backoff.ts";
+import { retryDelayMs } from "../common/backoff.ts";
 import type { Scrape } from "./federate.ts";
 import type { ClientMetrics, ForwardStage } from "./metrics.ts";
 import { push } from "./push.ts";

@@ -7,7 +7,7 @@
 
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
-import { parseRetryAfter } from "./backoff.ts";
+import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
 import type { HttpClients } from "./http_client.ts";
 

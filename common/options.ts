@@ -204,6 +204,7 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
     placeholder: kind.placeholder,
     read: (texts) => texts.filter((value) => value.trim() !== "").map((value) => kind.read([value])),
     absent: [],
+    hasSecret: (values, given) => values.some((value) => kind.hasSecret?.(value, given) ?? false),
   };
 }
 

@@ -21,8 +21,9 @@ export async function checkServer(
   { log, environment }: { log: Logger; environment: ProxyEnvironment },
 ): Promise<void> {
   await using opened = new AsyncDisposableStack();
-  const { requests, tls, internalTls, clientCa, ring } = await loadSettings(values, { log, environment });
+  const { requests, sinks, tls, internalTls, clientCa, ring } = await loadSettings(values, { log, environment });
   opened.use(requests);
+  if (sinks !== undefined) opened.use(sinks);
   for (const files of [tls, internalTls]) {
     if (files !== undefined) opened.use(await loadTlsIdentity({ ...files, log }));
   }

@@ -469,6 +469,91 @@ export const SERVER_OPTIONS = {
     why: "Raise it where most clients are in one network, such as your own",
   },
 
+  forwardUrl: {
+    kind: list(url),
+    secretFile: "forwardPasswordFile",
+    help: "Where to forward what is shown, by remote write; repeatable",
+    since: "0.1.0",
+    why:
+      "Set it where history is kept by Thanos Receive, Mimir, VictoriaMetrics or a Prometheus that takes remote write; set " +
+      "the same on all servers of a ring",
+  },
+  forwardTenantHeader: {
+    kind: text,
+    secret: "none",
+    default: "X-Scope-OrgID",
+    help: "Header that tells sinks the tenant",
+    since: "0.1.0",
+    why: "Set it to THANOS-TENANT for Thanos Receive",
+  },
+  forwardTenant: {
+    kind: text,
+    help: "Tenant of what is forwarded; {id} in it stands for the cluster's id. Without it, the header is not sent",
+    since: "0.1.0",
+    why: "Set it where the sink has tenants; with {id} each cluster goes in requests of its own",
+  },
+  forwardCaFile: {
+    kind: file,
+    secret: "none",
+    help: "Authorities (PEM) to trust with sinks beside the system's; read again when it changes",
+    since: "0.1.0",
+    why: "Set it where an authority of your own signs the certificates of sinks",
+  },
+  forwardCertFile: {
+    kind: file,
+    secret: "key file",
+    help: "Certificate chain (PEM) to show to sinks; read again when it changes",
+    since: "0.1.0",
+    why: "Set it where sinks tell by certificates who may write",
+  },
+  forwardKeyFile: {
+    kind: file,
+    secret: "file",
+    help: "Private key (PEM) of that certificate",
+    since: "0.1.0",
+    why: "Goes with --forward-cert-file",
+  },
+  forwardTokenFile: {
+    kind: file,
+    secret: "file",
+    help: "File of a bearer token for sinks; read again when it changes",
+    since: "0.1.0",
+    why: "Set it where sinks tell by a token who may write",
+  },
+  forwardPasswordFile: {
+    kind: file,
+    secret: "file",
+    help: "File of the password of a user name in the URL of --forward-url; read again when it changes",
+    since: "0.1.0",
+    why: "Goes with --forward-url https://USER@HOST",
+  },
+  forwardOauthUrl: {
+    kind: url,
+    secretFile: "forwardOauthSecretFile",
+    help: "Where to get OAuth tokens for sinks, by client credentials",
+    since: "0.1.0",
+    why: "Set it where sinks take tokens of an OAuth issuer",
+  },
+  forwardOauthClientId: {
+    kind: text,
+    help: "OAuth client id for sinks",
+    since: "0.1.0",
+    why: "Goes with --forward-oauth-url",
+  },
+  forwardOauthSecretFile: {
+    kind: file,
+    secret: "file",
+    help: "File of the secret of that client; read again when it changes",
+    since: "0.1.0",
+    why: "Goes with --forward-oauth-url",
+  },
+  forwardOauthScope: {
+    kind: text,
+    help: "Scopes to ask OAuth tokens for, with blanks between",
+    since: "0.1.0",
+    why: "Set it where the issuer asks for it",
+  },
+
   storageDir: {
     kind: directory,
     default: "data/",

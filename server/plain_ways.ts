@@ -30,6 +30,8 @@ export function plainWays(values: ServerOptions, proxyFor: ProxyRule): PlainWay[
   const outgoing: [option: string, url: URL | undefined, what: string][] = [
     ["--authorize", authorize, "the token of each client"],
     ["--authorize-issuer-url", authorizeIssuerUrl, "the password"],
+    ...values.forwardUrl.map((url): [string, URL, string] => ["--forward-url", url, "each sample"]),
+    ["--forward-oauth-url", values.forwardOauthUrl, "the secret of the client"],
   ];
   return [
     ...listeners.filter(([{ hostname }, crt]) => crt === undefined && !isLoopbackHost(hostname))
@@ -39,6 +41,10 @@ export function plainWays(values: ServerOptions, proxyFor: ProxyRule): PlainWay[
         ? []
         : { option, what, place: url.origin, mend: "write https:// in its URL" }
     ),
-    ...plainProxies([authorize, authorizeIssuerUrl, storageUrl].map((url) => url && proxyFor(url))),
+    ...plainProxies(
+      [authorize, authorizeIssuerUrl, storageUrl, ...values.forwardUrl, values.forwardOauthUrl].map((url) =>
+        url && proxyFor(url)
+      ),
+    ),
   ];
 }

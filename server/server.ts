@@ -60,6 +60,8 @@ import { StateMerger } from "./remote_write/state_merger.ts";
 import { WriteCommitter } from "./remote_write/write_committer.ts";
 import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
+import { SinkMetrics } from "./sinks/sink_metrics.ts";
+import { Sinks } from "./sinks/sinks.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { oauth2TokenHandler } from "./authorization/oauth2_token.ts";
@@ -105,6 +107,7 @@ export async function startServer(
   let live = values;
   const settings = await loadSettings(values, { log, environment });
   opening.use(settings.requests);
+  if (settings.sinks !== undefined) opening.use(settings.sinks);
   const { keys, revoked } = settings;
   const signer = new TokenSigner(keys.signing);
   const verifier = new TokenVerifier(keys.verifying);
@@ -135,6 +138,18 @@ export async function startServer(
       registry,
       limits: sourceLimits,
       log,
+    }),
+  );
+  const losses = new RepeatLog(log, { level: "warn" });
+  const sinks = settings.sinks && opening.use(
+    await Sinks.open({
+      places: settings.sinks.places,
+      index,
+      store,
+      ttlMs: values.ttl,
+      hidden: values.revokedShown || revoked === undefined ? undefined : () => revoked.ids(),
+      metrics: new SinkMetrics(registry),
+      losses,
     }),
   );
   const renderer = new Renderer(settings.rules);
@@ -186,6 +201,8 @@ export async function startServer(
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
+    // What it owns from now on another member may have taken in.
+    sinks?.start();
     // A server that stands alone loads nothing of the ring.
     const { openRing } = await import("./ring/open_ring.ts");
     const { forgetElsewhere: forgetAt, ringAnswerer, RingSources } = await import("./ring/ring_sources.ts");
@@ -216,11 +233,13 @@ export async function startServer(
     ringView = () => ringOverview(ring, { ...status(), ...toldOthers() });
     opening.use(new SourceExchange({ directory, ring: cluster.ring, log }));
   }
+  sinks?.start();
   store.startSweeping();
   opening.defer(watchIndex(index, { now, registry }));
   const flushing = setInterval(() => {
     repeats.flush();
     strangers.flush();
+    losses.flush();
     logs.tidy();
     memory.flush();
   }, FLUSH_INTERVAL_MS);
@@ -381,6 +400,7 @@ export async function startServer(
         actions: values["web.enableAdminApi"] ? actions : undefined,
         listen: values.listenInternal,
         ringView,
+        sinks: sinks && (() => sinks.report()),
         partitionLabel: values.partitionLabel,
         status: () => statusOf(status),
         operator: values["web.enableAdminApi"] ? ring : undefined,

@@ -27,6 +27,7 @@ import type { RenderRules } from "./ingest/renderer.ts";
 import type { ServerOptions } from "./options.ts";
 import { plainWays } from "./plain_ways.ts";
 import type { RingSettings } from "./ring/open_ring.ts";
+import { openSinks, type SinkSettings } from "./sinks/sink_settings.ts";
 import type { PushStoreOptions } from "./store/push_store.ts";
 
 /** The longest name and the longest value that openshift/telemeter takes, in bytes. */
@@ -72,6 +73,8 @@ export interface ServerSettings {
   readonly storage: Pick<PushStoreOptions, "place" | "namespace">;
   /** The rules by which pushes are checked and rendered. */
   readonly rules: RenderRules;
+  /** Where to forward what is shown. */
+  readonly sinks?: SinkSettings;
   /** The permissions that the server needs once it listens and has its store open. */
   readonly permissions: readonly Permission[];
 }
@@ -121,6 +124,7 @@ export async function loadSettings(
     internalTls,
     storage: storageOf(values, { ring, environment }),
     rules: await readRules(values),
+    sinks: await openSinks(values, { proxyFor, log }),
     permissions: permissionsOf(values),
   };
 }
@@ -355,10 +359,13 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
 
 /** To reach others, to read files that change, and to write the one that operators add to by the page. */
 function permissionsOf(values: ServerOptions): Permission[] {
-  const reaches = [values.authorize, values.storageUrl, values.listenCluster];
+  const reaches = [values.authorize, values.storageUrl, values.listenCluster, values.forwardUrl[0]];
   const { tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, "config.file": configFile } =
     values;
-  const reads = [tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, configFile];
+  const { forwardCaFile, forwardCertFile, forwardTokenFile, forwardPasswordFile, forwardOauthSecretFile } = values;
+  const own = [tlsCrt, internalTlsCrt, revokedFile, tokensFile, listenCluster, whitelistFile, configFile];
+  const ofSinks = [forwardCaFile, forwardCertFile, forwardTokenFile, forwardPasswordFile, forwardOauthSecretFile];
+  const reads = [...own, ...ofSinks];
   const isGiven = (value: unknown) => value !== undefined;
   const writes = values["web.enableAdminApi"] && isGiven(values.revokedFile);
   return [

@@ -6,6 +6,7 @@
 
 import * as status from "../kernel/assembly/status.ts";
 import { Kernel } from "../kernel/kernel.ts";
+import { prepareNumbers } from "./number_powers.ts";
 import { type DistributionType, METRIC_TYPES, type MetricType } from "./metric_family.ts";
 
 /** The types of families with one line a sample. */
@@ -20,7 +21,6 @@ const GROWTH = 4;
 /** The tag of the field of `Metric` that holds the value. */
 const VALUE_TAG: Readonly<Record<PlainType, number>> = { gauge: 0x12, counter: 0x1a, untyped: 0x2a };
 
-const LEAST_POWER = -342, GREATEST_POWER = 308;
 const LINE_FEED = 0x0a;
 
 const encoder = new TextEncoder();
@@ -33,11 +33,7 @@ export class LineTranscoder {
 
   /** Prepares what numbers are read with. */
   constructor() {
-    const { freeFrom } = this.#kernel;
-    this.#linesAt = freeFrom + 16 * (GREATEST_POWER - LEAST_POWER + 1);
-    this.#kernel.reserve(this.#linesAt);
-    writePowers(this.#kernel.view, freeFrom);
-    this.#kernel.exports.setPowers(freeFrom);
+    this.#linesAt = prepareNumbers(this.#kernel);
   }
 
   /**
@@ -102,24 +98,4 @@ function varint(value: number): number[] {
   for (; value >= 0x80; value >>>= 7) bytes.push(value & 0x7f | 0x80);
   bytes.push(value);
   return bytes;
-}
-
-/** Writes the first 128 bits of the powers of five, high half first; those of negative exponents are rounded up. */
-function writePowers(view: DataView, at: number) {
-  const size = (value: bigint) => value.toString(2).length;
-  for (let exponent = LEAST_POWER; exponent <= GREATEST_POWER; exponent++, at += 16) {
-    const power = 5n ** BigInt(Math.abs(exponent));
-    let bits: bigint;
-    if (exponent >= 0) {
-      const excess = size(power) - 128;
-      bits = excess > 0 ? power >> BigInt(excess) : power << BigInt(-excess);
-    } else {
-      // A quotient with bits to spare, rounded up before they are cut off.
-      const quotient = (1n << BigInt(2 * size(power) + 128)) / power + 1n;
-      bits = quotient >> BigInt(size(quotient) - 128);
-      if (exponent >= -27) bits = (1n << BigInt(size(power) + 127)) / power + 1n;
-    }
-    view.setBigUint64(at, bits >> 64n, true);
-    view.setBigUint64(at + 8, bits & 0xffff_ffff_ffff_ffffn, true);
-  }
 }

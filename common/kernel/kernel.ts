@@ -118,6 +118,54 @@ export interface KernelExports {
   /** Where that number ends. */
   readonly numberEnd: KernelVariable;
 
+  /** Lays out memory for requests of remote write, and returns where it ends. `keyed` is a number that nobody can know. */
+  layOutRequests(at: number, keyed: number): number;
+  /** Starts on a request of the first version (0), or of the second (1). */
+  openRequest(second: number): void;
+  /** Where its series start. */
+  seriesStart(): number;
+  /** Where its strings start, which only one of the second version has. */
+  symbolsStart(): number;
+  /** The number of a string in a request of the second version. */
+  numberOf(at: number, length: number): number;
+  /** Adds a series whose message is at hand; 0 if the request has no room for it. */
+  appendSeries(at: number, length: number): number;
+  /** Adds a series for each of some lines: a status. */
+  writeSeries(
+    at: number,
+    end: number,
+    textAt: number,
+    runsAt: number,
+    baseMs: number,
+    type: number,
+    ends: number,
+    most: number,
+    workAt: number,
+  ): number;
+  /** Says what the number is that the kernel cannot read. */
+  setWriteNumber(value: number): void;
+  /** Where the series end. */
+  readonly seriesTo: KernelVariable;
+  /** Where the strings end. */
+  readonly symbolsTo: KernelVariable;
+  /** How many series there are. */
+  readonly seriesCount: KernelVariable;
+  /** Where the next line starts that has become none. */
+  readonly writeAt: KernelVariable;
+  /** Where the number starts that the kernel cannot read. */
+  readonly writeNumberAt: KernelVariable;
+  /** Where that number ends. */
+  readonly writeNumberEnd: KernelVariable;
+
+  /** Whether two stretches of lines have the same series, in the same order. */
+  sameSeries(one: number, oneEnd: number, other: number, otherEnd: number): number;
+  /** Lays out an empty table of series with so many slots, a power of two, and returns where it ends. */
+  clearSeriesKeys(at: number, slots: number, keyed: number): number;
+  /** Adds the series of lines to the table, which stays at most half full. */
+  addSeriesKeys(from: number, end: number): void;
+  /** The first of some lines whose series is not in the table, or their end. */
+  missingSeries(from: number, end: number): number;
+
   /** Where it is that something is wrong. */
   readonly faultAt: KernelVariable;
   /** The tag of the field that is wrong. */

@@ -111,7 +111,8 @@ async function versionOf(path: string): Promise<string | undefined> {
   return /version (\S+)/.exec(outcome.output)?.[1] ?? "an unknown version";
 }
 
-function cached(name: string): string {
+/** Where in the cache folder of the user something is kept. */
+export function cached(name: string): string {
   const home = Deno.env.get("XDG_CACHE_HOME") || (Deno.env.get("HOME") ? join(Deno.env.get("HOME")!, ".cache") : "");
   if (home === "") throw new Error("neither XDG_CACHE_HOME nor HOME says where to keep it");
   return join(home, "telemeter", name);

@@ -8,6 +8,7 @@ import { acting, type ActingOptions } from "../../common/http/acting.ts";
 import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { SourceActions } from "./actions.ts";
+import type { SinkReport } from "../sinks/sink.ts";
 import type { RingView } from "./ring_view.ts";
 import { readSourceQuery } from "./source_query.ts";
 import type { Sources } from "./sources.ts";
@@ -19,6 +20,8 @@ export interface ApiOptions {
   readonly sources: Sources;
   /** The ring; undefined if the server stands alone. */
   readonly ringView?: () => Promise<RingView>;
+  /** The sinks; undefined if nothing is forwarded. */
+  readonly sinks?: () => readonly SinkReport[];
   /** What the server says of itself. */
   readonly status: () => ServerStatus;
   /** What may be done to sources; undefined unless `--web.enable-admin-api` is given. */
@@ -28,7 +31,9 @@ export interface ApiOptions {
 }
 
 /** The routes of the API, by path. */
-export function apiRoutes({ sources, ringView, status, actions, listen }: ApiOptions): Readonly<Record<string, Route>> {
+export function apiRoutes(
+  { sources, ringView, sinks = () => [], status, actions, listen }: ApiOptions,
+): Readonly<Record<string, Route>> {
   return {
     "/api/v1/sources": {
       name: "api_sources",
@@ -52,6 +57,7 @@ export function apiRoutes({ sources, ringView, status, actions, listen }: ApiOpt
         });
       }),
     },
+    "/api/v1/sinks": { name: "api_sinks", get: answering(() => Promise.resolve({ sinks: sinks() })) },
     "/api/v1/status": { name: "api_status", get: answering(() => Promise.resolve(status())) },
     ...actions && actionRoutes(actions, { listen }),
   };

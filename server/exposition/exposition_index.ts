@@ -58,6 +58,19 @@ export interface Reading extends Disposable {
   readonly entries: readonly ClusterEntry[];
 }
 
+/** Hears what becomes of clusters, before their buffers are put to use again. */
+export interface IndexListener {
+  /** A cluster shows an entry, in place of another one if it showed something, perhaps as one that was {@linkcode IndexListener.postponed}. */
+  shown(
+    entry: ClusterEntry,
+    options: { readonly before: ClusterEntry | undefined; readonly wasPostponed: boolean },
+  ): void;
+  /** A cluster is to show something else as soon as somebody reads it. */
+  postponed(id: string): void;
+  /** A cluster shows nothing more; `isExpired` if that is as its time has passed, by a clock that only goes forward. */
+  hidden(entry: ClusterEntry, options: { readonly isExpired: boolean }): void;
+}
+
 /** Everything that is shown, by cluster id. */
 export class ExpositionIndex {
   readonly #entries = new Map<string, ClusterEntry>();
@@ -66,6 +79,7 @@ export class ExpositionIndex {
   readonly #endsAt = new WeakMap<ClusterEntry, number>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #buffers = new BufferPool();
+  #listener: IndexListener | undefined;
   #readers = 0;
   #families = 0;
   #series = 0;
@@ -74,6 +88,11 @@ export class ExpositionIndex {
   /** Samples older than `ttlMs` are not shown. */
   constructor({ ttlMs }: { ttlMs: number }) {
     this.#ttlMs = ttlMs;
+  }
+
+  /** Tells `listener` of all that is shown and hidden from now on. */
+  tell(listener: IndexListener): void {
+    this.#listener = listener;
   }
 
   /** How many clusters are held. */
@@ -136,6 +155,7 @@ export class ExpositionIndex {
     this.#settled(id);
     this.#waiting.set(id, waiting);
     this.#bytes += waiting.bytes;
+    this.#listener?.postponed(id);
   }
 
   /** An idle buffer of the size that the cluster's push had, for its next one. */
@@ -158,23 +178,25 @@ export class ExpositionIndex {
    * Shows an entry in place of what its cluster showed before, unless that is of a later push. Nothing waits to be merged into it.
    */
   show(entry: ClusterEntry) {
+    const before = this.#entries.get(entry.id);
+    if (before === undefined || before.sequence <= entry.sequence) this.replace(entry);
+    else this.#settled(entry.id);
+  }
+
+  /** Shows an entry in place of whatever its cluster showed before. */
+  replace(entry: ClusterEntry) {
+    const wasPostponed = this.#waiting.has(entry.id);
     this.#settled(entry.id);
     const before = this.#entries.get(entry.id);
-    if (before !== undefined) {
-      if (before.sequence > entry.sequence) return;
-      this.#remove(before);
-    }
+    this.#listener?.shown(entry, { before, wasPostponed });
+    if (before !== undefined) this.#remove(before);
     this.#entries.set(entry.id, entry);
     this.#count(entry, 1);
   }
 
   /** Shows nothing more of a cluster. Returns whether it showed something. */
   hide(id: string): boolean {
-    this.#settled(id);
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#remove(entry);
-    return this.#entries.delete(id);
+    return this.#hide(id, { isExpired: false });
   }
 
   /**
@@ -193,7 +215,7 @@ export class ExpositionIndex {
       }
       if (now > endsAt) gone.push(entry.id);
     }
-    for (const id of gone) this.hide(id);
+    for (const id of gone) this.#hide(id, { isExpired: true });
     return gone;
   }
 
@@ -208,6 +230,15 @@ export class ExpositionIndex {
       else high = middle;
     }
     return low === block.firstRun ? block.start : runs[2 * low - 1];
+  }
+
+  #hide(id: string, options: { readonly isExpired: boolean }): boolean {
+    this.#settled(id);
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#listener?.hidden(entry, options);
+    this.#remove(entry);
+    return this.#entries.delete(id);
   }
 
   /** Nothing waits any more to be merged into an entry. */

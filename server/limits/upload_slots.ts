@@ -59,23 +59,29 @@ export class UploadSlots {
       if (held) this.#taken--;
       held = false;
     };
+    const lost = Promise.withResolvers<never>();
+    // Nobody may be there yet to hear of it.
+    lost.promise.catch(() => {});
+    const giveWay = () => {
+      free();
+      lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
+    };
+    // From now on, and not from when the body is asked for: very many may come before any of them gets that far.
+    const waiting = { id, sinceMs: this.#now(), giveWay };
+    this.#waiting.add(waiting);
+    this.#ofCluster.set(id, (this.#ofCluster.get(id) ?? 0) + 1);
     return {
       whileItComes: async (body) => {
-        const lost = Promise.withResolvers<never>();
-        const giveWay = () => {
-          free();
-          lost.reject(busy("Cannot wait longer for the rest of this push while other pushes wait for its slot"));
-        };
-        const waiting = { id, sinceMs: this.#now(), giveWay };
-        this.#waiting.add(waiting);
-        this.#ofCluster.set(id, (this.#ofCluster.get(id) ?? 0) + 1);
         try {
-          return await Promise.race([body, lost.promise]);
+          return await Promise.race([lost.promise, body]);
         } finally {
           this.#forget(waiting);
         }
       },
-      [Symbol.dispose]: free,
+      [Symbol.dispose]: () => {
+        this.#forget(waiting);
+        free();
+      },
     };
   }
 

@@ -16,6 +16,7 @@ import { CertificateWatch, type EndingCertificates } from "./certificate_watch.t
 import { CertificatesPage } from "./certificates_page.tsx";
 import type { PagesOptions } from "./pages_options.ts";
 import { RingPage } from "./ring_page.tsx";
+import { SinksPage } from "./sinks_page.tsx";
 import { StatusPage } from "./status_page.tsx";
 import { SourcePage } from "./source_page.tsx";
 import { hrefOf, SourcesPage } from "./sources_page.tsx";
@@ -25,6 +26,7 @@ const MENU: readonly MenuItem[] = [
   { href: "/", name: "Sources" },
   { href: "/strangers", name: "Strangers" },
   { href: "/ring", name: "Ring" },
+  { href: "/sinks", name: "Sinks" },
   { href: "/status", name: "Status" },
 ];
 
@@ -49,7 +51,7 @@ export function homePage(options: PagesOptions): RouteHandler {
 
 /** The routes of the other pages, by path. */
 export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route>> {
-  const { sources, ringView, status, partitionLabel, actions } = options;
+  const { sources, ringView, sinks, status, partitionLabel, actions } = options;
   const page = pageMaker(options);
   return {
     "/sources/:id": {
@@ -86,6 +88,13 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
         body: <RingPage ring={await ringView?.()} nowMs={nowMs} />,
         json: ringView && "/api/v1/ring",
       })),
+    },
+    "/sinks": {
+      name: "page_sinks",
+      get: page(
+        { title: "Sinks", at: "/sinks", json: "/api/v1/sinks" },
+        (_, nowMs) => ({ body: <SinksPage sinks={sinks?.()} nowMs={nowMs} /> }),
+      ),
     },
     "/status": {
       name: "page_status",

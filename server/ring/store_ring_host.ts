@@ -308,9 +308,7 @@ export class StoreRingHost implements RingHost, Disposable {
    * another may be the newer one, as when an older one is read back while the newer is being stored.
    */
   #replace(entry: ClusterEntry): void {
-    const { index } = this.#options;
-    index.hide(entry.id);
-    index.show(entry);
+    this.#options.index.replace(entry);
   }
 
   #prepare({ version, entry }: { version: PushVersion; entry: ClusterEntry }): void {

@@ -10,6 +10,7 @@ import { control } from "./ring_bench/control.ts";
 import { compareRoutes } from "./ring_bench/forwarding.ts";
 import { grow } from "./ring_bench/growth.ts";
 import { compareScrapes } from "./ring_bench/scrape.ts";
+import { takeOver } from "./ring_bench/takeover.ts";
 
 /** The option table. */
 export const RING_BENCH_OPTIONS = {
@@ -23,7 +24,7 @@ export const RING_BENCH_OPTIONS = {
   series: {
     kind: wholeNumber({ least: 1 }),
     default: "100",
-    help: "join: series of each cluster; forward pushes 521, as clusters do",
+    help: "join, takeover: series of each cluster; forward pushes 521, as clusters do",
   },
   connections: { kind: wholeNumber({ least: 1 }), default: "16", help: "forward: pushes under way at a time" },
   atOnce: { kind: flag, help: "join: all join at the same time in place of one after the other" },
@@ -33,8 +34,8 @@ export const RING_BENCH_OPTIONS = {
 export const RING_BENCH: Program<typeof RING_BENCH_OPTIONS> = {
   name: "ring-bench",
   summary:
-    "Measures pushes by route, what it takes to join, what a page costs, or what members say while nothing happens.",
-  arguments: { MODE: "forward, join, scrape or control" },
+    "Measures pushes by route, what it takes to join or to take over, what a page costs, or what members say while nothing happens.",
+  arguments: { MODE: "forward, join, takeover, scrape or control" },
   options: RING_BENCH_OPTIONS,
 };
 
@@ -45,6 +46,7 @@ if (import.meta.main) {
     else if (mode === "join") await grow(values, { say, signal });
     else if (mode === "scrape") await compareScrapes(values, { say, signal });
     else if (mode === "control") await control(values, { say, signal });
-    else throw new UsageError("Choose: forward, join, scrape or control");
+    else if (mode === "takeover") await takeOver(values, { say, signal });
+    else throw new UsageError("Choose: forward, join, takeover, scrape or control");
   }, { startsPrograms: true });
 }

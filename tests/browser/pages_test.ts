@@ -7,7 +7,7 @@ import { BANNED_ID, HOSTILE_IDS, showSources } from "../support/shown_sources.ts
 const VIEWS = [
   ...["/", "/?state=refused", "/?search=nobody", "/sources/refused", "/sources/silent", "/sources/tight"],
   ...[`/sources/${encodeURIComponent(HOSTILE_IDS[5])}`, "/sources/nobody", `/sources/${BANNED_ID}`],
-  ...["/strangers", "/ring", "/status", "/certificates"],
+  ...["/strangers", "/ring", "/sinks", "/status", "/certificates"],
 ];
 
 browserTest(
@@ -77,14 +77,14 @@ browserTest("a page is used by the keyboard alone", async (browser) => {
   const focus = () => page.evaluate<{ word: string; isSeen: boolean }>(FOCUS);
   await page.goto(shown.url);
   const order: string[] = [];
-  for (let i = 0; i < 16; i++) {
+  for (let i = 0; i < 17; i++) {
     await page.keyboard.press("Tab");
     const { word, isSeen } = await focus();
     assert.ok(isSeen, `The focus is not seen at ${word}`);
     order.push(word.replace(/^\d+ /, "").replace(/[▲▼]/, ""));
   }
   assert.deepEqual(order, [
-    ...["Skip to the content", "Telemeter server", "Sources", "Strangers", "Ring", "Status", "Certificates"],
+    ...["Skip to the content", "Telemeter server", "Sources", "Strangers", "Ring", "Sinks", "Status", "Certificates"],
     ...["all sources", "refused", "silent", "near a limit", "up"],
     ...["search", "Stop refreshing", "State", "Source"],
   ]);

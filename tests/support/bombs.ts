@@ -119,7 +119,8 @@ export function bombs(nowMs: number): Bomb[] {
     text("families without end", 413, (i) => `# TYPE n${i} gauge\n`),
     text("values of escapes", 200, (i, own) => `x{${own},a="${i}${"\\\\".repeat(120)}"} 1 ${nowMs}\n`),
     text("a histogram of many series", 413, (i, own) => {
-      const line = `x_${i % 2 ? "sum" : "count"}{${own},i="${i >> 1}"} 0 ${nowMs}\n`;
+      // A time for each two lines is enough, and leaves room for as many series by an id of up to four letters.
+      const line = i % 2 ? `x_sum{${own},i="${i >> 1}"} 0 ${nowMs}\n` : `x_count{${own},i="${i >> 1}"} 0\n`;
       return i === 0 ? "# TYPE x histogram\n" + line : line;
     }),
     text(

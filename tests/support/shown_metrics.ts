@@ -21,6 +21,8 @@ export async function shownMetrics(): Promise<ReadonlySet<string>> {
   await using server = await startServer([
     "--source-metrics",
     "--ratelimit=0",
+    // Nobody listens there, which is told as well.
+    "--forward-url=http://127.0.0.1:1/api/v1/write",
     `--authorize=${authorizer.url}`,
     `--shared-key=${await folder.write("key.pem", ecKeys().pem)}`,
     `--listen-cluster=127.0.0.1:${distinctPorts()(9006)}`,

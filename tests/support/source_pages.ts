@@ -8,6 +8,7 @@ import { createApp } from "../../common/http/app.ts";
 import { SourceActions } from "../../server/api/actions.ts";
 import { apiRoutes } from "../../server/api/api_routes.ts";
 import type { RingView } from "../../server/api/ring_view.ts";
+import type { SinkReport } from "../../server/sinks/sink.ts";
 import { listSources } from "../../server/api/source_query.ts";
 import type { SourceDetails, StrangerReport } from "../../server/api/source_report.ts";
 import type { MemberAnswer, Sources } from "../../server/api/sources.ts";
@@ -66,6 +67,7 @@ export interface Told {
   readonly members?: readonly MemberAnswer[];
   readonly ring?: RingView;
   readonly status?: ServerStatus;
+  readonly sinks?: readonly SinkReport[];
   /** Whether `--web.enable-admin-api` is given. */
   readonly acts?: boolean;
   /** What the list of revoked ids says to one more; undefined where there is no list. */
@@ -74,7 +76,7 @@ export interface Told {
 
 /** Makes the pages. `forgotten` has the ids that were, and `records` what the log was told. */
 export function sourcePages(
-  { sources = [], strangers = [], members, ring, status = STATUS, acts = false, revoke }: Told = {},
+  { sources = [], strangers = [], members, ring, sinks, status = STATUS, acts = false, revoke }: Told = {},
 ) {
   const { log, records } = recordingLog();
   const forgotten: string[] = [];
@@ -95,6 +97,7 @@ export function sourcePages(
   const options: PagesOptions = {
     sources: known,
     ringView: ring && (() => Promise.resolve(ring)),
+    sinks: sinks && (() => sinks),
     status: () => status,
     partitionLabel: "_id",
     actions: acts ? actions : undefined,

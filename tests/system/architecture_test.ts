@@ -32,6 +32,7 @@ const FLOORS: readonly string[] = [
     "server/pushes",
     "server/authorization",
     "server/limits",
+    "server/sinks",
   ],
   ...["server/exposition", "server/directory", "server/store", "server/ingest"],
   ...["client", "client/pages", "client/transforms"],

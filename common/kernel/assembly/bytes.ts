@@ -48,3 +48,22 @@ export function scatter(hash: u64): u32 {
   hash = (hash ^ hash >>> 32) * K1;
   return <u32> (hash >>> 32);
 }
+
+/** Where a byte stands, which must be there. */
+export function find(at: usize, byte: u8): usize {
+  while (true) {
+    const found = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(byte)));
+    if (found !== 0) return at + ctz(found);
+    at += 16;
+  }
+}
+
+/** Where the first of two bytes stands, of which one must be there. */
+export function findEither(at: usize, one: u8, other: u8): usize {
+  while (true) {
+    const block = v128.load(at);
+    const found = i8x16.bitmask(v128.or(i8x16.eq(block, i8x16.splat(one)), i8x16.eq(block, i8x16.splat(other))));
+    if (found !== 0) return at + ctz(found);
+    at += 16;
+  }
+}

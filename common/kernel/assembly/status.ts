@@ -17,6 +17,8 @@ export const CHOOSE = 3;
 export const POINTS = 4;
 /** A summary or histogram whose labels are written: write its lines, and go on. */
 export const LINES = 5;
+/** A request of remote write has no room for another series: begin a new one and go on. */
+export const FULL = 6;
 
 /** A varint ends with the message. */
 export const CUT_VARINT = 16;

@@ -41,7 +41,7 @@ Deno.test("UploadSlots takes the slot of whom it has waited for the longest, if 
   now = PATIENCE_MS - 1;
   assert.throws(() => slots.take("c9"), isBusy);
   now = PATIENCE_MS;
-  slots.take("c10");
+  assert.equal(await slots.take("c10").whileItComes(Promise.resolve("body")), "body");
   await first.settled;
   assert.deepEqual([first.lost(), second.lost()], [true, false]);
   assert.throws(() => slots.take("c11"), isBusy, "the second has not waited long enough");
@@ -49,7 +49,7 @@ Deno.test("UploadSlots takes the slot of whom it has waited for the longest, if 
   slow[Symbol.dispose]();
   assert.throws(() => slots.take("c12"), isBusy);
   now = PATIENCE_MS + 1;
-  slots.take("c13");
+  assert.equal(await slots.take("c13").whileItComes(Promise.resolve("body")), "body");
   await second.settled;
   now = 10 * PATIENCE_MS;
   assert.throws(() => slots.take("c14"), isBusy, "pushes at work do not give way");
@@ -78,4 +78,25 @@ Deno.test("UploadSlots has the cluster that holds the most give way at once, and
   assert.equal(greedy[13].lost(), false);
   atWork[Symbol.dispose]();
   slots.take("fourth");
+});
+
+Deno.test("UploadSlots has slots give way before their bodies are asked for", async () => {
+  const slots = new UploadSlots({ most: 3, now: () => 0 });
+  // As many come in one turn of the loop as there are slots.
+  const greedy = [slots.take("greedy"), slots.take("greedy"), slots.take("greedy")];
+  const good = slots.take("good");
+  assert.equal(await good.whileItComes(Promise.resolve("body")), "body");
+  const [first, second] = greedy.map(waitIn);
+  await first.settled;
+  assert.deepEqual([first.lost(), second.lost()], [true, false]);
+  for (const slot of [...greedy, good]) slot[Symbol.dispose]();
+  for (let i = 0; i < 3; i++) slots.take(`c${i}`);
+  assert.throws(() => slots.take("c3"), isBusy, "each is free once");
+});
+
+Deno.test("UploadSlots has a push that lost its slot told so, though its body is there by then", async () => {
+  const slots = new UploadSlots({ most: 2, now: () => 0 });
+  const [first] = [slots.take("greedy"), slots.take("greedy")];
+  slots.take("good");
+  await assert.rejects(first.whileItComes(Promise.resolve("body")), isBusy);
 });

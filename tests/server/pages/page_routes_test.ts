@@ -318,3 +318,35 @@ Deno.test("the page of a source leads to its series only where this server owns 
   assert.match(words(text), /They are at server-1 , which owns it: ask that server for \/federate\?match\[\]=/);
   assert.match(words(text), /Owner and standby server-1, server-0/);
 });
+
+Deno.test("the page of sinks shows how far each is behind, and what went wrong last as text", async () => {
+  const fine = { url: "https://fine/write", state: "idle", version: "2.0", waiting: 0, lagSeconds: 0 } as const;
+  const counts = { sent: 12_345, dropped: 0, conflated: 0 };
+  const down = {
+    ...{
+      ...fine,
+      ...counts,
+      url: "https://down/write",
+      state: "failing" as const,
+      waiting: 3,
+      lagSeconds: 125,
+      conflated: 9,
+    },
+    lastFailure: { at: new Date(NOW_MS - 5_000).toISOString(), why: "it answers 500: <b>no</b>" },
+  } as const;
+  const pages = sourcePages({ sinks: [{ ...fine, ...counts, lastSuccess: new Date(NOW_MS).toISOString() }, down] });
+  const { text } = await ask(pages, "/sinks");
+  const [, first, second] = rows(text);
+  assert.match(first, /^https:\/\/fine\/write remote write 2\.0 idle .* 0 – 12,345 0 0$/);
+  assert.match(second, /^https:\/\/down\/write remote write 2\.0 failing never 3 2 min 12,345 0 9$/);
+  assert.match(words(text), /it answers 500: &lt;b&gt;no&lt;\/b&gt;\. It is tried again; 3 clusters wait\./);
+  const json = JSON.parse((await ask(pages, "/api/v1/sinks")).text);
+  assert.deepEqual(json.data.sinks.map(({ url }: { url: string }) => url), [
+    "https://fine/write",
+    "https://down/write",
+  ]);
+});
+
+Deno.test("the page of sinks says how to forward where nothing is", async () => {
+  assert.match(words((await ask(sourcePages(), "/sinks")).text), /forwards to no sink.*--forward-url/);
+});

@@ -128,9 +128,9 @@ const COPY = { role: "standby", fresh: false } as const;
 /** Resolves once the index shows something of a cluster. */
 function untilShown(index: ExpositionIndex, id: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const show = index.show.bind(index);
-  index.show = (entry) => {
-    show(entry);
+  const replace = index.replace.bind(index);
+  index.replace = (entry) => {
+    replace(entry);
     if (entry.id === id) resolve();
   };
   return promise;

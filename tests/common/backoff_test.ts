@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRetryAfter, retryDelayMs } from "../../client/backoff.ts";
+import { parseRetryAfter, retryDelayMs } from "../../common/backoff.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 

@@ -1,5 +1,5 @@
 /**
- * When to try again after a failure. Pure arithmetic; the timer is in `forwarder.ts`.
+ * When to try again after a failure. Pure arithmetic; the timers are in who tries.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 export interface RetryOptions {
   /** Failures in a row, from 1 up. */
   readonly failures: number;
-  /** The interval between pushes, in milliseconds: no backoff is longer. */
+  /** The longest backoff, in milliseconds, such as the interval between pushes. */
   readonly intervalMs: number;
   /** What the server asked for, in milliseconds. */
   readonly retryAfterMs?: number;

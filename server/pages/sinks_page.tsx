@@ -1,0 +1,97 @@
+/**
+ * Where the server forwards what it shows, and how that goes.
+ *
+ * @module
+ */
+
+import type { FC } from "@hono/hono/jsx";
+import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { plural } from "../../common/plural.ts";
+import type { SinkReport } from "../sinks/sink.ts";
+
+const TONES: Readonly<Record<SinkReport["state"], Tone>> = { idle: "good", sending: "good", failing: "bad" };
+
+interface SinksProps {
+  readonly sinks: readonly SinkReport[] | undefined;
+  readonly nowMs: number;
+}
+
+/** The page. */
+export const SinksPage: FC<SinksProps> = ({ sinks, nowMs }) =>
+  sinks === undefined
+    ? (
+      <div class="card empty">
+        <p>This server forwards to no sink.</p>
+        <p class="small">
+          With <code>--forward-url</code>{" "}
+          it forwards what it shows by remote write, to Thanos Receive, Mimir, VictoriaMetrics or a Prometheus that
+          takes it.
+        </p>
+      </div>
+    )
+    : (
+      <>
+        <p class="soft">
+          What this server shows is forwarded to these by remote write. Pushes wait for none of them: of each cluster
+          the newest push is kept for a sink that is behind.
+        </p>
+        <div class="card">
+          <div class="scroll">
+            <table class="fold">
+              <thead>
+                <tr>
+                  <th scope="col">Sink</th>
+                  <th scope="col">State</th>
+                  <th scope="col">Last success</th>
+                  <th scope="col" class="num">Clusters waiting</th>
+                  <th scope="col" class="num">Behind</th>
+                  <th scope="col" class="num">Samples sent</th>
+                  <th scope="col" class="num">Refused</th>
+                  <th scope="col" class="num">Conflated pushes</th>
+                </tr>
+              </thead>
+              <tbody>{sinks.map((sink) => <Row sink={sink} nowMs={nowMs} />)}</tbody>
+            </table>
+          </div>
+        </div>
+        {sinks.map((sink) => sink.lastFailure && <LastFailure sink={sink} failure={sink.lastFailure} nowMs={nowMs} />)}
+      </>
+    );
+
+const Row: FC<{ readonly sink: SinkReport; readonly nowMs: number }> = ({ sink, nowMs }) => {
+  const { url, state, version, waiting, lagSeconds, lastSuccess, sent, dropped, conflated } = sink;
+  return (
+    <tr>
+      <th scope="row">
+        <span class="id" title={url}>{url}</span> <span class="soft small">remote write {version}</span>
+      </th>
+      <Cell label="State">
+        <State tone={TONES[state]} word={state} />
+      </Cell>
+      <Cell label="Last success" class="nowrap">
+        {lastSuccess === undefined ? <span class="soft">never</span> : <Moment at={lastSuccess} nowMs={nowMs} />}
+      </Cell>
+      <Cell label="Clusters waiting" class="num">{number(waiting)}</Cell>
+      <Cell label="Behind" class="num">{lagSeconds < 1 ? "–" : shortDuration(1_000 * lagSeconds)}</Cell>
+      <Cell label="Samples sent" class="num">{number(sent)}</Cell>
+      <Cell label="Refused" class="num">{number(dropped)}</Cell>
+      <Cell label="Conflated pushes" class="num">{number(conflated)}</Cell>
+    </tr>
+  );
+};
+
+interface FailureProps {
+  readonly sink: SinkReport;
+  readonly failure: NonNullable<SinkReport["lastFailure"]>;
+  readonly nowMs: number;
+}
+
+/** What went wrong last. */
+const LastFailure: FC<FailureProps> = ({ sink: { url, state, waiting }, failure: { at, why }, nowMs }) => {
+  return (
+    <div class={`note ${state === "failing" ? "bad" : "warn"}`}>
+      <strong>{url}</strong>, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
+        `It is tried again; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}.`}
+    </div>
+  );
+};

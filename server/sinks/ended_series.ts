@@ -1,0 +1,127 @@
+/**
+ * Series that a cluster shows no more, with the times at which they ended: a millisecond behind the last sample of each. So an end
+ * is never later than what comes of the series if it returns, whatever clocks say.
+ *
+ * @module
+ */
+
+import type { TimedLines, TimedNative } from "../../common/remote_write/write_encoder.ts";
+import type { ClusterEntry } from "../exposition/exposition_index.ts";
+import { runAt } from "../exposition/sample_times.ts";
+import { SeriesMatcher } from "./series_matcher.ts";
+
+/** Series that have ended; immutable. */
+export interface EndedSeries {
+  /** Those of one line each. */
+  readonly lines: TimedLines;
+  /** The lines of native histograms, for receivers that take these by their lines. */
+  readonly nativeLines: TimedLines;
+  /** The native histograms. */
+  readonly natives: readonly TimedNative[];
+  /** How many lines there are in all. */
+  readonly series: number;
+  /** The memory that they take, in bytes. */
+  readonly bytes: number;
+}
+
+const LINE_FEED = 0x0a;
+
+/** Finds the ends of series, one cluster at a time. */
+export class SeriesEnds {
+  readonly #matcher = new SeriesMatcher();
+
+  /** What was shown of a cluster before and is not any more; undefined if there is nothing of the kind. */
+  between(before: ClusterEntry, after: ClusterEntry): EndedSeries | undefined {
+    const collector = new Collector(before);
+    this.#matcher.load(before.text, after.text);
+    for (const block of before.blocks) {
+      const now = after.blocks.find(({ name, type }) => name === block.name && type === block.type);
+      if (now !== undefined && this.#matcher.areSame(block, now)) continue;
+      for (let at = block.start;;) {
+        at = this.#matcher.missing(at, block.end);
+        if (at === block.end) break;
+        at = collector.add(at, block);
+      }
+    }
+    return collector.finish();
+  }
+
+  /** All that a cluster shows, as it shows nothing more. */
+  all(entry: ClusterEntry): EndedSeries | undefined {
+    const collector = new Collector(entry);
+    for (const block of entry.blocks) for (let at = block.start; at < block.end;) at = collector.add(at, block);
+    return collector.finish();
+  }
+}
+
+/** Lines with their times, in the making. */
+class Lines {
+  readonly #parts: Uint8Array[] = [];
+  readonly #runs: number[] = [];
+  #length = 0;
+
+  get count(): number {
+    return this.#parts.length;
+  }
+
+  add(line: Uint8Array, afterBaseMs: number) {
+    this.#parts.push(line);
+    this.#runs.push(afterBaseMs, this.#length += line.length);
+  }
+
+  finish(baseMs: number): TimedLines {
+    const text = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      text.set(part, at);
+      at += part.length;
+    }
+    return { text, runs: Uint32Array.from(this.#runs), baseMs };
+  }
+}
+
+class Collector {
+  readonly #entry: ClusterEntry;
+  readonly #lines = new Lines();
+  readonly #nativeLines = new Lines();
+  readonly #natives: TimedNative[] = [];
+
+  constructor(entry: ClusterEntry) {
+    this.#entry = entry;
+  }
+
+  /** Adds the line that starts at a place in a block, and returns where the next one does. */
+  add(at: number, block: ClusterEntry["blocks"][number]): number {
+    const { text, runs, natives, baseMs } = this.#entry;
+    const next = text.indexOf(LINE_FEED, at) + 1;
+    const afterBaseMs = runs[2 * runAt(this.#entry, { block, at })] + 1;
+    const native = block.natives.find(({ start, end }) => start <= at && at < end);
+    (native === undefined ? this.#lines : this.#nativeLines).add(text.subarray(at, next), afterBaseMs);
+    if (native?.start === at) {
+      const field = natives.slice(native.nativeStart, native.nativeEnd);
+      this.#natives.push({
+        name: block.name,
+        type: block.type,
+        field,
+        timestampMs: baseMs + afterBaseMs,
+        ends: true,
+      });
+    }
+    return next;
+  }
+
+  finish(): EndedSeries | undefined {
+    const series = this.#lines.count + this.#nativeLines.count;
+    if (series === 0) return undefined;
+    const { baseMs } = this.#entry;
+    const lines = this.#lines.finish(baseMs), nativeLines = this.#nativeLines.finish(baseMs);
+    const bytes = lines.text.length + nativeLines.text.length + 8 * series +
+      this.#natives.reduce((sum, { field }) => sum + field.length + NATIVE_BYTES, FIXED_BYTES);
+    return { lines, nativeLines, natives: this.#natives, series, bytes };
+  }
+}
+
+/** What ended series take beside their lines: objects and the heads of buffers. */
+const FIXED_BYTES = 1_000;
+/** The same of each native histogram. */
+const NATIVE_BYTES = 200;

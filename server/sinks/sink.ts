@@ -1,0 +1,298 @@
+/**
+ * One sink: sends what waits for it, a few requests at a time, and waits while it is in trouble.
+ *
+ * ```
+ *             ┌───────── nobody waits ◂──────────┐
+ *             ▾                                  │
+ *   idle ─ news ─▸ gathering, a second ─▸ sending, some lanes ─ answered
+ *                                                │        ▴
+ *                                     no answer, 5xx, 429 │ backoff, Retry-After
+ *                                                ▾        │
+ *                                           in trouble, one lane
+ * ```
+ *
+ * @module
+ */
+
+import { retryDelayMs } from "../../common/backoff.ts";
+import { messageOf } from "../../common/explain.ts";
+import { LimitError } from "../../common/exposition/metric_family.ts";
+import { readUpTo } from "../../common/http/read_up_to.ts";
+import type { RepeatLog } from "../../common/line_limit.ts";
+import { plainText } from "../../common/plain_text.ts";
+import { MAX_REQUEST_SAMPLES, WriteEncoder } from "../../common/remote_write/write_encoder.ts";
+import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import type { ExpositionIndex } from "../exposition/exposition_index.ts";
+import { type Batch, type SinkRequest, takeBatch } from "./batch.ts";
+import { readSinkAnswer } from "./sink_answer.ts";
+import type { SinkMetrics } from "./sink_metrics.ts";
+import { SinkQueue } from "./sink_queue.ts";
+
+/** Sends one request, and resolves to the answer. */
+export type SendRequest = (
+  body: Uint8Array<ArrayBuffer>,
+  options: { readonly version: WriteVersion; readonly tenant?: string; readonly signal: AbortSignal },
+) => Promise<Response>;
+
+/** What a sink works with. */
+export interface SinkOptions {
+  /** What it is called on pages and in metrics: its URL without what may be secret. */
+  readonly name: string;
+  /** Sends a request to it. */
+  readonly send: SendRequest;
+  /** The tenant of a cluster, if the sink has tenants: requests are of one tenant then. Undefined for an id that cannot be one. */
+  readonly tenantOf?: (id: string) => string | undefined;
+  /** What clusters show. */
+  readonly index: ExpositionIndex;
+  /** Counts. */
+  readonly metrics: SinkMetrics;
+  /** Told of what is dropped and of trouble. */
+  readonly losses: RepeatLog;
+  /** For how long news are gathered before they are sent, in milliseconds; a second unless tests want otherwise. */
+  readonly gatherMs?: number;
+  /** The longest backoff, in milliseconds; 15 seconds unless tests want otherwise. */
+  readonly maxBackoffMs?: number;
+  /** Milliseconds since the epoch. @default {Date.now} */
+  readonly now?: () => number;
+}
+
+/** What a sink says of itself. */
+export interface SinkReport {
+  /** Its URL, without what may be secret. */
+  readonly url: string;
+  /** How it is. */
+  readonly state: "idle" | "sending" | "failing";
+  /** The version of the protocol that is spoken with it. */
+  readonly version: WriteVersion;
+  /** Clusters with something that it has not confirmed. */
+  readonly waiting: number;
+  /** For how long the oldest of them waits, in seconds. */
+  readonly lagSeconds: number;
+  /** When it last took a request as a whole. */
+  readonly lastSuccess?: string;
+  /** What went wrong last, and when. */
+  readonly lastFailure?: { readonly at: string; readonly why: string };
+  /** Samples that it has taken. */
+  readonly sent: number;
+  /** Samples that it refused for good. */
+  readonly dropped: number;
+  /** Pushes that newer ones replaced before they were sent. */
+  readonly conflated: number;
+}
+
+/** Requests that are under way at a time. */
+const LANES = 4;
+/** For how long news are gathered before they are sent, in milliseconds: a request for each push would cost more than all else. */
+const GATHER_MS = 1_000;
+/** How long a request may take, in milliseconds. */
+const TIMEOUT_MS = 30_000;
+/** The longest backoff, in milliseconds: a sink that is back has the newest of all clusters within half a minute. */
+const MAX_BACKOFF_MS = 15_000;
+/** After how long a sink is asked again whether it takes version 2.0, in milliseconds. */
+const ASK_AGAIN_MS = 3_600_000;
+/** The most of a refusal's text that is read, in bytes. */
+const REASON_BYTES = 4_096;
+/** The most of it that the log has, in letters. */
+const REASON_LETTERS = 200;
+
+/** Sends until it is disposed of. */
+export class Sink implements AsyncDisposable {
+  /** What is to be sent. */
+  readonly queue: SinkQueue = new SinkQueue();
+  readonly #options: SinkOptions;
+  readonly #encoder = new WriteEncoder();
+  readonly #stopping = new AbortController();
+  readonly #lanes = new Set<Promise<void>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #startsAtMs = 0;
+  #failures = 0;
+  #fellBackAtMs = -Infinity;
+  #lastSuccessMs: number | undefined;
+  #lastFailure: SinkReport["lastFailure"];
+  readonly #counts = { sent: 0, dropped: 0, conflated: 0 };
+
+  /** Sends nothing before it is woken. */
+  constructor(options: SinkOptions) {
+    this.#options = options;
+    options.metrics.watch(options.name, () => ({
+      ...this.report(),
+      lastSuccessMs: this.#lastSuccessMs,
+      endedBytes: this.queue.endedBytes,
+    }));
+  }
+
+  /** How it is. */
+  report(): SinkReport {
+    const { queue } = this, { oldestMs } = queue;
+    const state = this.#failures > 0 ? "failing" : this.#lanes.size > 0 ? "sending" : "idle";
+    return {
+      url: this.#options.name,
+      state,
+      version: this.#version,
+      waiting: queue.clusters,
+      lagSeconds: oldestMs === undefined ? 0 : (performance.now() - oldestMs) / 1_000,
+      lastSuccess: this.#lastSuccessMs === undefined ? undefined : isoTime(this.#lastSuccessMs),
+      lastFailure: this.#lastFailure,
+      ...this.#counts,
+    };
+  }
+
+  /** News of a cluster have taken the place of others that were never sent. */
+  conflated(): void {
+    this.#counts.conflated++;
+    this.#options.metrics.conflated(this.#options.name);
+  }
+
+  /** Something is in the queue. */
+  wake(): void {
+    if (this.#stopping.signal.aborted || this.#timer !== undefined) return;
+    this.#startsAtMs = Math.max(this.#startsAtMs, performance.now() + (this.#options.gatherMs ?? GATHER_MS));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#fillLanes();
+    }, Math.max(0, this.#startsAtMs - performance.now()));
+  }
+
+  /** Gives up what is under way; what was not confirmed is sent after a restart. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    await Promise.all(this.#lanes);
+  }
+
+  get #version(): WriteVersion {
+    return performance.now() - this.#fellBackAtMs < ASK_AGAIN_MS ? "1.0" : "2.0";
+  }
+
+  /** Whether there is enough for a whole request, by the usual size of a cluster. */
+  get #hasPlenty(): boolean {
+    const { series, clusters } = this.#options.index;
+    return this.#options.tenantOf !== undefined || this.queue.clusters * series >= MAX_REQUEST_SAMPLES * clusters;
+  }
+
+  #fillLanes(): void {
+    // While it is in trouble, one request finds out whether it still is.
+    while (this.#lanes.size < (this.#failures > 0 ? 1 : LANES)) {
+      const { index, tenantOf, now = Date.now } = this.#options;
+      const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
+      const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
+      if (batch === undefined) return;
+      const lane = this.#send(batch).finally(() => {
+        this.#lanes.delete(lane);
+        if (this.#failures === 0 && this.#hasPlenty && !this.#stopping.signal.aborted) this.#fillLanes();
+        else if (this.queue.clusters > 0) this.wake();
+      });
+      this.#lanes.add(lane);
+    }
+  }
+
+  async #send(batch: Batch): Promise<void> {
+    const { tenantOf } = this.#options;
+    const tenant = tenantOf?.(batch.clusters[0].id);
+    if (tenantOf !== undefined && tenant === undefined) {
+      for (const { samples } of batch.requests) this.#drop(samples, { status: "tenant", why: "its id is no tenant" });
+      return this.#done(batch);
+    }
+    for (const request of batch.requests) {
+      if (!await this.#sendRequest(request, { batch, tenant })) return;
+    }
+    this.#done(batch);
+  }
+
+  /** Sends a request. False if the clusters of its batch are in the queue again. */
+  async #sendRequest(
+    { body, samples }: SinkRequest,
+    { batch, tenant }: { batch: Batch; tenant: string | undefined },
+  ): Promise<boolean> {
+    const { send, metrics, name, now = Date.now } = this.#options;
+    const { version, clusters } = batch;
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new Error(`it does not answer within ${TIMEOUT_MS / 1_000} s`)),
+      TIMEOUT_MS,
+    );
+    let response: Response, text: string;
+    try {
+      response = await send(body, { version, tenant, signal: AbortSignal.any([this.#stopping.signal, late.signal]) });
+      text = await reasonOf(response);
+    } catch (error) {
+      this.#putBack(batch);
+      if (!this.#stopping.signal.aborted) this.#failed({ samples, why: messageOf(error) });
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+    const { status } = response;
+    const verdict = readSinkAnswer(response, { version, nowMs: now() });
+    if (verdict.do === "fall back") {
+      this.#fellBackAtMs = performance.now();
+      this.#putBack(batch);
+      return false;
+    }
+    if (verdict.do === "try again") {
+      this.#putBack(batch);
+      this.#failed({ samples, why: `it answers ${status}: ${text}`, retryAfterMs: verdict.retryAfterMs });
+      return false;
+    }
+    this.#failures = 0;
+    if (verdict.do === "drop" && clusters.length > 1) {
+      // Some take nothing of a request of which they refuse a sample: what is another's shall not be lost by that.
+      for (const waiting of clusters) if (this.queue.putBack(waiting, { isAlone: true })) this.conflated();
+      return false;
+    }
+    const written = verdict.do === "drop" ? 0 : Math.min(verdict.written ?? samples, samples);
+    if (written < samples) this.#drop(samples - written, { status: String(status), why: text, id: clusters[0].id });
+    else this.#lastSuccessMs = now();
+    this.#counts.sent += written;
+    metrics.sent(name, written);
+    return true;
+  }
+
+  #done({ clusters, oldestMs }: Batch) {
+    for (const waiting of clusters) this.queue.done(waiting);
+    this.#options.metrics.delivered(this.#options.name, (this.#options.now ?? Date.now)() - oldestMs);
+  }
+
+  #putBack({ clusters }: Batch) {
+    for (const waiting of clusters) if (this.queue.putBack(waiting)) this.conflated();
+  }
+
+  #failed({ samples, why, retryAfterMs }: { samples: number; why: string; retryAfterMs?: number }) {
+    const { metrics, name, losses, maxBackoffMs = MAX_BACKOFF_MS, now = Date.now } = this.#options;
+    this.#failures++;
+    const waitMs = retryDelayMs({
+      failures: this.#failures,
+      intervalMs: maxBackoffMs,
+      retryAfterMs,
+      random: Math.random,
+    });
+    this.#startsAtMs = Math.max(this.#startsAtMs, performance.now() + waitMs);
+    this.#lastFailure = { at: isoTime(now()), why };
+    metrics.failed(name, samples);
+    losses.add(`${name} fails`, "Cannot forward to a sink, and tries again", { sink: name, why });
+  }
+
+  #drop(samples: number, { status, why, id }: { status: string; why: string; id?: string }) {
+    const { metrics, name, losses, now = Date.now } = this.#options;
+    this.#counts.dropped += samples;
+    this.#lastFailure = { at: isoTime(now()), why: `it refuses samples with ${status}: ${why}` };
+    metrics.dropped(name, { status, samples });
+    const fields = { sink: name, status, samples, why, ...id === undefined ? {} : { cluster: plainText(id) } };
+    losses.add(`${name} refuses ${status}`, "Dropped samples that a sink refuses", fields);
+  }
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The start of what a sink says to a request, as text that is safe to log. A longer answer is cut off. */
+async function reasonOf(response: Response): Promise<string> {
+  try {
+    const bytes = await readUpTo(response, REASON_BYTES);
+    return plainText(new TextDecoder().decode(bytes).trim()).slice(0, REASON_LETTERS);
+  } catch (error) {
+    if (error instanceof LimitError) return "a text that is too long";
+    throw error;
+  }
+}

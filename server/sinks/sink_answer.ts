@@ -1,0 +1,41 @@
+/**
+ * What a sink's answer to a request means. Pure: it sees a status and headers.
+ *
+ * @module
+ */
+
+import { parseRetryAfter } from "../../common/backoff.ts";
+import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+
+/** What is to be done. */
+export type SinkVerdict =
+  /** All is with the sink; or, where it refuses some samples and says so, the number of those that are. */
+  | { readonly do: "go on"; readonly written?: number }
+  /** It does not take this version. */
+  | { readonly do: "fall back" }
+  /** It is the sink's trouble: the same again, later. */
+  | { readonly do: "try again"; readonly retryAfterMs?: number }
+  /** It will never take this. */
+  | { readonly do: "drop" };
+
+/** The counts by which a receiver of version 2.0 says what it has taken. */
+const WRITTEN = ["Samples", "Histograms"].map((what) => `x-prometheus-remote-write-${what.toLowerCase()}-written`);
+
+/** Reads an answer to a request of a version. */
+export function readSinkAnswer(
+  { status, headers }: Pick<Response, "status" | "headers">,
+  { version, nowMs }: { version: WriteVersion; nowMs: number },
+): SinkVerdict {
+  const counts = WRITTEN.map((name) => headers.get(name)).filter((text) => text !== null && /^\d{1,15}$/.test(text));
+  const saysWritten = counts.length > 0;
+  const written = counts.reduce((sum, text) => sum + Number(text), 0);
+  // One that knows version 1.0 alone reads nothing in a request of 2.0, and may well be content with that.
+  if (version === "2.0" && (status === 415 || !saysWritten && (status < 300 || status === 400))) {
+    return { do: "fall back" };
+  }
+  if (status < 300) return { do: "go on" };
+  if (status >= 500 || status === 429) {
+    return { do: "try again", retryAfterMs: parseRetryAfter(headers.get("retry-after"), nowMs) };
+  }
+  return version === "2.0" && saysWritten ? { do: "go on", written } : { do: "drop" };
+}

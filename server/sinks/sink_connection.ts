@@ -1,0 +1,202 @@
+/**
+ * Requests to sinks: by which connection, as whom, and what their headers say.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../common/explain.ts";
+import type { Logger } from "../../common/log.ts";
+import { connectionFault, type Side } from "../../common/outgoing/connection_fault.ts";
+import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
+import { proxyHeaders, proxyOptions } from "../../common/outgoing/proxied_client.ts";
+import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts";
+import { WatchedFile } from "../../common/watched_file.ts";
+import { WatchedValue } from "../../common/watched_value.ts";
+import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import { ClientCredentials } from "./client_credentials.ts";
+import type { SendRequest } from "./sink.ts";
+
+/** Files that sinks are reached with, each optional; all are read again when they change. */
+export interface SinkFiles {
+  /** Authorities to trust beside the built-in ones. */
+  readonly ca?: string;
+  /** The certificate that is shown. */
+  readonly cert?: string;
+  /** Its key. */
+  readonly key?: string;
+  /** A bearer token. */
+  readonly token?: string;
+  /** The password of the user in the URL. */
+  readonly password?: string;
+  /** The secret of an OAuth client. */
+  readonly oauthSecret?: string;
+}
+
+/** How sinks are reached. */
+export interface SinkConnectionOptions {
+  /** The files. */
+  readonly files: SinkFiles;
+  /** Where and as whom to get OAuth tokens. */
+  readonly oauth?: { readonly url: URL; readonly clientId: string; readonly scope?: string };
+  /** The header that names the tenant. */
+  readonly tenantHeader: string;
+  /** Chooses the proxy of each request. */
+  readonly proxyFor: ProxyRule;
+  /** Gets warnings. */
+  readonly log: Logger;
+}
+
+/** The flags of the files, by what is in them. */
+export const SINK_FILE_FLAGS: Readonly<Record<keyof SinkFiles, string>> = {
+  ca: "--forward-ca-file",
+  cert: "--forward-cert-file",
+  key: "--forward-key-file",
+  token: "--forward-token-file",
+  password: "--forward-password-file",
+  oauthSecret: "--forward-oauth-secret-file",
+};
+
+/** How often files are looked at, in milliseconds. */
+const LOOK_INTERVAL_MS = 10_000;
+
+const SIDE: Side = {
+  url: "--forward-url",
+  caFile: SINK_FILE_FLAGS.ca,
+  identity: { certFile: SINK_FILE_FLAGS.cert, keyFile: SINK_FILE_FLAGS.key },
+};
+
+const OAUTH_SIDE: Side = { ...SIDE, url: "--forward-oauth-url" };
+
+/** What the headers of a request of each version say. */
+const HEADERS: Readonly<Record<WriteVersion, Readonly<Record<string, string>>>> = {
+  "1.0": { "content-type": "application/x-protobuf", "x-prometheus-remote-write-version": "0.1.0" },
+  "2.0": {
+    "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+    "x-prometheus-remote-write-version": "2.0.0",
+  },
+};
+
+type Texts = Readonly<Partial<Record<keyof SinkFiles, string>>>;
+
+/** Makes the requests to all sinks. Disposing of it closes its connections. */
+export class SinkConnection implements Disposable {
+  readonly #options: SinkConnectionOptions;
+  readonly #texts: WatchedValue<Texts>;
+  readonly #oauth: ClientCredentials | undefined;
+  /** By what names the proxy, or nothing: made with the certificates that hold. */
+  readonly #clients = new Map<string, Deno.HttpClient>();
+
+  private constructor(options: SinkConnectionOptions, texts: WatchedValue<Texts>) {
+    this.#options = options;
+    this.#texts = texts;
+    texts.onChange(() => this.#close());
+    this.#oauth = options.oauth && new ClientCredentials({
+      ...options.oauth,
+      secret: () => texts.current.oauthSecret ?? "",
+      fetch: this.#fetchOf(OAUTH_SIDE),
+    });
+  }
+
+  /**
+   * Reads and checks the files.
+   *
+   * @throws {SyntaxError} if one holds nothing of use, and whatever reading it throws.
+   */
+  static async open(options: SinkConnectionOptions): Promise<SinkConnection> {
+    const names = (Object.keys(options.files) as (keyof SinkFiles)[]).filter((name) =>
+      options.files[name] !== undefined
+    );
+    const texts = await WatchedValue.open<Texts>({
+      files: names.map((name) => new WatchedFile(options.files[name]!)),
+      parse: (...texts) => {
+        const read: Texts = Object.fromEntries(names.map((name, i) => [name, checked(name, texts[i])]));
+        try {
+          Deno.createHttpClient(certificatesOf(read)).close();
+        } catch (cause) {
+          throw new SyntaxError(`Cannot use the certificates for sinks: ${messageOf(cause)}`, { cause });
+        }
+        return read;
+      },
+      onFault: (reason) =>
+        options.log.warn("Cannot use a changed file for sinks: what it held before stays in use", { reason }),
+      intervalMs: LOOK_INTERVAL_MS,
+    });
+    return new SinkConnection(options, texts);
+  }
+
+  /** What sends requests to a sink. */
+  to(url: URL): SendRequest {
+    const fetch = this.#fetchOf(SIDE);
+    const { username, password } = url;
+    const target = new URL(url);
+    target.username = target.password = "";
+    return async (body, { version, tenant, signal }) => {
+      const headers = new Headers({
+        ...HEADERS[version],
+        "content-encoding": "snappy",
+        "user-agent": "telemeter",
+      });
+      if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
+      const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
+      const bearer = token ?? await this.#oauth?.get();
+      if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
+      else if (username !== "") {
+        const basic = new TextEncoder().encode(`${decodeURIComponent(username)}:${secret}`).toBase64();
+        headers.set("authorization", `Basic ${basic}`);
+      }
+      // A redirect may lead to where the credentials do not belong.
+      const response = await fetch(target, { method: "POST", headers, body, redirect: "manual", signal });
+      if (response.status === 401 && bearer !== undefined && token === undefined) {
+        this.#oauth?.refused(bearer);
+        await response.body?.cancel();
+        throw new Error("it refuses the token that its issuer gave");
+      }
+      return response;
+    };
+  }
+
+  /** Closes the connections. */
+  [Symbol.dispose](): void {
+    this.#texts[Symbol.dispose]();
+    this.#close();
+  }
+
+  #close() {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
+  #fetchOf(side: Side): Fetch {
+    return async (at, init = {}) => {
+      const url = new URL(at), proxy = this.#options.proxyFor(url);
+      const headers = new Headers(init.headers);
+      for (const [name, value] of Object.entries(proxyHeaders(url, proxy))) headers.set(name, value);
+      try {
+        return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
+      } catch (error) {
+        init.signal?.throwIfAborted();
+        throw new Error(connectionFault(error, { url, proxy, side }));
+      }
+    };
+  }
+
+  #clientOf(proxy: ChosenProxy | undefined): Deno.HttpClient {
+    const key = proxy?.namedBy ?? "";
+    let client = this.#clients.get(key);
+    if (client === undefined) {
+      client = Deno.createHttpClient({ ...certificatesOf(this.#texts.current), ...proxyOptions(proxy) });
+      this.#clients.set(key, client);
+    }
+    return client;
+  }
+}
+
+function checked(name: keyof SinkFiles, text: string): string {
+  if (text.trim() === "") throw new SyntaxError(`Bad ${SINK_FILE_FLAGS[name]}: the file is empty`);
+  return name === "ca" || name === "cert" || name === "key" ? text : text.trim();
+}
+
+function certificatesOf({ ca, cert, key }: Texts): Deno.CreateHttpClientOptions {
+  const options: Deno.CreateHttpClientOptions = ca === undefined ? {} : { caCerts: [ca] };
+  return cert === undefined || key === undefined ? options : { ...options, cert, key } as Deno.CreateHttpClientOptions;
+}
