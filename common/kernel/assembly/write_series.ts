@@ -41,8 +41,9 @@ export let symbolsTo: usize = 0;
 export let seriesCount: u32 = 0;
 /** Where the next line starts. */
 export let writeAt: usize = 0;
-/** Where the number starts that the caller is asked for, and where it ends. */
+/** Where the number starts that the caller is asked for. */
 export let writeNumberAt: usize = 0;
+/** Where it ends. */
 export let writeNumberEnd: usize = 0;
 
 let tableAt: usize = 0;
