@@ -200,11 +200,12 @@ export function choice<const T extends string>(words: readonly T[]): Kind<T> {
 
 /** A repeatable option: the values in the order given; an empty text adds none. */
 export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
+  const { hasSecret } = kind;
   return {
     placeholder: kind.placeholder,
     read: (texts) => texts.filter((value) => value.trim() !== "").map((value) => kind.read([value])),
     absent: [],
-    hasSecret: (values, given) => values.some((value) => kind.hasSecret?.(value, given) ?? false),
+    ...hasSecret && { hasSecret: (values, given) => values.some((value) => hasSecret(value, given)) },
   };
 }
 

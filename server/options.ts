@@ -494,7 +494,7 @@ export const SERVER_OPTIONS = {
   },
   forwardCaFile: {
     kind: file,
-    secret: "none",
+    secret: "key file",
     help: "Authorities (PEM) to trust with sinks beside the system's; read again when it changes",
     since: "0.1.0",
     why: "Set it where an authority of your own signs the certificates of sinks",
@@ -536,6 +536,7 @@ export const SERVER_OPTIONS = {
   },
   forwardOauthClientId: {
     kind: text,
+    secret: "none",
     help: "OAuth client id for sinks",
     since: "0.1.0",
     why: "Goes with --forward-oauth-url",
@@ -549,6 +550,7 @@ export const SERVER_OPTIONS = {
   },
   forwardOauthScope: {
     kind: text,
+    secret: "none",
     help: "Scopes to ask OAuth tokens for, with blanks between",
     since: "0.1.0",
     why: "Set it where the issuer asks for it",

@@ -60,6 +60,8 @@ export class Sinks implements IndexListener, AsyncDisposable {
   /** Up to which time of arrival each sink has confirmed what was shown before the last restart; undefined once all is read back. */
   #confirmed: ReadonlyMap<Sink, number> | undefined;
   #revoked: ReadonlySet<string> = new Set();
+  /** Whether something was shown since it was kept last what is confirmed, or was not confirmed then. */
+  #isToBeSaved = true;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | undefined;
 
@@ -103,6 +105,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
   ): void {
     const { id, receivedAtMs } = entry;
     if (this.#revoked.has(id)) return;
+    this.#isToBeSaved = true;
     const ended = before && this.#ends.between(before, entry);
     for (const sink of this.#sinks) {
       if (ended !== undefined) this.#end(sink, { id, ended });
@@ -115,6 +118,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
   /** A cluster has samples that are merged into what it shows when they are sent: others that wait stay with them. */
   postponed(id: string): void {
     if (this.#revoked.has(id)) return;
+    this.#isToBeSaved = true;
     for (const sink of this.#sinks) {
       sink.queue.news(id, performance.now());
       sink.wake();
@@ -185,7 +189,8 @@ export class Sinks implements IndexListener, AsyncDisposable {
    */
   async #save(): Promise<void> {
     const { places, store, index, now = Date.now } = this.#options;
-    if (this.#confirmed !== undefined) return;
+    if (this.#confirmed !== undefined || !this.#isToBeSaved) return;
+    this.#isToBeSaved = false;
     for (const [i, { queue }] of this.#sinks.entries()) {
       let confirmedMs = now();
       for (const id of queue.unconfirmed()) {
@@ -194,6 +199,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
       try {
         await store.setMeta(keyOf(places[i].name), String(confirmedMs - LEEWAY_MS));
       } catch (error) {
+        this.#isToBeSaved = true;
         // The store says so itself; the next look tries again.
         if (!(error instanceof StoreUnavailableError)) throw error;
       }

@@ -30,6 +30,8 @@ const SECRET_FILES = {
   server: [
     ...["--authorize-password-file", "--cluster-key", "--internal-tls-key", "--shared-key", "--tls-key"],
     ...["--client-ca", "--cluster-ca", "--cluster-crt", "--internal-tls-crt", "--tls-crt", "--verify-key"],
+    ...["--forward-key-file", "--forward-oauth-secret-file", "--forward-password-file", "--forward-token-file"],
+    ...["--forward-ca-file", "--forward-cert-file"],
   ],
   client: [
     ...["--anonymize-salt-file", "--from-token-file", "--tls-private-key-file", "--to-token-file"],
@@ -188,6 +190,7 @@ const OPEN: readonly [task: "server" | "client", flags: string[], option: string
   ["server", ["--listen=[::]:0", ...SERVER], "--listen"],
   ["server", ["--listen=:0", ...SERVER], "--listen"],
   ["server", ["--listen=127.0.0.1:0", ...SERVER, "--authorize=http://a.test"], "--authorize"],
+  ["server", ["--listen=127.0.0.1:0", ...SERVER, "--forward-url=http://a.test"], "--forward-url"],
   [
     "server",
     ["--listen=127.0.0.1:0", ...SERVER, "--authorize=https://a.test", "--authorize-issuer-url=http://a.test"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../../../scripts/process/eventually.ts";
 import { SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
 import { MetaStore, SinksSite, TTL_MS } from "../../support/sinks_site.ts";
 
@@ -230,7 +231,8 @@ Deno.test("Sinks send after a restart what was not confirmed, and nothing that w
     site.sinks.start();
     site.push("a", ["x{} 1"], { receivedAtMs: before });
     await receiver.until(has("x of a: 1"));
-    while (site.sinks.report()[0].waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const isConfirmed = () => Promise.resolve(site.sinks.report()[0].waiting === 0 || undefined);
+    await eventually("it to be confirmed", isConfirmed, { timeoutMs: 10_000 });
     receiver.answer = () => new Response(null, { status: 500 });
     site.push("b", ["x{} 2"], { receivedAtMs: before + 30_000 });
     await receiver.until(has("x of b: 2"));
