@@ -59,7 +59,7 @@ for (
       ["http://127.0.0.1:1"],
       "Too many arguments. Expected 0 arguments but got 1; integration --help lists the options",
     ],
-    ["ring-bench", ["sideways"], "Choose: forward, join, scrape or control"],
+    ["ring-bench", ["sideways"], "Choose: forward, join, takeover, scrape or control"],
     ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
     ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
     ["simulate", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
