@@ -10,6 +10,9 @@ const FIRST_PORT = 10_000;
 const PORTS = 20_000;
 const ATTEMPTS = 100;
 
+/** Those that were given out: programs that do not listen yet, or not at the moment, leave them free. */
+const given = new Set<number>();
+
 /** Whether nothing listens on a TCP port of this machine. */
 export function isFree(port: number): boolean {
   try {
@@ -21,12 +24,15 @@ export function isFree(port: number): boolean {
   }
 }
 
-/** A TCP port that nothing listens on, the preferred one if that is free. */
+/** A TCP port that nothing listens on, and that this process was not given before; the preferred one if that is free. */
 export function freePort({ preferred }: { preferred?: number } = {}): number {
   if (preferred !== undefined && isFree(preferred)) return preferred;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if (isFree(port)) return port;
+    if (given.has(port) || !isFree(port)) continue;
+    if (given.size >= PORTS / 2) given.clear();
+    given.add(port);
+    return port;
   }
   throw new Error(
     `Cannot find a free port: ${ATTEMPTS} tried ones between ${FIRST_PORT} and ${FIRST_PORT + PORTS} are taken`,
