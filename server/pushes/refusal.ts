@@ -19,6 +19,7 @@ export type RefusalKind =
   | "capacity"
   | "rate"
   | "samples"
+  | "refused_often"
   | "refused"
   | "too_big"
   | "store"
@@ -106,6 +107,14 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: false,
     retryAfterMs: 1_000,
     words: "Cannot take more samples of this cluster so soon: wait as Retry-After says",
+  },
+  refused_often: {
+    status: 429,
+    counts: false,
+    retryAfterMs: 0,
+    words:
+      "Cannot take more requests of this cluster yet, as too many of them could not be read, or spoke for another " +
+      "cluster: mend what sends them, and wait as Retry-After says",
   },
   /** By an owner of a later version, for a reason that this one does not know. */
   refused: {

@@ -6,7 +6,7 @@
 
 import { Buckets } from "../limits/rate_limit.ts";
 import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
-import { countsAsRefused, PushRefusal } from "../pushes/refusal.ts";
+import { PushRefusal, refusalOf } from "../pushes/refusal.ts";
 
 /** What is allowed. */
 export interface WriteLimits {
@@ -25,7 +25,7 @@ const BURST_SECONDS = 60;
 
 /**
  * Lets requests through to the next stage. Who sends more samples than are allowed is told 503, as senders try again after that and
- * drop what they have after 429, which is for those who send what cannot be taken time and again.
+ * drop what they have after 429, which is for those who send what nobody can read time and again.
  */
 export class WriteLimited implements PushStage {
   readonly #next: PushStage;
@@ -56,7 +56,7 @@ export class WriteLimited implements PushStage {
   /** Rejects with 503 or 429, and `Retry-After`. */
   async accept(push: Push): Promise<PushReceipt> {
     const refusedMs = this.#refused.waitMs(push.id, this.#elapsed());
-    if (refusedMs > 0) throw new PushRefusal("rate", { retryAfterMs: refusedMs });
+    if (refusedMs > 0) throw new PushRefusal("refused_often", { retryAfterMs: refusedMs });
     // Decided before the body is read, by what came before it.
     const waitMs = this.#samples.waitMs(push.id, this.#elapsed());
     if (waitMs > 0) throw new PushRefusal("samples", { retryAfterMs: waitMs });
@@ -66,7 +66,8 @@ export class WriteLimited implements PushStage {
       this.#samples.charge(push.id, this.#elapsed(), { share: samples + histograms });
       return receipt;
     } catch (error) {
-      if (countsAsRefused(error)) this.#refused.charge(push.id, this.#elapsed());
+      // A cluster that is over a limit still sends what it has room for: that shall not be dropped for the rest.
+      if (refusalOf(error)?.status === 400) this.#refused.charge(push.id, this.#elapsed());
       throw error;
     }
   }
