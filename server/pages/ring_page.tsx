@@ -58,7 +58,8 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
         {voters.length > 0 && (
           <li>
             <div title={confirmedBy.length === 0 ? undefined : confirmedBy.join(", ")}>
-              <strong>{confirmedBy.length} of {voters.length}</strong> confirmed the last page of this server
+              <strong>{confirmedBy.length} of {voters.length}</strong>{" "}
+              confirmed the last page of this server{confirmedBy.length > 0 && ", which suffices"}
             </div>
           </li>
         )}

@@ -300,7 +300,7 @@ Deno.test("the page of the ring says that there is none, or how its members fare
   const alone = await ask(sourcePages({ ring: { ...ring, carriesOnAlone: true } }), "/ring");
   assert.match(words(alone.text), /One of two servers carries on alone. If the other one lives, both show everything/);
   const [, self, dead, witness, , happened] = rows(text);
-  assert.match(words(text), /2 of 3 confirmed the last page of this server/);
+  assert.match(words(text), /2 of 3 confirmed the last page of this server, which suffices/);
   assert.match(text, /title="server-0, server-2"/);
   assert.match(self, /^active server-0 \(this server\) a:1 – abc 2 1 – – –$/);
   assert.match(dead, /^dead server-1 a:1 50 s ago no answer within 500 ms – – – – –$/);
