@@ -56,7 +56,7 @@ export interface SourceReport {
   readonly expectedIntervalSeconds?: number;
   /** After how long without a push it counts as silent. */
   readonly silentAfterSeconds: number;
-  /** Since when it counts as silent, if it does. */
+  /** Since when it counts as silent, if it does, or would if nothing had been refused since. */
   readonly silentSince?: string;
   /** How far its newest sample was behind the arrival of its push: the difference of the clocks, and what the way takes. */
   readonly skewSeconds?: number;
@@ -124,6 +124,9 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
   const { nowMs, ttlMs, limits, placeOf = () => ({}) } = options;
   const { id, firstSeenMs, pushedAtMs, intervalMs, skewMs, series, refusal, refusedAtMs, refusals } = source;
   const headroom = (used: number, limit: number): Headroom => ({ used, limit, ratio: used / limit });
+  const patienceMs = silentAfterMs(source, ttlMs);
+  // Who has but its id can have it refused: that it is silent stands beside that.
+  const isSilent = pushedAtMs > 0 && (state === "silent" || state === "refused" && nowMs - pushedAtMs > patienceMs);
   return {
     id,
     state,
@@ -134,8 +137,8 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
       skewSeconds: seconds(skewMs),
     },
     ...intervalMs > 0 && { expectedIntervalSeconds: seconds(intervalMs) },
-    silentAfterSeconds: seconds(silentAfterMs(source, ttlMs)),
-    ...state === "silent" && pushedAtMs > 0 && { silentSince: timeOf(pushedAtMs + silentAfterMs(source, ttlMs)) },
+    silentAfterSeconds: seconds(patienceMs),
+    ...isSilent && { silentSince: timeOf(pushedAtMs + patienceMs) },
     series,
     limits: {
       series: headroom(source.series, limits.series),

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { reportOf } from "../../../server/api/source_report.ts";
+import { Directory } from "../../../server/directory/directory.ts";
+
+const START_MS = 1_700_000_000_000;
+const TTL_MS = 600_000;
+
+Deno.test("reportOf() says since when a source is silent, though somebody was refused in its name since", () => {
+  const clock = { ms: START_MS };
+  const directory = new Directory({
+    maxSources: 10,
+    retentionMs: 3_600_000,
+    ttlMs: TTL_MS,
+    now: () => clock.ms,
+    elapsed: () => clock.ms - START_MS,
+  });
+  const report = () => {
+    const limits = { series: 100, families: 100, bytes: 100, labels: 10 };
+    return reportOf(directory.get("a")!, { nowMs: clock.ms, ttlMs: TTL_MS, limits });
+  };
+  const counts = { bytes: 10, families: 1, series: 1, dropped: 0, leftOut: new Map() };
+  directory.accepted({ id: "a", receivedAtMs: clock.ms, transport: "text", newestMs: clock.ms, ...counts });
+  clock.ms += 1_000;
+  assert.deepEqual([report().state, report().silentSince], ["up", undefined]);
+  clock.ms += TTL_MS;
+  const since = new Date(START_MS + TTL_MS).toISOString();
+  assert.deepEqual([report().state, report().silentSince], ["silent", since]);
+  // Who has but the id can make it refused, and shall not make it forgotten that it is silent.
+  directory.refused("a", { stage: "authorize", status: 401, reason: "refused", why: "Unknown token" });
+  assert.deepEqual([report().state, report().silentSince], ["refused", since]);
+});
