@@ -66,11 +66,20 @@ function switchReader(options: OptionTable) {
     Object.entries(options).filter(([, { kind }]) => kind.placeholder === "")
       .flatMap(([name, { short }]) => [flagOf(name), ...short ? [short] : []].map((form) => [form, name] as const)),
   );
+  const valued = new Set(
+    Object.entries(options).filter(([, { kind }]) => kind.placeholder !== "")
+      .flatMap(([name, { short }]) => [flagOf(name), ...short ? [short] : []]),
+  );
   const values = new Map<string, string[]>();
   return {
     bare(args: readonly string[]): string[] {
       const end = args.indexOf("--");
+      let isValue = false;
       return args.map((arg, i) => {
+        // What another option takes for its value is no switch, whatever it looks like.
+        const wasValue = isValue;
+        isValue = !wasValue && valued.has(arg);
+        if (wasValue) return arg;
         const [, form = "", value] = /^(--?[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
         const name = end !== -1 && i > end ? undefined : names.get(form);
         if (name === undefined) return arg;
