@@ -9,6 +9,7 @@ import { messageOf } from "../common/explain.ts";
 import type { Program } from "../common/options.ts";
 import { alertChecks, REFUSING_FLAGS } from "./integration/alert_checks.ts";
 import { integrationChecks } from "./integration/checks.ts";
+import { openSink } from "./integration/open_sink.ts";
 import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
 import { runTrial, SERVERS, type Surroundings } from "./integration/run_trial.ts";
 import { trySameAnswers } from "./integration/same_answers/same_answers.ts";
@@ -40,13 +41,18 @@ async function tryStack({ signal, say }: Surroundings): Promise<boolean> {
   const runner = await findPrometheus({ say });
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
   const rules = await shippedRules(ALERT_PACE);
-  const surroundings = { pace: INTEGRATION_PACE, servers: SERVERS, moreServerFlags: () => REFUSING_FLAGS, rules };
+  await using sink = openSink();
+  const moreServerFlags = () => [...REFUSING_FLAGS, `--forward-url=${sink.url}`];
+  const surroundings = { pace: INTEGRATION_PACE, servers: SERVERS, moreServerFlags, rules };
   await using stack = await startStack({ runner, ...surroundings, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`the program ${child.name} ended although nobody asked it to`);
   });
   // Those that kill servers come last.
-  const checks = [...alertChecks(stack, { signal }), ...integrationChecks(stack, { pace: INTEGRATION_PACE, signal })];
+  const checks = [
+    ...alertChecks(stack, { sink, signal }),
+    ...integrationChecks(stack, { pace: INTEGRATION_PACE, signal }),
+  ];
   for (const { claim, check } of checks) {
     const startMs = performance.now();
     try {

@@ -9,6 +9,7 @@ import type { Child } from "../process/child.ts";
 import { eventually } from "../process/eventually.ts";
 import type { Check } from "./checks.ts";
 import { askingPanels, readDashboards, withVariables } from "./dashboards.ts";
+import type { OpenSink } from "./open_sink.ts";
 import { SERVERS_JOB } from "./prometheus_config.ts";
 import type { Stack } from "./stack.ts";
 
@@ -25,7 +26,10 @@ const ALERT_MS = 45_000;
 const VARIABLES = { job: SERVERS_JOB, instance: ".*", id: STOPPED, __rate_interval: "15s" };
 
 /** The checks of a stack whose central Prometheus has the shipped rules. They build on each other: run them in order. */
-export function alertChecks(stack: Stack, { signal }: { readonly signal: AbortSignal }): Check[] {
+export function alertChecks(
+  stack: Stack,
+  { sink, signal }: { readonly sink: OpenSink; readonly signal: AbortSignal },
+): Check[] {
   const { central, crew } = stack;
   const clients = new Map<string, Child>();
   const start = (id: string, ...flags: string[]) => void clients.set(id, stack.launchClient({ id, flags }));
@@ -56,6 +60,10 @@ export function alertChecks(stack: Stack, { signal }: { readonly signal: AbortSi
     {
       claim: "a client that was stopped fires TelemeterSourceSilent",
       check: async () => void await fires("TelemeterSourceSilent", STOPPED),
+    },
+    {
+      claim: "what is shown is forwarded to a sink",
+      check: async () => void await until("requests of remote write", () => Promise.resolve(sink.taken() > 0)),
     },
     {
       claim: "every query of the dashboards has an answer",
