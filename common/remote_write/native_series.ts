@@ -4,14 +4,27 @@
  * @module
  */
 
-import type { HistogramValue, NativeBuckets } from "../exposition/metric_family.ts";
+import type { HistogramValue, MetricType, NativeBuckets } from "../exposition/metric_family.ts";
 import { METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { decodeMetricField } from "../exposition/protobuf.ts";
 import { SPAN, tagOf } from "../exposition/protobuf_fields.ts";
 import { ProtobufWriter } from "../exposition/protobuf_wire.ts";
-import type { TimedNative } from "./write_encoder.ts";
 import { WRITE_METRIC_TYPES } from "./metric_types.ts";
 import { GAUGE_HINT, METADATA_2, SERIES_2, STALE, WRITE_HISTOGRAM as WRITE } from "./write_fields.ts";
+
+/** A native histogram at a time. */
+export interface TimedNative {
+  /** The name of its family. */
+  readonly name: string;
+  /** The type of the family. */
+  readonly type: MetricType;
+  /** Its field `metric` of `MetricFamily`. */
+  readonly field: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly timestampMs: number;
+  /** Whether the series ends then. @default {false} */
+  readonly ends?: boolean;
+}
 
 /** The message of the series. `numberOf` gives strings their numbers in the request. */
 export function nativeSeries(
