@@ -10,6 +10,7 @@ import { Frames } from "./frames.ts";
 import { Heads } from "./heads.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
+import { Writes } from "./writes.ts";
 
 const OPEN = {
   pushes: () => Pushes.open(),
@@ -17,6 +18,7 @@ const OPEN = {
   tokens: () => Tokens.open(),
   authorize: () => Authorize.open(),
   heads: () => Heads.open(),
+  writes: () => Writes.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */
