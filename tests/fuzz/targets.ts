@@ -7,6 +7,7 @@
 import { Authorize } from "./authorize.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Frames } from "./frames.ts";
+import { Grants } from "./grants.ts";
 import { Heads } from "./heads.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
@@ -19,6 +20,7 @@ const OPEN = {
   authorize: () => Authorize.open(),
   heads: () => Heads.open(),
   writes: () => Writes.open(),
+  grants: () => Grants.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */
