@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatenate } from "../concatenate.ts";
 import { METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { BYTES, LABEL, METRIC, tagOf } from "../exposition/protobuf_fields.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
@@ -85,7 +86,7 @@ export class SeriesLabels {
     this.#bytes = bytes;
     this.#reader = new ProtobufReader(bytes);
     this.#identity = Array.from(identity, ([name, value]) => identityLabel(name, value));
-    this.#identityFields = concatenated(this.#identity);
+    this.#identityFields = concatenate(this.#identity.map(({ field }) => field));
     this.#seen = new Uint8Array(this.#identity.length);
     this.#scratch.clear();
   }
@@ -161,9 +162,12 @@ export class SeriesLabels {
         if (!isRight) fault = { rule: "identity", what: SAMPLE_RULES.identity.what };
       }
     }
-    this.lacks = seen.every((has) => has === 0)
+    const lacking = identity.filter((_, i) => seen[i] === 0);
+    this.lacks = lacking.length === identity.length
       ? this.#identityFields
-      : concatenated(identity.filter((_, i) => seen[i] === 0));
+      : lacking.length === 0
+      ? NOTHING
+      : concatenate(lacking.map(({ field }) => field));
     return fault ?? (hasName ? undefined : { rule: "family_name", what: "a series has no name" });
   }
 
@@ -238,11 +242,4 @@ function appendLabel(out: ByteBuilder, { name, value }: { name: Uint8Array; valu
   out.append(name);
   out.tagged(VALUE_TAG, value.length);
   out.append(value);
-}
-
-function concatenated(labels: readonly IdentityLabel[]): Uint8Array {
-  if (labels.length <= 1) return labels[0]?.field ?? NOTHING;
-  const out = limitedBuilder({ maxBytes: Infinity });
-  for (const { field } of labels) out.append(field);
-  return out.bytes;
 }
