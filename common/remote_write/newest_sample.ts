@@ -20,13 +20,13 @@ export class NewestSample {
   /** Native histograms that it has. */
   histograms = 0;
   /** The time of the newest of them; the later one in the request if two have it. */
-  timestampMs = -Infinity;
+  timestampMs: number = -Infinity;
   /** Where that time starts. */
   timeStart = 0;
   /** Where it ends. */
   timeEnd = 0;
   /** Where the value stands, or -1 if it is 0. */
-  valueAt = -1;
+  valueAt: number = -1;
   /** The native histogram, if it is one. */
   histogram: WriteHistogram | undefined;
   /** Whether it says that the series has ended. */

@@ -44,9 +44,9 @@ export class SeriesLabels {
   /** What they stand in, from `start` to `end`. */
   source: Uint8Array = NOTHING;
   /** Where they start; -1 while there are none. */
-  start = -1;
+  start: number = -1;
   /** Where they end. */
-  end = -1;
+  end: number = -1;
   /** Where the name of the metric starts; it and what follows is known once {@linkcode check} has looked. */
   nameStart = 0;
   /** Where it ends. */

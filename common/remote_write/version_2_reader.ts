@@ -20,7 +20,7 @@ export class Version2Reader implements VersionReader {
   /** Where the fields are. */
   readonly fields: SharedFields = { ...SERIES_2, timeseries: REQUEST_2.timeseries };
   /** Types are said with the series alone. */
-  readonly types = NO_TYPES;
+  readonly types: ReadonlyMap<string, MetricType> = NO_TYPES;
   /** The type that the series at hand says, if it says one. */
   type: MetricType | undefined;
   readonly #labels: SeriesLabels;
