@@ -15,6 +15,7 @@ import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { OpenServer } from "../support/open_server.ts";
+import { processorMs, threadsMs } from "../support/processor_time.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
 
 const [pairs = 15, pushesPerSecond = 200, seconds = 3] = Deno.args.map(Number);
@@ -42,7 +43,7 @@ const bodies = Array.from({ length: CLUSTERS }, (_, i) => {
 
 /** Pushes one cluster after the other at the rate, waits until all is forwarded, and returns what a push took. */
 async function slice(server: OpenServer, { first, pushes }: { first: number; pushes: number }): Promise<number> {
-  const beforeMs = await server.cpuMs(), startMs = performance.now();
+  const beforeMs = await processorMs(server.pid), startMs = performance.now();
   let next = 0;
   await Promise.all(Array.from({ length: SENDERS }, async () => {
     while (next < pushes) {
@@ -54,7 +55,7 @@ async function slice(server: OpenServer, { first, pushes }: { first: number; pus
     }
   }));
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
-  return (await server.cpuMs() - beforeMs) / pushes;
+  return (await processorMs(server.pid) - beforeMs) / pushes;
 }
 
 function median(values: readonly number[]): number {
@@ -67,7 +68,7 @@ async function threads(
   { before, pushes }: { before: ReadonlyMap<string, number>; pushes: number },
 ) {
   const byName: Record<string, number> = {};
-  for (const [thread, ms] of await server.threadsMs()) {
+  for (const [thread, ms] of await threadsMs(server.pid)) {
     const [, name] = /^\d+ (.*?)[-\d]*$/.exec(thread)!;
     byName[name] = (byName[name] ?? 0) + (ms - (before.get(thread) ?? 0)) / pushes;
   }
@@ -84,7 +85,7 @@ const sliceOf = { pushes: Math.round(pushesPerSecond * seconds) };
 const servers = [plain, forwarding];
 // All clusters are there, and what is compiled as it runs is compiled.
 for (let i = 0; i < 2; i++) for (const server of servers) await slice(server, { first: 0, pushes: CLUSTERS });
-const before = await Promise.all(servers.map((server) => server.threadsMs()));
+const before = await Promise.all(servers.map(({ pid }) => threadsMs(pid)));
 const sentSamples = async () =>
   await forwarding.metric(`telemeter_sink_samples_sent_total{sink="http://127.0.0.1:${port}/"}`) ?? 0;
 const sentBefore = await sentSamples();

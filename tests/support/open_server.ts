@@ -171,19 +171,9 @@ export class OpenServer implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
-  /** The time that each of its threads that live has had of a processor so far, in milliseconds, by number and name (Linux, man 5 proc_pid_stat). */
-  async threadsMs(): Promise<ReadonlyMap<string, number>> {
-    const threads = new Map<string, number>();
-    for await (const { name } of Deno.readDir(`/proc/${this.#child.pid}/task`)) {
-      const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/task/${name}/stat`).catch(() => undefined);
-      if (stat !== undefined) threads.set(`${name} ${/\((.*)\)/.exec(stat)![1]}`, cpuMsOf(stat));
-    }
-    return threads;
-  }
-
-  /** The time that all of its threads have had of a processor so far, those included that are gone, in milliseconds. */
-  async cpuMs(): Promise<number> {
-    return cpuMsOf(await Deno.readTextFile(`/proc/${this.#child.pid}/stat`));
+  /** The process that it is. */
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Lets {@linkcode OpenServer.peakBytes} start again from what the server has now (Linux, man 5 proc_pid_clear_refs). */
@@ -196,13 +186,4 @@ export class OpenServer implements AsyncDisposable {
     const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
     return 1_024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]);
   }
-}
-
-/** Ticks a second, in which Linux tells what time of a processor somebody has had. */
-const TICK_HZ = 100;
-
-/** What `/proc/PID/stat` says of that. */
-function cpuMsOf(stat: string): number {
-  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
-  return 1_000 * (user + system) / TICK_HZ;
 }
