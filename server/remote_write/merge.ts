@@ -15,9 +15,10 @@ import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
 import { bufferSize } from "../ingest/buffer_size.ts";
 import { LineTable } from "./line_table.ts";
+import { replacementOf } from "./replacement.ts";
 
 /** Lines with their times, as an entry of the index has them. */
-export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks">;
+export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks" | "series">;
 
 /** What came later. */
 export interface Delta {
@@ -76,8 +77,10 @@ export class Merger {
   /** Natives of each source, by block. */
   #natives: NativeSample[] = [];
 
-  /** Merges deltas, in their order, into what a cluster shows. */
+  /** Merges deltas, in their order, into what a cluster shows. The buffer of the result is a new one, or that of a single delta. */
   merge(shown: Lines | undefined, deltas: readonly Delta[], options: MergeOptions): EntryContent {
+    const replacement = deltas.length === 1 ? replacementOf(shown, deltas[0], options) : undefined;
+    if (replacement !== undefined) return replacement;
     this.#open([
       ...shown === undefined ? [] : [shown],
       ...deltas.flatMap(({ values, ended }) => ended ? [values, ended] : [values]),
