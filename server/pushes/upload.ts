@@ -7,14 +7,15 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type ExpositionFormat, expositionFormat } from "../../common/exposition/exposition_format.ts";
-import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
+import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
 import { addressBlock } from "../../common/http/addresses.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Authenticate } from "../authorization/authenticate.ts";
+import type { Authenticate, Credentials } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
 import { type PushContentEncoding, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
+import type { HeldRefusals } from "../limits/held_refusals.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
 import { flagToRaise } from "./limit_flags.ts";
@@ -30,6 +31,8 @@ export interface UploadOptions {
   readonly limitBytes: number;
   /** The slots of pushes at work, which others may share. */
   readonly slots: UploadSlots;
+  /** Holds refusals back, which others may share. */
+  readonly held: Pick<HeldRefusals, "back">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told of pushes that come too often. */
@@ -44,7 +47,7 @@ export interface UploadOptions {
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, stage, limitBytes, slots, now } = options;
+  const { authenticate, stage, limitBytes, slots, held, now } = options;
   const { log, refusals, directory, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
@@ -61,8 +64,10 @@ export function upload(options: UploadOptions): Handler {
   });
   for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
 
-  const accept: Handler = async (request, peer) => {
-    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
+  const accept = async (
+    request: Request,
+    { peer, credentials: { id, labels, keyId, tokenEndsMs } }: { peer: Peer; credentials: Credentials },
+  ): Promise<Response> => {
     using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
@@ -104,11 +109,15 @@ export function upload(options: UploadOptions): Handler {
   };
 
   return async (request, peer) => {
+    let id: string | undefined;
     try {
-      return await accept(request, peer);
+      const credentials = await authenticate(request, peer);
+      id = credentials.id;
+      return await accept(request, { peer, credentials });
     } catch (error) {
       pushes.inc({ result: "rejected" });
       rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+      if (id !== undefined) await held.back(id, peer);
       throw error;
     }
   };

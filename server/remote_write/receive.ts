@@ -12,8 +12,9 @@ import type { Registry } from "../../common/metrics.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import { WRITE_ENCODINGS, writeEncodingOf, writeVersionOf } from "../../common/remote_write/body_encoding.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../common/remote_write/write_fields.ts";
-import type { Authenticate } from "../authorization/authenticate.ts";
+import type { Authenticate, Credentials } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
+import type { HeldRefusals } from "../limits/held_refusals.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
 import { flagToRaise } from "../pushes/limit_flags.ts";
 import type { Push, PushStage, WriteReceipt } from "../pushes/push.ts";
@@ -29,6 +30,8 @@ export interface ReceiveOptions {
   readonly limitBytes: number;
   /** The slots of requests at work, which others may share. */
   readonly slots: UploadSlots;
+  /** Holds refusals back, which others may share. */
+  readonly held: Pick<HeldRefusals, "back">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told why requests are refused. */
@@ -44,12 +47,18 @@ const RESULTS = ["stored", "partial", "rejected"] as const;
 
 /** The handler of `POST /api/v1/write`. It answers 204 only once the request is durable where it belongs. */
 export function receive(options: ReceiveOptions): Handler {
-  const { authenticate, stage, limitBytes, slots, now } = options;
+  const { authenticate, stage, limitBytes, slots, held, now } = options;
   const { refusals, directory, registry } = options;
   const { requests, rejections, samples, histograms, exemplars } = countersOf(registry);
 
-  const accept = async (request: Request, peer: Peer, version: WriteVersion | undefined): Promise<Response> => {
-    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
+  const accept = async (
+    request: Request,
+    { peer, version, credentials: { id, labels, keyId, tokenEndsMs } }: {
+      peer: Peer;
+      version: WriteVersion | undefined;
+      credentials: Credentials;
+    },
+  ): Promise<Response> => {
     using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
@@ -90,11 +99,15 @@ export function receive(options: ReceiveOptions): Handler {
 
   return async (request, peer) => {
     const version = writeVersionOf(request.headers.get("content-type"));
+    let id: string | undefined;
     try {
-      return await accept(request, peer, version);
+      const credentials = await authenticate(request, peer);
+      id = credentials.id;
+      return await accept(request, { peer, version, credentials });
     } catch (error) {
       requests.inc({ version: version ?? "none", result: "rejected" });
       rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+      if (id !== undefined) await held.back(id, peer);
       throw error;
     }
   };

@@ -77,6 +77,7 @@ async function startSite(options: SiteOptions = {}) {
         }),
         limitBytes: 5_000,
         slots: new UploadSlots({ most: maxInFlight, now: () => performance.now() }),
+        held: { back: () => Promise.resolve() },
         now: () => clock.now,
         log,
         refusals: repeats,
