@@ -42,8 +42,8 @@ interface ParseError extends Error {
 }
 
 /**
- * Connections and requests that are begun in one turn of the event loop. Each takes a tenth to three tenths of a millisecond until its
- * answer, and a good push is in some five turns, so that it waits for 25 ms beside any number of others.
+ * Connections and requests that are begun in one turn of the event loop; each takes some 0.4 ms until its answer. While 900 connections
+ * with half of a push each came at the same moment, a good push took 0.1 to 0.2 s at worst, and 0.3 to 0.6 s without turns.
  */
 const BEGUN_A_TURN = 16;
 
