@@ -19,7 +19,7 @@ export interface TurnsOptions {
 
 /**
  * Begins works, so many in a turn of the loop; where more are to be begun, the senders have theirs by turns. Without it all that nine
- * hundred connections bring at the same moment is done at once, and whoever comes then waits for the whole.
+ * hundred clients bring at the same moment is done at once, and whoever comes then waits for the whole.
  */
 export class Turns {
   readonly #most: number;
