@@ -13,6 +13,15 @@ export const WRITE_VERSIONS = ["1.0", "2.0"] as const;
 /** One of {@linkcode WRITE_VERSIONS}. */
 export type WriteVersion = typeof WRITE_VERSIONS[number];
 
+/** The media type of both messages. */
+export const WRITE_CONTENT_TYPE = "application/x-protobuf";
+
+/** What its parameter `proto` calls them. */
+export const WRITE_MESSAGES: Readonly<Record<WriteVersion, string>> = {
+  "1.0": "prometheus.WriteRequest",
+  "2.0": "io.prometheus.write.v2.Request",
+};
+
 /** The fields of a request of 1.0. */
 export const REQUEST_1 = { timeseries: 1, metadata: 3 } as const;
 
@@ -24,6 +33,16 @@ export const METADATA_1 = { type: 1, name: 2 } as const;
 
 /** The fields of a request of 2.0. */
 export const REQUEST_2 = { symbol: 4, timeseries: 5 } as const;
+
+/** Whether a field of a request says that it is one of 1.0: 2.0 reserves its fields, so that the two are told apart. */
+export function isOnlyOf1(field: number): boolean {
+  return field >= 1 && field <= 3;
+}
+
+/** Whether a field of a request says that it is one of 2.0. */
+export function isOnlyOf2(field: number): boolean {
+  return field === REQUEST_2.symbol || field === REQUEST_2.timeseries;
+}
 
 /** The fields of a series of 2.0. */
 export const SERIES_2 = { labelReferences: 1, sample: 2, histogram: 3, exemplar: 4, metadata: 5 } as const;

@@ -15,6 +15,8 @@ import { SAMPLE_RULES, type SampleRule } from "../ingest/sample_rules.ts";
 import { ByteBuilder } from "./byte_builder.ts";
 import { NameTable } from "./name_table.ts";
 import {
+  isOnlyOf1,
+  isOnlyOf2,
   METADATA_1,
   METADATA_2,
   REQUEST_1,
@@ -23,6 +25,8 @@ import {
   SERIES_1,
   SERIES_2,
   STALE,
+  WRITE_CONTENT_TYPE,
+  WRITE_MESSAGES,
   WRITE_TYPES,
   type WriteVersion,
 } from "./write_fields.ts";
@@ -238,6 +242,7 @@ export class WriteReader {
     while (reader.next(length)) {
       if (reader.field === REQUEST_1.timeseries) this.#place(places, reader.enter(length));
       else if (reader.field === REQUEST_1.metadata) this.#metadata1(reader.enter(length));
+      else if (isOnlyOf2(reader.field)) throw otherVersion("1.0", "2.0");
       else reader.skip(length);
     }
     return places;
@@ -259,7 +264,8 @@ export class WriteReader {
         this.#symbols[2 * this.#symbolCount] = reader.at;
         this.#symbols[2 * this.#symbolCount++ + 1] = end;
         reader.at = end;
-      } else reader.skip(length);
+      } else if (isOnlyOf1(reader.field)) throw otherVersion("2.0", "1.0");
+      else reader.skip(length);
     }
     return places;
   }
@@ -669,6 +675,14 @@ function varintBytes(value: number): number {
   let bytes = 1;
   for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++;
   return bytes;
+}
+
+/** The body is another message than its head says, in which nothing would be found. */
+function otherVersion(said: WriteVersion, found: WriteVersion): SyntaxError {
+  return new SyntaxError(
+    `Cannot read as remote write ${said} what is ${found}: name the message that is sent in Content-Type, ` +
+      `${WRITE_CONTENT_TYPE};proto=${WRITE_MESSAGES[found]}`,
+  );
 }
 
 function tooLong(maxBytes: number): LimitError {
