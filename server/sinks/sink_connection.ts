@@ -10,9 +10,10 @@ import { connectionFault, type Side } from "../../common/outgoing/connection_fau
 import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 import { proxyHeaders, proxyOptions } from "../../common/outgoing/proxied_client.ts";
 import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts";
+import { userAgentOf } from "../../common/outgoing/user_agent.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
-import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, type WriteVersion } from "../../common/remote_write/write_fields.ts";
 import { ClientCredentials } from "./client_credentials.ts";
 import type { SendRequest } from "./sink.ts";
 
@@ -59,6 +60,8 @@ export const SINK_FILE_FLAGS: Readonly<Record<keyof SinkFiles, string>> = {
 /** How often files are looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 10_000;
 
+const USER_AGENT = userAgentOf("telemeter-server");
+
 const SIDE: Side = {
   url: "--forward-url",
   caFile: SINK_FILE_FLAGS.ca,
@@ -69,9 +72,9 @@ const OAUTH_SIDE: Side = { ...SIDE, url: "--forward-oauth-url" };
 
 /** What the headers of a request of each version say. */
 const HEADERS: Readonly<Record<WriteVersion, Readonly<Record<string, string>>>> = {
-  "1.0": { "content-type": "application/x-protobuf", "x-prometheus-remote-write-version": "0.1.0" },
+  "1.0": { "content-type": WRITE_CONTENT_TYPE, "x-prometheus-remote-write-version": "0.1.0" },
   "2.0": {
-    "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+    "content-type": `${WRITE_CONTENT_TYPE};proto=${WRITE_MESSAGES["2.0"]}`,
     "x-prometheus-remote-write-version": "2.0.0",
   },
 };
@@ -134,7 +137,6 @@ export class SinkConnection implements Disposable {
       const headers = new Headers({
         ...HEADERS[version],
         "content-encoding": "snappy",
-        "user-agent": "telemeter",
       });
       if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
       const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
@@ -170,6 +172,7 @@ export class SinkConnection implements Disposable {
     return async (at, init = {}) => {
       const url = new URL(at), proxy = this.#options.proxyFor(url);
       const headers = new Headers(init.headers);
+      headers.set("user-agent", USER_AGENT);
       for (const [name, value] of Object.entries(proxyHeaders(url, proxy))) headers.set(name, value);
       try {
         return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
