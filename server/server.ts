@@ -197,7 +197,7 @@ export async function startServer(
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
-  let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
+  let toldOthers: () => Pick<MemberReport, "certificates" | "sinks" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
@@ -425,6 +425,7 @@ export async function startServer(
   const { hostname } = values.listenInternal, { port } = internal;
   toldOthers = () => ({
     certificates: statusOf(status).certificates,
+    sinks: sinks?.report() ?? [],
     internal: { hostname, port, secure: internalTls !== undefined },
   });
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { SinkReport } from "../../../server/sinks/sink.ts";
 import type { SourceState } from "../../../server/directory/source.ts";
 import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_pages.ts";
 
@@ -219,7 +220,7 @@ Deno.test("the pages of the ring and of certificates tell when those of other me
   assert.match(ended, /ended 2 d ago$/);
   assert.match(unknown, /–$/);
   const { text } = await ask(pages, "/certificates");
-  assert.match(words(text), /Not known of server-3: see the ring for why/);
+  assert.match(words(text), /Not known of server-3: no answer within 500 ms\. See the ring/);
   assert.deepEqual(
     rows(text).slice(1).map((row) => /^(ended|ends soon|good) CN=of (\S+) days .* (server-\d)/.exec(row)?.slice(1)),
     [
@@ -229,6 +230,19 @@ Deno.test("the pages of the ring and of certificates tell when those of other me
       ["good", "90", "server-0"],
     ],
   );
+  const { data } = JSON.parse((await ask(pages, "/api/v1/certificates")).text);
+  assert.deepEqual(data.certificates.map(({ member, days }: { member: string; days: number }) => [member, days]), [
+    ["server-0", 90],
+    ["server-1", 40],
+    ["server-1", 3],
+    ["server-2", -2],
+  ]);
+  assert.deepEqual(data.members, [
+    ...["server-0", "server-1", "server-2"].map((name) => ({ name })),
+    { name: "server-3", why: "no answer within 500 ms" },
+  ]);
+  const alone = JSON.parse((await ask(sourcePages({ status: WELL }), "/api/v1/certificates")).text);
+  assert.deepEqual(alone.data, { certificates: WELL.certificates });
 });
 
 Deno.test("the menu tells on every page how many certificates have ended or end soon, of other members as they said last", async () => {
@@ -345,6 +359,67 @@ Deno.test("the page of sinks shows how far each is behind, and what went wrong l
     "https://fine/write",
     "https://down/write",
   ]);
+});
+
+const SINK: SinkReport = {
+  ...{ url: "https://sink/write", state: "idle", version: "2.0", waiting: 0, lagSeconds: 0 },
+  ...{ sent: 1, dropped: 0, conflated: 0 },
+};
+
+Deno.test("the page of sinks shows those of all members, and names who has not told or does not forward", async () => {
+  const members = [
+    { ...MEMBER, name: "server-1", sinks: [{ ...SINK, state: "failing" as const, waiting: 2 }] },
+    { ...MEMBER, name: "server-0", sinks: [SINK] },
+    { ...MEMBER, name: "server-2", sinks: [] },
+    { ...MEMBER, name: "server-3", status: "DEAD", why: "no answer within 500 ms" },
+    { ...MEMBER, name: "server-4" },
+    { ...MEMBER, name: "server-5", status: "LEFT" },
+    { ...MEMBER, name: "server-6", isWitness: true, sinks: [] },
+  ];
+  const pages = sourcePages({ ring: { ...RING, members }, status: WELL, sinks: [SINK] });
+  const { text } = await ask(pages, "/sinks");
+  const [head, own, other] = rows(text);
+  assert.match(head, /^Sink Member State/);
+  assert.match(own, /remote write 2\.0 server-0 idle/);
+  assert.match(other, /remote write 2\.0 server-1 failing/);
+  assert.match(
+    words(text),
+    /Not known of server-3: no answer within 500 ms; server-4: its version does not tell\. See the ring/,
+  );
+  assert.match(words(text), /server-2 forwards to no sink: set --forward-url the same on all servers/);
+  const { data } = JSON.parse((await ask(pages, "/api/v1/sinks")).text);
+  assert.deepEqual(data.sinks.map(({ member, state }: { member: string; state: string }) => [member, state]), [
+    ["server-0", "idle"],
+    ["server-1", "failing"],
+  ]);
+  assert.deepEqual(data.members.map(({ name, why }: { name: string; why?: string }) => [name, why]), [
+    ["server-0", undefined],
+    ["server-1", undefined],
+    ["server-2", undefined],
+    ["server-3", "no answer within 500 ms"],
+    ["server-4", "its version does not tell"],
+    ["server-6", undefined],
+  ]);
+});
+
+Deno.test("the menu tells on every page how many sinks fail or are behind, of other members as they said last", async () => {
+  const badge = async (pages: ReturnType<typeof sourcePages>) =>
+    /href="\/sinks"[^]*?<\/a>/.exec((await ask(pages, "/status")).text)![0].replace(/<span class="badge/, "$& ")
+      .match(/badge  (\w+)" title="([^"]*)"/)?.slice(1);
+  assert.equal(await badge(sourcePages()), undefined);
+  assert.equal(await badge(sourcePages({ sinks: [SINK, { ...SINK, lagSeconds: 300 }] })), undefined);
+  const failing = { ...SINK, state: "failing" as const }, behind = { ...SINK, lagSeconds: 301 };
+  assert.deepEqual(await badge(sourcePages({ sinks: [SINK, failing] })), ["bad", "1 fails"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [behind, behind] })), ["warn", "2 are behind"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [behind, failing] })), ["bad", "2 fail or are behind"]);
+  const members = [{ ...MEMBER, name: "server-0", sinks: [failing] }, {
+    ...MEMBER,
+    name: "server-1",
+    sinks: [failing],
+  }];
+  const pages = sourcePages({ ring: { ...RING, members }, sinks: [SINK] });
+  assert.equal(await badge(pages), undefined, "no page waits for another member");
+  assert.deepEqual(await badge(pages), ["bad", "1 fails"]);
 });
 
 Deno.test("the page of sinks says how to forward where nothing is", async () => {
