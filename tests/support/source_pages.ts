@@ -109,7 +109,7 @@ export function sourcePages(
     audience: "operators",
     home: homePage(options),
   });
-  return { app, records: records as readonly LogRecord[], forgotten: forgotten as readonly string[] };
+  return { app, options, records: records as readonly LogRecord[], forgotten: forgotten as readonly string[] };
 }
 
 /** What a page answers. */

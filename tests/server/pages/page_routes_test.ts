@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { apiRoutes } from "../../../server/api/api_routes.ts";
 import type { SinkReport } from "../../../server/sinks/sink.ts";
 import type { SourceState } from "../../../server/directory/source.ts";
 import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_pages.ts";
@@ -400,6 +401,13 @@ Deno.test("the page of sinks shows those of all members, and names who has not t
     ["server-4", "its version does not tell"],
     ["server-6", undefined],
   ]);
+});
+
+Deno.test("apiRoutes() has the paths that docs/wire.md lists, and no others", async () => {
+  const { options } = sourcePages({ acts: true, revoke: () => Promise.resolve() });
+  const document = await Deno.readTextFile(new URL("../../../docs/wire.md", import.meta.url));
+  const listed = [...document.matchAll(/^\| `(\/api\/v1\/[a-z/:]+)` /gm)].map(([, path]) => path);
+  assert.deepEqual(listed.toSorted(), Object.keys(apiRoutes(options)).toSorted());
 });
 
 Deno.test("the menu tells on every page how many sinks fail or are behind, of other members as they said last", async () => {
