@@ -131,10 +131,7 @@ export async function loadSettings(
 }
 
 /** Refuses what would make every token one that is no good. */
-function checkTokens({ tokenExpireSeconds, requiredLabel }: ServerOptions) {
-  if (tokenExpireSeconds < 1) {
-    throw new UsageError("Bad --token-expire-seconds: a token must be valid for at least a second");
-  }
+function checkTokens({ requiredLabel }: ServerOptions) {
   for (const [name, value] of requiredLabel) {
     if (!isLabelValue(value)) {
       throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);
