@@ -98,7 +98,7 @@ const INTERNAL_LIMITS: HostileLimits = {
  * environment named when the program started.
  */
 export async function startServer(
-  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
+  { values, originOf, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
   { environment }: { environment: ProxyEnvironment },
 ): Promise<Running> {
   await using opening = new AsyncDisposableStack();
@@ -345,7 +345,7 @@ export async function startServer(
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
-    flags: () => reportOptions(SERVER_OPTIONS, live),
+    flags: () => reportOptions(SERVER_OPTIONS, { values: live, originOf }),
     store: () => store.health,
     limits: () => [
       {

@@ -9,7 +9,7 @@ import type { OptionReport } from "../option_report.ts";
 
 /** Two tables, of the flags that are set and of those at their defaults. */
 export const FlagTables: FC<{ readonly flags: readonly OptionReport[] }> = ({ flags }) => {
-  const set = flags.filter(({ isDefault }) => !isDefault), usual = flags.filter(({ isDefault }) => isDefault);
+  const set = flags.filter(({ from }) => from !== "default"), usual = flags.filter(({ from }) => from === "default");
   return (
     <>
       <h2>Flags that are set</h2>
@@ -29,14 +29,20 @@ const Flags: FC<{ readonly flags: readonly OptionReport[] }> = ({ flags }) => (
     <thead class="hidden">
       <tr>
         <th scope="col">Flag</th>
-        <th scope="col">Value</th>
+        <th scope="col">Value, and where it is said</th>
       </tr>
     </thead>
     <tbody>
-      {flags.map(({ flag, value }) => (
+      {flags.map(({ flag, value, from }) => (
         <tr>
           <th scope="row" class="id">{flag}</th>
-          <td class="id">{value === "" ? <span class="soft">none</span> : value}</td>
+          <td class="id">
+            {value === undefined
+              ? <span class="soft">not set</span>
+              : value === ""
+              ? <span class="soft">none</span>
+              : value} {from !== "default" && <span class="soft small">by the {from}</span>}
+          </td>
         </tr>
       ))}
     </tbody>

@@ -53,8 +53,9 @@ export const STATUS: ServerStatus = {
   started: "2026-01-01T00:00:00.000Z",
   store: { ok: true },
   flags: [
-    { flag: "--ttl", value: "10m", isDefault: true },
-    { flag: "--shared-key", value: "(secret)", isDefault: false },
+    { flag: "--ttl", value: "10m", from: "default" },
+    { flag: "--tls-crt", from: "default" },
+    { flag: "--shared-key", value: "(secret)", from: "command line" },
   ],
   limits: [{ flag: "--limit-clusters", what: "clusters", used: 9, limit: 10 }],
   certificates: [{ flag: "--tls-crt", file: "/a.crt", subject: "CN=a", ends: "2026-01-10T00:00:00.000Z", days: 7 }],

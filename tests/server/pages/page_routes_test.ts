@@ -84,7 +84,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
     owner: nasty,
   })];
   const strangers = [{ ...REFUSAL, id: nasty, times: 3, why: nasty }];
-  const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, isDefault: false }] };
+  const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, from: "file" as const }] };
   const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
   const path = `/sources/${encodeURIComponent(nasty)}`;
   for (const at of ["/", path, "/strangers", "/status", `/?search=${encodeURIComponent(nasty)}`]) {
@@ -162,7 +162,7 @@ Deno.test("the page of the status shows flags that are set first, no secret, and
   const { text } = await ask(sourcePages(), "/status");
   assert.match(
     words(text),
-    /Clusters --limit-clusters 9 of 10 Flags that are set .*--shared-key \(secret\) .*at their defaults .*--ttl 10m/,
+    /Clusters --limit-clusters 9 of 10 Flags that are set .*--shared-key \(secret\) by the command line .*at their defaults .*--ttl 10m +--tls-crt not set/,
   );
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/status")).text),
