@@ -114,6 +114,7 @@ table.flags th { width: 36ch; }
 .facts > div { padding: 12px 20px; border-bottom: 1px solid var(--line); border-right: 1px solid var(--line); margin: 0 -1px -1px 0; }
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; overflow-wrap: anywhere; }
 .note { border-left: 3px solid var(--accent); background: var(--card); padding: 10px 16px; border-radius: 0 8px 8px 0; margin: 0 0 16px; }
+.card + .note { margin-top: 16px; }
 .note.bad { border-color: var(--bad); } .note.warn { border-color: var(--warn); }
 .empty { padding: 40px 20px; text-align: center; color: var(--soft); } .empty p { margin: 0 auto 6px; }
 p.empty { max-width: none; margin: 0; padding: 24px 20px; }

@@ -34,16 +34,6 @@ export const METADATA_1 = { type: 1, name: 2 } as const;
 /** The fields of a request of 2.0. */
 export const REQUEST_2 = { symbol: 4, timeseries: 5 } as const;
 
-/** Whether a field of a request says that it is one of 1.0: 2.0 reserves its fields, so that the two are told apart. */
-export function isOnlyOf1(field: number): boolean {
-  return field >= 1 && field <= 3;
-}
-
-/** Whether a field of a request says that it is one of 2.0. */
-export function isOnlyOf2(field: number): boolean {
-  return field === REQUEST_2.symbol || field === REQUEST_2.timeseries;
-}
-
 /** The fields of a series of 2.0. */
 export const SERIES_2 = { labelReferences: 1, sample: 2, histogram: 3, exemplar: 4, metadata: 5 } as const;
 

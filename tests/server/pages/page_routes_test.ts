@@ -417,9 +417,10 @@ Deno.test("apiRoutes() has the paths that docs/wire.md lists, and no others", as
 });
 
 Deno.test("the menu tells on every page how many sinks fail or are behind, of other members as they said last", async () => {
-  const badge = async (pages: ReturnType<typeof sourcePages>) =>
-    /href="\/sinks"[^]*?<\/a>/.exec((await ask(pages, "/status")).text)![0].replace(/<span class="badge/, "$& ")
-      .match(/badge  (\w+)" title="([^"]*)"/)?.slice(1);
+  const badge = async (pages: ReturnType<typeof sourcePages>) => {
+    const [item] = /href="\/sinks"[^]*?<\/a>/.exec((await ask(pages, "/status")).text)!;
+    return /class="badge (\w+)" title="([^"]*)"/.exec(item)?.slice(1);
+  };
   assert.equal(await badge(sourcePages()), undefined);
   assert.equal(await badge(sourcePages({ sinks: [SINK, { ...SINK, lagSeconds: 300 }] })), undefined);
   const failing = { ...SINK, state: "failing" as const }, behind = { ...SINK, lagSeconds: 301 };
