@@ -32,6 +32,12 @@ export interface RefusalReport extends Refusal {
   readonly at: string;
 }
 
+/** Refusals in the name of a source, by somebody who has not proven to be it: the last, and how many there were. */
+export interface InNameReport extends RefusalReport {
+  /** How many there were. */
+  readonly times: number;
+}
+
 /** A refusal of an id that has never pushed. */
 export interface StrangerReport extends RefusalReport {
   /** The id that was claimed. */
@@ -66,10 +72,12 @@ export interface SourceReport {
   readonly limits: Readonly<Record<(typeof SOURCE_LIMITS)[number], Headroom>>;
   /** The limits of which it takes four fifths and more. */
   readonly near: readonly string[];
-  /** Why it was refused last. */
+  /** Why what it sent was refused last. */
   readonly lastRefusal?: RefusalReport;
-  /** How many times it was refused. */
+  /** How many times what it sent was refused. */
   readonly refusals: number;
+  /** What was refused to somebody in its name who has not proven to be it, its own client with a bad token or not. */
+  readonly refusedInName?: InNameReport;
   /** The server that owns it, in a ring. */
   readonly owner?: string;
   /** The server that has a copy, in a ring. */
@@ -122,10 +130,11 @@ export interface ReportOptions {
 /** Reports on a source. */
 export function reportOf({ source, state }: SourceView, options: ReportOptions): SourceReport {
   const { nowMs, ttlMs, limits, placeOf = () => ({}) } = options;
-  const { id, firstSeenMs, pushedAtMs, intervalMs, skewMs, series, refusal, refusedAtMs, refusals } = source;
+  const { id, firstSeenMs, pushedAtMs, intervalMs, skewMs, series } = source;
+  const { refusal, refusedAtMs, refusals, inName } = source;
   const headroom = (used: number, limit: number): Headroom => ({ used, limit, ratio: used / limit });
   const patienceMs = silentAfterMs(source, ttlMs);
-  // Who has but its id can have it refused: that it is silent stands beside that.
+  // What it sent last may have been refused, and nothing have come since.
   const isSilent = pushedAtMs > 0 && (state === "silent" || state === "refused" && nowMs - pushedAtMs > patienceMs);
   return {
     id,
@@ -148,6 +157,9 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     near: nearLimits(source, limits),
     ...refusal !== undefined && { lastRefusal: { at: timeOf(refusedAtMs), ...refusal } },
     refusals,
+    ...inName !== undefined && {
+      refusedInName: { at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+    },
     ...placeOf(id),
   };
 }

@@ -4,22 +4,34 @@
  * @module
  */
 
-/** Where a push, or the exchange of a token, was refused. */
-export const REFUSAL_STAGES = ["authorize", "token", "push"] as const;
+/** What was refused: the exchange of a token, or what was sent with a good one. */
+export const REFUSAL_STAGES = ["authorize", "push"] as const;
 
-/** One of {@linkcode REFUSAL_STAGES}. At the first two nobody has proven to be the source. */
+/** One of {@linkcode REFUSAL_STAGES}. At the first nobody has proven to be the source. */
 export type RefusalStage = typeof REFUSAL_STAGES[number];
 
 /** A refusal. */
 export interface Refusal {
-  /** Where. */
+  /** What of. */
   readonly stage: RefusalStage;
+  /** The path that was asked for; empty where an older member of the ring has told of it. */
+  readonly path: string;
   /** The status of the answer. */
   readonly status: number;
   /** Why, in a word: the `reason` of `telemeter_push_rejections_total`. */
   readonly reason: string;
   /** Why, in a sentence, plain and clipped. */
   readonly why: string;
+}
+
+/** Refusals in the name of a source, by somebody who has not proven to be it. */
+export interface RefusedInName {
+  /** The last of them. */
+  readonly refusal: Refusal;
+  /** When that was, in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** How many there were. */
+  readonly times: number;
 }
 
 /** An accepted push. */
@@ -102,14 +114,16 @@ export interface Source {
   skewMs: number;
   /** Who brought its last push; undefined if that is not known here. */
   sender: Sender | undefined;
-  /** When it was last refused. */
+  /** When what it sent was last refused. */
   refusedAtMs: number;
-  /** Its last refusal. */
+  /** The last refusal of what it sent, with a good token. */
   refusal: Refusal | undefined;
-  /** How many times it was refused. */
+  /** How many times what it sent was refused. */
   refusals: number;
   /** Those of them that the owner, where it is another server, has not been told of. */
   untold: number;
+  /** Refusals of whoever has but its id, its own client with a bad token among them: they say nothing of how it fares. */
+  inName: RefusedInName | undefined;
 }
 
 /** A source of which nothing is known yet. */
@@ -133,6 +147,7 @@ export function newSource(id: string, nowMs: number): Source {
     refusal: undefined,
     refusals: 0,
     untold: 0,
+    inName: undefined,
   };
 }
 
@@ -176,6 +191,10 @@ function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
 
 /** Notes a refusal. One that says nothing of the source does not hide one that does. */
 export function noteRefused(source: Source, refusal: Refusal, nowMs: number): void {
+  if (refusal.stage !== "push") {
+    source.inName = { refusal, atMs: nowMs, times: (source.inName?.times ?? 0) + 1 };
+    return;
+  }
   source.refusals++;
   source.untold++;
   if (PASSING.has(refusal.status) && isRefused(source)) return;
@@ -202,6 +221,7 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
     source.refusedAtMs = other.refusedAtMs;
     source.refusal = other.refusal;
   }
+  if ((other.inName?.atMs ?? 0) > (source.inName?.atMs ?? 0)) source.inName = other.inName;
   return isNewer;
 }
 
@@ -218,23 +238,16 @@ export function silentAfterMs({ intervalMs }: Pick<Source, "intervalMs">, ttlMs:
 
 /** What the state of a source depends on beside itself. */
 export interface StateClock {
-  /** Now, in milliseconds since the epoch. */
-  readonly nowMs: number;
   /** Now, by the clock of {@linkcode Source.pushedTick}. */
   readonly tick: number;
   /** `--ttl`, in milliseconds. */
   readonly ttlMs: number;
 }
 
-/** How a source fares that is not revoked. What was refused to somebody who may not be the source counts only once that is silent. */
-export function stateOf(source: Source, { nowMs, tick, ttlMs }: StateClock): SourceState {
-  const patienceMs = silentAfterMs(source, ttlMs);
-  const isSilent = tick - source.pushedTick > patienceMs;
-  const wasRefused = isRefused(source);
-  if (wasRefused && source.refusal!.stage === "push") return "refused";
-  if (!isSilent) return "up";
-  // A refusal of long ago explains no silence.
-  return wasRefused && nowMs - source.refusedAtMs <= patienceMs ? "refused" : "silent";
+/** How a source fares that is not revoked. What was refused to somebody who may not be the source does not count. */
+export function stateOf(source: Source, { tick, ttlMs }: StateClock): SourceState {
+  if (isRefused(source)) return "refused";
+  return tick - source.pushedTick > silentAfterMs(source, ttlMs) ? "silent" : "up";
 }
 
 /** The limits that a push of a source has to stay within. */

@@ -89,15 +89,19 @@ function changeOf(before: SourceState | undefined, after: SourceState): Change |
 }
 
 function fieldsOf({ source, after }: Transition): Record<string, unknown> {
-  const { id: cluster, pushedAtMs, intervalMs, refusal } = source;
+  const { id: cluster, pushedAtMs, intervalMs, refusal, inName } = source;
   if (after === "refused") {
-    const { stage, status, reason, why } = refusal!;
-    return { cluster, stage, status, reason, why };
+    const { path, status, reason, why } = refusal!;
+    return { cluster, path, status, reason, why };
   }
   const lastPush = pushedAtMs === 0 ? undefined : new Date(pushedAtMs).toISOString();
   return {
     cluster,
     lastPush,
     ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
+    // Its own client may have lost its token.
+    ...inName !== undefined && after === "silent" && inName.atMs > pushedAtMs
+      ? { refusedInName: `${inName.refusal.status} at ${inName.refusal.path}: ${inName.refusal.why}` }
+      : {},
   };
 }

@@ -8,7 +8,7 @@ import { plainText } from "../../common/plain_text.ts";
 import { MAX_ID_BYTES } from "../store/layout.ts";
 import type { SourceRecord } from "./directory.ts";
 import { TIMELINE_PUSHES, type TimelinePush } from "./push_timeline.ts";
-import { newSource, type Refusal, REFUSAL_STAGES, type Sender, type Source } from "./source.ts";
+import { newSource, type Refusal, REFUSAL_STAGES, type RefusedInName, type Sender, type Source } from "./source.ts";
 
 /** Writes a record as what `JSON.stringify` takes. */
 export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
@@ -30,8 +30,14 @@ export function readRecord(value: unknown): SourceRecord | undefined {
   source.transport = text(row.transport);
   source.leftOut = countsOf(row.leftOut);
   source.sender = senderOf(row.sender);
-  source.refusal = refusalOf(row.refusal);
-  if (source.refusal === undefined) source.refusedAtMs = 0;
+  const refusal = refusalOf(row.refusal);
+  if (refusal?.stage === "push") source.refusal = refusal;
+  else {
+    // Earlier versions held what was refused in its name for a refusal of its own.
+    if (refusal !== undefined) source.inName = { refusal, atMs: source.refusedAtMs, times: 1 };
+    source.refusedAtMs = 0;
+  }
+  source.inName = inNameOf(row.inName) ?? source.inName;
   return { source, pushes: pushesOf(row.timeline) };
 }
 
@@ -81,9 +87,16 @@ function senderOf(value: unknown): Sender | undefined {
 
 function refusalOf(value: unknown): Refusal | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { stage: name, status, reason, why } = value as Readonly<Record<string, unknown>>;
+  const { stage: name, path, status, reason, why } = value as Readonly<Record<string, unknown>>;
   const stage = REFUSAL_STAGES.find((known) => known === name);
-  return stage && { stage, status: amount(status), reason: text(reason), why: text(why) };
+  return stage && { stage, path: text(path), status: amount(status), reason: text(reason), why: text(why) };
+}
+
+function inNameOf(value: unknown): RefusedInName | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { refusal: facts, atMs, times } = value as Readonly<Record<string, unknown>>;
+  const refusal = refusalOf(facts);
+  return refusal && { refusal, atMs: amount(atMs), times: amount(times) };
 }
 
 function pushesOf(value: unknown): TimelinePush[] {

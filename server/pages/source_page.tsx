@@ -9,7 +9,7 @@ import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from 
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
-import type { SourceDetails } from "../api/source_report.ts";
+import type { RefusalReport, SourceDetails } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
 import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, hrefOf, SourceStateMark } from "./sources_page.tsx";
@@ -37,7 +37,7 @@ export interface SourcePageProps {
 export const SourcePage: FC<SourcePageProps> = (
   { source, partitionLabel, actions, done, self, ownerPages, nowMs },
 ) => {
-  const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
+  const { id, state, lastRefusal, refusals, refusedInName, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
   const federate = `/federate?match[]=${encodeURIComponent(match)}`;
   return (
@@ -49,13 +49,31 @@ export const SourcePage: FC<SourcePageProps> = (
         </div>
       )}
       <p>
-        <SourceStateMark state={state} /> <span class="soft">{adviceOf(source)}</span>
+        <SourceStateMark state={state} />{" "}
+        <span class="soft">
+          {source.silentSince !== undefined && (
+            <>
+              Silent since <Moment at={source.silentSince} nowMs={nowMs} />.{" "}
+            </>
+          )}
+          {adviceOf(source)}
+        </span>
       </p>
       {lastRefusal !== undefined && (
         <div class={`note ${state === "refused" ? "bad" : ""}`}>
           <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
-          ({lastRefusal.reason}, {STAGES[lastRefusal.stage]}): {lastRefusal.why}{" "}
-          <span class="soft">{number(refusals)} in all.</span>
+          ({whereOf(lastRefusal)}): {lastRefusal.why} <span class="soft">{number(refusals)} in all.</span>
+        </div>
+      )}
+      {refusedInName !== undefined && (
+        <div class="note">
+          <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
+          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
+          <span class="soft">
+            {number(refusedInName.times)}{" "}
+            in all. Nobody has shown to be the source there: it may be its own client with a wrong secret, or somebody
+            who has but its id. How it fares does not depend on that.
+          </span>
         </div>
       )}
       <div class="card">
@@ -98,7 +116,10 @@ export const SourcePage: FC<SourcePageProps> = (
   );
 };
 
-const STAGES = { authorize: "at /authorize", token: "by its token", push: "at /upload" } as const;
+/** Why something was refused, in a word, and where. */
+function whereOf({ reason, path }: RefusalReport): string {
+  return path === "" ? reason : `${reason}, at ${path}`;
+}
 
 function adviceOf(source: SourceDetails): string {
   const { state, near } = source;
@@ -133,12 +154,11 @@ function refusalAdvice({ lastRefusal }: SourceDetails): string {
 }
 
 function silenceOf(source: SourceDetails): string {
-  const { silentAfterSeconds, expectedIntervalSeconds, lastPush, silentSince } = source;
+  const { silentAfterSeconds, expectedIntervalSeconds, lastPush } = source;
   if (lastPush === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  const since = silentSince === undefined ? "" : `Silent since ${silentSince}. `;
-  return `${since}It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
+  return `It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
 }
 
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {

@@ -91,7 +91,7 @@ export function upload(options: UploadOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
+      directory.refused(id, { stage: "push", path: "/upload", status, reason, why: plainText(detail) });
       const isText = readContentType(request.headers.get("content-type")) !== "protobuf";
       const raise = flagToRaise({ status, message: detail, isText });
       const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });

@@ -79,7 +79,13 @@ export function receive(options: ReceiveOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
+      directory.refused(id, {
+        stage: "push",
+        path: new URL(request.url).pathname,
+        status,
+        reason,
+        why: plainText(detail),
+      });
       const raise = flagToRaise({ status, message: detail, isText: false });
       const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
       // What the server lacks it lacks for every cluster, of which there may be very many.
