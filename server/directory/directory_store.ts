@@ -96,6 +96,7 @@ function textOf(records: readonly SourceRecord[]): string {
         inName: undefined,
         sender: undefined,
         leftOut: {},
+        writes: undefined,
       },
       pushes: [],
     })

@@ -9,8 +9,9 @@ import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from 
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
-import type { RefusalReport, SourceDetails } from "../api/source_report.ts";
+import type { RefusalReport, SourceDetails, WayReport } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
+import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, hrefOf, SourceStateMark } from "./sources_page.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -37,7 +38,7 @@ export interface SourcePageProps {
 export const SourcePage: FC<SourcePageProps> = (
   { source, partitionLabel, actions, done, self, ownerPages, nowMs },
 ) => {
-  const { id, state, lastRefusal, refusals, refusedInName, largest, timeline, owner } = source;
+  const { id, state, lastRefusal, refusals, refusedInName, remoteWrite, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
   const federate = `/federate?match[]=${encodeURIComponent(match)}`;
   return (
@@ -85,10 +86,24 @@ export const SourcePage: FC<SourcePageProps> = (
       </div>
       <div class="pair">
         <section>
-          <h2>Left out of the last push</h2>
-          <div class="card">
-            <LeftOut source={source} />
-          </div>
+          {(source.pushes > 0 || remoteWrite === undefined) && (
+            <>
+              <h2>Left out of the last push</h2>
+              <div class="card">
+                {source.lastPush === undefined
+                  ? <p class="empty">No push was accepted yet.</p>
+                  : <LeftOut dropped={source.dropped} />}
+              </div>
+            </>
+          )}
+          {remoteWrite !== undefined && (
+            <>
+              <h2>Left out of {remoteWrite.seconds} s of remote write</h2>
+              <div class="card">
+                <LeftOut dropped={remoteWrite.dropped} />
+              </div>
+            </>
+          )}
         </section>
         <section>
           <h2>Largest metrics</h2>
@@ -162,7 +177,7 @@ function silenceOf(source: SourceDetails): string {
 }
 
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
-  const { lastPush, firstSeen, expectedIntervalSeconds, skewSeconds, pushes } = source;
+  const { lastPush, firstSeen, skewSeconds, ways, remoteWrite } = source;
   const { transport, sender, token, owner, standby } = source;
   return (
     <dl class="facts">
@@ -184,18 +199,32 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
           </Fact>
         );
       })}
-      <Fact name="Usually every">
-        {expectedIntervalSeconds === undefined ? "not known yet" : shortDuration(1_000 * expectedIntervalSeconds)}
-      </Fact>
+      {ways.length < 2 && <Fact name="Usually every">{usuallyEvery(ways[0])}</Fact>}
+      {remoteWrite !== undefined && (
+        <Fact name="By remote write">
+          {number(remoteWrite.requests)} {plural(remoteWrite.requests, "request")} in {remoteWrite.seconds} s, with{" "}
+          {number(remoteWrite.samples)} {plural(remoteWrite.samples, "sample")} in {byteSize(remoteWrite.bytes)}
+        </Fact>
+      )}
       {skewSeconds !== undefined && (
         <Fact name="Newest sample behind its arrival">
           <Skew seconds={skewSeconds} />
         </Fact>
       )}
       <Fact name="First seen">
-        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {plural(pushes, "push", "pushes")} accepted
+        <Moment at={firstSeen} nowMs={nowMs} />, {acceptedText(source)} accepted
       </Fact>
-      {transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {ways.length < 2 && transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {ways.length > 1 && ways.map((way) => (
+        <Fact name={way.way === "push" ? "Pushes" : "Remote write"}>
+          {way.transport}, last <Moment at={way.last} nowMs={nowMs} />, usually every {usuallyEvery(way)}
+          {way.silentSince !== undefined && (
+            <div class="warn-text small">
+              Silent since <Moment at={way.silentSince} nowMs={nowMs} />
+            </div>
+          )}
+        </Fact>
+      ))}
       {sender !== undefined && <Fact name="Client">{sender.userAgent || "unnamed"}, from {sender.address}</Fact>}
       {token !== undefined && (
         <Fact name="Token ends">
@@ -214,6 +243,24 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
     </dl>
   );
 };
+
+function usuallyEvery(way: WayReport | undefined): string {
+  if (way?.expectedIntervalSeconds === undefined) return "not known yet";
+  const { expectedIntervalSeconds: seconds } = way;
+  // Requests within a window count as one.
+  const isSteady = way.way === "remote write" && seconds < STEADY_WINDOWS * WINDOW_MS / 1_000;
+  return isSteady ? `${WINDOW_MS / 1_000} s at least` : shortDuration(1_000 * seconds);
+}
+
+/** Requests come all the time if not so many windows lie between the starts of two. */
+const STEADY_WINDOWS = 1.5;
+
+function acceptedText({ ways, pushes }: SourceDetails): string {
+  const counts = ways.map(({ way, accepted }) =>
+    `${number(accepted)} ${way === "push" ? plural(accepted, "push", "pushes") : plural(accepted, "request")}`
+  );
+  return counts.length > 0 ? counts.join(" and ") : `${number(pushes)} pushes`;
+}
 
 /** From how many seconds on clocks need somebody's attention, as the client has it. */
 const LARGE_SKEW_SECONDS = 30;
@@ -236,8 +283,7 @@ const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
     ? <p class="empty">It shows nothing now.</p>
     : <MetricTable metrics={largest} bytes="On the page" />;
 
-const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, lastPush } }) => {
-  if (lastPush === undefined) return <p class="empty">No push was accepted yet.</p>;
+const LeftOut: FC<Pick<SourceDetails, "dropped">> = ({ dropped }) => {
   const rules = Object.entries(dropped.rules);
   if (rules.length === 0 && dropped.allowList === 0) return <p class="empty">Nothing: every sample is shown.</p>;
   return (
