@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LimitError, METRIC_TYPES, type MetricType } from "../exposition/metric_family.ts";
+import { LimitError, METRIC_TYPES, type MetricType, SeriesLimitError } from "../exposition/metric_family.ts";
 import { METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { BYTES, FAMILY, LABEL, METRIC, NUMBER, tagOf, VALUE, VARINT } from "../exposition/protobuf_fields.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
@@ -152,6 +152,8 @@ export class WriteReader {
   /** Which of them the series at hand has. */
   #seen = new Uint8Array();
   #symbolCount = 0;
+  /** How many series there are beyond the limit. */
+  #beyond = 0;
   #groups: Group[] = [];
   #counts = { samples: 0, histograms: 0, exemplars: 0, replaced: 0 };
   #leftOut = { samples: 0, histograms: 0 };
@@ -193,6 +195,10 @@ export class WriteReader {
   read(bytes: Uint8Array, options: ReadWriteOptions): WriteFamilies {
     this.#open(bytes, options);
     const series = options.version === "1.0" ? this.#places1() : this.#places2();
+    if (this.#beyond > 0) {
+      const { maxSeries } = this.#limits;
+      throw new SeriesLimitError(maxSeries, { what: "a request", series: maxSeries + this.#beyond });
+    }
     for (let i = 0; i < series.length; i += 2) this.#series(series[i], series[i + 1]);
     for (const group of this.#groups) this.#write(this.#values, group, VALUES);
     const firstOfHistograms = this.#groups.filter(({ rows }) => rows[VALUES] !== undefined).length;
@@ -221,6 +227,7 @@ export class WriteReader {
     this.#identityFields = concatenate(this.#identity.map(({ field }) => field));
     this.#seen = new Uint8Array(this.#identity.length);
     this.#symbolCount = 0;
+    this.#beyond = 0;
     this.#groups = [];
     this.#counts = { samples: 0, histograms: 0, exemplars: 0, replaced: 0 };
     this.#leftOut = { samples: 0, histograms: 0 };
@@ -266,10 +273,9 @@ export class WriteReader {
 
   #place(places: number[], end: number) {
     const { maxSeries } = this.#limits;
-    if (places.length === 2 * maxSeries) {
-      throw new LimitError(`Cannot take a request of more than ${maxSeries} series`);
-    }
-    places.push(this.#reader.at, end);
+    // Further ones are counted, so that the refusal says how many there are.
+    if (places.length === 2 * maxSeries) this.#beyond++;
+    else places.push(this.#reader.at, end);
     this.#reader.at = end;
   }
 

@@ -76,17 +76,16 @@ export class OwnSources implements Sources {
   list(query: SourceQuery): Promise<SourceList> {
     const { directory } = this.#options;
     const options = this.#reportOptions();
-    const reports = function* () {
-      for (const view of directory.list()) yield reportOf(view, options);
-    };
-    return Promise.resolve(listSources(reports(), query));
+    const reports = directory.list().map((view) => reportOf(this.#asShown(view), options));
+    return Promise.resolve(listSources(reports, query));
   }
 
   /** All that is known of one, be it another server's. */
   async details(id: string): Promise<SourceDetails | undefined> {
     const { directory } = this.#options;
-    const view = directory.get(id);
-    if (view === undefined) return undefined;
+    const known = directory.get(id);
+    if (known === undefined) return undefined;
+    const view = this.#asShown(known);
     const droppedMetrics = view.source.dropped > 0 ? await this.#droppedMetricsOf(view.source) : undefined;
     const timeline = directory.pushesOf(id), largest = this.#largestOf(id);
     return detailsOf(view, { ...this.#reportOptions(), timeline, largest, droppedMetrics });
@@ -95,6 +94,14 @@ export class OwnSources implements Sources {
   /** The latest refusals of ids that have never pushed, newest first. */
   strangers(): Promise<readonly StrangerReport[]> {
     return Promise.resolve(this.#options.directory.strangers.map(strangerOf));
+  }
+
+  /** Counts what a source shows that sends by remote write: requests are accepted before they are merged into that. */
+  #asShown({ source, state }: SourceView): SourceView {
+    const entry = source.writes && this.#options.index.current(source.id);
+    if (entry === undefined) return { source, state };
+    const { series, blocks: { length: families } } = entry;
+    return { source: { ...source, series, families }, state };
   }
 
   #reportOptions(): ReportOptions {

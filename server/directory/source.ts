@@ -12,8 +12,26 @@ export const REFUSAL_STAGES = ["authorize", "push"] as const;
 /** One of {@linkcode REFUSAL_STAGES}. At the first nobody has proven to be the source. */
 export type RefusalStage = typeof REFUSAL_STAGES[number];
 
+/** How far what came was over a limit. */
+export interface Excess {
+  /** Which. */
+  readonly limit: SourceLimit;
+  /** How much came. */
+  readonly sent: number;
+}
+
+/** What would let in what was refused. */
+export interface Remedy {
+  /** The flag to raise here. */
+  readonly raise?: string;
+  /** The flag to lower here. */
+  readonly lower?: string;
+  /** How far it was over the limit, if that is known. */
+  readonly over?: Excess;
+}
+
 /** A refusal. */
-export interface Refusal {
+export interface Refusal extends Remedy {
   /** What of. */
   readonly stage: RefusalStage;
   /** The path that was asked for; empty where an older member of the ring has told of it. */

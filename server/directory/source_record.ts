@@ -9,7 +9,16 @@ import { MAX_ID_BYTES } from "../store/layout.ts";
 import type { SourceRecord } from "./directory.ts";
 import { closed, newWindow, type Writes, type WriteWindow } from "./write_window.ts";
 import { TIMELINE_PUSHES, type TimelinePush } from "./push_timeline.ts";
-import { newSource, type Refusal, REFUSAL_STAGES, type RefusedInName, type Sender, type Source } from "./source.ts";
+import {
+  newSource,
+  type Refusal,
+  REFUSAL_STAGES,
+  type RefusedInName,
+  type Remedy,
+  type Sender,
+  type Source,
+  SOURCE_LIMITS,
+} from "./source.ts";
 
 /** Writes a record as what `JSON.stringify` takes. */
 export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
@@ -100,7 +109,19 @@ function refusalOf(value: unknown): Refusal | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { stage: name, path, status, reason, why } = value as Readonly<Record<string, unknown>>;
   const stage = REFUSAL_STAGES.find((known) => known === name);
-  return stage && { stage, path: text(path), status: amount(status), reason: text(reason), why: text(why) };
+  if (stage === undefined) return undefined;
+  const remedy = remedyOf(value as Readonly<Record<string, unknown>>);
+  return { stage, path: text(path), status: amount(status), reason: text(reason), why: text(why), ...remedy };
+}
+
+function remedyOf({ raise, lower, over }: Readonly<Record<string, unknown>>): Remedy {
+  const { limit: name, sent }: Record<string, unknown> = typeof over === "object" && over !== null ? { ...over } : {};
+  const limit = SOURCE_LIMITS.find((known) => known === name);
+  return {
+    ...typeof raise === "string" && { raise: text(raise) },
+    ...typeof lower === "string" && { lower: text(lower) },
+    ...limit !== undefined && { over: { limit, sent: amount(sent) } },
+  };
 }
 
 function inNameOf(value: unknown): RefusedInName | undefined {

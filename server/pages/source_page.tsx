@@ -13,7 +13,7 @@ import type { RefusalReport, SourceDetails, WayReport } from "../api/source_repo
 import { SOURCE_LIMITS } from "../directory/source.ts";
 import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
-import { AgeBar, hrefOf, SourceStateMark } from "./sources_page.tsx";
+import { AgeBar, hrefOf, SilentFor, SourceStateMark } from "./sources_page.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** What the page shows. */
@@ -54,7 +54,7 @@ export const SourcePage: FC<SourcePageProps> = (
         <span class="soft">
           {source.silentSince !== undefined && (
             <>
-              Silent since <Moment at={source.silentSince} nowMs={nowMs} />.{" "}
+              Silent <SilentFor since={source.silentSince} nowMs={nowMs} />.{" "}
             </>
           )}
           {adviceOf(source)}
@@ -63,7 +63,8 @@ export const SourcePage: FC<SourcePageProps> = (
       {lastRefusal !== undefined && (
         <div class={`note ${state === "refused" ? "bad" : ""}`}>
           <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
-          ({whereOf(lastRefusal)}): {lastRefusal.why} <span class="soft">{number(refusals)} in all.</span>
+          ({whereOf(lastRefusal)}): {lastRefusal.why}. {remedyText(lastRefusal)}{" "}
+          <span class="soft">{number(refusals)} in all.</span>
         </div>
       )}
       {refusedInName !== undefined && (
@@ -131,6 +132,12 @@ export const SourcePage: FC<SourcePageProps> = (
   );
 };
 
+/** The flag that would let in what was refused. */
+function remedyText({ raise, lower }: RefusalReport): string {
+  if (raise !== undefined) return `To let it in, raise ${raise}.`;
+  return lower === undefined ? "" : `To let it in, lower ${lower}.`;
+}
+
 /** Why something was refused, in a word, and where. */
 function whereOf({ reason, path }: RefusalReport): string {
   return path === "" ? reason : `${reason}, at ${path}`;
@@ -147,8 +154,8 @@ function adviceOf(source: SourceDetails): string {
       return "Its id is revoked: whatever it sends is refused.";
     case "up":
       return near.length === 0
-        ? "Its pushes come as expected."
-        : `Its pushes come as expected, and soon will not fit: raise ${
+        ? "What it sends comes as expected."
+        : `What it sends comes as expected, and soon will not fit: raise ${
           near.map((name) => `--limit-${name}`).join(", ")
         } here, or have it send less.`;
   }
@@ -164,6 +171,9 @@ const CHANGES: Readonly<Record<string, string>> = {
 };
 
 function refusalAdvice({ lastRefusal }: SourceDetails): string {
+  if (lastRefusal?.raise !== undefined) {
+    return `What it sent last was refused: have it send less, or raise ${lastRefusal.raise} here.`;
+  }
   const change = CHANGES[lastRefusal?.reason ?? ""] ?? "its client, or a limit here, must change";
   return `What it sent last was refused: ${change}.`;
 }
@@ -179,9 +189,11 @@ function silenceOf(source: SourceDetails): string {
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
   const { lastPush, firstSeen, skewSeconds, ways, remoteWrite } = source;
   const { transport, sender, token, owner, standby } = source;
+  // What was sent since was taken.
+  const over = source.state === "refused" ? source.lastRefusal?.over : undefined;
   return (
     <dl class="facts">
-      <Fact name="Last push">
+      <Fact name={ways.length === 1 && ways[0].way === "remote write" ? "Last request" : "Last push"}>
         {lastPush === undefined ? "never" : (
           <>
             <Moment at={lastPush} nowMs={nowMs} />
@@ -195,7 +207,8 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
         return (
           <Fact name={capital(name)} flag={`--limit-${name}`}>
             {text(used)} of {text(limit)}
-            <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+            {over?.limit === name && <div class="warn-text small">{text(over.sent)} refused</div>}
+            <LimitBar ratio={over?.limit === name ? over.sent / limit : ratio} />
           </Fact>
         );
       })}
@@ -220,7 +233,7 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
           {way.transport}, last <Moment at={way.last} nowMs={nowMs} />, usually every {usuallyEvery(way)}
           {way.silentSince !== undefined && (
             <div class="warn-text small">
-              Silent since <Moment at={way.silentSince} nowMs={nowMs} />
+              Silent <SilentFor since={way.silentSince} nowMs={nowMs} />
             </div>
           )}
         </Fact>
@@ -261,6 +274,10 @@ function acceptedText({ ways, pushes }: SourceDetails): string {
   );
   return counts.length > 0 ? counts.join(" and ") : `${number(pushes)} pushes`;
 }
+
+const LimitBar: FC<{ readonly ratio: number }> = ({ ratio }) => (
+  <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+);
 
 /** From how many seconds on clocks need somebody's attention, as the client has it. */
 const LARGE_SKEW_SECONDS = 30;

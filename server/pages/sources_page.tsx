@@ -36,6 +36,11 @@ export const SourceStateMark: FC<{ readonly state: SourceState }> = ({ state }) 
   <State tone={TONES[state]} word={state} />
 );
 
+/** For how long a source has been silent. */
+export const SilentFor: FC<{ readonly since: string; readonly nowMs: number }> = ({ since, nowMs }) => (
+  <time datetime={since} title={since}>for {shortDuration(Math.max(0, nowMs - Date.parse(since)))}</time>
+);
+
 /** Where the page of a source is. */
 export function hrefOf(id: string): string {
   return `/sources/${encodeURIComponent(id)}`;
@@ -193,7 +198,7 @@ interface RowProps {
 }
 
 const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
-  const { id, state, lastPush, silentSince, skewSeconds, series, limits, near } = source;
+  const { id, state, lastPush, silentSince, skewSeconds, series, limits, near, lastRefusal } = source;
   return (
     <tr>
       <td>
@@ -208,7 +213,7 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
             <Moment at={lastPush} nowMs={nowMs} /> <AgeBar source={source} />
             {silentSince !== undefined && (
               <div class="small warn-text">
-                silent since <Moment at={silentSince} nowMs={nowMs} />
+                silent <SilentFor since={silentSince} nowMs={nowMs} />
               </div>
             )}
           </>
@@ -219,6 +224,9 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
       </Cell>
       <Cell label="Series" class="num">
         {number(series)}
+        {state === "refused" && lastRefusal?.over?.limit === "series" && (
+          <div class="small nowrap warn-text">{number(lastRefusal.over.sent)} refused</div>
+        )}
         {near.length > 0 && (
           <div class="small nowrap warn-text">{near.map((name) => nearText(name, limits)).join(", ")}</div>
         )}
@@ -241,6 +249,8 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
       {lastRefusal !== undefined && (
         <>
           <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
+          {lastRefusal.raise !== undefined && <span class="soft">{" "}(raise {lastRefusal.raise})</span>}
+          {lastRefusal.lower !== undefined && <span class="soft">{" "}(lower {lastRefusal.lower})</span>}
         </>
       )}
       {inName !== undefined && (

@@ -17,7 +17,7 @@ import type { Directory } from "../directory/directory.ts";
 import { type PushContentEncoding, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
 import type { Push, PushStage } from "./push.ts";
-import { flagToRaise } from "./limit_flags.ts";
+import { remedyOf } from "./limit_flags.ts";
 import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
 
 /** What the handler works with. */
@@ -91,10 +91,12 @@ export function upload(options: UploadOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, { stage: "push", path: "/upload", status, reason, why: plainText(detail) });
       const isText = readContentType(request.headers.get("content-type")) !== "protobuf";
-      const raise = flagToRaise({ status, message: detail, isText });
-      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
+      const remedy = remedyOf({ status, reason, message: detail, isText });
+      directory.refused(id, { stage: "push", path: "/upload", status, reason, why: plainText(detail), ...remedy });
+      const { raise, lower } = remedy;
+      const flag = { ...raise !== undefined && { raise }, ...lower !== undefined && { lower } };
+      const fields = plainFields({ cluster: id, status, reason, why: detail, ...flag });
       // Who comes too often would fill the log by just that.
       if (status === 429) log.debug("Refused a push", fields);
       // What the server lacks it lacks for every cluster, of which there may be very many.

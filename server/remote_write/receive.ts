@@ -15,7 +15,7 @@ import { WRITE_VERSIONS, type WriteVersion } from "../../common/remote_write/wri
 import type { Authenticate } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
-import { flagToRaise } from "../pushes/limit_flags.ts";
+import { remedyOf } from "../pushes/limit_flags.ts";
 import type { Push, PushStage, WriteReceipt } from "../pushes/push.ts";
 import { PUSH_REJECTION_REASONS, refusalOf } from "../pushes/refusal.ts";
 
@@ -79,15 +79,13 @@ export function receive(options: ReceiveOptions): Handler {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, {
-        stage: "push",
-        path: new URL(request.url).pathname,
-        status,
-        reason,
-        why: plainText(detail),
+      const remedy = remedyOf({ status, reason, message: detail, isText: false });
+      const { pathname: path } = new URL(request.url);
+      directory.refused(id, { stage: "push", path, status, reason, why: plainText(detail), ...remedy });
+      const fields = plainFields({
+        ...{ cluster: id, status, reason, why: detail },
+        ...remedy.raise !== undefined && { raise: remedy.raise },
       });
-      const raise = flagToRaise({ status, message: detail, isText: false });
-      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
       // What the server lacks it lacks for every cluster, of which there may be very many.
       refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a request of remote write", fields);
       throw refusal;

@@ -112,7 +112,7 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
   const advice: Record<SourceState, RegExp> = {
     up: /as expected/,
     silent:
-      /Silent since 35 s ago \. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
+      /Silent for 35 s \. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
     refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
     revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
   };
@@ -155,7 +155,7 @@ Deno.test("homePage() says since when a source is silent, and leads to the pages
     source("ours", { owner: "server-0" }),
   ];
   const { text } = await ask(sourcePages({ sources, ring }), "/");
-  assert.match(rows(text)[1], /^silent a b .* silent since 35 s ago .* server-1$/);
+  assert.match(rows(text)[1], /^silent a b .* silent for 35 s .* server-1$/);
   assert.match(text, /<a href="http:\/\/10.0.0.2:9004\/sources\/a%20b">server-1<\/a>/);
   assert.match(text, /<div>server-0<\/div>/);
 });
