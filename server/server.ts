@@ -48,6 +48,7 @@ import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { HeldRefusals } from "./limits/held_refusals.ts";
 import { UploadSlots } from "./limits/upload_slots.ts";
 import { PushAccount } from "./pushes/push_account.ts";
 import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
@@ -282,6 +283,7 @@ export async function startServer(
   });
   const forward = ring && new Forward({ ring, registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
+  const held = new HeldRefusals({ registry });
   const push = upload({
     authenticate,
     stage: new RateLimited(
@@ -290,6 +292,7 @@ export async function startServer(
     ),
     limitBytes: values.limitBytes,
     slots,
+    held,
     now,
     log,
     refusals: repeats,
@@ -304,6 +307,7 @@ export async function startServer(
     stage: writeLimits,
     limitBytes: values.limitBytes,
     slots,
+    held,
     now,
     refusals: repeats,
     directory,

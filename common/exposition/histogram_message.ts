@@ -133,9 +133,12 @@ class NativeReader {
 }
 
 /** The fields of one side of a native histogram: its spans, and its counts as differences or as such. */
-interface SideFields {
+export interface SideFields {
+  /** That of a span. */
   readonly span: number;
+  /** That of the differences between integer counts. */
   readonly delta: number;
+  /** That of floating-point counts. */
   readonly count: number;
 }
 
@@ -228,7 +231,8 @@ export function writeHistogram(
   writeSide(out, { side, fields: HISTOGRAM.positive, isFloat });
 }
 
-function writeSide(
+/** Writes one side of a native histogram in the fields that a message has for it. */
+export function writeSide(
   out: ProtobufWriter,
   { side: { spans, counts }, fields, isFloat }: {
     side: NativeBuckets;

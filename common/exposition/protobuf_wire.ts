@@ -217,7 +217,8 @@ class StringMemory {
   }
 }
 
-function malformed(what: string, at: number): SyntaxError {
+/** The error that says what is wrong with protobuf, and where. */
+export function malformed(what: string, at: number): SyntaxError {
   return new SyntaxError(`Cannot read the protobuf: ${what}, at offset ${at}`);
 }
 

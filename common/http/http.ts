@@ -15,6 +15,8 @@ export interface Peer {
   readonly certificate?: Uint8Array;
   /** Resolves once the response has been sent or the connection is lost; never rejects. */
   readonly done?: Promise<void>;
+  /** Says that the answer is held back: no more is read of the request, and its connection gives way to others that have none. */
+  heldBack?(): void;
 }
 
 /** Handles a request. `request.signal` is aborted when the client goes away before it has the whole response. */

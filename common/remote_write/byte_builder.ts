@@ -85,3 +85,10 @@ export class ByteBuilder {
     this.#memory = grown;
   }
 }
+
+/** How many bytes {@linkcode ByteBuilder.varint} takes for a number. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}

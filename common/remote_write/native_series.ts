@@ -4,14 +4,28 @@
  * @module
  */
 
-import type { HistogramValue, NativeBuckets } from "../exposition/metric_family.ts";
+import { writeSide } from "../exposition/histogram_message.ts";
+import type { HistogramValue, MetricType } from "../exposition/metric_family.ts";
 import { METRIC_NAME_LABEL } from "../exposition/names.ts";
 import { decodeMetricField } from "../exposition/protobuf.ts";
-import { SPAN, tagOf } from "../exposition/protobuf_fields.ts";
+import { tagOf } from "../exposition/protobuf_fields.ts";
 import { ProtobufWriter } from "../exposition/protobuf_wire.ts";
-import type { TimedNative } from "./write_encoder.ts";
 import { WRITE_METRIC_TYPES } from "./metric_types.ts";
 import { GAUGE_HINT, METADATA_2, SERIES_2, STALE, WRITE_HISTOGRAM as WRITE } from "./write_fields.ts";
+
+/** A native histogram at a time. */
+export interface TimedNative {
+  /** The name of its family. */
+  readonly name: string;
+  /** The type of the family. */
+  readonly type: MetricType;
+  /** Its field `metric` of `MetricFamily`. */
+  readonly field: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly timestampMs: number;
+  /** Whether the series ends then. @default {false} */
+  readonly ends?: boolean;
+}
 
 /** The message of the series. `numberOf` gives strings their numbers in the request. */
 export function nativeSeries(
@@ -56,24 +70,6 @@ function writeHistogram(out: ProtobufWriter, { value, isGauge }: { value: Histog
     writeSide(out, { side: native.positive, fields: WRITE.positive, isFloat });
   }
   if (isGauge) out.varint(WRITE.resetHint, GAUGE_HINT);
-}
-
-function writeSide(
-  out: ProtobufWriter,
-  { side: { spans, counts }, fields, isFloat }: {
-    side: NativeBuckets;
-    fields: { readonly span: number; readonly delta: number; readonly count: number };
-    isFloat: boolean;
-  },
-) {
-  for (const { offset, length } of spans) {
-    const span = out.openField(fields.span);
-    out.signed(SPAN.offset, offset);
-    out.varint(SPAN.length, length);
-    out.close(span);
-  }
-  if (isFloat) out.doubles(fields.count, counts);
-  else out.deltas(fields.delta, counts);
 }
 
 function varint(value: number): Uint8Array {

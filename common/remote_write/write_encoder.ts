@@ -9,7 +9,7 @@ import type { MetricType } from "../exposition/metric_family.ts";
 import { prepareNumbers } from "../exposition/number_powers.ts";
 import * as status from "../kernel/assembly/status.ts";
 import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
-import { nativeSeries } from "./native_series.ts";
+import { nativeSeries, type TimedNative } from "./native_series.ts";
 import { WRITE_METRIC_TYPES } from "./metric_types.ts";
 import type { WriteVersion } from "./write_fields.ts";
 
@@ -43,20 +43,6 @@ export interface LineRange {
   /** The type of the family. */
   readonly type: MetricType;
   /** Whether the series end at their times, rather than having their values then. @default {false} */
-  readonly ends?: boolean;
-}
-
-/** A native histogram at a time. */
-export interface TimedNative {
-  /** The name of its family. */
-  readonly name: string;
-  /** The type of the family. */
-  readonly type: MetricType;
-  /** Its field `metric` of `MetricFamily`. */
-  readonly field: Uint8Array;
-  /** Milliseconds since the epoch. */
-  readonly timestampMs: number;
-  /** Whether the series ends then. @default {false} */
   readonly ends?: boolean;
 }
 

@@ -22,13 +22,22 @@ export function hasForm({ headers }: Request): boolean {
 }
 
 /**
+ * Bytes as the text that they are, a byte order mark included: without it, different bytes became one and the same id.
+ *
+ * @throws {TypeError} if they are not UTF-8.
+ */
+export function strictText(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+/**
  * Reads the text of an url-encoded body.
  *
  * @throws {FormError} if it is longer than `limitBytes`, or not UTF-8.
  */
 export async function readForm(request: Request, { limitBytes }: { limitBytes: number }): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readBody(request, { limitBytes }));
+    return strictText(await readBody(request, { limitBytes }));
   } catch (error) {
     if (error instanceof TypeError) throw new FormError("the body is not UTF-8");
     if (error instanceof HttpError && error.status === 413) {

@@ -8,7 +8,7 @@
 import { Counter } from "prom-client";
 import { type Handler, HttpError } from "../../common/http/http.ts";
 import type { Registry } from "../../common/metrics.ts";
-import { formDecoded, FormError, hasForm, readForm, valuesIn } from "./form.ts";
+import { formDecoded, FormError, hasForm, readForm, strictText, valuesIn } from "./form.ts";
 import type { Claim, TokenExchange } from "./token_exchange.ts";
 import { isLabelValue, MAX_TOKEN_BYTES } from "./tokens.ts";
 
@@ -116,7 +116,7 @@ function basicCredentials(header: string): { id?: string; token?: string } {
   if (encoded === undefined) throw new CredentialsError("the Authorization header is not Basic");
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(encoded));
+    text = strictText(Uint8Array.fromBase64(encoded));
   } catch {
     throw new CredentialsError("the Authorization header is not base64 of UTF-8");
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatenate } from "../../common/concatenate.ts";
 import { isDistribution, type MetricFamily, UNLIMITED } from "../../common/exposition/metric_family.ts";
 import type { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { isClassicMetricName } from "../../common/exposition/names.ts";
@@ -80,14 +81,4 @@ function* nativeChunks(group: Group, { lines }: Page): Generator<Uint8Array> {
     length = 0;
   }
   if (length > 0) yield encodeFamily({ name, type }, parts);
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

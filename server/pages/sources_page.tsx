@@ -249,8 +249,8 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
       {lastRefusal !== undefined && (
         <>
           <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
-          {lastRefusal.raise !== undefined && <span class="soft">{" "}(raise {lastRefusal.raise})</span>}
-          {lastRefusal.lower !== undefined && <span class="soft">{" "}(lower {lastRefusal.lower})</span>}
+          {lastRefusal.raise !== undefined && <span class="soft">{` (raise ${lastRefusal.raise})`}</span>}
+          {lastRefusal.lower !== undefined && <span class="soft">{` (lower ${lastRefusal.lower})`}</span>}
         </>
       )}
       {inName !== undefined && (

@@ -7,45 +7,24 @@
 import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import { type ExpositionFormat, expositionFormat } from "../../common/exposition/exposition_format.ts";
-import { type Handler, HttpError, readBody } from "../../common/http/http.ts";
-import { addressBlock } from "../../common/http/addresses.ts";
-import { plainFields, plainText } from "../../common/plain_text.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import { type Handler, HttpError } from "../../common/http/http.ts";
+import { plainText } from "../../common/plain_text.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Authenticate } from "../authorization/authenticate.ts";
-import type { Directory } from "../directory/directory.ts";
 import { type PushContentEncoding, UPLOAD_ENCODINGS } from "../ingest/push_content.ts";
-import type { UploadSlots } from "../limits/upload_slots.ts";
-import type { Push, PushStage } from "./push.ts";
-import { remedyOf } from "./limit_flags.ts";
-import { PUSH_REJECTION_REASONS, refusalOf } from "./refusal.ts";
+import { type IntakeOptions, pushIntake } from "./push_intake.ts";
+import { PUSH_REJECTION_REASONS } from "./refusal.ts";
 
 /** What the handler works with. */
-export interface UploadOptions {
-  /** Tells whose a request is. */
-  readonly authenticate: Authenticate;
-  /** What pushes go through. */
-  readonly stage: PushStage;
-  /** The most bytes that a body may have as sent. */
-  readonly limitBytes: number;
-  /** The slots of pushes at work, which others may share. */
-  readonly slots: UploadSlots;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Told of pushes that come too often. */
+export interface UploadOptions extends IntakeOptions {
+  /** Told of each push, and of those that come too often. */
   readonly log: Logger;
-  /** Told why other pushes are refused. */
-  readonly refusals: RepeatLog;
-  /** Told who pushes, and of whom a push is refused. */
-  readonly directory: Pick<Directory, "broughtBy" | "refused">;
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
 
 /** The handler of `POST /upload`. It answers 200 only once the push is durable where it belongs. */
 export function upload(options: UploadOptions): Handler {
-  const { authenticate, stage, limitBytes, slots, now } = options;
-  const { log, refusals, directory, registry } = options;
+  const { log, registry } = options;
   const pushes = new Counter({
     name: "telemeter_pushes_total",
     help: "Pushes by outcome; each has exactly one",
@@ -61,58 +40,30 @@ export function upload(options: UploadOptions): Handler {
   });
   for (const reason of PUSH_REJECTION_REASONS) rejections.inc({ reason }, 0);
 
-  const accept: Handler = async (request, peer) => {
-    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take(id);
-    try {
-      let body: Promise<Uint8Array> | undefined;
-      const push: Push = {
-        id,
-        labels,
-        contentType: readContentType(request.headers.get("content-type")),
-        contentEncoding: readContentEncoding(request.headers.get("content-encoding")),
-        receivedAtMs: now(),
-        maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
-        body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
-      };
-      const { result, remark } = await stage.accept(push);
-      pushes.inc({ result });
-      log.debug("Accepted a push", {
-        cluster: plainText(id),
-        result,
-        ...remark !== undefined && { remark: plainText(remark) },
-      });
-      const userAgent = plainText(request.headers.get("user-agent") ?? "");
-      const address = addressBlock(peer.address);
-      directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
-      // Clients of openshift/telemeter look at the status alone.
-      return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal === undefined) throw error;
-      const { status, reason, message, detail = message } = refusal;
-      const isText = readContentType(request.headers.get("content-type")) !== "protobuf";
-      const remedy = remedyOf({ status, reason, message: detail, isText });
-      directory.refused(id, { stage: "push", path: "/upload", status, reason, why: plainText(detail), ...remedy });
-      const { raise, lower } = remedy;
-      const flag = { ...raise !== undefined && { raise }, ...lower !== undefined && { lower } };
-      const fields = plainFields({ cluster: id, status, reason, why: detail, ...flag });
-      // Who comes too often would fill the log by just that.
-      if (status === 429) log.debug("Refused a push", fields);
-      // What the server lacks it lacks for every cluster, of which there may be very many.
-      else refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a push", fields);
-      throw refusal;
-    }
-  };
-
-  return async (request, peer) => {
-    try {
-      return await accept(request, peer);
-    } catch (error) {
+  const take = pushIntake(options, {
+    refused: "Refused a push",
+    tooOften: log,
+    formOf: (headers) => ({
+      contentType: readContentType(headers.get("content-type")),
+      contentEncoding: readContentEncoding(headers.get("content-encoding")),
+    }),
+    isText: (headers) => readContentType(headers.get("content-type")) !== "protobuf",
+    countRefusal: (error) => {
       pushes.inc({ result: "rejected" });
       rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
-      throw error;
-    }
+    },
+  });
+
+  return async (request, peer) => {
+    const { id, result, remark } = await take(request, peer);
+    pushes.inc({ result });
+    log.debug("Accepted a push", {
+      cluster: plainText(id),
+      result,
+      ...remark !== undefined && { remark: plainText(remark) },
+    });
+    // Clients of openshift/telemeter look at the status alone.
+    return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
   };
 }
 

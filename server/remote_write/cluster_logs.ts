@@ -8,6 +8,7 @@
  * @module
  */
 
+import { concatenate } from "../../common/concatenate.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { isDistribution, LimitError, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
@@ -266,7 +267,7 @@ export class ClusterLogs {
       const parts: Uint8Array[] = [];
       const families = entryFamilies(entry, this.#transcoder);
       for (let isDone = false; !isDone;) isDone = await share.take(() => take(families, parts));
-      const raw = parts.length === 0 ? NOTHING_SHOWN : concatenated(parts);
+      const raw = parts.length === 0 ? NOTHING_SHOWN : concatenate(parts);
       const body = await share.take(() => frameSnappy(raw));
       await store.compact({ ...push, contentType: "protobuf", contentEncoding: "snappy", through, body });
     } catch (error) {
@@ -295,15 +296,4 @@ function take(families: Generator<Uint8Array>, parts: Uint8Array[]): boolean {
     bytes += value.length;
   }
   return false;
-}
-
-/** Parts as one. */
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -5,36 +5,16 @@
  */
 
 import { Counter } from "prom-client";
-import { addressBlock } from "../../common/http/addresses.ts";
-import { type Handler, HttpError, type Peer, readBody } from "../../common/http/http.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import { type Handler, HttpError } from "../../common/http/http.ts";
 import type { Registry } from "../../common/metrics.ts";
-import { plainFields, plainText } from "../../common/plain_text.ts";
 import { WRITE_ENCODINGS, writeEncodingOf, writeVersionOf } from "../../common/remote_write/body_encoding.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../common/remote_write/write_fields.ts";
-import type { Authenticate } from "../authorization/authenticate.ts";
-import type { Directory } from "../directory/directory.ts";
-import type { UploadSlots } from "../limits/upload_slots.ts";
-import { remedyOf } from "../pushes/limit_flags.ts";
-import type { Push, PushStage, WriteReceipt } from "../pushes/push.ts";
-import { PUSH_REJECTION_REASONS, refusalOf } from "../pushes/refusal.ts";
+import type { Push, WriteReceipt } from "../pushes/push.ts";
+import { type IntakeOptions, pushIntake } from "../pushes/push_intake.ts";
+import { PUSH_REJECTION_REASONS } from "../pushes/refusal.ts";
 
 /** What the handler works with. */
-export interface ReceiveOptions {
-  /** Tells whose a request is. */
-  readonly authenticate: Authenticate;
-  /** What requests go through. */
-  readonly stage: PushStage;
-  /** The most bytes that a body may have as sent. */
-  readonly limitBytes: number;
-  /** The slots of requests at work, which others may share. */
-  readonly slots: UploadSlots;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Told why requests are refused. */
-  readonly refusals: RepeatLog;
-  /** Told who sends, and of whom a request is refused. */
-  readonly directory: Pick<Directory, "broughtBy" | "refused">;
+export interface ReceiveOptions extends IntakeOptions {
   /** Where the counters are registered. */
   readonly registry: Registry;
 }
@@ -44,63 +24,32 @@ const RESULTS = ["stored", "partial", "rejected"] as const;
 
 /** The handler of `POST /api/v1/write`. It answers 204 only once the request is durable where it belongs. */
 export function receive(options: ReceiveOptions): Handler {
-  const { authenticate, stage, limitBytes, slots, now } = options;
-  const { refusals, directory, registry } = options;
-  const { requests, rejections, samples, histograms, exemplars } = countersOf(registry);
-
-  const accept = async (request: Request, peer: Peer, version: WriteVersion | undefined): Promise<Response> => {
-    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
-    using slot = slots.take(id);
-    try {
-      let body: Promise<Uint8Array> | undefined;
-      const push: Push = {
-        id,
-        labels,
-        contentType: `remote write ${readVersion(version)}`,
-        contentEncoding: readEncoding(request.headers.get("content-encoding")),
-        receivedAtMs: now(),
-        maxBytes: Math.min(limitBytes, Number(request.headers.get("content-length") ?? limitBytes)),
-        body: () => body ??= slot.whileItComes(readBody(request, { limitBytes })),
-      };
-      const { write: told, remark } = await stage.accept(push);
-      const write = told ?? NOTHING;
-      const { lost, received } = write;
-      const isPartial = lost.samples + lost.histograms > 0;
-      requests.inc({ version, result: isPartial ? "partial" : "stored" });
-      samples.inc(received.samples);
-      histograms.inc(received.histograms);
-      exemplars.inc(write.exemplars);
-      const userAgent = plainText(request.headers.get("user-agent") ?? "");
-      const address = addressBlock(peer.address);
-      directory.broughtBy(id, { userAgent, address, keyId, tokenEndsMs, atMs: push.receivedAtMs });
-      // What the owner of the cluster had before, from another try of ours, nobody counts again.
-      return told === undefined ? new Response(null, { status: 204 }) : answerOf(told, { isPartial, remark });
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal === undefined) throw error;
-      const { status, reason, message, detail = message } = refusal;
-      const remedy = remedyOf({ status, reason, message: detail, isText: false });
-      const { pathname: path } = new URL(request.url);
-      directory.refused(id, { stage: "push", path, status, reason, why: plainText(detail), ...remedy });
-      const fields = plainFields({
-        ...{ cluster: id, status, reason, why: detail },
-        ...remedy.raise !== undefined && { raise: remedy.raise },
-      });
-      // What the server lacks it lacks for every cluster, of which there may be very many.
-      refusals.add(status === 503 ? reason : `${id} ${reason}`, "Refused a request of remote write", fields);
-      throw refusal;
-    }
-  };
+  const { requests, rejections, samples, histograms, exemplars } = countersOf(options.registry);
+  const take = pushIntake(options, {
+    refused: "Refused a request of remote write",
+    formOf: (headers) => ({
+      contentType: `remote write ${readVersion(writeVersionOf(headers.get("content-type")))}`,
+      contentEncoding: readEncoding(headers.get("content-encoding")),
+    }),
+    isText: () => false,
+    countRefusal: (error, headers) => {
+      requests.inc({ version: writeVersionOf(headers.get("content-type")) ?? "none", result: "rejected" });
+      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+    },
+  });
 
   return async (request, peer) => {
+    const { write: told, remark } = await take(request, peer);
+    const write = told ?? NOTHING;
+    const { lost, received } = write;
+    const isPartial = lost.samples + lost.histograms > 0;
     const version = writeVersionOf(request.headers.get("content-type"));
-    try {
-      return await accept(request, peer, version);
-    } catch (error) {
-      requests.inc({ version: version ?? "none", result: "rejected" });
-      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
-      throw error;
-    }
+    requests.inc({ version, result: isPartial ? "partial" : "stored" });
+    samples.inc(received.samples);
+    histograms.inc(received.histograms);
+    exemplars.inc(write.exemplars);
+    // What the owner of the cluster had before, from another try of ours, nobody counts again.
+    return told === undefined ? new Response(null, { status: 204 }) : answerOf(told, { isPartial, remark });
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatenate } from "../../common/concatenate.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
@@ -16,7 +17,7 @@ import type { Capacity } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushAccount } from "../pushes/push_account.ts";
 import type { StoredPush } from "../store/push_store.ts";
-import { concatenated, NOTHING_SHOWN } from "./cluster_logs.ts";
+import { NOTHING_SHOWN } from "./cluster_logs.ts";
 import { Merger } from "./merge.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
 import { type DeltaRenderer, versionOf } from "./delta_renderer.ts";
@@ -106,7 +107,7 @@ export class StateMerger {
       );
     }
     const families = [...entryFamilies(entry, this.#transcoder)];
-    const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenated(families));
+    const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));
     if (body.length > limitBytes) {
       throw new LimitError(`Cannot take a body of more than ${limitBytes} bytes, which is what the cluster comes to`);
     }

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { TimedLines, TimedNative } from "../../common/remote_write/write_encoder.ts";
+import type { TimedNative } from "../../common/remote_write/native_series.ts";
+import type { TimedLines } from "../../common/remote_write/write_encoder.ts";
 import type { ClusterEntry } from "../exposition/exposition_index.ts";
 import { runAt } from "../exposition/sample_times.ts";
 import { SeriesMatcher } from "./series_matcher.ts";

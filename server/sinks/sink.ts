@@ -25,7 +25,7 @@ import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
 import { type Batch, type SinkRequest, takeBatch } from "./batch.ts";
 import { readSinkAnswer } from "./sink_answer.ts";
-import type { SinkMetrics } from "./sink_metrics.ts";
+import type { SinkMetrics, WatchedSink } from "./sink_metrics.ts";
 import { SinkQueue } from "./sink_queue.ts";
 
 /** Sends one request, and resolves to the answer. */
@@ -57,17 +57,13 @@ export interface SinkOptions {
 }
 
 /** What a sink says of itself. */
-export interface SinkReport {
+export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> {
   /** Its URL, without what may be secret. */
   readonly url: string;
   /** How it is. */
   readonly state: "idle" | "sending" | "failing";
   /** The version of the protocol that is spoken with it. */
   readonly version: WriteVersion;
-  /** Clusters with something that it has not confirmed. */
-  readonly waiting: number;
-  /** For how long the oldest of them waits, in seconds. */
-  readonly lagSeconds: number;
   /** When it last took a request as a whole. */
   readonly lastSuccess?: string;
   /** What went wrong last, and when. */

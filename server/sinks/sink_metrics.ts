@@ -6,10 +6,13 @@
 
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import type { SinkReport } from "./sink.ts";
 
 /** What is looked at when metrics are asked for. */
-export interface WatchedSink extends Pick<SinkReport, "waiting" | "lagSeconds"> {
+export interface WatchedSink {
+  /** Clusters with something that it has not confirmed. */
+  readonly waiting: number;
+  /** For how long the oldest of them waits, in seconds. */
+  readonly lagSeconds: number;
   /** When it last took a request as a whole, in milliseconds since the epoch. */
   readonly lastSuccessMs: number | undefined;
   /** Memory of series that have ended, in bytes. */

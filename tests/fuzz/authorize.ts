@@ -5,13 +5,10 @@
  * @module
  */
 
-import { NO_DIRECTORY, NO_REFUSALS } from "../support/no_directory.ts";
 import { stackOf } from "../../common/explain.ts";
 import { asRoute, createApp } from "../../common/http/app.ts";
 import { writeAbilities } from "../../common/ingest/server_abilities.ts";
-import type { Logger } from "../../common/log.ts";
 import { authorizeHandler } from "../../server/authorization/authorize.ts";
-import { TokenExchange } from "../../server/authorization/token_exchange.ts";
 import { UpstreamAuthorizer } from "../../server/authorization/authorizer.ts";
 import { generateSigningKey } from "../../server/authorization/token_keys.ts";
 import { TokenSigner, TokenVerifier } from "../../server/authorization/tokens.ts";
@@ -25,12 +22,12 @@ import {
   writeAuthorize,
 } from "./authorize_input.ts";
 import type { Earlier, FuzzTarget } from "./fuzz_target.ts";
+import { LABELS_OF_TOKENS, openExchange, SILENT } from "./open_exchange.ts";
 import { NOW_MS } from "./push_target.ts";
 import type { Finding, Verdict } from "./verdict.ts";
 
 /** The longest response that clients of openshift/telemeter read, in bytes. */
 const MOST_RESPONSE_BYTES = 16_384;
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Logger;
 
 interface Question {
   readonly cluster_id: string;
@@ -53,20 +50,9 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
 
   private constructor(signer: TokenSigner, verifier: TokenVerifier) {
     this.#verifier = verifier;
-    const unlimited = { burst: 1, intervalMs: 0 };
     const fetch = (_url: URL | RequestInfo, init?: RequestInit) => Promise.resolve(this.#upstream(init));
-    const exchange = new TokenExchange({
-      authorizer: new UpstreamAuthorizer({ url: new URL("http://upstream.invalid/"), fetch }),
-      signer,
-      partitionLabel: "_id",
-      requiredLabels: new Map([["tenant", "a"]]),
-      expireSeconds: 86_400,
-      directory: NO_DIRECTORY,
-      refusals: NO_REFUSALS,
-      addressLimit: unlimited,
-      tokenLimit: unlimited,
-      now: () => NOW_MS,
-    });
+    const authorizer = new UpstreamAuthorizer({ url: new URL("http://upstream.invalid/"), fetch });
+    const exchange = openExchange({ authorizer, signer });
     const abilities = writeAbilities({ takesAnyTimestamps: false, maxLabels: 64, maxAheadMs: 600_000, ttlMs: 600_000 });
     const authorize = authorizeHandler({ exchange, abilities });
     this.#app = createApp({ "/authorize": { name: "authorize", post: asRoute(authorize) } }, { log: SILENT });
@@ -142,7 +128,8 @@ export class Authorize implements FuzzTarget<AuthorizeInput> {
     const response = JSON.parse(text);
     const { labels, subject } = await this.#verifier.verify(response.token);
     const said = JSON.stringify([Object.fromEntries(labels), subject, response.labels, asked, type]);
-    const both = { tenant: "a", _id: id }, question = { cluster_id: id, authorization_token: token, account_id: "" };
+    const both = { ...LABELS_OF_TOKENS, _id: id },
+      question = { cluster_id: id, authorization_token: token, account_id: "" };
     const meant = JSON.stringify([both, account, both, [question], "application/json"]);
     return said === meant ? undefined : { what: "a token is for somebody else", detail: `${said}\n${meant}` };
   }

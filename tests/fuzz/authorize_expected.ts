@@ -5,6 +5,7 @@
  */
 
 import type { AuthorizeInput } from "./authorize_input.ts";
+import { decodedForm, isFormType, pairsOf, strictText } from "./form_reading.ts";
 
 /** What is owed. */
 export type Expected =
@@ -55,13 +56,10 @@ function upstreamSays(
 /** The id; undefined if there is none, or what is there cannot be read. */
 function idOf({ body }: AuthorizeInput, { target, type }: { target: URL; type: string | null }): string | undefined {
   let form = "";
-  if ((type ?? "").split(";")[0].trim().toLowerCase() === "application/x-www-form-urlencoded") {
-    if (body.length > 4_096) return undefined;
-    try {
-      form = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    } catch {
-      return undefined;
-    }
+  if (isFormType(type)) {
+    const text = body.length > 4_096 ? undefined : strictText(body);
+    if (text === undefined) return undefined;
+    form = text;
   }
   const inForm = valueOf(form);
   if (inForm === "unreadable") return undefined;
@@ -76,37 +74,12 @@ function readable(value: Value): string | undefined {
 
 /** The first value of `id`; names before it have to be readable, and it as well. */
 function valueOf(form: string): Value {
-  for (const pair of form.split("&")) {
-    const at = pair.indexOf("=");
-    const [name, value] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
-    const key = decoded(name);
+  for (const [name, value] of pairsOf(form)) {
+    const key = decodedForm(name);
     if (key === undefined) return "unreadable";
     if (key !== "id") continue;
-    const text = decoded(value);
+    const text = decodedForm(value);
     return text === undefined ? "unreadable" : { text };
   }
   return undefined;
-}
-
-/** Percent-decoded UTF-8; undefined if it is not that. */
-function decoded(text: string): string | undefined {
-  const bytes: number[] = [];
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === "%") {
-      const digits = text.slice(at + 1, at + 3);
-      if (!/^[0-9a-f]{2}$/i.test(digits)) return undefined;
-      bytes.push(Number.parseInt(digits, 16));
-      at += 2;
-    } else if (text[at] === "+") bytes.push(0x20);
-    else {
-      const letter = String.fromCodePoint(text.codePointAt(at)!);
-      bytes.push(...utf8.encode(letter));
-      at += letter.length - 1;
-    }
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -6,6 +6,7 @@
 
 import type { Random } from "../support/random.ts";
 import { mutated } from "./fuzz_target.ts";
+import { encodedForm, FORM, someId } from "./generate_form.ts";
 import { readParts, writeParts } from "./input_file.ts";
 import { mutateBytes } from "./mutate_bytes.ts";
 import { mutateJson } from "./mutate_json.ts";
@@ -34,7 +35,6 @@ export interface AuthorizeInput {
 /** What an upstream's answer must never be quoted of. */
 export const UPSTREAM_SECRET = "what-the-upstream-says";
 
-const FORM = "application/x-www-form-urlencoded";
 const STATUSES = [200, 200, 200, 201, 202, 204, 301, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 599];
 const METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY", "post"];
 const utf8 = new TextEncoder();
@@ -66,32 +66,14 @@ function freshInput(random: Random): AuthorizeInput {
   const json = { account_id: account, name: UPSTREAM_SECRET, labels: { a: UPSTREAM_SECRET } };
   return {
     method: "POST",
-    query: inBody ? random.pick(["", "?", "?id=other", "?x=1"]) : `?id=${encoded(id, random)}`,
+    query: inBody ? random.pick(["", "?", "?id=other", "?x=1"]) : `?id=${encodedForm(id, random)}`,
     headers: { authorization: "Bearer initial-token", ...inBody && { "content-type": FORM } },
-    body: utf8.encode(inBody ? `id=${encoded(id, random)}` : ""),
+    body: utf8.encode(inBody ? `id=${encodedForm(id, random)}` : ""),
     upstream: "answers",
     status: random.pick(STATUSES),
     answerHeaders: { "content-type": "application/json" },
     answer: utf8.encode(JSON.stringify(json)),
   };
-}
-
-function someId(random: Random): string {
-  const id = random.pick([...TEXTS, "cluster", crypto.randomUUID(), "\u0001".repeat(255), "\u{1f996}".repeat(63)]);
-  return random.chance(0.1) ? id.repeat(random.size(40)) : id;
-}
-
-function encoded(text: string, random: Random): string {
-  switch (random.below(5)) {
-    case 0:
-      return text;
-    case 1:
-      return Array.from(utf8.encode(text), (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
-    case 2:
-      return text.replaceAll(" ", "+");
-    default:
-      return encodeURIComponent(text.toWellFormed());
-  }
 }
 
 type Way = (input: AuthorizeInput, random: Random) => AuthorizeInput;

@@ -100,7 +100,7 @@ function mutatePayload(
   { kind, random, other }: { kind: PayloadKind; random: Random; other: Uint8Array },
 ): Uint8Array {
   if (random.chance(0.7)) {
-    const mutated = kind === "text" ? mutateText(payload, random) : mutateWire(payload, random);
+    const mutated = kind === "text" ? mutateText(payload, random) : mutateWire(payload, { random });
     if (mutated !== undefined) return mutated;
   }
   return mutateBytes(payload, { random, other });

@@ -1,7 +1,7 @@
 /**
- * The fuzzer: `deno task fuzz` sends mutated pushes, frames of members, tokens, requests to authorize and heads of HTTP to what
- * takes them, in a process of its own, and checks after each that nothing has come of it that must not. What it finds is saved,
- * and makes it exit with 1.
+ * The fuzzer: `deno task fuzz` sends mutated pushes, requests of remote write, frames of members, tokens, requests for tokens and
+ * heads of HTTP to what takes them, in a process of its own, and checks after each that nothing has come of it that must not. What
+ * it finds is saved, and makes it exit with 1.
  *
  * @module
  */

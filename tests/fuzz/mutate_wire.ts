@@ -7,7 +7,7 @@
 import type { Random } from "../support/random.ts";
 import { join } from "./mutate_bytes.ts";
 import { BAD_UTF8, INTEGERS, NUMBERS, TEXTS } from "./vocabulary.ts";
-import { type Field, openField, PUSH, readFields, varintBytes, writeFields } from "./wire_tree.ts";
+import { type Field, openField, PUSH, readFields, type Schema, varintBytes, writeFields } from "./wire_tree.ts";
 
 const encoder = new TextEncoder();
 
@@ -108,9 +108,12 @@ const MUTATIONS: readonly ((place: Place, random: Random, root: Field[]) => void
   ({ list, at }) => void openField(list[at])?.reverse(),
 ];
 
-/** Changes one to three fields of a push; undefined for what cannot be read as one. */
-export function mutateWire(push: Uint8Array, random: Random): Uint8Array | undefined {
-  const fields = readFields(push, PUSH);
+/** Changes one to three fields of a push, or of a message of another schema; undefined for what cannot be read as one. */
+export function mutateWire(
+  message: Uint8Array,
+  { random, schema = PUSH }: { random: Random; schema?: Schema },
+): Uint8Array | undefined {
+  const fields = readFields(message, schema);
   if (fields === undefined) return undefined;
   for (let count = random.size(3); count > 0 && fields.length > 0; count--) {
     random.pick(MUTATIONS)(anyPlace(fields, random), random, fields);

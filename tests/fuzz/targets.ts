@@ -7,9 +7,11 @@
 import { Authorize } from "./authorize.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { Frames } from "./frames.ts";
+import { Grants } from "./grants.ts";
 import { Heads } from "./heads.ts";
 import { Pushes } from "./pushes.ts";
 import { Tokens } from "./tokens.ts";
+import { Writes } from "./writes.ts";
 
 const OPEN = {
   pushes: () => Pushes.open(),
@@ -17,6 +19,8 @@ const OPEN = {
   tokens: () => Tokens.open(),
   authorize: () => Authorize.open(),
   heads: () => Heads.open(),
+  writes: () => Writes.open(),
+  grants: () => Grants.open(),
 } as const satisfies Record<string, () => Promise<FuzzTarget<unknown>>>;
 
 /** The name of a target. */

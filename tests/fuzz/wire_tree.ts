@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import { join } from "./mutate_bytes.ts";
 
 /** The messages inside a message, by field number. */
@@ -26,6 +27,14 @@ const METRIC: Schema = {
 
 /** A push: `io.prometheus.client.MetricFamily` over and over, each in a field without a tag. */
 export const PUSH: Schema = { 0: { 4: METRIC } };
+
+const WRITE_HISTOGRAM: Schema = { 8: LEAF, 11: LEAF };
+
+/** A request of each version of remote write: `prometheus.WriteRequest` and `io.prometheus.write.v2.Request`. */
+export const WRITE_REQUESTS: Readonly<Record<WriteVersion, Schema>> = {
+  "1.0": { 1: { 1: LEAF, 2: LEAF, 3: EXEMPLAR, 4: WRITE_HISTOGRAM }, 3: LEAF },
+  "2.0": { 5: { 2: LEAF, 3: WRITE_HISTOGRAM, 4: LEAF, 5: LEAF } },
+};
 
 /** One field. */
 export interface Field {

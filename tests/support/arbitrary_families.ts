@@ -44,6 +44,18 @@ function labelsNamed(names: Strings): fc.Arbitrary<Label[]> {
   );
 }
 
+/** Metrics of one line each with up to forty labels, names and values of which may be long; none is `__name__`. */
+export function manyLabels(): fc.Arbitrary<Metric> {
+  const label = fc.record({
+    name: fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,200}$/).filter((name) => name !== "__name__"),
+    value: fc.string({ unit: "grapheme", maxLength: 300 }),
+  }, PLAIN);
+  return fc.record({
+    labels: fc.uniqueArray(label, { maxLength: 40, selector: ({ name }) => name }),
+    value: fc.double(),
+  }, PLAIN);
+}
+
 const SUMMARY = fc.tuple(
   fc.uniqueArray(fc.double({ min: 0, max: 1, noNaN: true }), { selector: String, maxLength: 4 }),
   fc.array(NUMBER, { minLength: 4, maxLength: 4 }),

@@ -5,7 +5,7 @@
  */
 
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
-import { decodeWriteRequest, type ReadSeries } from "./write_request_decoder.ts";
+import { decodeWriteRequest, type ReadSeries } from "./write_request_oracle.ts";
 
 /** A request that came. */
 export interface SinkVisit {

@@ -1,10 +1,12 @@
 /**
- * Requests of remote write by protobufjs and the published schemas: an independent writer of what `common/remote_write/` reads.
+ * Requests of remote write by protobufjs, snappyjs and the published schemas: an independent writer of what `common/remote_write/`
+ * reads, and an independent reader of what it writes.
  *
  * @module
  */
 
 import protobuf from "protobufjs";
+import snappy from "snappyjs";
 import type { Label } from "../../common/exposition/metric_family.ts";
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 
@@ -68,14 +70,16 @@ const second = protobuf.parse(`
 /** Stands for the value by which a series says that it has ended, whose bits protobufjs does not keep apart from others. */
 export const STALE = -1.2345678901234567e300;
 
+const STAND_IN = new Uint8Array(Float64Array.of(STALE).buffer);
 const STALE_BITS = Uint8Array.of(2, 0, 0, 0, 0, 0, 0xf0, 0x7f);
 
-function markStale(bytes: Uint8Array): Uint8Array {
-  const sought = new Uint8Array(Float64Array.of(STALE).buffer);
-  for (let at = 0; at + 8 <= bytes.length; at++) {
-    if (sought.every((byte, i) => bytes[at + i] === byte)) bytes.set(STALE_BITS, at);
+/** The bytes with each occurrence of some, as many as those that take their place, replaced. */
+function replaced(bytes: Uint8Array, sought: Uint8Array, by: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  for (let at = 0; at + sought.length <= copy.length; at++) {
+    if (sought.every((byte, i) => copy[at + i] === byte)) copy.set(by, at);
   }
-  return bytes;
+  return copy;
 }
 
 /** A native histogram as it is on the wire. */
@@ -123,7 +127,7 @@ export function oracleWriteRequest(
     const timeseries = series.map(({ labels, samples, histograms, exemplars = 0 }) => {
       return { labels, samples, histograms, exemplars: Array.from({ length: exemplars }, () => ({ value: 1 })) };
     });
-    return markStale(first.encode({ timeseries, metadata }).finish());
+    return replaced(first.encode({ timeseries, metadata }).finish(), STAND_IN, STALE_BITS);
   }
   const symbols = [""];
   const numbers = new Map([["", 0]]);
@@ -139,5 +143,42 @@ export function oracleWriteRequest(
     exemplars: Array.from({ length: exemplars }, () => ({ value: 1 })),
     ...type === undefined ? {} : { metadata: { type, helpRef: number("What it says") } },
   }));
-  return markStale(second.encode({ timeseries, symbols }).finish());
+  return replaced(second.encode({ timeseries, symbols }).finish(), STAND_IN, STALE_BITS);
+}
+
+/** A series that was read. */
+export interface ReadSeries {
+  /** Names and values, in the order in which they stand. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  /** Its samples; the value is "stale" where the series ends. */
+  readonly samples: readonly { readonly value: number | "stale"; readonly timestampMs: number }[];
+  /** Its native histograms, as protobufjs has them; the sum is {@linkcode STALE} where the series ends. */
+  // deno-lint-ignore no-explicit-any
+  readonly histograms: readonly any[];
+  /** The number of its type, in version 2.0. */
+  readonly type?: number;
+}
+
+/** Reads a request as it was sent: one block of snappy. */
+export function decodeWriteRequest(body: Uint8Array, version: WriteVersion): ReadSeries[] {
+  const bytes = replaced(snappy.uncompress(body) as Uint8Array, STALE_BITS, STAND_IN);
+  const message = version === "1.0" ? first : second;
+  const { symbols, timeseries } = message.toObject(message.decode(bytes), { longs: String, defaults: true });
+  // deno-lint-ignore no-explicit-any
+  return timeseries.map(({ labels, labelsRefs, samples, histograms, metadata }: any) => ({
+    labels: version === "1.0"
+      // deno-lint-ignore no-explicit-any
+      ? labels.map(({ name, value }: any) => [name, value])
+      : Array.from(
+        { length: labelsRefs.length / 2 },
+        (_, i) => [symbols[labelsRefs[2 * i]], symbols[labelsRefs[2 * i + 1]]],
+      ),
+    samples: samples.map(readSample),
+    histograms,
+    ...metadata ? { type: metadata.type } : {},
+  }));
+}
+
+function readSample({ value, timestamp }: { value: number; timestamp: string }) {
+  return { value: value === STALE ? "stale" : value, timestampMs: Number(timestamp) };
 }

@@ -4,6 +4,7 @@ import { LineTranscoder, type PlainType } from "../../../common/exposition/line_
 import type { MetricFamily } from "../../../common/exposition/metric_family.ts";
 import { formatValue } from "../../../common/exposition/format_number.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
+import { manyLabels } from "../../support/arbitrary_families.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import { Random } from "../../support/random.ts";
 
@@ -41,18 +42,10 @@ Deno.test("LineTranscoder.transcode() makes nothing of no lines", () => {
 });
 
 Deno.test("LineTranscoder.transcode() agrees with an independent decoder on any labels and values", () => {
-  const label = fc.record({
-    name: fc.stringMatching(/^[a-zA-Z_][a-zA-Z0-9_]{0,200}$/),
-    value: fc.string({ unit: "grapheme", maxLength: 300 }),
-  }, { noNullPrototype: true });
-  const metric = fc.record({
-    labels: fc.uniqueArray(label, { maxLength: 40, selector: ({ name }) => name }),
-    value: fc.double(),
-  }, { noNullPrototype: true });
   const family = fc.record({
     name: fc.stringMatching(/^[a-zA-Z_:][a-zA-Z0-9_:]{0,254}$/),
     type: fc.constantFrom<PlainType>("gauge", "counter", "untyped"),
-    metrics: fc.array(metric, { minLength: 1, maxLength: 8 }),
+    metrics: fc.array(manyLabels(), { minLength: 1, maxLength: 8 }),
   }, { noNullPrototype: true });
   fc.assert(
     fc.property(family, (family) => {

@@ -9,7 +9,8 @@ import {
 import { decodeFamilies } from "../../../common/exposition/protobuf.ts";
 import { Losses } from "../../../common/ingest/losses.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../../common/remote_write/write_fields.ts";
-import { type ReadWriteOptions, type WriteLimits, WriteReader } from "../../../common/remote_write/write_reader.ts";
+import type { WriteLimits } from "../../../common/remote_write/write_limits.ts";
+import { type ReadWriteOptions, WriteReader } from "../../../common/remote_write/write_reader.ts";
 import { oracleDecode } from "../../support/metric_family_oracle.ts";
 import {
   type OracleHistogram,

@@ -89,6 +89,7 @@ Deno.test("authorizeHandler() takes the id from an url-encoded body, else from t
     ["b", "", form("id=b")],
     ["b", "?id=q", form("id=b")],
     ["q", "?id=q", form("other=b")],
+    ["q", "?id=q", form("\ufeffid=b")],
     ["b", "", { ...form("id=b"), headers: { "content-type": "application/x-www-form-urlencoded; charset=utf-8" } }],
     ["q", "?id=q", { body: "id=b", headers: { "content-type": "text/plain" } }],
     ["a b=c", "?id=a+b%3Dc"],

@@ -109,6 +109,10 @@ for (
     ["an id that is too long", 401, "invalid_client", GRANT, basic("x".repeat(256), "s")],
     ["a secret that is too long", 401, "invalid_client", GRANT, basic("c", "s".repeat(8_193))],
     ["another scheme", 401, "invalid_client", GRANT, { authorization: "Bearer s" }],
+    ["a byte order mark before the form", 400, "invalid_request", `\ufeff${GRANT}`, basic("c", "s")],
+    ["a byte order mark before the id", 401, "invalid_client", GRANT, {
+      authorization: `Basic ${new TextEncoder().encode("\ufeffc:s").toBase64()}`,
+    }],
     ["no base64", 401, "invalid_client", GRANT, { authorization: "Basic ????" }],
   ] as const
 ) {
