@@ -191,9 +191,12 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const droppedOf = async (id: string) => {
+  const droppedOf = async (id: string, { sinceMs }: { sinceMs: number }) => {
     const push = await store.get(id);
-    return push && committer.droppedOf(push);
+    // What a cluster shows, in place of its push, has lost already what was dropped.
+    return push === undefined || push.through !== undefined || push.receivedAtMs < sinceMs
+      ? undefined
+      : committer.droppedOf(push);
   };
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;

@@ -20,7 +20,7 @@ import { RingPage } from "./ring_page.tsx";
 import { SinksPage } from "./sinks_page.tsx";
 import { StatusPage } from "./status_page.tsx";
 import { SourcePage } from "./source_page.tsx";
-import { hrefOf, SourcesPage } from "./sources_page.tsx";
+import { hrefOf, type PagesOf, SourcesPage } from "./sources_page.tsx";
 import { StrangerPage, StrangersPage } from "./strangers_page.tsx";
 import { type Trouble, type Troubles, TroubleWatch } from "./trouble_watch.ts";
 
@@ -69,11 +69,10 @@ export function homePage(options: PagesOptions): RouteHandler {
   return page({ title: "Sources", at: "/" }, async (c, nowMs) => {
     const { searchParams, search } = new URL(c.req.raw.url);
     const query = readSourceQuery(searchParams);
-    const list = await options.sources.list(query);
+    const [list, pagesOf] = await Promise.all([options.sources.list(query), pagesOfMembers(options)]);
+    const isForgotten = searchParams.get("done") === "forgotten";
     return {
-      body: (
-        <SourcesPage query={query} list={list} isForgotten={searchParams.get("done") === "forgotten"} nowMs={nowMs} />
-      ),
+      body: <SourcesPage query={query} list={list} pagesOf={pagesOf} isForgotten={isForgotten} nowMs={nowMs} />,
       title: query.states.length === 1 ? `Sources that are ${query.states[0]}` : "Sources",
       json: `/api/v1/sources${search}`,
     };
@@ -99,8 +98,7 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
           const done = new URL(c.req.raw.url).searchParams.get("done") ?? undefined;
           const self = ringView && status().name;
           const { owner } = source;
-          const ring = owner === self ? undefined : await ringView?.();
-          const ownerPages = ring?.members.find(({ name }) => name === owner)?.pages;
+          const ownerPages = owner === self || owner === undefined ? undefined : (await pagesOfMembers(options))(owner);
           const facts = { source, partitionLabel, actions, done, self, ownerPages };
           return { body: <SourcePage {...facts} nowMs={nowMs} /> };
         })(c);
@@ -188,6 +186,14 @@ function actionRoutes(actions: SourceActions, options: PagesOptions): Readonly<R
       }),
     },
   };
+}
+
+/** Where the pages of the other members of the ring are, as far as they say so. */
+async function pagesOfMembers({ ringView, status }: Pick<PagesOptions, "ringView" | "status">): Promise<PagesOf> {
+  const members = (await ringView?.())?.members ?? [];
+  const self = status().name;
+  const pages = new Map(members.map(({ name, pages }) => [name, name === self ? undefined : pages]));
+  return (member) => pages.get(member);
 }
 
 function seeOther(location: string): Response {

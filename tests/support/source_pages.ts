@@ -39,6 +39,13 @@ export function source(id: string, more: Partial<SourceDetails> = {}): SourceDet
     refusals: 0,
     pushes: 3,
     transport: "protobuf, snappy",
+    ways: [{
+      way: "push",
+      last: "2026-01-02T03:04:00.000Z",
+      transport: "protobuf, snappy",
+      accepted: 3,
+      expectedIntervalSeconds: 30,
+    }],
     dropped: { allowList: 0, rules: {} },
     largest: [{ name: "up", bytes: 40, series: 1 }],
     timeline: [{ at: "2026-01-02T03:04:00.000Z", bytes: 900 }],

@@ -7,6 +7,7 @@ import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_p
 const REFUSAL = {
   at: "2026-01-02T03:03:00.000Z",
   stage: "push" as const,
+  path: "/upload",
   status: 413,
   reason: "series",
   why: "Raise <b>--limit-series</b>",
@@ -113,13 +114,13 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
   const advice: Record<SourceState, RegExp> = {
     up: /as expected/,
     silent:
-      /Silent since 2026-01-02T03:05:30\.000Z\. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
+      /Silent for 35 s \. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
     refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
     revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
   };
   for (const [state, pattern] of Object.entries(advice) as [SourceState, RegExp][]) {
     const refused = state === "refused" && { lastRefusal: REFUSAL, refusals: 7 };
-    const silent = state === "silent" && { silentSince: "2026-01-02T03:05:30.000Z" };
+    const silent = state === "silent" && { silentSince: "2026-01-02T03:03:30.000Z" };
     const { text } = await ask(
       sourcePages({ sources: [source("a/b", { state, ...refused, ...silent })] }),
       "/sources/a%2Fb",
@@ -128,6 +129,37 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
     assert.match(text, /href="\/federate\?match\[\]=%7B_id%3D%22a%2Fb%22%7D"/);
     assert.match(text, /href="\/api\/v1\/sources\/a%2Fb"/);
   }
+});
+
+Deno.test("pages tell what was refused in the name of a source apart from what was refused to itself", async () => {
+  const refusedInName = {
+    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 3 },
+    ...{ status: 401, reason: "refused", why: "No such token" },
+  };
+  const pages = sourcePages({ sources: [source("a", { state: "silent", refusedInName })] });
+  const { text } = await ask(pages, "/sources/a");
+  assert.match(words(text), /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such/);
+  assert.match(
+    rows((await ask(pages, "/")).text)[1],
+    /^silent a .* in its name 3 s ago , refused: No such token$/,
+  );
+});
+
+Deno.test("homePage() says since when a source is silent, and leads to the pages of owners", async () => {
+  const elsewhere = {
+    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true },
+    ...{ status: "ALIVE" as const, phase: "ACTIVE" as const },
+    pages: "http://10.0.0.2:9004",
+  };
+  const ring = { ...RING, members: [elsewhere] };
+  const sources = [
+    source("a b", { state: "silent", silentSince: "2026-01-02T03:03:30.000Z", owner: "server-1" }),
+    source("ours", { owner: "server-0" }),
+  ];
+  const { text } = await ask(sourcePages({ sources, ring }), "/");
+  assert.match(rows(text)[1], /^silent a b .* silent for 35 s .* server-1$/);
+  assert.match(text, /<a href="http:\/\/10.0.0.2:9004\/sources\/a%20b">server-1<\/a>/);
+  assert.match(text, /<div>server-0<\/div>/);
 });
 
 Deno.test("the page of an id that has never pushed says why it was refused, or that nothing is known", async () => {
