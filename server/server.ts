@@ -48,6 +48,7 @@ import { memoryLimits, SYSTEM_MEMORY } from "./limits/memory_limits.ts";
 import { PushCommitter } from "./pushes/push_committer.ts";
 import { SERVER_OPTIONS, type ServerOptions } from "./options.ts";
 import { PushLimiter } from "./limits/rate_limit.ts";
+import { HeldRefusals } from "./limits/held_refusals.ts";
 import { UploadSlots } from "./limits/upload_slots.ts";
 import { PushAccount } from "./pushes/push_account.ts";
 import { PushSummary, REMOTE_WRITE } from "./pushes/push_summary.ts";
@@ -98,7 +99,7 @@ const INTERNAL_LIMITS: HostileLimits = {
  * environment named when the program started.
  */
 export async function startServer(
-  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
+  { values, originOf, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
   { environment }: { environment: ProxyEnvironment },
 ): Promise<Running> {
   await using opening = new AsyncDisposableStack();
@@ -190,14 +191,17 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const droppedOf = async (id: string) => {
+  const droppedOf = async (id: string, { sinceMs }: { sinceMs: number }) => {
     const push = await store.get(id);
-    return push && committer.droppedOf(push);
+    // What a cluster shows, in place of its push, has lost already what was dropped.
+    return push === undefined || push.through !== undefined || push.receivedAtMs < sinceMs
+      ? undefined
+      : committer.droppedOf(push);
   };
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
-  let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
+  let toldOthers: () => Pick<MemberReport, "certificates" | "sinks" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
@@ -279,6 +283,7 @@ export async function startServer(
   });
   const forward = ring && new Forward({ ring, registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
+  const held = new HeldRefusals({ registry });
   const push = upload({
     authenticate,
     stage: new RateLimited(
@@ -287,6 +292,7 @@ export async function startServer(
     ),
     limitBytes: values.limitBytes,
     slots,
+    held,
     now,
     log,
     refusals: repeats,
@@ -301,6 +307,7 @@ export async function startServer(
     stage: writeLimits,
     limitBytes: values.limitBytes,
     slots,
+    held,
     now,
     refusals: repeats,
     directory,
@@ -345,7 +352,7 @@ export async function startServer(
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
-    flags: () => reportOptions(SERVER_OPTIONS, live),
+    flags: () => reportOptions(SERVER_OPTIONS, { values: live, originOf }),
     store: () => store.health,
     limits: () => [
       {
@@ -425,6 +432,7 @@ export async function startServer(
   const { hostname } = values.listenInternal, { port } = internal;
   toldOthers = () => ({
     certificates: statusOf(status).certificates,
+    sinks: sinks?.report() ?? [],
     internal: { hostname, port, secure: internalTls !== undefined },
   });
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.

@@ -101,6 +101,8 @@ export class Connection {
     | { readonly since: number; readonly mark: number; readonly limitBytes: number; readonly pace: Pace }
     | undefined;
   #sending: { readonly since: number; readonly pace: Pace } | undefined;
+  /** Since when the response is held back. */
+  #heldSince: number | undefined;
   /** No request can follow on this connection. */
   #last = false;
   /** Nothing more comes. */
@@ -119,9 +121,10 @@ export class Connection {
     return this.#idleSince;
   }
 
-  /** Since when we wait for the client within a request: for the rest of it, or until it takes the response. */
+  /** Since when nothing is done within a request but to wait: for the rest of it, until its client takes the response or may have it. */
   get waitsSince(): number | undefined {
     if (this.#phase !== "busy") return undefined;
+    if (this.#heldSince !== undefined) return this.#heldSince;
     if (!this.#exchange?.complete) return this.#body?.since;
     return this.#stream.writableLength > 0 ? this.#sending?.since : undefined;
   }
@@ -149,6 +152,11 @@ export class Connection {
     this.#body = { since, mark, limitBytes, pace: new Pace(since, mark, { floorBytes, windowMs: bodyWindowMs }) };
   }
 
+  /** The response is held back: from now on the connection may give way as one that waits for its client. */
+  hold(): void {
+    if (this.#phase === "busy" && !this.#responded) this.#heldSince ??= this.#options.now();
+  }
+
   /** No request can follow on this connection, not even one that has come already. */
   conclude(): void {
     this.#last = true;
@@ -157,6 +165,7 @@ export class Connection {
   /** The response has been sent. A request that has not arrived to its end by now is waited for, and thrown away. */
   end(): void {
     this.#responded = true;
+    this.#heldSince = undefined;
     if (this.#phase === "busy" && this.#exchange?.complete) this.#settle();
   }
 
@@ -267,7 +276,7 @@ export class Connection {
   #start(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#responded = false;
-    this.#body = undefined;
+    this.#body = this.#heldSince = undefined;
     this.#enter("busy");
     exchange.start();
   }

@@ -10,7 +10,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { BACKLOG, keepAccepting } from "./accepting.ts";
-import { plainAddress } from "./addresses.ts";
+import { addressNetwork, plainAddress } from "./addresses.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionGuard } from "./connection_guard.ts";
 import { ErrorAnswers } from "./error_answers.ts";
@@ -20,12 +20,15 @@ import type { Networks } from "./networks.ts";
 import { NodeExchange } from "./node_exchange.ts";
 import { refuseBytes } from "./not_http.ts";
 import { takeProxyHeader } from "./proxy_protocol.ts";
+import { Turns } from "./turns.ts";
 import { TLS_MIN_VERSION, type TlsPair } from "../tls.ts";
 
 /** A connection and whose it is. The address is asked for once, as the system answers it. */
 interface Entry {
   readonly connection: Connection;
   readonly address: string;
+  /** The network of that, which its turns go by. */
+  readonly network: string;
   /** Where that is a proxy which is believed: all that are. */
   readonly trustedProxies: Networks | undefined;
   /** The certificate that it has shown, if an authority of clients has signed it. */
@@ -37,6 +40,12 @@ interface ParseError extends Error {
   readonly code?: string;
   readonly rawPacket?: Uint8Array;
 }
+
+/**
+ * Requests that are begun in one turn of the event loop; each takes some 0.4 ms until its answer. While 900 connections
+ * with half of a push each came at the same moment, a good push took 0.1 to 0.2 s at worst, and 0.3 to 0.6 s without turns.
+ */
+const BEGUN_A_TURN = 16;
 
 /** Listens as `listen()` says, with limits. */
 export async function listenGuarded(handler: Handler, options: ListenOptions, hostname: string): Promise<Listener> {
@@ -122,8 +131,14 @@ function wire(
 ) {
   const entries = new WeakMap<Socket, Entry>();
   const entryOf = (connection: Connection, address: string): Entry => {
-    return { connection, address, trustedProxies: trustedProxies?.has(address) ? trustedProxies : undefined };
+    return {
+      connection,
+      address,
+      network: addressNetwork(address),
+      trustedProxies: trustedProxies?.has(address) ? trustedProxies : undefined,
+    };
   };
+  const turns = new Turns({ most: BEGUN_A_TURN });
 
   // In front of the server's own listener, so that a refused connection costs neither a parser nor a handshake.
   const [accept] = server.listeners("connection") as ((socket: Socket) => void)[];
@@ -189,6 +204,8 @@ function wire(
         new NodeExchange(message, out, {
           connection: entry.connection,
           address: entry.address,
+          network: entry.network,
+          turns,
           trustedProxies: entry.trustedProxies,
           certificate: entry.certificate,
           secure: tls !== undefined,

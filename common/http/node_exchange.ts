@@ -12,6 +12,7 @@ import { clientAddress } from "./forwarded.ts";
 import type { Logger } from "../log.ts";
 import type { Networks } from "./networks.ts";
 import { NodeRequest, type RequestSource } from "./node_request.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a {@linkcode NodeExchange} works with. */
 export interface NodeExchangeOptions {
@@ -19,6 +20,10 @@ export interface NodeExchangeOptions {
   readonly connection: Connection;
   /** The address that the connection comes from, in the form of {@linkcode Peer.address}. */
   readonly address: string;
+  /** The network that it takes its turn with. */
+  readonly network: string;
+  /** When requests are begun. */
+  readonly turns: Turns;
   /** Where that is a proxy which is believed: all that are. */
   readonly trustedProxies: Networks | undefined;
   /** The certificate of the client at its other end, if one was verified. */
@@ -95,10 +100,18 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
     return this.#done.promise;
   }
 
-  /** Hands the request to its handler and sends what comes of it. */
-  start(): void {
-    void this.#run();
+  /** Reads no more, and has the connection give way, as {@linkcode Peer.heldBack} says. */
+  heldBack(): void {
+    if (this.#onFailure !== undefined) this.fail(clientGone());
+    this.#options.connection.hold();
   }
+
+  /** Hands the request to its handler when its turn comes, and sends what comes of it. */
+  start(): void {
+    this.#options.turns.take(this.#options.network, this.#begin);
+  }
+
+  readonly #begin = () => void this.#run();
 
   /** Ends the wait for the body. */
   fail(error: HttpError): void {
@@ -125,12 +138,17 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   collect(limitBytes: number): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     try {
-      if (Number(this.#message.headers["content-length"]) > limitBytes) throw this.#failure = tooLarge(limitBytes);
-      const buffer = new BodyBuffer(limitBytes);
+      const claimedBytes = Number(this.#message.headers["content-length"]);
+      if (claimedBytes > limitBytes) throw this.#failure = tooLarge(limitBytes, claimedBytes);
+      let buffer: BodyBuffer | undefined = new BodyBuffer(limitBytes);
       this.#readBody(limitBytes, {
-        onChunk: (chunk) => buffer.append(chunk),
-        onEnd: () => resolve(buffer.take()),
-        onError: reject,
+        onChunk: (chunk) => buffer?.append(chunk),
+        onEnd: () => resolve(buffer!.take()),
+        onError: (error) => {
+          // The request may be there for a while yet.
+          buffer = undefined;
+          reject(error);
+        },
       });
     } catch (error) {
       reject(error);
@@ -307,6 +325,7 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#options.turns.leave(this.#options.network, this.#begin);
     if (this.#out.writableFinished) {
       this.#options.connection.end();
     } else {

@@ -7,6 +7,7 @@
 import { LimitError, type MetricType } from "../exposition/metric_family.ts";
 import { BYTES, tagOf } from "../exposition/protobuf_fields.ts";
 import { malformed, ProtobufReader } from "../exposition/protobuf_wire.ts";
+import { mustNotBeOf1 } from "./other_version.ts";
 import type { LabelPlace, SeriesLabels } from "./series_labels.ts";
 import type { SharedFields, VersionReader } from "./version_reader.ts";
 import { METADATA_2, REQUEST_2, SERIES_2, WRITE_TYPES } from "./write_fields.ts";
@@ -55,7 +56,10 @@ export class Version2Reader implements VersionReader {
   /** Reads a symbol. */
   readRequestField(end: number): boolean {
     const reader = this.#reader;
-    if (reader.field !== REQUEST_2.symbol) return false;
+    if (reader.field !== REQUEST_2.symbol) {
+      mustNotBeOf1(reader.field);
+      return false;
+    }
     const stop = reader.enter(end), place = 2 * this.#symbolCount++;
     if (place === this.#symbols.length) {
       const more = new Uint32Array(2 * this.#symbols.length);
@@ -101,6 +105,8 @@ export class Version2Reader implements VersionReader {
     const startAt = reader.at, maxLabels = this.#maxLabels;
     references.length = 0;
     reader.numbersInto(references, end);
+    // What may be as long as a request is not kept for the next one.
+    if (references.length > 2 * maxLabels + 2) this.#newReferences = [];
     if (references.length % 2 === 1) throw malformed("a label has no value", startAt);
     if (references.length > 2 * maxLabels + 2) {
       throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);

@@ -10,10 +10,11 @@ import { type Peer, readBody } from "../../common/http/http.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
-import type { Authenticate } from "../authorization/authenticate.ts";
+import type { Authenticate, Credentials } from "../authorization/authenticate.ts";
 import type { Directory } from "../directory/directory.ts";
+import type { HeldRefusals } from "../limits/held_refusals.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
-import { flagToRaise } from "./limit_flags.ts";
+import { remedyOf } from "./limit_flags.ts";
 import type { Push, PushReceipt, PushStage } from "./push.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -27,6 +28,8 @@ export interface IntakeOptions {
   readonly limitBytes: number;
   /** The slots of pushes at work, which others may share. */
   readonly slots: UploadSlots;
+  /** Holds refusals back, which others may share. */
+  readonly held: Pick<HeldRefusals, "back">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told why pushes are refused. */
@@ -45,6 +48,8 @@ export interface IntakePath {
   formOf(headers: Headers): Pick<Push, "contentType" | "contentEncoding">;
   /** Whether a body is text. */
   isText(headers: Headers): boolean;
+  /** Counts what is refused, before its answer is held back. */
+  countRefusal(error: unknown, headers: Headers): void;
 }
 
 /** What was taken: the push, and what its client is told. */
@@ -55,12 +60,14 @@ export interface TakenPush extends PushReceipt {
 
 /** Makes what takes the requests of a path. It resolves once a push is settled, and rejects with what is answered if it is refused. */
 export function pushIntake(
-  { authenticate, stage, limitBytes, slots, now, refusals, directory }: IntakeOptions,
+  { authenticate, stage, limitBytes, slots, held, now, refusals, directory }: IntakeOptions,
   path: IntakePath,
 ): (request: Request, peer: Peer) => Promise<TakenPush> {
-  return async (request, peer) => {
+  const take = async (
+    request: Request,
+    { peer, credentials: { id, labels, keyId, tokenEndsMs } }: { peer: Peer; credentials: Credentials },
+  ): Promise<TakenPush> => {
     const { headers } = request;
-    const { id, labels, keyId, tokenEndsMs } = await authenticate(request, peer);
     using slot = slots.take(id);
     try {
       let body: Promise<Uint8Array> | undefined;
@@ -81,13 +88,30 @@ export function pushIntake(
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
-      const raise = flagToRaise({ status, message: detail, isText: path.isText(headers) });
-      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
+      const remedy = remedyOf({ status, reason, message: detail, isText: path.isText(headers) });
+      const at = new URL(request.url).pathname;
+      directory.refused(id, { stage: "push", path: at, status, reason, why: plainText(detail), ...remedy });
+      const { raise, lower } = remedy;
+      const flag = { ...raise !== undefined && { raise }, ...lower !== undefined && { lower } };
+      const fields = plainFields({ cluster: id, status, reason, why: detail, ...flag });
       if (status === 429 && path.tooOften !== undefined) path.tooOften.debug(path.refused, fields);
       // What the server lacks it lacks for every cluster, of which there may be very many.
       else refusals.add(status === 503 ? reason : `${id} ${reason}`, path.refused, fields);
       throw refusal;
+    }
+  };
+
+  return async (request, peer) => {
+    let id: string | undefined;
+    try {
+      const credentials = await authenticate(request, peer);
+      id = credentials.id;
+      return await take(request, { peer, credentials });
+    } catch (error) {
+      path.countRefusal(error, request.headers);
+      // Its slot is free by now.
+      if (id !== undefined) await held.back(id, peer);
+      throw error;
     }
   };
 }

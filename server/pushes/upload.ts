@@ -48,24 +48,22 @@ export function upload(options: UploadOptions): Handler {
       contentEncoding: readContentEncoding(headers.get("content-encoding")),
     }),
     isText: (headers) => readContentType(headers.get("content-type")) !== "protobuf",
+    countRefusal: (error) => {
+      pushes.inc({ result: "rejected" });
+      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+    },
   });
 
   return async (request, peer) => {
-    try {
-      const { id, result, remark } = await take(request, peer);
-      pushes.inc({ result });
-      log.debug("Accepted a push", {
-        cluster: plainText(id),
-        result,
-        ...remark !== undefined && { remark: plainText(remark) },
-      });
-      // Clients of openshift/telemeter look at the status alone.
-      return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
-    } catch (error) {
-      pushes.inc({ result: "rejected" });
-      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
-      throw error;
-    }
+    const { id, result, remark } = await take(request, peer);
+    pushes.inc({ result });
+    log.debug("Accepted a push", {
+      cluster: plainText(id),
+      result,
+      ...remark !== undefined && { remark: plainText(remark) },
+    });
+    // Clients of openshift/telemeter look at the status alone.
+    return new Response(remark === undefined ? null : remark + "\n", { status: 200, headers: TEXT });
   };
 }
 

@@ -32,26 +32,24 @@ export function receive(options: ReceiveOptions): Handler {
       contentEncoding: readEncoding(headers.get("content-encoding")),
     }),
     isText: () => false,
+    countRefusal: (error, headers) => {
+      requests.inc({ version: writeVersionOf(headers.get("content-type")) ?? "none", result: "rejected" });
+      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
+    },
   });
 
   return async (request, peer) => {
+    const { write: told, remark } = await take(request, peer);
+    const write = told ?? NOTHING;
+    const { lost, received } = write;
+    const isPartial = lost.samples + lost.histograms > 0;
     const version = writeVersionOf(request.headers.get("content-type"));
-    try {
-      const { write: told, remark } = await take(request, peer);
-      const write = told ?? NOTHING;
-      const { lost, received } = write;
-      const isPartial = lost.samples + lost.histograms > 0;
-      requests.inc({ version, result: isPartial ? "partial" : "stored" });
-      samples.inc(received.samples);
-      histograms.inc(received.histograms);
-      exemplars.inc(write.exemplars);
-      // What the owner of the cluster had before, from another try of ours, nobody counts again.
-      return told === undefined ? new Response(null, { status: 204 }) : answerOf(told, { isPartial, remark });
-    } catch (error) {
-      requests.inc({ version: version ?? "none", result: "rejected" });
-      rejections.inc({ reason: error instanceof HttpError ? error.reason : "internal" });
-      throw error;
-    }
+    requests.inc({ version, result: isPartial ? "partial" : "stored" });
+    samples.inc(received.samples);
+    histograms.inc(received.histograms);
+    exemplars.inc(write.exemplars);
+    // What the owner of the cluster had before, from another try of ours, nobody counts again.
+    return told === undefined ? new Response(null, { status: 204 }) : answerOf(told, { isPartial, remark });
   };
 }
 

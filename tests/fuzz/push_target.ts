@@ -173,6 +173,7 @@ export class PushTarget {
       }),
       limitBytes: LIMITS.bytes,
       slots: new UploadSlots({ most: 256, now: () => performance.now() }),
+      held: { back: () => Promise.resolve() },
       now,
       log: SILENT,
       refusals: QUIET,

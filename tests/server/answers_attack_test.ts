@@ -121,6 +121,7 @@ async function open(
       stage: { accept: fail },
       limitBytes: 1_000,
       slots: new UploadSlots({ most: 1, now: () => performance.now() }),
+      held: { back: () => Promise.resolve() },
       now: Date.now,
       log,
       refusals: new RepeatLog(log, { level: "info" }),

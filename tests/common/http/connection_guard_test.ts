@@ -58,6 +58,25 @@ Deno.test("ConnectionGuard admits up to its limits while nobody idles, and again
   assert.equal(admit("192.0.2.1"), undefined);
 });
 
+Deno.test("ConnectionGuard has one give way whose response is held back, though its request is whole", () => {
+  const { guard, clock, refused, cut } = setUp({ maxConnectionsPerAddress: 1, yieldAfterMs: 1_000 });
+  const held = guard.admit(fakeStream(), "192.0.2.1")!;
+  held.begin(whole);
+  clock.now = 500;
+  held.hold();
+  clock.now = 1_499;
+  assert.equal(guard.admit(fakeStream(), "192.0.2.1"), undefined);
+  clock.now = 1_500;
+  const next = guard.admit(fakeStream(), "192.0.2.1")!;
+  assert.deepEqual([refused, cut], [["address"], ["room_address"]]);
+  next.begin(whole);
+  next.hold();
+  next.end();
+  next.begin(whole);
+  clock.now = 10_000;
+  assert.equal(guard.admit(fakeStream(), "192.0.2.1"), undefined, "the next request is at work");
+});
+
 Deno.test("ConnectionGuard counts right whatever comes and goes", () => {
   const addresses = ["192.0.2.1", "192.0.2.2", "198.51.100.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"];
   fc.assert(fc.property(fc.array(fc.nat(11)), (steps) => {

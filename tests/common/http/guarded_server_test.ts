@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { Registry } from "prom-client";
 import type { HostileLimits } from "../../../common/http/hostile_limits.ts";
 import { type Handler, HttpError, readBody } from "../../../common/http/http.ts";
@@ -389,6 +391,48 @@ Deno.test("a guarded listener serves a good request at once beside 200 slow ones
   await good.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + "x".repeat(20_000));
   const { ms } = await timed(good.until(/200 OK[^]*20000 bytes$/));
   assert(ms < 250, `${ms} ms`);
+});
+
+Deno.test("a guarded listener comes at once to a request from another network than hundreds of others come from", async () => {
+  const order: string[] = [];
+  const handler: Handler = ({ url }) => {
+    order.push(new URL(url).pathname);
+    return new Response();
+  };
+  await using server = await attack({ maxConnectionsPerAddress: 400 }, { handler });
+  using stack = new DisposableStack();
+  const open = async (from: string) => {
+    const socket = stack.adopt(
+      connect({ host: "127.0.0.1", port: server.port, localAddress: from }),
+      (socket) => void socket.destroy(),
+    );
+    await once(socket, "connect");
+    return socket;
+  };
+  const gather = () => Promise.all(Array.from({ length: 150 }, () => open("127.0.2.1")));
+  // In their middle, wherever the platform begins.
+  const [before, good, after] = [await gather(), await open("127.0.3.1"), await gather()];
+  const answered = once(good, "data");
+  for (const socket of before) socket.write("GET /crowd HTTP/1.1\r\nHost: a\r\n\r\n");
+  good.write("GET /good HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (const socket of after) socket.write("GET /crowd HTTP/1.1\r\nHost: a\r\n\r\n");
+  await answered;
+  const place = order.indexOf("/good");
+  assert(place < 100, `${place} others came first`);
+});
+
+Deno.test("a guarded listener loses none of very many connections that come at once, in TLS as well", async () => {
+  const certificate = await makeCertificate("test");
+  await using files = await identity(certificate);
+  for (const { tls, caCert } of [{ tls: undefined, caCert: undefined }, { tls: files.tls, caCert: certificate.cert }]) {
+    await using server = await attack({}, { tls });
+    const statuses = await Promise.all(Array.from({ length: 120 }, async () => {
+      using client = await server.connect(caCert);
+      await client.send(GET);
+      return (await client.until(/^HTTP\/1\.1 (\d+)/))[1];
+    }));
+    assert.deepEqual(new Set(statuses), new Set(["200"]));
+  }
 });
 
 Deno.test("a guarded listener cuts a client that does not take its response, and frees what waited for it", async () => {

@@ -20,12 +20,14 @@ import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import type { PushStage } from "../../../server/pushes/push.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import { RateLimited } from "../../../server/pushes/rate_limited.ts";
+import type { HeldRefusals } from "../../../server/limits/held_refusals.ts";
 import { UploadSlots } from "../../../server/limits/upload_slots.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
 import { RepeatLog } from "../../../common/line_limit.ts";
 import { RawClient } from "../../support/raw_client.ts";
+import { Mailbox } from "../../support/mailbox.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { openTestStore } from "../../support/test_store.ts";
 
@@ -41,6 +43,8 @@ interface SiteOptions {
   readonly refusedIntervalMs?: number;
   /** Stands in front of the committer. */
   readonly before?: (next: PushStage) => PushStage;
+  /** Holds refusals back. @default nothing does */
+  readonly held?: Pick<HeldRefusals, "back">;
 }
 
 /** A listener, a limiter, a committer and a store; the token is the cluster id, and `bad` is none. */
@@ -77,6 +81,7 @@ async function startSite(options: SiteOptions = {}) {
         }),
         limitBytes: 5_000,
         slots: new UploadSlots({ most: maxInFlight, now: () => performance.now() }),
+        held: options.held ?? { back: () => Promise.resolve() },
         now: () => clock.now,
         log,
         refusals: repeats,
@@ -256,6 +261,24 @@ Deno.test("upload() lets in so many pushes at a time, and asks the rest to wait"
   assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
   held.resolve();
   assert.deepEqual((await Promise.all(pushes)).map(({ status }) => status), [200, 200]);
+});
+
+Deno.test("upload() holds a refusal back once it is counted and its place is another's, and none of a bad token", async () => {
+  const ids = new Mailbox<string>(), over = Promise.withResolvers<void>();
+  const held = {
+    back: async (id: string) => {
+      ids.put(id);
+      await over.promise;
+    },
+  };
+  await using site = await startSite({ maxInFlight: 1, held });
+  assert.equal((await site.push(encoded(1), { id: "bad" })).status, 401);
+  const refused = site.push(new Uint8Array([255]), { id: "a" });
+  assert.equal(await ids.take(), "a");
+  assert.equal(await site.metric("telemeter_push_rejections_total", { reason: "malformed" }), 1);
+  assert.equal((await site.push(encoded(1, { id: "b" }), { id: "b" })).status, 200);
+  over.resolve();
+  assert.equal((await refused).status, 400);
 });
 
 Deno.test("upload() answers 503 while the store cannot take a push, which is not the cluster's fault", async () => {
