@@ -162,6 +162,7 @@ Deno.test("Merger comes to the same, without merging, where a delta has somethin
           metrics: i > 0 || leaves > 0 ? one.metrics : one.metrics.slice(1),
         })).filter(({ metrics }) => metrics.length > 0);
         if (more !== null && next.every(({ name }) => name !== more.name)) next.push(more);
+        fc.pre(next.length > 0);
         const values = render(next.map((one) => family(one, later)));
         const naive = new NaiveMerge();
         naive.apply({ values: shown });
