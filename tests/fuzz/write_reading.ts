@@ -51,6 +51,8 @@ const PLACES = {
   "1.0": { series: 1, sample: 2, histogram: 4, exemplar: 3 },
   "2.0": { series: 5, sample: 2, histogram: 3, exemplar: 4 },
 } as const;
+/** The fields of a request that only the other version has. */
+const OF_THE_OTHER: Readonly<Record<WriteVersion, readonly number[]>> = { "1.0": [4, 5], "2.0": [1, 2, 3] };
 const TYPES: Readonly<Record<number, string>> = { 1: "counter", 2: "gauge" };
 /** Types as `MetricFamily` numbers them. */
 const FAMILY_TYPES = ["counter", "gauge", "summary", "untyped", "histogram", "gauge_histogram"];
@@ -115,6 +117,7 @@ function reading(
   version: WriteVersion,
   { fields, identity }: { fields: readonly Field[]; identity: ReadonlyMap<string, string> },
 ): WriteReading {
+  if (fields.some(({ number }) => OF_THE_OTHER[version].includes(number))) malformed();
   const places = PLACES[version];
   const symbols = version === "2.0" ? all(fields, 4).map((field) => hexOf(bytesOf(field))) : [];
   const own = Array.from(identity, ([name, value]): Label => [hexOf(name), hexOf(value)]);
