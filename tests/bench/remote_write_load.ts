@@ -11,82 +11,15 @@
  * @module
  */
 
-import { snappyCompress } from "hysnappy";
-import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
-import { oracleWriteRequest } from "../support/write_request_oracle.ts";
+import { sendAll, templateOf } from "./load_clusters.ts";
 
 const [clusters = 1_000, seconds = 60, intervalSeconds = 30] = Deno.args.map(Number);
-/** Requests under way at a time. */
-const SENDERS = 16;
 const SCRAPE_INTERVAL_MS = 30_000;
 const FLAGS = ["--ratelimit", "0s"];
-/** Where the clock of requests stands until they are sent: of the same length as now in protobuf. */
-const PLACEHOLDER_MS = 1_600_000_000_000;
-
-/** A request whose times are set when it is sent. */
-interface Template {
-  readonly id: string;
-  readonly bytes: Uint8Array;
-  /** Where its times are. */
-  readonly times: readonly number[];
-}
-
-function templateOf(id: string): Template {
-  const series = realisticFamilies({ id, nowMs: PLACEHOLDER_MS }).flatMap(({ name, metrics }: MetricFamily) =>
-    metrics.map(({ labels, value }) => ({
-      labels: [{ name: "__name__", value: name }, ...labels],
-      samples: [{ value: value as number, timestamp: PLACEHOLDER_MS }],
-    }))
-  );
-  const bytes = Uint8Array.from(oracleWriteRequest(series, { version: "1.0" }));
-  const sought = varint(PLACEHOLDER_MS);
-  const times: number[] = [];
-  for (let at = bytes.indexOf(sought[0]); at >= 0; at = bytes.indexOf(sought[0], at + 1)) {
-    if (sought.every((byte, i) => bytes[at + i] === byte)) times.push(at);
-  }
-  return { id, bytes, times };
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return [...bytes, rest];
-}
-
-/** Sends a request, and returns how long the answer took, in milliseconds. */
-async function send(server: OpenServer, { id, bytes, times }: Template): Promise<number> {
-  const now = varint(Date.now());
-  for (const at of times) bytes.set(now, at);
-  const body = Uint8Array.from(snappyCompress(bytes));
-  const startMs = performance.now();
-  const headers = { "content-type": "application/x-protobuf", "content-encoding": "snappy" };
-  const { status, text } = await server.write(id, { headers, body });
-  if (status !== 204) throw new Error(`The server answers ${status}: ${text}`);
-  return performance.now() - startMs;
-}
-
-/** Has all clusters send in turn until the time is up, one round an interval. */
-async function load(server: OpenServer, templates: readonly Template[]): Promise<number[]> {
-  const tookMs: number[] = [];
-  const startMs = performance.now(), endMs = startMs + 1_000 * seconds;
-  const everyMs = 1_000 * intervalSeconds / templates.length;
-  let next = 0;
-  await Promise.all(Array.from({ length: SENDERS }, async () => {
-    while (performance.now() < endMs) {
-      const at = next++, dueMs = startMs + at * everyMs - performance.now();
-      if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
-      if (performance.now() >= endMs) return;
-      // From when it was due, so that a server that keeps senders waiting does not look better for it.
-      tookMs.push(await send(server, templates[at % templates.length]) + Math.max(0, intervalSeconds > 0 ? -dueMs : 0));
-    }
-  }));
-  return tookMs.sort((a, b) => a - b);
-}
 
 /** What a server has used so far. */
 async function usage(server: OpenServer) {
@@ -103,7 +36,7 @@ async function usage(server: OpenServer) {
   };
 }
 
-const templates = Array.from({ length: clusters }, (_, i) => templateOf(`cluster-${i}`));
+const templates = Array.from({ length: clusters }, (_, i) => templateOf(`cluster-${i}`, "remote write"));
 const bodies = templates.map(({ id }) => frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() }))));
 const pushed = await (async () => {
   await using server = await OpenServer.start(...FLAGS);
@@ -123,7 +56,13 @@ const scrape = async () => {
   scrapes.push(Math.round(performance.now() - startMs));
 };
 const timer = setInterval(() => void scrape(), SCRAPE_INTERVAL_MS);
-const tookMs = await load(server, templates);
+const tookMs: number[] = [];
+await sendAll(server, templates, {
+  lastsMs: 1_000 * seconds,
+  intervalMs: 1_000 * intervalSeconds,
+  onTaken: (taken) => tookMs.push(taken.tookMs),
+});
+tookMs.sort((a, b) => a - b);
 clearInterval(timer);
 await scrape();
 const after = await usage(server);
