@@ -10,7 +10,7 @@
 
 import { concatenate } from "../../common/concatenate.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
-import { isDistribution, LimitError, type MetricType } from "../../common/exposition/metric_family.ts";
+import { isDistribution, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
@@ -23,6 +23,7 @@ import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import type { SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
 export interface ClusterLogsOptions {
@@ -97,9 +98,26 @@ export class ClusterLogs {
   }
 
   /**
+   * By what a delta is to be limited, where it may take its cluster past the limit on series: what the cluster shows once all that
+   * is under way is durable. Undefined where the cluster is sure to stay within the limit.
+   */
+  limitOf(id: string, delta: SizedDelta): SeriesLimitOptions | undefined {
+    const { index, now, ttlMs } = this.#options;
+    const maxSeries = this.#options.maxSeries();
+    const state = this.#states.get(id);
+    if (this.#atMost(id, { state, delta }).series <= maxSeries) return undefined;
+    if (state !== undefined && state.waiting.length > 0) this.#settle(id, state);
+    const arriving = [...state?.arriving.values() ?? []];
+    const shown = state === undefined || arriving.length === 0
+      ? index.get(id)
+      : this.#entryOf(id, { state, content: this.#merge(id, arriving) });
+    return { shown, maxSeries, oldestMs: now() - ttlMs };
+  }
+
+  /**
    * Appends to the log of a cluster, which it starts if need be. Resolves once that is durable and shown.
    *
-   * @throws {LimitError} {CapacityError} if there is no room for it, before anything is written.
+   * @throws {CapacityError} if there is no room for it, before anything is written.
    * @throws {StoreUnavailableError} if it cannot be written now.
    */
   append(push: StoredPush, delta: SizedDelta): Promise<void> {
@@ -178,29 +196,32 @@ export class ClusterLogs {
     };
   }
 
+  /** What a cluster comes to at most with one more delta. */
+  #atMost(
+    id: string,
+    { state, delta }: { state: State | undefined; delta: SizedDelta },
+  ): Pick<ClusterEntry, "series" | "bytes"> {
+    const before = this.#options.index.get(id);
+    const { waitingSeries = 0, waitingBytes = 0 } = state ?? {};
+    let series = (before?.series ?? 0) + waitingSeries + delta.series;
+    let bytes = (before?.bytes ?? 0) + waitingBytes + delta.bytes;
+    for (const arriving of state?.arriving.values() ?? []) {
+      series += arriving.series;
+      bytes += arriving.bytes;
+    }
+    return { series, bytes };
+  }
+
   /** Makes room for what a delta may add. Only where that seems to be too much it is worked out what it does add. */
   #reserve(id: string, { state, delta }: { state: State; delta: SizedDelta }): Disposable {
-    const { index, capacity } = this.#options;
-    const maxSeries = this.#options.maxSeries();
-    const before = index.get(id);
-    const arriving = [...state.arriving.values()];
-    const sum = (of: "series" | "bytes") => arriving.reduce((sum, delta) => sum + delta[of], delta[of]);
-    const series = (before?.series ?? 0) + state.waitingSeries + sum("series");
-    const bytes = (before?.bytes ?? 0) + state.waitingBytes + sum("bytes");
-    if (series <= maxSeries) {
-      try {
-        return capacity.reserve({ id, series, bytes });
-      } catch (error) {
-        if (!(error instanceof CapacityError)) throw error;
-      }
+    const { capacity } = this.#options;
+    try {
+      return capacity.reserve({ id, ...this.#atMost(id, { state, delta }) });
+    } catch (error) {
+      if (!(error instanceof CapacityError)) throw error;
     }
-    const merged = this.#entryOf(id, { state, content: this.#merge(id, [...state.waiting, ...arriving, delta]) });
-    if (merged.series > maxSeries && merged.series > (before?.series ?? 0)) {
-      throw new LimitError(
-        `Cannot take a request by which the cluster has more than ${maxSeries} series: there are ${merged.series}`,
-      );
-    }
-    return capacity.reserve(merged);
+    const deltas = [...state.waiting, ...state.arriving.values(), delta];
+    return capacity.reserve(this.#entryOf(id, { state, content: this.#merge(id, deltas) }));
   }
 
   async #write(push: StoredPush, { state, delta }: { state: State; delta: SizedDelta }): Promise<void> {

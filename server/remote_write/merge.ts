@@ -10,11 +10,12 @@
  * @module
  */
 
-import { isDistribution, LINE_SUFFIXES, type MetricType, SUFFIX } from "../../common/exposition/metric_family.ts";
+import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
 import { bufferSize } from "../ingest/buffer_size.ts";
 import { LineTable } from "./line_table.ts";
+import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
 
 /** Lines with their times, as an entry of the index has them. */
 export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks">;
@@ -37,12 +38,8 @@ export interface MergeOptions {
   readonly spare?: (bytes: number) => ArrayBuffer | undefined;
 }
 
-const LINE_FEED = 0x0a, SPACE = 0x20;
-/** What sets keys of native histograms apart from those of lines. */
-const LINE = 0, NATIVE = 1;
+const LINE_FEED = 0x0a;
 const NO_NATIVES: readonly NativeSample[] = [];
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A family of the result. */
 interface Family {
@@ -110,7 +107,7 @@ export class Merger {
       const family = this.#familyOf(block);
       if (!isDistribution(block.type)) this.#addLines(source, { block, family });
       else {
-        for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+        for (const { start, end, ms, native } of samplesOf(this.#sources[source], block)) {
           if (native !== undefined) this.#addNative({ source, start, end, ms, family }, native);
           else this.#addCompound({ source, start, end, ms, family, text });
         }
@@ -136,7 +133,7 @@ export class Merger {
     const { text, blocks } = this.#sources[source];
     const { ms: times } = this.#units;
     for (const block of blocks) {
-      for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+      for (const { start, end, ms, native } of samplesOf(this.#sources[source], block)) {
         const from = native === undefined ? start : lastLine(text, { start, end });
         const key = this.#table.place(source, from, keyEnd(text, end), native === undefined ? LINE : NATIVE);
         if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
@@ -271,25 +268,6 @@ export class Merger {
     }
   }
 
-  /** The samples of a block: where their lines are, and their times. */
-  *#samplesOf(source: number, block: Block): Generator<Sample> {
-    const { text, runs, baseMs } = this.#sources[source];
-    const isCompound = isDistribution(block.type);
-    // The last line of a sample of several lines; its name is followed by labels or the value.
-    const lastName = isCompound ? block.name + SUFFIX.count : undefined;
-    let run = block.firstRun, native = 0, from = block.start;
-    for (let at = block.start; at < block.end;) {
-      const end = text.indexOf(LINE_FEED, at) + 1;
-      const isLast = lastName === undefined || lineName(text, at) === lastName;
-      at = end;
-      if (!isLast) continue;
-      while (runs[2 * run + 1] <= from) run++;
-      const found = block.natives[native]?.start === from ? block.natives[native++] : undefined;
-      yield { start: from, end, ms: baseMs + runs[2 * run], native: found };
-      from = end;
-    }
-  }
-
   /** Writes what is left: family by family, by ascending time. */
   #write({ oldestMs, spare }: MergeOptions): EntryContent {
     const { source: sources, start, end, ms, family, lines, native } = this.#units;
@@ -367,14 +345,6 @@ export class Merger {
   }
 }
 
-/** One sample of a block. */
-interface Sample {
-  readonly start: number;
-  readonly end: number;
-  readonly ms: number;
-  readonly native: NativeSample | undefined;
-}
-
 /** Where a unit is, and when it was. */
 interface Place {
   readonly source: number;
@@ -382,41 +352,4 @@ interface Place {
   readonly end: number;
   readonly ms: number;
   readonly family: number;
-}
-
-/** Where the value of a line starts, less the blank before it. */
-function keyEnd(text: Uint8Array, lineEnd: number): number {
-  let at = lineEnd - 2;
-  while (text[at] !== SPACE) at--;
-  return at;
-}
-
-/** Where the last line of a sample starts. */
-function lastLine(text: Uint8Array, { start, end }: { start: number; end: number }): number {
-  return Math.max(start, text.lastIndexOf(LINE_FEED, end - 2) + 1);
-}
-
-/** Where the lines of a sample start and end. */
-function linesOf(text: Uint8Array, { start, end }: { start: number; end: number }): { start: number; end: number }[] {
-  const lines: { start: number; end: number }[] = [];
-  for (let at = start; at < end;) {
-    const next = text.indexOf(LINE_FEED, at) + 1;
-    lines.push({ start: at, end: next });
-    at = next;
-  }
-  return lines;
-}
-
-/** The name of a line. */
-function lineName(text: Uint8Array, at: number): string {
-  const OPEN = 0x7b, QUOTE = 0x22, BACKSLASH = 0x5c;
-  if (text[at] !== OPEN) {
-    let end = at;
-    while (text[end] !== OPEN && text[end] !== SPACE) end++;
-    return decoder.decode(text.subarray(at, end));
-  }
-  let end = at + 2;
-  while (text[end] !== QUOTE) end += text[end] === BACKSLASH ? 2 : 1;
-  const escaped = decoder.decode(text.subarray(at + 2, end));
-  return escaped.replaceAll(/\\(.)/g, (_, character) => character === "n" ? "\n" : character);
 }

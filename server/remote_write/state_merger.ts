@@ -18,9 +18,10 @@ import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushAccount } from "../pushes/push_account.ts";
 import type { StoredPush } from "../store/push_store.ts";
 import { NOTHING_SHOWN } from "./cluster_logs.ts";
-import { Merger } from "./merge.ts";
+import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
+import { WriteLimiter } from "./limited_write.ts";
+import { type Delta, Merger } from "./merge.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
-import { type DeltaRenderer, versionOf } from "./delta_renderer.ts";
 import { writeReceipt } from "./write_receipt.ts";
 
 /** What a {@linkcode StateMerger} works with. */
@@ -67,6 +68,7 @@ export interface MergedState {
 export class StateMerger {
   readonly #options: StateMergerOptions;
   readonly #merger = new Merger();
+  readonly #limiter = new WriteLimiter();
   readonly #transcoder = new LineTranscoder();
 
   /** Starts with nothing at hand. */
@@ -88,22 +90,38 @@ export class StateMerger {
     return await this.#options.share.take(() => this.#merge(push, shown));
   }
 
+  /** What a request changes, of which there is room for all series. */
+  #limited(
+    push: StoredPush,
+    { write, shown, oldestMs }: { write: RenderedWrite; shown: ClusterEntry | undefined; oldestMs: number },
+  ): { write: RenderedWrite; changes: Delta[] } {
+    const { deltas, renderer, maxSeries } = this.#options;
+    const delta = deltaOfWrite(write, write.types);
+    if (delta === undefined) return { write, changes: [] };
+    const isSure = (shown?.series ?? 0) + delta.series <= maxSeries();
+    const limited = isSure
+      ? undefined
+      : this.#limiter.limit(push, { write, delta, shown, maxSeries: maxSeries(), oldestMs });
+    if (limited === undefined) return { write, changes: [delta] };
+    const parts = limited.requests.map((request) => deltas().render(request, renderer()));
+    const changes = parts.map((part) => deltaOfWrite(part, part.types)).filter((part) => part !== undefined);
+    return { write: limited.write, changes };
+  }
+
   #merge(push: StoredPush, shown: ClusterEntry | undefined): MergedState {
     const { deltas, renderer, index, capacity, account, maxSeries, limitBytes, ttlMs, now } = this.#options;
     const { id, receivedAtMs, labels } = push;
-    const write = this.isDelta(push) ? deltas().render(push, renderer()) : undefined;
-    const rendered = write === undefined ? renderer().render(push) : undefined;
-    const delta = write === undefined
-      ? { values: toEntry(rendered!, { id, sequence: 0, receivedAtMs }) }
-      : deltaOfWrite(write, write.types);
-    const content = this.#merger.merge(shown, delta === undefined ? [] : [delta], {
-      oldestMs: now() - ttlMs,
-      spare: (bytes) => index.spare(bytes),
-    });
+    const request = this.isDelta(push) ? deltas().render(push, renderer()) : undefined;
+    const rendered = request === undefined ? renderer().render(push) : undefined;
+    const options = { oldestMs: now() - ttlMs, spare: (bytes: number) => index.spare(bytes) };
+    const { write, changes } = request === undefined
+      ? { write: undefined, changes: [{ values: toEntry(rendered!, { id, sequence: 0, receivedAtMs }) }] }
+      : this.#limited(push, { write: request, shown, oldestMs: options.oldestMs });
+    const content = this.#merger.merge(shown, changes, options);
     const entry = toEntry(content, { id, sequence: shown?.sequence ?? 0, receivedAtMs });
-    if (entry.series > maxSeries() && entry.series > (shown?.series ?? 0)) {
+    if (rendered !== undefined && entry.series > maxSeries() && entry.series > (shown?.series ?? 0)) {
       throw new LimitError(
-        `Cannot take a request by which the cluster has more than ${maxSeries()} series: there are ${entry.series}`,
+        `Cannot take a push by which the cluster has more than ${maxSeries()} series: there are ${entry.series}`,
       );
     }
     const families = [...entryFamilies(entry, this.#transcoder)];
