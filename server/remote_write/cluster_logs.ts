@@ -22,6 +22,7 @@ import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } f
 import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import { EndTimes } from "./end_times.ts";
 import { type Delta, type MergeOptions, Merger } from "./merge.ts";
 import type { SeriesLimitOptions } from "./series_limit.ts";
 
@@ -88,6 +89,7 @@ export class ClusterLogs {
   readonly #options: ClusterLogsOptions;
   readonly #states = new Map<string, State>();
   readonly #merger = new Merger();
+  readonly #ends = new EndTimes();
   readonly #transcoder = new LineTranscoder();
   /** Compactions come one after the other. */
   #compaction: Promise<void> = Promise.resolve();
@@ -168,6 +170,7 @@ export class ClusterLogs {
   /** Forgets the logs of clusters that show nothing any more and have nothing in the store. */
   tidy(): void {
     const { index, store, now, ttlMs } = this.#options;
+    this.#ends.expire(now() - ttlMs);
     for (const [id, state] of this.#states) {
       const { arriving, waiting, receivedAtMs } = state;
       // Nothing that waits for readers outlives what it brought.
@@ -252,6 +255,7 @@ export class ClusterLogs {
   #settle(id: string, state: State) {
     const { index } = this.#options;
     const content = this.#merge(id, state.waiting, (bytes) => index.spare(bytes));
+    for (const { ended } of state.waiting) if (ended !== undefined) this.#ends.learn(id, ended);
     state.waiting = [];
     state.waitingBytes = 0;
     state.waitingSeries = 0;
@@ -260,7 +264,7 @@ export class ClusterLogs {
 
   #merge(id: string, deltas: readonly Delta[], spare?: MergeOptions["spare"]): EntryContent {
     const { index, now, ttlMs } = this.#options;
-    return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, spare });
+    return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, endedAt: this.#ends.of(id), spare });
   }
 
   #entryOf(id: string, { state, content }: { state: State; content: EntryContent }): ClusterEntry {

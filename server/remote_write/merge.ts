@@ -1,7 +1,8 @@
 /**
  * Merges what a cluster shows with what came later: deltas, of which each says something of some of its series.
  *
- * Of each series the newest time stands, and of two equally new samples the later. A series is named by all of its line that comes
+ * Of each series the newest time stands, and of two equally new samples the later; where that is its end, nothing of it does, whether
+ * what is older comes before or after it. A series is named by all of its line that comes
  * before the value. A native histogram is a series by itself, beside lines of the same names. Histograms and summaries of a push
  * are samples of several lines; where a delta has one of those lines by itself, the sample falls apart into single lines.
  *
@@ -14,6 +15,7 @@ import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exp
 import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
 import { bufferSize } from "../ingest/buffer_size.ts";
+import type { EndedAt } from "./end_times.ts";
 import { LineTable } from "./line_table.ts";
 import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
 
@@ -34,6 +36,8 @@ export interface Delta {
 export interface MergeOptions {
   /** Samples that are older than this are left out, in milliseconds since the epoch. */
   readonly oldestMs: number;
+  /** When series ended before, for what came later; none of what the cluster shows did. @default none ended */
+  readonly endedAt?: EndedAt;
   /** Hands over a buffer of so many bytes to put to use, if there is one. */
   readonly spare?: (bytes: number) => ArrayBuffer | undefined;
 }
@@ -72,6 +76,11 @@ export class Merger {
   #byName = new Map<string, number>();
   /** Natives of each source, by block. */
   #natives: NativeSample[] = [];
+  /** When series end, by their keys. */
+  readonly #ends = new Map<number, number>();
+  #endedAt: EndedAt | undefined;
+  /** The first source that came later than what is shown. */
+  #firstLater = 0;
 
   /** Merges deltas, in their order, into what a cluster shows. */
   merge(shown: Lines | undefined, deltas: readonly Delta[], options: MergeOptions): EntryContent {
@@ -80,6 +89,8 @@ export class Merger {
       ...deltas.flatMap(({ values, ended }) => ended ? [values, ended] : [values]),
     ]);
     let source = 0;
+    this.#endedAt = options.endedAt;
+    this.#firstLater = shown === undefined ? 0 : 1;
     if (shown !== undefined) this.#add(source++);
     for (const { ended, types } of deltas) {
       this.#add(source++);
@@ -98,6 +109,8 @@ export class Merger {
     this.#families = [];
     this.#byName = new Map();
     this.#natives = [];
+    this.#ends.clear();
+    this.#endedAt = undefined;
   }
 
   /** Takes in the samples of a source. */
@@ -137,6 +150,7 @@ export class Merger {
         const from = native === undefined ? start : lastLine(text, { start, end });
         const key = this.#table.place(source, from, keyEnd(text, end), native === undefined ? LINE : NATIVE);
         if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
+        this.#ends.set(key, Math.max(ms, this.#ends.get(key) ?? -Infinity));
         const unit = this.#table.get(key);
         if (unit < 0 || times[unit] > ms) continue;
         this.#drop(unit);
@@ -153,11 +167,21 @@ export class Merger {
   /** Has a unit known by a key, unless what is known by it is newer. */
   #replace(key: number, place: Place, content: { readonly lines: number; readonly native: number }) {
     const before = this.#table.get(key);
+    if (this.#isEnded(key, place, content.native < 0 ? LINE : NATIVE)) return;
     if (before >= 0) {
       if (this.#units.ms[before] > place.ms) return;
       this.#drop(before);
     }
     this.#table.set(key, this.#unit(place, content));
+  }
+
+  /** Whether a series has ended after a sample of it that came later than what is shown. */
+  #isEnded(key: number, { source, start, end, ms }: Omit<Place, "family">, kind: number): boolean {
+    if (source < this.#firstLater) return false;
+    if (this.#ends.size > 0 && ms < (this.#ends.get(key) ?? -Infinity)) return true;
+    if (this.#endedAt === undefined) return false;
+    const { text } = this.#sources[source];
+    return ms < this.#endedAt(text, lastLine(text, { start, end }), keyEnd(text, end), kind);
   }
 
   #addNative(place: Place, native: NativeSample) {
@@ -172,7 +196,8 @@ export class Merger {
     const lines = linesOf(text, place);
     const keys = lines.map(({ start, end }) => this.#table.place(source, start, keyEnd(text, end), LINE));
     const others = new Set(keys.map((key) => this.#table.get(key)).filter((unit) => unit >= 0));
-    if ([...others].some((unit) => !this.#isCompound(unit))) {
+    const isPartlyEnded = lines.some((line, i) => this.#isEnded(keys[i], { source, ...line, ms }, LINE));
+    if (isPartlyEnded || [...others].some((unit) => !this.#isCompound(unit))) {
       const { quoted } = this.#families[place.family];
       for (const [i, line] of lines.entries()) {
         this.#addLine(keys[i], { source, ...line, ms, family: this.#lineFamily(source, line.start, quoted) });

@@ -19,6 +19,7 @@ import type { PushAccount, ShownPush } from "../pushes/push_account.ts";
 import type { StoredPush } from "../store/push_store.ts";
 import { NOTHING_SHOWN, type SizedDelta } from "./cluster_logs.ts";
 import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
+import { EndTimes } from "./end_times.ts";
 import { WriteLimiter } from "./limited_write.ts";
 import { type Delta, Merger } from "./merge.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
@@ -68,6 +69,7 @@ export interface MergedState {
 export class StateMerger {
   readonly #options: StateMergerOptions;
   readonly #merger = new Merger();
+  readonly #ends = new EndTimes();
   readonly #limiter = new WriteLimiter();
   readonly #transcoder = new LineTranscoder();
 
@@ -111,7 +113,9 @@ export class StateMerger {
     const oldestMs = now() - ttlMs;
     const series = changes.reduce((sum, change) => sum + change.series, (shown?.series ?? 0) + delta.series);
     if (series <= maxSeries) return { write, delta: [delta] };
-    const current = changes.length === 0 ? shown : entryOf(request, this.#merger.merge(shown, changes, { oldestMs }));
+    const current = changes.length === 0
+      ? shown
+      : entryOf(request, this.#merger.merge(shown, changes, { oldestMs, endedAt: this.#ends.of(request.id) }));
     const limited = this.#limiter.limit(request, { write, delta, shown: current, maxSeries, oldestMs });
     if (limited === undefined) return { write, delta: [delta] };
     const parts = limited.requests.map((request) => deltas().render(request, renderer()));
@@ -133,6 +137,7 @@ export class StateMerger {
     const state = this.#stateOf(push, { shown, changes });
     const told = shownOf(state.entry);
     const accepted = () => {
+      for (const { ended } of changes) if (ended !== undefined) this.#ends.learn(push.id, ended);
       const receipts = taken.map(({ request, write }) => {
         const remark = account.accepted(request, { losses: lossesOf(write), shown: told });
         return { receipt: receiptOf(write), remark };
@@ -160,9 +165,10 @@ export class StateMerger {
     { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
   ): Omit<MergedState, "accepted"> {
     const { index, capacity, limitBytes, ttlMs, now } = this.#options;
-    const { labels } = push;
+    const { id, labels } = push;
     const content = this.#merger.merge(shown, changes, {
       oldestMs: now() - ttlMs,
+      endedAt: this.#ends.of(id),
       spare: (bytes) => index.spare(bytes),
     });
     const entry = entryOf(push, content, shown);

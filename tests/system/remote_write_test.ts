@@ -57,8 +57,18 @@ Deno.test("POST /api/v1/write takes series one by one: later values stand, ended
   await send(x("1", 1, now - 20), x("2", 1, now - 20), x("3", 1, now - 20));
   await send(x("1", 2, now - 10), x("2", STALE, now - 10), x("3", 0, now - 30));
   assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  // What is older than its end does not bring a series back, whenever it comes; what is newer does.
   await send(x("2", 5, now - 15), x("1", STALE, now - 11));
-  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="2"} 5', 'x{_id="a",job="3"} 1']);
+  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  await server.crash();
+  await send(x("2", 5, now - 15));
+  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  await send(x("2", 6, now - 5));
+  assert.deepEqual(await shown(server), [
+    'x{_id="a",job="1"} 2',
+    'x{_id="a",job="2"} 6',
+    'x{_id="a",job="3"} 1',
+  ]);
 });
 
 Deno.test("POST /api/v1/write answers as senders need it", async () => {
