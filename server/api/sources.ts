@@ -5,6 +5,7 @@
  */
 
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
+import { uploadOf } from "../directory/source.ts";
 import type { Directory, SourceView } from "../directory/directory.ts";
 import { listSources, type SourceList, type SourceQuery } from "./source_query.ts";
 import {
@@ -108,12 +109,10 @@ export class OwnSources implements Sources {
     return { ...this.#options, nowMs: this.#options.now() };
   }
 
-  async #droppedMetricsOf(
-    { id, uploadedAtMs: sinceMs }: SourceView["source"],
-  ): Promise<readonly DroppedMetric[] | undefined> {
+  async #droppedMetricsOf(source: SourceView["source"]): Promise<readonly DroppedMetric[] | undefined> {
     let dropped;
     try {
-      dropped = await this.#options.droppedOf(id, { sinceMs });
+      dropped = await this.#options.droppedOf(source.id, { sinceMs: uploadOf(source).atMs });
     } catch {
       // A store that cannot be read, or a push that rules of now refuse, must not hide the rest of what is known.
       return undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AcceptedWrite, closed, gather, newWindow, WINDOW_MS, type Writes } from "./write_window.ts";
+import { type AcceptedWrite, closed, gather, type Moment, newWindow, WINDOW_MS, type Writes } from "./write_window.ts";
 
 /** What was refused: the exchange of a token, or what was sent with a good one. */
 export const REFUSAL_STAGES = ["authorize", "push"] as const;
@@ -116,10 +116,6 @@ export interface Source {
   pushedAtMs: number;
   /** The same by a clock that only goes forward, in milliseconds; it may be from before the process started. */
   pushedTick: number;
-  /** When its last accepted push came. */
-  uploadedAtMs: number;
-  /** The same by the clock of {@linkcode Source.pushedTick}. */
-  uploadedTick: number;
   /** What came of it by remote write; undefined if nothing did. */
   writes: Writes | undefined;
   /** How many of its pushes were accepted. */
@@ -161,8 +157,6 @@ export function newSource(id: string, nowMs: number): Source {
     firstSeenMs: nowMs,
     pushedAtMs: 0,
     pushedTick: -Infinity,
-    uploadedAtMs: 0,
-    uploadedTick: -Infinity,
     writes: undefined,
     pushes: 0,
     transport: "",
@@ -202,11 +196,16 @@ export function noteAccepted(source: Source, push: AcceptedPush, tick: number): 
   source.skewMs = Number.isFinite(newestMs) ? receivedAtMs - newestMs : 0;
 }
 
+/** The last push: what came last, unless requests of remote write come beside pushes. */
+export function uploadOf({ writes, pushedAtMs: atMs, pushedTick: tick }: Source): Moment {
+  return writes?.upload ?? { atMs, tick };
+}
+
 function noteUpload(source: Source, push: AcceptedPush, tick: number): void {
   const { receivedAtMs, transport, bytes, dropped, leftOut } = push;
-  if (source.uploadedAtMs > 0) source.intervalMs = intervalWith(source.intervalMs, tick - source.uploadedTick);
-  source.uploadedAtMs = receivedAtMs;
-  source.uploadedTick = tick;
+  const upload = uploadOf(source);
+  if (upload.atMs > 0) source.intervalMs = intervalWith(source.intervalMs, tick - upload.tick);
+  if (source.writes !== undefined) source.writes.upload = { atMs: receivedAtMs, tick };
   source.pushes++;
   source.transport = transport;
   source.bytes = bytes;
@@ -219,7 +218,7 @@ function noteWrite(source: Source, push: AcceptedPush & AcceptedWrite, tick: num
   const { receivedAtMs, transport } = push;
   const { writes } = source;
   if (writes === undefined) {
-    const times = { atMs: receivedAtMs, tick, startTick: tick, intervalMs: 0 };
+    const times = { upload: uploadOf(source), atMs: receivedAtMs, tick, startTick: tick, intervalMs: 0 };
     source.writes = { ...times, requests: 1, transport, current: newWindow(receivedAtMs), last: undefined };
   } else {
     const gap = tick - writes.startTick;
@@ -270,6 +269,7 @@ export function noteRefused(source: Source, refusal: Refusal, nowMs: number): vo
  */
 export function mergeSource(source: Source, other: Source, tick: number): boolean {
   const isNewer = other.pushedAtMs > source.pushedAtMs;
+  const ours = uploadOf(source), theirs = uploadOf(other);
   source.firstSeenMs = Math.min(source.firstSeenMs, other.firstSeenMs);
   source.pushes = Math.max(source.pushes, other.pushes);
   source.refusals = Math.max(source.refusals, other.refusals);
@@ -279,10 +279,9 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
     source.pushedTick = tick;
   }
   const tickOf = (atMs: number) => tick - (other.pushedAtMs - atMs);
-  if (other.uploadedAtMs > source.uploadedAtMs) {
-    const { uploadedAtMs, transport, bytes, dropped, leftOut, intervalMs } = other;
-    Object.assign(source, { uploadedAtMs, transport, bytes, dropped, leftOut, intervalMs });
-    source.uploadedTick = tickOf(uploadedAtMs);
+  if (theirs.atMs > ours.atMs) {
+    const { transport, bytes, dropped, leftOut, intervalMs } = other;
+    Object.assign(source, { transport, bytes, dropped, leftOut, intervalMs });
   }
   if (other.writes !== undefined && other.writes.atMs > (source.writes?.atMs ?? 0)) {
     const { atMs, current, requests } = other.writes;
@@ -293,6 +292,9 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
       requests: Math.max(requests, source.writes?.requests ?? 0),
       current: { ...current, leftOut: { ...current.leftOut }, metrics: { ...current.metrics } },
     };
+  }
+  if (source.writes !== undefined) {
+    source.writes.upload = theirs.atMs > ours.atMs ? { atMs: theirs.atMs, tick: tickOf(theirs.atMs) } : ours;
   }
   if ((other.sender?.atMs ?? 0) > (source.sender?.atMs ?? 0)) source.sender = other.sender;
   if (other.refusedAtMs > source.refusedAtMs) {
@@ -322,9 +324,10 @@ export interface Way {
 }
 
 /** The ways by which a source has sent. */
-export function waysOf({ uploadedAtMs, uploadedTick, intervalMs, writes }: Source): Way[] {
+export function waysOf(source: Source): Way[] {
+  const { intervalMs, writes } = source, { atMs, tick } = uploadOf(source);
   const ways: Way[] = [];
-  if (uploadedAtMs > 0) ways.push({ name: "push", atMs: uploadedAtMs, tick: uploadedTick, intervalMs });
+  if (atMs > 0) ways.push({ name: "push", atMs, tick, intervalMs });
   if (writes !== undefined) {
     ways.push({ name: "remote write", atMs: writes.atMs, tick: writes.tick, intervalMs: writes.intervalMs });
   }

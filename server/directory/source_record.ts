@@ -18,13 +18,15 @@ import {
   type Sender,
   type Source,
   SOURCE_LIMITS,
+  uploadOf,
 } from "./source.ts";
 
 /** Writes a record as what `JSON.stringify` takes. */
 export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
-  const { pushedTick: _pushed, uploadedTick: _uploaded, untold: _untold, writes, ...facts } = source;
+  const { pushedTick: _pushed, untold: _untold, writes, ...facts } = source;
   return {
     ...facts,
+    uploadedAtMs: uploadOf(source).atMs,
     ...writes !== undefined && { writes: writesRow(writes) },
     timeline: pushes.flatMap(({ atMs, bytes }) => [atMs / 1_000, bytes]),
     // Of earlier versions each is a push.
@@ -43,8 +45,8 @@ export function readRecord(value: unknown): SourceRecord | undefined {
   const source: Source = newSource(id, amount(row.firstSeenMs));
   for (const name of AMOUNTS) source[name] = amount(row[name]);
   // Earlier versions know of no other way.
-  if (row.uploadedAtMs === undefined) source.uploadedAtMs = source.pushedAtMs;
-  source.writes = writesOf(row.writes);
+  const uploadedAtMs = row.uploadedAtMs === undefined ? source.pushedAtMs : amount(row.uploadedAtMs);
+  source.writes = writesOf(row.writes, uploadedAtMs);
   source.skewMs = typeof row.skewMs === "number" && Number.isFinite(row.skewMs) ? row.skewMs : 0;
   source.transport = text(row.transport);
   source.leftOut = countsOf(row.leftOut);
@@ -62,7 +64,6 @@ export function readRecord(value: unknown): SourceRecord | undefined {
 
 const AMOUNTS = [
   "pushedAtMs",
-  "uploadedAtMs",
   "pushes",
   "bytes",
   "families",
@@ -131,15 +132,18 @@ function inNameOf(value: unknown): RefusedInName | undefined {
   return refusal && { refusal, atMs: amount(atMs), times: amount(times) };
 }
 
-function writesRow({ tick: _tick, startTick: _startTick, current, ...facts }: Writes): Record<string, unknown> {
+function writesRow(
+  { upload: _upload, tick: _tick, startTick: _startTick, current, ...facts }: Writes,
+): Record<string, unknown> {
   return { ...facts, current: closed(current) };
 }
 
-function writesOf(value: unknown): Writes | undefined {
+function writesOf(value: unknown, uploadedAtMs: number): Writes | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const row = value as Readonly<Record<string, unknown>>;
   const current = windowRowOf(row.current);
   return current && {
+    upload: { atMs: uploadedAtMs, tick: -Infinity },
     atMs: amount(row.atMs),
     tick: -Infinity,
     startTick: -Infinity,

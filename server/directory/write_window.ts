@@ -42,8 +42,18 @@ export interface WriteWindow {
   metrics: Record<string, number>;
 }
 
+/** When something came. */
+export interface Moment {
+  /** Milliseconds since the epoch; 0 if it never did. */
+  readonly atMs: number;
+  /** The same by a clock that only goes forward, in milliseconds; -Infinity if that was before the process started. */
+  readonly tick: number;
+}
+
 /** All that is known of what came by remote write. */
 export interface Writes {
+  /** The last push beside it. */
+  upload: Moment;
   /** When the last request came, in milliseconds since the epoch. */
   atMs: number;
   /** The same by a clock that only goes forward, in milliseconds. */
