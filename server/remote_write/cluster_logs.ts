@@ -23,7 +23,7 @@ import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { EndTimes } from "./end_times.ts";
-import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import { type Delta, type Lines, type MergeOptions, Merger } from "./merge.ts";
 import type { SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
@@ -108,11 +108,11 @@ export class ClusterLogs {
     const maxSeries = this.#options.maxSeries();
     const state = this.#states.get(id);
     if (this.#atMost(id, { state, delta }).series <= maxSeries) return undefined;
-    if (state !== undefined && state.waiting.length > 0) this.#settle(id, state);
-    const arriving = [...state?.arriving.values() ?? []];
-    const shown = state === undefined || arriving.length === 0
-      ? index.get(id)
-      : this.#entryOf(id, { state, content: this.#merge(id, arriving) });
+    // Those that end make room.
+    if (state?.waiting.some(({ ended }) => ended !== undefined)) this.#settle(id, state);
+    const entry = index.get(id);
+    const shown: Lines[] = entry === undefined ? [] : [entry];
+    for (const { values } of [...state?.waiting ?? [], ...state?.arriving.values() ?? []]) shown.push(values);
     return { shown, maxSeries, oldestMs: now() - ttlMs };
   }
 

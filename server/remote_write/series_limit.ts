@@ -11,10 +11,12 @@ import { LineTable } from "./line_table.ts";
 import type { Lines } from "./merge.ts";
 import { keyEnd, lastLine, LINE, linesOf, NATIVE, type Sample, samplesOf } from "./sample_lines.ts";
 
+const LINE_FEED = 0x0a;
+
 /** What a choice goes by. */
 export interface SeriesLimitOptions {
-  /** What the cluster shows. */
-  readonly shown: Lines | undefined;
+  /** What the cluster shows, and what is merged into that before it is read. */
+  readonly shown: readonly Lines[];
   /** The most series that it may show. */
   readonly maxSeries: number;
   /** Samples that are older than this are not shown, and so need no room, in milliseconds since the epoch. */
@@ -41,9 +43,10 @@ export class SeriesLimit {
 
   /** Tells samples that are taken from those for which there is no room. */
   choose(brought: Lines, { shown, maxSeries, oldestMs }: SeriesLimitOptions): ChosenSamples {
-    const sources = shown === undefined ? [brought] : [brought, shown];
+    const sources = [brought, ...shown];
     this.#table.open(sources.map(({ text }) => text));
-    let room = maxSeries - (shown === undefined ? 0 : this.#know(1, { sources, oldestMs }));
+    let room = maxSeries;
+    for (let source = 1; source < sources.length; source++) room -= this.#know(source, { sources, oldestMs });
     const taken: ChosenSample[] = [], leftOut: ChosenSample[] = [];
     for (const block of brought.blocks) {
       for (const sample of samplesOf(brought, block)) {
@@ -62,23 +65,45 @@ export class SeriesLimit {
     return { taken, leftOut };
   }
 
-  /** Has the series of a source known, and returns how many lines they have. */
+  /** Has the series of a source known, and returns how many lines those have that were not. */
   #know(source: number, { sources, oldestMs }: { sources: readonly Lines[]; oldestMs: number }): number {
-    const lines = sources[source], { text } = lines;
-    let known = 0;
+    const lines = sources[source];
+    let added = 0;
     for (const block of lines.blocks) {
+      if (!isDistribution(block.type)) {
+        added += this.#knowLines(source, { lines, block, oldestMs });
+        continue;
+      }
       for (const sample of samplesOf(lines, block)) {
         if (sample.ms < oldestMs) continue;
-        if (isDistribution(block.type)) {
-          for (const key of this.#keysOf(source, { sources, sample })) this.#table.set(key, 1);
-          known += linesOf(text, sample).length;
-        } else {
-          this.#table.set(this.#table.place(source, sample.start, keyEnd(text, sample.end), LINE), 1);
-          known++;
-        }
+        const keys = this.#keysOf(source, { sources, sample });
+        const news = keys.filter((key) => this.#table.get(key) !== 1).length;
+        for (const key of keys) this.#table.set(key, 1);
+        added += sample.native === undefined || news === 0 ? news : linesOf(lines.text, sample).length;
       }
     }
-    return known;
+    return added;
+  }
+
+  /** The same of a block whose samples are a line each: nearly all are, so that nothing is made for each of them. */
+  #knowLines(
+    source: number,
+    { lines: { text, runs, baseMs }, block, oldestMs }: { lines: Lines; block: Block; oldestMs: number },
+  ): number {
+    const table = this.#table;
+    let added = 0, start = block.start;
+    for (let run = block.firstRun; run < block.endRun; run++) {
+      const runEnd = runs[2 * run + 1];
+      if (baseMs + runs[2 * run] < oldestMs) start = runEnd;
+      while (start < runEnd) {
+        const end = text.indexOf(LINE_FEED, start) + 1;
+        const key = table.place(source, start, keyEnd(text, end), LINE);
+        if (table.get(key) !== 1) added++;
+        table.set(key, 1);
+        start = end;
+      }
+    }
+    return added;
   }
 
   /** The series that a sample is of: one for each of its lines, or one for a native histogram. */

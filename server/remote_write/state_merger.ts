@@ -113,10 +113,8 @@ export class StateMerger {
     const oldestMs = now() - ttlMs;
     const series = changes.reduce((sum, change) => sum + change.series, (shown?.series ?? 0) + delta.series);
     if (series <= maxSeries) return { write, delta: [delta] };
-    const current = changes.length === 0
-      ? shown
-      : entryOf(request, this.#merger.merge(shown, changes, { oldestMs, endedAt: this.#ends.of(request.id) }));
-    const limited = this.#limiter.limit(request, { write, delta, shown: current, maxSeries, oldestMs });
+    const lines = [...shown === undefined ? [] : [shown], ...changes.map(({ values }) => values)];
+    const limited = this.#limiter.limit(request, { write, delta, shown: lines, maxSeries, oldestMs });
     if (limited === undefined) return { write, delta: [delta] };
     const parts = limited.requests.map((request) => deltas().render(request, renderer()));
     return {
