@@ -79,6 +79,8 @@ export class Merger {
   /** When series end, by their keys. */
   readonly #ends = new Map<number, number>();
   #endedAt: EndedAt | undefined;
+  /** Whether any is known to have ended: most merges have nothing to ask. */
+  #mayBeEnded = false;
   /** The first source that came later than what is shown. */
   #firstLater = 0;
 
@@ -90,6 +92,7 @@ export class Merger {
     ]);
     let source = 0;
     this.#endedAt = options.endedAt;
+    this.#mayBeEnded = options.endedAt !== undefined || deltas.some(({ ended }) => ended !== undefined);
     this.#firstLater = shown === undefined ? 0 : 1;
     if (shown !== undefined) this.#add(source++);
     for (const { ended, types } of deltas) {
@@ -167,7 +170,7 @@ export class Merger {
   /** Has a unit known by a key, unless what is known by it is newer. */
   #replace(key: number, place: Place, content: { readonly lines: number; readonly native: number }) {
     const before = this.#table.get(key);
-    if (this.#isEnded(key, place, content.native < 0 ? LINE : NATIVE)) return;
+    if (this.#mayBeEnded && this.#isEnded(key, place, content.native < 0 ? LINE : NATIVE)) return;
     if (before >= 0) {
       if (this.#units.ms[before] > place.ms) return;
       this.#drop(before);
@@ -196,7 +199,8 @@ export class Merger {
     const lines = linesOf(text, place);
     const keys = lines.map(({ start, end }) => this.#table.place(source, start, keyEnd(text, end), LINE));
     const others = new Set(keys.map((key) => this.#table.get(key)).filter((unit) => unit >= 0));
-    const isPartlyEnded = lines.some((line, i) => this.#isEnded(keys[i], { source, ...line, ms }, LINE));
+    const isPartlyEnded = this.#mayBeEnded &&
+      lines.some((line, i) => this.#isEnded(keys[i], { source, ...line, ms }, LINE));
     if (isPartlyEnded || [...others].some((unit) => !this.#isCompound(unit))) {
       const { quoted } = this.#families[place.family];
       for (const [i, line] of lines.entries()) {
