@@ -57,6 +57,11 @@ export interface Block {
   readonly endRun: number;
   /** Whether a name in its lines stands in quotes, as it is outside the classic charset. */
   readonly quoted: boolean;
+  /**
+   * A hash of its series, whatever their order: blocks of the same name and type with the same hash have the same series. Undefined
+   * where nobody has worked it out. What the hash is depends on the kernel that did.
+   */
+  readonly seriesHash?: number;
   /** Its native histograms, in the order of their lines. */
   readonly natives: readonly NativeSample[];
   /** Whether the lines of its native histograms are those of other families of the push, which say them in full. */

@@ -219,7 +219,7 @@ export class Ingester {
       if (dropped > 0) options.onDropped?.(name, dropped);
       if (endSample === before) continue;
       if (!isDistribution(type)) this.#familyNames.take({ name, type });
-      families.push({ name, type, endSample, quoted });
+      families.push({ name, type, endSample, quoted, seriesHash: exports.takeSeriesHash() });
     }
     if (pauseAt > STEP_BYTES) yield;
     const arranged = this.#arranger.arrange(families, this.#kernel, {

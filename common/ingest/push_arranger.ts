@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MetricType } from "../exposition/metric_family.ts";
+import { isDistribution, type MetricType } from "../exposition/metric_family.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Block, IngestedPush, NativeSample } from "./ingested_push.ts";
 
@@ -19,6 +19,8 @@ export interface ReadFamily {
   readonly endSample: number;
   /** Whether a name in its lines stands in quotes. */
   readonly quoted: boolean;
+  /** A hash of its series, unless they are of several lines each. */
+  readonly seriesHash: number;
 }
 
 /** What there is to arrange beside what the kernel knows. */
@@ -60,6 +62,7 @@ export class PushArranger {
     let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
     for (const family of families) {
       const { name, type, endSample, quoted } = family;
+      const seriesHash = isDistribution(type) ? undefined : family.seriesHash;
       const start = length, firstRun = runCount;
       let ofBlock: NativeSample[] | undefined;
       const order = isAscending(ages, { first, end: endSample }) ? undefined : orderOf(ages, { first, end: endSample });
@@ -87,7 +90,7 @@ export class PushArranger {
       if (length === start) continue;
       const place = { start, end: length, firstRun, endRun: runCount };
       const hides = ofBlock !== undefined && hidesNatives(family);
-      blocks.push({ name, type, ...place, quoted, natives: ofBlock ?? NO_NATIVES, hidesNatives: hides });
+      blocks.push({ name, type, ...place, quoted, seriesHash, natives: ofBlock ?? NO_NATIVES, hidesNatives: hides });
     }
     return {
       text: text.subarray(0, length),

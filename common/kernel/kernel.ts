@@ -61,6 +61,10 @@ export interface KernelExports {
   ): number;
   /** Says which labels the token of the push has: a number that stands for their names. */
   setToken(id: number): void;
+  /** Sets what hashes of series depend on beside the series: a number that nobody can know. */
+  seedSeriesHash(keyed: number): void;
+  /** Takes the hash of the series of single lines whose samples were kept since it was taken last, in any order: 52 bits. */
+  takeSeriesHash(): number;
   /** Starts on a push. */
   openPush(
     length: number,

@@ -57,7 +57,8 @@ export class ByteBuilder {
   // In three arguments, as this is what each series of a request is written with.
   copy(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
-    if (end - start > SHORT_BYTES) this.#memory.set(bytes.subarray(start, end), this.length);
+    if (bytes === this.#memory) this.#memory.copyWithin(this.length, start, end);
+    else if (end - start > SHORT_BYTES) this.#memory.set(bytes.subarray(start, end), this.length);
     else for (let at = start, to = this.length; at < end;) this.#memory[to++] = bytes[at++];
     this.length += end - start;
   }

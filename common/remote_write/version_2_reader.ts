@@ -8,7 +8,7 @@ import { LimitError, type MetricType } from "../exposition/metric_family.ts";
 import { BYTES, tagOf } from "../exposition/protobuf_fields.ts";
 import { malformed, ProtobufReader } from "../exposition/protobuf_wire.ts";
 import { mustNotBeOf1 } from "./other_version.ts";
-import type { SeriesLabels } from "./series_labels.ts";
+import type { LabelPlace, SeriesLabels } from "./series_labels.ts";
 import type { SharedFields, VersionReader } from "./version_reader.ts";
 import { METADATA_2, REQUEST_2, SERIES_2, WRITE_TYPES } from "./write_fields.ts";
 import type { WriteLimits } from "./write_limits.ts";
@@ -31,6 +31,13 @@ export class Version2Reader implements VersionReader {
   /** Where each symbol starts and ends. */
   #symbols = new Uint32Array(2_048);
   #symbolCount = 0;
+  // Of the labels read last, which those of the next series are nearly all the same as: their symbols, and where each was written.
+  #references: number[] = [];
+  #starts: number[] = [];
+  // What takes the place of that.
+  #newReferences: number[] = [];
+  #newStarts: number[] = [];
+  readonly #place = { nameStart: 0, nameEnd: 0, valueStart: 0, valueEnd: 0 };
 
   /** Gives the labels of series to `labels`. */
   constructor(labels: SeriesLabels, { maxLabels }: Pick<WriteLimits, "maxLabels">) {
@@ -43,6 +50,7 @@ export class Version2Reader implements VersionReader {
     this.#bytes = bytes;
     this.#reader = reader;
     this.#symbolCount = 0;
+    this.#references.length = 0;
   }
 
   /** Reads a symbol. */
@@ -93,21 +101,55 @@ export class Version2Reader implements VersionReader {
   }
 
   #readLabels(end: number) {
-    const reader = this.#reader, references: number[] = [];
+    const reader = this.#reader, references = this.#newReferences, before = this.#references;
     const startAt = reader.at, maxLabels = this.#maxLabels;
+    references.length = 0;
     reader.numbersInto(references, end);
+    // What may be as long as a request is not kept for the next one.
+    if (references.length > 2 * maxLabels + 2) this.#newReferences = [];
     if (references.length % 2 === 1) throw malformed("a label has no value", startAt);
     if (references.length > 2 * maxLabels + 2) {
       throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
     }
-    for (let i = 0; i < references.length; i += 2) {
-      const name = this.#symbol(references[i], startAt), value = this.#symbol(references[i + 1], startAt);
-      this.#labels.append(name, value);
+    const labels = this.#labels, starts = this.#newStarts;
+    starts.length = 0;
+    for (let i = 0; i < references.length;) {
+      const from = i;
+      while (
+        i < before.length && i < references.length && references[i] === before[i] && references[i + 1] === before[i + 1]
+      ) {
+        i += 2;
+      }
+      if (i > from) this.#repeatLabels(from / 2, i / 2);
+      else {
+        starts.push(labels.written);
+        labels.append(this.#bytes, this.#placeOf(references[i], references[i + 1], startAt));
+        i += 2;
+      }
     }
+    starts.push(labels.written);
+    [this.#references, this.#newReferences] = [references, before];
+    [this.#starts, this.#newStarts] = [starts, this.#starts];
   }
 
-  #symbol(reference: number, at: number): Uint8Array {
-    if (!(reference >= 0 && reference < this.#symbolCount)) throw malformed(`there is no symbol ${reference}`, at);
-    return this.#bytes.subarray(this.#symbols[2 * reference], this.#symbols[2 * reference + 1]);
+  /** Has labels again that were read last, by their numbers. */
+  #repeatLabels(from: number, to: number) {
+    const labels = this.#labels, before = this.#starts, starts = this.#newStarts;
+    const start = before[from], moved = labels.written - start;
+    for (let label = from; label < to; label++) starts.push(before[label] + moved);
+    labels.repeat(start, before[to]);
+  }
+
+  /** Where a label's name and value are; the same object each time. */
+  #placeOf(name: number, value: number, at: number): LabelPlace {
+    const place = this.#place, symbols = this.#symbols, count = this.#symbolCount;
+    for (const reference of [name, value]) {
+      if (!(reference >= 0 && reference < count)) throw malformed(`there is no symbol ${reference}`, at);
+    }
+    place.nameStart = symbols[2 * name];
+    place.nameEnd = symbols[2 * name + 1];
+    place.valueStart = symbols[2 * value];
+    place.valueEnd = symbols[2 * value + 1];
+    return place;
   }
 }

@@ -97,6 +97,8 @@ const MOST_QUICK_BYTES: Readonly<Partial<Record<PushContent["contentType"], numb
  */
 export class Renderer {
   readonly #rules: RenderRules;
+  /** By other rules the same hash of series may stand for other lines, so each renderer has hashes of its own. */
+  readonly #seed = crypto.getRandomValues(new Uint32Array(1))[0];
   readonly #workshop: Workshop;
   /** Where pushes are rendered that pause, if no such push is at work there. */
   #apart: Workshop | undefined;
@@ -104,7 +106,7 @@ export class Renderer {
   /** Renders by rules that do not change. */
   constructor(rules: RenderRules) {
     this.#rules = rules;
-    this.#workshop = new Workshop(rules);
+    this.#workshop = new Workshop(rules, this.#seed);
   }
 
   /**
@@ -138,7 +140,7 @@ export class Renderer {
 
   /** Renders one push in steps, between which others may be rendered. Throws as {@linkcode Renderer.render} does. */
   *renderApart(push: RawPush, options: RenderOptions = {}): Steps<RenderedPush> {
-    const workshop = this.#apart ?? new Workshop(this.#rules);
+    const workshop = this.#apart ?? new Workshop(this.#rules, this.#seed);
     this.#apart = undefined;
     try {
       return yield* workshop.render(push, options);
@@ -154,10 +156,11 @@ class Workshop {
   readonly #ingester: Ingester;
   readonly #unframer: SnappyUnframer;
 
-  constructor(rules: RenderRules) {
+  constructor(rules: RenderRules, seed: number) {
     this.#rules = rules;
     // In one memory, so that a push is ingested where it is uncompressed.
     const kernel = new Kernel();
+    kernel.exports.seedSeriesHash(seed);
     this.#ingester = new Ingester(rules, kernel);
     this.#unframer = new SnappyUnframer(kernel);
   }

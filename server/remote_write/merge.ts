@@ -17,10 +17,11 @@ import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.
 import { bufferSize } from "../ingest/buffer_size.ts";
 import type { EndedAt } from "./end_times.ts";
 import { LineTable } from "./line_table.ts";
+import { replacementOf } from "./replacement.ts";
 import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
 
 /** Lines with their times, as an entry of the index has them. */
-export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks">;
+export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks" | "series">;
 
 /** What came later. */
 export interface Delta {
@@ -84,8 +85,11 @@ export class Merger {
   /** The first source that came later than what is shown. */
   #firstLater = 0;
 
-  /** Merges deltas, in their order, into what a cluster shows. */
+  /** Merges deltas, in their order, into what a cluster shows. The buffer of the result is a new one, or that of a single delta. */
   merge(shown: Lines | undefined, deltas: readonly Delta[], options: MergeOptions): EntryContent {
+    const isSimple = deltas.length === 1 && options.endedAt === undefined;
+    const replacement = isSimple ? replacementOf(shown, deltas[0], options) : undefined;
+    if (replacement !== undefined) return replacement;
     this.#open([
       ...shown === undefined ? [] : [shown],
       ...deltas.flatMap(({ values, ended }) => ended ? [values, ended] : [values]),

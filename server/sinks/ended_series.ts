@@ -33,10 +33,13 @@ export class SeriesEnds {
 
   /** What was shown of a cluster before and is not any more; undefined if there is nothing of the kind. */
   between(before: ClusterEntry, after: ClusterEntry): EndedSeries | undefined {
+    // Nearly always each family has the series that it had, and their lines need not be looked at.
+    const changed = before.blocks.map((block, i) => ({ block, now: sameFamily(after, { block, at: i }) }))
+      .filter(({ block, now }) => now?.seriesHash === undefined || now.seriesHash !== block.seriesHash);
+    if (changed.length === 0) return undefined;
     const collector = new Collector(before);
     this.#matcher.load(before.text, after.text);
-    for (const block of before.blocks) {
-      const now = after.blocks.find(({ name, type }) => name === block.name && type === block.type);
+    for (const { block, now } of changed) {
       if (now !== undefined && this.#matcher.areSame(block, now)) continue;
       for (let at = block.start;;) {
         at = this.#matcher.missing(at, block.end);
@@ -53,6 +56,15 @@ export class SeriesEnds {
     for (const block of entry.blocks) for (let at = block.start; at < block.end;) at = collector.add(at, block);
     return collector.finish();
   }
+}
+
+/** The family of an entry that is like a block, which nearly always is at the same place. */
+function sameFamily(
+  { blocks }: ClusterEntry,
+  { block: { name, type }, at }: { block: ClusterEntry["blocks"][number]; at: number },
+): ClusterEntry["blocks"][number] | undefined {
+  const isSame = (other: ClusterEntry["blocks"][number]) => other.name === name && other.type === type;
+  return blocks[at] !== undefined && isSame(blocks[at]) ? blocks[at] : blocks.find(isSame);
 }
 
 /** Lines with their times, in the making. */

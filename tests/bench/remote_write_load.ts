@@ -15,7 +15,7 @@ import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
-import { sendAll, templateOf } from "./load_clusters.ts";
+import { sendAll, writing } from "./load_clusters.ts";
 
 const [clusters = 1_000, seconds = 60, intervalSeconds = 30] = Deno.args.map(Number);
 const SCRAPE_INTERVAL_MS = 30_000;
@@ -36,17 +36,17 @@ async function usage(server: OpenServer) {
   };
 }
 
-const templates = Array.from({ length: clusters }, (_, i) => templateOf(`cluster-${i}`, "remote write"));
-const bodies = templates.map(({ id }) => frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() }))));
+const senders = Array.from({ length: clusters }, (_, i) => writing(`cluster-${i}`));
+const bodies = senders.map(({ id }) => frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() }))));
 const pushed = await (async () => {
   await using server = await OpenServer.start(...FLAGS);
-  for (const [i, { id }] of templates.entries()) await server.push(id, bodies[i], { "content-encoding": "snappy" });
+  for (const [i, { id }] of senders.entries()) await server.push(id, bodies[i], { "content-encoding": "snappy" });
   await server.page();
   return await usage(server);
 })();
 
 await using server = await OpenServer.start(...FLAGS);
-for (const { id } of templates) await server.token(id);
+for (const { id } of senders) await server.token(id);
 await server.page();
 const before = await usage(server);
 const scrapes: number[] = [];
@@ -57,7 +57,7 @@ const scrape = async () => {
 };
 const timer = setInterval(() => void scrape(), SCRAPE_INTERVAL_MS);
 const tookMs: number[] = [];
-await sendAll(server, templates, {
+await sendAll(server, senders, {
   lastsMs: 1_000 * seconds,
   intervalMs: 1_000 * intervalSeconds,
   onTaken: (taken) => tookMs.push(taken.tookMs),

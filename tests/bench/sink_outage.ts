@@ -12,7 +12,7 @@
 
 import { OpenServer } from "../support/open_server.ts";
 import { decodeWriteRequest } from "../support/write_request_oracle.ts";
-import { sendAll, templateOf } from "./load_clusters.ts";
+import { pushing, sendAll, writing } from "./load_clusters.ts";
 
 const [clusters = 1_000, secondsDown = 600] = Deno.args.map(Number);
 const INTERVAL_MS = 30_000, BEFORE_MS = 120_000, AFTER_MS = 60_000;
@@ -63,11 +63,11 @@ const receiver = new Receiver();
 await using server = await OpenServer.start(
   ...["--ratelimit", "0s", "--forward-url", `http://127.0.0.1:${receiver.port}/api/v1/write`],
 );
-const templates = Array.from(
+const senders = Array.from(
   { length: clusters },
-  (_, i) => templateOf(`cluster-${i}`, i % 2 === 0 ? "remote write" : "upload"),
+  (_, i) => i % 2 === 0 ? writing(`cluster-${i}`) : pushing(`cluster-${i}`),
 );
-for (const { id } of templates) await server.token(id);
+for (const { id } of senders) await server.token(id);
 
 type Phase = "before" | "down" | "after";
 const now: { phase: Phase } = { phase: "before" };
@@ -81,7 +81,7 @@ const looking = setInterval(async () => {
   // The first rounds fill the index.
   if (bytes !== undefined && performance.now() - startMs > 2 * INTERVAL_MS) resident[now.phase].push(bytes);
 }, LOOK_MS);
-const load = sendAll(server, templates, {
+const load = sendAll(server, senders, {
   lastsMs: BEFORE_MS + 1_000 * secondsDown + AFTER_MS,
   intervalMs: INTERVAL_MS,
   onTaken: (taken) => {

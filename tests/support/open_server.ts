@@ -171,6 +171,11 @@ export class OpenServer implements AsyncDisposable {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
+  /** The process that it is. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Lets {@linkcode OpenServer.peakBytes} start again from what the server has now (Linux, man 5 proc_pid_clear_refs). */
   async forgetPeak(): Promise<void> {
     await Deno.writeTextFile(`/proc/${this.#child.pid}/clear_refs`, "5");

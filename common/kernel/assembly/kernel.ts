@@ -25,12 +25,15 @@ import {
   received,
   sampleAt,
   sampleEnd,
+  seedSeriesHash,
   setKey,
   setOut,
   shape,
   skipSample,
+  takeSeriesHash,
   textAt,
 } from "./samples.ts";
+import { numberOf, symbolsStart, symbolsTo } from "./request_symbols.ts";
 import { learnShape, setToken, shapesEnd } from "./shapes.ts";
 import { fillCopyTable, uncompress } from "./snappy.ts";
 import { setPowers } from "./double.ts";
@@ -39,14 +42,11 @@ import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode 
 import {
   appendSeries,
   layOutRequests,
-  numberOf,
   openRequest,
   seriesCount,
   seriesStart,
   seriesTo,
   setWriteNumber,
-  symbolsStart,
-  symbolsTo,
   writeAt,
   writeNumberAt,
   writeNumberEnd,
@@ -95,6 +95,7 @@ export {
   sampleAt,
   sampleEnd,
   sampleTo,
+  seedSeriesHash,
   seriesCount,
   seriesStart,
   seriesTo,
@@ -112,6 +113,7 @@ export {
   spans,
   symbolsStart,
   symbolsTo,
+  takeSeriesHash,
   textAt,
   timestampMs,
   transcode,

@@ -7,7 +7,7 @@
  */
 
 import { aligned, reserve } from "./arena.ts";
-import { copy, equal, hashBytes, scatter } from "./bytes.ts";
+import { copy, equal, hashBytes, mix, scatter } from "./bytes.ts";
 import { setValuesHash, valuesHash, writeValue } from "./label_value.ts";
 import {
   SEGMENT_ALWAYS,
@@ -17,6 +17,7 @@ import {
   SEGMENT_SOURCE,
   SHAPE_ELIDED,
   SHAPE_ELIDED_AT,
+  SHAPE_HASH,
   SHAPE_IDENTITY,
   SHAPE_IDENTITY_AT,
   SHAPE_QUOTED,
@@ -86,6 +87,11 @@ export let received: u32 = 0;
 /** Samples that were dropped. */
 export let dropped: u32 = 0;
 
+/** What nobody can know, so that hashes of series tell series of this kernel apart and no others. */
+let seriesSeed: u64 = 0;
+/** Of the series whose samples were kept since it was taken. */
+let seriesHash: u64 = 0;
+
 // The family.
 let familyEnd: usize = 0;
 let nameAt: usize = 0;
@@ -127,6 +133,21 @@ export function configure(
   return layOutShapes(at + 16 * <usize> labels, shapeBytes);
 }
 
+/** Sets what hashes of series depend on beside the series. */
+export function seedSeriesHash(keyed: u32): void {
+  seriesSeed = <u64> keyed << 32 ^ 0x9e3779b97f4a7c15;
+}
+
+/**
+ * Takes the hash of the series of single lines whose samples were kept since it was taken last, in any order: 52 bits as a double. What
+ * a series is named by is its family, the names of its labels, and their values.
+ */
+export function takeSeriesHash(): f64 {
+  const hash = seriesHash >>> 12;
+  seriesHash = 0;
+  return <f64> hash;
+}
+
 /**
  * Starts on a push of `length` bytes. Behind them, at `identity`, stand for each label of the token where its value is and
  * how long it is, four bytes each; all of that ends at `end`. What may be that old is `oldest`. Where timestamps are not
@@ -149,6 +170,7 @@ export function openPush(
   received = 0;
   dropped = 0;
   seriesCount = 0;
+  seriesHash = 0;
   step = READ;
   // No sample that is kept is shorter than that: two bytes about it, two of a value that may be empty, and a timestamp.
   const shortest: usize = honors ? 6 : 4;
@@ -276,6 +298,7 @@ export function keep(lineCount: u32): i32 {
   // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
   const age = <u32> ((honorsTimes ? min<f64>(timestampMs, nowMs) : nowMs) - oldestMs);
   if (!addSample(keyStart, keyEnd, scatter(valuesHash), out, lineCount, age)) return COLLISIONS;
+  seriesHash += mix(seriesSeed, i64x2.replace_lane(i64x2.splat(valuesHash), 1, <u64> load<u32>(shape + SHAPE_HASH)));
   step = READ;
   return 0;
 }

@@ -125,6 +125,40 @@ for (const version of WRITE_VERSIONS) {
       assert.deepEqual(read, wanted);
     }));
   });
+
+  Deno.test(`WriteEncoder agrees with an independent decoder on lines that have most in common, by ${version}`, () => {
+    const name = fc.constantFrom("A", "_id", "a", "ab", "b", "kubernetes_io_arch", "kubernetes_io_name", "zz");
+    const value = fc.constantFrom(
+      ...["", "x", "xy", "xyz", 'x"', "x\\", "x\n", "}", ',b="y', "é", "x".repeat(15), "x".repeat(16), "x".repeat(200)],
+    );
+    const lines = fc.tuple(
+      fc.uniqueArray(name),
+      fc.array(fc.tuple(fc.infiniteStream(value), fc.boolean(), fc.nat(3)), { minLength: 1, maxLength: 200 }),
+      fc.nat(3),
+    ).map(([names, lines, rarely]) => {
+      const labels = names.map((name) => ({ name, value: "x" }));
+      return lines.map(([values, isFewer, time], i) => {
+        for (const [at, label] of labels.entries()) {
+          if (at % 4 <= rarely) labels[at] = { ...label, value: values.next().value };
+        }
+        const kept = isFewer && rarely === 0 ? labels.slice(1) : labels;
+        return { labels: [...kept], value: i, time };
+      });
+    });
+    fc.assert(fc.property(lines, (metrics) => {
+      const text = new TextDecoder().decode(formatText([{ name: "x", type: "gauge", metrics }], { timestamps: false }));
+      const times = metrics.map(({ time }) => 10 ** (3 * time));
+      const [read] = requestsOf(text.split("\n").slice(1, -1), { version, times });
+      const wanted = metrics.map(({ labels, value }, i) => ({
+        labels: [["__name__", "x"], ...labels.map(({ name, value }) => [name, value])]
+          .filter(([, value]) => value !== "").sort(byBytes),
+        samples: [{ value, timestampMs: BASE_MS + times[i] }],
+        histograms: [],
+        ...version === "2.0" ? { type: 2 } : {},
+      }));
+      assert.deepEqual(read, wanted);
+    }));
+  });
 }
 
 function byBytes([one]: string[], [other]: string[]): number {

@@ -390,3 +390,22 @@ Deno.test("federate() writes native histograms with underscores to who takes no 
     /^# TYPE my_hist histogram\nmy_hist_bucket\{_id="a",instance="",job="",l_x="1",le="\+Inf"\} 5\n/,
   );
 });
+
+for (
+  const [what, headers] of [
+    ["text", {}],
+    ["text in gzip", { "accept-encoding": "gzip" }],
+    ["protobuf", { accept: PROTOBUF }],
+    ["protobuf in gzip", { "accept": PROTOBUF, "accept-encoding": "gzip" }],
+  ] as const
+) {
+  Deno.test(`federate() lets other work have its turn while it makes a page of ${what}, however fast that is taken`, async () => {
+    const { push, get } = site();
+    for (let i = 0; i < 400; i++) push(`c${i}`, realisticFamilies({ id: `c${i}`, nowMs: NOW }));
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    for await (const chunk of (await get("", headers)).body!) void chunk;
+    clearInterval(counting);
+    assert.ok(turns >= 3, String(turns));
+  });
+}

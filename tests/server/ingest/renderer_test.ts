@@ -106,7 +106,7 @@ Deno.test("Renderer.render() leaves out a line that is longer than its limits al
 Deno.test("Renderer.renderApart() renders as Renderer.render() does, with others rendered between its steps", () => {
   const renderer = new Renderer(RULES), alone = new Renderer(RULES), expected = alone.render(usual());
   for (const what of ["text: lines of 60 labels", "protobuf: values that double"]) {
-    const whole = alone.render(bomb(what));
+    const whole = renderer.render(bomb(what));
     const [inSteps, count] = between(renderer.renderApart(bomb(what)), (step) => {
       if (step % 40 === 0) assert.equal(text(renderer.render(usual())), text(expected));
     });

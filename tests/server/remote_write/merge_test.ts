@@ -138,6 +138,61 @@ Deno.test("Merger comes to what maps of strings come to, all at once and one by 
   );
 });
 
+Deno.test("Merger comes to the same, without merging, where a delta has something newer of all that is shown", () => {
+  const numbers = fc.record({
+    name: fc.constantFrom("x", "y", "z"),
+    type: fc.constantFrom<MetricFamily["type"]>("untyped", "gauge"),
+    metrics: fc.uniqueArray(fc.record({ label: fc.nat(5), after: fc.nat(3) }), {
+      minLength: 1,
+      selector: ({ label }) => label,
+    }),
+  });
+  const family = (
+    { name, type, metrics }: { name: string; type: MetricFamily["type"]; metrics: Place[] },
+    ms: number,
+  ) => ({
+    name,
+    type,
+    metrics: metrics.map(({ label, after }) => ({
+      labels: [{ name: "l", value: String(label) }],
+      value: ms + label,
+      timestampMs: NOW_MS + ms + after,
+    })),
+  });
+  let whole = 0;
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(numbers, { minLength: 1, selector: ({ name }) => name }),
+      fc.option(numbers),
+      fc.record({ leaves: fc.nat(6), later: fc.integer({ min: -2, max: 3 }), untyped: fc.boolean() }),
+      (families, more, { leaves, later, untyped }) => {
+        const shown = render(families.map((one) => family(one, 0)));
+        const next = families.map((one, i) => ({
+          ...one,
+          type: untyped ? "untyped" as const : one.type,
+          metrics: i > 0 || leaves > 0 ? one.metrics : one.metrics.slice(1),
+        })).filter(({ metrics }) => metrics.length > 0);
+        if (more !== null && next.every(({ name }) => name !== more.name)) next.push(more);
+        fc.pre(next.length > 0);
+        const values = render(next.map((one) => family(one, later)));
+        const naive = new NaiveMerge();
+        naive.apply({ values: shown });
+        naive.apply({ values });
+        const merged = entryOf(merger.merge(shown, [{ values }], { oldestMs: 0 }));
+        assert.deepEqual(shownBy(merged), naive.shown(0));
+        if (merged.text.buffer === values.text.buffer) whole++;
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+  assert.ok(whole > 100 && whole < 900, String(whole));
+});
+
+interface Place {
+  readonly label: number;
+  readonly after: number;
+}
+
 Deno.test("Merger keeps the type that was said last, unless that is none", () => {
   const of = (type: MetricFamily["type"], ms: number) =>
     render([{ name: "x", type, metrics: [{ labels: [], value: 1, timestampMs: NOW_MS + ms }] }]);
