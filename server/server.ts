@@ -281,7 +281,7 @@ export async function startServer(
     certificateRule: clientAuthorities && values.clientCertificateId,
     registry,
   });
-  const forward = ring && new Forward({ ring, registry });
+  const forward = ring && new Forward({ ring, limitBytes: values.limitBytes, registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const held = new HeldRefusals({ registry });
   const push = upload({

@@ -88,6 +88,10 @@ export const SAMPLE_RULES = {
     what: "the sample is ahead of the clock",
     mend: "set the clock of the source, or raise --limit-future on the server",
   },
+  series_limit: {
+    what: "the cluster shows as many series as it may, and this would be one more",
+    mend: "send fewer with write_relabel_configs, or raise --limit-series on the server",
+  },
 } as const satisfies Record<string, Rule>;
 
 /** The name of a rule. */

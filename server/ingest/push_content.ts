@@ -34,6 +34,8 @@ export interface PushContent {
    * there are any.
    */
   readonly through?: number;
+  /** The lengths of requests of remote write that the body has one after the other. @default it is one, or a push */
+  readonly parts?: readonly number[];
   /** The body as received. Whoever passes these bytes on leaves them alone from then on. */
   readonly body: Uint8Array;
 }

@@ -10,7 +10,7 @@
 
 import { concatenate } from "../../common/concatenate.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
-import { isDistribution, LimitError, type MetricType } from "../../common/exposition/metric_family.ts";
+import { isDistribution, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
@@ -22,7 +22,9 @@ import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } f
 import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
-import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import { EndTimes } from "./end_times.ts";
+import { type Delta, type Lines, type MergeOptions, Merger } from "./merge.ts";
+import type { SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
 export interface ClusterLogsOptions {
@@ -87,6 +89,7 @@ export class ClusterLogs {
   readonly #options: ClusterLogsOptions;
   readonly #states = new Map<string, State>();
   readonly #merger = new Merger();
+  readonly #ends = new EndTimes();
   readonly #transcoder = new LineTranscoder();
   /** Compactions come one after the other. */
   #compaction: Promise<void> = Promise.resolve();
@@ -97,9 +100,26 @@ export class ClusterLogs {
   }
 
   /**
+   * By what a delta is to be limited, where it may take its cluster past the limit on series: what the cluster shows once all that
+   * is under way is durable. Undefined where the cluster is sure to stay within the limit.
+   */
+  limitOf(id: string, delta: SizedDelta): SeriesLimitOptions | undefined {
+    const { index, now, ttlMs } = this.#options;
+    const maxSeries = this.#options.maxSeries();
+    const state = this.#states.get(id);
+    if (this.#atMost(id, { state, delta }).series <= maxSeries) return undefined;
+    // Those that end make room.
+    if (state?.waiting.some(({ ended }) => ended !== undefined)) this.#settle(id, state);
+    const entry = index.get(id);
+    const shown: Lines[] = entry === undefined ? [] : [entry];
+    for (const { values } of [...state?.waiting ?? [], ...state?.arriving.values() ?? []]) shown.push(values);
+    return { shown, maxSeries, oldestMs: now() - ttlMs };
+  }
+
+  /**
    * Appends to the log of a cluster, which it starts if need be. Resolves once that is durable and shown.
    *
-   * @throws {LimitError} {CapacityError} if there is no room for it, before anything is written.
+   * @throws {CapacityError} if there is no room for it, before anything is written.
    * @throws {StoreUnavailableError} if it cannot be written now.
    */
   append(push: StoredPush, delta: SizedDelta): Promise<void> {
@@ -150,6 +170,7 @@ export class ClusterLogs {
   /** Forgets the logs of clusters that show nothing any more and have nothing in the store. */
   tidy(): void {
     const { index, store, now, ttlMs } = this.#options;
+    this.#ends.expire(now() - ttlMs);
     for (const [id, state] of this.#states) {
       const { arriving, waiting, receivedAtMs } = state;
       // Nothing that waits for readers outlives what it brought.
@@ -178,29 +199,32 @@ export class ClusterLogs {
     };
   }
 
+  /** What a cluster comes to at most with one more delta. */
+  #atMost(
+    id: string,
+    { state, delta }: { state: State | undefined; delta: SizedDelta },
+  ): Pick<ClusterEntry, "series" | "bytes"> {
+    const before = this.#options.index.get(id);
+    const { waitingSeries = 0, waitingBytes = 0 } = state ?? {};
+    let series = (before?.series ?? 0) + waitingSeries + delta.series;
+    let bytes = (before?.bytes ?? 0) + waitingBytes + delta.bytes;
+    for (const arriving of state?.arriving.values() ?? []) {
+      series += arriving.series;
+      bytes += arriving.bytes;
+    }
+    return { series, bytes };
+  }
+
   /** Makes room for what a delta may add. Only where that seems to be too much it is worked out what it does add. */
   #reserve(id: string, { state, delta }: { state: State; delta: SizedDelta }): Disposable {
-    const { index, capacity } = this.#options;
-    const maxSeries = this.#options.maxSeries();
-    const before = index.get(id);
-    const arriving = [...state.arriving.values()];
-    const sum = (of: "series" | "bytes") => arriving.reduce((sum, delta) => sum + delta[of], delta[of]);
-    const series = (before?.series ?? 0) + state.waitingSeries + sum("series");
-    const bytes = (before?.bytes ?? 0) + state.waitingBytes + sum("bytes");
-    if (series <= maxSeries) {
-      try {
-        return capacity.reserve({ id, series, bytes });
-      } catch (error) {
-        if (!(error instanceof CapacityError)) throw error;
-      }
+    const { capacity } = this.#options;
+    try {
+      return capacity.reserve({ id, ...this.#atMost(id, { state, delta }) });
+    } catch (error) {
+      if (!(error instanceof CapacityError)) throw error;
     }
-    const merged = this.#entryOf(id, { state, content: this.#merge(id, [...state.waiting, ...arriving, delta]) });
-    if (merged.series > maxSeries && merged.series > (before?.series ?? 0)) {
-      throw new LimitError(
-        `Cannot take a request by which the cluster has more than ${maxSeries} series: there are ${merged.series}`,
-      );
-    }
-    return capacity.reserve(merged);
+    const deltas = [...state.waiting, ...state.arriving.values(), delta];
+    return capacity.reserve(this.#entryOf(id, { state, content: this.#merge(id, deltas) }));
   }
 
   async #write(push: StoredPush, { state, delta }: { state: State; delta: SizedDelta }): Promise<void> {
@@ -231,6 +255,7 @@ export class ClusterLogs {
   #settle(id: string, state: State) {
     const { index } = this.#options;
     const content = this.#merge(id, state.waiting, (bytes) => index.spare(bytes));
+    for (const { ended } of state.waiting) if (ended !== undefined) this.#ends.learn(id, ended);
     state.waiting = [];
     state.waitingBytes = 0;
     state.waitingSeries = 0;
@@ -239,7 +264,7 @@ export class ClusterLogs {
 
   #merge(id: string, deltas: readonly Delta[], spare?: MergeOptions["spare"]): EntryContent {
     const { index, now, ttlMs } = this.#options;
-    return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, spare });
+    return this.#merger.merge(index.get(id), deltas, { oldestMs: now() - ttlMs, endedAt: this.#ends.of(id), spare });
   }
 
   #entryOf(id: string, { state, content }: { state: State; content: EntryContent }): ClusterEntry {

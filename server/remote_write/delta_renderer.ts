@@ -12,7 +12,7 @@ import { WRITE_ENCODINGS, WriteUncompressor } from "../../common/remote_write/bo
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import { WriteReader } from "../../common/remote_write/write_reader.ts";
 import type { PushContentType } from "../ingest/push_content.ts";
-import type { RawPush, RenderedPush, Renderer, RenderRules } from "../ingest/renderer.ts";
+import { type RawPush, type RenderedPush, Renderer, type RenderRules } from "../ingest/renderer.ts";
 
 /** The version of a content type; undefined if it is none of remote write. */
 export function versionOf(contentType: PushContentType): WriteVersion | undefined {
@@ -65,25 +65,37 @@ class WriteLosses extends Losses {
   }
 }
 
+/**
+ * How many series a request may have, however few those of its cluster are: which ones it shows already is known only once they are
+ * read. Prometheus sends 2,000 in one, and OpenShift has it send 10,000.
+ */
+const REQUEST_SERIES = 10_000;
+
 /** Renders requests, one at a time. */
 export class DeltaRenderer {
   readonly #uncompressor = new WriteUncompressor();
   readonly #reader: WriteReader;
   readonly #limitBytes: number;
+  /** Checks what is in requests that may have more series than a push. */
+  readonly #renderer: Renderer | undefined;
 
   /** Renders up to the limits of the rules. */
-  constructor({ limitBytes, limits }: Pick<RenderRules, "limitBytes" | "limits">) {
+  constructor(rules: RenderRules) {
+    const { limitBytes } = rules;
+    const limits = { ...rules.limits, maxSeries: Math.max(rules.limits.maxSeries, REQUEST_SERIES) };
     this.#limitBytes = limitBytes;
     this.#reader = new WriteReader({ ...limits, maxBytes: limitBytes });
+    if (limits.maxSeries > rules.limits.maxSeries) this.#renderer = new Renderer({ ...rules, limits });
   }
 
   /**
-   * Renders one request by the rules of a renderer.
+   * Renders one request by the rules of what renders pushes.
    *
    * @throws {InvalidPushError} if it must be refused.
    * @throws {LimitError} if it passes a limit.
    */
-  render(write: RawPush, renderer: Renderer): RenderedWrite {
+  render(write: RawPush, ofPushes: Renderer): RenderedWrite {
+    const renderer = this.#renderer ?? ofPushes;
     const { contentType, contentEncoding, body, labels: identity, receivedAtMs: nowMs } = write;
     const version = versionOf(contentType), encoding = WRITE_ENCODINGS.find((known) => known === contentEncoding);
     if (version === undefined || encoding === undefined) {

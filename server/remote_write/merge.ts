@@ -1,7 +1,8 @@
 /**
  * Merges what a cluster shows with what came later: deltas, of which each says something of some of its series.
  *
- * Of each series the newest time stands, and of two equally new samples the later. A series is named by all of its line that comes
+ * Of each series the newest time stands, and of two equally new samples the later; where that is its end, nothing of it does, whether
+ * what is older comes before or after it. A series is named by all of its line that comes
  * before the value. A native histogram is a series by itself, beside lines of the same names. Histograms and summaries of a push
  * are samples of several lines; where a delta has one of those lines by itself, the sample falls apart into single lines.
  *
@@ -10,12 +11,14 @@
  * @module
  */
 
-import { isDistribution, LINE_SUFFIXES, type MetricType, SUFFIX } from "../../common/exposition/metric_family.ts";
+import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
 import { bufferSize } from "../ingest/buffer_size.ts";
+import type { EndedAt } from "./end_times.ts";
 import { LineTable } from "./line_table.ts";
 import { replacementOf } from "./replacement.ts";
+import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
 
 /** Lines with their times, as an entry of the index has them. */
 export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks" | "series">;
@@ -34,16 +37,14 @@ export interface Delta {
 export interface MergeOptions {
   /** Samples that are older than this are left out, in milliseconds since the epoch. */
   readonly oldestMs: number;
+  /** When series ended before, for what came later; none of what the cluster shows did. @default none ended */
+  readonly endedAt?: EndedAt;
   /** Hands over a buffer of so many bytes to put to use, if there is one. */
   readonly spare?: (bytes: number) => ArrayBuffer | undefined;
 }
 
-const LINE_FEED = 0x0a, SPACE = 0x20;
-/** What sets keys of native histograms apart from those of lines. */
-const LINE = 0, NATIVE = 1;
+const LINE_FEED = 0x0a;
 const NO_NATIVES: readonly NativeSample[] = [];
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A family of the result. */
 interface Family {
@@ -76,16 +77,27 @@ export class Merger {
   #byName = new Map<string, number>();
   /** Natives of each source, by block. */
   #natives: NativeSample[] = [];
+  /** When series end, by their keys. */
+  readonly #ends = new Map<number, number>();
+  #endedAt: EndedAt | undefined;
+  /** Whether any is known to have ended: most merges have nothing to ask. */
+  #mayBeEnded = false;
+  /** The first source that came later than what is shown. */
+  #firstLater = 0;
 
   /** Merges deltas, in their order, into what a cluster shows. The buffer of the result is a new one, or that of a single delta. */
   merge(shown: Lines | undefined, deltas: readonly Delta[], options: MergeOptions): EntryContent {
-    const replacement = deltas.length === 1 ? replacementOf(shown, deltas[0], options) : undefined;
+    const isSimple = deltas.length === 1 && options.endedAt === undefined;
+    const replacement = isSimple ? replacementOf(shown, deltas[0], options) : undefined;
     if (replacement !== undefined) return replacement;
     this.#open([
       ...shown === undefined ? [] : [shown],
       ...deltas.flatMap(({ values, ended }) => ended ? [values, ended] : [values]),
     ]);
     let source = 0;
+    this.#endedAt = options.endedAt;
+    this.#mayBeEnded = options.endedAt !== undefined || deltas.some(({ ended }) => ended !== undefined);
+    this.#firstLater = shown === undefined ? 0 : 1;
     if (shown !== undefined) this.#add(source++);
     for (const { ended, types } of deltas) {
       this.#add(source++);
@@ -104,6 +116,8 @@ export class Merger {
     this.#families = [];
     this.#byName = new Map();
     this.#natives = [];
+    this.#ends.clear();
+    this.#endedAt = undefined;
   }
 
   /** Takes in the samples of a source. */
@@ -113,7 +127,7 @@ export class Merger {
       const family = this.#familyOf(block);
       if (!isDistribution(block.type)) this.#addLines(source, { block, family });
       else {
-        for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+        for (const { start, end, ms, native } of samplesOf(this.#sources[source], block)) {
           if (native !== undefined) this.#addNative({ source, start, end, ms, family }, native);
           else this.#addCompound({ source, start, end, ms, family, text });
         }
@@ -139,10 +153,11 @@ export class Merger {
     const { text, blocks } = this.#sources[source];
     const { ms: times } = this.#units;
     for (const block of blocks) {
-      for (const { start, end, ms, native } of this.#samplesOf(source, block)) {
+      for (const { start, end, ms, native } of samplesOf(this.#sources[source], block)) {
         const from = native === undefined ? start : lastLine(text, { start, end });
         const key = this.#table.place(source, from, keyEnd(text, end), native === undefined ? LINE : NATIVE);
         if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
+        this.#ends.set(key, Math.max(ms, this.#ends.get(key) ?? -Infinity));
         const unit = this.#table.get(key);
         if (unit < 0 || times[unit] > ms) continue;
         this.#drop(unit);
@@ -159,11 +174,21 @@ export class Merger {
   /** Has a unit known by a key, unless what is known by it is newer. */
   #replace(key: number, place: Place, content: { readonly lines: number; readonly native: number }) {
     const before = this.#table.get(key);
+    if (this.#mayBeEnded && this.#isEnded(key, place, content.native < 0 ? LINE : NATIVE)) return;
     if (before >= 0) {
       if (this.#units.ms[before] > place.ms) return;
       this.#drop(before);
     }
     this.#table.set(key, this.#unit(place, content));
+  }
+
+  /** Whether a series has ended after a sample of it that came later than what is shown. */
+  #isEnded(key: number, { source, start, end, ms }: Omit<Place, "family">, kind: number): boolean {
+    if (source < this.#firstLater) return false;
+    if (this.#ends.size > 0 && ms < (this.#ends.get(key) ?? -Infinity)) return true;
+    if (this.#endedAt === undefined) return false;
+    const { text } = this.#sources[source];
+    return ms < this.#endedAt(text, lastLine(text, { start, end }), keyEnd(text, end), kind);
   }
 
   #addNative(place: Place, native: NativeSample) {
@@ -178,7 +203,9 @@ export class Merger {
     const lines = linesOf(text, place);
     const keys = lines.map(({ start, end }) => this.#table.place(source, start, keyEnd(text, end), LINE));
     const others = new Set(keys.map((key) => this.#table.get(key)).filter((unit) => unit >= 0));
-    if ([...others].some((unit) => !this.#isCompound(unit))) {
+    const isPartlyEnded = this.#mayBeEnded &&
+      lines.some((line, i) => this.#isEnded(keys[i], { source, ...line, ms }, LINE));
+    if (isPartlyEnded || [...others].some((unit) => !this.#isCompound(unit))) {
       const { quoted } = this.#families[place.family];
       for (const [i, line] of lines.entries()) {
         this.#addLine(keys[i], { source, ...line, ms, family: this.#lineFamily(source, line.start, quoted) });
@@ -274,25 +301,6 @@ export class Merger {
     }
   }
 
-  /** The samples of a block: where their lines are, and their times. */
-  *#samplesOf(source: number, block: Block): Generator<Sample> {
-    const { text, runs, baseMs } = this.#sources[source];
-    const isCompound = isDistribution(block.type);
-    // The last line of a sample of several lines; its name is followed by labels or the value.
-    const lastName = isCompound ? block.name + SUFFIX.count : undefined;
-    let run = block.firstRun, native = 0, from = block.start;
-    for (let at = block.start; at < block.end;) {
-      const end = text.indexOf(LINE_FEED, at) + 1;
-      const isLast = lastName === undefined || lineName(text, at) === lastName;
-      at = end;
-      if (!isLast) continue;
-      while (runs[2 * run + 1] <= from) run++;
-      const found = block.natives[native]?.start === from ? block.natives[native++] : undefined;
-      yield { start: from, end, ms: baseMs + runs[2 * run], native: found };
-      from = end;
-    }
-  }
-
   /** Writes what is left: family by family, by ascending time. */
   #write({ oldestMs, spare }: MergeOptions): EntryContent {
     const { source: sources, start, end, ms, family, lines, native } = this.#units;
@@ -370,14 +378,6 @@ export class Merger {
   }
 }
 
-/** One sample of a block. */
-interface Sample {
-  readonly start: number;
-  readonly end: number;
-  readonly ms: number;
-  readonly native: NativeSample | undefined;
-}
-
 /** Where a unit is, and when it was. */
 interface Place {
   readonly source: number;
@@ -385,41 +385,4 @@ interface Place {
   readonly end: number;
   readonly ms: number;
   readonly family: number;
-}
-
-/** Where the value of a line starts, less the blank before it. */
-function keyEnd(text: Uint8Array, lineEnd: number): number {
-  let at = lineEnd - 2;
-  while (text[at] !== SPACE) at--;
-  return at;
-}
-
-/** Where the last line of a sample starts. */
-function lastLine(text: Uint8Array, { start, end }: { start: number; end: number }): number {
-  return Math.max(start, text.lastIndexOf(LINE_FEED, end - 2) + 1);
-}
-
-/** Where the lines of a sample start and end. */
-function linesOf(text: Uint8Array, { start, end }: { start: number; end: number }): { start: number; end: number }[] {
-  const lines: { start: number; end: number }[] = [];
-  for (let at = start; at < end;) {
-    const next = text.indexOf(LINE_FEED, at) + 1;
-    lines.push({ start: at, end: next });
-    at = next;
-  }
-  return lines;
-}
-
-/** The name of a line. */
-function lineName(text: Uint8Array, at: number): string {
-  const OPEN = 0x7b, QUOTE = 0x22, BACKSLASH = 0x5c;
-  if (text[at] !== OPEN) {
-    let end = at;
-    while (text[end] !== OPEN && text[end] !== SPACE) end++;
-    return decoder.decode(text.subarray(at, end));
-  }
-  let end = at + 2;
-  while (text[end] !== QUOTE) end += text[end] === BACKSLASH ? 2 : 1;
-  const escaped = decoder.decode(text.subarray(at + 2, end));
-  return escaped.replaceAll(/\\(.)/g, (_, character) => character === "n" ? "\n" : character);
 }

@@ -10,18 +10,20 @@ import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { entryFamilies } from "../exposition/entry_families.ts";
-import { type ClusterEntry, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
+import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } from "../exposition/exposition_index.ts";
 import type { PushContent } from "../ingest/push_content.ts";
 import type { Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
-import type { PushAccount } from "../pushes/push_account.ts";
+import type { PushAccount, ShownPush } from "../pushes/push_account.ts";
 import type { StoredPush } from "../store/push_store.ts";
-import { NOTHING_SHOWN } from "./cluster_logs.ts";
-import { Merger } from "./merge.ts";
+import { NOTHING_SHOWN, type SizedDelta } from "./cluster_logs.ts";
+import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
+import { EndTimes } from "./end_times.ts";
+import { WriteLimiter } from "./limited_write.ts";
+import { type Delta, Merger } from "./merge.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
-import { type DeltaRenderer, versionOf } from "./delta_renderer.ts";
-import { writeReceipt } from "./write_receipt.ts";
+import { writeReceipt, writeReceipts } from "./write_receipt.ts";
 
 /** What a {@linkcode StateMerger} works with. */
 export interface StateMergerOptions {
@@ -67,6 +69,8 @@ export interface MergedState {
 export class StateMerger {
   readonly #options: StateMergerOptions;
   readonly #merger = new Merger();
+  readonly #ends = new EndTimes();
+  readonly #limiter = new WriteLimiter();
   readonly #transcoder = new LineTranscoder();
 
   /** Starts with nothing at hand. */
@@ -80,32 +84,92 @@ export class StateMerger {
   }
 
   /**
-   * Merges a request, or a push, into what its cluster shows.
+   * Merges a push, or requests, into what its cluster shows.
    *
-   * @throws {InvalidPushError} {LimitError} if it must be refused.
+   * @throws {InvalidPushError} {LimitError} if it must be refused: all of them if one must be.
    */
   async merge(push: StoredPush, shown: ClusterEntry | undefined): Promise<MergedState> {
-    return await this.#options.share.take(() => this.#merge(push, shown));
+    const { share } = this.#options;
+    if (!this.isDelta(push)) return await share.take(() => this.#mergePush(push, shown));
+    const taken: TakenWrite[] = [], changes: SizedDelta[] = [];
+    for (const request of partsOf(push)) {
+      const { write, delta } = await share.take(() => this.#take(request, { shown, changes }));
+      taken.push({ request, write });
+      changes.push(...delta);
+    }
+    return await share.take(() => this.#mergeWrites(push, { shown, changes, taken }));
   }
 
-  #merge(push: StoredPush, shown: ClusterEntry | undefined): MergedState {
-    const { deltas, renderer, index, capacity, account, maxSeries, limitBytes, ttlMs, now } = this.#options;
-    const { id, receivedAtMs, labels } = push;
-    const write = this.isDelta(push) ? deltas().render(push, renderer()) : undefined;
-    const rendered = write === undefined ? renderer().render(push) : undefined;
-    const delta = write === undefined
-      ? { values: toEntry(rendered!, { id, sequence: 0, receivedAtMs }) }
-      : deltaOfWrite(write, write.types);
-    const content = this.#merger.merge(shown, delta === undefined ? [] : [delta], {
-      oldestMs: now() - ttlMs,
-      spare: (bytes) => index.spare(bytes),
-    });
-    const entry = toEntry(content, { id, sequence: shown?.sequence ?? 0, receivedAtMs });
-    if (entry.series > maxSeries() && entry.series > (shown?.series ?? 0)) {
+  /** Renders a request, and what it changes, of which there is room for all series. */
+  #take(
+    request: StoredPush,
+    { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly SizedDelta[] },
+  ): { write: RenderedWrite; delta: readonly SizedDelta[] } {
+    const { deltas, renderer, now, ttlMs } = this.#options;
+    const maxSeries = this.#options.maxSeries();
+    const write = deltas().render(request, renderer());
+    const delta = deltaOfWrite(write, write.types);
+    if (delta === undefined) return { write, delta: [] };
+    const oldestMs = now() - ttlMs;
+    const series = changes.reduce((sum, change) => sum + change.series, (shown?.series ?? 0) + delta.series);
+    if (series <= maxSeries) return { write, delta: [delta] };
+    const lines = [...shown === undefined ? [] : [shown], ...changes.map(({ values }) => values)];
+    const limited = this.#limiter.limit(request, { write, delta, shown: lines, maxSeries, oldestMs });
+    if (limited === undefined) return { write, delta: [delta] };
+    const parts = limited.requests.map((request) => deltas().render(request, renderer()));
+    return {
+      write: limited.write,
+      delta: parts.map((part) => deltaOfWrite(part, part.types)).filter((part) => part !== undefined),
+    };
+  }
+
+  #mergeWrites(
+    push: StoredPush,
+    { shown, changes, taken }: {
+      shown: ClusterEntry | undefined;
+      changes: readonly Delta[];
+      taken: readonly TakenWrite[];
+    },
+  ): MergedState {
+    const { account } = this.#options;
+    const state = this.#stateOf(push, { shown, changes });
+    const told = shownOf(state.entry);
+    const accepted = () => {
+      for (const { ended } of changes) if (ended !== undefined) this.#ends.learn(push.id, ended);
+      const receipts = taken.map(({ request, write }) => {
+        const remark = account.accepted(request, { losses: lossesOf(write), shown: told });
+        return { receipt: receiptOf(write), remark };
+      });
+      return receipts.length === 1 ? writeReceipt(receipts[0].receipt, receipts[0].remark) : writeReceipts(receipts);
+    };
+    return { ...state, accepted };
+  }
+
+  #mergePush(push: StoredPush, shown: ClusterEntry | undefined): MergedState {
+    const { renderer, account } = this.#options;
+    const maxSeries = this.#options.maxSeries();
+    const rendered = renderer().render(push);
+    const state = this.#stateOf(push, { shown, changes: [{ values: entryOf(push, rendered) }] }), { entry } = state;
+    if (entry.series > maxSeries && entry.series > (shown?.series ?? 0)) {
       throw new LimitError(
-        `Cannot take a request by which the cluster has more than ${maxSeries()} series: there are ${entry.series}`,
+        `Cannot take a push by which the cluster has more than ${maxSeries} series: there are ${entry.series}`,
       );
     }
+    return { ...state, accepted: () => account.accepted(push, { losses: rendered, shown: shownOf(entry) }) };
+  }
+
+  #stateOf(
+    push: StoredPush,
+    { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
+  ): Omit<MergedState, "accepted"> {
+    const { index, capacity, limitBytes, ttlMs, now } = this.#options;
+    const { id, labels } = push;
+    const content = this.#merger.merge(shown, changes, {
+      oldestMs: now() - ttlMs,
+      endedAt: this.#ends.of(id),
+      spare: (bytes) => index.spare(bytes),
+    });
+    const entry = entryOf(push, content, shown);
     const families = [...entryFamilies(entry, this.#transcoder)];
     const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));
     if (body.length > limitBytes) {
@@ -115,12 +179,31 @@ export class StateMerger {
       entry,
       content: { contentType: "protobuf", contentEncoding: "snappy", labels, body, through: 0 },
       reserve: () => capacity.reserve(entry),
-      accepted: () => {
-        const { blocks: { length }, series, newestMs } = entry;
-        const losses = write === undefined ? rendered! : lossesOf(write);
-        const remark = account.accepted(push, { losses, shown: { families: length, series, newestMs } });
-        return write === undefined ? remark : writeReceipt(receiptOf(write), remark);
-      },
     };
   }
+}
+
+/** A request, and what it became. */
+interface TakenWrite {
+  readonly request: StoredPush;
+  readonly write: RenderedWrite;
+}
+
+/** The requests that go together, one by one. */
+function* partsOf({ parts, ...push }: StoredPush): Generator<StoredPush> {
+  if (parts === undefined) yield push;
+  let at = 0;
+  for (const length of parts ?? []) yield { ...push, body: push.body.subarray(at, at += length) };
+}
+
+function entryOf(
+  { id, receivedAtMs }: StoredPush,
+  content: EntryContent,
+  { sequence = 0 }: { sequence?: number } = {},
+): ClusterEntry {
+  return toEntry(content, { id, sequence, receivedAtMs });
+}
+
+function shownOf({ blocks: { length: families }, series, newestMs }: ClusterEntry): ShownPush {
+  return { families, series, newestMs };
 }

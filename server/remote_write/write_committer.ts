@@ -13,6 +13,7 @@ import type { PushAccount } from "../pushes/push_account.ts";
 import type { StoredDelta, StoredPush } from "../store/push_store.ts";
 import type { ClusterLogs, SizedDelta } from "./cluster_logs.ts";
 import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
+import { WriteLimiter } from "./limited_write.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
 
 /** What a {@linkcode WriteCommitter} works with. */
@@ -36,6 +37,7 @@ export interface WriteCommitterOptions {
 /** Commits requests of remote write to the logs of their clusters. */
 export class WriteCommitter implements PushStage {
   readonly #options: WriteCommitterOptions;
+  readonly #limiter = new WriteLimiter();
   #deltas: DeltaRenderer;
 
   /** Commits to logs. */
@@ -56,15 +58,11 @@ export class WriteCommitter implements PushStage {
 
   /** Resolves once the request is on disk and shown. */
   async accept(push: Push): Promise<PushReceipt> {
-    const { capacity, logs, share, renderer } = this.#options;
+    const { capacity, share } = this.#options;
     capacity.admit(push.id);
     const stored: StoredPush = { ...push, body: await push.body() };
     // Numbered in the turn in which it is rendered, so that what is shown follows from the log alone.
-    const { write, committed } = await share.take(() => {
-      const write = this.#deltas.render(stored, renderer());
-      const delta = this.#deltaOf(push.id, write);
-      return { write, committed: delta && logs.append(contentOf(stored), delta) };
-    });
+    const { write, committed } = await share.take(() => this.#append(stored));
     await committed;
     const remark = this.#accepted(stored, write);
     return {
@@ -83,6 +81,23 @@ export class WriteCommitter implements PushStage {
     const rendered = renderer().render(delta);
     const entry = toEntry(rendered, { id: delta.id, sequence: 0, receivedAtMs: delta.receivedAtMs });
     logs.restore(delta, { values: entry, bytes: entry.bytes, series: entry.series });
+  }
+
+  /** Puts what there is room for of a request into the log of its cluster; undefined where nothing is to be put. */
+  #append(stored: StoredPush): { write: RenderedWrite; committed?: Promise<unknown> } {
+    const { logs, renderer } = this.#options, { id } = stored;
+    const write = this.#deltas.render(stored, renderer());
+    const delta = this.#deltaOf(id, write);
+    if (delta === undefined) return { write };
+    const limit = logs.limitOf(id, delta);
+    const limited = limit && this.#limiter.limit(stored, { write, delta, ...limit });
+    if (limited === undefined) return { write, committed: logs.append(contentOf(stored), delta) };
+    const committed: Promise<void>[] = [];
+    for (const request of limited.requests) {
+      const part = this.#deltaOf(id, this.#deltas.render(request, renderer()));
+      if (part !== undefined) committed.push(logs.append(request, part));
+    }
+    return { write: limited.write, committed: Promise.all(committed) };
   }
 
   /** What a request changes; undefined if that is nothing, as of one that only has metadata which is known. */

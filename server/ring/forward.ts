@@ -8,11 +8,12 @@ import { Counter } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
 import type { Outcome } from "../../ring/protocol/effects.ts";
 import type { Ring } from "../../ring/ring.ts";
+import type { PushContent } from "../ingest/push_content.ts";
 import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
 import { fromRing, PushRefusal } from "../pushes/refusal.ts";
 import { versionOf } from "../remote_write/delta_renderer.ts";
-import { readReceipt } from "../remote_write/write_receipt.ts";
 import { LocalPush } from "./push_encoding.ts";
+import { WriteGroups } from "./write_groups.ts";
 
 const RESULTS = ["stored", "dup", "stale", "rejected"] as const satisfies Outcome["result"][];
 
@@ -20,10 +21,14 @@ const RESULTS = ["stored", "dup", "stale", "rejected"] as const satisfies Outcom
 export class Forward implements PushStage {
   readonly #ring: Pick<Ring, "push">;
   readonly #forwards: Counter<"result">;
+  readonly #writes: WriteGroups;
 
-  /** Forwards through a ring. */
-  constructor({ ring, registry }: { ring: Pick<Ring, "push">; registry: Registry }) {
+  /** Forwards through a ring, whose members take bodies of so many bytes. */
+  constructor(
+    { ring, limitBytes, registry }: { ring: Pick<Ring, "push">; limitBytes: number; registry: Registry },
+  ) {
     this.#ring = ring;
+    this.#writes = new WriteGroups({ send: (id, content) => ring.push(id, new LocalPush(content)), limitBytes });
     this.#forwards = new Counter({
       name: "telemeter_server_cluster_forward",
       help: "Pushes of this member's clients by their outcome in the ring, whichever member owns them",
@@ -36,12 +41,24 @@ export class Forward implements PushStage {
   /** Resolves once the owner and those who stand by have made the push durable. */
   async accept(push: Push): Promise<PushReceipt> {
     const { id, contentType, contentEncoding, labels } = push;
-    const local = new LocalPush({ contentType, contentEncoding, labels, body: await push.body() });
-    const outcome = await this.#ring.push(id, local);
+    const content = { contentType, contentEncoding, labels, body: await push.body() };
+    if (versionOf(contentType) !== undefined) return await this.#write(id, content);
+    const { result, remark } = this.#settled(await this.#ring.push(id, new LocalPush(content)));
+    return remark === undefined ? { result } : { result, remark };
+  }
+
+  async #write(id: string, content: PushContent): Promise<PushReceipt> {
+    const { outcome, ...told } = await this.#writes.send(id, content);
+    const { result } = this.#settled(outcome);
+    // Another one through this member has overtaken it, which says nothing of its series: its sender brings it again.
+    if (result === "stale") throw new PushRefusal("ring_busy");
+    return { result, ...told };
+  }
+
+  /** Counts how a push ended, and throws what its client is told of one that was rejected. */
+  #settled(outcome: Outcome): Exclude<Outcome, { result: "rejected" }> {
     this.#forwards.inc({ result: outcome.result });
     if (outcome.result === "rejected") throw fromRing(outcome);
-    // Another one through this member has overtaken it, which says nothing of its series: its sender brings it again.
-    if (outcome.result === "stale" && versionOf(contentType) !== undefined) throw new PushRefusal("ring_busy");
-    return { result: outcome.result, ...readReceipt(outcome.remark) };
+    return outcome;
   }
 }

@@ -15,40 +15,11 @@ import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
-import { WRITE_HEADERS, WriteTemplate } from "../support/write_template.ts";
+import { sendAll, writing } from "./load_clusters.ts";
 
 const [clusters = 1_000, seconds = 60, intervalSeconds = 30] = Deno.args.map(Number);
-/** Requests under way at a time. */
-const SENDERS = 16;
 const SCRAPE_INTERVAL_MS = 30_000;
 const FLAGS = ["--ratelimit", "0s"];
-
-/** Sends a request, and returns how long the answer took, in milliseconds. */
-async function send(server: OpenServer, template: WriteTemplate): Promise<number> {
-  const body = template.body(Date.now());
-  const startMs = performance.now();
-  const { status, text } = await server.write(template.id, { headers: WRITE_HEADERS, body });
-  if (status !== 204) throw new Error(`The server answers ${status}: ${text}`);
-  return performance.now() - startMs;
-}
-
-/** Has all clusters send in turn until the time is up, one round an interval. */
-async function load(server: OpenServer, templates: readonly WriteTemplate[]): Promise<number[]> {
-  const tookMs: number[] = [];
-  const startMs = performance.now(), endMs = startMs + 1_000 * seconds;
-  const everyMs = 1_000 * intervalSeconds / templates.length;
-  let next = 0;
-  await Promise.all(Array.from({ length: SENDERS }, async () => {
-    while (performance.now() < endMs) {
-      const at = next++, dueMs = startMs + at * everyMs - performance.now();
-      if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
-      if (performance.now() >= endMs) return;
-      // From when it was due, so that a server that keeps senders waiting does not look better for it.
-      tookMs.push(await send(server, templates[at % templates.length]) + Math.max(0, intervalSeconds > 0 ? -dueMs : 0));
-    }
-  }));
-  return tookMs.sort((a, b) => a - b);
-}
 
 /** What a server has used so far. */
 async function usage(server: OpenServer) {
@@ -65,17 +36,17 @@ async function usage(server: OpenServer) {
   };
 }
 
-const templates = Array.from({ length: clusters }, (_, i) => new WriteTemplate(`cluster-${i}`));
-const bodies = templates.map(({ id }) => frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() }))));
+const senders = Array.from({ length: clusters }, (_, i) => writing(`cluster-${i}`));
+const bodies = senders.map(({ id }) => frameSnappy(encodeFamilies(realisticFamilies({ id, nowMs: Date.now() }))));
 const pushed = await (async () => {
   await using server = await OpenServer.start(...FLAGS);
-  for (const [i, { id }] of templates.entries()) await server.push(id, bodies[i], { "content-encoding": "snappy" });
+  for (const [i, { id }] of senders.entries()) await server.push(id, bodies[i], { "content-encoding": "snappy" });
   await server.page();
   return await usage(server);
 })();
 
 await using server = await OpenServer.start(...FLAGS);
-for (const { id } of templates) await server.token(id);
+for (const { id } of senders) await server.token(id);
 await server.page();
 const before = await usage(server);
 const scrapes: number[] = [];
@@ -85,7 +56,13 @@ const scrape = async () => {
   scrapes.push(Math.round(performance.now() - startMs));
 };
 const timer = setInterval(() => void scrape(), SCRAPE_INTERVAL_MS);
-const tookMs = await load(server, templates);
+const tookMs: number[] = [];
+await sendAll(server, senders, {
+  lastsMs: 1_000 * seconds,
+  intervalMs: 1_000 * intervalSeconds,
+  onTaken: (taken) => tookMs.push(taken.tookMs),
+});
+tookMs.sort((a, b) => a - b);
 clearInterval(timer);
 await scrape();
 const after = await usage(server);

@@ -113,3 +113,39 @@ Deno.test("a ring whose servers are killed in a storm of remote write shows all 
     }, TIMEOUT);
   }
 });
+
+Deno.test("a ring tells each of many requests that come at a time what became of it, and takes what there is room for", async () => {
+  await using ring = await RingServers.create({ names: ["a", "b", "c"], flags: ["--limit-series", "12"] });
+  await ring.start();
+  const timestamp = Date.now();
+  const authorization = `Bearer ${await ring.token("x")}`;
+  const send = async (server: RingServer, { headers, body }: ReturnType<typeof writeRequest>) => {
+    const url = new URL("api/v1/write", server.external);
+    const response = await fetch(url, { method: "POST", headers: { ...headers, authorization }, body });
+    const written = response.headers.get("x-prometheus-remote-write-samples-written");
+    return { status: response.status, written, text: await response.text() };
+  };
+  const series = (i: number, more: Readonly<Record<string, string>> = {}) =>
+    oneSample({ __name__: "m", i: String(i), ...more }, { value: i, timestamp });
+  for (const [round, server] of ring.servers.entries()) {
+    const good = Array.from({ length: 10 }, (_, i) => send(server, writeRequest([series(i)])));
+    const partly = send(server, writeRequest([series(0), series(1, { _id: "other" })]));
+    const bad = send(server, { ...writeRequest([]), body: Uint8Array.of(1, 2, 3) });
+    assert.deepEqual(
+      (await Promise.all(good)).map(({ status, written }) => [status, written]),
+      good.map(() => [204, "1"]),
+    );
+    assert.deepEqual([(await partly).status, (await partly).written], [400, "1"]);
+    assert.match((await partly).text, /^Took all but 1 of 2 samples\nLeft out m\{.*_id="other".*a label of the token/);
+    assert.deepEqual([(await bad).status, (await bad).written], [400, null]);
+    // There is room for two more.
+    const more = await Promise.all(
+      Array.from({ length: 6 }, (_, i) => send(server, writeRequest([series(10 + i), series(i)]))),
+    );
+    const taken = more.map(({ written }) => Number(written)).reduce((sum, written) => sum + written, 0);
+    assert.equal(taken, 6 + 2, `in round ${round}`);
+    const refused = more.find(({ status }) => status === 400);
+    assert.match(refused!.text, /Left out m\{.*--limit-series/);
+  }
+  await eventually("what was taken on the pages", async () => (await shownBy(ring.servers)).size === 12, TIMEOUT);
+});

@@ -51,8 +51,8 @@ const PLACES = {
   "1.0": { series: 1, sample: 2, histogram: 4, exemplar: 3 },
   "2.0": { series: 5, sample: 2, histogram: 3, exemplar: 4 },
 } as const;
-/** The fields of a request that only the other version has. */
-const OF_THE_OTHER: Readonly<Record<WriteVersion, readonly number[]>> = { "1.0": [4, 5], "2.0": [1, 2, 3] };
+/** Fields of requests of the other version. */
+const OTHER_VERSION: Readonly<Record<WriteVersion, readonly number[]>> = { "1.0": [4, 5], "2.0": [0, 1, 2, 3] };
 const TYPES: Readonly<Record<number, string>> = { 1: "counter", 2: "gauge" };
 /** Types as `MetricFamily` numbers them. */
 const FAMILY_TYPES = ["counter", "gauge", "summary", "untyped", "histogram", "gauge_histogram"];
@@ -117,8 +117,9 @@ function reading(
   version: WriteVersion,
   { fields, identity }: { fields: readonly Field[]; identity: ReadonlyMap<string, string> },
 ): WriteReading {
-  if (fields.some(({ number }) => OF_THE_OTHER[version].includes(number))) malformed();
   const places = PLACES[version];
+  // A request of the other version than was said may be read as one without a series, and is refused instead.
+  if (fields.some(({ number }) => OTHER_VERSION[version].includes(number))) malformed();
   const symbols = version === "2.0" ? all(fields, 4).map((field) => hexOf(bytesOf(field))) : [];
   const own = Array.from(identity, ([name, value]): Label => [hexOf(name), hexOf(value)]);
   const counts: Record<string, number> = { samples: 0, histograms: 0, exemplars: 0, replaced: 0 };

@@ -57,8 +57,18 @@ Deno.test("POST /api/v1/write takes series one by one: later values stand, ended
   await send(x("1", 1, now - 20), x("2", 1, now - 20), x("3", 1, now - 20));
   await send(x("1", 2, now - 10), x("2", STALE, now - 10), x("3", 0, now - 30));
   assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  // What is older than its end does not bring a series back, whenever it comes; what is newer does.
   await send(x("2", 5, now - 15), x("1", STALE, now - 11));
-  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="2"} 5', 'x{_id="a",job="3"} 1']);
+  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  await server.crash();
+  await send(x("2", 5, now - 15));
+  assert.deepEqual(await shown(server), ['x{_id="a",job="1"} 2', 'x{_id="a",job="3"} 1']);
+  await send(x("2", 6, now - 5));
+  assert.deepEqual(await shown(server), [
+    'x{_id="a",job="1"} 2',
+    'x{_id="a",job="2"} 6',
+    'x{_id="a",job="3"} 1',
+  ]);
 });
 
 Deno.test("POST /api/v1/write answers as senders need it", async () => {
@@ -161,21 +171,54 @@ Deno.test("POST /api/v1/write and /upload bring series of one cluster, of which 
   assert.deepEqual(await shown(server), lines(3, 3, 2));
 });
 
-Deno.test("POST /api/v1/write takes no more series of a cluster than --limit-series, and those it has still change", async () => {
+Deno.test("POST /api/v1/write takes no more series of a cluster than --limit-series: new ones beyond it are left out, which is told", async () => {
   await using server = await OpenServer.start("--limit-series", "4");
   const timestamp = Date.now();
-  const send = (from: number, to: number, value: number) =>
-    server.write(
-      "a",
-      writeRequest(Array.from({ length: to - from }, (_, i) =>
-        oneSample({ __name__: "x", i: String(from + i) }, { value, timestamp: timestamp + value }))),
+  const series = (from: number, to: number, value: number) =>
+    Array.from(
+      { length: to - from },
+      (_, i) => oneSample({ __name__: "x", i: String(from + i) }, { value, timestamp: timestamp + value }),
     );
+  const send = (from: number, to: number, value: number) => server.write("a", writeRequest(series(from, to, value)));
+  const page = (...values: number[]) => values.map((value, i) => `x{_id="a",i="${i}"} ${value}`);
   assert.equal((await send(0, 3, 1)).status, 204);
   // However often: what it has goes on.
-  for (let i = 0; i < 15; i++) assert.equal((await send(2, 5, 2)).status, 413);
+  for (let i = 0; i < 15; i++) {
+    const partial = await send(2, 6, 2);
+    assert.deepEqual([partial.status, written(partial)], [400, ["2", "0", "0"]]);
+    assert.match(
+      partial.text,
+      /^Took all but 2 of 4 samples\nLeft out x\{_id="a",i="4".*\} \(and 1 more\): .*--limit-series/,
+    );
+  }
+  assert.deepEqual(await shown(server), page(1, 1, 2, 2));
+  // What ends makes room, and what was left out is nowhere after a restart either.
   assert.equal((await send(0, 4, 3)).status, 204);
-  assert.equal((await send(0, 4, 4)).status, 204);
-  assert.deepEqual(await shown(server), [0, 1, 2, 3].map((i) => `x{_id="a",i="${i}"} 4`));
+  assert.equal(
+    (await server.write(
+      "a",
+      writeRequest([oneSample({ __name__: "x", i: "3" }, { value: STALE, timestamp: timestamp + 3 })]),
+    ))
+      .status,
+    204,
+  );
+  assert.equal((await send(3, 9, 4)).status, 400);
+  assert.deepEqual(await shown(server), page(3, 3, 3, 4));
+  await server.crash();
+  assert.deepEqual(await shown(server), page(3, 3, 3, 4));
+
+  assert.equal(await server.metric('telemeter_samples_dropped_total{reason="series_limit"}'), 0);
+  const all = await send(20, 22, 5);
+  assert.deepEqual([all.status, written(all)], [400, ["0", "0", "0"]]);
+  assert.equal(await server.metric('telemeter_samples_dropped_total{reason="series_limit"}'), 2);
+  assert.match(server.log.join("\n"), /series_limit/);
+  const { data } = await (await fetch(new URL("api/v1/sources/a", server.internal))).json();
+  assert.deepEqual(data.remoteWrite.dropped.rules, { series_limit: 2 });
+
+  // A request may have more series than a cluster, of which those are taken that it has.
+  const long = await server.write("a", writeRequest([...series(100, 600, 6), ...series(0, 4, 6)], { version: "2.0" }));
+  assert.deepEqual([long.status, written(long)], [400, ["4", "0", "0"]]);
+  assert.deepEqual(await shown(server), page(6, 6, 6, 6));
 });
 
 Deno.test("POST /api/v1/write holds clusters to --limit-samples-per-second, by a status after which they send again", async () => {

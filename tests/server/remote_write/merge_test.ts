@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isDistribution, type MetricFamily } from "../../../common/exposition/metric_family.ts";
 import type { ClusterEntry } from "../../../server/exposition/exposition_index.ts";
+import { EndTimes } from "../../../server/remote_write/end_times.ts";
 import { type Delta, type Lines, Merger } from "../../../server/remote_write/merge.ts";
 import {
   entryOf,
@@ -31,6 +32,7 @@ class NaiveMerge {
   readonly #lines = new Map<string, Known>();
   readonly #natives = new Map<string, Told>();
   readonly #types = new Map<string, string>();
+  readonly #ends = new Map<string, number>();
 
   apply({ values, ended, types = new Map() }: Delta) {
     for (const { name, type } of values.blocks) {
@@ -40,12 +42,14 @@ class NaiveMerge {
       const { lines, ms, isNative, type } = sample;
       const key = keyOf(lines.at(-1)!);
       if (isNative) {
+        if (ms < (this.#ends.get(`native ${key}`) ?? 0)) continue;
         if ((this.#natives.get(key)?.ms ?? -1) <= ms) this.#natives.set(key, sample);
       } else if (!isDistribution(type as "histogram")) this.#line(lines[0], ms);
       else this.#sample(sample);
     }
     for (const { lines, ms, isNative } of ended === undefined ? [] : tell(ended)) {
-      const key = keyOf(lines.at(-1)!);
+      const key = keyOf(lines.at(-1)!), name = `${isNative ? "native " : ""}${key}`;
+      this.#ends.set(name, Math.max(ms, this.#ends.get(name) ?? 0));
       if (isNative && (this.#natives.get(key)?.ms ?? Infinity) <= ms) this.#natives.delete(key);
       if (isNative) continue;
       this.#dissolve(key);
@@ -78,6 +82,7 @@ class NaiveMerge {
   #line(line: string, ms: number) {
     const key = keyOf(line);
     this.#dissolve(key);
+    if (ms < (this.#ends.get(key) ?? 0)) return;
     if ((this.#lines.get(key)?.ms ?? -1) <= ms) this.#lines.set(key, { line, ms });
   }
 
@@ -93,7 +98,8 @@ class NaiveMerge {
   #sample(sample: Told) {
     const { lines, ms } = sample;
     const others = lines.map((line) => this.#lines.get(keyOf(line))).filter((other) => other !== undefined);
-    if (others.some(({ sample }) => sample === undefined)) {
+    const isPartlyEnded = lines.some((line) => ms < (this.#ends.get(keyOf(line)) ?? 0));
+    if (isPartlyEnded || others.some(({ sample }) => sample === undefined)) {
       for (const line of lines) {
         if (!this.#has(nameOf(line))) this.#types.set(nameOf(line), "untyped");
         this.#line(line, ms);
@@ -117,8 +123,13 @@ Deno.test("Merger comes to what maps of strings come to, all at once and one by 
       const atOnce = entryOf(merger.merge(shown, deltas, { oldestMs }));
       assert.deepEqual(shownBy(atOnce), naive.shown(oldestMs));
       assert.equal(atOnce.series, tell(atOnce).reduce((sum, { lines }) => sum + lines.length, 0));
+      const ends = new EndTimes();
       const oneByOne = deltas.reduce<ClusterEntry>(
-        (entry, delta) => entryOf(merger.merge(entry, [delta], { oldestMs: 0 })),
+        (entry, delta) => {
+          const merged = entryOf(merger.merge(entry, [delta], { oldestMs: 0, endedAt: ends.of("a") }));
+          if (delta.ended !== undefined) ends.learn("a", delta.ended);
+          return merged;
+        },
         entryOf(merger.merge(shown, [], { oldestMs: 0 })),
       );
       assert.deepEqual(shownBy(entryOf(merger.merge(oneByOne, [], { oldestMs }))), shownBy(atOnce));

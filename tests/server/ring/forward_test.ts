@@ -34,7 +34,7 @@ function forwardTo(outcome: Outcome) {
       return Promise.resolve(outcome);
     },
   };
-  const forward = new Forward({ ring, registry });
+  const forward = new Forward({ ring, limitBytes: 1_000, registry });
   const counted = async () => {
     const { values } = await registry.getSingleMetric("telemeter_server_cluster_forward")!.get();
     return Object.fromEntries(

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { PushContent } from "../../../server/ingest/push_content.ts";
-import { decodePush, encodePush, LocalPush, MAX_HEADER_BYTES } from "../../../server/ring/push_encoding.ts";
+import { decodePush, encodePush, LocalPush, MAX_HEADER_BYTES, MAX_PARTS } from "../../../server/ring/push_encoding.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -27,6 +27,14 @@ Deno.test("decodePush() gives back what encodePush() was given, whatever is in i
   ));
 });
 
+Deno.test("decodePush() gives back the parts of a body, and takes none that are not the whole of it", () => {
+  const parts = [1, 0, 2];
+  assert.deepEqual(decodePush(encodePush({ ...PUSH, parts })), { ...PUSH, parts });
+  for (const wrong of [[1, 1], [4, -1], [1.5, 1.5], [3, "0"], {}, 3, Array(MAX_PARTS + 1).fill(3 / (MAX_PARTS + 1))]) {
+    assert.throws(() => decodePush(encodePush({ ...PUSH, parts: wrong as number[] })), SyntaxError);
+  }
+});
+
 Deno.test("LocalPush is encoded once, to as many bytes as it said", () => {
   const local = new LocalPush(PUSH);
   const bytes = local.make();
@@ -36,7 +44,8 @@ Deno.test("LocalPush is encoded once, to as many bytes as it said", () => {
 
 Deno.test("encodePush() adds less than MAX_HEADER_BYTES to the body of a token with the longest labels", () => {
   const labels = new Map(Array.from({ length: 15 }, (_, i) => [`l${i}`, '"'.repeat(255)]));
-  assert.ok(encodePush({ ...PUSH, labels }).length - PUSH.body.length < MAX_HEADER_BYTES);
+  const parts = Array.from({ length: MAX_PARTS }, () => 1_000_000);
+  assert.ok(encodePush({ ...PUSH, labels, parts }).length - PUSH.body.length < MAX_HEADER_BYTES);
 });
 
 Deno.test("decodePush() throws SyntaxErrors alone", () => {
