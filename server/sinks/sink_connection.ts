@@ -12,7 +12,7 @@ import { proxyHeaders, proxyOptions } from "../../common/outgoing/proxied_client
 import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
-import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import { WRITE_HEADERS } from "../../common/remote_write/write_requests.ts";
 import { ClientCredentials } from "./client_credentials.ts";
 import type { SendRequest } from "./sink.ts";
 
@@ -66,15 +66,6 @@ const SIDE: Side = {
 };
 
 const OAUTH_SIDE: Side = { ...SIDE, url: "--forward-oauth-url" };
-
-/** What the headers of a request of each version say. */
-const HEADERS: Readonly<Record<WriteVersion, Readonly<Record<string, string>>>> = {
-  "1.0": { "content-type": "application/x-protobuf", "x-prometheus-remote-write-version": "0.1.0" },
-  "2.0": {
-    "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
-    "x-prometheus-remote-write-version": "2.0.0",
-  },
-};
 
 type Texts = Readonly<Partial<Record<keyof SinkFiles, string>>>;
 
@@ -131,11 +122,7 @@ export class SinkConnection implements Disposable {
     const target = new URL(url);
     target.username = target.password = "";
     return async (body, { version, tenant, signal }) => {
-      const headers = new Headers({
-        ...HEADERS[version],
-        "content-encoding": "snappy",
-        "user-agent": "telemeter",
-      });
+      const headers = new Headers({ ...WRITE_HEADERS[version], "user-agent": "telemeter" });
       if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
       const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
       const bearer = token ?? await this.#oauth?.get();
