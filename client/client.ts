@@ -17,7 +17,8 @@ import { loadSettings } from "./settings.ts";
 import { listenForStatus } from "./status_listener.ts";
 
 /** What a client starts with beside its options. */
-export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" | "checkFiles" | "reread"> {
+export interface StartOptions
+  extends Pick<Launch<typeof CLIENT_OPTIONS>, "originOf" | "log" | "checkFiles" | "reread"> {
   /** The proxies that the environment named when the program started. */
   readonly environment: ProxyEnvironment;
 }
@@ -25,10 +26,11 @@ export interface StartOptions extends Pick<Launch<typeof CLIENT_OPTIONS>, "log" 
 /** Starts the client. */
 export async function startClient(
   values: ClientValues,
-  { log, environment, checkFiles, reread }: StartOptions,
+  { originOf, log, environment, checkFiles, reread }: StartOptions,
 ): Promise<Running> {
   const load = (values: ClientValues) => loadSettings(values, { log, now: Date.now, environment });
   let settings = await load(values);
+  let live = values;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => settings[Symbol.dispose]());
   const registry = new FamilyRegistry();
@@ -47,6 +49,7 @@ export async function startClient(
       const before = settings;
       forwarder.reconfigure(settings = await load(changed));
       before[Symbol.dispose]();
+      live = changed;
     });
     reloading = reloaded.catch(() => {});
     return reloaded.then(
@@ -61,7 +64,7 @@ export async function startClient(
   if (values.listen === undefined) log.info("Shows nothing over HTTP, as --listen is empty", {});
   else {
     // Whoever is never asked for a page loads nothing of it.
-    const view = async () => (await import("./view.ts")).clientView(forwarder, values);
+    const view = async () => (await import("./view.ts")).clientView(forwarder, { values: live, originOf });
     const app = clientApp({ forwarder, registry, view, reload, listen: values.listen, signal: stop.signal, log });
     const listener = stack.use(await listenForStatus(app.fetch, { address: values.listen, registry, log }));
     log.info("Listening", { url: listener.url.href });

@@ -13,7 +13,7 @@ import { takeProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
 
 async function start(
-  { values, log, signal, checkFiles, reread, print }: Launch<typeof CLIENT_OPTIONS>,
+  { values, originOf, log, signal, checkFiles, reread, print }: Launch<typeof CLIENT_OPTIONS>,
 ): Promise<Running | void> {
   const environment = takeProxyEnvironment();
   trustSystemAuthorities({ log });
@@ -21,7 +21,7 @@ async function start(
     await loadSettings(values, { log, now: Date.now, environment });
     return print("ok\n");
   }
-  if (!values.dryRun) return await startClient(values, { log, environment, checkFiles, reread });
+  if (!values.dryRun) return await startClient(values, { originOf, log, environment, checkFiles, reread });
   const { dryRun } = await import("./dry_run.ts");
   using settings = await loadSettings(values, { log, now: Date.now, environment });
   try {

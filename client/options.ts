@@ -6,13 +6,13 @@
 
 import {
   address,
-  bytes,
   CONFIG_OPTIONS,
-  duration,
   file,
   flag,
+  lasting,
   list,
   LOG_OPTIONS,
+  mostBytes,
   names,
   type OptionTable,
   type OptionValues,
@@ -170,7 +170,7 @@ export const CLIENT_OPTIONS = {
     why: "Set it when the proxy asks for a user name and a password: --to-proxy https://USER@HOST:PORT",
   },
   interval: {
-    kind: duration,
+    kind: lasting,
     default: "4m30s",
     help: "How long to wait after a push; no retry waits longer",
     reloads: true,
@@ -178,7 +178,7 @@ export const CLIENT_OPTIONS = {
     why: "Lower it for fresher series, if the server's --ratelimit allows that; raise it to save traffic",
   },
   timeout: {
-    kind: duration,
+    kind: lasting,
     default: "1m",
     help: "How long one request may take in all",
     reloads: true,
@@ -241,7 +241,7 @@ export const CLIENT_OPTIONS = {
     why: "Required with --anonymize-labels, in place of --anonymize-salt; a new salt makes new series",
   },
   limitBytes: {
-    kind: bytes,
+    kind: mostBytes,
     default: "204800",
     help: "The longest page taken from --from, uncompressed",
     reloads: true,

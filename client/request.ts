@@ -9,7 +9,10 @@ import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
+import { userAgentOf } from "../common/outgoing/user_agent.ts";
 import type { HttpClients } from "./http_client.ts";
+
+const USER_AGENT = userAgentOf("telemeter-client");
 
 /** What a refusal's body is read up to, in bytes. */
 const EXCERPT_BYTES = 1_024;
@@ -67,7 +70,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   const { attempt, url, method, body, timeoutMs } = request;
   using connection = await request.clients.open(url);
   const { client, proxy } = connection;
-  const headers = { ...request.headers, ...connection.headers };
+  const headers = { "user-agent": USER_AGENT, ...request.headers, ...connection.headers };
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeoutMs);
   let response: Response | undefined;

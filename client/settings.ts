@@ -92,7 +92,7 @@ export interface LoadOptions {
  */
 export async function loadSettings(values: ClientValues, options: LoadOptions): Promise<Settings> {
   const { log, now, environment = {} } = options;
-  checkNumbers(values);
+  checkTimes(values);
   const { fromPasswordFile, requireTls } = values;
   const from = await withPassword(fromUrl(values.from), {
     path: fromPasswordFile,
@@ -166,15 +166,12 @@ function checkProxies(
   for (const url of to) rule(url);
 }
 
-function checkNumbers({ interval, timeout, limitBytes }: ClientValues) {
+function checkTimes({ interval, timeout }: ClientValues) {
   for (const [name, ms] of Object.entries({ interval, timeout })) {
-    if (!(ms > 0 && ms <= MAX_INTERVAL_MS)) {
-      const range = `it must be more than 0 and at most ${formatDuration(MAX_INTERVAL_MS)}`;
+    if (ms > MAX_INTERVAL_MS) {
+      const range = `write at most ${formatDuration(MAX_INTERVAL_MS)}`;
       throw new UsageError(`Bad ${flagOf(name)}: Cannot wait ${formatDuration(ms)}: ${range}`);
     }
-  }
-  if (limitBytes < 1) {
-    throw new UsageError("Bad --limit-bytes: Cannot read a page of at most 0 bytes: write at least 1");
   }
 }
 

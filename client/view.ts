@@ -4,10 +4,10 @@
  * @module
  */
 
-import { reportOptions } from "../common/option_report.ts";
+import { reportOptions, type UsedOptions } from "../common/option_report.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { sizesOf } from "./metric_sizes.ts";
-import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
+import { CLIENT_OPTIONS } from "./options.ts";
 import type { ClientView } from "./pages/client_view.ts";
 import { placeOf } from "./request.ts";
 import { suspectLabels } from "./suspect_labels.ts";
@@ -15,7 +15,7 @@ import { suspectLabels } from "./suspect_labels.ts";
 /** What the client is, does and has done. It is worked out when somebody asks. */
 export function clientView(
   { settings, state, history, clocks }: Pick<Forwarder, "settings" | "state" | "history" | "clocks">,
-  values: ClientValues,
+  options: UsedOptions,
 ): ClientView {
   const { lastPushMs, failures } = state;
   const { families = [], account } = history.prepared ?? {};
@@ -34,6 +34,6 @@ export function clientView(
     sizes: sizesOf(families),
     suspects: suspectLabels(families, { hashed: settings.anonymizeLabels })
       .map(({ label, why, samples }) => ({ label, why, samples })),
-    flags: reportOptions(CLIENT_OPTIONS, values),
+    flags: reportOptions(CLIENT_OPTIONS, options),
   };
 }

@@ -22,6 +22,9 @@ import {
   readValues,
 } from "./options.ts";
 
+/** Where the value of an option may be said. */
+export type OptionOrigin = "command line" | "file" | "default";
+
 /** The options that a program runs with. */
 export class Configuration<Table extends OptionTable> {
   readonly #program: Program<Table>;
@@ -67,14 +70,10 @@ export class Configuration<Table extends OptionTable> {
     return this.#values;
   }
 
-  /** Whether the command line gives an option, and not the file. */
-  isOnCommandLine(name: string): boolean {
-    return this.#commandLine.has(name);
-  }
-
-  /** Whether the file gives an option that the command line does not. */
-  isInFile(name: string): boolean {
-    return this.#given.has(name) && !this.#commandLine.has(name);
+  /** Where the value of an option is said that is in force. */
+  originOf(name: string): OptionOrigin {
+    if (this.#commandLine.has(name)) return "command line";
+    return this.#given.has(name) ? "file" : "default";
   }
 
   /**

@@ -15,7 +15,7 @@
 
 // Only who sets up a shell needs it.
 import defer * as completion from "./completion.ts";
-import { Configuration } from "./configuration.ts";
+import { Configuration, type OptionOrigin } from "./configuration.ts";
 import { stackOf } from "./explain.ts";
 import { type Logger, type LogSettings, openLog } from "./log.ts";
 import { type LOG_OPTIONS, type OptionTable, type OptionValues, type Program, UsageError } from "./options.ts";
@@ -26,6 +26,8 @@ import { LOOK_INTERVAL_MS, SecretGuard } from "./secret_guard.ts";
 export interface Launch<Table extends OptionTable> {
   /** The options of the command line, and of the configuration file that it names. */
   readonly values: OptionValues<Table>;
+  /** Where the value of an option is said that is in force. */
+  readonly originOf: (name: string) => OptionOrigin;
   /**
    * Reads the configuration file again. What needs a restart keeps its value, and the log says so.
    *
@@ -128,7 +130,8 @@ export async function run<Table extends OptionTable>(
     }
     const { values, arguments: rest } = configuration;
     const log = openLog(program.name, logSettings(values));
-    const isInFile = (name: string) => configuration.isInFile(name);
+    const originOf = (name: string) => configuration.originOf(name);
+    const isInFile = (name: string) => originOf(name) === "file";
     const guard = new SecretGuard({ options: program.options, values, isInFile, log });
     const checkFiles = () => guard.check();
     const reread = async () => {
@@ -139,7 +142,8 @@ export async function run<Table extends OptionTable>(
     guard.warnOfArguments();
     await guard.check();
     const asked = stopOnSignals(stop, { startsPrograms });
-    const started = await start({ values, arguments: rest, log, signal: stop.signal, checkFiles, reread, print });
+    const { signal } = stop;
+    const started = await start({ values, originOf, arguments: rest, log, signal, checkFiles, reread, print });
     if (typeof started === "object") {
       if (started.reload !== undefined) hangUps?.follow(started.reload);
       await runOn(started, { asked, guard, log });

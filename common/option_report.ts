@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OptionOrigin } from "./configuration.ts";
 import { formatDuration } from "./duration.ts";
 import { withoutSecretsOfUrls } from "./explain.ts";
 import { duration, flagOf, type OptionRow, type OptionTable } from "./options.ts";
@@ -12,29 +13,35 @@ import { duration, flagOf, type OptionRow, type OptionTable } from "./options.ts
 export interface OptionReport {
   /** Its flag, such as `--limit-bytes`. */
   readonly flag: string;
-  /** What it is set to; of a secret, only that it is. */
-  readonly value: string;
-  /** Whether that is what stands without the flag. */
-  readonly isDefault: boolean;
+  /** What it is set to; of a secret, only that it is. Absent where it is not set and has no default. */
+  readonly value?: string;
+  /** Where that is said. */
+  readonly from: OptionOrigin;
+}
+
+/** What a program runs with. */
+export interface UsedOptions {
+  /** By the names of the options. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Where the value of an option is said. */
+  readonly originOf: (name: string) => OptionOrigin;
 }
 
 /** What stands for a secret. */
 const SECRET = "(secret)";
 
-/** Reports on the options of a table, in its order; those that are not set and have no default are left out. */
-export function reportOptions(table: OptionTable, values: Readonly<Record<string, unknown>>): OptionReport[] {
-  return Object.entries(table).flatMap(([name, row]) => {
+/** Reports on all options of a table, in its order. */
+export function reportOptions(table: OptionTable, { values, originOf }: UsedOptions): OptionReport[] {
+  return Object.entries(table).map(([name, row]) => {
     const value = textOf(row, values[name]);
-    if (value === undefined) return [];
-    const usual = row.default === undefined ? textOf(row, row.kind.absent) : textOf(row, row.kind.read([row.default]));
-    return [{ flag: flagOf(name), value, isDefault: value === usual }];
+    return { flag: flagOf(name), ...value !== undefined && { value }, from: originOf(name) };
   });
 }
 
 function textOf({ kind, secret }: OptionRow, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (secret === "value" || kind.hasSecret?.(value, { hasFile: false })) return SECRET;
-  return plain(value, kind === duration);
+  return plain(value, kind.placeholder === duration.placeholder);
 }
 
 function plain(value: unknown, isDuration = false): string {

@@ -122,13 +122,20 @@ export const directory: Kind<string> = { ...file, placeholder: "DIR" };
 /** A duration in Go's notation; the value is in milliseconds. */
 export const duration: Kind<number> = last("DURATION", parseDuration);
 
+/** The same, of what would never happen, or hold for nothing, if it were 0. */
+export const lasting: Kind<number> = last("DURATION", (value) => {
+  const ms = parseDuration(value);
+  if (ms === 0) throw new SyntaxError(`Cannot use '${value}': write a duration longer than 0, as in 10m`);
+  return ms;
+});
+
 /** A whole number from `least` to `most`. */
 export function wholeNumber({ least, most = Infinity }: { least: number; most?: number }): Kind<number> {
   const range = `a whole number from ${least} ${most === Infinity ? "up" : `to ${most}`}`;
   return last("N", (value) => {
     if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot read '${value}' as a count: write ${range}`);
     const number = Number(value);
-    if (number < least || number > most) throw new SyntaxError(`Cannot use ${number}: write ${range}`);
+    if (number < least || number > most) throw new SyntaxError(`Cannot use '${value}': write ${range}`);
     return number;
   });
 }
@@ -138,6 +145,12 @@ export const count: Kind<number> = wholeNumber({ least: 0 });
 
 /** A size in bytes, from 0 up. */
 export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
+
+/** The most that is taken of something: nothing would be with 0, so that it is none of its values. */
+export const most: Kind<number> = wholeNumber({ least: 1 });
+
+/** The same in bytes. */
+export const mostBytes: Kind<number> = { ...most, placeholder: "BYTES" };
 
 /** The names of parameters that hold a secret. */
 const SECRET_PARAMETER =

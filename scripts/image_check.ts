@@ -81,7 +81,7 @@ function imageOf(target: typeof TARGETS[number]): string {
 /** Secrets and certificates as an administrator lays them down: for the containers' user alone. */
 async function writeSecrets(dir: string): Promise<{ token: string }> {
   const token = randomBytes(32).toString("hex");
-  await makeCertificates({ dir: join(dir, "certs"), names: ["server"], hosts: ["localhost"], days: 1 });
+  await makeCertificates({ dir: join(dir, "certs"), names: ["server"], hosts: ["localhost"], days: 90 });
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
   await Deno.writeTextFile(join(dir, "token"), token, { mode: 0o600 });
   await Deno.writeTextFile(join(dir, "token.key"), privateKey.export({ type: "sec1", format: "pem" }).toString(), {

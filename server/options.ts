@@ -13,8 +13,11 @@ import {
   duration,
   file,
   flag,
+  lasting,
   list,
   LOG_OPTIONS,
+  most,
+  mostBytes,
   names,
   type OptionTable,
   type OptionValues,
@@ -27,6 +30,7 @@ import {
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { certificateRule } from "./authorization/certificate_rule.ts";
 import { networks } from "../common/http/networks.ts";
+import { tenantPattern } from "./sinks/tenants.ts";
 import { selector } from "../common/exposition/selector.ts";
 
 /** The option table; defaults are those of openshift/telemeter where it has the option. */
@@ -194,7 +198,7 @@ export const SERVER_OPTIONS = {
     why: "Set it while you rotate --shared-key, to the key that is not the signing one",
   },
   tokenExpireSeconds: {
-    kind: count,
+    kind: most,
     secret: "none",
     default: "86400",
     help: "How long a token is valid, in seconds",
@@ -325,14 +329,14 @@ export const SERVER_OPTIONS = {
     why: "Lower it when clients push more often than every 4m30s; no client gets through faster than this",
   },
   ttl: {
-    kind: duration,
+    kind: lasting,
     default: "10m",
     help: "How long a sample is shown",
     since: "0.1.0",
     why: "Raise it when clients push less often: it should outlast two of their intervals, or series come and go",
   },
   directoryRetention: {
-    kind: duration,
+    kind: lasting,
     default: "168h",
     help: "How long a source that is silent stays in the directory",
     since: "0.1.0",
@@ -346,14 +350,14 @@ export const SERVER_OPTIONS = {
     why: "Set it to false where the central Prometheus has no room for ten series a cluster",
   },
   limitBytes: {
-    kind: bytes,
+    kind: mostBytes,
     default: "512000",
     help: "Largest body of a push, as sent",
     since: "0.1.0",
     why: "Raise it for clusters whose pushes get 413; memory for bodies under way is this times --limit-in-flight",
   },
   limitDecompressedBytes: {
-    kind: bytes,
+    kind: mostBytes,
     default: "8388608",
     help: "Largest body of a push, uncompressed",
     reloads: true,
@@ -361,7 +365,7 @@ export const SERVER_OPTIONS = {
     why: "Raise it with --limit-bytes, for clusters whose pushes get 413 once they are unpacked",
   },
   limitTextBytes: {
-    kind: bytes,
+    kind: mostBytes,
     default: "2097152",
     help: "Largest body of a push in the text format, uncompressed: it takes ten times as long to read",
     reloads: true,
@@ -369,7 +373,7 @@ export const SERVER_OPTIONS = {
     why: "Raise it for clients that push large pages of text; better let them push protobuf",
   },
   limitFamilies: {
-    kind: count,
+    kind: most,
     default: "5000",
     help: "Most families in a push",
     reloads: true,
@@ -377,7 +381,7 @@ export const SERVER_OPTIONS = {
     why: "Raise it for a client that sends more kinds of metrics",
   },
   limitSeries: {
-    kind: count,
+    kind: most,
     default: "50000",
     help: "Most series in a push, and of a cluster that sends by remote write",
     reloads: true,
@@ -419,7 +423,7 @@ export const SERVER_OPTIONS = {
       "group of services",
   },
   limitLabels: {
-    kind: count,
+    kind: most,
     default: "64",
     help: "Most labels on a series",
     since: "0.1.0",
@@ -436,32 +440,32 @@ export const SERVER_OPTIONS = {
   limitFuture: {
     kind: duration,
     default: "10m",
-    help: "How far a timestamp may be ahead of the server's clock",
+    help: "How far a timestamp may be ahead of the server's clock; 0 for not at all",
     since: "0.1.0",
     why: "Raise it when clocks of clusters run ahead and cannot be mended",
   },
   limitInFlight: {
-    kind: count,
+    kind: most,
     default: "256",
     help: "Most pushes in progress at a time; clients of further ones are told to try again",
     since: "0.1.0",
     why: "Lower it on a machine with little memory; raise it when good clients get 503 while the CPU idles",
   },
   limitConnections: {
-    kind: count,
+    kind: most,
     default: "10000",
     help: "Most connections to the external listener; beyond it, who idles the longest gives way",
     since: "0.1.0",
     why: "Raise it, and the limit of open files, for more clients that keep connections open",
   },
   limitConnectionsPerAddress: {
-    kind: count,
+    kind: most,
     help: "Most connections from one address (IPv6: one /64); by default a tenth of --limit-connections, 16 at least",
     since: "0.1.0",
     why: "Raise it to --limit-connections behind NAT, or a balancer that --trusted-proxy does not name",
   },
   limitConnectionsPerNetwork: {
-    kind: count,
+    kind: most,
     help:
       "Most connections from one network (IPv4: one /24, IPv6: one /48); by default a quarter of --limit-connections, " +
       "--limit-connections-per-address at least",
@@ -487,7 +491,7 @@ export const SERVER_OPTIONS = {
     why: "Set it to THANOS-TENANT for Thanos Receive",
   },
   forwardTenant: {
-    kind: text,
+    kind: tenantPattern,
     help: "Tenant of what is forwarded; {id} in it stands for the cluster's id. Without it, the header is not sent",
     since: "0.1.0",
     why: "Set it where the sink has tenants; with {id} each cluster goes in requests of its own",

@@ -99,7 +99,7 @@ const INTERNAL_LIMITS: HostileLimits = {
  * environment named when the program started.
  */
 export async function startServer(
-  { values, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
+  { values, originOf, log, reread, checkFiles }: Launch<typeof SERVER_OPTIONS>,
   { environment }: { environment: ProxyEnvironment },
 ): Promise<Running> {
   await using opening = new AsyncDisposableStack();
@@ -191,14 +191,17 @@ export async function startServer(
   });
   const limiter = new PushLimiter({ intervalMs: values.ratelimit });
   const placeOf = (id: string) => cluster?.ring.place(id) ?? {};
-  const droppedOf = async (id: string) => {
+  const droppedOf = async (id: string, { sinceMs }: { sinceMs: number }) => {
     const push = await store.get(id);
-    return push && committer.droppedOf(push);
+    // What a cluster shows, in place of its push, has lost already what was dropped.
+    return push === undefined || push.through !== undefined || push.receivedAtMs < sinceMs
+      ? undefined
+      : committer.droppedOf(push);
   };
   const own = new OwnSources({ directory, index, ttlMs: values.ttl, limits: sourceLimits, placeOf, droppedOf, now });
   let sources: Sources = own;
   let ringView: (() => Promise<RingView>) | undefined;
-  let toldOthers: () => Pick<MemberReport, "certificates" | "internal"> = () => ({});
+  let toldOthers: () => Pick<MemberReport, "certificates" | "sinks" | "internal"> = () => ({});
   let forgetElsewhere: (id: string) => Promise<readonly MemberAnswer[]> = () => Promise.resolve([]);
   if (settings.ring === undefined) await restore(store, { committer, writes, memory, log });
   else {
@@ -349,7 +352,7 @@ export async function startServer(
   const status: StatusSources = {
     name: settings.ring?.name,
     startedMs: now(),
-    flags: () => reportOptions(SERVER_OPTIONS, live),
+    flags: () => reportOptions(SERVER_OPTIONS, { values: live, originOf }),
     store: () => store.health,
     limits: () => [
       {
@@ -429,6 +432,7 @@ export async function startServer(
   const { hostname } = values.listenInternal, { port } = internal;
   toldOthers = () => ({
     certificates: statusOf(status).certificates,
+    sinks: sinks?.report() ?? [],
     internal: { hostname, port, secure: internalTls !== undefined },
   });
   // First of all when the server stops: it hands over while it still takes pushes, which it forwards.

@@ -12,6 +12,7 @@ import { fileUsageError, readNamedFile } from "../common/named_path.ts";
 import { flagOf, UsageError } from "../common/options.ts";
 import { OutgoingRequests } from "../common/outgoing/outgoing_requests.ts";
 import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
+import { userAgentOf } from "../common/outgoing/user_agent.ts";
 import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
@@ -102,7 +103,7 @@ export async function loadSettings(
 ): Promise<ServerSettings> {
   checkTokens(values);
   const proxyFor = environmentProxy(environment);
-  const requests = new OutgoingRequests({ proxyFor });
+  const requests = new OutgoingRequests({ proxyFor, userAgent: userAgentOf("telemeter-server") });
   const [tls, internalTls] = [
     tlsFiles(values, { crt: "tlsCrt", key: "tlsKey" }),
     tlsFiles(values, { crt: "internalTlsCrt", key: "internalTlsKey" }),
@@ -130,10 +131,7 @@ export async function loadSettings(
 }
 
 /** Refuses what would make every token one that is no good. */
-function checkTokens({ tokenExpireSeconds, requiredLabel }: ServerOptions) {
-  if (tokenExpireSeconds < 1) {
-    throw new UsageError("Bad --token-expire-seconds: a token must be valid for at least a second");
-  }
+function checkTokens({ requiredLabel }: ServerOptions) {
   for (const [name, value] of requiredLabel) {
     if (!isLabelValue(value)) {
       throw new UsageError(`Bad --required-label: the value of ${name} has more than 255 bytes`);

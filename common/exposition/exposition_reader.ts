@@ -5,7 +5,7 @@
  */
 
 import { FamilyAssembler, type FamilyKind } from "./family_assembly.ts";
-import { LimitError, type MetricFamily } from "./metric_family.ts";
+import { type MetricFamily, SeriesLimitError } from "./metric_family.ts";
 import type { PageOptions } from "./page_cursor.ts";
 import { plainText } from "../plain_text.ts";
 import { atOnce, type Steps } from "../steps.ts";
@@ -129,7 +129,7 @@ class ExpositionReader {
   #sample() {
     const cursor = this.#cursor;
     if (this.#series++ === this.#options.maxSeries) {
-      throw new LimitError(`Cannot take more than ${this.#options.maxSeries} series`);
+      throw new SeriesLimitError(this.#options.maxSeries);
     }
     if (cursor.isTooLong) return cursor.leaveOutLong();
     const { name, labels } = cursor.series();

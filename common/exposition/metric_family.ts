@@ -157,3 +157,18 @@ export class LimitError extends RangeError {
   /** The name that stack traces show. */
   override readonly name = "LimitError";
 }
+
+/** Something has more series than the limit. */
+export class SeriesLimitError extends LimitError {
+  /** The most series that there may be. */
+  readonly maxSeries: number;
+
+  /** Says what it is, as in "a push", and how many series that has, if that is known. */
+  constructor(maxSeries: number, { what, series }: { readonly what?: string; readonly series?: number } = {}) {
+    const thing = what === undefined ? "" : `${what} of `;
+    super(
+      `Cannot take ${thing}more than ${maxSeries} series${series === undefined ? "" : `: there are ${series}`}`,
+    );
+    this.maxSeries = maxSeries;
+  }
+}

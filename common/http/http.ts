@@ -62,9 +62,10 @@ export class HttpError extends Error {
 /** The status of a request whose client went away, which nobody gets to see but counters (nginx's number for it). */
 export const CLIENT_GONE = 499;
 
-/** The refusal of a body that is too long. */
-export function tooLarge(limitBytes: number): HttpError {
-  return new HttpError(413, `Cannot take a body of more than ${limitBytes} bytes`, { reason: "body_size" });
+/** The refusal of a body that is too long, with its length if it claims one. */
+export function tooLarge(limitBytes: number, claimedBytes = 0): HttpError {
+  const claim = claimedBytes > limitBytes ? `: there are ${claimedBytes}` : "";
+  return new HttpError(413, `Cannot take a body of more than ${limitBytes} bytes${claim}`, { reason: "body_size" });
 }
 
 /** What a handler meets that reads from a client which has gone away. */
@@ -90,7 +91,7 @@ export interface WholeBody {
 export async function readBody(request: Request, { limitBytes }: { limitBytes: number }): Promise<Uint8Array> {
   if (readWhole in request) return await (request as WholeBody)[readWhole](limitBytes);
   const claimed = request.headers.get("content-length");
-  if (Number(claimed) > limitBytes) throw tooLarge(limitBytes);
+  if (Number(claimed) > limitBytes) throw tooLarge(limitBytes, Number(claimed));
   if (request.bodyUsed) throw new TypeError("Cannot read a request's body twice");
   const buffer = new BodyBuffer(limitBytes);
   try {

@@ -138,7 +138,8 @@ export class NodeExchange implements Exchange, RequestSource, Peer {
   collect(limitBytes: number): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     try {
-      if (Number(this.#message.headers["content-length"]) > limitBytes) throw this.#failure = tooLarge(limitBytes);
+      const claimedBytes = Number(this.#message.headers["content-length"]);
+      if (claimedBytes > limitBytes) throw this.#failure = tooLarge(limitBytes, claimedBytes);
       let buffer: BodyBuffer | undefined = new BodyBuffer(limitBytes);
       this.#readBody(limitBytes, {
         onChunk: (chunk) => buffer?.append(chunk),

@@ -193,7 +193,9 @@ export class Ingester {
     const families: ReadFamily[] = [];
     for (this.#familyCount = 0; reader.at < this.#length; this.#familyCount++) {
       if (this.#familyCount === limits.maxFamilies) {
-        throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families`);
+        let families = this.#familyCount;
+        for (; reader.at < this.#length; families++) reader.at = reader.lengthEnd(this.#length);
+        throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families: there are ${families}`);
       }
       const end = reader.lengthEnd(this.#length);
       const family = this.#family(end);

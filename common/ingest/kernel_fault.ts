@@ -5,7 +5,7 @@
  */
 
 import { formatDuration } from "../duration.ts";
-import { LimitError, type MetricType } from "../exposition/metric_family.ts";
+import { LimitError, type MetricType, SeriesLimitError } from "../exposition/metric_family.ts";
 import * as status from "../kernel/assembly/status.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { IngestRules } from "./ingested_push.ts";
@@ -94,7 +94,7 @@ export function kernelFault(fault: number, { kernel: { exports }, rules, push, s
 
 /** The refusal of a push that passes the limit on series. */
 export function tooManySeries(maxSeries: number): LimitError {
-  return new LimitError(`Cannot take a push of more than ${maxSeries} series`);
+  return new SeriesLimitError(maxSeries, { what: "a push" });
 }
 
 function whyTime(timestampMs: number, { rules, push }: Pick<FaultContext, "rules" | "push">): Broken {

@@ -6,7 +6,12 @@
  */
 
 import { uncounted } from "../exposition/histogram_message.ts";
-import { type DistributionType, LimitError, type MetricType, type ParseLimits } from "../exposition/metric_family.ts";
+import {
+  type DistributionType,
+  type MetricType,
+  type ParseLimits,
+  SeriesLimitError,
+} from "../exposition/metric_family.ts";
 import {
   BUCKET,
   BYTES,
@@ -190,7 +195,7 @@ export class PushReader {
 
   #point(end: number, type: DistributionType) {
     if (this.pointCount === this.#maxSeries) {
-      throw new LimitError(`Cannot take a push of more than ${this.#maxSeries} series`);
+      throw new SeriesLimitError(this.#maxSeries, { what: "a push" });
     }
     let key = 0, value = 0;
     while (this.at < end) {

@@ -15,12 +15,14 @@ export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
 /** Makes requests; their connections are kept for the next ones. Disposing of it closes those to proxies. */
 export class OutgoingRequests implements Disposable {
   readonly #proxyFor: ProxyRule;
+  readonly #userAgent: string;
   /** A client for each proxy, by what names it. */
   readonly #clients = new Map<string, Deno.HttpClient>();
 
-  /** Opens nothing yet. `proxyFor` chooses the proxy of each request. */
-  constructor({ proxyFor }: { proxyFor: ProxyRule }) {
+  /** Opens nothing yet. `proxyFor` chooses the proxy of each request, and `userAgent` says whose they are. */
+  constructor({ proxyFor, userAgent }: { proxyFor: ProxyRule; userAgent: string }) {
     this.#proxyFor = proxyFor;
+    this.#userAgent = userAgent;
   }
 
   /**
@@ -37,6 +39,7 @@ export class OutgoingRequests implements Disposable {
       return new Error(`Cannot ask ${url.origin}${proxy ? ` through the proxy ${proxy.place}` : ""}: ${reason}`);
     };
     const headers = new Headers(init.headers);
+    headers.set("user-agent", this.#userAgent);
     for (const [name, value] of Object.entries(proxyHeaders(url, proxy))) headers.set(name, value);
     let response: Response;
     try {

@@ -1,21 +1,31 @@
 /**
- * The flags that a program runs with: first those that somebody has set.
+ * The flags that a program runs with, by where they are said: first those that somebody has set.
  *
  * @module
  */
 
 import type { FC } from "@hono/hono/jsx";
+import type { OptionOrigin } from "../configuration.ts";
 import type { OptionReport } from "../option_report.ts";
 
-/** Two tables, of the flags that are set and of those at their defaults. */
+/** A table for each place where flags are said, and one of those that nobody has. */
 export const FlagTables: FC<{ readonly flags: readonly OptionReport[] }> = ({ flags }) => {
-  const set = flags.filter(({ isDefault }) => !isDefault), usual = flags.filter(({ isDefault }) => isDefault);
+  const of = (place: OptionOrigin) => flags.filter(({ from }) => from === place);
+  const [commandLine, file, usual] = [of("command line"), of("file"), of("default")];
   return (
     <>
-      <h2>Flags that are set</h2>
+      <h2>Flags of the command line</h2>
       <div class="card">
-        {set.length === 0 ? <p class="empty">None: all are at their defaults.</p> : <Flags flags={set} />}
+        {commandLine.length === 0 ? <p class="empty">None.</p> : <Flags flags={commandLine} />}
       </div>
+      {file.length > 0 && (
+        <>
+          <h2>Flags of the file of --config.file</h2>
+          <div class="card">
+            <Flags flags={file} />
+          </div>
+        </>
+      )}
       <h2>Flags at their defaults</h2>
       <div class="card dull">
         <Flags flags={usual} />
@@ -36,7 +46,13 @@ const Flags: FC<{ readonly flags: readonly OptionReport[] }> = ({ flags }) => (
       {flags.map(({ flag, value }) => (
         <tr>
           <th scope="row" class="id">{flag}</th>
-          <td class="id">{value === "" ? <span class="soft">none</span> : value}</td>
+          <td class="id">
+            {value === undefined
+              ? <span class="soft">not set</span>
+              : value === ""
+              ? <span class="soft">none</span>
+              : value}
+          </td>
         </tr>
       ))}
     </tbody>

@@ -108,12 +108,13 @@ td.part { padding-left: 34px; }
 .warn-text { color: var(--warn); }
 .legend { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; } .legend.good { background: var(--accent); } .legend.bad { background: var(--bad); }
 .acts { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 0 0 12px; } .acts p { margin: 0; }
-table.flags th { width: 26ch; }
+table.flags th { width: 36ch; }
 .dull td, .dull th { color: var(--soft); font-weight: 400; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 0; margin: 0; }
 .facts > div { padding: 12px 20px; border-bottom: 1px solid var(--line); border-right: 1px solid var(--line); margin: 0 -1px -1px 0; }
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; overflow-wrap: anywhere; }
 .note { border-left: 3px solid var(--accent); background: var(--card); padding: 10px 16px; border-radius: 0 8px 8px 0; margin: 0 0 16px; }
+.card + .note { margin-top: 16px; }
 .note.bad { border-color: var(--bad); } .note.warn { border-color: var(--warn); }
 .empty { padding: 40px 20px; text-align: center; color: var(--soft); } .empty p { margin: 0 auto 6px; }
 p.empty { max-width: none; margin: 0; padding: 24px 20px; }

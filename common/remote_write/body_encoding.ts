@@ -8,7 +8,7 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { snappyUncompressor } from "hysnappy";
 import { LimitError } from "../exposition/metric_family.ts";
 import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
-import type { WriteVersion } from "./write_fields.ts";
+import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, WRITE_VERSIONS, type WriteVersion } from "./write_fields.ts";
 
 /** How a body may be compressed; `snappy` is the block format, as the protocol says. */
 export const WRITE_ENCODINGS = ["snappy", "zstd", "gzip"] as const;
@@ -16,22 +16,13 @@ export const WRITE_ENCODINGS = ["snappy", "zstd", "gzip"] as const;
 /** One of {@linkcode WRITE_ENCODINGS}. */
 export type WriteEncoding = typeof WRITE_ENCODINGS[number];
 
-/** The media type of both messages. */
-export const WRITE_CONTENT_TYPE = "application/x-protobuf";
-
-/** The value of its parameter `proto`, by version; without one it is the first. */
-const PROTO: Readonly<Record<WriteVersion, string>> = {
-  "1.0": "prometheus.writerequest",
-  "2.0": "io.prometheus.write.v2.request",
-};
-
 /** The message that a `Content-Type` promises; undefined if it is another one. */
 export function writeVersionOf(contentType: string | null): WriteVersion | undefined {
   const [type, ...rest] = (contentType ?? WRITE_CONTENT_TYPE).toLowerCase().split(";").map((part) => part.trim());
   if (type !== WRITE_CONTENT_TYPE) return undefined;
   const proto = rest.find((part) => part.startsWith("proto="))?.slice("proto=".length).replaceAll('"', "");
-  if (proto === undefined || proto === PROTO["1.0"]) return "1.0";
-  return proto === PROTO["2.0"] ? "2.0" : undefined;
+  if (proto === undefined) return "1.0";
+  return WRITE_VERSIONS.find((version) => WRITE_MESSAGES[version].toLowerCase() === proto);
 }
 
 /** The compression that a `Content-Encoding` names, which is snappy without one; undefined if it is another one. */

@@ -6,6 +6,7 @@
 
 import type { MetricType } from "../exposition/metric_family.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
+import { mustNotBeOf2 } from "./other_version.ts";
 import type { SeriesLabels } from "./series_labels.ts";
 import type { SharedFields, VersionReader } from "./version_reader.ts";
 import { METADATA_1, REQUEST_1, SERIES_1, WRITE_TYPES } from "./write_fields.ts";
@@ -42,7 +43,10 @@ export class Version1Reader implements VersionReader {
   /** Reads what a request says of a metric. */
   readRequestField(end: number): boolean {
     const reader = this.#reader;
-    if (reader.field !== REQUEST_1.metadata) return false;
+    if (reader.field !== REQUEST_1.metadata) {
+      mustNotBeOf2(reader.field);
+      return false;
+    }
     this.#readMetadata(reader.enter(end));
     return true;
   }

@@ -7,6 +7,7 @@
 import { LimitError, type MetricType } from "../exposition/metric_family.ts";
 import { BYTES, tagOf } from "../exposition/protobuf_fields.ts";
 import { malformed, ProtobufReader } from "../exposition/protobuf_wire.ts";
+import { mustNotBeOf1 } from "./other_version.ts";
 import type { SeriesLabels } from "./series_labels.ts";
 import type { SharedFields, VersionReader } from "./version_reader.ts";
 import { METADATA_2, REQUEST_2, SERIES_2, WRITE_TYPES } from "./write_fields.ts";
@@ -47,7 +48,10 @@ export class Version2Reader implements VersionReader {
   /** Reads a symbol. */
   readRequestField(end: number): boolean {
     const reader = this.#reader;
-    if (reader.field !== REQUEST_2.symbol) return false;
+    if (reader.field !== REQUEST_2.symbol) {
+      mustNotBeOf1(reader.field);
+      return false;
+    }
     const stop = reader.enter(end), place = 2 * this.#symbolCount++;
     if (place === this.#symbols.length) {
       const more = new Uint32Array(2 * this.#symbols.length);

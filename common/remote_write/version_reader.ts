@@ -32,7 +32,11 @@ export interface VersionReader {
   readonly type: MetricType | undefined;
   /** Starts on a request, which `reader` reads. */
   openRequest(bytes: Uint8Array, reader: ProtobufReader): void;
-  /** Reads the field of the request that the reader came to; false if it is not the version's own. */
+  /**
+   * Reads the field of the request that the reader came to; false if it is not the version's own.
+   *
+   * @throws {SyntaxError} if it is the other version's.
+   */
   readRequestField(end: number): boolean;
   /** Starts on a series with the labels that stand at its start, and returns where they end. */
   openSeries(start: number, end: number): number;

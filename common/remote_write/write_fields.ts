@@ -13,6 +13,15 @@ export const WRITE_VERSIONS = ["1.0", "2.0"] as const;
 /** One of {@linkcode WRITE_VERSIONS}. */
 export type WriteVersion = typeof WRITE_VERSIONS[number];
 
+/** The media type of both messages. */
+export const WRITE_CONTENT_TYPE = "application/x-protobuf";
+
+/** What its parameter `proto` calls them. */
+export const WRITE_MESSAGES: Readonly<Record<WriteVersion, string>> = {
+  "1.0": "prometheus.WriteRequest",
+  "2.0": "io.prometheus.write.v2.Request",
+};
+
 /** The fields of a request of 1.0. */
 export const REQUEST_1 = { timeseries: 1, metadata: 3 } as const;
 

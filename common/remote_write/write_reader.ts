@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LimitError, type MetricType } from "../exposition/metric_family.ts";
+import { type MetricType, SeriesLimitError } from "../exposition/metric_family.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
 import type { Losses } from "../ingest/losses.ts";
 import { FamilyGroups, type GroupedFamilies } from "./family_groups.ts";
@@ -102,16 +102,16 @@ export class WriteReader {
     const reader = this.#reader, version = this.#version, maxSeries = this.#maxSeries;
     const { timeseries } = version.fields;
     const places: number[] = [];
+    let series = 0;
     while (reader.next(end)) {
       if (reader.field === timeseries) {
         const stop = reader.enter(end);
-        if (places.length === 2 * maxSeries) {
-          throw new LimitError(`Cannot take a request of more than ${maxSeries} series`);
-        }
-        places.push(reader.at, stop);
+        // Further ones are counted, so that the refusal says how many there are.
+        if (series++ < maxSeries) places.push(reader.at, stop);
         reader.at = stop;
       } else if (!version.readRequestField(end)) reader.skip(end);
     }
+    if (series > maxSeries) throw new SeriesLimitError(maxSeries, { what: "a request", series });
     return places;
   }
 

@@ -8,7 +8,7 @@ import type { Block } from "../ingest/ingested_push.ts";
 import { runAt, type TimedFamilies } from "../ingest/sample_runs.ts";
 import type { EndedSeries } from "./ended_series.ts";
 import type { TimedLines, WriteEncoder } from "./write_encoder.ts";
-import type { WriteVersion } from "./write_fields.ts";
+import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, type WriteVersion } from "./write_fields.ts";
 
 /** A request. */
 export interface WriteRequest {
@@ -27,12 +27,12 @@ export interface AddFamiliesOptions {
 /** What the headers of a request of each version say, however it is authorized. */
 export const WRITE_HEADERS: Readonly<Record<WriteVersion, Readonly<Record<string, string>>>> = {
   "1.0": {
-    "content-type": "application/x-protobuf",
+    "content-type": WRITE_CONTENT_TYPE,
     "content-encoding": "snappy",
     "x-prometheus-remote-write-version": "0.1.0",
   },
   "2.0": {
-    "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+    "content-type": `${WRITE_CONTENT_TYPE};proto=${WRITE_MESSAGES["2.0"]}`,
     "content-encoding": "snappy",
     "x-prometheus-remote-write-version": "2.0.0",
   },

@@ -41,6 +41,8 @@ export interface HeldEntry {
 export class EntryTable implements Iterable<HeldEntry> {
   readonly #ttlMs: number;
   readonly #held = new Map<string, HeldEntry>();
+  /** No entry was received before that, in milliseconds of the ring's clock. */
+  #oldestAt = Infinity;
   #view: RingView;
 
   /** Starts empty. */
@@ -94,6 +96,7 @@ export class EntryTable implements Iterable<HeldEntry> {
       isCopied: false,
     };
     this.#held.set(id, held);
+    this.#oldestAt = Math.min(this.#oldestAt, held.receivedAt);
     return held;
   }
 
@@ -113,9 +116,15 @@ export class EntryTable implements Iterable<HeldEntry> {
     }
   }
 
-  /** Removes and returns what is expired. */
+  /** Removes and returns what is expired. It looks at all only where something may be. */
   expire(now: number): HeldEntry[] {
-    const expired = [...this.#held.values()].filter((held) => this.isExpired(held, now));
+    if (!this.isExpired({ receivedAt: this.#oldestAt }, now)) return [];
+    const expired: HeldEntry[] = [];
+    this.#oldestAt = Infinity;
+    for (const held of this.#held.values()) {
+      if (this.isExpired(held, now)) expired.push(held);
+      else this.#oldestAt = Math.min(this.#oldestAt, held.receivedAt);
+    }
     for (const { id } of expired) this.#held.delete(id);
     return expired;
   }

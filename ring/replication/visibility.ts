@@ -12,6 +12,8 @@ import type { EntryTable, HeldEntry } from "./entry_table.ts";
 export class Visibility {
   readonly #context: RingContext;
   readonly #table: EntryTable;
+  /** Nothing is shown that was received before that, in milliseconds of the ring's clock. */
+  #shownSince = Infinity;
 
   /** Starts with nothing shown. */
   constructor(context: RingContext, { table }: { table: EntryTable }) {
@@ -50,8 +52,12 @@ export class Visibility {
 
   /** Time has passed: what is shown may be older than what is held, and expire before it. */
   tick(now: number) {
+    if (!this.#table.isExpired({ receivedAt: this.#shownSince }, now)) return;
+    this.#shownSince = Infinity;
     for (const held of this.#table) {
-      if (held.shown && this.#table.isExpired({ receivedAt: held.shownFrom }, now)) this.hide(held);
+      if (!held.shown) continue;
+      if (this.#table.isExpired({ receivedAt: held.shownFrom }, now)) this.hide(held);
+      else this.#shownSince = Math.min(this.#shownSince, held.shownFrom);
     }
   }
 
@@ -65,6 +71,7 @@ export class Visibility {
   #show(held: HeldEntry) {
     held.shown = true;
     held.shownFrom = held.receivedAt;
+    this.#shownSince = Math.min(this.#shownSince, held.shownFrom);
     held.shownVersion = held.version;
     this.#context.emit({ do: "show", id: held.id, version: held.version });
   }

@@ -25,6 +25,9 @@ import { type Files, writeTrialFiles } from "./trial_files.ts";
 import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
 
+/** For how many days the servers' certificates are good: so many that neither a page nor an alert warns of them. */
+const CERTIFICATE_DAYS = 90;
+
 /** What to start. */
 export interface StackOptions {
   /** How to run Prometheus. */
@@ -112,7 +115,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   say(`authorizer    ${authorizer}  a stub, which knows one token`);
 
   const { certificates: dir } = files;
-  await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: 1 });
+  await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: CERTIFICATE_DAYS });
   const servers = plans.map((plan): Server => {
     const others = plans.filter((other) => other !== plan);
     const usual = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });

@@ -12,7 +12,8 @@ import type { SinkReport } from "../sinks/sink.ts";
 import type { RingView } from "./ring_view.ts";
 import { readSourceQuery } from "./source_query.ts";
 import type { Sources } from "./sources.ts";
-import type { ServerStatus } from "./status.ts";
+import type { CertificateStatus, ServerStatus } from "./status.ts";
+import { toldByMembers, type WhatIsTold } from "./told_by_members.ts";
 
 /** What the API tells of. */
 export interface ApiOptions {
@@ -57,7 +58,21 @@ export function apiRoutes(
         });
       }),
     },
-    "/api/v1/sinks": { name: "api_sinks", get: answering(() => Promise.resolve({ sinks: sinks() })) },
+    "/api/v1/sinks": {
+      name: "api_sinks",
+      get: answering(async () => {
+        const { found, ...rest } = toldByMembers(sinks(), { ring: await ringView?.(), of: ({ sinks }) => sinks });
+        return { sinks: found, ...rest };
+      }),
+    },
+    "/api/v1/certificates": {
+      name: "api_certificates",
+      get: answering(async () => {
+        const of: WhatIsTold<CertificateStatus>["of"] = ({ certificates }) => certificates;
+        const { found, ...rest } = toldByMembers(status().certificates, { ring: await ringView?.(), of });
+        return { certificates: found, ...rest };
+      }),
+    },
     "/api/v1/status": { name: "api_status", get: answering(() => Promise.resolve(status())) },
     ...actions && actionRoutes(actions, { listen }),
   };

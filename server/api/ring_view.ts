@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { SinkReport } from "../sinks/sink.ts";
 import type { CertificateStatus } from "./status.ts";
 
 /** A member of the ring: what this server knows of it, and what it says itself. */
@@ -38,6 +39,8 @@ export interface RingMemberView {
   readonly pages?: string;
   /** The certificates that it uses; absent where it has not told. */
   readonly certificates?: readonly CertificateStatus[];
+  /** The sinks that it forwards to; absent where it has not told. */
+  readonly sinks?: readonly SinkReport[];
   /** Entries that others must still get from it, and copies under way. */
   readonly transfers?: { readonly owed: number; readonly copies: number };
 }

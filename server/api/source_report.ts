@@ -4,17 +4,22 @@
  * @module
  */
 
+import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
 import {
+  lastWayOf,
   nearLimits,
   type Refusal,
   silentAfterMs,
   SOURCE_LIMITS,
   type SourceLimits,
   type SourceState,
+  usedOf,
+  waysOf,
 } from "../directory/source.ts";
 import type { Stranger } from "../directory/strangers.ts";
+import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 
 /** How much of a limit a source takes. */
 export interface Headroom {
@@ -30,6 +35,12 @@ export interface Headroom {
 export interface RefusalReport extends Refusal {
   /** When, in RFC 3339. */
   readonly at: string;
+}
+
+/** Refusals in the name of a source, by somebody who has not proven to be it: the last, and how many there were. */
+export interface InNameReport extends RefusalReport {
+  /** How many there were. */
+  readonly times: number;
 }
 
 /** A refusal of an id that has never pushed. */
@@ -66,10 +77,12 @@ export interface SourceReport {
   readonly limits: Readonly<Record<(typeof SOURCE_LIMITS)[number], Headroom>>;
   /** The limits of which it takes four fifths and more. */
   readonly near: readonly string[];
-  /** Why it was refused last. */
+  /** Why what it sent was refused last. */
   readonly lastRefusal?: RefusalReport;
-  /** How many times it was refused. */
+  /** How many times what it sent was refused. */
   readonly refusals: number;
+  /** What was refused to somebody in its name who has not proven to be it, its own client with a bad token or not. */
+  readonly refusedInName?: InNameReport;
   /** The server that owns it, in a ring. */
   readonly owner?: string;
   /** The server that has a copy, in a ring. */
@@ -84,27 +97,71 @@ export interface DroppedMetric {
   readonly samples: number;
 }
 
+/** Samples that are not shown: by the allow-list, and by rule. */
+export interface DroppedReport {
+  /** How many the allow-list dropped. */
+  readonly allowList: number;
+  /** The metrics of which it dropped most; of a push as far as that is still stored at its owner. */
+  readonly metrics?: readonly DroppedMetric[];
+  /** How many break a rule. */
+  readonly rules: Readonly<Record<string, number>>;
+}
+
+/** A way by which a source sends: it may push, and send by remote write besides. */
+export interface WayReport {
+  /** Which. */
+  readonly way: "push" | "remote write";
+  /** When something last came by it. */
+  readonly last: string;
+  /** How that came, such as `protobuf, snappy`. */
+  readonly transport: string;
+  /** Pushes, or requests, accepted so far. */
+  readonly accepted: number;
+  /** What usually lies between two pushes. Requests of remote write that come within 15 s count as one. */
+  readonly expectedIntervalSeconds?: number;
+  /** Since when nothing comes by it that should. */
+  readonly silentSince?: string;
+}
+
+/** Requests of remote write that came within some seconds, the last that are over. */
+export interface WindowReport {
+  /** When the first of them came. */
+  readonly at: string;
+  /** Within how many seconds the others came. */
+  readonly seconds: number;
+  /** How many there were. */
+  readonly requests: number;
+  /** Samples in them. */
+  readonly samples: number;
+  /** Bytes of their bodies. */
+  readonly bytes: number;
+  /** What of them is not shown. */
+  readonly dropped: DroppedReport;
+}
+
 /** All that is known of one source. */
 export interface SourceDetails extends SourceReport {
-  /** Pushes accepted so far. */
+  /** Pushes accepted so far, without requests of remote write. */
   readonly pushes: number;
-  /** How its last accepted push came, such as `protobuf, snappy`. */
+  /** How its last accepted push came, such as `protobuf, snappy`; of a source that never pushed, its last request. */
   readonly transport?: string;
-  /** Samples of its last accepted push that are not shown: by the allow-list, and by rule. */
-  readonly dropped: {
-    readonly allowList: number;
-    /** The metrics of which the allow-list dropped most, as far as the push is still stored at its owner. */
-    readonly metrics?: readonly DroppedMetric[];
-    readonly rules: Readonly<Record<string, number>>;
-  };
+  /** The ways by which it sends. */
+  readonly ways: readonly WayReport[];
+  /** What of its last accepted push is not shown. */
+  readonly dropped: DroppedReport;
+  /** What came by remote write. */
+  readonly remoteWrite?: WindowReport;
   /** Who brought its last push. */
   readonly sender?: { readonly userAgent: string; readonly address: string };
   /** The token that it pushed with last: the id of its key, and when it ends. */
   readonly token?: { readonly keyId: string; readonly ends: string };
   /** Its metrics with the most bytes on the page, if it shows any. */
   readonly largest: readonly { readonly name: string; readonly bytes: number; readonly series: number }[];
-  /** Its last pushes, oldest first. Bytes are 0 where one was refused. */
-  readonly timeline: readonly { readonly at: string; readonly bytes: number }[];
+  /**
+   * Its last pushes, oldest first. Bytes are 0 where one was refused. One with `seconds` stands for all requests of remote write that
+   * came within so many.
+   */
+  readonly timeline: readonly { readonly at: string; readonly bytes: number; readonly seconds?: number }[];
 }
 
 /** What a report is made by. */
@@ -122,11 +179,13 @@ export interface ReportOptions {
 /** Reports on a source. */
 export function reportOf({ source, state }: SourceView, options: ReportOptions): SourceReport {
   const { nowMs, ttlMs, limits, placeOf = () => ({}) } = options;
-  const { id, firstSeenMs, pushedAtMs, intervalMs, skewMs, series, refusal, refusedAtMs, refusals } = source;
+  const { id, firstSeenMs, pushedAtMs, skewMs, series } = source;
+  const { refusal, refusedAtMs, refusals, inName } = source;
   const headroom = (used: number, limit: number): Headroom => ({ used, limit, ratio: used / limit });
-  const patienceMs = silentAfterMs(source, ttlMs);
-  // Who has but its id can have it refused: that it is silent stands beside that.
-  const isSilent = pushedAtMs > 0 && (state === "silent" || state === "refused" && nowMs - pushedAtMs > patienceMs);
+  const way = lastWayOf(source, ttlMs) ?? { atMs: pushedAtMs, intervalMs: 0 };
+  const patienceMs = silentAfterMs(way, ttlMs);
+  // What it sent last may have been refused, and nothing have come since.
+  const isSilent = pushedAtMs > 0 && (state === "silent" || state === "refused" && nowMs - way.atMs > patienceMs);
   return {
     id,
     state,
@@ -136,18 +195,21 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
       ageSeconds: seconds(nowMs - pushedAtMs),
       skewSeconds: seconds(skewMs),
     },
-    ...intervalMs > 0 && { expectedIntervalSeconds: seconds(intervalMs) },
+    ...way.intervalMs > 0 && { expectedIntervalSeconds: seconds(way.intervalMs) },
     silentAfterSeconds: seconds(patienceMs),
-    ...isSilent && { silentSince: timeOf(pushedAtMs + patienceMs) },
+    ...isSilent && { silentSince: timeOf(way.atMs + patienceMs) },
     series,
     limits: {
-      series: headroom(source.series, limits.series),
-      families: headroom(source.families, limits.families),
-      bytes: headroom(source.bytes, limits.bytes),
+      series: headroom(usedOf(source, "series"), limits.series),
+      families: headroom(usedOf(source, "families"), limits.families),
+      bytes: headroom(usedOf(source, "bytes"), limits.bytes),
     },
     near: nearLimits(source, limits),
     ...refusal !== undefined && { lastRefusal: { at: timeOf(refusedAtMs), ...refusal } },
     refusals,
+    ...inName !== undefined && {
+      refusedInName: { at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+    },
     ...placeOf(id),
   };
 }
@@ -164,11 +226,14 @@ export interface DetailSources extends ReportOptions {
 
 /** Reports all that there is. */
 export function detailsOf(view: SourceView, options: DetailSources): SourceDetails {
-  const { pushes, transport, dropped, leftOut, sender } = view.source;
+  const { pushes, dropped, leftOut, sender, writes } = view.source;
+  const transport = view.source.transport || writes?.transport;
   return {
     ...reportOf(view, options),
     pushes,
-    ...transport !== "" && { transport },
+    ...transport !== undefined && { transport },
+    ways: waysIn(view.source, options),
+    ...writes !== undefined && { remoteWrite: windowReportOf(writes, options.nowMs) },
     dropped: {
       allowList: dropped,
       ...options.droppedMetrics !== undefined && { metrics: options.droppedMetrics },
@@ -180,8 +245,45 @@ export function detailsOf(view: SourceView, options: DetailSources): SourceDetai
       ...sender.keyId !== "" && { token: { keyId: sender.keyId, ends: timeOf(sender.tokenEndsMs) } },
     },
     largest: options.largest,
-    timeline: options.timeline.map(({ atMs, bytes }) => ({ at: timeOf(atMs), bytes })),
+    timeline: options.timeline.map(({ atMs, bytes, isWindow }) => ({
+      ...{ at: timeOf(atMs), bytes },
+      ...isWindow && { seconds: WINDOW_MS / 1_000 },
+    })),
   };
+}
+
+function waysIn(source: SourceView["source"], { nowMs, ttlMs }: ReportOptions): WayReport[] {
+  const { pushes, transport, writes } = source;
+  return waysOf(source).map(({ name, atMs, intervalMs }) => {
+    const silentMs = atMs + silentAfterMs({ intervalMs }, ttlMs);
+    const [accepted, form] = name === "push" ? [pushes, transport] : [writes!.requests, writes!.transport];
+    return {
+      ...{ way: name, last: timeOf(atMs), transport: form, accepted },
+      ...intervalMs > 0 && { expectedIntervalSeconds: seconds(intervalMs) },
+      ...nowMs > silentMs && { silentSince: timeOf(silentMs) },
+    };
+  });
+}
+
+function windowReportOf(writes: Writes, nowMs: number): WindowReport {
+  const { atMs, requests, samples, bytes, dropped, leftOut, metrics } = windowOf(writes, nowMs);
+  return {
+    ...{ at: timeOf(atMs), seconds: WINDOW_MS / 1_000, requests, samples, bytes },
+    dropped: {
+      allowList: dropped,
+      metrics: mostDropped(Object.entries(metrics)),
+      rules: leftOut,
+    },
+  };
+}
+
+/** How many of the metrics are named of which the allow-list drops most. */
+const MOST_DROPPED = 10;
+
+/** The metrics of which most is dropped, the most first. */
+export function mostDropped(metrics: Iterable<[name: string, samples: number]>): DroppedMetric[] {
+  return [...metrics].sort(([, a], [, b]) => b - a).slice(0, MOST_DROPPED)
+    .map(([name, samples]) => ({ name: plainText(name), samples }));
 }
 
 /** Reports on a refused stranger. */

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { plainText } from "../../common/plain_text.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
-import type { Directory } from "../directory/directory.ts";
+import { uploadOf } from "../directory/source.ts";
+import type { Directory, SourceView } from "../directory/directory.ts";
 import { listSources, type SourceList, type SourceQuery } from "./source_query.ts";
 import {
   detailsOf,
   type DroppedMetric,
+  mostDropped,
   reportOf,
   type ReportOptions,
   type SourceDetails,
@@ -48,14 +49,17 @@ export interface OwnSourcesOptions extends Omit<ReportOptions, "nowMs"> {
   readonly directory: Directory;
   /** What is shown. */
   readonly index: Pick<ExpositionIndex, "current">;
-  /** How many samples of which metrics the allow-list drops of its last push; undefined if that is not stored any more. */
-  readonly droppedOf: (id: string) => Promise<ReadonlyMap<string, number> | undefined>;
+  /**
+   * How many samples of which metrics the allow-list drops of its last push; undefined if what is stored is another one than came
+   * at `sinceMs`, or later.
+   */
+  readonly droppedOf: (
+    id: string,
+    last: { readonly sinceMs: number },
+  ) => Promise<ReadonlyMap<string, number> | undefined>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
-
-/** How many of the metrics are named of which the allow-list drops most. */
-const MOST_DROPPED = 10;
 
 /** How many of the largest metrics of a source are named. */
 const LARGEST = 20;
@@ -73,18 +77,17 @@ export class OwnSources implements Sources {
   list(query: SourceQuery): Promise<SourceList> {
     const { directory } = this.#options;
     const options = this.#reportOptions();
-    const reports = function* () {
-      for (const view of directory.list()) yield reportOf(view, options);
-    };
-    return Promise.resolve(listSources(reports(), query));
+    const reports = directory.list().map((view) => reportOf(this.#asShown(view), options));
+    return Promise.resolve(listSources(reports, query));
   }
 
   /** All that is known of one, be it another server's. */
   async details(id: string): Promise<SourceDetails | undefined> {
     const { directory } = this.#options;
-    const view = directory.get(id);
-    if (view === undefined) return undefined;
-    const droppedMetrics = view.source.dropped > 0 ? await this.#droppedMetricsOf(id) : undefined;
+    const known = directory.get(id);
+    if (known === undefined) return undefined;
+    const view = this.#asShown(known);
+    const droppedMetrics = view.source.dropped > 0 ? await this.#droppedMetricsOf(view.source) : undefined;
     const timeline = directory.pushesOf(id), largest = this.#largestOf(id);
     return detailsOf(view, { ...this.#reportOptions(), timeline, largest, droppedMetrics });
   }
@@ -94,20 +97,27 @@ export class OwnSources implements Sources {
     return Promise.resolve(this.#options.directory.strangers.map(strangerOf));
   }
 
+  /** Counts what a source shows that sends by remote write: requests are accepted before they are merged into that. */
+  #asShown({ source, state }: SourceView): SourceView {
+    const entry = source.writes && this.#options.index.current(source.id);
+    if (entry === undefined) return { source, state };
+    const { series, blocks: { length: families } } = entry;
+    return { source: { ...source, series, families }, state };
+  }
+
   #reportOptions(): ReportOptions {
     return { ...this.#options, nowMs: this.#options.now() };
   }
 
-  async #droppedMetricsOf(id: string): Promise<readonly DroppedMetric[] | undefined> {
+  async #droppedMetricsOf(source: SourceView["source"]): Promise<readonly DroppedMetric[] | undefined> {
     let dropped;
     try {
-      dropped = await this.#options.droppedOf(id);
+      dropped = await this.#options.droppedOf(source.id, { sinceMs: uploadOf(source).atMs });
     } catch {
       // A store that cannot be read, or a push that rules of now refuse, must not hide the rest of what is known.
       return undefined;
     }
-    return dropped && [...dropped].sort(([, a], [, b]) => b - a).slice(0, MOST_DROPPED)
-      .map(([name, samples]) => ({ name: plainText(name), samples }));
+    return dropped && mostDropped(dropped);
   }
 
   /** The largest metrics that a source shows. */

@@ -115,7 +115,8 @@ export function authentication(options: AuthenticateOptions): Authenticate {
           credentials = await byToken(bearer, { request, address });
         } else {
           way = "initial_token";
-          await exchange.vouch(claim, { signal: request.signal, address });
+          const { pathname: path } = new URL(request.url);
+          await exchange.vouch(claim, { signal: request.signal, address, path });
           credentials = { id: claim.id, labels: exchange.labelsOf(claim.id), keyId: "", tokenEndsMs: 0 };
         }
       }

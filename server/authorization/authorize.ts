@@ -47,7 +47,11 @@ export function authorizeHandler({ exchange, abilities }: AuthorizeOptions): Han
     exchange.begin(address);
     const id = await clusterIdOf(request);
     const claim = { id, token: bearerToken(request) };
-    const { token, expiresInSeconds, labels } = await exchange.issue(claim, { signal: request.signal, address });
+    const { token, expiresInSeconds, labels } = await exchange.issue(claim, {
+      signal: request.signal,
+      address,
+      path: "/authorize",
+    });
     const response: TokenResponse = {
       version: 1,
       token,

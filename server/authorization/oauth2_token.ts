@@ -63,7 +63,11 @@ export function oauth2TokenHandler({ exchange, registry }: OAuth2TokenOptions): 
     try {
       exchange.begin(address);
       const claim = await credentialsOf(request);
-      const { token, expiresInSeconds } = await exchange.issue(claim, { signal: request.signal, address });
+      const { token, expiresInSeconds } = await exchange.issue(claim, {
+        signal: request.signal,
+        address,
+        path: "/oauth2/token",
+      });
       requests.inc({ result: "granted" });
       const granted = { access_token: token, token_type: "Bearer", expires_in: expiresInSeconds };
       return Response.json(granted, { headers: UNSTORED });

@@ -89,6 +89,12 @@ export interface Claim {
   readonly token: string;
 }
 
+/** Who asks for a cluster, and by which path. */
+export interface Claimant extends Asker {
+  /** The path of the request. */
+  readonly path: string;
+}
+
 /** A token that a client may push with from now on. */
 export interface IssuedToken {
   /** The token. */
@@ -135,7 +141,7 @@ export class TokenExchange {
   }
 
   /** Exchanges a cluster's initial token. */
-  async issue(claim: Claim, asker: Asker): Promise<IssuedToken> {
+  async issue(claim: Claim, asker: Claimant): Promise<IssuedToken> {
     this.#limitToken(claim);
     const { signer, expireSeconds } = this.#options;
     return await this.#telling(claim, asker, async () => {
@@ -150,7 +156,7 @@ export class TokenExchange {
    * Has an initial token vouch for a cluster at once, without another in its place, as each request of some clients does. One that
    * did so before, and was good, is held to no limit; the authorizer remembers its own answers.
    */
-  async vouch(claim: Claim, asker: Asker): Promise<void> {
+  async vouch(claim: Claim, asker: Claimant): Promise<void> {
     // JSON keeps (a, bc) and (ab, c) apart.
     const voucher = hash("sha256", JSON.stringify([claim.token, claim.id]), "base64");
     if (this.#vouchers.get(voucher) === undefined) {
@@ -188,13 +194,13 @@ export class TokenExchange {
   }
 
   /** Does what may end in a no, and tells of that. */
-  async #telling<T>({ id }: Claim, { address, signal }: Asker, work: () => Promise<T>): Promise<T> {
+  async #telling<T>({ id }: Claim, { address, path, signal }: Claimant, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
       const error = thrown instanceof AuthorizationRefused ? refusal(thrown) : thrown;
       if (error instanceof HttpError) {
-        this.#tell(id, { address, error });
+        this.#tell(id, { address, path, error });
         throw error;
       }
       if (signal.aborted) throw clientGone(error);
@@ -208,10 +214,10 @@ export class TokenExchange {
     }
   }
 
-  #tell(id: string, { address, error }: { address: string; error: HttpError }) {
+  #tell(id: string, { address, path, error }: { address: string; path: string; error: HttpError }) {
     const { directory, refusals } = this.#options;
     const { status, reason, message, detail = message } = error;
-    directory.refused(id, { stage: "authorize", status, reason, why: plainText(detail) });
+    directory.refused(id, { stage: "authorize", path, status, reason, why: plainText(detail) });
     const block = addressBlock(address);
     const fields = plainFields({ cluster: id, address: block, status, reason, why: detail });
     // Of whom nobody knows, it is the address that tells one from another: ids are made up in no time.

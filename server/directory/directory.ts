@@ -25,6 +25,7 @@ import {
   stateOf,
 } from "./source.ts";
 import { type Stranger, Strangers } from "./strangers.ts";
+import { WINDOW_MS } from "./write_window.ts";
 
 /** What a {@linkcode Directory} works by. */
 export interface DirectoryOptions {
@@ -64,6 +65,9 @@ export interface NearLimit {
 
 /** Sources that are held though none of their pushes was accepted yet. */
 const MAX_NEWCOMERS = 1_000;
+
+/** Where pushes come, each of which stands for itself. */
+const UPLOAD_PATH = "/upload";
 
 const NONE: readonly SourceLimit[] = [];
 
@@ -139,8 +143,10 @@ export class Directory {
   /** Notes an accepted push. */
   accepted(push: AcceptedPush): void {
     const place = this.#places.get(push.id) ?? this.#admit(push.id);
-    noteAccepted(place.source, push, this.#elapsed());
-    this.#timelines.add(place.slot, { atMs: push.receivedAtMs, bytes: push.bytes });
+    const { source, slot } = place;
+    noteAccepted(source, push, this.#elapsed());
+    if (push.write === undefined) this.#timelines.add(slot, { atMs: push.receivedAtMs, bytes: push.bytes });
+    else this.#timelines.gather(slot, source.writes!.current);
     this.#changed.usual.add(shardOf(place));
   }
 
@@ -158,7 +164,7 @@ export class Directory {
     if (source === undefined) this.#newcomers.set(id, source = newSource(id, nowMs));
     noteRefused(source, refusal, nowMs);
     if (place === undefined) return;
-    if (refusal.stage === "push") this.#timelines.add(place.slot, { atMs: nowMs, bytes: 0 });
+    if (refusal.stage === "push") this.#addRefusal(place, { nowMs, path: refusal.path });
     this.#changed.rare.add(shardOf(place));
   }
 
@@ -290,9 +296,17 @@ export class Directory {
     for (const push of pushes) this.#timelines.add(slot, push);
   }
 
+  /** Refused requests of remote write, which may be many a second, stand together with those of the same time. */
+  #addRefusal({ source, slot }: Place, { nowMs, path }: { nowMs: number; path: string }): void {
+    if (path === UPLOAD_PATH) return this.#timelines.add(slot, { atMs: nowMs, bytes: 0 });
+    const { atMs = 0 } = source.writes?.current ?? {};
+    const isWithin = nowMs >= atMs && nowMs - atMs < WINDOW_MS;
+    this.#timelines.gather(slot, { atMs: isWithin ? atMs : nowMs - nowMs % WINDOW_MS, bytes: 0 });
+  }
+
   #stateOf(source: Source): SourceState {
     if (this.#revoked.has(source.id)) return "revoked";
-    return stateOf(source, { nowMs: this.#now(), tick: this.#elapsed(), ttlMs: this.#options.ttlMs });
+    return stateOf(source, { tick: this.#elapsed(), ttlMs: this.#options.ttlMs });
   }
 
   #admit(id: string): Place {

@@ -90,7 +90,14 @@ function textOf(records: readonly SourceRecord[]): string {
   if (text.length <= MAX_META_BYTES / 3 || encoder.encode(text).length <= MAX_META_BYTES) return text;
   return JSON.stringify(records.map(({ source: { refusal, ...facts } }) =>
     writeRecord({
-      source: { ...facts, refusal: refusal && { ...refusal, why: "" }, sender: undefined, leftOut: {} },
+      source: {
+        ...facts,
+        refusal: refusal && { ...refusal, why: "" },
+        inName: undefined,
+        sender: undefined,
+        leftOut: {},
+        writes: undefined,
+      },
       pushes: [],
     })
   ));

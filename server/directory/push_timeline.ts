@@ -10,10 +10,15 @@ export interface TimelinePush {
   readonly atMs: number;
   /** Bytes of its body; 0 if it was refused. */
   readonly bytes: number;
+  /** Whether it stands for requests of remote write that came within some seconds. */
+  readonly isWindow?: true;
 }
 
 /** How many pushes of a source are remembered. */
 export const TIMELINE_PUSHES = 24;
+
+/** Marks the bytes of a window. */
+const WINDOW_BIT = 2 ** 31;
 
 const PUSH_WORDS = 2;
 const SOURCE_WORDS = PUSH_WORDS * TIMELINE_PUSHES;
@@ -26,13 +31,25 @@ export class PushTimelines {
   readonly #pieces: Uint32Array[] = [];
 
   /** Adds a push behind those of a slot, and forgets the oldest of too many. */
-  add(slot: number, { atMs, bytes }: TimelinePush): void {
+  add(slot: number, { atMs, bytes, isWindow }: TimelinePush): void {
     const piece = Math.floor(slot / PIECE_SOURCES);
     while (piece >= this.#pieces.length) this.#pieces.push(new Uint32Array(PIECE_SOURCES * SOURCE_WORDS));
     const words = this.#of(slot);
     words.copyWithin(PUSH_WORDS, 0);
     words[0] = Math.floor(atMs / 1_000);
-    words[1] = bytes;
+    words[1] = wordOf(bytes, isWindow);
+  }
+
+  /** Adds a window, or says how many bytes it has come to if it is there. */
+  gather(slot: number, { atMs, bytes }: TimelinePush): void {
+    const words = this.#of(slot), seconds = Math.floor(atMs / 1_000);
+    for (let at = 0; at < words.length && words[at] >= seconds; at += PUSH_WORDS) {
+      const isRefused = words[at + 1] === WINDOW_BIT;
+      if (words[at] !== seconds || words[at + 1] < WINDOW_BIT || isRefused !== (bytes === 0)) continue;
+      words[at + 1] = wordOf(bytes, true);
+      return;
+    }
+    this.add(slot, { atMs, bytes, isWindow: true });
   }
 
   /** The pushes of a slot, oldest first. */
@@ -40,7 +57,13 @@ export class PushTimelines {
     const words = this.#of(slot);
     const pushes: TimelinePush[] = [];
     for (let at = words.length - PUSH_WORDS; at >= 0; at -= PUSH_WORDS) {
-      if (words[at] > 0) pushes.push({ atMs: 1_000 * words[at], bytes: words[at + 1] });
+      if (words[at] === 0) continue;
+      const word = words[at + 1], isWindow = word >= WINDOW_BIT;
+      pushes.push({
+        atMs: 1_000 * words[at],
+        bytes: isWindow ? word - WINDOW_BIT : word,
+        ...isWindow && { isWindow },
+      });
     }
     return pushes;
   }
@@ -55,4 +78,8 @@ export class PushTimelines {
     const start = (slot % PIECE_SOURCES) * SOURCE_WORDS;
     return this.#pieces[Math.floor(slot / PIECE_SOURCES)]?.subarray(start, start + SOURCE_WORDS) ?? new Uint32Array();
   }
+}
+
+function wordOf(bytes: number, isWindow = false): number {
+  return Math.min(bytes, WINDOW_BIT - 1) + (isWindow ? WINDOW_BIT : 0);
 }

@@ -4,22 +4,54 @@
  * @module
  */
 
-/** Where a push, or the exchange of a token, was refused. */
-export const REFUSAL_STAGES = ["authorize", "token", "push"] as const;
+import { type AcceptedWrite, closed, gather, type Moment, newWindow, WINDOW_MS, type Writes } from "./write_window.ts";
 
-/** One of {@linkcode REFUSAL_STAGES}. At the first two nobody has proven to be the source. */
+/** What was refused: the exchange of a token, or what was sent with a good one. */
+export const REFUSAL_STAGES = ["authorize", "push"] as const;
+
+/** One of {@linkcode REFUSAL_STAGES}. At the first nobody has proven to be the source. */
 export type RefusalStage = typeof REFUSAL_STAGES[number];
 
+/** How far what came was over a limit. */
+export interface Excess {
+  /** Which. */
+  readonly limit: SourceLimit;
+  /** How much came. */
+  readonly sent: number;
+}
+
+/** What would let in what was refused. */
+export interface Remedy {
+  /** The flag to raise here. */
+  readonly raise?: string;
+  /** The flag to lower here. */
+  readonly lower?: string;
+  /** How far it was over the limit, if that is known. */
+  readonly over?: Excess;
+}
+
 /** A refusal. */
-export interface Refusal {
-  /** Where. */
+export interface Refusal extends Remedy {
+  /** What of. */
   readonly stage: RefusalStage;
+  /** The path that was asked for; empty where an older member of the ring has told of it. */
+  readonly path: string;
   /** The status of the answer. */
   readonly status: number;
   /** Why, in a word: the `reason` of `telemeter_push_rejections_total`. */
   readonly reason: string;
   /** Why, in a sentence, plain and clipped. */
   readonly why: string;
+}
+
+/** Refusals in the name of a source, by somebody who has not proven to be it. */
+export interface RefusedInName {
+  /** The last of them. */
+  readonly refusal: Refusal;
+  /** When that was, in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** How many there were. */
+  readonly times: number;
 }
 
 /** An accepted push. */
@@ -42,6 +74,8 @@ export interface AcceptedPush {
   readonly leftOut: ReadonlyMap<string, number>;
   /** The time of its newest sample, in milliseconds since the epoch. */
   readonly newestMs: number;
+  /** What is known besides of a request of remote write; undefined of a push. */
+  readonly write?: AcceptedWrite;
 }
 
 /** Who brought a push, as the server that it was sent to sees it. */
@@ -78,10 +112,12 @@ export interface Source {
   readonly id: string;
   /** When it was first heard of. */
   firstSeenMs: number;
-  /** When its last accepted push came. */
+  /** When the last that was accepted of it came, a push or a request of remote write. */
   pushedAtMs: number;
   /** The same by a clock that only goes forward, in milliseconds; it may be from before the process started. */
   pushedTick: number;
+  /** What came of it by remote write; undefined if nothing did. */
+  writes: Writes | undefined;
   /** How many of its pushes were accepted. */
   pushes: number;
   /** How its last accepted push came. */
@@ -102,14 +138,16 @@ export interface Source {
   skewMs: number;
   /** Who brought its last push; undefined if that is not known here. */
   sender: Sender | undefined;
-  /** When it was last refused. */
+  /** When what it sent was last refused. */
   refusedAtMs: number;
-  /** Its last refusal. */
+  /** The last refusal of what it sent, with a good token. */
   refusal: Refusal | undefined;
-  /** How many times it was refused. */
+  /** How many times what it sent was refused. */
   refusals: number;
   /** Those of them that the owner, where it is another server, has not been told of. */
   untold: number;
+  /** Refusals of whoever has but its id, its own client with a bad token among them: they say nothing of how it fares. */
+  inName: RefusedInName | undefined;
 }
 
 /** A source of which nothing is known yet. */
@@ -119,6 +157,7 @@ export function newSource(id: string, nowMs: number): Source {
     firstSeenMs: nowMs,
     pushedAtMs: 0,
     pushedTick: -Infinity,
+    writes: undefined,
     pushes: 0,
     transport: "",
     bytes: 0,
@@ -133,6 +172,7 @@ export function newSource(id: string, nowMs: number): Source {
     refusal: undefined,
     refusals: 0,
     untold: 0,
+    inName: undefined,
   };
 }
 
@@ -146,24 +186,60 @@ const OUTAGE_FACTOR = 4;
 
 /** Notes an accepted push; `tick` is now by a clock that only goes forward, in milliseconds. */
 export function noteAccepted(source: Source, push: AcceptedPush, tick: number): void {
-  const { receivedAtMs, transport, bytes, families, series, dropped, leftOut, newestMs } = push;
-  if (source.pushedAtMs > 0) {
-    const gap = tick - source.pushedTick;
-    if (source.intervalMs === 0) source.intervalMs = Math.max(gap, 0);
-    else if (gap > 0 && gap < OUTAGE_FACTOR * source.intervalMs) {
-      source.intervalMs += (gap - source.intervalMs) * GAP_WEIGHT;
-    }
-  }
+  const { receivedAtMs, families, series, newestMs } = push;
+  if (push.write === undefined) noteUpload(source, push, tick);
+  else noteWrite(source, { ...push, ...push.write }, tick);
   source.pushedAtMs = receivedAtMs;
   source.pushedTick = tick;
+  source.families = families;
+  source.series = series;
+  source.skewMs = Number.isFinite(newestMs) ? receivedAtMs - newestMs : 0;
+}
+
+/** The last push: what came last, unless requests of remote write come beside pushes. */
+export function uploadOf({ writes, pushedAtMs: atMs, pushedTick: tick }: Source): Moment {
+  return writes?.upload ?? { atMs, tick };
+}
+
+function noteUpload(source: Source, push: AcceptedPush, tick: number): void {
+  const { receivedAtMs, transport, bytes, dropped, leftOut } = push;
+  const upload = uploadOf(source);
+  if (upload.atMs > 0) source.intervalMs = intervalWith(source.intervalMs, tick - upload.tick);
+  if (source.writes !== undefined) source.writes.upload = { atMs: receivedAtMs, tick };
   source.pushes++;
   source.transport = transport;
   source.bytes = bytes;
-  source.families = families;
-  source.series = series;
   source.dropped = dropped;
   source.leftOut = leftOut.size === 0 ? NOTHING : Object.fromEntries(leftOut);
-  source.skewMs = Number.isFinite(newestMs) ? receivedAtMs - newestMs : 0;
+}
+
+/** Gathers a request; what lies between two is told by windows, as requests come in bursts. */
+function noteWrite(source: Source, push: AcceptedPush & AcceptedWrite, tick: number): void {
+  const { receivedAtMs, transport } = push;
+  const { writes } = source;
+  if (writes === undefined) {
+    const times = { upload: uploadOf(source), atMs: receivedAtMs, tick, startTick: tick, intervalMs: 0 };
+    source.writes = { ...times, requests: 1, transport, current: newWindow(receivedAtMs), last: undefined };
+  } else {
+    const gap = tick - writes.startTick;
+    if (gap >= WINDOW_MS) {
+      writes.intervalMs = intervalWith(writes.intervalMs, gap);
+      writes.last = closed(writes.current);
+      writes.current = newWindow(receivedAtMs);
+      writes.startTick = tick;
+    }
+    writes.atMs = receivedAtMs;
+    writes.tick = tick;
+    writes.requests++;
+    writes.transport = transport;
+  }
+  gather(source.writes!.current, push);
+}
+
+/** What usually lies between two, after one more gap. */
+function intervalWith(intervalMs: number, gap: number): number {
+  if (intervalMs === 0) return Math.max(gap, 0);
+  return gap > 0 && gap < OUTAGE_FACTOR * intervalMs ? intervalMs + (gap - intervalMs) * GAP_WEIGHT : intervalMs;
 }
 
 /** Refusals that say nothing of the source: it came too soon, or went away. */
@@ -176,6 +252,10 @@ function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
 
 /** Notes a refusal. One that says nothing of the source does not hide one that does. */
 export function noteRefused(source: Source, refusal: Refusal, nowMs: number): void {
+  if (refusal.stage !== "push") {
+    source.inName = { refusal, atMs: nowMs, times: (source.inName?.times ?? 0) + 1 };
+    return;
+  }
   source.refusals++;
   source.untold++;
   if (PASSING.has(refusal.status) && isRefused(source)) return;
@@ -189,19 +269,39 @@ export function noteRefused(source: Source, refusal: Refusal, nowMs: number): vo
  */
 export function mergeSource(source: Source, other: Source, tick: number): boolean {
   const isNewer = other.pushedAtMs > source.pushedAtMs;
+  const ours = uploadOf(source), theirs = uploadOf(other);
   source.firstSeenMs = Math.min(source.firstSeenMs, other.firstSeenMs);
   source.pushes = Math.max(source.pushes, other.pushes);
   source.refusals = Math.max(source.refusals, other.refusals);
   if (isNewer) {
-    const { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs } = other;
-    Object.assign(source, { pushedAtMs, transport, bytes, families, series, dropped, leftOut, intervalMs, skewMs });
+    const { pushedAtMs, families, series, skewMs } = other;
+    Object.assign(source, { pushedAtMs, families, series, skewMs });
     source.pushedTick = tick;
+  }
+  const tickOf = (atMs: number) => tick - (other.pushedAtMs - atMs);
+  if (theirs.atMs > ours.atMs) {
+    const { transport, bytes, dropped, leftOut, intervalMs } = other;
+    Object.assign(source, { transport, bytes, dropped, leftOut, intervalMs });
+  }
+  if (other.writes !== undefined && other.writes.atMs > (source.writes?.atMs ?? 0)) {
+    const { atMs, current, requests } = other.writes;
+    source.writes = {
+      ...other.writes,
+      tick: tickOf(atMs),
+      startTick: tickOf(current.atMs),
+      requests: Math.max(requests, source.writes?.requests ?? 0),
+      current: { ...current, leftOut: { ...current.leftOut }, metrics: { ...current.metrics } },
+    };
+  }
+  if (source.writes !== undefined) {
+    source.writes.upload = theirs.atMs > ours.atMs ? { atMs: theirs.atMs, tick: tickOf(theirs.atMs) } : ours;
   }
   if ((other.sender?.atMs ?? 0) > (source.sender?.atMs ?? 0)) source.sender = other.sender;
   if (other.refusedAtMs > source.refusedAtMs) {
     source.refusedAtMs = other.refusedAtMs;
     source.refusal = other.refusal;
   }
+  if ((other.inName?.atMs ?? 0) > (source.inName?.atMs ?? 0)) source.inName = other.inName;
   return isNewer;
 }
 
@@ -211,30 +311,55 @@ const SILENT_INTERVALS = 3;
 /** No source is silent sooner, as clients wait for each other and for networks. */
 const LEAST_SILENCE_MS = 15_000;
 
-/** How long a source may be silent before it is told so, in milliseconds. `ttlMs` holds as long as its interval is not known. */
-export function silentAfterMs({ intervalMs }: Pick<Source, "intervalMs">, ttlMs: number): number {
+/** A way by which a source sends. */
+export interface Way {
+  /** Its name. */
+  readonly name: "push" | "remote write";
+  /** When something last came by it, in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** The same by the clock of {@linkcode Source.pushedTick}. */
+  readonly tick: number;
+  /** What usually lies between two pushes, or between requests that are gathered; 0 if it is not known. */
+  readonly intervalMs: number;
+}
+
+/** The ways by which a source has sent. */
+export function waysOf(source: Source): Way[] {
+  const { intervalMs, writes } = source, { atMs, tick } = uploadOf(source);
+  const ways: Way[] = [];
+  if (atMs > 0) ways.push({ name: "push", atMs, tick, intervalMs });
+  if (writes !== undefined) {
+    ways.push({ name: "remote write", atMs: writes.atMs, tick: writes.tick, intervalMs: writes.intervalMs });
+  }
+  return ways;
+}
+
+/** How long a way may be silent before it is told so, in milliseconds. `ttlMs` holds as long as its interval is not known. */
+export function silentAfterMs({ intervalMs }: Pick<Way, "intervalMs">, ttlMs: number): number {
   return intervalMs === 0 ? ttlMs : Math.max(SILENT_INTERVALS * intervalMs, LEAST_SILENCE_MS);
+}
+
+/** The way of a source that will be silent last, with which all of it is; undefined if it has never sent. */
+export function lastWayOf(source: Source, ttlMs: number): Way | undefined {
+  const [first, second] = waysOf(source);
+  if (second === undefined) return first;
+  const endOf = (way: Way) => way.tick + silentAfterMs(way, ttlMs);
+  return endOf(second) > endOf(first) ? second : first;
 }
 
 /** What the state of a source depends on beside itself. */
 export interface StateClock {
-  /** Now, in milliseconds since the epoch. */
-  readonly nowMs: number;
   /** Now, by the clock of {@linkcode Source.pushedTick}. */
   readonly tick: number;
   /** `--ttl`, in milliseconds. */
   readonly ttlMs: number;
 }
 
-/** How a source fares that is not revoked. What was refused to somebody who may not be the source counts only once that is silent. */
-export function stateOf(source: Source, { nowMs, tick, ttlMs }: StateClock): SourceState {
-  const patienceMs = silentAfterMs(source, ttlMs);
-  const isSilent = tick - source.pushedTick > patienceMs;
-  const wasRefused = isRefused(source);
-  if (wasRefused && source.refusal!.stage === "push") return "refused";
-  if (!isSilent) return "up";
-  // A refusal of long ago explains no silence.
-  return wasRefused && nowMs - source.refusedAtMs <= patienceMs ? "refused" : "silent";
+/** How a source fares that is not revoked. What was refused to somebody who may not be the source does not count. */
+export function stateOf(source: Source, { tick, ttlMs }: StateClock): SourceState {
+  if (isRefused(source)) return "refused";
+  const way = lastWayOf(source, ttlMs);
+  return way === undefined || tick - way.tick > silentAfterMs(way, ttlMs) ? "silent" : "up";
 }
 
 /** The limits that a push of a source has to stay within. */
@@ -259,6 +384,13 @@ const FAR_FROM_LIMIT = 0.7;
 /** The name of a limit of a push. */
 export type SourceLimit = typeof SOURCE_LIMITS[number];
 
+/** What a source takes of a limit: of bytes, the larger of its last push and of its last requests of remote write. */
+export function usedOf(source: Source, limit: SourceLimit): number {
+  if (limit !== "bytes" || source.writes === undefined) return source[limit];
+  const { current, last } = source.writes;
+  return Math.max(source.bytes, current.largestBytes, last?.largestBytes ?? 0);
+}
+
 /** The limits that a source is near to, or still is after it was near to those of `before`. */
 export function nearLimits(
   source: Source,
@@ -266,6 +398,6 @@ export function nearLimits(
   { before = [] }: { readonly before?: readonly SourceLimit[] } = {},
 ): SourceLimit[] {
   return SOURCE_LIMITS.filter((limit) =>
-    source[limit] >= (before.includes(limit) ? FAR_FROM_LIMIT : NEAR_LIMIT) * limits[limit]
+    usedOf(source, limit) >= (before.includes(limit) ? FAR_FROM_LIMIT : NEAR_LIMIT) * limits[limit]
   );
 }

@@ -6,7 +6,7 @@
 
 import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import type { SourceView } from "./directory.ts";
-import { SOURCE_LIMITS, type SourceLimits } from "./source.ts";
+import { SOURCE_LIMITS, type SourceLimits, usedOf } from "./source.ts";
 
 /** How the series of sources are made. */
 export interface SourceFamiliesOptions {
@@ -84,7 +84,7 @@ const FAMILIES: readonly FamilyRow[] = [
     help: "How much of a limit the last accepted push of the source took",
     of: ({ source }, limits) =>
       source.pushedAtMs === 0 ? [] : SOURCE_LIMITS.map((limit) => ({
-        value: source[limit] / limits[limit],
+        value: usedOf(source, limit) / limits[limit],
         more: [{ name: "limit", value: limit }],
       })),
   },

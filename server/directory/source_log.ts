@@ -8,7 +8,7 @@ import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
-import type { SourceLimits, SourceState } from "./source.ts";
+import { lastWayOf, type SourceLimits, type SourceState, usedOf } from "./source.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
 const MAX_LINES = 20;
@@ -51,7 +51,7 @@ export function tellNearLimits(log: Logger, near: readonly NearLimit[], limits: 
     for (const { source } of alike) {
       log.warn(
         "A source is near a limit: raise it, or have the source send less, before its pushes are refused",
-        plainFields({ cluster: source.id, [limit]: source[limit], ...of }),
+        plainFields({ cluster: source.id, [limit]: usedOf(source, limit), ...of }),
       );
     }
   }
@@ -89,15 +89,20 @@ function changeOf(before: SourceState | undefined, after: SourceState): Change |
 }
 
 function fieldsOf({ source, after }: Transition): Record<string, unknown> {
-  const { id: cluster, pushedAtMs, intervalMs, refusal } = source;
+  const { id: cluster, pushedAtMs, refusal, inName } = source;
   if (after === "refused") {
-    const { stage, status, reason, why } = refusal!;
-    return { cluster, stage, status, reason, why };
+    const { path, status, reason, why } = refusal!;
+    return { cluster, path, status, reason, why };
   }
+  const { intervalMs = 0 } = lastWayOf(source, 0) ?? {};
   const lastPush = pushedAtMs === 0 ? undefined : new Date(pushedAtMs).toISOString();
   return {
     cluster,
     lastPush,
     ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
+    // Its own client may have lost its token.
+    ...inName !== undefined && after === "silent" && inName.atMs > pushedAtMs
+      ? { refusedInName: `${inName.refusal.status} at ${inName.refusal.path}: ${inName.refusal.why}` }
+      : {},
   };
 }

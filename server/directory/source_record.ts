@@ -7,13 +7,31 @@
 import { plainText } from "../../common/plain_text.ts";
 import { MAX_ID_BYTES } from "../store/layout.ts";
 import type { SourceRecord } from "./directory.ts";
+import { closed, newWindow, type Writes, type WriteWindow } from "./write_window.ts";
 import { TIMELINE_PUSHES, type TimelinePush } from "./push_timeline.ts";
-import { newSource, type Refusal, REFUSAL_STAGES, type Sender, type Source } from "./source.ts";
+import {
+  newSource,
+  type Refusal,
+  REFUSAL_STAGES,
+  type RefusedInName,
+  type Remedy,
+  type Sender,
+  type Source,
+  SOURCE_LIMITS,
+  uploadOf,
+} from "./source.ts";
 
 /** Writes a record as what `JSON.stringify` takes. */
 export function writeRecord({ source, pushes }: SourceRecord): Record<string, unknown> {
-  const { pushedTick: _tick, untold: _untold, ...facts } = source;
-  return { ...facts, timeline: pushes.flatMap(({ atMs, bytes }) => [atMs / 1_000, bytes]) };
+  const { pushedTick: _pushed, untold: _untold, writes, ...facts } = source;
+  return {
+    ...facts,
+    uploadedAtMs: uploadOf(source).atMs,
+    ...writes !== undefined && { writes: writesRow(writes) },
+    timeline: pushes.flatMap(({ atMs, bytes }) => [atMs / 1_000, bytes]),
+    // Of earlier versions each is a push.
+    windows: pushes.flatMap(({ isWindow }, at) => isWindow ? [at] : []),
+  };
 }
 
 /** Reads a record from what `JSON.parse` makes; undefined if it is none. Facts that cannot be read are left out. */
@@ -26,13 +44,22 @@ export function readRecord(value: unknown): SourceRecord | undefined {
   }
   const source: Source = newSource(id, amount(row.firstSeenMs));
   for (const name of AMOUNTS) source[name] = amount(row[name]);
+  // Earlier versions know of no other way.
+  const uploadedAtMs = row.uploadedAtMs === undefined ? source.pushedAtMs : amount(row.uploadedAtMs);
+  source.writes = writesOf(row.writes, uploadedAtMs);
   source.skewMs = typeof row.skewMs === "number" && Number.isFinite(row.skewMs) ? row.skewMs : 0;
   source.transport = text(row.transport);
   source.leftOut = countsOf(row.leftOut);
   source.sender = senderOf(row.sender);
-  source.refusal = refusalOf(row.refusal);
-  if (source.refusal === undefined) source.refusedAtMs = 0;
-  return { source, pushes: pushesOf(row.timeline) };
+  const refusal = refusalOf(row.refusal);
+  if (refusal?.stage === "push") source.refusal = refusal;
+  else {
+    // Earlier versions held what was refused in its name for a refusal of its own.
+    if (refusal !== undefined) source.inName = { refusal, atMs: source.refusedAtMs, times: 1 };
+    source.refusedAtMs = 0;
+  }
+  source.inName = inNameOf(row.inName) ?? source.inName;
+  return { source, pushes: pushesOf(row.timeline, row.windows) };
 }
 
 const AMOUNTS = [
@@ -81,16 +108,77 @@ function senderOf(value: unknown): Sender | undefined {
 
 function refusalOf(value: unknown): Refusal | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { stage: name, status, reason, why } = value as Readonly<Record<string, unknown>>;
+  const { stage: name, path, status, reason, why } = value as Readonly<Record<string, unknown>>;
   const stage = REFUSAL_STAGES.find((known) => known === name);
-  return stage && { stage, status: amount(status), reason: text(reason), why: text(why) };
+  if (stage === undefined) return undefined;
+  const remedy = remedyOf(value as Readonly<Record<string, unknown>>);
+  return { stage, path: text(path), status: amount(status), reason: text(reason), why: text(why), ...remedy };
 }
 
-function pushesOf(value: unknown): TimelinePush[] {
+function remedyOf({ raise, lower, over }: Readonly<Record<string, unknown>>): Remedy {
+  const { limit: name, sent }: Record<string, unknown> = typeof over === "object" && over !== null ? { ...over } : {};
+  const limit = SOURCE_LIMITS.find((known) => known === name);
+  return {
+    ...typeof raise === "string" && { raise: text(raise) },
+    ...typeof lower === "string" && { lower: text(lower) },
+    ...limit !== undefined && { over: { limit, sent: amount(sent) } },
+  };
+}
+
+function inNameOf(value: unknown): RefusedInName | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { refusal: facts, atMs, times } = value as Readonly<Record<string, unknown>>;
+  const refusal = refusalOf(facts);
+  return refusal && { refusal, atMs: amount(atMs), times: amount(times) };
+}
+
+function writesRow(
+  { upload: _upload, tick: _tick, startTick: _startTick, current, ...facts }: Writes,
+): Record<string, unknown> {
+  return { ...facts, current: closed(current) };
+}
+
+function writesOf(value: unknown, uploadedAtMs: number): Writes | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const row = value as Readonly<Record<string, unknown>>;
+  const current = windowRowOf(row.current);
+  return current && {
+    upload: { atMs: uploadedAtMs, tick: -Infinity },
+    atMs: amount(row.atMs),
+    tick: -Infinity,
+    startTick: -Infinity,
+    intervalMs: amount(row.intervalMs),
+    requests: amount(row.requests),
+    transport: text(row.transport),
+    current,
+    last: windowRowOf(row.last),
+  };
+}
+
+function windowRowOf(value: unknown): WriteWindow | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const row = value as Readonly<Record<string, unknown>>;
+  const window = newWindow(amount(row.atMs));
+  for (const name of WINDOW_AMOUNTS) window[name] = amount(row[name]);
+  window.leftOut = { ...countsOf(row.leftOut) };
+  window.metrics = { ...countsOf(row.metrics) };
+  return window;
+}
+
+const WINDOW_AMOUNTS = [
+  "requests",
+  "bytes",
+  "largestBytes",
+  "samples",
+  "dropped",
+] as const satisfies (keyof WriteWindow)[];
+
+function pushesOf(value: unknown, windows: unknown): TimelinePush[] {
   if (!Array.isArray(value)) return [];
   const pushes: TimelinePush[] = [];
   for (let at = 0; at + 1 < Math.min(value.length, 2 * TIMELINE_PUSHES); at += 2) {
-    pushes.push({ atMs: 1_000 * amount(value[at]), bytes: amount(value[at + 1]) });
+    const isWindow = Array.isArray(windows) && windows.includes(at / 2);
+    pushes.push({ atMs: 1_000 * amount(value[at]), bytes: amount(value[at + 1]), ...isWindow && { isWindow } });
   }
   return pushes;
 }

@@ -5,7 +5,12 @@
  */
 
 import { gunzipSync } from "node:zlib";
-import { LimitError, type MetricFamily, type ParseLimits } from "../../common/exposition/metric_family.ts";
+import {
+  LimitError,
+  type MetricFamily,
+  type ParseLimits,
+  SeriesLimitError,
+} from "../../common/exposition/metric_family.ts";
 import { encodeFamiliesSteps } from "../../common/exposition/protobuf.ts";
 import { claimedSnappyBytes, SnappyUnframer } from "../../common/exposition/snappy.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
@@ -15,6 +20,7 @@ import { parseTextSteps } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester, type IngestOptions } from "../../common/ingest/ingester.ts";
 import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import { countLines, countSeries } from "../../common/ingest/series_count.ts";
 import { Losses } from "../../common/ingest/losses.ts";
 import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
@@ -160,12 +166,15 @@ class Workshop {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
-      const families = push.contentType === "protobuf" ? raw : yield* readText(raw, {
-        parse: parserOf(push),
-        rules: this.#rules,
-        identity: push.labels,
-        losses,
-      });
+      const families = push.contentType === "protobuf" ? raw : yield* countingLines(
+        raw,
+        readText(raw, {
+          parse: parserOf(push),
+          rules: this.#rules,
+          identity: push.labels,
+          losses,
+        }),
+      );
       const isOwn = push.through !== undefined;
       const identity = isOwn ? NO_LABELS : push.labels;
       return yield* this.renderFamilies(
@@ -178,6 +187,7 @@ class Workshop {
     }
   }
 
+  /** Renders families, and counts their series if they are too many. */
   *renderFamilies(
     families: Uint8Array,
     { losses, ...options }: FamilyOptions,
@@ -199,7 +209,8 @@ class Workshop {
       const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
       return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
-      throw refusalOf(cause);
+      if (!(cause instanceof SeriesLimitError)) throw refusalOf(cause);
+      throw new SeriesLimitError(cause.maxSeries, { what: "a push", series: countSeries(families) });
     }
   }
 
@@ -231,6 +242,16 @@ const PARSERS = { text: parseTextSteps, openmetrics: parseOpenMetricsSteps } as 
 function parserOf({ contentType }: PushContent): typeof parseTextSteps {
   if (contentType === "text" || contentType === "openmetrics") return PARSERS[contentType];
   throw new TypeError(`Cannot render ${contentType} as families`);
+}
+
+/** Reads a page of text, and counts its series if they are too many. */
+function* countingLines(page: Uint8Array, reading: Steps<Uint8Array>): Steps<Uint8Array> {
+  try {
+    return yield* reading;
+  } catch (cause) {
+    if (!(cause instanceof SeriesLimitError)) throw cause;
+    throw new SeriesLimitError(cause.maxSeries, { what: "a push", series: countLines(page) });
+  }
 }
 
 /** A page of text as delimited families. */

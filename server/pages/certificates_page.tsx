@@ -7,36 +7,24 @@
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, State, type Tone } from "../../common/pages/page.tsx";
 import { FoldTable } from "../../common/pages/tables.tsx";
-import type { RingView } from "../api/ring_view.ts";
-import { type CertificateStatus, endsSoon, type ServerStatus } from "../api/status.ts";
+import { type CertificateStatus, endsSoon } from "../api/status.ts";
+import type { ToldByMembers } from "../api/told_by_members.ts";
+import { Untold } from "./untold.tsx";
 
 /** What the page shows. */
 export interface CertificatesPageProps {
-  /** What the server says of itself. */
-  readonly status: ServerStatus;
-  /** What the other members say; undefined where there is no ring. */
-  readonly ring: RingView | undefined;
+  /** The certificates of all members. */
+  readonly told: ToldByMembers<CertificateStatus>;
   /** Now, in milliseconds since the epoch. */
   readonly nowMs: number;
 }
 
 /** The page. */
-export const CertificatesPage: FC<CertificatesPageProps> = ({ status, ring, nowMs }) => {
-  const others = ring?.members.filter(({ name }) => name !== ring.name) ?? [];
-  const rows = [
-    ...status.certificates.map((certificate) => ({ member: status.name, certificate })),
-    ...others.flatMap(({ name, certificates = [] }) =>
-      certificates.map((certificate) => ({ member: name, certificate }))
-    ),
-  ].sort((a, b) => a.certificate.days - b.certificate.days);
-  const silent = others.filter(({ status, certificates }) => status !== "LEFT" && certificates === undefined);
+export const CertificatesPage: FC<CertificatesPageProps> = ({ told: { found, members }, nowMs }) => {
+  const rows = [...found].sort((a, b) => a.days - b.days);
   return (
     <>
-      {silent.length > 0 && (
-        <div class="note warn" role="status">
-          Not known of {silent.map(({ name }) => name).join(", ")}: see <a href="/ring">the ring</a> for why.
-        </div>
-      )}
+      <Untold members={members} />
       {rows.length === 0
         ? (
           <div class="card empty">
@@ -49,8 +37,8 @@ export const CertificatesPage: FC<CertificatesPageProps> = ({ status, ring, nowM
         )
         : (
           <div class="card scroll">
-            <FoldTable columns={["State", "Certificate", "Ends", ...ring ? ["Member"] : [], "File"].map(named)}>
-              {rows.map(({ member, certificate: { flag, file, subject, ends, days } }) => (
+            <FoldTable columns={["State", "Certificate", "Ends", ...members ? ["Member"] : [], "File"].map(named)}>
+              {rows.map(({ member, flag, file, subject, ends, days }) => (
                 <tr>
                   <td>
                     <CertificateState days={days} />
@@ -59,7 +47,7 @@ export const CertificatesPage: FC<CertificatesPageProps> = ({ status, ring, nowM
                   <Cell label="Ends" class="nowrap">
                     <Moment at={ends} nowMs={nowMs} />
                   </Cell>
-                  {ring !== undefined && <Cell label="Member">{member}</Cell>}
+                  {members !== undefined && <Cell label="Member">{member}</Cell>}
                   <Cell label="File" class="id">
                     {file} <span class="soft">({flag})</span>
                   </Cell>

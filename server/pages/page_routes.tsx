@@ -12,25 +12,56 @@ import { type MenuItem, PAGE_ASSETS, type PageOptions, renderPage } from "../../
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import { readSourceQuery } from "../api/source_query.ts";
-import { CertificateWatch, type EndingCertificates } from "./certificate_watch.ts";
+import type { CertificateStatus } from "../api/status.ts";
+import { toldByMembers, type WhatIsTold } from "../api/told_by_members.ts";
 import { CertificatesPage } from "./certificates_page.tsx";
 import type { PagesOptions } from "./pages_options.ts";
 import { RingPage } from "./ring_page.tsx";
 import { SinksPage } from "./sinks_page.tsx";
 import { StatusPage } from "./status_page.tsx";
 import { SourcePage } from "./source_page.tsx";
-import { hrefOf, SourcesPage } from "./sources_page.tsx";
+import { hrefOf, type PagesOf, SourcesPage } from "./sources_page.tsx";
 import { StrangerPage, StrangersPage } from "./strangers_page.tsx";
+import { type Trouble, type Troubles, TroubleWatch } from "./trouble_watch.ts";
 
-const MENU: readonly MenuItem[] = [
-  { href: "/", name: "Sources" },
-  { href: "/strangers", name: "Strangers" },
-  { href: "/ring", name: "Ring" },
-  { href: "/sinks", name: "Sinks" },
-  { href: "/status", name: "Status" },
-];
+const HOME: MenuItem = { href: "/", name: "Sources" };
 
-const CERTIFICATES: MenuItem = { href: "/certificates", name: "Certificates" };
+/** The menu, with what somebody should look at. */
+function menuOf({ sinks, certificates }: Troubles): readonly MenuItem[] {
+  return [
+    HOME,
+    { href: "/strangers", name: "Strangers" },
+    { href: "/ring", name: "Ring" },
+    { href: "/sinks", name: "Sinks", badge: badgeOf(sinks, SINK_WORDS) },
+    { href: "/status", name: "Status" },
+    { href: "/certificates", name: "Certificates", badge: badgeOf(certificates, CERTIFICATE_WORDS) },
+  ];
+}
+
+/** What a badge says, of one and of several: where none has failed, where all have, and where some have. */
+interface BadgeWords {
+  readonly none: readonly [string, string];
+  readonly all: readonly [string, string];
+  readonly some: string;
+}
+
+const SINK_WORDS: BadgeWords = {
+  none: ["is behind", "are behind"],
+  all: ["fails", "fail"],
+  some: "fail or are behind",
+};
+
+const CERTIFICATE_WORDS: BadgeWords = {
+  none: ["ends soon", "end soon"],
+  all: ["has ended", "have ended"],
+  some: "have ended or end soon",
+};
+
+function badgeOf({ count, failed }: Trouble, { none, all, some }: BadgeWords): MenuItem["badge"] {
+  if (count === 0) return undefined;
+  const what = failed === 0 ? plural(count, ...none) : failed === count ? plural(count, ...all) : some;
+  return { tone: failed > 0 ? "bad" : "warn", count, what };
+}
 
 /** The page at the root. */
 export function homePage(options: PagesOptions): RouteHandler {
@@ -38,11 +69,10 @@ export function homePage(options: PagesOptions): RouteHandler {
   return page({ title: "Sources", at: "/" }, async (c, nowMs) => {
     const { searchParams, search } = new URL(c.req.raw.url);
     const query = readSourceQuery(searchParams);
-    const list = await options.sources.list(query);
+    const [list, pagesOf] = await Promise.all([options.sources.list(query), pagesOfMembers(options)]);
+    const isForgotten = searchParams.get("done") === "forgotten";
     return {
-      body: (
-        <SourcesPage query={query} list={list} isForgotten={searchParams.get("done") === "forgotten"} nowMs={nowMs} />
-      ),
+      body: <SourcesPage query={query} list={list} pagesOf={pagesOf} isForgotten={isForgotten} nowMs={nowMs} />,
       title: query.states.length === 1 ? `Sources that are ${query.states[0]}` : "Sources",
       json: `/api/v1/sources${search}`,
     };
@@ -58,7 +88,7 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
       name: "page_source",
       get: (c) => {
         const id = c.req.param("id") ?? "";
-        const about = { title: id, at: "/", back: MENU[0], json: `/api/v1/sources/${encodeURIComponent(id)}` };
+        const about = { title: id, at: "/", back: HOME, json: `/api/v1/sources/${encodeURIComponent(id)}` };
         return page(about, async (c, nowMs) => {
           const source = await sources.details(id);
           if (source === undefined) {
@@ -68,8 +98,7 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
           const done = new URL(c.req.raw.url).searchParams.get("done") ?? undefined;
           const self = ringView && status().name;
           const { owner } = source;
-          const ring = owner === self ? undefined : await ringView?.();
-          const ownerPages = ring?.members.find(({ name }) => name === owner)?.pages;
+          const ownerPages = owner === self || owner === undefined ? undefined : (await pagesOfMembers(options))(owner);
           const facts = { source, partitionLabel, actions, done, self, ownerPages };
           return { body: <SourcePage {...facts} nowMs={nowMs} /> };
         })(c);
@@ -93,7 +122,12 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
       name: "page_sinks",
       get: page(
         { title: "Sinks", at: "/sinks", json: "/api/v1/sinks" },
-        (_, nowMs) => ({ body: <SinksPage sinks={sinks?.()} nowMs={nowMs} /> }),
+        async (_, nowMs) => {
+          const ring = await ringView?.();
+          const told = toldByMembers(sinks?.() ?? [], { ring, of: ({ sinks }) => sinks });
+          const idle = ring?.members.filter(({ sinks, isWitness }) => sinks?.length === 0 && !isWitness) ?? [];
+          return { body: <SinksPage told={told} idle={idle.map(({ name }) => name)} nowMs={nowMs} /> };
+        },
       ),
     },
     "/status": {
@@ -108,11 +142,12 @@ export function pageRoutes(options: PagesOptions): Readonly<Record<string, Route
     "/certificates": {
       name: "page_certificates",
       get: page(
-        { title: "Certificates", at: "/certificates", json: "/api/v1/status" },
-        async (_, nowMs) => ({
-          body: <CertificatesPage status={status()} ring={await ringView?.()} nowMs={nowMs} />,
-          json: ringView && "/api/v1/ring",
-        }),
+        { title: "Certificates", at: "/certificates", json: "/api/v1/certificates" },
+        async (_, nowMs) => {
+          const of: WhatIsTold<CertificateStatus>["of"] = ({ certificates }) => certificates;
+          const told = toldByMembers(status().certificates, { ring: await ringView?.(), of });
+          return { body: <CertificatesPage told={told} nowMs={nowMs} /> };
+        },
       ),
     },
     ...actions && actionRoutes(actions, options),
@@ -153,6 +188,14 @@ function actionRoutes(actions: SourceActions, options: PagesOptions): Readonly<R
   };
 }
 
+/** Where the pages of the other members of the ring are, as far as they say so. */
+async function pagesOfMembers({ ringView, status }: Pick<PagesOptions, "ringView" | "status">): Promise<PagesOf> {
+  const members = (await ringView?.())?.members ?? [];
+  const self = status().name;
+  const pages = new Map(members.map(({ name, pages }) => [name, name === self ? undefined : pages]));
+  return (member) => pages.get(member);
+}
+
 function seeOther(location: string): Response {
   return new Response(null, { status: 303, headers: { location } });
 }
@@ -166,14 +209,13 @@ type About = Pick<PageOptions, "title" | "at" | "back" | "json">;
 type Shown = Pick<PageOptions, "body" | "status"> & Partial<About>;
 
 /** Makes handlers of pages; what one throws for the client becomes a page as well. */
-function pageMaker({ status, ringView, now = Date.now }: PagesOptions) {
+function pageMaker({ status, sinks, ringView, now = Date.now }: PagesOptions) {
   const { name } = status();
-  const watch = new CertificateWatch({ status, ringView });
+  const watch = new TroubleWatch({ status, sinks, ringView });
   const frame = { program: "server", where: name };
   return (about: About, show: (c: Context, nowMs: number) => Shown | Promise<Shown>): RouteHandler => async (c) => {
     const nowMs = now();
-    const menu = [...MENU, { ...CERTIFICATES, ...badgeOf(watch.ending(nowMs)) }];
-    const own = { ...frame, menu, nowMs, ...about };
+    const own = { ...frame, menu: menuOf(watch.seen(nowMs)), nowMs, ...about };
     try {
       return await renderPage({ ...own, ...await show(c, nowMs) });
     } catch (error) {
@@ -181,15 +223,6 @@ function pageMaker({ status, ringView, now = Date.now }: PagesOptions) {
       return await renderPage({ ...own, json: undefined, body: fault(error), status: error.status });
     }
   };
-}
-
-/** What the menu says of certificates that somebody should look at. */
-function badgeOf({ count, hasEnded }: EndingCertificates): Pick<MenuItem, "badge"> {
-  if (count === 0) return {};
-  const what = hasEnded
-    ? plural(count, "has ended or ends soon", "have ended or end soon")
-    : plural(count, "ends soon", "end soon");
-  return { badge: { tone: hasEnded ? "bad" : "warn", count, what } };
 }
 
 function fault({ message }: HttpError): Child {

@@ -9,10 +9,11 @@ import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from 
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
-import type { SourceDetails } from "../api/source_report.ts";
+import type { RefusalReport, SourceDetails, WayReport } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
+import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
-import { AgeBar, hrefOf, SourceStateMark } from "./sources_page.tsx";
+import { AgeBar, hrefOf, SilentFor, SourceStateMark } from "./sources_page.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** What the page shows. */
@@ -37,7 +38,7 @@ export interface SourcePageProps {
 export const SourcePage: FC<SourcePageProps> = (
   { source, partitionLabel, actions, done, self, ownerPages, nowMs },
 ) => {
-  const { id, state, lastRefusal, refusals, largest, timeline, owner } = source;
+  const { id, state, lastRefusal, refusals, refusedInName, remoteWrite, largest, timeline, owner } = source;
   const match = `{${partitionLabel}=${JSON.stringify(id)}}`;
   const federate = `/federate?match[]=${encodeURIComponent(match)}`;
   return (
@@ -49,13 +50,32 @@ export const SourcePage: FC<SourcePageProps> = (
         </div>
       )}
       <p>
-        <SourceStateMark state={state} /> <span class="soft">{adviceOf(source)}</span>
+        <SourceStateMark state={state} />{" "}
+        <span class="soft">
+          {source.silentSince !== undefined && (
+            <>
+              Silent <SilentFor since={source.silentSince} nowMs={nowMs} />.{" "}
+            </>
+          )}
+          {adviceOf(source)}
+        </span>
       </p>
       {lastRefusal !== undefined && (
         <div class={`note ${state === "refused" ? "bad" : ""}`}>
           <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
-          ({lastRefusal.reason}, {STAGES[lastRefusal.stage]}): {lastRefusal.why}{" "}
+          ({whereOf(lastRefusal)}): {lastRefusal.why}. {remedyText(lastRefusal)}{" "}
           <span class="soft">{number(refusals)} in all.</span>
+        </div>
+      )}
+      {refusedInName !== undefined && (
+        <div class="note">
+          <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
+          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
+          <span class="soft">
+            {number(refusedInName.times)}{" "}
+            in all. Nobody has shown to be the source there: it may be its own client with a wrong secret, or somebody
+            who has but its id. How it fares does not depend on that.
+          </span>
         </div>
       )}
       <div class="card">
@@ -67,10 +87,24 @@ export const SourcePage: FC<SourcePageProps> = (
       </div>
       <div class="pair">
         <section>
-          <h2>Left out of the last push</h2>
-          <div class="card">
-            <LeftOut source={source} />
-          </div>
+          {(source.pushes > 0 || remoteWrite === undefined) && (
+            <>
+              <h2>Left out of the last push</h2>
+              <div class="card">
+                {source.lastPush === undefined
+                  ? <p class="empty">No push was accepted yet.</p>
+                  : <LeftOut dropped={source.dropped} />}
+              </div>
+            </>
+          )}
+          {remoteWrite !== undefined && (
+            <>
+              <h2>Left out of {remoteWrite.seconds} s of remote write</h2>
+              <div class="card">
+                <LeftOut dropped={remoteWrite.dropped} />
+              </div>
+            </>
+          )}
         </section>
         <section>
           <h2>Largest metrics</h2>
@@ -98,7 +132,16 @@ export const SourcePage: FC<SourcePageProps> = (
   );
 };
 
-const STAGES = { authorize: "at /authorize", token: "by its token", push: "at /upload" } as const;
+/** The flag that would let in what was refused. */
+function remedyText({ raise, lower }: RefusalReport): string {
+  if (raise !== undefined) return `To let it in, raise ${raise}.`;
+  return lower === undefined ? "" : `To let it in, lower ${lower}.`;
+}
+
+/** Why something was refused, in a word, and where. */
+function whereOf({ reason, path }: RefusalReport): string {
+  return path === "" ? reason : `${reason}, at ${path}`;
+}
 
 function adviceOf(source: SourceDetails): string {
   const { state, near } = source;
@@ -111,8 +154,8 @@ function adviceOf(source: SourceDetails): string {
       return "Its id is revoked: whatever it sends is refused.";
     case "up":
       return near.length === 0
-        ? "Its pushes come as expected."
-        : `Its pushes come as expected, and soon will not fit: raise ${
+        ? "What it sends comes as expected."
+        : `What it sends comes as expected, and soon will not fit: raise ${
           near.map((name) => `--limit-${name}`).join(", ")
         } here, or have it send less.`;
   }
@@ -128,25 +171,29 @@ const CHANGES: Readonly<Record<string, string>> = {
 };
 
 function refusalAdvice({ lastRefusal }: SourceDetails): string {
+  if (lastRefusal?.raise !== undefined) {
+    return `What it sent last was refused: have it send less, or raise ${lastRefusal.raise} here.`;
+  }
   const change = CHANGES[lastRefusal?.reason ?? ""] ?? "its client, or a limit here, must change";
   return `What it sent last was refused: ${change}.`;
 }
 
 function silenceOf(source: SourceDetails): string {
-  const { silentAfterSeconds, expectedIntervalSeconds, lastPush, silentSince } = source;
+  const { silentAfterSeconds, expectedIntervalSeconds, lastPush } = source;
   if (lastPush === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  const since = silentSince === undefined ? "" : `Silent since ${silentSince}. `;
-  return `${since}It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
+  return `It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
 }
 
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
-  const { lastPush, firstSeen, expectedIntervalSeconds, skewSeconds, pushes } = source;
+  const { lastPush, firstSeen, skewSeconds, ways, remoteWrite } = source;
   const { transport, sender, token, owner, standby } = source;
+  // What was sent since was taken.
+  const over = source.state === "refused" ? source.lastRefusal?.over : undefined;
   return (
     <dl class="facts">
-      <Fact name="Last push">
+      <Fact name={ways.length === 1 && ways[0].way === "remote write" ? "Last request" : "Last push"}>
         {lastPush === undefined ? "never" : (
           <>
             <Moment at={lastPush} nowMs={nowMs} />
@@ -160,22 +207,37 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
         return (
           <Fact name={capital(name)} flag={`--limit-${name}`}>
             {text(used)} of {text(limit)}
-            <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+            {over?.limit === name && <div class="warn-text small">{text(over.sent)} refused</div>}
+            <LimitBar ratio={over?.limit === name ? over.sent / limit : ratio} />
           </Fact>
         );
       })}
-      <Fact name="Usually every">
-        {expectedIntervalSeconds === undefined ? "not known yet" : shortDuration(1_000 * expectedIntervalSeconds)}
-      </Fact>
+      {ways.length < 2 && <Fact name="Usually every">{usuallyEvery(ways[0])}</Fact>}
+      {remoteWrite !== undefined && (
+        <Fact name="By remote write">
+          {number(remoteWrite.requests)} {plural(remoteWrite.requests, "request")} in {remoteWrite.seconds} s, with{" "}
+          {number(remoteWrite.samples)} {plural(remoteWrite.samples, "sample")} in {byteSize(remoteWrite.bytes)}
+        </Fact>
+      )}
       {skewSeconds !== undefined && (
         <Fact name="Newest sample behind its arrival">
           <Skew seconds={skewSeconds} />
         </Fact>
       )}
       <Fact name="First seen">
-        <Moment at={firstSeen} nowMs={nowMs} />, {number(pushes)} {plural(pushes, "push", "pushes")} accepted
+        <Moment at={firstSeen} nowMs={nowMs} />, {acceptedText(source)} accepted
       </Fact>
-      {transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {ways.length < 2 && transport !== undefined && <Fact name="Sent as">{transport}</Fact>}
+      {ways.length > 1 && ways.map((way) => (
+        <Fact name={way.way === "push" ? "Pushes" : "Remote write"}>
+          {way.transport}, last <Moment at={way.last} nowMs={nowMs} />, usually every {usuallyEvery(way)}
+          {way.silentSince !== undefined && (
+            <div class="warn-text small">
+              Silent <SilentFor since={way.silentSince} nowMs={nowMs} />
+            </div>
+          )}
+        </Fact>
+      ))}
       {sender !== undefined && <Fact name="Client">{sender.userAgent || "unnamed"}, from {sender.address}</Fact>}
       {token !== undefined && (
         <Fact name="Token ends">
@@ -194,6 +256,28 @@ const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ s
     </dl>
   );
 };
+
+function usuallyEvery(way: WayReport | undefined): string {
+  if (way?.expectedIntervalSeconds === undefined) return "not known yet";
+  const { expectedIntervalSeconds: seconds } = way;
+  // Requests within a window count as one.
+  const isSteady = way.way === "remote write" && seconds < STEADY_WINDOWS * WINDOW_MS / 1_000;
+  return isSteady ? `${WINDOW_MS / 1_000} s at least` : shortDuration(1_000 * seconds);
+}
+
+/** Requests come all the time if not so many windows lie between the starts of two. */
+const STEADY_WINDOWS = 1.5;
+
+function acceptedText({ ways, pushes }: SourceDetails): string {
+  const counts = ways.map(({ way, accepted }) =>
+    `${number(accepted)} ${way === "push" ? plural(accepted, "push", "pushes") : plural(accepted, "request")}`
+  );
+  return counts.length > 0 ? counts.join(" and ") : `${number(pushes)} pushes`;
+}
+
+const LimitBar: FC<{ readonly ratio: number }> = ({ ratio }) => (
+  <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />
+);
 
 /** From how many seconds on clocks need somebody's attention, as the client has it. */
 const LARGE_SKEW_SECONDS = 30;
@@ -216,8 +300,7 @@ const Largest: FC<Pick<SourceDetails, "largest">> = ({ largest }) =>
     ? <p class="empty">It shows nothing now.</p>
     : <MetricTable metrics={largest} bytes="On the page" />;
 
-const LeftOut: FC<{ readonly source: SourceDetails }> = ({ source: { dropped, lastPush } }) => {
-  if (lastPush === undefined) return <p class="empty">No push was accepted yet.</p>;
+const LeftOut: FC<Pick<SourceDetails, "dropped">> = ({ dropped }) => {
   const rules = Object.entries(dropped.rules);
   if (rules.length === 0 && dropped.allowList === 0) return <p class="empty">Nothing: every sample is shown.</p>;
   return (

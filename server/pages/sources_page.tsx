@@ -12,12 +12,17 @@ import type { SourceReport } from "../api/source_report.ts";
 import type { Answered } from "../api/sources.ts";
 import type { SourceState } from "../directory/source.ts";
 
+/** Tells where the pages of another member of the ring are; undefined where that is not known, and for this server. */
+export type PagesOf = (member: string) => string | undefined;
+
 /** What the page shows. */
 export interface SourcesPageProps {
   /** What was asked for. */
   readonly query: SourceQuery;
   /** What there is. */
   readonly list: SourceList & Answered;
+  /** Where the pages of owners are. */
+  readonly pagesOf: PagesOf;
   /** Whether a source was just forgotten. */
   readonly isForgotten: boolean;
   /** Now, in milliseconds since the epoch. */
@@ -29,6 +34,11 @@ const TONES: Readonly<Record<SourceState, Tone>> = { up: "good", silent: "warn",
 /** The state of a source. */
 export const SourceStateMark: FC<{ readonly state: SourceState }> = ({ state }) => (
   <State tone={TONES[state]} word={state} />
+);
+
+/** For how long a source has been silent. */
+export const SilentFor: FC<{ readonly since: string; readonly nowMs: number }> = ({ since, nowMs }) => (
+  <time datetime={since} title={since}>for {shortDuration(Math.max(0, nowMs - Date.parse(since)))}</time>
 );
 
 /** Where the page of a source is. */
@@ -49,7 +59,7 @@ function listHref(query: SourceQuery, change: Partial<SourceQuery>): string {
 }
 
 /** The page. */
-export const SourcesPage: FC<SourcesPageProps> = ({ query, list, isForgotten, nowMs }) => {
+export const SourcesPage: FC<SourcesPageProps> = ({ query, list, pagesOf, isForgotten, nowMs }) => {
   const missing = (list.members ?? []).filter(({ why }) => why !== undefined);
   const all = Object.values(list.states).reduce((sum, count) => sum + count, 0);
   return (
@@ -80,7 +90,7 @@ export const SourcesPage: FC<SourcesPageProps> = ({ query, list, isForgotten, no
       <div class="card">
         {list.sources.length === 0
           ? <Nothing all={all} />
-          : <Table query={query} sources={list.sources} nowMs={nowMs} />}
+          : <Table query={query} sources={list.sources} pagesOf={pagesOf} nowMs={nowMs} />}
         <Paging query={query} matching={list.matching} shown={list.sources.length} />
       </div>
     </>
@@ -141,8 +151,9 @@ const COLUMNS: readonly Column[] = [
 const Table: FC<{
   readonly query: SourceQuery;
   readonly sources: readonly SourceReport[];
+  readonly pagesOf: PagesOf;
   readonly nowMs: number;
-}> = ({ query, sources, nowMs }) => {
+}> = ({ query, sources, pagesOf, nowMs }) => {
   const hasOwners = sources.some(({ owner }) => owner !== undefined);
   return (
     <div class="scroll">
@@ -155,7 +166,9 @@ const Table: FC<{
             ))}
           </tr>
         </thead>
-        <tbody>{sources.map((source) => <Row source={source} hasOwner={hasOwners} nowMs={nowMs} />)}</tbody>
+        <tbody>
+          {sources.map((source) => <Row source={source} hasOwner={hasOwners} pagesOf={pagesOf} nowMs={nowMs} />)}
+        </tbody>
       </table>
     </div>
   );
@@ -177,10 +190,15 @@ const Head: FC<{ readonly column: Column; readonly query: SourceQuery }> = (
   );
 };
 
-const Row: FC<{ readonly source: SourceReport; readonly hasOwner: boolean; readonly nowMs: number }> = (
-  { source, hasOwner, nowMs },
-) => {
-  const { id, state, lastPush, skewSeconds, series, limits, near, lastRefusal, owner } = source;
+interface RowProps {
+  readonly source: SourceReport;
+  readonly hasOwner: boolean;
+  readonly pagesOf: PagesOf;
+  readonly nowMs: number;
+}
+
+const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
+  const { id, state, lastPush, silentSince, skewSeconds, series, limits, near, lastRefusal } = source;
   return (
     <tr>
       <td>
@@ -193,6 +211,11 @@ const Row: FC<{ readonly source: SourceReport; readonly hasOwner: boolean; reado
         {lastPush === undefined ? <span class="soft">never</span> : (
           <>
             <Moment at={lastPush} nowMs={nowMs} /> <AgeBar source={source} />
+            {silentSince !== undefined && (
+              <div class="small warn-text">
+                silent <SilentFor since={silentSince} nowMs={nowMs} />
+              </div>
+            )}
           </>
         )}
       </Cell>
@@ -201,21 +224,49 @@ const Row: FC<{ readonly source: SourceReport; readonly hasOwner: boolean; reado
       </Cell>
       <Cell label="Series" class="num">
         {number(series)}
+        {state === "refused" && lastRefusal?.over?.limit === "series" && (
+          <div class="small nowrap warn-text">{number(lastRefusal.over.sent)} refused</div>
+        )}
         {near.length > 0 && (
           <div class="small nowrap warn-text">{near.map((name) => nearText(name, limits)).join(", ")}</div>
         )}
       </Cell>
-      <Cell label="Last refusal" class={`why small${lastRefusal === undefined ? " none" : ""}`}>
-        {lastRefusal === undefined ? <span class="soft">none</span> : (
-          <>
-            <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
-          </>
-        )}
-      </Cell>
-      {hasOwner && <Cell label="Owner" class="nowrap">{owner}</Cell>}
+      <RefusalCell source={source} nowMs={nowMs} />
+      {hasOwner && <Cell label="Owner" class="nowrap">{ownerLink(source, pagesOf)}</Cell>}
     </tr>
   );
 };
+
+/** Why what it sent was refused last; of one that is silent also what was refused in its name since. */
+const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }> = ({ source, nowMs }) => {
+  const { state, lastPush = "", lastRefusal, refusedInName } = source;
+  const inName = state === "silent" && refusedInName !== undefined && refusedInName.at > lastPush
+    ? refusedInName
+    : undefined;
+  return (
+    <Cell label="Last refusal" class={`why small${(lastRefusal ?? inName) === undefined ? " none" : ""}`}>
+      {(lastRefusal ?? inName) === undefined && <span class="soft">none</span>}
+      {lastRefusal !== undefined && (
+        <>
+          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
+          {lastRefusal.raise !== undefined && <span class="soft">{` (raise ${lastRefusal.raise})`}</span>}
+          {lastRefusal.lower !== undefined && <span class="soft">{` (lower ${lastRefusal.lower})`}</span>}
+        </>
+      )}
+      {inName !== undefined && (
+        <div class="soft">
+          in its name <Moment at={inName.at} nowMs={nowMs} />, {inName.reason}: {inName.why}
+        </div>
+      )}
+    </Cell>
+  );
+};
+
+/** The owner of a source; a link to what it says of it, if it is another server whose pages are known. */
+function ownerLink({ id, owner = "" }: SourceReport, pagesOf: PagesOf) {
+  const pages = pagesOf(owner);
+  return pages === undefined ? owner : <a href={pages + hrefOf(id)}>{owner}</a>;
+}
 
 function nearText(name: string, limits: SourceReport["limits"]): string {
   const { ratio } = limits[name as keyof typeof limits];

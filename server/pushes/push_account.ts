@@ -30,6 +30,12 @@ export interface PushAccountOptions {
 /** What became of the samples of a push. */
 export type PushLosses = Pick<RenderedPush, "received" | "dropped" | "duplicates" | "leftOut" | "stale">;
 
+/** The same of a request of remote write, nothing of which is read again. */
+export interface WriteLosses extends PushLosses {
+  /** How many samples of which metrics the allow-list drops. */
+  readonly droppedMetrics: ReadonlyMap<string, number>;
+}
+
 /** What its cluster shows once it is taken. */
 export type ShownPush = Pick<AcceptedPush, "families" | "series" | "newestMs">;
 
@@ -63,13 +69,19 @@ export class PushAccount {
   }
 
   /** Accounts for a push. Returns what of it is not shown that its client may expect to be. */
-  accepted(push: StoredPush, { losses, shown }: { losses: PushLosses; shown: ShownPush }): string | undefined {
+  accepted(
+    push: StoredPush,
+    { losses, shown }: { losses: PushLosses | WriteLosses; shown: ShownPush },
+  ): string | undefined {
     const { id, receivedAtMs, contentType, contentEncoding, body: { length: bytes } } = push;
     const { dropped, leftOut: lost, stale } = losses;
     const leftOut = new Map<string, number>(stale > 0 ? [[STALE, stale]] : []);
     for (const [rule, { count }] of lost) leftOut.set(rule, count);
     const transport = `${contentType}, ${contentEncoding}`;
-    this.#options.directory.accepted({ id, receivedAtMs, transport, bytes, ...shown, dropped, leftOut });
+    const write = "droppedMetrics" in losses
+      ? { samples: losses.received, droppedMetrics: losses.droppedMetrics }
+      : undefined;
+    this.#options.directory.accepted({ id, receivedAtMs, transport, bytes, ...shown, dropped, leftOut, write });
     return this.#count(id, losses);
   }
 

@@ -14,7 +14,7 @@ import type { Authenticate, Credentials } from "../authorization/authenticate.ts
 import type { Directory } from "../directory/directory.ts";
 import type { HeldRefusals } from "../limits/held_refusals.ts";
 import type { UploadSlots } from "../limits/upload_slots.ts";
-import { flagToRaise } from "./limit_flags.ts";
+import { remedyOf } from "./limit_flags.ts";
 import type { Push, PushReceipt, PushStage } from "./push.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -88,9 +88,12 @@ export function pushIntake(
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      directory.refused(id, { stage: "push", status, reason, why: plainText(detail) });
-      const raise = flagToRaise({ status, message: detail, isText: path.isText(headers) });
-      const fields = plainFields({ cluster: id, status, reason, why: detail, ...raise !== undefined && { raise } });
+      const remedy = remedyOf({ status, reason, message: detail, isText: path.isText(headers) });
+      const at = new URL(request.url).pathname;
+      directory.refused(id, { stage: "push", path: at, status, reason, why: plainText(detail), ...remedy });
+      const { raise, lower } = remedy;
+      const flag = { ...raise !== undefined && { raise }, ...lower !== undefined && { lower } };
+      const fields = plainFields({ cluster: id, status, reason, why: detail, ...flag });
       if (status === 429 && path.tooOften !== undefined) path.tooOften.debug(path.refused, fields);
       // What the server lacks it lacks for every cluster, of which there may be very many.
       else refusals.add(status === 503 ? reason : `${id} ${reason}`, path.refused, fields);

@@ -196,7 +196,9 @@ export class ClusterLogs {
     }
     const merged = this.#entryOf(id, { state, content: this.#merge(id, [...state.waiting, ...arriving, delta]) });
     if (merged.series > maxSeries && merged.series > (before?.series ?? 0)) {
-      throw new LimitError(`Cannot take a request by which the cluster has more than ${maxSeries} series`);
+      throw new LimitError(
+        `Cannot take a request by which the cluster has more than ${maxSeries} series: there are ${merged.series}`,
+      );
     }
     return capacity.reserve(merged);
   }

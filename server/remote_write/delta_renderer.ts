@@ -44,6 +44,8 @@ export interface RenderedWrite {
   readonly exemplars: number;
   /** Samples that the allow-list drops. */
   readonly dropped: number;
+  /** The same by metric. */
+  readonly droppedMetrics: ReadonlyMap<string, number>;
   /** Samples that newer ones of their series replace. */
   readonly replaced: number;
   /** Samples that are left out, by rule. */
@@ -91,7 +93,10 @@ export class DeltaRenderer {
       const bytes = this.#uncompressor.uncompress(body, { encoding, limitBytes: this.#limitBytes });
       const losses = new WriteLosses();
       const read = this.#reader.read(bytes, { version, identity, losses });
-      const options = { identity, nowMs, losses };
+      const droppedMetrics = new Map<string, number>();
+      const onDropped = (metric: string, samples: number) =>
+        droppedMetrics.set(metric, (droppedMetrics.get(metric) ?? 0) + samples);
+      const options = { identity, nowMs, losses, onDropped };
       losses.firstOfHistograms = read.firstOfHistograms;
       const values = read.values.length === 0 ? undefined : renderer.renderFamilies(read.values, options);
       // What is left out of series that end is left out of the samples.
@@ -106,6 +111,7 @@ export class DeltaRenderer {
         lost: { samples: countLeftOut(losses.leftOut) - lostHistograms, histograms: lostHistograms },
         exemplars: read.exemplars,
         dropped: (values?.dropped ?? 0) + (ended?.dropped ?? 0),
+        droppedMetrics,
         replaced: read.replaced + (values?.duplicates ?? 0) + (ended?.duplicates ?? 0),
         leftOut: losses.leftOut,
       };

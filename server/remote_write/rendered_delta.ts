@@ -8,7 +8,7 @@ import type { MetricType } from "../../common/exposition/metric_family.ts";
 import { toEntry } from "../exposition/exposition_index.ts";
 import type { RenderedPush } from "../ingest/renderer.ts";
 import type { WriteReceipt } from "../pushes/push.ts";
-import type { PushLosses } from "../pushes/push_account.ts";
+import type { WriteLosses } from "../pushes/push_account.ts";
 import type { RenderedWrite } from "./delta_renderer.ts";
 import type { SizedDelta } from "./cluster_logs.ts";
 
@@ -45,9 +45,10 @@ export function deltaOfWrite(
 }
 
 /** What became of the samples of a request. */
-export function lossesOf({ received, dropped, replaced, leftOut, values }: RenderedWrite): PushLosses {
+export function lossesOf({ received, dropped, droppedMetrics, replaced, leftOut, values }: RenderedWrite): WriteLosses {
   const { samples, histograms } = received;
-  return { received: samples + histograms, dropped, duplicates: replaced, leftOut, stale: values?.stale ?? 0 };
+  const counts = { received: samples + histograms, dropped, duplicates: replaced, stale: values?.stale ?? 0 };
+  return { ...counts, leftOut, droppedMetrics };
 }
 
 /** What its sender is told. */

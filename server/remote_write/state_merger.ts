@@ -102,7 +102,9 @@ export class StateMerger {
     });
     const entry = toEntry(content, { id, sequence: shown?.sequence ?? 0, receivedAtMs });
     if (entry.series > maxSeries() && entry.series > (shown?.series ?? 0)) {
-      throw new LimitError(`Cannot take a request by which the cluster has more than ${maxSeries()} series`);
+      throw new LimitError(
+        `Cannot take a request by which the cluster has more than ${maxSeries()} series: there are ${entry.series}`,
+      );
     }
     const families = [...entryFamilies(entry, this.#transcoder)];
     const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));

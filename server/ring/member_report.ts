@@ -9,6 +9,8 @@ import { isHost } from "../../common/http/request_target.ts";
 import { urlOf } from "../../common/http/listener.ts";
 import { plainText } from "../../common/plain_text.ts";
 import type { CertificateStatus } from "../api/status.ts";
+import { WRITE_VERSIONS } from "../../common/remote_write/write_fields.ts";
+import { SINK_STATES, type SinkReport } from "../sinks/sink.ts";
 import type { RunningRingStatus } from "./open_ring.ts";
 
 /** Where the internal listener of a member listens. */
@@ -25,6 +27,8 @@ export interface InternalAddress {
 export interface MemberReport extends RunningRingStatus {
   /** The certificates that it uses. Members of before do not tell. */
   readonly certificates?: readonly CertificateStatus[];
+  /** The sinks that it forwards to. Members of before do not tell. */
+  readonly sinks?: readonly SinkReport[];
   /** Where its pages are; not known while it starts, and of members of before. */
   readonly internal?: InternalAddress;
 }
@@ -50,8 +54,38 @@ export function certificatesOf({ certificates }: { readonly certificates?: unkno
 
 function isCertificate(value: unknown): value is CertificateStatus {
   const { flag, file, subject, ends, days } = Object(value);
-  return [flag, file, subject, ends].every((text) => typeof text === "string") && !Number.isNaN(Date.parse(ends)) &&
-    ends.length < 40 && Number.isFinite(days);
+  return [flag, file, subject].every((text) => typeof text === "string") && isTime(ends) && Number.isFinite(days);
+}
+
+/** The sinks of a member that are shown. */
+const MAX_SINKS = 100;
+
+/** The sinks that a member tells of; undefined if it does not, or tells something else. */
+export function sinksOf({ sinks }: { readonly sinks?: unknown }): SinkReport[] | undefined {
+  if (!Array.isArray(sinks) || !sinks.every(isSink)) return undefined;
+  return sinks.slice(0, MAX_SINKS).map(({ lastSuccess, lastFailure, ...sink }) => {
+    const { url, state, version, waiting, lagSeconds, sent, dropped, conflated } = sink;
+    return {
+      ...{ url: plainText(url), state, version, waiting, lagSeconds },
+      ...lastSuccess !== undefined && { lastSuccess },
+      ...lastFailure !== undefined && { lastFailure: { at: lastFailure.at, why: plainText(lastFailure.why) } },
+      ...{ sent, dropped, conflated },
+    };
+  });
+}
+
+function isSink(value: unknown): value is SinkReport {
+  const { url, state, version, waiting, lagSeconds, lastSuccess, lastFailure, sent, dropped, conflated } = Object(
+    value,
+  );
+  return typeof url === "string" && SINK_STATES.includes(state) && WRITE_VERSIONS.includes(version) &&
+    [waiting, lagSeconds, sent, dropped, conflated].every((number) => Number.isFinite(number) && number >= 0) &&
+    (lastSuccess === undefined || isTime(lastSuccess)) &&
+    (lastFailure === undefined || isTime(Object(lastFailure).at) && typeof lastFailure.why === "string");
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === "string" && value.length < 40 && !Number.isNaN(Date.parse(value));
 }
 
 const WILDCARDS: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);

@@ -6,7 +6,7 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type AskedRing, askMembers } from "./ask_members.ts";
-import { certificatesOf, type MemberReport, pagesOf } from "./member_report.ts";
+import { certificatesOf, type MemberReport, pagesOf, sinksOf } from "./member_report.ts";
 
 /** The topic of the question how a server sees the ring. */
 export const RING_TOPIC = "ring";
@@ -30,6 +30,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
       const view = views.get(name);
       const why = whyNot.get(name);
       const certificates = view && certificatesOf(view);
+      const sinks = view && sinksOf(view);
       const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
         ...{ name, address, host, status, phase, isWitness, incarnation, linked },
@@ -42,6 +43,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
           transfers: view.transfers,
           ...pages !== undefined && { pages },
           ...certificates !== undefined && { certificates },
+          ...sinks !== undefined && { sinks },
         },
       };
     }),

@@ -144,6 +144,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Grows with each thing that comes to be known. */
-function markOf({ pushedAtMs, refusedAtMs, refusals, sender }: Source): number {
-  return pushedAtMs + refusedAtMs + refusals + (sender?.atMs ?? 0);
+function markOf({ pushedAtMs, refusedAtMs, refusals, sender, inName }: Source): number {
+  return pushedAtMs + refusedAtMs + refusals + (sender?.atMs ?? 0) + (inName?.atMs ?? 0);
 }

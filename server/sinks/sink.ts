@@ -57,12 +57,15 @@ export interface SinkOptions {
   readonly now?: () => number;
 }
 
+/** How a sink may be. */
+export const SINK_STATES = ["idle", "sending", "failing"] as const;
+
 /** What a sink says of itself. */
 export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> {
   /** Its URL, without what may be secret. */
   readonly url: string;
   /** How it is. */
-  readonly state: "idle" | "sending" | "failing";
+  readonly state: (typeof SINK_STATES)[number];
   /** The version of the protocol that is spoken with it. */
   readonly version: WriteVersion;
   /** When it last took a request as a whole. */
@@ -75,6 +78,14 @@ export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> 
   readonly dropped: number;
   /** Pushes that newer ones replaced before they were sent. */
   readonly conflated: number;
+}
+
+/** From how many seconds on a sink is behind, as the alert `TelemeterSinkBehind` has it. */
+const BEHIND_SECONDS = 300;
+
+/** Whether what waits for a sink does so for longer than it would for any other reason than the sink. */
+export function isBehind({ lagSeconds }: Pick<SinkReport, "lagSeconds">): boolean {
+  return lagSeconds > BEHIND_SECONDS;
 }
 
 /** Requests that are under way at a time. */

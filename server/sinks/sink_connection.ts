@@ -10,6 +10,9 @@ import { connectionFault, type Side } from "../../common/outgoing/connection_fau
 import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
 import { proxyHeaders, proxyOptions } from "../../common/outgoing/proxied_client.ts";
 import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts";
+import { userAgentOf } from "../../common/outgoing/user_agent.ts";
+import { fileUsageError } from "../../common/named_path.ts";
+import { eachCertificate, privateKeyFault } from "../../common/pem.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
 import { WRITE_HEADERS } from "../../common/remote_write/write_requests.ts";
@@ -59,6 +62,8 @@ export const SINK_FILE_FLAGS: Readonly<Record<keyof SinkFiles, string>> = {
 /** How often files are looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 10_000;
 
+const USER_AGENT = userAgentOf("telemeter-server");
+
 const SIDE: Side = {
   url: "--forward-url",
   caFile: SINK_FILE_FLAGS.ca,
@@ -91,21 +96,26 @@ export class SinkConnection implements Disposable {
   /**
    * Reads and checks the files.
    *
-   * @throws {SyntaxError} if one holds nothing of use, and whatever reading it throws.
+   * @throws {UsageError} if one cannot be read or holds nothing of use, with its flag.
    */
   static async open(options: SinkConnectionOptions): Promise<SinkConnection> {
     const names = (Object.keys(options.files) as (keyof SinkFiles)[]).filter((name) =>
       options.files[name] !== undefined
     );
+    const fail: Fail = (name, cause) => {
+      throw fileUsageError(cause, { flag: SINK_FILE_FLAGS[name], path: options.files[name]! });
+    };
     const texts = await WatchedValue.open<Texts>({
-      files: names.map((name) => new WatchedFile(options.files[name]!)),
+      files: names.map((name) => {
+        const file = new WatchedFile(options.files[name]!);
+        return { text: () => file.text().catch((cause) => fail(name, cause)) };
+      }),
       parse: (...texts) => {
-        const read: Texts = Object.fromEntries(names.map((name, i) => [name, checked(name, texts[i])]));
-        try {
-          Deno.createHttpClient(certificatesOf(read)).close();
-        } catch (cause) {
-          throw new SyntaxError(`Cannot use the certificates for sinks: ${messageOf(cause)}`, { cause });
-        }
+        const read: Texts = Object.fromEntries(names.map((name, i) => {
+          if (texts[i].trim() === "") fail(name, new SyntaxError("it is empty"));
+          return [name, isPem(name) ? texts[i] : texts[i].trim()];
+        }));
+        checkCertificates(read, fail);
         return read;
       },
       onFault: (reason) =>
@@ -122,7 +132,7 @@ export class SinkConnection implements Disposable {
     const target = new URL(url);
     target.username = target.password = "";
     return async (body, { version, tenant, signal }) => {
-      const headers = new Headers({ ...WRITE_HEADERS[version], "user-agent": "telemeter" });
+      const headers = new Headers(WRITE_HEADERS[version]);
       if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
       const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
       const bearer = token ?? await this.#oauth?.get();
@@ -157,6 +167,7 @@ export class SinkConnection implements Disposable {
     return async (at, init = {}) => {
       const url = new URL(at), proxy = this.#options.proxyFor(url);
       const headers = new Headers(init.headers);
+      headers.set("user-agent", USER_AGENT);
       for (const [name, value] of Object.entries(proxyHeaders(url, proxy))) headers.set(name, value);
       try {
         return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
@@ -178,9 +189,32 @@ export class SinkConnection implements Disposable {
   }
 }
 
-function checked(name: keyof SinkFiles, text: string): string {
-  if (text.trim() === "") throw new SyntaxError(`Bad ${SINK_FILE_FLAGS[name]}: the file is empty`);
-  return name === "ca" || name === "cert" || name === "key" ? text : text.trim();
+/** Says which file is at fault, and why. */
+type Fail = (name: keyof SinkFiles, cause: unknown) => never;
+
+function isPem(name: keyof SinkFiles): boolean {
+  return name === "ca" || name === "cert" || name === "key";
+}
+
+/** Each certificate by itself, then the key with its own: the platform does not tell which one is bad. */
+function checkCertificates({ ca, cert, key }: Texts, fail: Fail) {
+  for (const [name, text] of [["ca", ca], ["cert", cert]] as const) {
+    if (text === undefined) continue;
+    try {
+      eachCertificate(text, (certificate) => Deno.createHttpClient({ caCerts: [certificate] }).close());
+    } catch (cause) {
+      fail(name, cause);
+    }
+  }
+  if (cert === undefined || key === undefined) return;
+  try {
+    Deno.createHttpClient({ cert, key }).close();
+  } catch (cause) {
+    const fault = /KeyMismatch/.test(messageOf(cause))
+      ? `it does not belong to the certificate of ${SINK_FILE_FLAGS.cert}`
+      : privateKeyFault(key);
+    fail("key", new SyntaxError(fault, { cause }));
+  }
 }
 
 function certificatesOf({ ca, cert, key }: Texts): Deno.CreateHttpClientOptions {

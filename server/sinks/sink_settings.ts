@@ -5,11 +5,11 @@
  */
 
 import type { Logger } from "../../common/log.ts";
-import { fileUsageError } from "../../common/named_path.ts";
 import { flagOf, UsageError } from "../../common/options.ts";
 import type { ProxyRule } from "../../common/outgoing/proxy_rule.ts";
 import type { SinkPlace } from "./sinks.ts";
 import { SinkConnection, type SinkFiles } from "./sink_connection.ts";
+import { tenantOf } from "./tenants.ts";
 
 /** The flags, as they are given. */
 export interface SinkFlags {
@@ -45,9 +45,6 @@ export interface SinkSettings extends Disposable {
   readonly places: readonly SinkPlace[];
 }
 
-/** What an id must be to be a tenant: the value of a header. */
-const TENANT = /^[\x21-\x7e]{1,150}$/;
-
 /**
  * Reads the flags and their files; undefined if nothing is forwarded.
  *
@@ -76,24 +73,11 @@ export async function openSinks(
     oauthSecret: values.forwardOauthSecretFile,
   };
   const oauth = url === undefined || clientId === undefined ? undefined : { url, clientId, scope };
-  let connection: SinkConnection;
-  try {
-    connection = await SinkConnection.open({ files, oauth, tenantHeader, proxyFor, log });
-  } catch (cause) {
-    throw fileUsageError(cause, { flag: "--forward-*-file", path: Object.values(files).filter(Boolean).join(", ") });
-  }
+  const connection = await SinkConnection.open({ files, oauth, tenantHeader, proxyFor, log });
   const places = urls.map((url, i): SinkPlace => {
     return { name: names[i], send: connection.to(url), ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) } };
   });
   return { places, [Symbol.dispose]: () => connection[Symbol.dispose]() };
-}
-
-/** The tenants of clusters by the value of `--forward-tenant`. */
-export function tenantOf(pattern: string): (id: string) => string | undefined {
-  return (id) => {
-    const tenant = pattern.replaceAll("{id}", id);
-    return TENANT.test(tenant) ? tenant : undefined;
-  };
 }
 
 /** Refuses flags that would do nothing. */
@@ -131,11 +115,7 @@ function checkAccess(values: SinkFlags) {
   }
   if (!/^[A-Za-z0-9-]{1,100}$/.test(values.forwardTenantHeader)) {
     throw new UsageError(
-      `Cannot use '${values.forwardTenantHeader}' as the name of a header: bad --forward-tenant-header`,
+      `Bad --forward-tenant-header: Cannot use '${values.forwardTenantHeader}' as the name of a header: write 1 to 100 letters, digits and dashes`,
     );
-  }
-  const { forwardTenant: tenant } = values;
-  if (tenant !== undefined && !TENANT.test(tenant)) {
-    throw new UsageError("Bad --forward-tenant: write 1 to 150 letters, digits and signs of ASCII without blanks");
   }
 }

@@ -48,7 +48,9 @@ const directory = new Directory({ maxSources: 2 * SOURCES, retentionMs: 1e12, tt
 const before = usedBytes();
 const startMs = Date.now();
 pushAll(directory, ids, startMs);
-for (const id of ids) directory.refused(id, { stage: "push", status: 429, reason: "rate", why: "x".repeat(100) });
+for (const id of ids) {
+  directory.refused(id, { stage: "push", path: "/upload", status: 429, reason: "rate", why: "x".repeat(100) });
+}
 const bytesASource = Math.round((usedBytes() - before) / SOURCES);
 
 const start = performance.now();

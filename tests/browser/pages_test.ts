@@ -5,7 +5,17 @@ import { assertAccessible, assertFits, browserTest } from "../support/browser.ts
 import { BANNED_ID, HOSTILE_IDS, showSources } from "../support/shown_sources.ts";
 
 const VIEWS = [
-  ...["/", "/?state=refused", "/?search=nobody", "/sources/refused", "/sources/silent", "/sources/tight"],
+  ...[
+    "/",
+    "/?state=refused",
+    "/?search=nobody",
+    "/sources/refused",
+    "/sources/silent",
+    "/sources/tight",
+    "/sources/over",
+    "/sources/writer",
+    "/sources/both",
+  ],
   ...[`/sources/${encodeURIComponent(HOSTILE_IDS[5])}`, "/sources/nobody", `/sources/${BANNED_ID}`],
   ...["/strangers", "/ring", "/sinks", "/status", "/certificates"],
 ];
@@ -45,7 +55,12 @@ browserTest("the page of sources shows each in its state, and whatever is in its
     rows.map((row) => [row.querySelector("a.id")!.textContent, row.querySelector(".state")!.textContent])
   );
   const states = new Map(rows as [string, string][]);
-  for (const [id, state] of [["refused", "refused"], ["silent", "silent"], ["tight", "up"], ["edge-oslo", "up"]]) {
+  for (
+    const [id, state] of [["refused", "refused"], ["over", "refused"], ["silent", "silent"], ["tight", "up"], [
+      "edge-oslo",
+      "up",
+    ]]
+  ) {
     assert.equal(states.get(id), state, id);
   }
   for (const id of HOSTILE_IDS) {

@@ -32,7 +32,7 @@ async function pages(
     losses: [{ rule: "rule x", metric: "<i>", why: "Too new", count: 2 }],
     sizes: [{ metric: "up", series: 7, bytes: 700 }],
     suspects: [{ label: "user", why: "its name is that of a person", samples: 4 }],
-    flags: [{ flag: "--to-token", value: "(secret)", isDefault: false }],
+    flags: [{ flag: "--to-token", value: "(secret)", from: "command line" }],
   };
   const forwarder = { state, lastPush };
   const { log } = recordingLog();

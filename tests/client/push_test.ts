@@ -1,3 +1,4 @@
+import configuration from "../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
 import { push, REMARK_LIMIT_BYTES } from "../../client/push.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
@@ -59,6 +60,17 @@ Deno.test("push() returns what the server says of a push that it has taken, unle
   const long = Array<string>(SAMPLE_RULE_NAMES.length + 1).fill(`Left out ${"x".repeat(1_000)}`).join("\n");
   assert.equal(await remarkOf(long), long);
   assert.equal(await remarkOf("x".repeat(REMARK_LIMIT_BYTES + 1)), undefined);
+});
+
+Deno.test("push() tells the server which client it is, and of which version", async () => {
+  await using p = await parties();
+  let told: string | null = "";
+  p.server.fault = ({ headers }) => {
+    told = headers.get("user-agent");
+    return new Response("");
+  };
+  await p.push();
+  assert.equal(told, `telemeter-client/${configuration.version}`);
 });
 
 const refusals: [status: number, message: RegExp][] = [

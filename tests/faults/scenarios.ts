@@ -32,6 +32,9 @@ const SILENCE_SECONDS = 5;
 /** Where all processes end, and start again. */
 const RESTART_SECONDS = 10;
 
+/** For how long all push through servers whose clocks differ, and how far a clock is set back, in milliseconds. */
+const APART_MS = 30_000, BACK_MS = 30_000;
+
 /** The most that a witness has to keep: a database that is almost empty, and its journal. */
 const WITNESS_BYTES = 256 * 1_024;
 
@@ -180,6 +183,42 @@ export const SCENARIOS: readonly Scenario[] = [
       await Promise.all([crash(trial, victim), trial.pass(SLOW_MS).then(() => slow.resume())]);
       await victim.deleteStore();
       await trial.whole("one of three was destroyed with its disk while another one was slow");
+    },
+  },
+  {
+    name: "clocks-apart",
+    gapSeconds: UNMOVED_SECONDS,
+    servers: 3,
+    clocks: [0, 15, -15],
+    act: async (trial) => {
+      const startedAt = await Promise.all(
+        trial.servers.map((server) => server.metric("process_start_time_seconds")),
+      );
+      if (startedAt[1] - startedAt[2] < 20) throw new Error("The clocks of the servers are not apart");
+      await trial.pass(APART_MS);
+      for (const server of trial.servers) {
+        const stale = await server.metric('telemeter_pushes_total{result="stale"}');
+        if (stale > 0) throw new Error(`${server.name} takes ${stale} pushes for older than what it has`);
+      }
+      await trial.whole("30 s through servers whose clocks are 30 s apart");
+    },
+  },
+  {
+    name: "clock-back",
+    gapSeconds: CRASH_SECONDS,
+    servers: 3,
+    clocks: [0, 0, 0],
+    act: async (trial) => {
+      const { servers: [, victim], clocks: [, clock] } = trial;
+      await clock.set(-BACK_MS / 1_000);
+      await trial.pass(QUIET_MS);
+      await trial.whole("the clock of one of three was set back by 30 s");
+      await victim.kill();
+      await restart(victim);
+      await trial.whole("its restart with that clock");
+      await clock.set(0);
+      await trial.pass(QUIET_MS);
+      await trial.whole("its clock was set right");
     },
   },
   {

@@ -45,6 +45,12 @@ Deno.test("any server of a ring tells of all sources, and names a server that is
     ]]);
     assert.equal(member?.pages, new URL(internal).origin);
   }
+  const { certificates } = await api<{ certificates: { member: string; flag: string }[] }>(b, "certificates");
+  assert.deepEqual(certificates.map(({ member, flag }) => [member, flag]).sort(), [
+    ["a", "--cluster-crt"],
+    ["b", "--cluster-crt"],
+    ["c", "--cluster-crt"],
+  ]);
   for (const id of IDS) assert.equal(await push(ring, { to: a, id }), 200);
   assert.equal(await push(ring, { to: b, id: IDS[0], claims: "another" }), 400);
   for (const server of ring.servers) {
@@ -68,5 +74,15 @@ Deno.test("any server of a ring tells of all sources, and names a server that is
   assert.ok(performance.now() - start < 2_000);
   assert.match(list.members!.find(({ name }) => name === "c")!.why!, /500 ms|no link|ended/);
   assert.ok(list.sources.length > 0 && list.sources.every(({ owner }) => owner !== "c"));
+  for (const path of ["certificates", "sinks"]) {
+    const start = performance.now();
+    const { members } = await api<Answered>(a, path);
+    assert.ok(performance.now() - start < 2_000);
+    assert.deepEqual(members!.map(({ name, why }) => [name, why === undefined]), [
+      ["a", true],
+      ["b", true],
+      ["c", false],
+    ]);
+  }
   c.resume();
 });

@@ -9,6 +9,8 @@ import { Observer } from "./observer.ts";
 import { Pusher } from "./pusher.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
 import { ShownAccount, type ShownTotals } from "./shown_account.ts";
+import { taskCommand } from "../../scripts/process/tasks.ts";
+import { MachineClock } from "../support/machine_clock.ts";
 import { SmallDisk } from "../support/small_disk.ts";
 
 /** How large a trial is. */
@@ -33,6 +35,8 @@ export interface Trial {
   readonly shown: () => ShownTotals;
   /** The disk of the first server, if it has one of its own. */
   readonly disk?: SmallDisk;
+  /** The clocks of the servers, in their order, if they have some of their own. */
+  readonly clocks: readonly MachineClock[];
   /** Lets time pass in which things happen by themselves. */
   pass(ms: number): Promise<void>;
   /** Waits until each cluster is shown by exactly one server, nothing acknowledged is lost, and notes how long that took. */
@@ -53,6 +57,12 @@ export interface Scenario {
   readonly wired?: boolean;
   /** Whether the first server has a disk of its own, which can be filled: only who may mount one can try it. @default {false} */
   readonly smallDisk?: boolean;
+  /**
+   * By how many seconds the clock of each server is ahead, which may be set anew meanwhile: only where libfaketime is can it be tried.
+   *
+   * @default all have the clock of this machine
+   */
+  readonly clocks?: readonly number[];
   /** For how long a cluster may be on no page, in seconds. Without it there is a reason for any time: see the scenario. */
   readonly gapSeconds?: number;
   /** Makes it happen. All servers are ready before, and what it waits for is that the ring is whole again. */
@@ -88,13 +98,25 @@ const LOG_LINES = 60;
 export async function tryScenario(scenario: Scenario, scale: TrialScale): Promise<Verdict> {
   const names = Array.from({ length: scenario.servers }, (_, index) => `server-${index}`);
   const witnesses = names.slice(names.length - (scenario.witnesses ?? 0));
-  await using ring = await RingServers.create({ names, witnesses, wired: scenario.wired });
+  await using stack = new AsyncDisposableStack();
+  const clocks = await clocksOf(scenario, { names, stack });
+  const ring = stack.use(
+    await RingServers.create({
+      names,
+      witnesses,
+      wired: scenario.wired,
+      command: (name, flags) => {
+        const command = taskCommand("server", flags);
+        return clocks.get(name)?.of(command) ?? command;
+      },
+    }),
+  );
   const disk = scenario.smallDisk ? await SmallDisk.mount(ring.servers[0].storageDir) : undefined;
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const stop = () => reject(scale.signal?.reason);
   scale.signal?.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([tryOn({ ring, disk }, scenario, scale), stopped]);
+    return await Promise.race([tryOn({ ring, disk, clocks: [...clocks.values()] }, scenario, scale), stopped]);
   } finally {
     scale.signal?.removeEventListener("abort", stop);
     if (disk !== undefined) {
@@ -104,8 +126,23 @@ export async function tryScenario(scenario: Scenario, scale: TrialScale): Promis
   }
 }
 
+/** The clocks of the servers by name, none if they have that of this machine. */
+async function clocksOf(
+  { clocks = [] }: Scenario,
+  { names, stack }: { names: readonly string[]; stack: AsyncDisposableStack },
+): Promise<Map<string, MachineClock>> {
+  const made = new Map<string, MachineClock>();
+  if (clocks.length === 0) return made;
+  const dir = await Deno.makeTempDir({ prefix: "telemeter-clocks-" });
+  stack.defer(() => Deno.remove(dir, { recursive: true }));
+  for (const [index, name] of names.entries()) {
+    made.set(name, await MachineClock.create({ dir, name, aheadSeconds: clocks[index] }));
+  }
+  return made;
+}
+
 async function tryOn(
-  { ring, disk }: { ring: RingServers; disk?: SmallDisk },
+  { ring, disk, clocks }: Pick<Trial, "ring" | "disk" | "clocks">,
   { name, begin, gapSeconds = Infinity, act }: Scenario,
   { clusters, pushesPerSecond }: TrialScale,
 ): Promise<Verdict> {
@@ -131,6 +168,7 @@ async function tryOn(
       servers,
       pusher,
       disk,
+      clocks,
       shown: () => observer.account.totals,
       pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       whole: async (after) => {

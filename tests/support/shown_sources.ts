@@ -7,6 +7,7 @@
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
 import { OpenServer } from "./open_server.ts";
+import { oneSample, writeRequest } from "./write_sender.ts";
 
 /** Ids that would be something else than text if anybody let them. */
 export const HOSTILE_IDS: readonly string[] = [
@@ -44,6 +45,16 @@ export interface ShownSources extends AsyncDisposable {
   push(): Promise<void>;
 }
 
+/** Sends by remote write what is shown, and what breaks a rule. */
+async function write(server: OpenServer, id: string) {
+  const sample = { value: 1, timestamp: Date.now() };
+  for (const cpu of ["0", "1"]) {
+    await server.write(id, writeRequest([oneSample({ __name__: "node_load1", cpu }, sample)]));
+  }
+  const ahead = { value: 1, timestamp: Date.now() + 86_400_000 };
+  await server.write(id, writeRequest([oneSample({ __name__: "node_load5" }, ahead)]));
+}
+
 /** Starts the server, with buttons. Sources that pushed once only are silent: they have no interval, and its TTL is short. */
 export async function showSources(...flags: string[]): Promise<ShownSources> {
   await using opening = new AsyncDisposableStack();
@@ -66,6 +77,10 @@ export async function showSources(...flags: string[]): Promise<ShownSources> {
   await server.push("silent", seriesOf("silent", 4));
   await server.push("refused", seriesOf("refused", 4));
   await server.push("refused", seriesOf("somebody-else", 4));
+  await server.push("over", seriesOf("over", 250));
+  await write(server, "writer");
+  await server.push("both", seriesOf("both", 5));
+  await write(server, "both");
   await server.token(BANNED_ID).catch(() => {});
   const url = /internal=(\S+?)\/? /.exec(server.log.join("\n"))![1];
   await eventually("a source to be silent", async (signal) => {

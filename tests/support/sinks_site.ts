@@ -11,7 +11,7 @@ import { ExpositionIndex, toEntry } from "../../server/exposition/exposition_ind
 import { Renderer } from "../../server/ingest/renderer.ts";
 import { SinkMetrics } from "../../server/sinks/sink_metrics.ts";
 import { SinkConnection } from "../../server/sinks/sink_connection.ts";
-import { tenantOf } from "../../server/sinks/sink_settings.ts";
+import { tenantOf } from "../../server/sinks/tenants.ts";
 import { Sinks, type SinksOptions } from "../../server/sinks/sinks.ts";
 import { recordingLog } from "./recording_log.ts";
 import { RENDER_RULES } from "./render_rules.ts";

@@ -39,6 +39,13 @@ export function source(id: string, more: Partial<SourceDetails> = {}): SourceDet
     refusals: 0,
     pushes: 3,
     transport: "protobuf, snappy",
+    ways: [{
+      way: "push",
+      last: "2026-01-02T03:04:00.000Z",
+      transport: "protobuf, snappy",
+      accepted: 3,
+      expectedIntervalSeconds: 30,
+    }],
     dropped: { allowList: 0, rules: {} },
     largest: [{ name: "up", bytes: 40, series: 1 }],
     timeline: [{ at: "2026-01-02T03:04:00.000Z", bytes: 900 }],
@@ -53,8 +60,9 @@ export const STATUS: ServerStatus = {
   started: "2026-01-01T00:00:00.000Z",
   store: { ok: true },
   flags: [
-    { flag: "--ttl", value: "10m", isDefault: true },
-    { flag: "--shared-key", value: "(secret)", isDefault: false },
+    { flag: "--ttl", value: "10m", from: "default" },
+    { flag: "--tls-crt", from: "default" },
+    { flag: "--shared-key", value: "(secret)", from: "command line" },
   ],
   limits: [{ flag: "--limit-clusters", what: "clusters", used: 9, limit: 10 }],
   certificates: [{ flag: "--tls-crt", file: "/a.crt", subject: "CN=a", ends: "2026-01-10T00:00:00.000Z", days: 7 }],
@@ -109,7 +117,7 @@ export function sourcePages(
     audience: "operators",
     home: homePage(options),
   });
-  return { app, records: records as readonly LogRecord[], forgotten: forgotten as readonly string[] };
+  return { app, options, records: records as readonly LogRecord[], forgotten: forgotten as readonly string[] };
 }
 
 /** What a page answers. */

@@ -57,6 +57,10 @@ Deno.test("a client works by its configuration file, below its flags, and a relo
   assert.deepEqual([answer.status, await answer.text()], [200, "Reloaded\n"]);
   const { families } = await server.pushes.take();
   assert.deepEqual(series(families), ['up{region="c",_id="mine"} 1']);
+  const page = await (await fetch(new URL("settings", client.url), { headers: { accept: "text/html" } })).text();
+  const [, ofCommandLine, ofFile] = page.split("<h2>");
+  assert.match(ofCommandLine, />--id<.*>mine</s);
+  assert.match(ofFile, />--label<.*>region=c</s);
   // What the command line says of the address stands, whatever the file says.
   assert.match(
     await times(lines, /take effect at a restart only/, 1),

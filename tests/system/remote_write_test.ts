@@ -103,6 +103,22 @@ Deno.test("POST /api/v1/write answers as senders need it", async () => {
   assert.deepEqual([get.status, stranger.status], [405, 401]);
 });
 
+Deno.test("POST /api/v1/write refuses a message of the other version than its Content-Type says, and says so", async () => {
+  await using server = await OpenServer.start();
+  const series = [oneSample({ __name__: "x" }, { value: 1, timestamp: Date.now() })];
+  for (const [version, other] of [["1.0", "2.0"], ["2.0", "1.0"]] as const) {
+    const { body } = writeRequest(series, { version });
+    const { headers } = writeRequest(series, { version: other });
+    const { status, text } = await server.write("a", { headers, body });
+    assert.equal(status, 400);
+    assert.match(text, new RegExp(`Cannot read as remote write ${other} what is ${version}: name .* in Content-Type`));
+  }
+  const metadata = writeRequest([], { metadata: [{ type: 2, metricFamilyName: "x" }] });
+  const { headers } = writeRequest(series, { version: "2.0" });
+  assert.equal((await server.write("a", { headers, body: metadata.body })).status, 400);
+  assert.deepEqual(await shown(server), []);
+});
+
 Deno.test("POST /api/v1/write counts what the allow-list drops as written", async () => {
   await using server = await OpenServer.start("--whitelist", '{__name__="x"}');
   const timestamp = Date.now();

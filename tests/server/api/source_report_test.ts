@@ -25,7 +25,16 @@ Deno.test("reportOf() says since when a source is silent, though somebody was re
   clock.ms += TTL_MS;
   const since = new Date(START_MS + TTL_MS).toISOString();
   assert.deepEqual([report().state, report().silentSince], ["silent", since]);
-  // Who has but the id can make it refused, and shall not make it forgotten that it is silent.
-  directory.refused("a", { stage: "authorize", status: 401, reason: "refused", why: "Unknown token" });
+  directory.refused("a", {
+    stage: "authorize",
+    path: "/authorize",
+    status: 401,
+    reason: "refused",
+    why: "Unknown token",
+  });
+  assert.deepEqual([report().state, report().silentSince], ["silent", since]);
+  const { lastRefusal, refusals, refusedInName } = report();
+  assert.deepEqual([lastRefusal, refusals, refusedInName?.status, refusedInName?.times], [undefined, 0, 401, 1]);
+  directory.refused("a", { stage: "push", path: "/upload", status: 400, reason: "identity", why: "Two identities" });
   assert.deepEqual([report().state, report().silentSince], ["refused", since]);
 });

@@ -65,7 +65,7 @@ Deno.test("DirectoryStore brings back after a restart what was known of every so
   {
     await using _kept = await DirectoryStore.open(before, texts);
     for (let i = 0; i < 100; i++) push(before, `cluster ${i}`);
-    before.refused("cluster 7", { stage: "push", status: 400, reason: "identity", why: "No" });
+    before.refused("cluster 7", { stage: "push", path: "/upload", status: 400, reason: "identity", why: "No" });
   }
   const after = newDirectory();
   await using _kept = await DirectoryStore.open(after, texts);
@@ -107,7 +107,7 @@ Deno.test("DirectoryStore stays within what the store takes, with names at their
     for (let i = 0; i < 64; i++) {
       const id = String(i).padStart(3, "0") + "\u0001".repeat(252);
       push(before, id);
-      before.refused(id, { stage: "push", status: 400, reason: "identity", why: '"'.repeat(200) });
+      before.refused(id, { stage: "push", path: "/upload", status: 400, reason: "identity", why: '"'.repeat(200) });
     }
   }
   const after = newDirectory();

@@ -13,8 +13,14 @@ import {
 
 const TTL_MS = 600_000;
 const START = 1_700_000_000_000;
-const BAD: Refusal = { stage: "push", status: 400, reason: "identity", why: "Two identities" };
-const STRANGER: Refusal = { stage: "authorize", status: 401, reason: "refused", why: "Unknown token" };
+const BAD: Refusal = { stage: "push", path: "/upload", status: 400, reason: "identity", why: "Two identities" };
+const STRANGER: Refusal = {
+  stage: "authorize",
+  path: "/authorize",
+  status: 401,
+  reason: "refused",
+  why: "Unknown token",
+};
 
 function push(at: number, more: Partial<AcceptedPush> = {}): AcceptedPush {
   return {
@@ -39,7 +45,7 @@ function pushedAt(...times: number[]): Source {
 }
 
 function stateAt(source: Source, at: number) {
-  return stateOf(source, { nowMs: START + at, tick: at, ttlMs: TTL_MS });
+  return stateOf(source, { tick: at, ttlMs: TTL_MS });
 }
 
 Deno.test("noteAccepted() learns what usually lies between two pushes, and nothing from an outage", () => {
@@ -56,7 +62,7 @@ Deno.test("noteAccepted() measures by the clock that only goes forward, whatever
   const source = pushedAt(0, 30_000);
   noteAccepted(source, push(3_660_000), 60_000);
   assert.equal(source.intervalMs, 30_000);
-  assert.equal(stateOf(source, { nowMs: START + 60_000, tick: 61_000, ttlMs: TTL_MS }), "up");
+  assert.equal(stateOf(source, { tick: 61_000, ttlMs: TTL_MS }), "up");
 });
 
 Deno.test("noteAccepted() keeps how old the newest sample was, and what was left out", () => {
@@ -88,18 +94,28 @@ Deno.test("stateOf() says refused once what a source sent last was refused, and 
   assert.equal(stateAt(source, 90_001), "up");
 });
 
-Deno.test("stateOf() lets nobody with a bad token make a source that pushes look refused", () => {
+Deno.test("stateOf() depends on nothing that was refused to whoever has but the id of a source", () => {
   const source = pushedAt(0, 30_000);
   noteRefused(source, STRANGER, START + 30_001);
   assert.equal(stateAt(source, 30_002), "up");
   noteRefused(source, STRANGER, START + 150_000);
-  assert.equal(stateAt(source, 150_001), "refused");
-  assert.equal(stateAt(source, 400_000), "silent");
+  assert.equal(stateAt(source, 150_001), "silent");
+  noteRefused(source, BAD, START + 160_000);
+  noteRefused(source, STRANGER, START + 170_000);
+  assert.equal(stateAt(source, 170_001), "refused");
+});
+
+Deno.test("noteRefused() keeps what was refused in the name of a source apart from what was refused to itself", () => {
+  const source = pushedAt(0, 30_000);
+  noteRefused(source, BAD, START + 40_000);
+  for (const at of [50_000, 60_000]) noteRefused(source, STRANGER, START + at);
+  assert.deepEqual([source.refusal, source.refusedAtMs, source.refusals], [BAD, START + 40_000, 1]);
+  assert.deepEqual(source.inName, { refusal: STRANGER, atMs: START + 60_000, times: 2 });
 });
 
 Deno.test("noteRefused() lets a source that came too soon hide no refusal that says why", () => {
   const source = pushedAt(0, 30_000);
-  const early: Refusal = { stage: "push", status: 429, reason: "rate", why: "Too soon" };
+  const early: Refusal = { stage: "push", path: "/upload", status: 429, reason: "rate", why: "Too soon" };
   noteRefused(source, early, START + 31_000);
   assert.equal(stateAt(source, 31_001), "up");
   noteRefused(source, BAD, START + 60_000);
@@ -111,11 +127,12 @@ Deno.test("mergeSource() takes of each fact the newer one, in either order", () 
   const here = pushedAt(0, 30_000);
   const there = pushedAt(0, 30_000, 60_000);
   noteRefused(here, BAD, START + 70_000);
+  noteRefused(there, STRANGER, START + 80_000);
   const forth = structuredClone(here), back = structuredClone(there);
   assert.equal(mergeSource(forth, there, 60_000), true);
   assert.equal(mergeSource(back, here, 30_000), false);
   assert.deepEqual({ ...forth, untold: 0 }, { ...back, untold: 0 });
-  assert.deepEqual([forth.pushedAtMs, forth.refusedAtMs], [START + 60_000, START + 70_000]);
+  assert.deepEqual([forth.pushedAtMs, forth.refusedAtMs, forth.inName?.times], [START + 60_000, START + 70_000, 1]);
 });
 
 Deno.test("nearLimits() names the limits of which a push takes four fifths", () => {

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { apiRoutes } from "../../../server/api/api_routes.ts";
+import type { SinkReport } from "../../../server/sinks/sink.ts";
 import type { SourceState } from "../../../server/directory/source.ts";
 import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_pages.ts";
 
 const REFUSAL = {
   at: "2026-01-02T03:03:00.000Z",
   stage: "push" as const,
+  path: "/upload",
   status: 413,
   reason: "series",
   why: "Raise <b>--limit-series</b>",
@@ -82,7 +85,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
     owner: nasty,
   })];
   const strangers = [{ ...REFUSAL, id: nasty, times: 3, why: nasty }];
-  const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, isDefault: false }] };
+  const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, from: "file" as const }] };
   const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
   const path = `/sources/${encodeURIComponent(nasty)}`;
   for (const at of ["/", path, "/strangers", "/status", `/?search=${encodeURIComponent(nasty)}`]) {
@@ -111,13 +114,13 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
   const advice: Record<SourceState, RegExp> = {
     up: /as expected/,
     silent:
-      /Silent since 2026-01-02T03:05:30\.000Z\. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
+      /Silent for 35 s \. It has not pushed for more than 90 s, far longer than usual\. See whether its client runs/,
     refused: /its client, or a limit here, must change\. .*Refused 65 s ago with 413 \( series, at \/upload\)/,
     revoked: /Its id is revoked: whatever it sends is refused\. .*To let it in again, take its line out/,
   };
   for (const [state, pattern] of Object.entries(advice) as [SourceState, RegExp][]) {
     const refused = state === "refused" && { lastRefusal: REFUSAL, refusals: 7 };
-    const silent = state === "silent" && { silentSince: "2026-01-02T03:05:30.000Z" };
+    const silent = state === "silent" && { silentSince: "2026-01-02T03:03:30.000Z" };
     const { text } = await ask(
       sourcePages({ sources: [source("a/b", { state, ...refused, ...silent })] }),
       "/sources/a%2Fb",
@@ -126,6 +129,37 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
     assert.match(text, /href="\/federate\?match\[\]=%7B_id%3D%22a%2Fb%22%7D"/);
     assert.match(text, /href="\/api\/v1\/sources\/a%2Fb"/);
   }
+});
+
+Deno.test("pages tell what was refused in the name of a source apart from what was refused to itself", async () => {
+  const refusedInName = {
+    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 3 },
+    ...{ status: 401, reason: "refused", why: "No such token" },
+  };
+  const pages = sourcePages({ sources: [source("a", { state: "silent", refusedInName })] });
+  const { text } = await ask(pages, "/sources/a");
+  assert.match(words(text), /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such/);
+  assert.match(
+    rows((await ask(pages, "/")).text)[1],
+    /^silent a .* in its name 3 s ago , refused: No such token$/,
+  );
+});
+
+Deno.test("homePage() says since when a source is silent, and leads to the pages of owners", async () => {
+  const elsewhere = {
+    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true },
+    ...{ status: "ALIVE" as const, phase: "ACTIVE" as const },
+    pages: "http://10.0.0.2:9004",
+  };
+  const ring = { ...RING, members: [elsewhere] };
+  const sources = [
+    source("a b", { state: "silent", silentSince: "2026-01-02T03:03:30.000Z", owner: "server-1" }),
+    source("ours", { owner: "server-0" }),
+  ];
+  const { text } = await ask(sourcePages({ sources, ring }), "/");
+  assert.match(rows(text)[1], /^silent a b .* silent for 35 s .* server-1$/);
+  assert.match(text, /<a href="http:\/\/10.0.0.2:9004\/sources\/a%20b">server-1<\/a>/);
+  assert.match(text, /<div>server-0<\/div>/);
 });
 
 Deno.test("the page of an id that has never pushed says why it was refused, or that nothing is known", async () => {
@@ -160,7 +194,13 @@ Deno.test("the page of the status shows flags that are set first, no secret, and
   const { text } = await ask(sourcePages(), "/status");
   assert.match(
     words(text),
-    /Clusters --limit-clusters 9 of 10 Flags that are set .*--shared-key \(secret\) .*at their defaults .*--ttl 10m/,
+    /Clusters --limit-clusters 9 of 10 Flags of the command line .*--shared-key \(secret\) .*at their defaults .*--ttl 10m +--tls-crt not set/,
+  );
+  assert.doesNotMatch(text, /config\.file/);
+  const flags = [{ flag: "--ttl", value: "20m", from: "file" as const }];
+  assert.match(
+    words((await ask(sourcePages({ status: { ...STATUS, flags } }), "/status")).text),
+    /Flags of the command line None\. Flags of the file of --config\.file .*--ttl 20m/,
   );
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/status")).text),
@@ -219,7 +259,7 @@ Deno.test("the pages of the ring and of certificates tell when those of other me
   assert.match(ended, /ended 2 d ago$/);
   assert.match(unknown, /–$/);
   const { text } = await ask(pages, "/certificates");
-  assert.match(words(text), /Not known of server-3: see the ring for why/);
+  assert.match(words(text), /Not known of server-3: no answer within 500 ms\. See the ring/);
   assert.deepEqual(
     rows(text).slice(1).map((row) => /^(ended|ends soon|good) CN=of (\S+) days .* (server-\d)/.exec(row)?.slice(1)),
     [
@@ -229,6 +269,19 @@ Deno.test("the pages of the ring and of certificates tell when those of other me
       ["good", "90", "server-0"],
     ],
   );
+  const { data } = JSON.parse((await ask(pages, "/api/v1/certificates")).text);
+  assert.deepEqual(data.certificates.map(({ member, days }: { member: string; days: number }) => [member, days]), [
+    ["server-0", 90],
+    ["server-1", 40],
+    ["server-1", 3],
+    ["server-2", -2],
+  ]);
+  assert.deepEqual(data.members, [
+    ...["server-0", "server-1", "server-2"].map((name) => ({ name })),
+    { name: "server-3", why: "no answer within 500 ms" },
+  ]);
+  const alone = JSON.parse((await ask(sourcePages({ status: WELL }), "/api/v1/certificates")).text);
+  assert.deepEqual(alone.data, { certificates: WELL.certificates });
 });
 
 Deno.test("the menu tells on every page how many certificates have ended or end soon, of other members as they said last", async () => {
@@ -345,6 +398,75 @@ Deno.test("the page of sinks shows how far each is behind, and what went wrong l
     "https://fine/write",
     "https://down/write",
   ]);
+});
+
+const SINK: SinkReport = {
+  ...{ url: "https://sink/write", state: "idle", version: "2.0", waiting: 0, lagSeconds: 0 },
+  ...{ sent: 1, dropped: 0, conflated: 0 },
+};
+
+Deno.test("the page of sinks shows those of all members, and names who has not told or does not forward", async () => {
+  const members = [
+    { ...MEMBER, name: "server-1", sinks: [{ ...SINK, state: "failing" as const, waiting: 2 }] },
+    { ...MEMBER, name: "server-0", sinks: [SINK] },
+    { ...MEMBER, name: "server-2", sinks: [] },
+    { ...MEMBER, name: "server-3", status: "DEAD", why: "no answer within 500 ms" },
+    { ...MEMBER, name: "server-4" },
+    { ...MEMBER, name: "server-5", status: "LEFT" },
+    { ...MEMBER, name: "server-6", isWitness: true, sinks: [] },
+  ];
+  const pages = sourcePages({ ring: { ...RING, members }, status: WELL, sinks: [SINK] });
+  const { text } = await ask(pages, "/sinks");
+  const [head, own, other] = rows(text);
+  assert.match(head, /^Sink Member State/);
+  assert.match(own, /remote write 2\.0 server-0 idle/);
+  assert.match(other, /remote write 2\.0 server-1 failing/);
+  assert.match(
+    words(text),
+    /Not known of server-3: no answer within 500 ms; server-4: its version does not tell\. See the ring/,
+  );
+  assert.match(words(text), /server-2 forwards to no sink: set --forward-url the same on all servers/);
+  const { data } = JSON.parse((await ask(pages, "/api/v1/sinks")).text);
+  assert.deepEqual(data.sinks.map(({ member, state }: { member: string; state: string }) => [member, state]), [
+    ["server-0", "idle"],
+    ["server-1", "failing"],
+  ]);
+  assert.deepEqual(data.members.map(({ name, why }: { name: string; why?: string }) => [name, why]), [
+    ["server-0", undefined],
+    ["server-1", undefined],
+    ["server-2", undefined],
+    ["server-3", "no answer within 500 ms"],
+    ["server-4", "its version does not tell"],
+    ["server-6", undefined],
+  ]);
+});
+
+Deno.test("apiRoutes() has the paths that docs/wire.md lists, and no others", async () => {
+  const { options } = sourcePages({ acts: true, revoke: () => Promise.resolve() });
+  const document = await Deno.readTextFile(new URL("../../../docs/wire.md", import.meta.url));
+  const listed = [...document.matchAll(/^\| `(\/api\/v1\/[a-z/:]+)` /gm)].map(([, path]) => path);
+  assert.deepEqual(listed.toSorted(), Object.keys(apiRoutes(options)).toSorted());
+});
+
+Deno.test("the menu tells on every page how many sinks fail or are behind, of other members as they said last", async () => {
+  const badge = async (pages: ReturnType<typeof sourcePages>) => {
+    const [item] = /href="\/sinks"[^]*?<\/a>/.exec((await ask(pages, "/status")).text)!;
+    return /class="badge (\w+)" title="([^"]*)"/.exec(item)?.slice(1);
+  };
+  assert.equal(await badge(sourcePages()), undefined);
+  assert.equal(await badge(sourcePages({ sinks: [SINK, { ...SINK, lagSeconds: 300 }] })), undefined);
+  const failing = { ...SINK, state: "failing" as const }, behind = { ...SINK, lagSeconds: 301 };
+  assert.deepEqual(await badge(sourcePages({ sinks: [SINK, failing] })), ["bad", "1 fails"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [behind, behind] })), ["warn", "2 are behind"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [behind, failing] })), ["bad", "2 fail or are behind"]);
+  const members = [{ ...MEMBER, name: "server-0", sinks: [failing] }, {
+    ...MEMBER,
+    name: "server-1",
+    sinks: [failing],
+  }];
+  const pages = sourcePages({ ring: { ...RING, members }, sinks: [SINK] });
+  assert.equal(await badge(pages), undefined, "no page waits for another member");
+  assert.deepEqual(await badge(pages), ["bad", "1 fails"]);
 });
 
 Deno.test("the page of sinks says how to forward where nothing is", async () => {

@@ -3,7 +3,14 @@ import { ask, source, sourcePages } from "../../support/source_pages.ts";
 
 const SOURCES = [source("up"), source("gone", { state: "silent" }), source('a/"b', { state: "refused" })];
 const STRANGER = {
-  ...{ id: "stranger", at: "2026-01-02T03:03:00.000Z", stage: "authorize" as const, status: 401, reason: "token" },
+  ...{
+    id: "stranger",
+    at: "2026-01-02T03:03:00.000Z",
+    stage: "authorize" as const,
+    path: "/authorize",
+    status: 401,
+    reason: "token",
+  },
   ...{ why: "No such token", times: 1 },
 };
 

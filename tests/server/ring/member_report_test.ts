@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { certificatesOf, type InternalAddress, pagesOf } from "../../../server/ring/member_report.ts";
+import { certificatesOf, type InternalAddress, pagesOf, sinksOf } from "../../../server/ring/member_report.ts";
 
 const OWN = { address: "a.example:9005", host: "a" };
 
@@ -43,4 +43,26 @@ Deno.test("certificatesOf() takes what a member tells of its certificates, clipp
   for (const certificates of bad) {
     assert.equal(certificatesOf({ certificates }), undefined, JSON.stringify(certificates));
   }
+});
+
+Deno.test("sinksOf() takes what a member tells of its sinks, clipped, and nothing that is something else", () => {
+  const at = "2026-01-02T03:04:05.000Z";
+  const good = {
+    ...{ url: "https://sink/write", state: "failing", version: "2.0", waiting: 1, lagSeconds: 2.5, lastSuccess: at },
+    ...{ lastFailure: { at, why: "it answers 500" }, sent: 1, dropped: 0, conflated: 0 },
+  };
+  assert.deepEqual(sinksOf({ sinks: [{ ...good, more: 7 }] }), [good]);
+  assert.deepEqual(sinksOf({ sinks: [] }), []);
+  const { lastSuccess: _, lastFailure: __, ...never } = good;
+  assert.deepEqual(sinksOf({ sinks: [never] }), [never]);
+  const [clipped] = sinksOf({ sinks: [{ ...good, lastFailure: { at, why: "x".repeat(1e6) } }] })!;
+  assert.ok(clipped.lastFailure!.why.length <= 200);
+  assert.equal(sinksOf({ sinks: Array(1_000).fill(good) })?.length, 100);
+  const bad = [
+    ...[undefined, null, 7, {}, [7], [null]],
+    ...[{ url: 7 }, { state: "fine" }, { version: "3" }, { waiting: "1" }, { lagSeconds: -1 }, { lastSuccess: "soon" }]
+      .map((change) => [{ ...good, ...change }]),
+    ...[7, null, { at }, { at: "soon", why: "" }].map((lastFailure) => [{ ...good, lastFailure }]),
+  ];
+  for (const sinks of bad) assert.equal(sinksOf({ sinks }), undefined, JSON.stringify(sinks));
 });

@@ -6,7 +6,7 @@ import { SourceExchange, takeFacts } from "../../../server/ring/source_exchange.
 import { recordingLog } from "../../support/recording_log.ts";
 
 const NOW = 1_700_000_000_000;
-const BAD: Refusal = { stage: "push", status: 400, reason: "identity", why: "No" };
+const BAD: Refusal = { stage: "push", path: "/upload", status: 400, reason: "identity", why: "No" };
 
 interface Place {
   owner?: string;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../../common/options.ts";
 import { noProxy } from "../../../common/outgoing/proxy_rule.ts";
-import { openSinks, type SinkFlags, tenantOf } from "../../../server/sinks/sink_settings.ts";
+import { issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
+import { openSinks, type SinkFlags } from "../../../server/sinks/sink_settings.ts";
+import { tenantOf, tenantPattern } from "../../../server/sinks/tenants.ts";
 import { tempFolder } from "../../support/programs.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { SinkReceiver } from "../../support/sink_receiver.ts";
@@ -23,6 +25,8 @@ const NONE: SinkFlags = {
   forwardOauthScope: undefined,
 };
 const SINK = new URL("https://sink.example/write");
+const USER = new URL("https://me@sink.example/write");
+const OAUTH = { forwardOauthUrl: SINK, forwardOauthClientId: "me" };
 const { log } = recordingLog();
 const open = (flags: Partial<SinkFlags>) => openSinks({ ...NONE, ...flags }, { proxyFor: noProxy, log });
 
@@ -44,8 +48,6 @@ for (
     ["a scope alone", { forwardUrl: [SINK], forwardOauthScope: "a" }, /without all of --forward-oauth-url/],
     ["a password of nobody", { forwardUrl: [SINK], forwardPasswordFile: "password" }, /without a user name/],
     ["a bad header", { forwardUrl: [SINK], forwardTenantHeader: "a b" }, /--forward-tenant-header/],
-    ["a bad tenant", { forwardUrl: [SINK], forwardTenant: "a b" }, /--forward-tenant/],
-    ["a file that is not there", { forwardUrl: [SINK], forwardTokenFile: "/nowhere/token" }, /no such file/],
     [
       "a user beside a token",
       { forwardUrl: [new URL("https://me@sink.example/")], forwardTokenFile: "token" },
@@ -57,6 +59,66 @@ for (
     await assert.rejects(open(flags), (error) => error instanceof UsageError && fault.test(error.message));
   });
 }
+
+for (
+  const [flag, flags] of [
+    ["--forward-ca-file", (forwardCaFile) => ({ forwardCaFile })],
+    ["--forward-cert-file", (forwardCertFile) => ({ forwardCertFile, forwardKeyFile: "deno.json" })],
+    ["--forward-key-file", (forwardKeyFile) => ({ forwardCertFile: "deno.json", forwardKeyFile })],
+    ["--forward-token-file", (forwardTokenFile) => ({ forwardTokenFile })],
+    ["--forward-password-file", (forwardPasswordFile) => ({ forwardUrl: [USER], forwardPasswordFile })],
+    ["--forward-oauth-secret-file", (forwardOauthSecretFile) => ({ ...OAUTH, forwardOauthSecretFile })],
+  ] as [string, (path: string) => Partial<SinkFlags>][]
+) {
+  Deno.test(`openSinks() names ${flag} and its file where that is not there or empty`, async () => {
+    await using folder = await tempFolder();
+    const empty = await folder.write("empty", " \n"), nowhere = `${empty}-not`;
+    const rows = [[empty, `Bad ${flag} '${empty}': it is empty`], [
+      nowhere,
+      `Bad ${flag}: Cannot read '${nowhere}': there is no such file`,
+    ]];
+    for (const [path, message] of rows) {
+      await assert.rejects(open({ forwardUrl: [SINK], ...flags(path) }), { name: "UsageError", message });
+    }
+  });
+}
+
+Deno.test("openSinks() names the file of certificates that is at fault, or that the key belongs to another one", async () => {
+  await using folder = await tempFolder();
+  const authority = await makeAuthority();
+  const [one, other] = await Promise.all(
+    ["one", "other"].map((name) => issueCertificate(name, { authority, hosts: [], days: 1 })),
+  );
+  const cert = await folder.write("crt", one.cert), key = await folder.write("key", one.key);
+  const odd = await folder.write("odd", "no PEM"), alien = await folder.write("alien", other.key);
+  const rows: [Partial<SinkFlags>, RegExp][] = [
+    [{ forwardCaFile: odd }, /^Bad --forward-ca-file '.*\/odd': /],
+    [{ forwardCertFile: odd, forwardKeyFile: key }, /^Bad --forward-cert-file '.*\/odd': /],
+    [{ forwardCertFile: cert, forwardKeyFile: odd }, /^Bad --forward-key-file '.*\/odd': /],
+    [
+      { forwardCertFile: cert, forwardKeyFile: alien },
+      /^Bad --forward-key-file '.*\/alien': it does not belong to the certificate of --forward-cert-file$/,
+    ],
+  ];
+  for (const [flags, message] of rows) {
+    await assert.rejects(open({ forwardUrl: [SINK], ...flags }), { name: "UsageError", message });
+  }
+  using sinks = await open({ forwardUrl: [SINK], forwardCertFile: cert, forwardKeyFile: key });
+  assert.equal(sinks?.places.length, 1);
+});
+
+Deno.test("tenantPattern reads what a header can have, and refuses a placeholder that it does not know", () => {
+  for (const pattern of ["a", "{id}", "t-{id}", "a{", "{{id}}"]) assert.equal(tenantPattern.read([pattern]), pattern);
+  for (const pattern of ["a b", "ü", "a".repeat(151)]) {
+    assert.throws(() => tenantPattern.read([pattern]), /^SyntaxError: Cannot use '.*' as a tenant: write /);
+  }
+  for (const pattern of ["{cluster}", "{id}-{ID}", "{}"]) {
+    assert.throws(
+      () => tenantPattern.read([pattern]),
+      /Cannot use \{\w*\} in '.*': write \{id\}, which stands for the clus/,
+    );
+  }
+});
 
 Deno.test("tenantOf() puts the id in its place, and has no tenant for an id that no header can have", () => {
   const of = tenantOf("t-{id}");

@@ -1,3 +1,4 @@
+import configuration from "../../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
 import { eventually } from "../../../scripts/process/eventually.ts";
 import { SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
@@ -32,6 +33,7 @@ Deno.test("Sinks forward what clusters show, with the samples' own times, severa
   assert.deepEqual([...new Set(series.map(({ samples: [{ timestampMs }] }) => timestampMs))], [receivedAtMs]);
   assert.equal(headers.get("x-prometheus-remote-write-version"), "2.0.0");
   assert.equal(headers.get("content-encoding"), "snappy");
+  assert.equal(headers.get("user-agent"), `telemeter-server/${configuration.version}`);
 });
 
 for (

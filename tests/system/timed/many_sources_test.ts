@@ -33,7 +33,9 @@ async function fill(dir: string) {
       series: i,
       newestMs: receivedAtMs,
     });
-    if (i % 11 === 0) directory.refused(id, { stage: "push", status: 413, reason: "series", why: "Too many series" });
+    if (i % 11 === 0) {
+      directory.refused(id, { stage: "push", path: "/upload", status: 413, reason: "series", why: "Too many series" });
+    }
   }
 }
 
