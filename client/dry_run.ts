@@ -8,8 +8,9 @@ import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
 import { plural } from "../common/plural.ts";
 import { formatText } from "../common/exposition/text_format.ts";
-import { UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
-import { describeRule, OutgoingPushes } from "./outgoing.ts";
+import { WriteEncoder } from "../common/remote_write/write_encoder.ts";
+import { WriteRequests } from "../common/remote_write/write_requests.ts";
+import { ANYWHERE, describeRule, type Outgoing, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples, type Effect } from "./transforms/pipeline.ts";
 import { scrape } from "./forwarder.ts";
 import { sizesOf } from "./metric_sizes.ts";
@@ -28,12 +29,6 @@ const UNITS: Readonly<Record<Effect, string>> = {
 
 /** How many metrics are told of, of those that lose samples and of the largest, and how many of those with a label. */
 const TOLD_LOSSES = 100, TOLD_SIZES = 20, TOLD_METRICS = 5;
-
-/** A server that takes whatever we have: which one it will be, and what that takes, is known when it is asked. */
-const ANYWHERE = {
-  labels: new Map<string, string>(),
-  server: { ...UNKNOWN_SERVER, takesUtf8Names: true, takesNativeHistograms: true },
-};
 
 /**
  * Scrapes once and returns a page in the text format: the samples that would be pushed, then, as comments, the account of
@@ -54,7 +49,9 @@ export async function dryRun(
     },
   });
   const kept = (await settings.rules())(scraped, account);
-  const { families: outgoing, encoded } = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
+  // Which server it will be, and what that takes, is known when it is asked.
+  const prepared = new OutgoingPushes().prepare(kept, { ...ANYWHERE, nowMs: now() }, account);
+  const { families: outgoing } = prepared;
   const to = settings.upload ? ` to ${placeOf(settings.upload)}` : "";
   const scrapedCount = unread + countSamples(scraped);
   const lines = [
@@ -65,7 +62,7 @@ export async function dryRun(
     ),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),
     ...lossLines(account),
-    ...sizeLines(outgoing, encoded),
+    ...sizeLines(prepared, settings),
     ...suspectLines(outgoing, settings.anonymizeLabels),
   ];
   const page = new TextDecoder().decode(formatText(outgoing, { timestamps: true }));
@@ -89,7 +86,10 @@ function lossLines(account: Account): string[] {
 }
 
 /** What the largest metrics take, and all of them together. */
-function sizeLines(families: readonly MetricFamily[], encoded: Uint8Array): string[] {
+function sizeLines(
+  { families, encoded, lines }: Outgoing,
+  { isRemoteWrite }: Pick<Settings, "isRemoteWrite">,
+): string[] {
   const sizes = sizesOf(families);
   const series = sizes.reduce((sum, { series }) => sum + series, 0);
   const told = sizes.length > TOLD_SIZES ? `the ${TOLD_SIZES} largest of ${sizes.length}` : "the largest first";
@@ -97,8 +97,22 @@ function sizeLines(families: readonly MetricFamily[], encoded: Uint8Array): stri
     ...sizes.slice(0, TOLD_SIZES).map(({ metric, series, bytes }) =>
       `${metric}: ${series} series, ${bytes} ${plural(bytes, "byte")}`
     ),
-    `in all: ${series} series, ${encoded.length} bytes, ${frameSnappy(encoded).length} when they are compressed`,
+    `in all: ${series} series, ${encoded.length} bytes, ${
+      isRemoteWrite ? inRequests(lines) : `${frameSnappy(encoded).length} when they are compressed`
+    }`,
   ]);
+}
+
+/** What lines come to by remote write. */
+function inRequests(lines: Outgoing["lines"]): string {
+  const making = new WriteRequests(new WriteEncoder(), "2.0");
+  making.addFamilies(lines);
+  const requests = making.finish();
+  const bytes = requests.reduce((sum, { body }) => sum + body.length, 0);
+  const samples = requests.reduce((sum, { samples }) => sum + samples, 0);
+  return `${bytes} when they are compressed, as ${samples} ${plural(samples, "sample")} in ${requests.length} ${
+    plural(requests.length, "request")
+  } of remote write`;
 }
 
 /** Labels to look at; what they hold is not said, as this may be shown to others. */

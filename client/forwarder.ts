@@ -31,12 +31,13 @@ import {
 } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
 import { ForwardHistory, type RunningForward } from "./history.ts";
-import { BEYOND_SERVER, NOWHERE, OutgoingPushes } from "./outgoing.ts";
+import { ANYWHERE, BEYOND_SERVER, NOWHERE, type Outgoing, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "../common/backoff.ts";
 import type { Scrape } from "./federate.ts";
 import type { ClientMetrics, ForwardStage } from "./metrics.ts";
-import { push } from "./push.ts";
+import { push, type Pushed } from "./push.ts";
+import type { RemoteWriteOptions, RemoteWriter } from "./remote_writer.ts";
 import { placeOf, RefusedError } from "./request.ts";
 import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
@@ -82,6 +83,7 @@ export class Forwarder {
   #emptyScrapes = 0;
   readonly #labels = new LabelMemory();
   readonly #outgoing = new OutgoingPushes();
+  #writer: RemoteWriter | undefined;
   readonly #clocks: Clocks;
   /** What was done lately. */
   readonly history = new ForwardHistory();
@@ -212,7 +214,8 @@ export class Forwarder {
     // Before the first push: by a clock of ours that is slow, all that is scraped would be of the future, and none be sent.
     const isServer = settings.exchange?.url.host === settings.upload.host;
     const grant = await settings.exchange?.grant({ ...how, onClock: isServer ? onClock("server") : undefined });
-    const destination = { ...(grant ?? NOWHERE), nowMs: now() + this.#clocks.differenceMs("server") };
+    const other = settings.isRemoteWrite ? ANYWHERE : NOWHERE;
+    const destination = { ...(grant ?? other), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
     this.history.prepared = { account, families: outgoing.families };
     observe(outgoing.families);
@@ -230,10 +233,12 @@ export class Forwarder {
       return { scraped: samples };
     }
     this.#stage = "push";
-    const { bytes, remark } = await push(outgoing.encoded, {
+    const { bytes, remark, remoteWrite } = await this.#push(outgoing, {
       ...how,
+      isRemoteWrite: settings.isRemoteWrite,
       url: settings.upload,
-      token: grant?.token,
+      token: grant?.token ?? await settings.toToken?.value(),
+      identity: destination.labels,
       onStatus: (status) => {
         metrics.onSent(status);
         if (status === 401) settings.exchange?.drop();
@@ -244,9 +249,22 @@ export class Forwarder {
     this.#lastPushMs = now();
     Object.assign(forward, { outcome: "pushed", sent: countSamples(outgoing.families), bytes });
     metrics.onDone("push", this.#lastPushMs);
-    log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload) });
+    const { version, ...written } = remoteWrite ?? {};
+    const by = version === undefined ? {} : { by: `remote write ${version}`, ...written };
+    log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload), ...by });
     this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
     return { scraped: samples };
+  }
+
+  async #push(
+    { encoded, lines }: Outgoing,
+    { isRemoteWrite, ...options }: RemoteWriteOptions & { readonly isRemoteWrite: boolean },
+  ): Promise<Pushed> {
+    if (!isRemoteWrite) return await push(encoded, options);
+    // Whoever pushes loads nothing of it.
+    const { RemoteWriter } = await import("./remote_writer.ts");
+    this.#writer ??= new RemoteWriter();
+    return await this.#writer.send(lines, options);
   }
 
   /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */

@@ -122,6 +122,13 @@ export const CLIENT_OPTIONS = {
     since: "0.1.0",
     why: "Set it when tokens come from somewhere else than the server",
   },
+  remoteWrite: {
+    kind: flag,
+    help: "Send by remote write, 2.0 or 1.0, to api/v1/write of --to or to any receiver that --to-upload names",
+    reloads: true,
+    since: "0.1.0",
+    why: "Set it where nothing but remote write passes, or where no Telemeter server is at the other end",
+  },
   toToken: {
     kind: text,
     secret: "value",

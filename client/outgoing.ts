@@ -12,6 +12,7 @@ import type { EncodedLabels } from "../common/exposition/label_memory.ts";
 import { encodeFamilies } from "../common/exposition/protobuf.ts";
 import { Ingester } from "../common/ingest/ingester.ts";
 import { Losses } from "../common/ingest/losses.ts";
+import type { TimedFamilies } from "../common/ingest/sample_runs.ts";
 import { plainText } from "../common/plain_text.ts";
 import { type LeftOut, SAMPLE_RULES, type SampleRule } from "../common/ingest/sample_rules.ts";
 import { type ServerAbilities, UNKNOWN_SERVER } from "../common/ingest/server_abilities.ts";
@@ -45,6 +46,8 @@ export interface Outgoing {
   readonly families: readonly MetricFamily[];
   /** The same, as delimited protobuf. */
   readonly encoded: Uint8Array;
+  /** The same, as lines with their times: a view that holds until the next push is prepared. */
+  readonly lines: TimedFamilies;
   /** What the server would leave out, and so is not sent. */
   readonly leftOut: LeftOut;
   /** Lines that the server would be too late to show. */
@@ -75,8 +78,9 @@ export class OutgoingPushes {
     lost.clear();
     const encode = (families: readonly MetricFamily[]) => encodeFamilies(families, { labels: this.#encodedLabels });
     const encoded = encode(wanted);
-    if (encoded.length === 0) return { families: wanted, encoded, leftOut: losses.leftOut, stale: 0 };
-    const { stale, leftOut } = this.#ingesterFor(server).ingest(encoded, { identity: labels, nowMs, losses });
+    if (encoded.length === 0) return { families: wanted, encoded, lines: NO_LINES, leftOut: losses.leftOut, stale: 0 };
+    const lines = this.#ingesterFor(server).ingest(encoded, { identity: labels, nowMs, losses });
+    const { stale, leftOut } = lines;
     const usable = lost.size === 0 ? wanted : wanted.map((family, i) => {
       const samples = lost.get(i);
       return samples ? { ...family, metrics: family.metrics.filter((_, at) => !samples.has(at)) } : family;
@@ -84,7 +88,7 @@ export class OutgoingPushes {
     // Only now, since a twin that cannot be used replaces nothing.
     const families = dedupe(usable, account);
     const isWhole = countSamples(families) === countSamples(wanted);
-    return { families, encoded: isWhole ? encoded : encode(families), leftOut, stale };
+    return { families, encoded: isWhole ? encoded : encode(families), lines, leftOut, stale };
   }
 
   /** The rule that sets the labels of a token: the same as long as the token is, as it remembers what it has set. */
@@ -120,6 +124,20 @@ export class OutgoingPushes {
 
 /** Where a push goes that no server has been asked for yet. */
 export const NOWHERE: Omit<Destination, "nowMs"> = { labels: new Map(), server: UNKNOWN_SERVER };
+
+/** Who takes whatever we have: a receiver of remote write that gives no tokens, and in a dry run whoever it may be. */
+export const ANYWHERE: Omit<Destination, "nowMs"> = {
+  labels: new Map(),
+  server: { ...UNKNOWN_SERVER, takesUtf8Names: true, takesNativeHistograms: true },
+};
+
+const NO_LINES: TimedFamilies = {
+  text: new Uint8Array(),
+  blocks: [],
+  runs: new Uint32Array(),
+  natives: new Uint8Array(),
+  baseMs: 0,
+};
 
 /** A rule for samples as the account has it, with what is wrong and what mends that. */
 export function describeRule(rule: SampleRule, what: string): { readonly rule: string; readonly why: string } {

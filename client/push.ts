@@ -29,6 +29,8 @@ export interface Pushed {
   readonly bytes: number;
   /** What the server says of it: which samples it has left out and why. */
   readonly remark?: string;
+  /** What it was by remote write: its version, how many requests it took, and how many series it told to have ended. */
+  readonly remoteWrite?: { readonly version: string; readonly requests: number; readonly ended: number };
 }
 
 /** Where and how to push. */
@@ -64,23 +66,34 @@ export function push(families: Uint8Array, options: PushOptions): Promise<Pushed
     signal,
   };
   return call(request, async (response) => {
-    options.onStatus?.(response.status);
-    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
-    if (differenceMs !== undefined) options.onClock?.(differenceMs);
-    const redirect = redirectOf(response, url);
-    if (redirect !== undefined) {
-      throw new Error(
-        `it redirects${redirect}, which a push does not follow: point --to or --to-upload at the server itself`,
-      );
-    }
+    hearAnswer(response, { ...options, sentMs });
     if (response.status !== 200) throw await refusal(response, { url, hints: HINTS, secrets: token ? [token] : [] });
     const remark = await readRemark(response);
     return remark === "" ? { bytes: body.length } : { bytes: body.length, remark };
   });
 }
 
+/**
+ * Tells who listens of an answer.
+ *
+ * @throws {Error} if it is a redirect.
+ */
+export function hearAnswer(
+  response: Response,
+  { url, sentMs, onStatus, onClock }: Pick<PushOptions, "url" | "onStatus" | "onClock"> & { readonly sentMs: number },
+): void {
+  onStatus?.(response.status);
+  const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
+  if (differenceMs !== undefined) onClock?.(differenceMs);
+  const redirect = redirectOf(response, url);
+  if (redirect === undefined) return;
+  throw new Error(
+    `it redirects${redirect}, which a push does not follow: point --to or --to-upload at the server itself`,
+  );
+}
+
 /** What the server says of a push that it has taken; nothing where that is too long or cannot be read. */
-async function readRemark(response: Response): Promise<string> {
+export async function readRemark(response: Response): Promise<string> {
   try {
     return new TextDecoder().decode(await readUpTo(response, REMARK_LIMIT_BYTES)).trim();
   } catch {

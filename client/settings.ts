@@ -51,8 +51,12 @@ export interface Settings extends Disposable {
   readonly fromClients: HttpClients;
   /** Where to push; undefined in a dry run only. */
   readonly upload: URL | undefined;
-  /** Where the token to push with comes from; undefined if the push needs none. */
+  /** Whether it is sent there by remote write. */
+  readonly isRemoteWrite: boolean;
+  /** Where the token to push with comes from; undefined if it is sent as it is, or the push needs none. */
   readonly exchange: TokenExchange | undefined;
+  /** The token to push with where none is exchanged. */
+  readonly toToken: Secret | undefined;
   /** Opens connections to the server. */
   readonly toClients: HttpClients;
   /** The rules up to the labels of the token exchange, with the salt as it is now. */
@@ -118,6 +122,8 @@ export async function loadSettings(values: ClientValues, options: LoadOptions): 
     fromToken,
     fromClients,
     upload,
+    isRemoteWrite: values.remoteWrite,
+    toToken: authorize === undefined ? toToken : undefined,
     exchange: toToken && authorize && new TokenExchange({ url: authorize, initialToken: () => toToken.value(), now }),
     toClients,
     rules: await readRules(values, log),
@@ -215,15 +221,17 @@ function fromUrl(from: URL): URL {
 }
 
 function endpoints(
-  { to, toUpload, toAuth, id, dryRun }: ClientValues,
+  { to, toUpload, toAuth, id, dryRun, remoteWrite }: ClientValues,
   { hasToken }: { hasToken: boolean },
 ): { upload: URL | undefined; authorize: URL | undefined } {
+  const takesUser = remoteWrite && to === undefined && toAuth === undefined;
   for (const [name, url] of Object.entries({ to, toUpload, toAuth })) {
-    if (url?.username || url?.password) {
+    if (takesUser && name === "toUpload") checkUser(url, { hasToken });
+    else if (url?.username || url?.password) {
       throw new UsageError(`Bad ${flagOf(name)}: Cannot log in with a user name: give a token in --to-token-file`);
     }
   }
-  const upload = toUpload ?? (to && joined(to, "upload"));
+  const upload = toUpload ?? (to && joined(to, remoteWrite ? "api/v1/write" : "upload"));
   const authorize = toAuth ?? (to && joined(to, "authorize"));
   if (toAuth === undefined && id) authorize?.searchParams.append("id", id);
   if (dryRun) return { upload, authorize };
@@ -231,11 +239,21 @@ function endpoints(
     throw new UsageError("Cannot start without a place to push to: give --to, or --to-upload and --to-auth");
   }
   if (authorize && !hasToken) throw new UsageError("Cannot push without a token: give one in --to-token-file");
-  if (!authorize && hasToken) throw new UsageError("Cannot exchange the token without knowing where: give --to-auth");
+  if (!authorize && hasToken && !remoteWrite) {
+    throw new UsageError("Cannot exchange the token without knowing where: give --to-auth");
+  }
   if (toAuth === undefined && authorize && !authorize.searchParams.get("id")) {
     throw new UsageError("Cannot exchange the token without an identifier: give --id");
   }
   return { upload, authorize };
+}
+
+/** The user at a receiver of remote write, who has a token for a password. */
+function checkUser(url: URL | undefined, { hasToken }: { hasToken: boolean }) {
+  if (url?.password) throw new UsageError("Bad --to-upload: Cannot take a password there: give it in --to-token-file");
+  if (url?.username && !hasToken) {
+    throw new UsageError("Bad --to-upload: Cannot log in without a token: give one in --to-token-file");
+  }
 }
 
 function joined(to: URL, segment: string): URL {

@@ -22,6 +22,7 @@ export function clientView(
   return {
     from: placeOf(settings.from),
     to: settings.upload && placeOf(settings.upload),
+    isRemoteWrite: settings.isRemoteWrite,
     forwards: history.latest,
     lastPushMs,
     failures,

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { type Program, readArgument, url, UsageError } from "../common/options.ts";
+import { flag, type OptionTable, type Program, readArgument, url, UsageError } from "../common/options.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
 import { runTrial, SERVERS, type Surroundings } from "./integration/run_trial.ts";
 import { type Stack, startStack } from "./integration/stack.ts";
-import { CLUSTER_ID } from "./integration/stack_plan.ts";
+import { CLUSTER_ID, WRITER_ID } from "./integration/stack_plan.ts";
 import type { Files } from "./integration/trial_files.ts";
 
 /** Where people find the Prometheus in which series arrive. */
@@ -27,15 +27,23 @@ const LIMIT_SERIES = 100;
 /** Sources that fare badly, by their ids. */
 const GREEDY_ID = "greedy", SILENT_ID = "silent";
 
+/** The option table. */
+export const DEMO_OPTIONS = {
+  remoteWrite: {
+    kind: flag,
+    help: "Have the source also send by remote write itself, and the servers forward to one more Prometheus",
+  },
+} as const satisfies OptionTable;
+
 /** The program as `--help` shows it. */
-export const DEMO: Program<Record<never, never>> = {
+export const DEMO: Program<typeof DEMO_OPTIONS> = {
   name: "demo",
   summary: "Runs all of Telemeter on this machine, with a real Prometheus at each end, until Ctrl-C.",
   arguments: {
     "URL?": "A Prometheus to read, in place of one that is started",
     "TOKEN?": "The bearer token that it asks for",
   },
-  options: {},
+  options: DEMO_OPTIONS,
 };
 
 interface Source {
@@ -44,7 +52,9 @@ interface Source {
 }
 
 /** Shows the whole until the signal. */
-async function demo({ source, signal, say }: { source?: Source } & Surroundings): Promise<void> {
+async function demo(
+  { source, hasRemoteWrite, signal, say }: { source?: Source; hasRemoteWrite: boolean } & Surroundings,
+): Promise<void> {
   if (!isFree(DEMO_PORT)) throw new UsageError(`Port ${DEMO_PORT} is taken: stop what listens there and try again`);
   const runner = await findPrometheus({ say });
   say(`Starting everything; Prometheus runs ${describeRunner(runner)}`);
@@ -53,13 +63,14 @@ async function demo({ source, signal, say }: { source?: Source } & Surroundings)
   const moreServerFlags = (files: Files) => [
     ...[`--limit-series=${LIMIT_SERIES}`, `--revoked-file=${files.revoked}`, "--web.enable-admin-api"],
   ];
-  const about = { runner, pace: DEMO_PACE, servers: SERVERS, source, moreServerFlags, portFor };
+  const about = { runner, pace: DEMO_PACE, servers: SERVERS, source, hasRemoteWrite, moreServerFlags, portFor };
   await using stack = await startStack({ ...about, say, signal });
   const lost = stack.crew.lost.then((child) => {
     throw new Error(`The program ${child.name} ended although nobody asked it to; its last lines:\n${child.tail()}`);
   });
   const shown = async () => {
     await showFirstSeries(stack, { startMs, signal, say });
+    await showRemoteWrite(stack, { signal, say });
     await showTrouble(stack, { signal, say });
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };
@@ -98,6 +109,26 @@ async function showFirstSeries(
   }
 }
 
+/** Tells where those series are that the source sends by itself, and what the servers forward. */
+async function showRemoteWrite({ receiver, servers }: Stack, { signal, say }: Surroundings) {
+  if (receiver === undefined) return;
+  const selector = `{_id="${WRITER_ID}"}`;
+  const series = await eventually("what the source sends by itself to be forwarded", async (signal) => {
+    const series = await receiver.query(selector, { signal });
+    return series.length > 0 ? series : undefined;
+  }, { timeoutMs: DEMO_PATIENCE_MS, signal });
+  const owner = await ownerOf(WRITER_ID, { servers, signal }) ?? servers[0];
+  say(
+    `The source also sends by remote write, as the cluster ${WRITER_ID} with tokens by OAuth 2.0: ${
+      pageOf(WRITER_ID, owner)
+    }`,
+  );
+  const at = new URL("graph?g0.tab=1", receiver.url);
+  at.searchParams.set("g0.expr", '{_id=~".+"}');
+  say(`The servers forward all that they show, of it ${series.length} such series: ${at}`);
+  say(`How that goes is at ${new URL("sinks", owner.internal)}`);
+}
+
 /** Adds sources that fare badly, so that the page has every state to show. */
 async function showTrouble({ launchClient, crew, servers }: Stack, { signal, say }: Surroundings) {
   launchClient({ id: GREEDY_ID, flags: ['--match={__name__=~".+"}'] });
@@ -129,13 +160,21 @@ function pageOf(id: string, { internal }: Stack["servers"][number]): URL {
 }
 
 if (import.meta.main) {
-  await runTrial(DEMO, async ({ signal, say }, { arguments: [from, token] }) => {
-    const source = from === undefined ? undefined : { url: readArgument(url, from), token };
-    await demo({ source, signal, say }).catch((error) => {
-      // A signal is how it ends, be it before all has started.
-      if (!signal.aborted) throw error;
-    });
-    say("Stopped: all that was started is gone");
-    return 0;
-  });
+  await runTrial(
+    DEMO,
+    async ({ signal, say }, { values: { remoteWrite: hasRemoteWrite }, arguments: [from, token] }) => {
+      if (hasRemoteWrite && from !== undefined) {
+        throw new UsageError(
+          "Cannot use --remote-write with a URL: how a Prometheus of yours sends is in its configuration",
+        );
+      }
+      const source = from === undefined ? undefined : { url: readArgument(url, from), token };
+      await demo({ source, hasRemoteWrite, signal, say }).catch((error) => {
+        // A signal is how it ends, be it before all has started.
+        if (!signal.aborted) throw error;
+      });
+      say("Stopped: all that was started is gone");
+      return 0;
+    },
+  );
 }

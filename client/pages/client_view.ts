@@ -49,6 +49,8 @@ export interface ClientView {
   readonly from: string;
   /** Where it pushes to, without secrets. */
   readonly to: string | undefined;
+  /** Whether that is by remote write. */
+  readonly isRemoteWrite: boolean;
   /** The latest forwards, newest first. */
   readonly forwards: readonly Forward[];
   /** When the last push was taken, in milliseconds since the epoch. */

@@ -77,7 +77,9 @@ function howItGoes(last: Forward | undefined, failures: number): [tone: Tone, wo
     : ["good", "pushing", "The server took the last push."];
 }
 
-const Facts: FC<ForwardingPageProps> = ({ from, to, lastPushMs, clocks, tokenEndsMs, forwards, nowMs }) => {
+const Facts: FC<ForwardingPageProps> = (
+  { from, to, isRemoteWrite, lastPushMs, clocks, tokenEndsMs, forwards, nowMs },
+) => {
   const pushed = forwards.find(({ outcome }) => outcome === "pushed");
   return (
     <dl class="facts">
@@ -88,7 +90,7 @@ const Facts: FC<ForwardingPageProps> = ({ from, to, lastPushMs, clocks, tokenEnd
         <Fact name="Samples and bytes of it">{number(pushed.sent)}, {byteSize(pushed.bytes ?? 0)}</Fact>
       )}
       <Fact name="Reads" flag="--from">{from}</Fact>
-      {to !== undefined && <Fact name="Pushes to" flag="--to">{to}</Fact>}
+      {to !== undefined && <Fact name={isRemoteWrite ? "Remote-writes to" : "Pushes to"} flag="--to">{to}</Fact>}
       <Clock name="Clock of the source" differenceMs={clocks.source} />
       <Clock name="Clock of the server" differenceMs={clocks.server} />
       {tokenEndsMs !== undefined && (

@@ -26,6 +26,8 @@ export interface PrometheusPlan {
   readonly config: ConfigFiles;
   /** A folder of its own, absolute; the caller removes it. */
   readonly folder: string;
+  /** Whether it takes remote write. @default {false} */
+  readonly takesRemoteWrite?: boolean;
   /** Features to switch on, by their names in `--enable-feature`. @default none */
   readonly features?: readonly string[];
 }
@@ -41,7 +43,7 @@ export interface PrometheusCommand {
 /** The command line for a plan. `user` owns the files, as `UID:GID`. */
 export function prometheusCommand(
   runner: Runner,
-  { name, port, folder, features = [] }: Omit<PrometheusPlan, "config">,
+  { name, port, folder, takesRemoteWrite = false, features = [] }: Omit<PrometheusPlan, "config">,
   { unique, user }: { readonly unique: string; readonly user?: string },
 ): PrometheusCommand {
   const config = join(folder, "config");
@@ -49,6 +51,7 @@ export function prometheusCommand(
     `--config.file=${config}/prometheus.yml`,
     `--storage.tsdb.path=${data}`,
     `--web.listen-address=${host}:${port}`,
+    ...(takesRemoteWrite ? ["--web.enable-remote-write-receiver"] : []),
     ...(features.length === 0 ? [] : [`--enable-feature=${features.join(",")}`]),
   ];
   if ("path" in runner) {

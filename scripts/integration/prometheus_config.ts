@@ -21,12 +21,28 @@ export const SERVERS_JOB = "telemeter-itself";
 const RULES_FILE = "telemeter.yml";
 const PACE = { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" };
 
-/** A Prometheus that watches itself, with one recording rule and one alert that fires. */
-export function sourceConfig({ port }: { port: number }): ConfigFiles {
+/** Where a Prometheus sends its series by itself, and as whom. */
+export interface WriteTarget {
+  /** Where it sends them. */
+  readonly url: URL;
+  /** Where it gets its tokens, by client credentials. */
+  readonly tokenUrl: URL;
+  /** The id of its cluster. */
+  readonly id: string;
+  /** The initial token of that. */
+  readonly secret: string;
+}
+
+/**
+ * A Prometheus that watches itself, with one recording rule and one alert that fires, and that may send what comes of them by
+ * remote write.
+ */
+export function sourceConfig({ port, writesTo }: { port: number; writesTo?: WriteTarget }): ConfigFiles {
   return files({
     "prometheus.yml": {
       global: { ...PACE, external_labels: { [REPLICA_LABEL]: "source-0" } },
       rule_files: ["rules.yml"],
+      ...writesTo === undefined ? {} : { remote_write: [remoteWrite(writesTo)] },
       scrape_configs: [{ job_name: "prometheus", static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
     },
     "rules.yml": {
@@ -39,6 +55,24 @@ export function sourceConfig({ port }: { port: number }): ConfigFiles {
       }],
     },
   });
+}
+
+/** Soon, as people wait for it, and under the names that the client sends them by. */
+function remoteWrite({ url, tokenUrl, id, secret }: WriteTarget) {
+  return {
+    url,
+    oauth2: { client_id: id, client_secret: secret, token_url: tokenUrl },
+    write_relabel_configs: [
+      { source_labels: ["__name__"], regex: `up|${RECORDED_NAME}|ALERTS`, action: "keep" },
+      { source_labels: ["__name__"], regex: "ALERTS", target_label: "__name__", replacement: "alerts" },
+    ],
+    queue_config: { batch_send_deadline: "1s", max_backoff: "1s" },
+  };
+}
+
+/** A Prometheus that has what it is sent. */
+export function receiverConfig(): ConfigFiles {
+  return files({ "prometheus.yml": {} });
 }
 
 /**

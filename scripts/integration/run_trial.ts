@@ -6,7 +6,7 @@
 
 import { messageOf } from "../../common/explain.ts";
 import { FailedError, type Launch, run } from "../../common/lifecycle.ts";
-import { type Program, UsageError } from "../../common/options.ts";
+import { type OptionTable, type Program, UsageError } from "../../common/options.ts";
 
 /** What such a program works with. */
 export interface Surroundings {
@@ -20,9 +20,9 @@ export interface Surroundings {
 export const SERVERS = 2;
 
 /** Runs such a program, which resolves to its exit code. */
-export function runTrial(
-  program: Program<Record<never, never>>,
-  work: (surroundings: Surroundings, launch: Launch<Record<never, never>>) => Promise<number>,
+export function runTrial<Options extends OptionTable>(
+  program: Program<Options>,
+  work: (surroundings: Surroundings, launch: Launch<Options>) => Promise<number>,
 ): Promise<never> {
   return run(program, async (launch) => {
     const { signal, print } = launch;

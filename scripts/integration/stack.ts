@@ -5,6 +5,9 @@
  *                                      ▲   ▲▼ mutual TLS
  *               central Prometheus ────┴▶ server-1
  *
+ * With remote write, the source Prometheus also sends to server-0 by itself, as a cluster of its own, and the servers forward
+ * all that they show to one more Prometheus.
+ *
  * @module
  */
 
@@ -14,10 +17,10 @@ import type { Child } from "../process/child.ts";
 import { Crew } from "../process/crew.ts";
 import { distinctPorts, localUrl } from "../process/free_port.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
-import { centralConfig, sourceConfig } from "./prometheus_config.ts";
+import { centralConfig, receiverConfig, sourceConfig, type WriteTarget } from "./prometheus_config.ts";
 import { hostSeenFrom, type Runner } from "./prometheus_runner.ts";
 import { untilReady } from "../process/ready.ts";
-import { clientFlags, CLUSTER_ID, LISTED, type Pace } from "./stack_plan.ts";
+import { clientFlags, CLUSTER_ID, LISTED, type Pace, WRITER_ID } from "./stack_plan.ts";
 import { type Files, writeTrialFiles } from "./trial_files.ts";
 import { type Server, serverFlags, type ServerPlan, trialServer } from "./trial_server.ts";
 import { type ProgramTask, taskCommand } from "../process/tasks.ts";
@@ -41,6 +44,8 @@ export interface StackOptions {
   readonly rules?: string;
   /** Picks the port of a program that listens at `usual` by default. @default any free one */
   readonly portFor?: (usual: number) => number;
+  /** Whether a source of ours also sends by remote write, and the servers forward. @default {false} */
+  readonly hasRemoteWrite?: boolean;
   /** Gets a line for each program that is ready. */
   readonly say?: (line: string) => void;
   /** Ends the start early. */
@@ -61,6 +66,8 @@ export interface Stack extends AsyncDisposable {
   readonly servers: readonly Server[];
   /** The Prometheus where series arrive. */
   readonly central: Prometheus;
+  /** The Prometheus to which the servers forward, if they do. */
+  readonly receiver?: Prometheus;
   /** The salt of the anonymized labels. */
   readonly salt: string;
   /** All programs that were started. */
@@ -73,26 +80,15 @@ export interface Stack extends AsyncDisposable {
  * @throws {Error} if one does not become ready, after stopping the others.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { runner, pace, servers: count, source: foreign, say = () => {}, signal } = options;
+  const { runner, pace, servers: count, source: foreign, hasRemoteWrite = false, say = () => {}, signal } = options;
   const portFor = distinctPorts(options.portFor);
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "telemeter-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const { files, salt } = await writeTrialFiles(folder, { sourceToken: foreign?.token });
+  const { files, token, salt } = await writeTrialFiles(folder, { sourceToken: foreign?.token });
   const crew = stack.use(new Crew());
   const launch = (task: ProgramTask, args: readonly string[]) => crew.start(taskCommand(task, args));
   const prometheus = (name: string, port: number) => ({ name, port, folder: join(folder, name) });
-
-  const place = prometheus("source", portFor(9090));
-  const source = foreign
-    ? undefined
-    : stack.use(await startPrometheus(runner, { ...place, config: sourceConfig(place) }, { crew, signal }));
-  const from = foreign?.url ?? source!.url;
-  say(`source        ${from}  the Prometheus whose series are sent`);
-
-  const authorizer = localUrl(portFor(9001));
-  await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listening/);
-  say(`authorizer    ${authorizer}  a stub, which knows one token`);
 
   const plans = Array.from({ length: count }, (_, index): ServerPlan => ({
     name: `server-${index}`,
@@ -100,12 +96,31 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     internal: localUrl(portFor(9004)),
     cluster: localUrl(portFor(9006)).host,
   }));
+
+  const place = prometheus("source", portFor(9090));
+  const writesTo = hasRemoteWrite ? writeTarget(plans[0], { host: hostSeenFrom(runner), secret: token }) : undefined;
+  const sourcePlan = { ...place, config: sourceConfig({ ...place, writesTo }) };
+  const receiverPlan = { ...prometheus("receiver", portFor(9007)), config: receiverConfig(), takesRemoteWrite: true };
+  const [source, receiver] = await Promise.all([
+    foreign ? undefined : startPrometheus(runner, sourcePlan, { crew, signal }).then((source) => stack.use(source)),
+    hasRemoteWrite
+      ? startPrometheus(runner, receiverPlan, { crew, signal }).then((receiver) => stack.use(receiver))
+      : undefined,
+  ]);
+  const from = foreign?.url ?? source!.url;
+  say(`source        ${from}  the Prometheus whose series are sent`);
+
+  const authorizer = localUrl(portFor(9001));
+  await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listening/);
+  say(`authorizer    ${authorizer}  a stub, which knows one token`);
+
   const { certificates: dir } = files;
   await makeCertificates({ dir, names: plans.map(({ name }) => name), hosts: ["127.0.0.1"], days: CERTIFICATE_DAYS });
   const servers = plans.map((plan): Server => {
     const others = plans.filter((other) => other !== plan);
     const usual = serverFlags({ plan, others, authorizer, files, ttl: pace.ttl, listed: LISTED });
-    const flags = [...usual, ...options.moreServerFlags?.(files) ?? []];
+    const forwards = receiver === undefined ? [] : [`--forward-url=${new URL("api/v1/write", receiver.url)}`];
+    const flags = [...usual, ...forwards, ...options.moreServerFlags?.(files) ?? []];
     return trialServer(plan, { flags, crew });
   });
   // At the same time: each is ready once it has found the others.
@@ -130,9 +145,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const central = stack.use(await startPrometheus(runner, plan, { crew, signal }));
   say(`central       ${central.url}  the Prometheus where they arrive`);
 
+  if (receiver !== undefined) say(`receiver      ${receiver.url}  the Prometheus to which the servers forward`);
+
   const owned = stack.move();
   return {
     source,
+    receiver,
     clientUrl,
     stopClient: () => crew.stop(client),
     launchClient: ({ id, flags }) =>
@@ -143,4 +161,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     crew,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Where a source sends by itself, which reaches this machine by a name. */
+function writeTarget({ external }: ServerPlan, { host, secret }: { host: string; secret: string }): WriteTarget {
+  const server = new URL(external);
+  server.hostname = host;
+  return { url: new URL("api/v1/write", server), tokenUrl: new URL("oauth2/token", server), id: WRITER_ID, secret };
 }

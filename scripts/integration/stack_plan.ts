@@ -9,6 +9,8 @@ import type { Files } from "./trial_files.ts";
 
 /** The id under which the client's series arrive. */
 export const CLUSTER_ID = "test";
+/** The id under which those arrive that the source sends by itself. */
+export const WRITER_ID = "writer";
 /** A label whose values leave the source only as a hash. */
 export const ANONYMIZED_LABEL = "instance";
 /** A series that the client sends and the server does not let in. */

@@ -49,7 +49,7 @@ function filesIn(folder: string): Files {
 export async function writeTrialFiles(
   folder: string,
   { sourceToken = "" }: { sourceToken?: string } = {},
-): Promise<{ files: Files; salt: string }> {
+): Promise<{ files: Files; token: string; salt: string }> {
   const files = filesIn(folder);
   const [token, salt] = [crypto.randomUUID(), crypto.randomUUID()];
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -60,5 +60,5 @@ export async function writeTrialFiles(
   await write(files.salt, salt);
   await write(files.revoked, "# none\n");
   await write(files.sharedKey, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
-  return { files, salt };
+  return { files, token, salt };
 }

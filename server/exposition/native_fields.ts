@@ -7,10 +7,10 @@
 
 import type { Label, Metric } from "../../common/exposition/metric_family.ts";
 import { escapeLabelName, isClassicLabelName, isClassicMetricName } from "../../common/exposition/names.ts";
+import { runAt } from "../../common/ingest/sample_runs.ts";
 import { decodeMetricField, encodeMetric, timedMetric } from "../../common/exposition/protobuf.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
 import type { LineOptions } from "./page_lines.ts";
-import { runAt } from "./sample_times.ts";
 
 /** What is wanted of native histograms. */
 export type NativeOptions = Pick<LineOptions, "allowsUtf8" | "timestamps" | "onCollision">;

@@ -5,6 +5,7 @@
  */
 
 import type { Block } from "../../common/ingest/ingested_push.ts";
+import { runAt } from "../../common/ingest/sample_runs.ts";
 import type { ClusterEntry } from "./exposition_index.ts";
 import type { Range } from "./sample_picker.ts";
 
@@ -18,17 +19,6 @@ export interface Run {
   readonly range: Range;
   /** Their time, in milliseconds since the epoch. */
   readonly timestampMs: number;
-}
-
-/** The first run of a block that ends behind a place in the text. */
-export function runAt({ runs }: ClusterEntry, { block, at }: { block: Block; at: number }): number {
-  let low = block.firstRun, high = block.endRun - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (runs[2 * middle + 1] <= at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A range of a block's lines, cut where the time is another one. */

@@ -20,11 +20,12 @@ import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
 import type { RepeatLog } from "../../common/line_limit.ts";
 import { plainText } from "../../common/plain_text.ts";
+import { readWriteAnswer } from "../../common/remote_write/write_answer.ts";
 import { MAX_REQUEST_SAMPLES, WriteEncoder } from "../../common/remote_write/write_encoder.ts";
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import type { WriteRequest } from "../../common/remote_write/write_requests.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
-import { type Batch, type SinkRequest, takeBatch } from "./batch.ts";
-import { readSinkAnswer } from "./sink_answer.ts";
+import { type Batch, takeBatch } from "./batch.ts";
 import type { SinkMetrics, WatchedSink } from "./sink_metrics.ts";
 import { SinkQueue } from "./sink_queue.ts";
 
@@ -208,7 +209,7 @@ export class Sink implements AsyncDisposable {
 
   /** Sends a request. False if the clusters of its batch are in the queue again. */
   async #sendRequest(
-    { body, samples }: SinkRequest,
+    { body, samples }: WriteRequest,
     { batch, tenant }: { batch: Batch; tenant: string | undefined },
   ): Promise<boolean> {
     const { send, metrics, name, now = Date.now } = this.#options;
@@ -230,7 +231,7 @@ export class Sink implements AsyncDisposable {
       clearTimeout(timer);
     }
     const { status } = response;
-    const verdict = readSinkAnswer(response, { version, nowMs: now() });
+    const verdict = readWriteAnswer(response, { version, nowMs: now() });
     if (verdict.do === "fall back") {
       this.#fellBackAtMs = performance.now();
       this.#putBack(batch);

@@ -15,7 +15,7 @@ import { fileUsageError } from "../../common/named_path.ts";
 import { eachCertificate, privateKeyFault } from "../../common/pem.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
-import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, type WriteVersion } from "../../common/remote_write/write_fields.ts";
+import { WRITE_HEADERS } from "../../common/remote_write/write_requests.ts";
 import { ClientCredentials } from "./client_credentials.ts";
 import type { SendRequest } from "./sink.ts";
 
@@ -71,15 +71,6 @@ const SIDE: Side = {
 };
 
 const OAUTH_SIDE: Side = { ...SIDE, url: "--forward-oauth-url" };
-
-/** What the headers of a request of each version say. */
-const HEADERS: Readonly<Record<WriteVersion, Readonly<Record<string, string>>>> = {
-  "1.0": { "content-type": WRITE_CONTENT_TYPE, "x-prometheus-remote-write-version": "0.1.0" },
-  "2.0": {
-    "content-type": `${WRITE_CONTENT_TYPE};proto=${WRITE_MESSAGES["2.0"]}`,
-    "x-prometheus-remote-write-version": "2.0.0",
-  },
-};
 
 type Texts = Readonly<Partial<Record<keyof SinkFiles, string>>>;
 
@@ -141,10 +132,7 @@ export class SinkConnection implements Disposable {
     const target = new URL(url);
     target.username = target.password = "";
     return async (body, { version, tenant, signal }) => {
-      const headers = new Headers({
-        ...HEADERS[version],
-        "content-encoding": "snappy",
-      });
+      const headers = new Headers(WRITE_HEADERS[version]);
       if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
       const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
       const bearer = token ?? await this.#oauth?.get();

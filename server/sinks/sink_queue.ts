@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { EndedSeries } from "./ended_series.ts";
+import type { EndedSeries } from "../../common/remote_write/ended_series.ts";
 
 /** A cluster with something to be sent. */
 export interface Waiting {

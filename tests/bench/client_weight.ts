@@ -36,6 +36,7 @@ export const CLIENT_WEIGHT_OPTIONS = {
   },
   interval: { kind: duration, default: "1s", help: "From one forward to the next; in the field it is 4m30s" },
   tls: { kind: flag, help: "Read and push over https" },
+  remoteWrite: { kind: flag, help: "Send by remote write" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
@@ -128,13 +129,14 @@ async function openEnds({ tls, folder }: { tls: boolean; folder: Folder }): Prom
 
 /** Runs a client through its forwards and says what they took. */
 async function weigh(
-  { cycles, warmUp, interval, tls }: OptionValues<typeof CLIENT_WEIGHT_OPTIONS>,
+  { cycles, warmUp, interval, tls, remoteWrite }: OptionValues<typeof CLIENT_WEIGHT_OPTIONS>,
   { say }: { say: (line: string) => void },
 ): Promise<void> {
   await using folder = await tempFolder();
   await using ends = await openEnds({ tls, folder });
   const begun = performance.now();
-  const args = [...ends.flags, "--listen=127.0.0.1:0", `--interval=${interval}ms`];
+  const way = remoteWrite ? ["--remote-write"] : [];
+  const args = [...ends.flags, ...way, "--listen=127.0.0.1:0", `--interval=${interval}ms`];
   await using child = new Child(taskCommand("client", args));
   const [, url] = await child.line(/msg=Listening .*\burl=(\S+)/);
   const startMs = performance.now() - begun;

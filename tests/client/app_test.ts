@@ -22,6 +22,7 @@ async function pages(
   const stop = new AbortController();
   const view: ClientView = {
     ...{ from: "http://source/federate", to: "http://server/upload", lastPushMs: state.lastPushMs, failures: 2 },
+    isRemoteWrite: false,
     ...{ nextMs: Date.now() + 41_000, clocks: { source: 45_000, server: 200 }, tokenEndsMs: Date.now() + 3_600_000 },
     forwards: [
       { startedMs: Date.now() - 5_000, outcome: "failed", scraped: 9, why: "Cannot push to <b>" },

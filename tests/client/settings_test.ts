@@ -44,6 +44,8 @@ const uploads: [args: string[], upload: string][] = [
   [["--to", "http://server/base/?a=b"], "http://server/base/upload?a=b"],
   [["--to", "http://server", "--to-upload", "http://other/put?x=y"], "http://other/put?x=y"],
   [["--to-auth", "http://server/a", "--to-upload", "http://other/put"], "http://other/put"],
+  [["--to", "http://server/base/?a=b", "--remote-write"], "http://server/base/api/v1/write?a=b"],
+  [["--to", "http://server", "--to-upload", "http://other/put", "--remote-write"], "http://other/put"],
 ];
 
 for (const [args, upload] of uploads) {
@@ -53,6 +55,18 @@ for (const [args, upload] of uploads) {
     assert.notEqual(settings.exchange, undefined);
   });
 }
+
+Deno.test("loadSettings() sends the token itself to a receiver of remote write that exchanges none", async () => {
+  const { upload, exchange, toToken } = await load([
+    ...[...FROM, "--remote-write", "--to-upload", "http://someone@receiver/api/v1/push", "--to-token", "t"],
+  ]);
+  assert.equal(exchange, undefined);
+  assert.equal(await toToken?.value(), "t");
+  assert.equal(upload?.username, "someone");
+  const toServer = await load([...TO, "--remote-write"]);
+  assert.equal(toServer.toToken, undefined);
+  assert.notEqual(toServer.exchange, undefined);
+});
 
 Deno.test("loadSettings() needs neither token nor exchange for --to-upload alone", async () => {
   const { upload, exchange } = await load([...FROM, "--to-upload", "http://server/upload"]);
@@ -87,6 +101,14 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
   [
     [...FROM, "--to", "http://server", "--to-token", "t"],
     /^Cannot exchange the token without an identifier: give --id$/,
+  ],
+  [
+    [...FROM, "--remote-write", "--to-upload", "http://someone@s/"],
+    /^Bad --to-upload: Cannot log in without a token: give one in --to-token-file$/,
+  ],
+  [
+    [...FROM, "--remote-write", "--to-upload", "http://someone@s/", "--to", "http://t", "--to-token", "t"],
+    /^Bad --to-upload: Cannot log in with a user name: give a token in --to-token-file$/,
   ],
   [
     [...FROM, "--to-upload", "http://s/", "--to-token", "t"],

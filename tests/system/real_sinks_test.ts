@@ -1,79 +1,13 @@
 /** Real receivers of remote write behind the real server: what is asked of them has the answers that /federate shows. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { messageOf } from "../../common/explain.ts";
 import type { Metric, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
-import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
-import { findRelease, type Runner } from "../../scripts/integration/prometheus_runner.ts";
 import { evaluate } from "../../scripts/integration/promql.ts";
-import { findVictoriaMetrics } from "../../scripts/integration/victoria_metrics.ts";
-import { Child, type ChildCommand } from "../../scripts/process/child.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
-import { freePort } from "../../scripts/process/free_port.ts";
-import { untilReady } from "../../scripts/process/ready.ts";
 import { OpenServer } from "../support/open_server.ts";
+import { RECEIVERS, seriesOf, startReceiver } from "../support/write_receivers.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
-
-interface Receiver {
-  readonly name: string;
-  /** The version that it is spoken to in the end. */
-  readonly version: WriteVersion;
-  /** Whether names may be of any UTF-8. */
-  readonly takesUtf8: boolean;
-  readonly command: (place: { port: number; folder: string }) => Promise<ChildCommand>;
-  readonly health: string;
-}
-
-const pathOf = (runner: Runner) => {
-  if ("path" in runner) return runner.path;
-  throw new Error("there is an image alone");
-};
-
-const prometheus = (release: "3.5" | "2.42", more: readonly string[] = []) => async ({ port, folder }: Place) => {
-  await Deno.writeTextFile(join(folder, "prometheus.yml"), "{}");
-  return {
-    name: `prometheus-${release}`,
-    path: pathOf(await findRelease(release)),
-    args: [
-      `--config.file=${join(folder, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(folder, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--web.enable-remote-write-receiver",
-      ...more,
-    ],
-  };
-};
-
-type Place = { readonly port: number; readonly folder: string };
-
-const RECEIVERS: readonly Receiver[] = [
-  {
-    name: "Prometheus 3.5",
-    version: "2.0",
-    takesUtf8: true,
-    command: prometheus("3.5", ["--enable-feature=native-histograms"]),
-    health: "-/ready",
-  },
-  { name: "Prometheus 2.42", version: "1.0", takesUtf8: false, command: prometheus("2.42"), health: "-/ready" },
-  {
-    name: "VictoriaMetrics",
-    version: "1.0",
-    takesUtf8: true,
-    command: async ({ port, folder }) => ({
-      name: "victoria-metrics",
-      path: await findVictoriaMetrics(),
-      args: [
-        `-storageDataPath=${join(folder, "data")}`,
-        `-httpListenAddr=127.0.0.1:${port}`,
-        "-search.latencyOffset=0s",
-        "-search.maxStalenessInterval=5m",
-      ],
-    }),
-    health: "health",
-  },
-];
 
 /** A family of the cluster `a`. */
 function family(name: string, type: MetricType, values: Readonly<Record<string, Metric["value"]>>): MetricFamily {
@@ -111,34 +45,13 @@ const NATIVE = () =>
     },
   });
 
-/** Everything that a receiver has of the cluster, one text a series. */
-async function seriesOf(url: URL): Promise<string[]> {
-  const elements = await evaluate(url, '{_id="a"}');
-  return elements.map(({ labels, value }) => {
-    const { __name__: name, ...rest } = labels;
-    return `${name} ${JSON.stringify(Object.entries(rest).sort())} ${Number(value)}`;
-  }).sort();
-}
-
-for (const { name, version, takesUtf8, command, health } of RECEIVERS) {
+for (const receiver of RECEIVERS) {
+  const { name, version, takesUtf8 } = receiver;
   Deno.test(`${name} behind --forward-url has what /federate shows, by ${version}, and the ends of series`, async (t) => {
-    const folder = await Deno.makeTempDir();
-    const port = freePort();
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => Deno.remove(folder, { recursive: true }));
-    let started: ChildCommand;
-    try {
-      started = await command({ port, folder });
-    } catch (error) {
-      const words = `Skipped, as there is no ${name} on this machine: ${messageOf(error)}\n`;
-      await Deno.stderr.write(new TextEncoder().encode(words));
-      return;
-    }
-    const receiver = new Child(started);
-    stack.defer(async () => void await receiver.stop());
-    const url = new URL(`http://127.0.0.1:${port}/`);
-    await untilReady(receiver, new URL(health, url), { timeoutMs: 60_000 });
-    const server = stack.use(await OpenServer.start(`--forward-url=${url}api/v1/write`, "--ratelimit=0"));
+    await using running = await startReceiver(receiver);
+    if (running === undefined) return;
+    const { url } = running;
+    await using server = await OpenServer.start(`--forward-url=${url}api/v1/write`, "--ratelimit=0");
     const utf8 = takesUtf8 ? [family("höhe.über.null", "gauge", { one: 5 })] : [];
     assert.equal((await server.push("a", [...FAMILIES(), ...utf8])).status, 200);
 

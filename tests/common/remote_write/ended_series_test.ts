@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type ClusterEntry, toEntry } from "../../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../../server/ingest/renderer.ts";
-import { SeriesEnds } from "../../../server/sinks/ended_series.ts";
+import { SeriesEnds } from "../../../common/remote_write/ended_series.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

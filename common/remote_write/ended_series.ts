@@ -1,15 +1,15 @@
 /**
- * Series that a cluster shows no more, with the times at which they ended: a millisecond behind the last sample of each. So an end
- * is never later than what comes of the series if it returns, whatever clocks say.
+ * Series that are there no more, with the times at which they ended: a millisecond behind the last sample of each. So an end is
+ * never later than what comes of the series if it returns, whatever clocks say.
  *
  * @module
  */
 
-import type { TimedNative } from "../../common/remote_write/native_series.ts";
-import type { TimedLines } from "../../common/remote_write/write_encoder.ts";
-import type { ClusterEntry } from "../exposition/exposition_index.ts";
-import { runAt } from "../exposition/sample_times.ts";
+import type { Block } from "../ingest/ingested_push.ts";
+import { runAt, type TimedFamilies } from "../ingest/sample_runs.ts";
+import type { TimedNative } from "./native_series.ts";
 import { SeriesMatcher } from "./series_matcher.ts";
+import type { TimedLines } from "./write_encoder.ts";
 
 /** Series that have ended; immutable. */
 export interface EndedSeries {
@@ -27,12 +27,12 @@ export interface EndedSeries {
 
 const LINE_FEED = 0x0a;
 
-/** Finds the ends of series, one cluster at a time. */
+/** Finds the ends of series, of the families of one cluster at a time. */
 export class SeriesEnds {
   readonly #matcher = new SeriesMatcher();
 
-  /** What was shown of a cluster before and is not any more; undefined if there is nothing of the kind. */
-  between(before: ClusterEntry, after: ClusterEntry): EndedSeries | undefined {
+  /** What was there before and is not any more; undefined if there is nothing of the kind. */
+  between(before: TimedFamilies, after: TimedFamilies): EndedSeries | undefined {
     // Nearly always each family has the series that it had, and their lines need not be looked at.
     const changed = before.blocks.map((block, i) => ({ block, now: sameFamily(after, { block, at: i }) }))
       .filter(({ block, now }) => now?.seriesHash === undefined || now.seriesHash !== block.seriesHash);
@@ -50,8 +50,8 @@ export class SeriesEnds {
     return collector.finish();
   }
 
-  /** All that a cluster shows, as it shows nothing more. */
-  all(entry: ClusterEntry): EndedSeries | undefined {
+  /** All of it, as nothing is there any more. */
+  all(entry: TimedFamilies): EndedSeries | undefined {
     const collector = new Collector(entry);
     for (const block of entry.blocks) for (let at = block.start; at < block.end;) at = collector.add(at, block);
     return collector.finish();
@@ -60,10 +60,10 @@ export class SeriesEnds {
 
 /** The family of an entry that is like a block, which nearly always is at the same place. */
 function sameFamily(
-  { blocks }: ClusterEntry,
-  { block: { name, type }, at }: { block: ClusterEntry["blocks"][number]; at: number },
-): ClusterEntry["blocks"][number] | undefined {
-  const isSame = (other: ClusterEntry["blocks"][number]) => other.name === name && other.type === type;
+  { blocks }: TimedFamilies,
+  { block: { name, type }, at }: { block: Block; at: number },
+): Block | undefined {
+  const isSame = (other: Block) => other.name === name && other.type === type;
   return blocks[at] !== undefined && isSame(blocks[at]) ? blocks[at] : blocks.find(isSame);
 }
 
@@ -94,17 +94,17 @@ class Lines {
 }
 
 class Collector {
-  readonly #entry: ClusterEntry;
+  readonly #entry: TimedFamilies;
   readonly #lines = new Lines();
   readonly #nativeLines = new Lines();
   readonly #natives: TimedNative[] = [];
 
-  constructor(entry: ClusterEntry) {
+  constructor(entry: TimedFamilies) {
     this.#entry = entry;
   }
 
   /** Adds the line that starts at a place in a block, and returns where the next one does. */
-  add(at: number, block: ClusterEntry["blocks"][number]): number {
+  add(at: number, block: Block): number {
     const { text, runs, natives, baseMs } = this.#entry;
     const next = text.indexOf(LINE_FEED, at) + 1;
     const afterBaseMs = runs[2 * runAt(this.#entry, { block, at })] + 1;

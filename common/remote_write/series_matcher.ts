@@ -1,10 +1,10 @@
 /**
- * Tells which series of some lines are among those of others, in the kernel: for each push that is forwarded, of all of its lines.
+ * Tells which series of some lines are among those of others, in the kernel: of each push that is sent on, for all of its lines.
  *
  * @module
  */
 
-import { Kernel, SPARE_BYTES } from "../../common/kernel/kernel.ts";
+import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
 
 const LINE_FEED = 0x0a;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { WriteVersion } from "../../../common/remote_write/write_fields.ts";
-import { readSinkAnswer, type SinkVerdict } from "../../../server/sinks/sink_answer.ts";
+import { readWriteAnswer, type WriteVerdict } from "../../../common/remote_write/write_answer.ts";
 
 const SAMPLES = "x-prometheus-remote-write-samples-written";
 const HISTOGRAMS = "x-prometheus-remote-write-histograms-written";
@@ -27,10 +27,10 @@ for (
     ["1.0", 429, {}, { do: "try again", retryAfterMs: undefined }],
     ["2.0", 500, { [SAMPLES]: "5" }, { do: "try again", retryAfterMs: undefined }],
     ["1.0", 503, { "retry-after": "Thu, 01 Jan 1970 00:00:09 GMT" }, { do: "try again", retryAfterMs: 9_000 }],
-  ] as [WriteVersion, number, Record<string, string>, SinkVerdict][]
+  ] as [WriteVersion, number, Record<string, string>, WriteVerdict][]
 ) {
-  Deno.test(`readSinkAnswer() has ${JSON.stringify(verdict)} follow ${status} ${JSON.stringify(headers)} to ${version}`, () => {
+  Deno.test(`readWriteAnswer() has ${JSON.stringify(verdict)} follow ${status} ${JSON.stringify(headers)} to ${version}`, () => {
     const answer = { status, headers: new Headers(headers) };
-    assert.deepEqual(readSinkAnswer(answer, { version, nowMs: 0 }), verdict);
+    assert.deepEqual(readWriteAnswer(answer, { version, nowMs: 0 }), verdict);
   });
 }

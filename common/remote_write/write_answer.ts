@@ -1,19 +1,19 @@
 /**
- * What a sink's answer to a request means. Pure: it sees a status and headers.
+ * What a receiver's answer to a request of remote write means. Pure: it sees a status and headers.
  *
  * @module
  */
 
-import { parseRetryAfter } from "../../common/backoff.ts";
-import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
+import { parseRetryAfter } from "../backoff.ts";
+import type { WriteVersion } from "./write_fields.ts";
 
 /** What is to be done. */
-export type SinkVerdict =
-  /** All is with the sink; or, where it refuses some samples and says so, the number of those that are. */
+export type WriteVerdict =
+  /** It has all; or, where it refuses some samples and says so, the number of those that are. */
   | { readonly do: "go on"; readonly written?: number }
   /** It does not take this version. */
   | { readonly do: "fall back" }
-  /** It is the sink's trouble: the same again, later. */
+  /** It is in trouble: the same again, later. */
   | { readonly do: "try again"; readonly retryAfterMs?: number }
   /** It will never take this. */
   | { readonly do: "drop" };
@@ -22,10 +22,10 @@ export type SinkVerdict =
 const WRITTEN = ["Samples", "Histograms"].map((what) => `x-prometheus-remote-write-${what.toLowerCase()}-written`);
 
 /** Reads an answer to a request of a version. */
-export function readSinkAnswer(
+export function readWriteAnswer(
   { status, headers }: Pick<Response, "status" | "headers">,
   { version, nowMs }: { version: WriteVersion; nowMs: number },
-): SinkVerdict {
+): WriteVerdict {
   const counts = WRITTEN.map((name) => headers.get(name)).filter((text) => text !== null && /^\d{1,15}$/.test(text));
   const saysWritten = counts.length > 0;
   const written = counts.reduce((sum, text) => sum + Number(text), 0);
