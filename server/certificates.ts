@@ -1,5 +1,5 @@
 /**
- * The certificates that the server shows to others, and when they end.
+ * The certificates that the server shows to others and trusts, and when they end.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { X509Certificate } from "node:crypto";
 import { Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
+import type { Authorities } from "../common/authorities.ts";
 import { eachCertificate } from "../common/pem.ts";
 import type { TlsIdentity } from "../common/tls.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
@@ -57,18 +58,27 @@ export function watchCertificates(used: readonly UsedCertificate[], { registry }
   });
 }
 
-/** The certificates that others get to see. */
+/** The certificates that others get to see, and those of the authorities by which others are known. */
 export function usedCertificates(
-  { tls, internalTls, ring }: ServerSettings,
-  running: { externalTls?: TlsIdentity; internalTls?: TlsIdentity; ring?: RunningRing },
+  { tls, clientCa, internalTls, ring }: ServerSettings,
+  running: {
+    externalTls?: TlsIdentity;
+    clientAuthorities?: Authorities;
+    internalTls?: TlsIdentity;
+    ring?: RunningRing;
+  },
 ): UsedCertificate[] {
   const used: UsedCertificate[] = [];
   const add = (files: { certPath: string; flags: { cert: string } }, pem: () => string) =>
     used.push({ flag: files.flags.cert, file: files.certPath, pem });
   if (tls !== undefined) add(tls, () => running.externalTls!.current.cert);
+  if (clientCa !== undefined) {
+    used.push({ flag: "--client-ca", file: clientCa, pem: () => running.clientAuthorities!.current });
+  }
   if (internalTls !== undefined) add(internalTls, () => running.internalTls!.current.cert);
   if (ring !== undefined) {
     add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
+    used.push({ flag: "--cluster-ca", file: ring.files.caPath, pem: () => running.ring!.authorities() });
   }
   return used;
 }

@@ -336,7 +336,7 @@ export async function startServer(
     ),
   );
   const labels = new Map([...Array.from(settings.rules.always, (name) => [name, ""] as const), ...settings.rules.set]);
-  const certificates = usedCertificates(settings, { externalTls, internalTls, ring: cluster });
+  const certificates = usedCertificates(settings, { externalTls, clientAuthorities, internalTls, ring: cluster });
   watchCertificates(certificates, { registry });
   const used = {
     limitClusters: () => Math.max(index.clusters, store.clusters),

@@ -41,7 +41,7 @@ export interface KnownMember {
   readonly host: string;
 }
 
-/** The certificates of a member that are shown: it uses three at most. */
+/** The certificates of a member that are shown: it uses five at most. */
 const MAX_CERTIFICATES = 10;
 
 /** The certificates that a member tells of; undefined if it does not, or tells something else. */

@@ -61,6 +61,8 @@ export interface RunningRing extends AsyncDisposable {
   status(): RunningRingStatus;
   /** What certificate it shows to other members, in PEM. */
   certificate(): string;
+  /** By which authorities it knows other members, in PEM. */
+  authorities(): string;
 }
 
 /** What a member starts with. */
@@ -137,6 +139,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
     ring,
     status: () => ({ ...ring.status(), links: transport.status() }),
     certificate: () => identity.current.cert,
+    authorities: () => identity.current.ca,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runToEnd } from "../../scripts/process/child.ts";
 import { SERVER_OPTIONS } from "../../server/options.ts";
 import { PUSH_REJECTION_REASONS } from "../../server/pushes/refusal.ts";
+import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { makeCertificate } from "../support/certificates.ts";
 import { promtool } from "../support/promtool.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
@@ -24,7 +25,8 @@ async function freshPages(): Promise<{ server: string; client: string }> {
   await using folder = await tempFolder();
   const { cert, key } = await makeCertificate("localhost");
   const [crt, keyFile] = [await folder.write("crt", cert), await folder.write("key", key)];
-  const flags = [`--tls-crt=${crt}`, `--tls-key=${keyFile}`, "--limit-total-series=7"];
+  const trusted = await folder.write("trusted", (await CertificateAuthority.create()).cert);
+  const flags = [`--tls-crt=${crt}`, `--tls-key=${keyFile}`, `--client-ca=${trusted}`, "--limit-total-series=7"];
   await using server = await startServer(flags, { storageDir: join(folder.path, "data") });
   await using client = await startClient([
     ...["--from=http://127.0.0.1:1", "--to=https://127.0.0.1:1", "--id=a", "--to-token=b", `--to-ca-file=${crt}`],
@@ -60,6 +62,7 @@ Deno.test("a fresh server and a fresh client show every refusal and failure as 0
     assert.match(page, /^telemeter_build_info\{version="\d+\.\d+\.\d+",deno="\d+\.\d+\.\d+"\} 1$/m);
     assert.match(page, /^telemeter_certificate_expiry_timestamp_seconds\{file="\/.*\/crt"\} \d+/m);
   }
+  assert.match(server, /^telemeter_certificate_expiry_timestamp_seconds\{file="\/.*\/trusted"\} \d+/m);
   const limits = Array.from(server.matchAll(/^telemeter_limit\{limit="(\w+)"\}/gm), ([, limit]) => limit);
   const unset = ["connections_per_address", "connections_per_network"];
   const known = Object.keys(SERVER_OPTIONS).filter((name) => name.startsWith("limit"))
