@@ -46,8 +46,8 @@ for (const [task, name] of Object.entries(PROGRAMS) as [ProgramTask, string][]) 
 
 for (
   const [task, args, sentence] of [
-    ["certs", ["--name=a", "--days=0"], "Bad --days: Cannot use 0: write a whole number from 1 to 3650"],
-    ["certs", ["--name=a", "--days=3651"], "Bad --days: Cannot use 3651: write a whole number from 1 to 3650"],
+    ["certs", ["--name=a", "--days=0"], "Bad --days: Cannot use '0': write a whole number from 1 to 3650"],
+    ["certs", ["--name=a", "--days=3651"], "Bad --days: Cannot use '3651': write a whole number from 1 to 3650"],
     ["certs", ["--name=a", "--dir=deno.json/certs"], /^Cannot make certificates in 'deno\.json\/certs': \w.*$/],
     ["certs", ["--name=a", "--dir=/proc/certs"], /^Cannot make certificates in '\/proc\/certs': \w.*$/],
     ["demo", ["nowhere"], /^Cannot read 'nowhere' as a URL: /],
@@ -59,13 +59,13 @@ for (
       ["http://127.0.0.1:1"],
       "Too many arguments. Expected 0 arguments but got 1; integration --help lists the options",
     ],
-    ["ring-bench", ["sideways"], "Choose: forward, join, takeover, scrape or control"],
-    ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use 1: write a whole number from 2 up"],
+    ["ring-bench", ["sideways"], "Choose: forward, write, join, takeover, scrape or control"],
+    ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use '1': write a whole number from 2 up"],
     ["ring-faults", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
     ["simulate", ["--scenario=none"], "Cannot find a scenario 'none': see --help"],
     ["attacks", ["--attack=none"], /^Bad --attack: Cannot use 'none': /],
     ["fuzz", ["--target=none"], /^Bad --target: Cannot use 'none': /],
-    ["soak", ["--clusters=0"], "Bad --clusters: Cannot use 0: write a whole number from 1 up"],
+    ["soak", ["--clusters=0"], "Bad --clusters: Cannot use '0': write a whole number from 1 up"],
   ] as const
 ) {
   Deno.test(`${task} ${args.join(" ")} ends with code 2 and one sentence`, async () => {

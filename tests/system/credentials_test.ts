@@ -178,7 +178,8 @@ Deno.test({
     for (const version of ["-tls1_2", "-tls1_3"]) {
       assert.match(await answer(version, keys.own), /HTTP\/1\.1 200/);
       const refused = await answer(version, keys.forged);
-      assert.match(refused, /alert decrypt error/);
+      // The end of the connection may overtake the alert.
+      assert.match(refused, /alert decrypt error|unexpected eof|reset by peer/);
       assert.doesNotMatch(refused, /HTTP\/1\.1/);
     }
   },
