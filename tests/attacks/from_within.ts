@@ -5,9 +5,10 @@
  */
 
 import { MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
+import { pause } from "../../scripts/process/pause.ts";
 import { helloHeader, RawPeer } from "../support/raw_peer.ts";
 import type { Attack } from "./attack.ts";
-import { flood, load, pause } from "./senders.ts";
+import { flood, load } from "./senders.ts";
 
 /** All of them, by name. */
 export const FROM_WITHIN: Readonly<Record<string, Attack>> = {
