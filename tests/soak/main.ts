@@ -18,7 +18,8 @@ import {
 } from "../../common/options.ts";
 import { mebibytes } from "./footprint.ts";
 import type { Growth } from "./growth.ts";
-import { soak, type SoakReport } from "./soak.ts";
+import { soak } from "./soak.ts";
+import type { SoakReport } from "./soak_report.ts";
 
 /** The option table. */
 export const SOAK_OPTIONS = {
