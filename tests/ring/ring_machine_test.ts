@@ -247,7 +247,7 @@ for (
     ["one more than is believed", (world) => micros(world) + 1],
   ] as [string, (world: RingMachines) => number][]
 ) {
-  Deno.test(`RingMachine: a ringOf is one again after frames with incarnations and an epoch of ${what}, restarts or not`, () => {
+  Deno.test(`RingMachine: a ring is one again after frames with incarnations and an epoch of ${what}, restarts or not`, () => {
     const { world, members: [a, b, c] } = ringOf("abc");
     pushAll(world, { members: [a, b, c], text: "one" });
     const value = number(world);

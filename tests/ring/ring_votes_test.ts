@@ -91,7 +91,7 @@ Deno.test("RingMachine: two servers without a witness say that each carries on a
   world.until("each to be alone", () => [a, b].every(({ machine }) => machine.membership.isAlone), { withinMs: 5_000 });
   assert.deepEqual([a, b].map((member) => told(member, /^Carries on alone without a majority/)), [1, 1]);
   world.gets = () => true;
-  world.until("one ringOf again", () => world.isWhole(2));
+  world.until("one ring again", () => world.isWhole(2));
   assert.deepEqual([a, b].map(({ machine }) => machine.membership.isAlone), [false, false]);
   world.handle(b, { type: "leave" });
   world.until("b to leave", () => b.hasLeft);
@@ -141,7 +141,7 @@ Deno.test("RingMachine: nobody confirms the pages of one that is cut off, and no
   assertShown(world, { by: a, text: "one" });
 });
 
-Deno.test("RingMachine: an owner that is cut off with its standby answers no push, as most of the ringOf may have another", () => {
+Deno.test("RingMachine: an owner that is cut off with its standby answers no push, as most of the ring may have another", () => {
   const { world, members } = ringOf("abcde"), [a] = members;
   const id = IDS.find((id) => {
     const { owner, standby } = a.machine.place(id)!;
@@ -204,7 +204,7 @@ Deno.test("RingMachine: after an own stall it accuses nobody, and shows what the
   assert.equal(b.machine.closed(world.clock.now), undefined);
 });
 
-Deno.test("RingMachine: in a ringOf of one nobody else is asked", () => {
+Deno.test("RingMachine: in a ring of one nobody else is asked", () => {
   const { world, members: [a] } = ringOf("a");
   const token = world.ask(a);
   assert.ok(a.pages.get(token) instanceof Map);

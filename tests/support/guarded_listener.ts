@@ -90,7 +90,7 @@ export async function timed<T>(work: Promise<T>): Promise<{ value: T; ms: number
   return { value, ms: performance.now() - start };
 }
 
-/** A TLS replaceableIdentity of files in a folder of its own, which a test replaces and has looked at. */
+/** A TLS identity of files in a folder of its own, which a test replaces and has looked at. */
 export async function replaceableIdentity(certificate: TestCertificate) {
   await using stack = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir(), { log } = recordingLog();
