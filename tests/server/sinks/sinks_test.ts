@@ -215,7 +215,7 @@ Deno.test("Sinks keep the samples of a cluster in order, whatever is under way",
   };
   await using site = await SinksSite.open([receiver.url], { gatherMs: 0 });
   site.sinks.start();
-  for (let i = 1; i <= 60; i++) {
+  for (let i = 1; i <= 100; i++) {
     site.push("a", Array.from({ length: 700 }, (_, j) => `x{j="${j}"} ${i}`));
     site.push("b", Array.from({ length: 1_400 }, (_, j) => `x{j="${j}"} ${i}`));
     const seen = receiver.visits.length;
@@ -226,7 +226,7 @@ Deno.test("Sinks keep the samples of a cluster in order, whatever is under way",
   }
   pushed.resolve();
   receiver.answer = takesAll;
-  await receiver.until(has("x of a: 60", "x of b: 60"));
+  await receiver.until(has("x of a: 100", "x of b: 100"));
   for (const id of ["a", "b"]) {
     const values = samplesOf(receiver.visits).filter((sample) => sample.startsWith(`x of ${id}:`))
       .map((sample) => Number(sample.split(": ")[1]));
