@@ -21,9 +21,6 @@ export const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /** What two TCP stacks hold on the loopback interface at most, beyond what the server reads. */
 export const KERNEL_BUFFERS_BYTES = 12 * MB;
 
-/** Within which time something comes that waits for no limit of a guarded listener that a test leaves alone: those are 10 s and more. */
-export const SOON_MS = 5_000;
-
 /** A guarded listener, whose handler answers a body's length unless told otherwise. */
 export async function openGuarded(
   limits: HostileLimits,

@@ -9,7 +9,6 @@ import {
   KERNEL_BUFFERS_BYTES,
   MB,
   openGuarded,
-  SOON_MS,
   timed,
   trickle,
 } from "../../support/guarded_listener.ts";
@@ -23,7 +22,7 @@ Deno.test("a guarded listener cuts a connection that sends nothing", async () =>
     return await client.untilClosed();
   })());
   assert.equal(value, "");
-  assert(ms >= 95 && ms < SOON_MS, `${ms} ms`);
+  assert(ms >= 95 && ms < 1_000, `${ms} ms`);
   assert.deepEqual(await server.counts(), { "cut headers": 1 });
 });
 
@@ -36,7 +35,7 @@ Deno.test("a guarded listener cuts headers that come too slowly, however steadil
     const { value, ms } = await timed(client.untilClosed());
     await sending;
     assert.match(value, /^HTTP\/1\.1 408 Request Timeout\r\nConnection: close\r\n/);
-    assert(ms < SOON_MS, `${ms} ms`);
+    assert(ms < 1_500, `${ms} ms`);
   }
   assert.deepEqual(await server.counts(), { "cut headers": 3 });
 });
@@ -49,7 +48,7 @@ Deno.test("a guarded listener cuts a connection that idles, also one that sends 
     await idle.until(/0 bytes$/);
     await idle.untilClosed();
   })());
-  assert(ms >= 140 && ms < SOON_MS, `${ms} ms`);
+  assert(ms >= 140 && ms < 1_000, `${ms} ms`);
   using busy = await server.connect();
   await busy.send(GET);
   await busy.until(/0 bytes$/);
@@ -70,7 +69,7 @@ Deno.test("a guarded listener cuts a body that trickles, one that stops, and one
     await client.send(head);
     const [{ value, ms }] = await Promise.all([timed(client.untilClosed()), trickle(client, pieces, 10)]);
     assert.match(value, /^HTTP\/1\.1 408 Request Timeout\r\n[^]*connection: close\r\n[^]*Cannot wait any longer/);
-    assert(ms < SOON_MS, `${ms} ms`);
+    assert(ms < 2_000, `${ms} ms`);
     assert.deepEqual(await server.counts(), { "cut body": 1 });
   }
 });
