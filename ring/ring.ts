@@ -319,8 +319,6 @@ export class Ring implements AsyncDisposable {
         return;
       case "dial":
         return this.#mesh.dial(effect.address);
-      case "cut":
-        return this.#mesh.cut(effect.name, effect.refusal);
       case "save":
         return this.#save(effect);
       case "commit":

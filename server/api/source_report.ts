@@ -23,7 +23,7 @@ import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 
 /** How much of a limit a source takes. */
 export interface Headroom {
-  /** What its last accepted push took. */
+  /** What it takes, by what it shows and the largest body that it sent lately. */
   readonly used: number;
   /** What it may take. */
   readonly limit: number;
@@ -59,7 +59,7 @@ export interface SourceReport {
   readonly state: SourceState;
   /** When it was first heard of. */
   readonly firstSeen: string;
-  /** When its last accepted push came. */
+  /** When what it sent was last accepted: a push, or a request of remote write. */
   readonly lastPush?: string;
   /** How long ago that was. */
   readonly ageSeconds?: number;
@@ -71,7 +71,7 @@ export interface SourceReport {
   readonly silentSince?: string;
   /** How far its newest sample was behind the arrival of its push: the difference of the clocks, and what the way takes. */
   readonly skewSeconds?: number;
-  /** Series of its last accepted push. */
+  /** Series that it shows. */
   readonly series: number;
   /** What it takes of each limit. */
   readonly limits: Readonly<Record<(typeof SOURCE_LIMITS)[number], Headroom>>;
