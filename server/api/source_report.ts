@@ -7,17 +7,8 @@
 import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
-import {
-  lastWayOf,
-  nearLimits,
-  type Refusal,
-  silentAfterMs,
-  SOURCE_LIMITS,
-  type SourceLimits,
-  type SourceState,
-  usedOf,
-  waysOf,
-} from "../directory/source.ts";
+import { type Refusal, SOURCE_LIMITS, type SourceLimits } from "../directory/source.ts";
+import { lastWayOf, nearLimits, silentAfterMs, type SourceState, usedOf, waysOf } from "../directory/source_state.ts";
 import type { Stranger } from "../directory/strangers.ts";
 import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 

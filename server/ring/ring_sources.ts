@@ -10,7 +10,7 @@ import { listSources, type SourceList, type SourceQuery } from "../api/source_qu
 import type { SourceDetails, SourceReport, StrangerReport } from "../api/source_report.ts";
 import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
-import { SOURCE_STATES } from "../directory/source.ts";
+import { SOURCE_STATES } from "../directory/source_state.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
 import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
 import type { MemberReport } from "./member_report.ts";
