@@ -23,7 +23,8 @@ import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { EndTimes } from "./end_times.ts";
-import { type Delta, type Lines, type MergeOptions, Merger } from "./merge.ts";
+import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
 import type { SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */

@@ -8,7 +8,7 @@
 import { isDistribution } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { LineTable } from "./line_table.ts";
-import type { Lines } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
 import { keyEnd, lastLine, LINE, linesOf, NATIVE, type Sample, samplesOf } from "./sample_lines.ts";
 
 const LINE_FEED = 0x0a;

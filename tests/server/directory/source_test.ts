@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import {
   type AcceptedPush,
   mergeSource,
-  nearLimits,
   newSource,
   noteAccepted,
   noteRefused,
   type Refusal,
   type Source,
-  stateOf,
 } from "../../../server/directory/source.ts";
 import { BAD, STRANGER } from "../../support/refusals.ts";
+import { nearLimits, stateOf } from "../../../server/directory/source_state.ts";
 
 const TTL_MS = 600_000;
 const START = 1_700_000_000_000;
