@@ -19,7 +19,7 @@ import { PushCommitter } from "../../../server/pushes/push_committer.ts";
 import { PushLimiter } from "../../../server/limits/rate_limit.ts";
 import type { PushStore } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
-import { RepeatLog } from "../../../common/line_limit.ts";
+import { RepeatLog } from "../../../common/repeat_log.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { NOW, openTestStore, scratchDir } from "../../support/test_store.ts";
 
