@@ -71,7 +71,7 @@ export class Version1Reader implements VersionReader {
     while (reader.next(end)) {
       if (reader.field === METADATA_1.type) type = reader.varint(end);
       else if (reader.field === METADATA_1.name) name = reader.string(end);
-      else reader.skip(end);
+      else reader.skip(end); // Help and unit, which say nothing of a number.
     }
     const known = WRITE_TYPES[type];
     if (known !== undefined && name !== "" && this.#types.size < MAX_TYPES) this.#types.set(name, known);
