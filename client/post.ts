@@ -1,28 +1,17 @@
 /**
- * Posts samples to a receiver, whether in a push or by remote write, and hears its answer: its status, its clock, and what it
- * says of what it took.
+ * Posts samples to a receiver, whether in a push or by remote write, and reads what it says of what it took.
  *
  * @module
  */
 
 import { readUpTo } from "../common/http/read_up_to.ts";
-import { differenceOf } from "./clocks.ts";
 import { type Call, call, redirectOf, refusal, type RefusedError } from "./request.ts";
 
 /** The most of a receiver's remark that is kept, in bytes: a line of a kilobyte for each rule there is. */
 export const REMARK_LIMIT_BYTES = 25_600;
 
 /** Where and how to post. */
-export interface PostOptions extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
-  /** The receiver's endpoint. */
-  readonly url: URL;
-  /** Sent as the bearer token; without it the request carries no authorization. */
-  readonly token?: string;
-  /** Hears the status of the answer. */
-  readonly onStatus?: (status: number) => void;
-  /** Hears how far the receiver's clock is ahead of ours, in milliseconds. */
-  readonly onClock?: (differenceMs: number) => void;
-}
+export type PostOptions = Pick<Call, "url" | "token" | "clients" | "timeoutMs" | "signal" | "onStatus" | "onClock">;
 
 /** What is posted, and where and how. */
 export interface Post extends PostOptions, Pick<Call, "attempt" | "headers"> {
@@ -43,21 +32,13 @@ export interface Answer {
 }
 
 /**
- * Posts a body and hands the answer to `read`. An `authorization` among the headers stands in place of the token's.
+ * Posts a body and hands the answer to `read`.
  *
  * @throws {Error} if there is no answer, or it is a redirect: what came of that would say nothing of the samples.
  */
-export function post<T>(
-  { token, hints, onStatus, onClock, ...request }: Post,
-  read: (answer: Answer) => Promise<T>,
-): Promise<T> {
-  const { url } = request;
-  const bearer: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const sentMs = Date.now();
-  return call({ ...request, method: "POST", headers: { ...bearer, ...request.headers } }, async (response) => {
-    onStatus?.(response.status);
-    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
-    if (differenceMs !== undefined) onClock?.(differenceMs);
+export function post<T>({ hints, ...request }: Post, read: (answer: Answer) => Promise<T>): Promise<T> {
+  const { url, token } = request;
+  return call({ ...request, method: "POST" }, async (response) => {
     const redirect = redirectOf(response, url);
     if (redirect !== undefined) {
       throw new Error(
