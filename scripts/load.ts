@@ -7,7 +7,6 @@
 // Every push is encoded anew, as every client has its own labels and the present as its timestamp: that takes 1.6 ms for 521
 // series, so that one process makes up to 600 such pushes a second. Near that its latencies are its own; start several then.
 
-import { setTimeout } from "node:timers/promises";
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
 import { type App, createApp, probe } from "../common/http/app.ts";
@@ -29,6 +28,7 @@ import {
   url,
   wholeNumber,
 } from "../common/options.ts";
+import { pause } from "../common/pause.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
@@ -300,11 +300,6 @@ function readToken(body: Uint8Array): Token | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Resolves after so long, or at once when the signal is aborted. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => {});
 }
 
 function formatMs(ms: number): string {
