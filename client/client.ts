@@ -6,7 +6,7 @@
 
 import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
-import { file } from "../common/options.ts";
+import { file } from "../common/option_kinds.ts";
 import { pause } from "../common/pause.ts";
 import { clientApp } from "./app.ts";
 import { addCertificateMetrics } from "./certificate_metrics.ts";

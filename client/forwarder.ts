@@ -331,7 +331,7 @@ function firstLoss(leftOut: LeftOut): string {
 }
 
 /** Notes samples that a page of text has lost before anybody could count them. */
-export function notePageFault(losses: Losses, account: Account): (fault: PageFault) => void {
+function notePageFault(losses: Losses, account: Account): (fault: PageFault) => void {
   return ({ rule, metric, labels, why, line }) => {
     losses.note({
       rule,

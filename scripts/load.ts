@@ -16,18 +16,8 @@ import { run } from "../common/lifecycle.ts";
 import type { Logger } from "../common/log.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { createRegistry, metricsHandler, type Registry } from "../common/metrics.ts";
-import {
-  address,
-  duration,
-  file,
-  LOG_OPTIONS,
-  type OptionTable,
-  type OptionValues,
-  type Program,
-  text,
-  url,
-  wholeNumber,
-} from "../common/options.ts";
+import { address, duration, file, text, url, wholeNumber } from "../common/option_kinds.ts";
+import { LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { pause } from "../common/pause.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";

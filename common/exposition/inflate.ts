@@ -7,6 +7,7 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { UncompressedLimitError } from "./metric_family.ts";
 
+/** By the names that `Content-Encoding` has for them. */
 const INFLATE = { gzip: gunzipSync, zstd: zstdDecompressSync } as const;
 
 /**
@@ -17,7 +18,7 @@ const INFLATE = { gzip: gunzipSync, zstd: zstdDecompressSync } as const;
  */
 export function inflate(
   body: Uint8Array,
-  { encoding, limitBytes }: { encoding: keyof typeof INFLATE; limitBytes: number },
+  { encoding, limitBytes }: { encoding: "gzip" | "zstd"; limitBytes: number },
 ): Uint8Array {
   try {
     return INFLATE[encoding](body, { maxOutputLength: limitBytes });
