@@ -1,6 +1,6 @@
 /**
  * Delimited protobuf of metric families (`io.prometheus.client.MetricFamily`, proto2, each behind its varint length), from
- * and to the object model. The server's push path reads the same bytes without building objects: `server/ingest/`.
+ * and to the object model. Pushes are checked without building objects: `common/ingest/`.
  *
  * @module
  */
