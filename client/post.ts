@@ -37,7 +37,9 @@ export interface Answer {
  * @throws {Error} if there is no answer, or it is a redirect: what came of that would say nothing of the samples.
  */
 export function post<T>({ hints, ...request }: Post, read: (answer: Answer) => Promise<T>): Promise<T> {
-  const { url, token } = request;
+  const { url, token = "", headers: { authorization = "" } } = request;
+  // A receiver may repeat what it was sent, by which anybody could send as well.
+  const secrets = [token, authorization.slice(authorization.indexOf(" ") + 1)].filter((secret) => secret !== "");
   return call({ ...request, method: "POST" }, async (response) => {
     const redirect = redirectOf(response, url);
     if (redirect !== undefined) {
@@ -47,7 +49,7 @@ export function post<T>({ hints, ...request }: Post, read: (answer: Answer) => P
     }
     return await read({
       response,
-      refusal: () => refusal(response, { url, hints, secrets: token ? [token] : [] }),
+      refusal: () => refusal(response, { url, hints, secrets }),
       remark: () => readRemark(response),
     });
   });

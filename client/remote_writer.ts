@@ -16,7 +16,7 @@ import type { WriteVersion } from "../common/remote_write/write_fields.ts";
 import { WRITE_HEADERS, type WriteRequest, WriteRequests } from "../common/remote_write/write_requests.ts";
 import { post, type PostOptions } from "./post.ts";
 import type { Pushed } from "./push.ts";
-import { RefusedError } from "./request.ts";
+import { basicCredentials, RefusedError } from "./request.ts";
 
 /** Where and how to send. */
 export interface RemoteWriteOptions extends PostOptions {
@@ -160,8 +160,8 @@ function withoutUser(url: URL): URL {
 }
 
 /** Of the user that the URL names, whose password is the token. */
-function basicAuthorization({ username }: URL, password = ""): string {
-  return `Basic ${new TextEncoder().encode(`${decodeURIComponent(username)}:${password}`).toBase64()}`;
+function basicAuthorization({ username }: URL, token = ""): string {
+  return `Basic ${basicCredentials({ username, password: encodeURIComponent(token) })}`;
 }
 
 /** Families in memory of their own, which is not put to other uses. */

@@ -162,10 +162,19 @@ const HINTS: Readonly<Record<number, string>> = {
   407: "the proxy wants a user name and a password: give them in its URL",
 };
 
-/** What a URL holds that must not show: its password, its query, and the query's values unless they are too short to find. */
-function secretsOf({ password, search, searchParams }: URL): string[] {
+/** The credentials of Basic authentication (RFC 7617), of a user name and a password as a URL has them. */
+export function basicCredentials({ username, password }: Pick<URL, "username" | "password">): string {
+  return new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`).toBase64();
+}
+
+/**
+ * What a URL holds that must not show: its password, also as a request carries it, its query, and the query's values unless they
+ * are too short to find.
+ */
+function secretsOf({ username, password, search, searchParams }: URL): string[] {
   const values = [...searchParams].filter(([name]) => name !== "id" && name !== "match[]").map(([, value]) => value);
-  return [password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
+  const login = password === "" ? "" : basicCredentials({ username, password });
+  return [login, password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
     text.length > 3
   );
 }
