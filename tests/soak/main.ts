@@ -11,7 +11,8 @@ import { count, duration, flag, wholeNumber } from "../../common/option_kinds.ts
 import { LOG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
 import { mebibytes } from "./footprint.ts";
 import type { Growth } from "./growth.ts";
-import { soak, type SoakReport } from "./soak.ts";
+import { soak } from "./soak.ts";
+import type { SoakReport } from "./soak_report.ts";
 
 /** The option table. */
 export const SOAK_OPTIONS = {

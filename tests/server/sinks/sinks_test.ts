@@ -2,6 +2,7 @@ import configuration from "../../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
 import { eventually } from "../../../scripts/process/eventually.ts";
 import { SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
+import { Random } from "../../support/random.ts";
 import { MetaStore, SinksSite, TTL_MS } from "../../support/sinks_site.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -205,18 +206,27 @@ Deno.test("Sinks send of each cluster the newest alone when a sink is back, in o
 
 Deno.test("Sinks keep the samples of a cluster in order, whatever is under way", async () => {
   await using receiver = new SinkReceiver();
+  // Answers wait for the next push, or for some more.
+  const random = new Random(1);
+  let pushed = Promise.withResolvers<void>();
   receiver.answer = async (visit) => {
-    await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
+    await pushed.promise;
     return takesAll(visit);
   };
   await using site = await SinksSite.open([receiver.url], { gatherMs: 0 });
   site.sinks.start();
-  for (let i = 1; i <= 60; i++) {
+  for (let i = 1; i <= 100; i++) {
     site.push("a", Array.from({ length: 700 }, (_, j) => `x{j="${j}"} ${i}`));
     site.push("b", Array.from({ length: 1_400 }, (_, j) => `x{j="${j}"} ${i}`));
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    const seen = receiver.visits.length;
+    if (random.chance(0.3)) continue;
+    pushed.resolve();
+    pushed = Promise.withResolvers();
+    await receiver.until(({ length }) => length > seen);
   }
-  await receiver.until(has("x of a: 60", "x of b: 60"));
+  pushed.resolve();
+  receiver.answer = takesAll;
+  await receiver.until(has("x of a: 100", "x of b: 100"));
   for (const id of ["a", "b"]) {
     const values = samplesOf(receiver.visits).filter((sample) => sample.startsWith(`x of ${id}:`))
       .map((sample) => Number(sample.split(": ")[1]));
