@@ -18,7 +18,7 @@ import { retryDelayMs } from "../../common/backoff.ts";
 import { messageOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import { plainText } from "../../common/plain_text.ts";
 import { readWriteAnswer } from "../../common/remote_write/write_answer.ts";
 import { MAX_REQUEST_SAMPLES, WriteEncoder } from "../../common/remote_write/write_encoder.ts";

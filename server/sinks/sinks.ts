@@ -8,7 +8,7 @@
  */
 
 import { type EndedSeries, SeriesEnds } from "../../common/remote_write/ended_series.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import type { ClusterEntry, ExpositionIndex, IndexListener } from "../exposition/exposition_index.ts";
 import { StoreUnavailableError } from "../store/unavailable.ts";
 import { type SendRequest, Sink, type SinkOptions, type SinkReport } from "./sink.ts";
