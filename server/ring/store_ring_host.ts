@@ -70,13 +70,15 @@ export class StoreRingHost implements RingHost, Disposable {
   readonly #ready: ReadyEntries;
   /** Clusters that remote-write: what they showed after the last commit, where that was made here. */
   readonly #written = new Map<string, ClusterEntry | undefined>();
+  /** Clusters whose push is in the store since before this was a ring, and without a version: the one that it was given here. */
+  readonly #given = new Map<string, PushVersion>();
   readonly #misplaced: Counter;
   #toldOfMisplacedAt = -Infinity;
 
   /** Serves a ring that is about to start. */
   constructor(options: StoreRingHostOptions) {
     this.#options = options;
-    this.#ready = new ReadyEntries(options);
+    this.#ready = new ReadyEntries({ ...options, store: { get: (id) => this.#stored(id) } });
     this.#misplaced = new Counter({
       name: "telemeter_ring_misplaced_pushes_total",
       help: "Pushes and copies of other members that are refused as the labels of their token are of another cluster",
@@ -92,6 +94,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const { id, receivedAtMs } = push;
     this.#note(push);
     const version = push.version ?? { epoch: 0, ms: receivedAtMs, ingress: this.#options.name, sequence: 0 };
+    if (push.version === undefined) this.#given.set(id, version);
     if (push.role !== "standby" && this.#ready.hasRoomFor(id)) {
       this.#ready.add({ version, entry: await this.#options.committer.prepare(push) });
     }
@@ -149,7 +152,7 @@ export class StoreRingHost implements RingHost, Disposable {
 
   /** Reads what a peer should have. */
   async load(id: string): Promise<Entry | undefined> {
-    const push = await this.#options.store.get(id);
+    const push = await this.#stored(id);
     if (push?.version === undefined) return undefined;
     return { id, version: push.version, receivedAtMs: push.receivedAtMs, bytes: encodePush(push) };
   }
@@ -183,6 +186,7 @@ export class StoreRingHost implements RingHost, Disposable {
   /** Drops what was prepared before the time given and never shown, by the clock of `performance.now()`. */
   expire(before: number): void {
     this.#ready.expire(before);
+    for (const id of this.#given.keys()) if (!this.#options.store.has(id)) this.#given.delete(id);
     for (const [id, entry] of this.#written) {
       if (!this.#options.store.has(id)) this.#written.delete(id);
       else if (entry !== undefined && !this.#ready.isAtHand(id, entry)) this.#written.set(id, undefined);
@@ -221,8 +225,18 @@ export class StoreRingHost implements RingHost, Disposable {
   async #shownNow(id: string): Promise<ClusterEntry | undefined> {
     const latest = this.#written.get(id);
     if (latest !== undefined && this.#ready.isAtHand(id, latest)) return latest;
-    const push = await this.#options.store.get(id);
+    const push = await this.#stored(id);
     return push && await this.#options.committer.prepare(push);
+  }
+
+  /** Reads what the store has of a cluster, under the version by which the ring knows it. */
+  async #stored(id: string): Promise<StoredPush | undefined> {
+    const push = await this.#options.store.get(id);
+    const given = this.#given.get(id);
+    if (push === undefined || given === undefined) return push;
+    if (push.version === undefined) return { ...push, version: given };
+    this.#given.delete(id);
+    return push;
   }
 
   /** Notes what is stored of a cluster and was not merged here. */

@@ -142,6 +142,26 @@ Deno.test("StoreRingHost restores what the store held, with a version for what c
   assert.equal(site.shown(), 'x{_id="a"} 1\n');
 });
 
+Deno.test("StoreRingHost hands over and reads back what was stored before the ring, under the version it was given", async () => {
+  await using site = await openRingHost();
+  const before = entryOf(1);
+  const content = decodePush(madeBytes(before.bytes));
+  await site.store.put({ ...content, id: "a", receivedAtMs: NOW - 5 });
+  // As old as it was when the store was last in use: not by the clock of today.
+  const { version } = await site.host.restore({ ...content, id: "a", receivedAtMs: NOW - 7 });
+  assert.deepEqual(await site.host.load("a"), { ...before, version, receivedAtMs: NOW - 5 });
+  site.host.show("a", version);
+  site.host.hide("a");
+  assert.equal(site.shown(), undefined);
+  const isShown = untilShown(site.index, "a");
+  site.host.show("a", version);
+  await isShown;
+  assert.equal(site.shown(), 'x{_id="a"} 1\n');
+  const newer = entryOf(2);
+  await site.host.commit(newer, COPY);
+  assert.deepEqual(await site.host.load("a"), newer);
+});
+
 Deno.test("StoreRingHost keeps the ring's state in the store", async () => {
   await using site = await openRingHost();
   await site.host.save('{"incarnation":7}');
