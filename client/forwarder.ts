@@ -194,7 +194,10 @@ export class Forwarder {
     if (settings.upload === undefined || cleaned.length === 0) {
       const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
       Object.assign(forward, { outcome: "nothing", why: ruleOf(pageFaults.leftOut) });
-      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
+      const fault = samples === 0
+        ? "the source has nothing that --match selects"
+        : "the rules keep none of what was scraped";
+      log.info(`Nothing to send: ${fault}`, { scraped: samples, ...why });
       this.#notices.tellLeftOut([pageFaults.leftOut]);
       return { scraped: samples };
     }
