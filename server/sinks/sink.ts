@@ -15,6 +15,7 @@
  */
 
 import { retryDelayMs } from "../../common/backoff.ts";
+import { formatDuration } from "../../common/duration.ts";
 import { messageOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
@@ -51,8 +52,10 @@ export interface SinkOptions {
   readonly losses: RepeatLog;
   /** For how long news are gathered before they are sent, in milliseconds; a second unless tests want otherwise. */
   readonly gatherMs?: number;
-  /** The longest backoff, in milliseconds; 15 seconds unless tests want otherwise. */
+  /** The longest backoff, in milliseconds; 12 seconds unless tests want otherwise. */
   readonly maxBackoffMs?: number;
+  /** How long a request may take, in milliseconds; 15 seconds unless tests want otherwise. */
+  readonly timeoutMs?: number;
   /** Milliseconds since the epoch. @default {Date.now} */
   readonly now?: () => number;
 }
@@ -92,10 +95,10 @@ export function isBehind({ lagSeconds }: Pick<SinkReport, "lagSeconds">): boolea
 const LANES = 4;
 /** For how long news are gathered before they are sent, in milliseconds: a request for each push would cost more than all else. */
 const GATHER_MS = 1_000;
-/** How long a request may take, in milliseconds. */
-const TIMEOUT_MS = 30_000;
-/** The longest backoff, in milliseconds: a sink that is back has the newest of all clusters within half a minute. */
-const MAX_BACKOFF_MS = 15_000;
+/** How long a request may take, in milliseconds: with the longest backoff less than half a minute. */
+const TIMEOUT_MS = 15_000;
+/** The longest backoff, in milliseconds: a sink that is back, be it from hanging, has the newest of all clusters within half a minute. */
+const MAX_BACKOFF_MS = 12_000;
 /** After how long a sink is asked again whether it takes version 2.0, in milliseconds. */
 const ASK_AGAIN_MS = 3_600_000;
 /** The most of a refusal's text that is read, in bytes. */
@@ -212,12 +215,12 @@ export class Sink implements AsyncDisposable {
     { body, samples }: WriteRequest,
     { batch, tenant }: { batch: Batch; tenant: string | undefined },
   ): Promise<boolean> {
-    const { send, metrics, name, now = Date.now } = this.#options;
+    const { send, metrics, name, timeoutMs = TIMEOUT_MS, now = Date.now } = this.#options;
     const { version, clusters } = batch;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new Error(`it does not answer within ${TIMEOUT_MS / 1_000} s`)),
-      TIMEOUT_MS,
+      () => late.abort(new Error(`it does not answer within ${formatDuration(timeoutMs)}`)),
+      timeoutMs,
     );
     let response: Response, text: string;
     try {

@@ -25,7 +25,7 @@ export interface SinkPlace {
 }
 
 /** What sinks work with. */
-export interface SinksOptions extends Pick<SinkOptions, "gatherMs" | "maxBackoffMs"> {
+export interface SinksOptions extends Pick<SinkOptions, "gatherMs" | "maxBackoffMs" | "timeoutMs"> {
   /** Where to. */
   readonly places: readonly SinkPlace[];
   /** What clusters show. */

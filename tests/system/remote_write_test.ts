@@ -285,3 +285,36 @@ Deno.test("A server killed in a storm of remote write shows what it has answered
     }
   }
 });
+
+Deno.test("POST /upload takes no push by which its cluster, which remote-writes too, has more series than --limit-series", async () => {
+  await using server = await OpenServer.start("--limit-series", "4", "--ratelimit", "0s");
+  const timestamp = Date.now();
+  const write = (...names: string[]) =>
+    server.write("a", writeRequest(names.map((name) => oneSample({ __name__: name }, { value: 1, timestamp }))));
+  const push = (...names: string[]) =>
+    server.push(
+      "a",
+      names.map((name) => ({
+        name,
+        type: "untyped",
+        metrics: [{ labels: [{ name: "_id", value: "a" }], value: 2, timestampMs: timestamp + 1 }],
+      })),
+    );
+  const page = (values: Record<string, number>) =>
+    Object.entries(values).map(([name, value]) => `${name}{_id="a"} ${value}`);
+  assert.equal((await write("a", "b")).status, 204);
+  assert.equal((await push("b", "c", "d")).status, 200);
+  assert.deepEqual(await shown(server), page({ a: 1, b: 2, c: 2, d: 2 }));
+  for (const names of [["e"], ["a", "b", "e", "f"]]) {
+    const refused = await push(...names);
+    assert.equal(refused.status, 413, refused.text);
+    assert.match(refused.text, /Cannot take a push by which the cluster has more than 4 series: there are [56]/);
+  }
+  assert.deepEqual(await shown(server), page({ a: 1, b: 2, c: 2, d: 2 }));
+  const { data } = await (await fetch(new URL("api/v1/sources/a", server.internal))).json();
+  assert.deepEqual(data.lastRefusal.raise, "--limit-series");
+  // What it shows goes on, though it is as much as it may be, and so it does after a restart.
+  assert.equal((await push("a", "b", "c", "d")).status, 200);
+  await server.crash();
+  assert.deepEqual(await shown(server), page({ a: 2, b: 2, c: 2, d: 2 }));
+});

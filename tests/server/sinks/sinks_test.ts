@@ -287,6 +287,21 @@ Deno.test("Sinks wait for no sink: one that hangs delays neither pushes nor anot
   resolve(new Response(null, { status: 500 }));
 });
 
+Deno.test("Sinks give up a request that gets no answer, and send the newest of all clusters once the sink answers again", async () => {
+  await using receiver = new SinkReceiver();
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  receiver.answer = () => promise;
+  await using site = await SinksSite.open([receiver.url], { timeoutMs: 50, maxBackoffMs: 50 });
+  site.sinks.start();
+  for (const id of ["a", "b"]) site.push(id, ["x{} 1"]);
+  await receiver.until(({ length }) => length > 1);
+  for (const id of ["a", "b"]) site.push(id, ["x{} 2"]);
+  receiver.answer = takesAll;
+  await receiver.until(has("x of a: 2", "x of b: 2"));
+  assert.match(site.sinks.report()[0].lastFailure!.why, /^it does not answer within 50ms/);
+  resolve(new Response(null, { status: 500 }));
+});
+
 Deno.test("Sinks with a tenant for each cluster drop what is of an id that cannot be one", async () => {
   await using receiver = new SinkReceiver();
   await using site = await SinksSite.open([receiver.url], { tenant: "{id}" });
