@@ -123,17 +123,17 @@ Deno.test("WriteLimiter takes series that are shown, and new ones while there is
   assert.ok(limits > 100, `${limits}`);
 });
 
-Deno.test("WriteLimiter writes as many requests as what it takes needs, of 2,000 samples at most", () => {
+Deno.test("WriteLimiter writes as many requests as what it takes needs, of 5,000 samples at most", () => {
   const large = new DeltaRenderer({ ...RENDER_RULES, limitBytes: 1e6, maxTextBytes: 1e6 });
   const series = Array.from(
-    { length: 4_500 },
+    { length: 9_500 },
     (_, i) => oneSample({ __name__: "x", i: String(i) }, { value: i, timestamp: NOW_MS }),
   );
   const request: StoredPush = { ...REQUEST, body: writeRequest(series).body };
   const write = large.render(request, renderer);
   const delta = deltaOfWrite(write, write.types)!;
-  const limited = limiter.limit(request, { write, delta, shown: [], maxSeries: 4_200, oldestMs: 0 });
+  const limited = limiter.limit(request, { write, delta, shown: [], maxSeries: 9_200, oldestMs: 0 });
   const counts = limited!.requests.map((request) => large.render(request, renderer).received.samples);
-  assert.deepEqual(counts, [2_000, 2_000, 200]);
+  assert.deepEqual(counts, [5_000, 4_200]);
   assert.deepEqual(limited!.write.lost, { samples: 300, histograms: 0 });
 });
