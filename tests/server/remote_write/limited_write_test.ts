@@ -84,9 +84,11 @@ Deno.test("WriteLimiter takes series that are shown, and new ones while there is
       const shown = entryOf(merger.merge(first === null ? undefined : render(first), before, { oldestMs: 0 }));
       const shownNow = tell(shown).filter(({ ms }) => ms >= oldestMs);
       const keys = shownNow.flatMap(({ lines, isNative }) => lines.map((line) => keyOfLine(line, isNative)));
-      // What is not merged yet says the same where nothing has ended, and no push has replaced histograms.
-      const isAlike = before.every((made) => made.ended === undefined && isWrite(made));
-      const unmerged = [...first === null ? [] : [render(first)], ...before.map(({ values }) => values)];
+      const pushed = first === null ? [] : [render(first)];
+      // What is not merged yet says the same where nothing has ended, and no histograms have been replaced by ones of fewer lines.
+      const isAlike = before.every((made) => made.ended === undefined && isWrite(made)) &&
+        (before.length === 0 || pushed.every((values) => isWrite({ values })));
+      const unmerged = [...pushed, ...before.map(({ values }) => values)];
       const all = tell(delta.values), kept = keptOf(all, { shown: keys, maxSeries, oldestMs });
       const limited = limiter.limit(REQUEST, {
         write: WRITE,
