@@ -109,8 +109,9 @@ export class ClusterLogs {
     const maxSeries = this.#options.maxSeries();
     const state = this.#states.get(id);
     if (this.#atMost(id, { state, delta }).series <= maxSeries) return undefined;
-    // Those that end make room.
-    if (state?.waiting.some(({ ended }) => ended !== undefined)) this.#settle(id, state);
+    // Those that end make room, and so may native histograms in place of those that a push brought with classic buckets.
+    const mayMakeRoom = ({ ended, values }: SizedDelta) => ended !== undefined || values.natives.length > 0;
+    if (state?.waiting.some(mayMakeRoom)) this.#settle(id, state);
     const entry = index.get(id);
     const shown: Lines[] = entry === undefined ? [] : [entry];
     for (const { values } of [...state?.waiting ?? [], ...state?.arriving.values() ?? []]) shown.push(values);

@@ -115,6 +115,7 @@ export class Sink implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #lanes = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #nextLane: ReturnType<typeof setTimeout> | undefined;
   #startsAtMs = 0;
   #failures = 0;
   #fellBackAtMs = -Infinity;
@@ -168,6 +169,7 @@ export class Sink implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#nextLane);
     await Promise.all(this.#lanes);
   }
 
@@ -181,20 +183,26 @@ export class Sink implements AsyncDisposable {
     return this.#options.tenantOf !== undefined || this.queue.clusters * series >= MAX_REQUEST_SAMPLES * clusters;
   }
 
+  /** Has requests made and sent while there are lanes for them, one batch in each turn of the event loop. */
   #fillLanes(): void {
     // While it is in trouble, one request finds out whether it still is.
-    while (this.#lanes.size < (this.#failures > 0 ? 1 : LANES)) {
-      const { index, tenantOf, now = Date.now } = this.#options;
-      const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
-      const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
-      if (batch === undefined) return;
-      const lane = this.#send(batch).finally(() => {
-        this.#lanes.delete(lane);
-        if (this.#failures === 0 && this.#hasPlenty && !this.#stopping.signal.aborted) this.#fillLanes();
-        else if (this.queue.clusters > 0) this.wake();
-      });
-      this.#lanes.add(lane);
-    }
+    const most = this.#failures > 0 ? 1 : LANES;
+    if (this.#lanes.size >= most) return;
+    const { index, tenantOf, now = Date.now } = this.#options;
+    const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
+    const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
+    if (batch === undefined) return;
+    const lane = this.#send(batch).finally(() => {
+      this.#lanes.delete(lane);
+      if (this.#failures === 0 && this.#hasPlenty && !this.#stopping.signal.aborted) this.#fillLanes();
+      else if (this.queue.clusters > 0) this.wake();
+    });
+    this.#lanes.add(lane);
+    if (this.#lanes.size >= most) return;
+    this.#nextLane ??= setTimeout(() => {
+      this.#nextLane = undefined;
+      this.#fillLanes();
+    });
   }
 
   async #send(batch: Batch): Promise<void> {

@@ -160,6 +160,7 @@ Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing 
   const alone = (id: string) => ({ series }: SinkVisit) =>
     series.length === 1 && Object.fromEntries(series[0].labels)._id === id;
   await receiver.until((visits) => ["good", "bad", "better"].every((id) => visits.some(alone(id))));
+  await eventually("all answers to be read", () => site.sinks.report()[0].waiting === 0, { timeoutMs: 10_000 });
   site.push("good", ["x{} 2"]);
   await receiver.until(has("x of good: 2"));
   const [{ sent, dropped, waiting }] = site.sinks.report();
