@@ -73,6 +73,8 @@ export class SourceExchange implements Disposable {
           await this.#tell(to, news.slice(at, at + SOURCES_A_MESSAGE));
         }
       }
+    } catch (error) {
+      this.#options.log.error("Cannot tell other servers of sources, and tries again", { error: String(error) });
     } finally {
       this.#isTelling = false;
     }

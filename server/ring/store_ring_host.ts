@@ -36,8 +36,8 @@ export interface StoreRingHostOptions {
   readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
   readonly store: Pick<PushStore, "put" | "get" | "has" | "setMeta">;
-  /** Merges requests of remote write. @default they are refused */
-  readonly states?: StateMerger;
+  /** Merges requests of remote write. */
+  readonly states: Pick<StateMerger, "isDelta" | "merge">;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
@@ -115,7 +115,7 @@ export class StoreRingHost implements RingHost, Disposable {
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     // Of what has only just come nobody vouches that a member showed it.
     const push: StoredPush = { ...content, ...fresh ? { through: undefined } : {}, id, receivedAtMs, version, role };
-    const isDelta = this.#options.states?.isDelta(content) === true;
+    const isDelta = this.#options.states.isDelta(content);
     const reservation = fresh && !isDelta ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
       return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
@@ -202,7 +202,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const { states, store, index } = this.#options;
     const { id, receivedAtMs, version, role } = push;
     using _held = index.hold();
-    const state = await states!.merge(push, await this.#shownNow(id));
+    const state = await states.merge(push, await this.#shownNow(id));
     try {
       using _room = state.reserve();
       const stored = store.put({ ...state.content, id, receivedAtMs, version, role });

@@ -173,7 +173,7 @@ export class SinkConnection implements Disposable {
         return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
       } catch (error) {
         init.signal?.throwIfAborted();
-        throw new Error(connectionFault(error, { url, proxy, side }));
+        throw new Error(connectionFault(error, { url, proxy, side }), { cause: error });
       }
     };
   }

@@ -16,6 +16,8 @@ interface Place {
 /** Servers that know each other, of which every cluster is at one place. */
 function servers(names: readonly string[], place: Place) {
   const down = new Set<string>();
+  const broken = new Set<string>();
+  const { log, records } = recordingLog();
   const directories = new Map(
     names.map((name) => [
       name,
@@ -31,15 +33,16 @@ function servers(names: readonly string[], place: Place) {
   );
   const exchanges = names.map((name) => {
     const ask = (to: string, { body }: { body: Uint8Array }) => {
+      if (broken.has(to)) return Promise.reject(new TypeError("It has a fault"));
       if (down.has(to)) return Promise.reject(new UnansweredError("It is down"));
       return Promise.resolve(takeFacts(directories.get(to)!, body));
     };
     const ring = { name, place: () => place, ask };
-    return new SourceExchange({ directory: directories.get(name)!, ring, log: recordingLog().log });
+    return new SourceExchange({ directory: directories.get(name)!, ring, log });
   });
   return {
     of: (name: string) => directories.get(name)!,
-    down,
+    ...{ down, broken, records },
     async tell({ standbys = false } = {}) {
       for (const exchange of exchanges) await exchange.tell({ standbys });
     },
@@ -93,6 +96,19 @@ Deno.test("SourceExchange tells later whom it does not reach now", async () => {
   ring.of("y").refused("a", BAD);
   await ring.tell();
   ring.down.delete("x");
+  await ring.tell();
+  assert.equal(ring.of("x").get("a")!.source.refusals, 1);
+});
+
+Deno.test("SourceExchange.tell() never rejects: what is no answer of another server is an error in the log", async () => {
+  using ring = servers(["x", "y"], { owner: "x" });
+  ring.broken.add("x");
+  ring.of("y").refused("a", BAD);
+  await ring.tell();
+  assert.deepEqual(ring.records.map(({ level, sentence, fields }) => [level, sentence, fields?.error]), [
+    ["error", "Cannot tell other servers of sources, and tries again", "TypeError: It has a fault"],
+  ]);
+  ring.broken.delete("x");
   await ring.tell();
   assert.equal(ring.of("x").get("a")!.source.refusals, 1);
 });

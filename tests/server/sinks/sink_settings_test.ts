@@ -112,6 +112,19 @@ Deno.test("openSinks() names the file of certificates that is at fault, or that 
   assert.equal(sinks?.places.length, 1);
 });
 
+Deno.test("openSinks() says what is wrong with a connection, and keeps what the platform says as the cause", async () => {
+  // A port that was free a moment ago.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  using sinks = await open({ forwardUrl: [new URL(`http://127.0.0.1:${port}/`)] });
+  const [{ send }] = sinks!.places;
+  await assert.rejects(
+    send(Uint8Array.of(0), { version: "2.0", signal: new AbortController().signal }),
+    ({ message, cause }) => message !== "" && cause instanceof TypeError && cause.message !== message,
+  );
+});
+
 Deno.test("tenantPattern reads what a header can have, and refuses a placeholder that it does not know", () => {
   for (const pattern of ["a", "{id}", "t-{id}", "a{", "{{id}}"]) assert.equal(tenantPattern.read([pattern]), pattern);
   for (const pattern of ["a b", "ü", "a".repeat(151)]) {
