@@ -262,8 +262,8 @@ function windowReportOf(writes: Writes, nowMs: number): WindowReport {
     ...{ at: timeOf(atMs), seconds: WINDOW_MS / 1_000, requests, samples, bytes },
     dropped: {
       allowList: dropped,
-      metrics: mostDropped(Object.entries(metrics)),
-      rules: leftOut,
+      metrics: mostDropped(metrics),
+      rules: Object.fromEntries(leftOut),
     },
   };
 }

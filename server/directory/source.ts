@@ -293,7 +293,7 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
       tick: tickOf(atMs),
       startTick: tickOf(current.atMs),
       requests: Math.max(requests, source.writes?.requests ?? 0),
-      current: { ...current, leftOut: { ...current.leftOut }, metrics: { ...current.metrics } },
+      current: { ...current, leftOut: new Map(current.leftOut), metrics: new Map(current.metrics) },
     };
   }
   if (source.writes !== undefined) {

@@ -133,9 +133,13 @@ function inNameOf(value: unknown): RefusedInName | undefined {
 }
 
 function writesRow(
-  { upload: _upload, tick: _tick, startTick: _startTick, current, ...facts }: Writes,
+  { upload: _upload, tick: _tick, startTick: _startTick, current, last, ...facts }: Writes,
 ): Record<string, unknown> {
-  return { ...facts, current: closed(current) };
+  return { ...facts, current: windowRow(closed(current)), last: last && windowRow(last) };
+}
+
+function windowRow({ leftOut, metrics, ...facts }: WriteWindow): Record<string, unknown> {
+  return { ...facts, leftOut: Object.fromEntries(leftOut), metrics: Object.fromEntries(metrics) };
 }
 
 function writesOf(value: unknown, uploadedAtMs: number): Writes | undefined {
@@ -160,9 +164,8 @@ function windowRowOf(value: unknown): WriteWindow | undefined {
   const row = value as Readonly<Record<string, unknown>>;
   const window = newWindow(amount(row.atMs));
   for (const name of WINDOW_AMOUNTS) window[name] = amount(row[name]);
-  window.leftOut = { ...countsOf(row.leftOut) };
-  window.metrics = { ...countsOf(row.metrics) };
-  return window;
+  const [leftOut, metrics] = [row.leftOut, row.metrics].map((counts) => new Map(Object.entries(countsOf(counts))));
+  return { ...window, leftOut, metrics };
 }
 
 const WINDOW_AMOUNTS = [

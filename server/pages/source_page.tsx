@@ -162,19 +162,19 @@ function adviceOf(source: SourceDetails): string {
 }
 
 /** What has to change, where the reason of the refusal says it. */
-const CHANGES: Readonly<Record<string, string>> = {
+const CHANGES: ReadonlyMap<string, string> = new Map(Object.entries({
   limit: "it sends more than a limit here takes. Have it send less, or raise the limit that the sentence below is of",
   body_size: "it sends more bytes than --limit-bytes takes. Have it send less, or raise that",
   identity: "its series carry the label of another cluster. Compare --id and --label of its client",
   capacity: "this server is full. Raise --limit-clusters or --limit-total-series, or add a server to the ring",
   memory: "this server is short of memory. Give it more, or add a server to the ring",
-};
+}));
 
 function refusalAdvice({ lastRefusal }: SourceDetails): string {
   if (lastRefusal?.raise !== undefined) {
     return `What it sent last was refused: have it send less, or raise ${lastRefusal.raise} here.`;
   }
-  const change = CHANGES[lastRefusal?.reason ?? ""] ?? "its client, or a limit here, must change";
+  const change = CHANGES.get(lastRefusal?.reason ?? "") ?? "its client, or a limit here, must change";
   return `What it sent last was refused: ${change}.`;
 }
 
