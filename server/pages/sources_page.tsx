@@ -67,8 +67,8 @@ export const SourcesPage: FC<SourcesPageProps> = ({ query, list, pagesOf, isForg
       {isForgotten && <div class="note" role="status">Forgot the source.</div>}
       {missing.length > 0 && (
         <div class="note bad" role="status">
-          Sources of {missing.map(({ name }) => name).join(", ")} are missing here:{" "}
-          {missing.map(({ name, why }) => `${name}: ${why}`).join("; ")}. See the <a href="/ring">ring</a>.
+          Sources are missing here of {missing.map(({ name, why }) => `${name}: ${why}`).join("; ")}. See the{" "}
+          <a href="/ring">ring</a>.
         </div>
       )}
       <Counts query={query} list={list} all={all} />

@@ -42,7 +42,10 @@ export class RingSources implements Sources {
   async list(query: SourceQuery): Promise<SourceList & Answered> {
     // Which of each server's come after the offset only all of them together can tell.
     const wanted = { ...query, offset: 0, limit: query.offset + query.limit };
-    const { answers, members } = await askMembers(this.#ring, { topic: LIST, asked: wanted, isAnswer: isSourceList });
+    const { answers, members } = await askMembers(this.#ring, {
+      ...{ topic: LIST, asked: wanted, isAnswer: isSourceList },
+      whom: "present",
+    });
     const lists = [await this.#own.list(wanted), ...answers.values()];
     const { sources } = listSources(lists.flatMap(({ sources }) => sources), query);
     const states = { refused: 0, silent: 0, up: 0, revoked: 0 };
@@ -70,7 +73,10 @@ export class RingSources implements Sources {
 
   /** The latest refusals of ids that have never pushed, of all servers. */
   async strangers(): Promise<readonly StrangerReport[]> {
-    const { answers } = await askMembers(this.#ring, { topic: STRANGERS, asked: null, isAnswer: areStrangers });
+    const { answers } = await askMembers(this.#ring, {
+      ...{ topic: STRANGERS, asked: null, isAnswer: areStrangers },
+      whom: "present",
+    });
     return [...await this.#own.strangers(), ...[...answers.values()].flat()].sort((a, b) => a.at < b.at ? 1 : -1)
       .slice(0, MAX_STRANGERS);
   }
@@ -78,7 +84,7 @@ export class RingSources implements Sources {
 
 /** Has all other members forget a source. Who does not answer may bring it back with what it knows. */
 export async function forgetElsewhere(ring: AskedRing, id: string): Promise<readonly MemberAnswer[]> {
-  return (await askMembers(ring, { topic: FORGET, asked: id, isAnswer: isAnything })).members;
+  return (await askMembers(ring, { topic: FORGET, asked: id, isAnswer: isAnything, whom: "known" })).members;
 }
 
 /** Whether this is a list of sources, as far as lists are put together by it. */

@@ -65,7 +65,7 @@ Deno.test("homePage() leafs through many sources", async () => {
 Deno.test("homePage() names members of the ring that do not answer", async () => {
   const members = [{ name: "server-0" }, { name: "server-1", why: "no answer within 500 ms" }];
   const { text } = await ask(sourcePages({ sources: ALL, members }), "/");
-  assert.match(words(text), /Sources of server-1 are missing here: server-1: no answer within 500 ms/);
+  assert.match(words(text), /Sources are missing here of server-1: no answer within 500 ms/);
 });
 
 Deno.test("homePage() answers what makes no sense with a page that says so", async () => {
@@ -147,7 +147,7 @@ Deno.test("pages tell what was refused in the name of a source apart from what w
 
 Deno.test("homePage() says since when a source is silent, and leads to the pages of owners", async () => {
   const elsewhere = {
-    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true },
+    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true, inView: true },
     ...{ status: "ALIVE" as const, phase: "ACTIVE" as const },
     pages: "http://10.0.0.2:9004",
   };
@@ -232,6 +232,7 @@ const MEMBER = {
   isWitness: false,
   incarnation: 1,
   linked: true,
+  inView: true,
 };
 const RING = {
   name: "server-0",
@@ -331,7 +332,15 @@ Deno.test("the page of settings is where its JSON is, and the old place leads th
 
 Deno.test("the page of the ring says that there is none, or how its members fare", async () => {
   assert.match(words((await ask(sourcePages(), "/ring")).text), /This server stands alone/);
-  const member = { address: "a:1", host: "a", phase: "ACTIVE", isWitness: false, incarnation: 1, linked: true };
+  const member = {
+    address: "a:1",
+    host: "a",
+    phase: "ACTIVE",
+    isWitness: false,
+    incarnation: 1,
+    linked: true,
+    inView: true,
+  };
   const ring = {
     name: "server-0",
     carriesOnAlone: false,
