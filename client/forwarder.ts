@@ -155,6 +155,7 @@ export class Forwarder {
             "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
             {
               nextPush: new Date(now() + waitMs).toISOString(),
+              answer: this.#lastError,
             },
           );
         } else {log.error("Cannot forward: will try again", {

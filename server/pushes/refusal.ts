@@ -70,6 +70,12 @@ function reasonsOf<Reason extends string>(reasons: Readonly<Record<Reason, true>
   return Object.keys(reasons);
 }
 
+/** Tells how long the client has to wait. */
+const WAIT: Row["member"] = {
+  write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
+  read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
+};
+
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
     status: 400,
@@ -97,10 +103,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: true,
     retryAfterMs: 0,
     words: "Cannot take a push of this cluster so soon after the one before: wait as Retry-After says",
-    member: {
-      write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
-      read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
-    },
+    member: WAIT,
   },
   samples: {
     status: 503,
@@ -113,8 +116,9 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: false,
     retryAfterMs: 0,
     words:
-      "Cannot take more requests of this cluster yet, as too many of them could not be read, or spoke for another " +
-      "cluster: mend what sends them, and wait as Retry-After says",
+      "Cannot take more of this cluster yet, as too many of its requests were refused: mend what sends them as the answers " +
+      "to those say, and wait as Retry-After says",
+    member: WAIT,
   },
   /** By an owner of a later version, for a reason that this one does not know. */
   refused: {

@@ -21,7 +21,7 @@ import type { MemoryGuard } from "../limits/memory_guard.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
-import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
+import type { PushLimiter, Reservation, TooEarly } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 import { ReadyEntries } from "./ready_entries.ts";
@@ -118,7 +118,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const isDelta = this.#options.states.isDelta(content);
     const reservation = fresh && !isDelta ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
-      return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
+      return { ok: false, refused: toMember(new PushRefusal(reservation.kind, reservation)) };
     }
     using held = reservation;
     try {
@@ -247,7 +247,7 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 
   /** Asks the rate limit on behalf of a client of another member; by the clock of this one, as clocks of two may be apart. */
-  #reserve(id: string, ingress: string): Reservation | { readonly retryAfterMs: number } | undefined {
+  #reserve(id: string, ingress: string): Reservation | TooEarly | undefined {
     const { name, limiter, elapsed = () => performance.now() } = this.#options;
     return ingress === name ? undefined : limiter.reserve(id, elapsed(), { leewayMs: RATE_LEEWAY_MS });
   }
