@@ -30,8 +30,12 @@ export interface RefusalReport extends Refusal {
 
 /** Refusals in the name of a source, by somebody who has not proven to be it: the last, and how many there were. */
 export interface InNameReport extends RefusalReport {
-  /** How many there were. */
+  /** How many there were in all. */
   readonly times: number;
+  /** When the first of them was since what the source sent was last accepted. */
+  readonly since: string;
+  /** How many there were since then. */
+  readonly timesSince: number;
 }
 
 /** A refusal of an id that has never pushed. */
@@ -40,6 +44,8 @@ export interface StrangerReport extends RefusalReport {
   readonly id: string;
   /** How many times in a row. */
   readonly times: number;
+  /** When the first of those was. */
+  readonly since: string;
 }
 
 /** A source in the list of all. Times are in RFC 3339, durations in seconds; what is not known is absent. */
@@ -199,7 +205,10 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     ...refusal !== undefined && { lastRefusal: { at: timeOf(refusedAtMs), ...refusal } },
     refusals,
     ...inName !== undefined && {
-      refusedInName: { at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+      refusedInName: {
+        ...{ at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+        ...{ since: timeOf(inName.sinceMs), timesSince: inName.timesSince },
+      },
     },
     ...placeOf(id),
   };
@@ -278,8 +287,8 @@ export function mostDropped(metrics: Iterable<[name: string, samples: number]>):
 }
 
 /** Reports on a refused stranger. */
-export function strangerOf({ atMs, ...stranger }: Stranger): StrangerReport {
-  return { ...stranger, at: timeOf(atMs) };
+export function strangerOf({ atMs, sinceMs, ...stranger }: Stranger): StrangerReport {
+  return { ...stranger, at: timeOf(atMs), since: timeOf(sinceMs) };
 }
 
 function timeOf(ms: number): string {

@@ -5,10 +5,11 @@
  */
 
 import type { Logger } from "../../common/log.ts";
+import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
-import type { SourceLimits } from "./source.ts";
+import type { RefusedInName, SourceLimits } from "./source.ts";
 import { lastWayOf, type SourceState, usedOf } from "./source_state.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
@@ -89,6 +90,12 @@ function changeOf(before: SourceState | undefined, after: SourceState): Change |
   return before === "refused" ? ACCEPTED : BACK;
 }
 
+/** Why somebody was refused in the name of a source, how often, and since when. */
+function inNameText({ refusal: { status, path, why }, timesSince, sinceMs }: RefusedInName): string {
+  const times = `${timesSince} ${plural(timesSince, "time")} since ${new Date(sinceMs).toISOString()}`;
+  return `${status} at ${path}, ${times}: ${why}`;
+}
+
 function fieldsOf({ source, after }: Transition): Record<string, unknown> {
   const { id: cluster, pushedAtMs, refusal, inName } = source;
   if (after === "refused") {
@@ -103,7 +110,7 @@ function fieldsOf({ source, after }: Transition): Record<string, unknown> {
     ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
     // Its own client may have lost its token.
     ...inName !== undefined && after === "silent" && inName.atMs > pushedAtMs
-      ? { refusedInName: `${inName.refusal.status} at ${inName.refusal.path}: ${inName.refusal.why}` }
+      ? { refusedInName: inNameText(inName) }
       : {},
   };
 }

@@ -55,7 +55,10 @@ export function readRecord(value: unknown): SourceRecord | undefined {
   if (refusal?.stage === "push") source.refusal = refusal;
   else {
     // Earlier versions held what was refused in its name for a refusal of its own.
-    if (refusal !== undefined) source.inName = { refusal, atMs: source.refusedAtMs, times: 1 };
+    if (refusal !== undefined) {
+      const atMs = source.refusedAtMs;
+      source.inName = { refusal, atMs, times: 1, sinceMs: atMs, timesSince: 1 };
+    }
     source.refusedAtMs = 0;
   }
   source.inName = inNameOf(row.inName) ?? source.inName;
@@ -127,9 +130,11 @@ function remedyOf({ raise, lower, over }: Readonly<Record<string, unknown>>): Re
 
 function inNameOf(value: unknown): RefusedInName | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { refusal: facts, atMs, times } = value as Readonly<Record<string, unknown>>;
-  const refusal = refusalOf(facts);
-  return refusal && { refusal, atMs: amount(atMs), times: amount(times) };
+  const row = value as Readonly<Record<string, unknown>>;
+  const refusal = refusalOf(row.refusal), atMs = amount(row.atMs), times = amount(row.times);
+  // Earlier versions do not tell since when.
+  const [sinceMs, timesSince] = row.sinceMs === undefined ? [atMs, 1] : [amount(row.sinceMs), amount(row.timesSince)];
+  return refusal && { refusal, atMs, times, sinceMs, timesSince };
 }
 
 function writesRow(

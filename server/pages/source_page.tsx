@@ -72,7 +72,8 @@ export const SourcePage: FC<SourcePageProps> = (
           <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
           {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
           <span class="soft">
-            {number(refusedInName.times)}{" "}
+            {number(refusedInName.timesSince)} {plural(refusedInName.timesSince, "time")} since{" "}
+            <Moment at={refusedInName.since} nowMs={nowMs} />, {number(refusedInName.times)}{" "}
             in all. Nobody has shown to be the source there: it may be its own client with a wrong secret, or somebody
             who has but its id. How it fares does not depend on that.
           </span>

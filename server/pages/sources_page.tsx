@@ -237,12 +237,10 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
   );
 };
 
-/** Why what it sent was refused last; of one that is silent also what was refused in its name since. */
+/** Why what it sent was refused last, and what was refused in its name since it was accepted. */
 const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }> = ({ source, nowMs }) => {
-  const { state, lastPush = "", lastRefusal, refusedInName } = source;
-  const inName = state === "silent" && refusedInName !== undefined && refusedInName.at > lastPush
-    ? refusedInName
-    : undefined;
+  const { lastPush = "", lastRefusal, refusedInName } = source;
+  const inName = refusedInName !== undefined && refusedInName.at > lastPush ? refusedInName : undefined;
   return (
     <Cell label="Last refusal" class={`why small${(lastRefusal ?? inName) === undefined ? " none" : ""}`}>
       {(lastRefusal ?? inName) === undefined && <span class="soft">none</span>}
@@ -255,7 +253,13 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
       )}
       {inName !== undefined && (
         <div class="soft">
-          in its name <Moment at={inName.at} nowMs={nowMs} />, {inName.reason}: {inName.why}
+          {number(inName.timesSince)} {plural(inName.timesSince, "time")} in its name since{" "}
+          <Moment at={inName.since} nowMs={nowMs} />
+          {inName.timesSince > 1 && (
+            <>
+              , last <Moment at={inName.at} nowMs={nowMs} />
+            </>
+          )}, {inName.reason}: {inName.why}
         </div>
       )}
     </Cell>

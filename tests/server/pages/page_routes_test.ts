@@ -84,7 +84,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
     dropped: { allowList: 1, rules: { [nasty]: 2 } },
     owner: nasty,
   })];
-  const strangers = [{ ...REFUSAL, id: nasty, times: 3, why: nasty }];
+  const strangers = [{ ...REFUSAL, id: nasty, times: 3, since: REFUSAL.at, why: nasty }];
   const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, from: "file" as const }] };
   const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
   const path = `/sources/${encodeURIComponent(nasty)}`;
@@ -133,7 +133,8 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
 
 Deno.test("pages tell what was refused in the name of a source apart from what was refused to itself", async () => {
   const refusedInName = {
-    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 3 },
+    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 9 },
+    ...{ since: "2026-01-02T03:02:05.000Z", timesSince: 3 },
     ...{ status: 401, reason: "refused", why: "No such token" },
   };
   const pages = sourcePages({ sources: [source("a", { state: "silent", refusedInName })] });
@@ -141,8 +142,13 @@ Deno.test("pages tell what was refused in the name of a source apart from what w
   assert.match(words(text), /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such/);
   assert.match(
     rows((await ask(pages, "/")).text)[1],
-    /^silent a .* in its name 3 s ago , refused: No such token$/,
+    /^silent a .* 3 times in its name since 2 min ago , last 3 s ago , refused: No such token$/,
   );
+  // It says so before the source is silent, and no more once it was accepted again.
+  const rowOf = async (more: Parameters<typeof source>[1]) =>
+    rows((await ask(sourcePages({ sources: [source("a", { refusedInName, ...more })] }), "/")).text)[1];
+  assert.match(await rowOf({}), /^up a .* 3 times in its name since /);
+  assert.match(await rowOf({ lastPush: "2026-01-02T03:04:03.000Z" }), / none$/);
 });
 
 Deno.test("homePage() says since when a source is silent, and leads to the pages of owners", async () => {
@@ -163,7 +169,9 @@ Deno.test("homePage() says since when a source is silent, and leads to the pages
 });
 
 Deno.test("the page of an id that has never pushed says why it was refused, or that nothing is known", async () => {
-  const pages = sourcePages({ strangers: [{ ...REFUSAL, id: "new", times: 3, why: "No such token" }] });
+  const pages = sourcePages({
+    strangers: [{ ...REFUSAL, id: "new", times: 3, since: REFUSAL.at, why: "No such token" }],
+  });
   const { status, text } = await ask(pages, "/sources/new");
   assert.equal(status, 404);
   assert.match(words(text), /It has never pushed\. .*with 413 .*: No such token 3 in a row/);

@@ -100,6 +100,26 @@ Deno.test("SourceExchange tells later whom it does not reach now", async () => {
   assert.equal(ring.of("x").get("a")!.source.refusals, 1);
 });
 
+const IN_NAME: Refusal = { stage: "authorize", path: "/authorize", status: 401, reason: "refused", why: "No" };
+
+Deno.test("SourceExchange tells the owner who is refused in the name of its sources where those are strangers", async () => {
+  using ring = servers(["x", "y"], { owner: "x" });
+  ring.of("x").accepted(push(NOW - 5));
+  for (let i = 0; i < 3; i++) ring.of("y").refused("a", IN_NAME);
+  ring.of("y").refused("unknown", IN_NAME);
+  await ring.tell();
+  const { source, state } = ring.of("x").get("a")!;
+  assert.deepEqual([source.inName?.times, source.inName?.timesSince, source.inName?.refusal, state], [
+    ...[3, 3, IN_NAME, "up"],
+  ]);
+  assert.deepEqual([source.refusals, source.firstSeenMs], [0, NOW]);
+  // What is a stranger to all is no source.
+  assert.equal(ring.of("x").get("unknown"), undefined);
+  ring.of("y").refused("a", IN_NAME);
+  await ring.tell();
+  assert.equal(ring.of("x").get("a")!.source.inName?.times, 4);
+});
+
 Deno.test("SourceExchange.tell() never rejects: what is no answer of another server is an error in the log", async () => {
   using ring = servers(["x", "y"], { owner: "x" });
   ring.broken.add("x");
