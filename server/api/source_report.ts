@@ -8,7 +8,15 @@ import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
 import { type Refusal, SOURCE_LIMITS, type SourceLimits } from "../directory/source.ts";
-import { lastWayOf, nearLimits, silentAfterMs, type SourceState, usedOf, waysOf } from "../directory/source_state.ts";
+import {
+  lastWayOf,
+  nearLimits,
+  silentAfterMs,
+  type SourceState,
+  usedOf,
+  type WayName,
+  waysOf,
+} from "../directory/source_state.ts";
 import type { Stranger } from "../directory/strangers.ts";
 import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 
@@ -76,6 +84,8 @@ export interface SourceReport {
   readonly near: readonly string[];
   /** Why what it sent was refused last. */
   readonly lastRefusal?: RefusalReport;
+  /** The ways by which it sends. */
+  readonly ways: readonly WayReport[];
   /** How many times what it sent was refused. */
   readonly refusals: number;
   /** What was refused to somebody in its name who has not proven to be it, its own client with a bad token or not. */
@@ -107,7 +117,7 @@ export interface DroppedReport {
 /** A way by which a source sends: it may push, and send by remote write besides. */
 export interface WayReport {
   /** Which. */
-  readonly way: "push" | "remote write";
+  readonly way: WayName;
   /** When something last came by it. */
   readonly last: string;
   /** How that came, such as `protobuf, snappy`. */
@@ -142,8 +152,6 @@ export interface SourceDetails extends SourceReport {
   readonly pushes: number;
   /** How its last accepted push came, such as `protobuf, snappy`; of a source that never pushed, its last request. */
   readonly transport?: string;
-  /** The ways by which it sends. */
-  readonly ways: readonly WayReport[];
   /** What of its last accepted push is not shown. */
   readonly dropped: DroppedReport;
   /** What came by remote write. */
@@ -203,6 +211,7 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     },
     near: nearLimits(source, limits),
     ...refusal !== undefined && { lastRefusal: { at: timeOf(refusedAtMs), ...refusal } },
+    ways: waysIn(source, options),
     refusals,
     ...inName !== undefined && {
       refusedInName: {
@@ -232,7 +241,6 @@ export function detailsOf(view: SourceView, options: DetailSources): SourceDetai
     ...reportOf(view, options),
     pushes,
     ...transport !== undefined && { transport },
-    ways: waysIn(view.source, options),
     ...writes !== undefined && { remoteWrite: windowReportOf(writes, options.nowMs) },
     dropped: {
       allowList: dropped,

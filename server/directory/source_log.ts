@@ -9,8 +9,8 @@ import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
-import type { RefusedInName, SourceLimits } from "./source.ts";
-import { lastWayOf, type SourceState, usedOf } from "./source_state.ts";
+import type { RefusedInName, Source, SourceLimits } from "./source.ts";
+import { lastWayOf, sendersOf, usedOf, waysOf } from "./source_state.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
 const MAX_LINES = 20;
@@ -26,7 +26,7 @@ interface Change {
 
 /** Writes into the log what has changed. */
 export function tellTransitions(log: Logger, transitions: readonly Transition[]): void {
-  const byChange = Map.groupBy(transitions, ({ before, after }) => changeOf(before, after));
+  const byChange = Map.groupBy(transitions, changeOf);
   for (const [change, alike] of byChange) {
     if (change === undefined) continue;
     if (alike.length > MAX_LINES) {
@@ -70,10 +70,23 @@ const ACCEPTED: Change = {
   one: "A source that was refused is accepted again",
   many: "Sources that were refused are accepted again",
 };
+const MANY_SILENT = "Sources are silent: see what they have in common, such as a network or an upgrade";
+const QUEUE_ADVICE =
+  "see the remote_write queue of its Prometheus (prometheus_remote_storage_samples_pending, …_failed_total), and its log";
 const SILENT: Change = {
   level: "warn",
   one: "A source is silent: see whether its client runs, and what its log says",
-  many: "Sources are silent: see what they have in common, such as a network or an upgrade",
+  many: MANY_SILENT,
+};
+const SILENT_PROMETHEUS: Change = {
+  level: "warn",
+  one: `A source is silent: ${QUEUE_ADVICE}`,
+  many: MANY_SILENT,
+};
+const SILENT_BOTH: Change = {
+  level: "warn",
+  one: `A source is silent: see whether its client runs, and ${QUEUE_ADVICE}`,
+  many: MANY_SILENT,
 };
 const REFUSED: Change = {
   level: "warn",
@@ -82,8 +95,15 @@ const REFUSED: Change = {
 };
 const REVOKED: Change = { level: "info", one: "A source is revoked", many: "Sources are revoked" };
 
-function changeOf(before: SourceState | undefined, after: SourceState): Change | undefined {
-  if (after === "silent") return SILENT;
+/** What is said of a source that is silent, by what sends. */
+function silenceOf(source: Source): Change {
+  const senders = sendersOf(waysOf(source).map(({ name }) => name), source.sender?.userAgent);
+  if (!senders.includes("prometheus")) return SILENT;
+  return senders.includes("client") ? SILENT_BOTH : SILENT_PROMETHEUS;
+}
+
+function changeOf({ source, before, after }: Transition): Change | undefined {
+  if (after === "silent") return silenceOf(source);
   if (after === "refused") return REFUSED;
   if (after === "revoked") return REVOKED;
   if (before === undefined) return FIRST;

@@ -11,6 +11,7 @@ import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import type { RefusalReport, SourceDetails, WayReport } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
+import { sendersOf, type SourceSender } from "../directory/source_state.ts";
 import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, hrefOf, SilentFor, SourceStateMark } from "./sources_page.tsx";
@@ -184,8 +185,18 @@ function silenceOf(source: SourceDetails): string {
   if (lastPush === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  return `It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
+  const senders = sendersOf(source.ways.map(({ way }) => way), source.sender?.userAgent);
+  const what = senders.includes("prometheus") ? "It has sent nothing" : "It has not pushed";
+  return `${what} for more than ${patience}, ${why}. ${senders.map((sender) => TO_LOOK_AT[sender]).join(" ")}`;
 }
+
+/** What to look at where nothing comes. */
+const TO_LOOK_AT: Readonly<Record<SourceSender, string>> = {
+  client: "See whether its client runs, and what that logs.",
+  prometheus:
+    "See how the remote_write queue of its Prometheus does, by prometheus_remote_storage_samples_pending and " +
+    "prometheus_remote_storage_samples_failed_total there, and what that logs.",
+};
 
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
   const { lastPush, firstSeen, skewSeconds, ways, remoteWrite } = source;

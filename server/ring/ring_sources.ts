@@ -10,7 +10,7 @@ import { listSources, type SourceList, type SourceQuery } from "../api/source_qu
 import type { SourceDetails, SourceReport, StrangerReport } from "../api/source_report.ts";
 import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
-import { SOURCE_STATES } from "../directory/source_state.ts";
+import { SOURCE_STATES, SOURCE_WAYS } from "../directory/source_state.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
 import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
 import type { MemberReport } from "./member_report.ts";
@@ -49,13 +49,15 @@ export class RingSources implements Sources {
     const lists = [await this.#own.list(wanted), ...answers.values()];
     const { sources } = listSources(lists.flatMap(({ sources }) => sources), query);
     const states = { refused: 0, silent: 0, up: 0, revoked: 0 };
+    const ways = { push: 0, "remote write": 0 };
     let matching = 0, near = 0;
     for (const list of lists) {
       matching += list.matching;
       near += list.near;
       for (const state of Object.keys(states) as (keyof typeof states)[]) states[state] += list.states[state];
+      for (const way of SOURCE_WAYS) ways[way] += list.ways[way];
     }
-    return { sources, matching, states, near, members };
+    return { sources, matching, states, near, ways, members };
   }
 
   /** All that the owner knows of one; if it does not answer, what is known here. */
@@ -89,10 +91,19 @@ export async function forgetElsewhere(ring: AskedRing, id: string): Promise<read
 
 /** Whether this is a list of sources, as far as lists are put together by it. */
 function isSourceList(value: unknown): value is SourceList {
-  const { sources, matching, near, states } = Object(value);
+  const { sources, matching, near, states, ways } = Object(value);
   return Array.isArray(sources) &&
-    sources.every((source) => isSource(source) && SOURCE_STATES.includes(source.state) && Array.isArray(source.near)) &&
-    [matching, near, ...SOURCE_STATES.map((state) => Object(states)[state])].every(Number.isFinite);
+    sources.every((source) =>
+      isSource(source) && SOURCE_STATES.includes(source.state) && Array.isArray(source.near) && areWays(source.ways)
+    ) &&
+    [
+      ...[matching, near, ...SOURCE_STATES.map((state) => Object(states)[state])],
+      ...SOURCE_WAYS.map((way) => Object(ways)[way]),
+    ].every(Number.isFinite);
+}
+
+function areWays(value: unknown): boolean {
+  return Array.isArray(value) && value.every((way) => SOURCE_WAYS.includes(Object(way).way));
 }
 
 function isDetails(value: unknown): value is SourceDetails | null {

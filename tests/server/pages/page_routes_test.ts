@@ -54,6 +54,62 @@ Deno.test("homePage() shows what is asked for, says how many of how many that ar
   assert.match(words((await ask(sourcePages(), "/")).text), /No source has pushed yet\..*strangers/);
 });
 
+const WRITES = {
+  ...{ way: "remote write" as const, last: "2026-01-02T03:02:00.000Z", transport: "remote write 2.0, snappy" },
+  ...{ accepted: 90, expectedIntervalSeconds: 15, silentSince: "2026-01-02T03:02:45.000Z" },
+};
+
+Deno.test("homePage() marks the sources that remote-write, counts them, and shows them alone when asked to", async () => {
+  const both = [...source("").ways, WRITES];
+  const pages = sourcePages({
+    sources: [...ALL, source("writes", { ways: [WRITES] }), source("both", { ways: both })],
+  });
+  const { text } = await ask(pages, "/?sort=id");
+  const wayOf = (id: string) =>
+    / (remote write|push, remote write) /.exec(rows(text).find((row) => row.includes(`${id} `))!)?.[1];
+  assert.deepEqual(["fine", "writes", "both"].map(wayOf), [undefined, "remote write", "push, remote write"]);
+  assert.match(words(text), /2 by remote write/);
+  assert.match(text, /href="\/\?way=remote\+write&amp;sort=id"/);
+  const alone = await ask(pages, "/?way=remote+write&sort=id");
+  assert.deepEqual(rows(alone.text).slice(1).map((row) => row.split(" ")[1]), ["both", "writes"]);
+  assert.match(alone.text, /<input type="hidden" name="way" value="remote write"/);
+  assert.doesNotMatch(words((await ask(sourcePages({ sources: ALL }), "/")).text), /remote write/);
+});
+
+for (
+  const [who, ways, sender, told, untold] of [
+    [
+      "a Prometheus that remote-writes",
+      [WRITES],
+      "Prometheus/3.5",
+      /prometheus_remote_storage_/,
+      /whether its client runs/,
+    ],
+    [
+      "a client of ours",
+      source("").ways,
+      "telemeter-client/1.2.3",
+      /whether its client runs/,
+      /prometheus_remote_storage_/,
+    ],
+    [
+      "a client of ours that remote-writes",
+      [WRITES],
+      "telemeter-client/1.2.3",
+      /whether its client runs/,
+      /prometheus_remote_/,
+    ],
+    ["both", [...source("").ways, WRITES], "Prometheus/3.5", /client runs.*prometheus_remote_storage_/, /never/],
+  ] as const
+) {
+  Deno.test(`pages tell of a silent source what to look at for ${who}`, async () => {
+    const silent = source("a", { state: "silent", ways, sender: { userAgent: sender, address: "192.0.2.1" } });
+    const text = words((await ask(sourcePages({ sources: [silent] }), "/sources/a")).text);
+    assert.match(text, told);
+    assert.doesNotMatch(text, untold);
+  });
+}
+
 Deno.test("homePage() leafs through many sources", async () => {
   const pages = sourcePages({ sources: Array.from({ length: 250 }, (_, i) => source(`s${1_000 + i}`)) });
   const { text } = await ask(pages, "/?sort=id&offset=100");
