@@ -98,6 +98,7 @@ async function open(
       started: "",
       store,
       flags: [],
+      clusters: { shown: 0 },
       limits: [],
       certificates: [],
     }),

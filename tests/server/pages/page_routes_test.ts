@@ -258,13 +258,17 @@ Deno.test("the page of the status shows flags that are set first, no secret, and
   const { text } = await ask(sourcePages(), "/status");
   assert.match(
     words(text),
-    /Clusters --limit-clusters 9 of 10 Flags of the command line .*--shared-key \(secret\) .*at their defaults .*--ttl 10m +--tls-crt not set/,
+    /Clusters --limit-clusters 9 of 10 shows 2, stands by for 7 Flags of the command line .*--shared-key \(secret\) .*at their defaults .*--ttl 10m +--tls-crt not set/,
   );
   assert.doesNotMatch(text, /config\.file/);
   const flags = [{ flag: "--ttl", value: "20m", from: "file" as const }];
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, flags } }), "/status")).text),
     /Flags of the command line None\. Flags of the file of --config\.file .*--ttl 20m/,
+  );
+  assert.match(
+    words((await ask(sourcePages({ status: { ...STATUS, clusters: { shown: 9 } } }), "/status")).text),
+    /9 of 10 shows 9 Flags of/,
   );
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/status")).text),
