@@ -200,7 +200,9 @@ function claimedLength(block: Uint8Array): number | undefined {
 }
 
 function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`, {
+    limit: "decompressedBytes",
+  });
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

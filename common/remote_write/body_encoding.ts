@@ -83,5 +83,7 @@ function claimedLength(block: Uint8Array): number {
 }
 
 function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`, {
+    limit: "decompressedBytes",
+  });
 }

@@ -321,5 +321,7 @@ function gunzip(body: Uint8Array, limitBytes: number): Uint8Array {
 }
 
 function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`, {
+    limit: "decompressedBytes",
+  });
 }

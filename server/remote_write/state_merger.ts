@@ -153,6 +153,7 @@ export class StateMerger {
     if (entry.series > maxSeries && entry.series > (shown?.series ?? 0)) {
       throw new LimitError(
         `Cannot take a push by which the cluster has more than ${maxSeries} series: there are ${entry.series}`,
+        { limit: "series", sent: entry.series },
       );
     }
     return { ...state, accepted: () => account.accepted(push, { losses: rendered, shown: shownOf(entry) }) };
@@ -173,7 +174,9 @@ export class StateMerger {
     const families = [...entryFamilies(entry, this.#transcoder)];
     const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));
     if (body.length > limitBytes) {
-      throw new LimitError(`Cannot take a body of more than ${limitBytes} bytes, which is what the cluster comes to`);
+      throw new LimitError(`Cannot take a body of more than ${limitBytes} bytes, which is what the cluster comes to`, {
+        limit: "bytes",
+      });
     }
     return {
       entry,

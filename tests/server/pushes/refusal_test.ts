@@ -27,7 +27,7 @@ function seen(refusal: HttpError | undefined) {
 for (
   const [error, status, reason, retryAfter, counts, wire] of [
     [new InvalidPushError("identity", "Cannot accept the push"), 400, "identity", null, true, "invalid identity"],
-    [new LimitError("Cannot take more than 64 labels"), 413, "limit", null, true, "limit"],
+    [new LimitError("Cannot take more than 64 labels", { limit: "labels" }), 413, "limit", null, true, "limit labels"],
     [new CapacityError("clusters", "Cannot take another cluster"), 503, "clusters", "60", true, "capacity clusters"],
     [new CapacityError("total_series", "Cannot take it"), 503, "total_series", "60", true, "capacity total_series"],
     [CapacityError.ofMemory("the push"), 503, "memory", "60", true, "capacity memory"],
