@@ -24,7 +24,7 @@ export function limitedBuilder({ maxBytes }: Pick<WriteLimits, "maxBytes">): Byt
   return new ByteBuilder(
     maxBytes,
     () =>
-      new LimitError(`Cannot uncompress the body as it holds more than ${maxBytes} bytes`, {
+      new LimitError(`Cannot take a request that becomes more than ${maxBytes} bytes of families`, {
         limit: "decompressedBytes",
       }),
   );

@@ -6,7 +6,7 @@
  */
 
 import { explain } from "../../common/explain.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
