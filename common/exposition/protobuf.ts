@@ -78,7 +78,7 @@ export function decodeFamilies(bytes: Uint8Array, { labels, ...limits }: DecodeO
   while (reader.at < bytes.length) {
     const end = reader.lengthEnd(bytes.length);
     if (families.length === limits.maxFamilies) {
-      throw new LimitError(`Cannot take more than ${limits.maxFamilies} families`);
+      throw new LimitError(`Cannot take more than ${limits.maxFamilies} families`, { limit: "families" });
     }
     const { metrics, ...family } = readHead(reader, { end, limits, series });
     series += metrics.length;
@@ -106,7 +106,7 @@ function readHead(
     else if (field === FAMILY.type) head.type = METRIC_TYPES[reader.varint(end)];
     else if (field === FAMILY.metric) {
       if (series + head.metrics.length === limits.maxSeries) {
-        throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
+        throw new LimitError(`Cannot take more than ${limits.maxSeries} series`, { limit: "series" });
       }
       const stop = reader.enter(end);
       head.metrics.push([reader.at, stop]);
@@ -193,7 +193,7 @@ function rememberedLabels(
 }
 
 function tooManyLabels({ maxLabels }: ParseLimits): LimitError {
-  return new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
+  return new LimitError(`Cannot take more than ${maxLabels} labels on a series`, { limit: "labels" });
 }
 
 function readLabel(reader: ProtobufReader, end: number): Label {

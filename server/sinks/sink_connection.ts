@@ -35,6 +35,16 @@ export interface SinkFiles {
   readonly oauthSecret?: string;
 }
 
+/** A file with certificates by which sinks are reached. */
+export interface SinkCertificate {
+  /** The flag that names it. */
+  readonly flag: string;
+  /** Its path. */
+  readonly file: string;
+  /** What is in force of it now, in PEM. */
+  readonly pem: () => string;
+}
+
 /** How sinks are reached. */
 export interface SinkConnectionOptions {
   /** The files. */
@@ -58,6 +68,9 @@ export const SINK_FILE_FLAGS: Readonly<Record<keyof SinkFiles, string>> = {
   password: "--forward-password-file",
   oauthSecret: "--forward-oauth-secret-file",
 };
+
+/** Those of them that hold certificates. */
+const CERTIFICATE_FILES = ["cert", "ca"] as const;
 
 /** How often files are looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 10_000;
@@ -125,6 +138,15 @@ export class SinkConnection implements Disposable {
     return new SinkConnection(options, texts);
   }
 
+  /** The certificates that are shown and trusted, as they are now. */
+  get certificates(): readonly SinkCertificate[] {
+    const { files } = this.#options;
+    return CERTIFICATE_FILES.flatMap((name) => {
+      const file = files[name];
+      return file === undefined ? [] : [{ flag: SINK_FILE_FLAGS[name], file, pem: () => this.#texts.current[name]! }];
+    });
+  }
+
   /** What sends requests to a sink. */
   to(url: URL): SendRequest {
     const fetch = this.#fetchOf(SIDE);
@@ -173,7 +195,7 @@ export class SinkConnection implements Disposable {
         return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
       } catch (error) {
         init.signal?.throwIfAborted();
-        throw new Error(connectionFault(error, { url, proxy, side }));
+        throw new Error(connectionFault(error, { url, proxy, side }), { cause: error });
       }
     };
   }

@@ -8,7 +8,7 @@ import type { Logger } from "../../common/log.ts";
 import { flagOf, UsageError } from "../../common/options.ts";
 import type { ProxyRule } from "../../common/outgoing/proxy_rule.ts";
 import type { SinkPlace } from "./sinks.ts";
-import { SinkConnection, type SinkFiles } from "./sink_connection.ts";
+import { type SinkCertificate, SinkConnection, type SinkFiles } from "./sink_connection.ts";
 import { tenantOf } from "./tenants.ts";
 
 /** The flags, as they are given. */
@@ -43,6 +43,8 @@ export interface SinkFlags {
 export interface SinkSettings extends Disposable {
   /** The sinks. */
   readonly places: readonly SinkPlace[];
+  /** The certificates that they are reached with. */
+  readonly certificates: readonly SinkCertificate[];
 }
 
 /**
@@ -77,7 +79,7 @@ export async function openSinks(
   const places = urls.map((url, i): SinkPlace => {
     return { name: names[i], send: connection.to(url), ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) } };
   });
-  return { places, [Symbol.dispose]: () => connection[Symbol.dispose]() };
+  return { places, certificates: connection.certificates, [Symbol.dispose]: () => connection[Symbol.dispose]() };
 }
 
 /** Refuses flags that would do nothing. */
