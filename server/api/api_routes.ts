@@ -8,7 +8,7 @@ import { acting, type ActingOptions } from "../../common/http/acting.ts";
 import type { Route, RouteHandler } from "../../common/http/app.ts";
 import { HttpError } from "../../common/http/http.ts";
 import type { SourceActions } from "./actions.ts";
-import type { SinkReport } from "../sinks/sink.ts";
+import { type SinkReport, worstFirst } from "../sinks/sink.ts";
 import type { RingView } from "./ring_view.ts";
 import { readSourceQuery } from "./source_query.ts";
 import type { Sources } from "./sources.ts";
@@ -62,7 +62,7 @@ export function apiRoutes(
       name: "api_sinks",
       get: answering(async () => {
         const { found, ...rest } = toldByMembers(sinks(), { ring: await ringView?.(), of: ({ sinks }) => sinks });
-        return { sinks: found, ...rest };
+        return { sinks: worstFirst(found), ...rest };
       }),
     },
     "/api/v1/certificates": {

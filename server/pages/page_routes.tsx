@@ -47,8 +47,8 @@ interface BadgeWords {
 
 const SINK_WORDS: BadgeWords = {
   none: ["is behind", "are behind"],
-  all: ["fails", "fail"],
-  some: "fail or are behind",
+  all: ["takes nothing", "take nothing"],
+  some: "take nothing or are behind",
 };
 
 const CERTIFICATE_WORDS: BadgeWords = {

@@ -8,10 +8,12 @@ import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
 import { plural } from "../../common/plural.ts";
 import type { Told, ToldByMembers } from "../api/told_by_members.ts";
-import { isBehind, type SinkReport } from "../sinks/sink.ts";
+import { isBehind, type SinkReport, takesNothing, worstFirst } from "../sinks/sink.ts";
 import { Untold } from "./untold.tsx";
 
-const TONES: Readonly<Record<SinkReport["state"], Tone>> = { idle: "good", sending: "good", failing: "bad" };
+const TONES: Readonly<Record<SinkReport["state"], Tone>> = {
+  ...{ idle: "good", sending: "good", failing: "bad", refuses: "bad" },
+};
 
 interface SinksProps {
   readonly told: ToldByMembers<SinkReport>;
@@ -22,6 +24,7 @@ interface SinksProps {
 
 /** The page. */
 export const SinksPage: FC<SinksProps> = ({ told: { found, members }, idle, nowMs }) => {
+  const sinks = worstFirst(found);
   const isOfRing = members !== undefined;
   return (
     <>
@@ -56,11 +59,11 @@ export const SinksPage: FC<SinksProps> = ({ told: { found, members }, idle, nowM
                     <th scope="col" class="num">Conflated pushes</th>
                   </tr>
                 </thead>
-                <tbody>{found.map((sink) => <Row sink={sink} nowMs={nowMs} />)}</tbody>
+                <tbody>{sinks.map((sink) => <Row sink={sink} nowMs={nowMs} />)}</tbody>
               </table>
             </div>
           </div>
-          {found.map((sink) =>
+          {sinks.map((sink) =>
             sink.lastFailure && <LastFailure sink={sink} failure={sink.lastFailure} nowMs={nowMs} />
           )}
         </>
@@ -89,7 +92,7 @@ const Row: FC<{ readonly sink: Told<SinkReport>; readonly nowMs: number }> = ({ 
       </th>
       {member !== undefined && <Cell label="Member" class="nowrap">{member}</Cell>}
       <Cell label="State">
-        <State tone={state !== "failing" && isBehind(sink) ? "warn" : TONES[state]} word={state} />
+        <State tone={!takesNothing(sink) && isBehind(sink) ? "warn" : TONES[state]} word={state} />
       </Cell>
       <Cell label="Last success" class="nowrap">
         {lastSuccess === undefined ? <span class="soft">never</span> : <Moment at={lastSuccess} nowMs={nowMs} />}
@@ -110,12 +113,14 @@ interface FailureProps {
 }
 
 /** What went wrong last. */
-const LastFailure: FC<FailureProps> = ({ sink: { member, url, state, waiting }, failure: { at, why }, nowMs }) => {
+const LastFailure: FC<FailureProps> = ({ sink, failure: { at, why, advice }, nowMs }) => {
+  const { member, url, state, waiting } = sink;
   return (
-    <div class={`note ${state === "failing" ? "bad" : "warn"}`}>
+    <div class={`note ${takesNothing(sink) ? "bad" : "warn"}`}>
       <strong>{url}</strong>
       {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
         `It is tried again; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}.`}
+      {state === "refuses" && `It takes nothing, and what it refuses is dropped: ${advice ?? "see what it says"}.`}
     </div>
   );
 };

@@ -6,7 +6,7 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type CertificateStatus, endsSoon, type ServerStatus } from "../api/status.ts";
-import { isBehind, type SinkReport } from "../sinks/sink.ts";
+import { isBehind, type SinkReport, takesNothing } from "../sinks/sink.ts";
 
 /** How old may be what is known of the other members, in milliseconds. */
 const MAX_AGE_MS = 60_000;
@@ -25,7 +25,7 @@ export interface TroubleWatchOptions {
 export interface Trouble {
   /** How many. */
   readonly count: number;
-  /** How many of them have failed already: certificates that have ended, sinks that fail. */
+  /** How many of them have failed already: certificates that have ended, sinks that take nothing. */
   readonly failed: number;
 }
 
@@ -33,7 +33,7 @@ export interface Trouble {
 export interface Troubles {
   /** Certificates that have ended, and those that do so soon. */
   readonly certificates: Trouble;
-  /** Sinks that fail, and those that are behind; of each member, as each sends what it owns. */
+  /** Sinks that take nothing, and those that are behind; of each member, as each sends what it owns. */
   readonly sinks: Trouble;
 }
 
@@ -76,8 +76,7 @@ function certificatesIn(certificates: readonly CertificateStatus[]): Trouble {
 }
 
 function sinksIn(sinks: readonly SinkReport[]): Trouble {
-  const isFailing = ({ state }: SinkReport) => state === "failing";
-  return troubleOf(sinks.filter((sink) => isFailing(sink) || isBehind(sink)).map(isFailing));
+  return troubleOf(sinks.filter((sink) => takesNothing(sink) || isBehind(sink)).map(takesNothing));
 }
 
 /** One entry for each thing to look at: whether it has failed. */

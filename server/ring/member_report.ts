@@ -77,10 +77,14 @@ export function sinksOf({ sinks }: { readonly sinks?: unknown }): SinkReport[] |
     return {
       ...{ url: plainText(url), state, version, waiting, lagSeconds },
       ...lastSuccess !== undefined && { lastSuccess },
-      ...lastFailure !== undefined && { lastFailure: { at: lastFailure.at, why: plainText(lastFailure.why) } },
+      ...lastFailure !== undefined && { lastFailure: failureOf(lastFailure) },
       ...{ sent, dropped, conflated },
     };
   });
+}
+
+function failureOf({ at, why, advice }: NonNullable<SinkReport["lastFailure"]>): SinkReport["lastFailure"] {
+  return { at, why: plainText(why), ...advice !== undefined && { advice: plainText(advice) } };
 }
 
 function isSink(value: unknown): value is SinkReport {
@@ -90,7 +94,12 @@ function isSink(value: unknown): value is SinkReport {
   return typeof url === "string" && SINK_STATES.includes(state) && WRITE_VERSIONS.includes(version) &&
     [waiting, lagSeconds, sent, dropped, conflated].every((number) => Number.isFinite(number) && number >= 0) &&
     (lastSuccess === undefined || isTime(lastSuccess)) &&
-    (lastFailure === undefined || isTime(Object(lastFailure).at) && typeof lastFailure.why === "string");
+    (lastFailure === undefined || isFailure(lastFailure));
+}
+
+function isFailure(value: unknown): boolean {
+  const { at, why, advice } = Object(value);
+  return isTime(at) && typeof why === "string" && (advice === undefined || typeof advice === "string");
 }
 
 function isTime(value: unknown): boolean {

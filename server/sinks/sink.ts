@@ -11,6 +11,8 @@
  *                                           in trouble, one lane
  * ```
  *
+ * What a sink refuses for good is dropped, and the next is sent: one that takes nothing at all any more says so in its report.
+ *
  * @module
  */
 
@@ -29,6 +31,7 @@ import type { ExpositionIndex } from "../exposition/exposition_index.ts";
 import { type Batch, takeBatch } from "./batch.ts";
 import type { SinkMetrics, WatchedSink } from "./sink_metrics.ts";
 import { SinkQueue } from "./sink_queue.ts";
+import { adviceFor, isAboutSamples } from "./sink_refusal.ts";
 
 /** Sends one request, and resolves to the answer. */
 export type SendRequest = (
@@ -60,8 +63,11 @@ export interface SinkOptions {
   readonly now?: () => number;
 }
 
-/** How a sink may be. */
-export const SINK_STATES = ["idle", "sending", "failing"] as const;
+/**
+ * How a sink may be. It refuses if what it was sent last was refused as a whole, and nothing has been taken since; it is failing if it
+ * does not answer, or asks for the same again later.
+ */
+export const SINK_STATES = ["idle", "sending", "failing", "refuses"] as const;
 
 /** What a sink says of itself. */
 export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> {
@@ -73,8 +79,8 @@ export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> 
   readonly version: WriteVersion;
   /** When it last took a request as a whole. */
   readonly lastSuccess?: string;
-  /** What went wrong last, and when. */
-  readonly lastFailure?: { readonly at: string; readonly why: string };
+  /** What went wrong last, when, and what to do about that where its answer tells. */
+  readonly lastFailure?: { readonly at: string; readonly why: string; readonly advice?: string };
   /** Samples that it has taken. */
   readonly sent: number;
   /** Samples that it refused for good. */
@@ -83,12 +89,26 @@ export interface SinkReport extends Pick<WatchedSink, "waiting" | "lagSeconds"> 
   readonly conflated: number;
 }
 
+/** How many requests of samples of single clusters are refused in a row before a sink that has taken some says that it refuses all. */
+const LEAST_REFUSALS = 3;
+
 /** From how many seconds on a sink is behind, as the alert `TelemeterSinkBehind` has it. */
 const BEHIND_SECONDS = 300;
 
 /** Whether what waits for a sink does so for longer than it would for any other reason than the sink. */
 export function isBehind({ lagSeconds }: Pick<SinkReport, "lagSeconds">): boolean {
   return lagSeconds > BEHIND_SECONDS;
+}
+
+/** Whether a sink takes nothing: it does not answer, or refuses all that it is sent. */
+export function takesNothing({ state }: Pick<SinkReport, "state">): boolean {
+  return state === "failing" || state === "refuses";
+}
+
+/** Sinks in the order in which somebody should look at them: those that take nothing, those that are behind, the others. */
+export function worstFirst<T extends SinkReport>(sinks: readonly T[]): T[] {
+  const rank = (sink: T) => sink.state === "refuses" ? 0 : sink.state === "failing" ? 1 : isBehind(sink) ? 2 : 3;
+  return sinks.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Requests that are under way at a time. */
@@ -118,6 +138,8 @@ export class Sink implements AsyncDisposable {
   #nextLane: ReturnType<typeof setTimeout> | undefined;
   #startsAtMs = 0;
   #failures = 0;
+  /** Requests that were refused as a whole since something was taken; one that is about all requests counts as many. */
+  #refusals = 0;
   #fellBackAtMs = -Infinity;
   #lastSuccessMs: number | undefined;
   #lastFailure: SinkReport["lastFailure"];
@@ -136,10 +158,9 @@ export class Sink implements AsyncDisposable {
   /** How it is. */
   report(): SinkReport {
     const { queue } = this, { oldestMs } = queue;
-    const state = this.#failures > 0 ? "failing" : this.#lanes.size > 0 ? "sending" : "idle";
     return {
       url: this.#options.name,
-      state,
+      state: this.#state,
       version: this.#version,
       waiting: queue.clusters,
       lagSeconds: oldestMs === undefined ? 0 : (performance.now() - oldestMs) / 1_000,
@@ -171,6 +192,12 @@ export class Sink implements AsyncDisposable {
     clearTimeout(this.#timer);
     clearTimeout(this.#nextLane);
     await Promise.all(this.#lanes);
+  }
+
+  get #state(): SinkReport["state"] {
+    if (this.#failures > 0) return "failing";
+    if (this.#refusals >= (this.#counts.sent === 0 ? 1 : LEAST_REFUSALS)) return "refuses";
+    return this.#lanes.size > 0 ? "sending" : "idle";
   }
 
   get #version(): WriteVersion {
@@ -254,14 +281,19 @@ export class Sink implements AsyncDisposable {
       return false;
     }
     this.#failures = 0;
+    if (verdict.do === "drop" && !isAboutSamples(status)) this.#refusals += LEAST_REFUSALS;
     if (verdict.do === "drop" && clusters.length > 1) {
       // Some take nothing of a request of which they refuse a sample: what is another's shall not be lost by that.
       for (const waiting of clusters) if (this.queue.putBack(waiting, { isAlone: true })) this.conflated();
       return false;
     }
     const written = verdict.do === "drop" ? 0 : Math.min(verdict.written ?? samples, samples);
-    if (written < samples) this.#drop(samples - written, { status: String(status), why: text, id: clusters[0].id });
-    else this.#lastSuccessMs = now();
+    if (written > 0) this.#refusals = 0;
+    else if (samples > 0) this.#refusals++;
+    if (written < samples) {
+      const advice = adviceFor(status);
+      this.#drop(samples - written, { status: String(status), why: text, advice, id: clusters[0].id });
+    } else this.#lastSuccessMs = now();
     this.#counts.sent += written;
     metrics.sent(name, written);
     return true;
@@ -291,12 +323,17 @@ export class Sink implements AsyncDisposable {
     losses.add(`${name} fails`, "Cannot forward to a sink, and tries again", { sink: name, why });
   }
 
-  #drop(samples: number, { status, why, id }: { status: string; why: string; id?: string }) {
+  #drop(
+    samples: number,
+    { status, why, advice, id }: { status: string; why: string; advice?: string; id?: string },
+  ) {
     const { metrics, name, losses, now = Date.now } = this.#options;
     this.#counts.dropped += samples;
-    this.#lastFailure = { at: isoTime(now()), why: `it refuses samples with ${status}: ${why}` };
+    const advised = advice === undefined ? {} : { advice };
+    this.#lastFailure = { at: isoTime(now()), why: `it refuses samples with ${status}: ${why}`, ...advised };
     metrics.dropped(name, { status, samples });
-    const fields = { sink: name, status, samples, why, ...id === undefined ? {} : { cluster: plainText(id) } };
+    const of = id === undefined ? {} : { cluster: plainText(id) };
+    const fields = { sink: name, status, samples, why, ...advised, ...of };
     losses.add(`${name} refuses ${status}`, "Dropped samples that a sink refuses", fields);
   }
 }

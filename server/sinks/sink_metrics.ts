@@ -15,6 +15,8 @@ export interface WatchedSink {
   readonly lagSeconds: number;
   /** When it last took a request as a whole, in milliseconds since the epoch. */
   readonly lastSuccessMs: number | undefined;
+  /** How it is. */
+  readonly state: string;
   /** Memory of series that have ended, in bytes. */
   readonly endedBytes: number;
 }
@@ -72,6 +74,11 @@ export class SinkMetrics {
     const gauges: [name: string, help: string, value: (sink: WatchedSink) => number][] = [
       ["telemeter_sink_waiting", "Clusters with something that a sink has not confirmed", ({ waiting }) => waiting],
       ["telemeter_sink_lag_seconds", "For how long the oldest of them waits", ({ lagSeconds }) => lagSeconds],
+      [
+        "telemeter_sink_refuses",
+        "1 while a sink refuses all that it is sent, as when credentials or a path are wrong",
+        ({ state }) => state === "refuses" ? 1 : 0,
+      ],
       ["telemeter_sink_queue_bytes", "Memory of ends of series that wait for a sink", ({ endedBytes }) => endedBytes],
       [
         "telemeter_sink_last_success_timestamp_seconds",

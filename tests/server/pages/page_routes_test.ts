@@ -466,14 +466,14 @@ Deno.test("the page of sinks shows how far each is behind, and what went wrong l
   } as const;
   const pages = sourcePages({ sinks: [{ ...fine, ...counts, lastSuccess: new Date(NOW_MS).toISOString() }, down] });
   const { text } = await ask(pages, "/sinks");
-  const [, first, second] = rows(text);
+  const [, second, first] = rows(text);
   assert.match(first, /^https:\/\/fine\/write remote write 2\.0 idle .* 0 – 12,345 0 0$/);
   assert.match(second, /^https:\/\/down\/write remote write 2\.0 failing never 3 2 min 12,345 0 9$/);
   assert.match(words(text), /it answers 500: &lt;b&gt;no&lt;\/b&gt;\. It is tried again; 3 clusters wait\./);
   const json = JSON.parse((await ask(pages, "/api/v1/sinks")).text);
   assert.deepEqual(json.data.sinks.map(({ url }: { url: string }) => url), [
-    "https://fine/write",
     "https://down/write",
+    "https://fine/write",
   ]);
 });
 
@@ -494,7 +494,7 @@ Deno.test("the page of sinks shows those of all members, and names who has not t
   ];
   const pages = sourcePages({ ring: { ...RING, members }, status: WELL, sinks: [SINK] });
   const { text } = await ask(pages, "/sinks");
-  const [head, own, other] = rows(text);
+  const [head, other, own] = rows(text);
   assert.match(head, /^Sink Member State/);
   assert.match(own, /remote write 2\.0 server-0 idle/);
   assert.match(other, /remote write 2\.0 server-1 failing/);
@@ -505,8 +505,8 @@ Deno.test("the page of sinks shows those of all members, and names who has not t
   assert.match(words(text), /server-2 forwards to no sink: set --forward-url the same on all servers/);
   const { data } = JSON.parse((await ask(pages, "/api/v1/sinks")).text);
   assert.deepEqual(data.sinks.map(({ member, state }: { member: string; state: string }) => [member, state]), [
-    ["server-0", "idle"],
     ["server-1", "failing"],
+    ["server-0", "idle"],
   ]);
   assert.deepEqual(data.members.map(({ name, why }: { name: string; why?: string }) => [name, why]), [
     ["server-0", undefined],
@@ -525,7 +525,7 @@ Deno.test("apiRoutes() has the paths that docs/wire.md lists, and no others", as
   assert.deepEqual(listed.toSorted(), Object.keys(apiRoutes(options)).toSorted());
 });
 
-Deno.test("the menu tells on every page how many sinks fail or are behind, of other members as they said last", async () => {
+Deno.test("the menu tells on every page how many sinks take nothing or are behind, of other members as they said last", async () => {
   const badge = async (pages: ReturnType<typeof sourcePages>) => {
     const [item] = /href="\/sinks"[^]*?<\/a>/.exec((await ask(pages, "/status")).text)!;
     return /class="badge (\w+)" title="([^"]*)"/.exec(item)?.slice(1);
@@ -533,9 +533,9 @@ Deno.test("the menu tells on every page how many sinks fail or are behind, of ot
   assert.equal(await badge(sourcePages()), undefined);
   assert.equal(await badge(sourcePages({ sinks: [SINK, { ...SINK, lagSeconds: 300 }] })), undefined);
   const failing = { ...SINK, state: "failing" as const }, behind = { ...SINK, lagSeconds: 301 };
-  assert.deepEqual(await badge(sourcePages({ sinks: [SINK, failing] })), ["bad", "1 fails"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [SINK, failing] })), ["bad", "1 takes nothing"]);
   assert.deepEqual(await badge(sourcePages({ sinks: [behind, behind] })), ["warn", "2 are behind"]);
-  assert.deepEqual(await badge(sourcePages({ sinks: [behind, failing] })), ["bad", "2 fail or are behind"]);
+  assert.deepEqual(await badge(sourcePages({ sinks: [behind, failing] })), ["bad", "2 take nothing or are behind"]);
   const members = [{ ...MEMBER, name: "server-0", sinks: [failing] }, {
     ...MEMBER,
     name: "server-1",
@@ -543,7 +543,35 @@ Deno.test("the menu tells on every page how many sinks fail or are behind, of ot
   }];
   const pages = sourcePages({ ring: { ...RING, members }, sinks: [SINK] });
   assert.equal(await badge(pages), undefined, "no page waits for another member");
-  assert.deepEqual(await badge(pages), ["bad", "1 fails"]);
+  assert.deepEqual(await badge(pages), ["bad", "1 takes nothing"]);
+});
+
+Deno.test("the page of sinks and the menu say that a sink refuses all, what to do, and have the worst first", async () => {
+  const lastFailure = {
+    ...{ at: new Date(NOW_MS - 5_000).toISOString(), why: "it refuses samples with 401: who?" },
+    advice: "see the credentials",
+  };
+  const url = (name: string) => `https://${name}/write`;
+  const sinks: SinkReport[] = [
+    { ...SINK, url: url("idle") },
+    { ...SINK, url: url("behind"), lagSeconds: 301 },
+    { ...SINK, url: url("refuses"), state: "refuses", sent: 0, dropped: 7, lastFailure },
+    { ...SINK, url: url("failing"), state: "failing" },
+    { ...SINK, url: url("partly"), lastFailure: { at: lastFailure.at, why: "it refuses samples with 400: old" } },
+  ];
+  const { text } = await ask(sourcePages({ sinks }), "/sinks");
+  assert.deepEqual(rows(text).slice(1).map((row) => /^https:\/\/(\w+)/.exec(row)?.[1]), [
+    ...["refuses", "failing", "behind", "idle", "partly"],
+  ]);
+  assert.match(rows(text)[1], /remote write 2\.0 refuses never/);
+  assert.match(text, /<span class="state bad"><svg[^]*?<\/svg>refuses<\/span>/);
+  assert.match(
+    words(text),
+    /401: who\?\. It takes nothing, and what it refuses is dropped: see the credentials\./,
+  );
+  assert.match(text, /class="badge bad" title="3 take nothing or are behind"/);
+  const json = JSON.parse((await ask(sourcePages({ sinks }), "/api/v1/sinks")).text);
+  assert.deepEqual(json.data.sinks[0], { ...sinks[2] });
 });
 
 Deno.test("the page of sinks says how to forward where nothing is", async () => {

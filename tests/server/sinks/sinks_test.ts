@@ -1,7 +1,7 @@
 import configuration from "../../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
 import { eventually } from "../../../scripts/process/eventually.ts";
-import { SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
+import { type SinkAnswer, SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
 import { Random } from "../../support/random.ts";
 import { MetaStore, SinksSite, TTL_MS } from "../../support/sinks_site.ts";
 
@@ -190,6 +190,62 @@ Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing 
   assert.match(await site.registry.metrics(), /telemeter_sink_samples_dropped_total\{sink="[^"]*",status="400"\} 1/);
   const fields = site.log.records.find(({ sentence }) => sentence.startsWith("Dropped"))?.fields;
   assert.deepEqual([fields?.cluster, fields?.status, fields?.why], ["bad", "400", "out of order\\u{a}sample"]);
+});
+
+/** Answers a request of 1.0, once 2.0 is found not to be spoken. */
+function refusesWith(status: number): SinkAnswer {
+  return ({ version }) => new Response("no", { status: version === "2.0" ? 415 : status });
+}
+
+Deno.test("Sink.report() says that a sink refuses of which nothing is taken, until it takes something", async () => {
+  for (
+    const [status, advice] of [[401, /--forward-token-file/], [404, /path of --forward-url/], [400, undefined]] as const
+  ) {
+    await using receiver = new SinkReceiver();
+    receiver.answer = refusesWith(status);
+    await using site = await SinksSite.open([receiver.url]);
+    site.sinks.start();
+    for (const id of ["a", "b"]) site.push(id, ["x{} 1"]);
+    const [refusing] = await eventually(
+      "all to be refused",
+      () => site.sinks.report().every(({ dropped, waiting }) => dropped === 2 && waiting === 0) && site.sinks.report(),
+      { timeoutMs: 10_000 },
+    );
+    assert.equal(refusing.state, "refuses", String(status));
+    assert.equal(refusing.lastSuccess, undefined);
+    if (advice === undefined) assert.equal(refusing.lastFailure?.advice, undefined);
+    else assert.match(refusing.lastFailure?.advice ?? "", advice);
+    assert.match(await site.registry.metrics(), /telemeter_sink_refuses\{sink="[^"]*"\} 1/);
+    receiver.answer = takesFirst;
+    site.push("a", ["x{} 2"]);
+    await eventually("it to take something", () => site.sinks.report()[0].sent > 0, { timeoutMs: 10_000 });
+    assert.notEqual(site.sinks.report()[0].state, "refuses");
+    assert.match(await site.registry.metrics(), /telemeter_sink_refuses\{sink="[^"]*"\} 0/);
+  }
+});
+
+Deno.test("Sink.report() does not say that a sink refuses which refuses what one cluster of several sends", async () => {
+  await using receiver = new SinkReceiver();
+  receiver.answer = (visit) => {
+    if (visit.version === "2.0") return new Response(null, { status: 415 });
+    const isBad = visit.series.some(({ labels }) => Object.fromEntries(labels)._id === "bad");
+    return isBad ? new Response("old", { status: 400 }) : takesFirst(visit);
+  };
+  await using site = await SinksSite.open([receiver.url]);
+  site.sinks.start();
+  site.push("good", ["x{} 1"]);
+  const settled = (dropped: number) =>
+    eventually("it to be settled", () => {
+      const [report] = site.sinks.report();
+      return report.waiting === 0 && report.dropped === dropped && report;
+    }, { timeoutMs: 10_000 });
+  await settled(0);
+  for (let round = 1; round <= 2; round++) {
+    site.push("bad", [`x{} ${round}`]);
+    assert.equal((await settled(round)).state, "idle", `bad ${round}`);
+  }
+  site.push("bad", ["x{} 3"]);
+  assert.equal((await settled(3)).state, "refuses", "nothing was taken in three requests");
 });
 
 Deno.test("Sinks count what a sink of 2.0 says that it has written of a request that it refuses in part", async () => {
