@@ -128,9 +128,9 @@ function orderOf(sort: SourceOrder): Compare {
   return (a, b) => ORDERS[sort](a, b) || byId(a, b);
 }
 
-/** The worst state first, and those near a limit before others of the same state. */
-function badness({ state, near }: SourceReport): number {
-  return 2 * SOURCE_STATES.indexOf(state) + (near.length > 0 ? 0 : 1);
+/** The worst state first; of the same state those of which nothing is shown, and those near a limit, before others. */
+function badness({ state, near, nothingShownBy }: SourceReport): number {
+  return 3 * SOURCE_STATES.indexOf(state) + (nothingShownBy !== undefined ? 0 : near.length > 0 ? 1 : 2);
 }
 
 /** How long a source has not pushed, measured by what it usually takes. */

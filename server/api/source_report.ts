@@ -6,6 +6,7 @@
 
 import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
+import { nothingShownBy } from "../directory/nothing_shown.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
 import { type Refusal, SOURCE_LIMITS, type SourceLimits } from "../directory/source.ts";
 import {
@@ -78,6 +79,8 @@ export interface SourceReport {
   readonly skewSeconds?: number;
   /** Series that it shows. */
   readonly series: number;
+  /** The rules by which nothing of what it sends is shown, the allow-list among them, if nothing is. */
+  readonly nothingShownBy?: readonly string[];
   /** What it takes of each limit. */
   readonly limits: Readonly<Record<(typeof SOURCE_LIMITS)[number], Headroom>>;
   /** The limits of which it takes four fifths and more. */
@@ -190,6 +193,7 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
   const way = lastWayOf(source, ttlMs) ?? { atMs: pushedAtMs, intervalMs: 0 };
   const patienceMs = silentAfterMs(way, ttlMs);
   // What it sent last may have been refused, and nothing have come since.
+  const blankBy = nothingShownBy(source);
   const isSilent = pushedAtMs > 0 && (state === "silent" || state === "refused" && nowMs - way.atMs > patienceMs);
   return {
     id,
@@ -204,6 +208,7 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     silentAfterSeconds: seconds(patienceMs),
     ...isSilent && { silentSince: timeOf(way.atMs + patienceMs) },
     series,
+    ...blankBy !== undefined && { nothingShownBy: blankBy },
     limits: {
       series: headroom(usedOf(source, "series"), limits.series),
       families: headroom(usedOf(source, "families"), limits.families),

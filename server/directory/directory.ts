@@ -8,6 +8,7 @@
  */
 
 import { BoundedMap } from "../../common/bounded_map.ts";
+import { nothingShownBy } from "./nothing_shown.ts";
 import { PushTimelines, type TimelinePush } from "./push_timeline.ts";
 import {
   type AcceptedPush,
@@ -85,6 +86,8 @@ interface Place {
   state: SourceState | undefined;
   /** The limits that it was near to when that was last asked; undefined if it never was. */
   near: readonly SourceLimit[] | undefined;
+  /** Whether nothing of what it sends was shown when that was last asked; undefined if it never was. */
+  isBlank: boolean | undefined;
 }
 
 /** A source as it is now. */
@@ -229,6 +232,20 @@ export class Directory {
     return found;
   }
 
+  /** Those of its own of which nothing is shown any more, though they send something, since this was called last. */
+  blanking(): Source[] {
+    const found: Source[] = [];
+    const now = this.#now();
+    for (const place of this.#places.values()) {
+      const { source, isBlank: before } = place;
+      place.isBlank = this.#owns(source.id) && nothingShownBy(source) !== undefined;
+      // What was so before this process is no news.
+      const isNews = before === false || before === undefined && now - source.firstSeenMs <= NEW_MS;
+      if (place.isBlank && isNews) found.push(source);
+    }
+    return found;
+  }
+
   /** Reads which ids are revoked, for what is told from then on. */
   async readRevoked(): Promise<void> {
     this.#revoked = await this.#options.revoked?.() ?? this.#revoked;
@@ -315,7 +332,13 @@ export class Directory {
     this.#newcomers.delete(id);
     this.#strangers.forget(id);
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const place: Place = { source: newcomer ?? newSource(id, this.#now()), slot, state: undefined, near: undefined };
+    const place: Place = {
+      source: newcomer ?? newSource(id, this.#now()),
+      slot,
+      state: undefined,
+      near: undefined,
+      isBlank: undefined,
+    };
     this.#places.set(id, place);
     this.#slots[slot] = place;
     this.#changed.rare.add(shardOf(place));

@@ -12,7 +12,7 @@ import { Directory, type DirectoryOptions } from "./directory.ts";
 import { DirectoryStore } from "./directory_store.ts";
 import type { SourceLimits } from "./source.ts";
 import { SOURCE_STATES } from "./source_state.ts";
-import { tellNearLimits, tellTransitions } from "./source_log.ts";
+import { tellBlank, tellNearLimits, tellTransitions } from "./source_log.ts";
 
 /** What a directory runs with. */
 export interface OpenDirectoryOptions extends DirectoryOptions {
@@ -49,6 +49,7 @@ export async function openDirectory(options: OpenDirectoryOptions): Promise<Runn
     try {
       tellTransitions(log, await directory.sweep());
       tellNearLimits(log, directory.nearing(limits), limits);
+      tellBlank(log, directory.blanking());
     } catch (error) {
       log.error("Cannot look at the sources", { error: String(error) });
     }

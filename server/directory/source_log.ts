@@ -9,6 +9,7 @@ import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
+import { nothingShownBy, ruleWords } from "./nothing_shown.ts";
 import type { RefusedInName, Source, SourceLimits } from "./source.ts";
 import { lastWayOf, sendersOf, usedOf, waysOf } from "./source_state.ts";
 
@@ -45,17 +46,39 @@ export function tellNearLimits(log: Logger, near: readonly NearLimit[], limits: 
     if (alike.length > MAX_LINES) {
       const named = alike.slice(0, MAX_NAMED).map(({ source }) => source.id);
       log.warn(
-        "Sources are near a limit: raise it before their pushes are refused",
+        "Sources are near a limit: raise it before what they send is refused or left out",
         plainFields({ sources: alike.length, among: named, ...of }),
       );
       continue;
     }
     for (const { source } of alike) {
       log.warn(
-        "A source is near a limit: raise it, or have the source send less, before its pushes are refused",
+        "A source is near a limit: raise it, or have it send less, before what it sends is refused or left out",
         plainFields({ cluster: source.id, [limit]: usedOf(source, limit), ...of }),
       );
     }
+  }
+}
+
+/** Writes into the log of which sources nothing is shown, though they send. */
+export function tellBlank(log: Logger, blank: readonly Source[]): void {
+  const rulesOf = (source: Source) => nothingShownBy(source) ?? [];
+  if (blank.length > MAX_LINES) {
+    const named = blank.slice(0, MAX_NAMED).map(({ id }) => id);
+    const rules = [...new Set(blank.flatMap(rulesOf))].join(", ");
+    log.warn(
+      "Nothing of what some sources send is shown: all of it breaks rules",
+      plainFields({ sources: blank.length, among: named, rules }),
+    );
+    return;
+  }
+  for (const source of blank) {
+    const rules = rulesOf(source);
+    const mend = rules.map((rule) => ruleWords(rule).mend).join("; ");
+    log.warn(
+      "Nothing of what a source sends is shown: all of it breaks rules",
+      plainFields({ cluster: source.id, rules: rules.join(", "), mend }),
+    );
   }
 }
 

@@ -10,8 +10,9 @@ import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import type { RefusalReport, SourceDetails, WayReport } from "../api/source_report.ts";
+import { ruleWords } from "../directory/nothing_shown.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
-import { sendersOf, type SourceSender } from "../directory/source_state.ts";
+import { sendersOf, type SourceSender, type WayName } from "../directory/source_state.ts";
 import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, hrefOf, SilentFor, SourceStateMark } from "./sources_page.tsx";
@@ -155,12 +156,34 @@ function adviceOf(source: SourceDetails): string {
     case "revoked":
       return "Its id is revoked: whatever it sends is refused.";
     case "up":
-      return near.length === 0
-        ? "What it sends comes as expected."
-        : `What it sends comes as expected, and soon will not fit: raise ${
-          near.map((name) => `--limit-${name}`).join(", ")
-        } here, or have it send less.`;
+      if (source.nothingShownBy !== undefined) return blankAdvice(source.nothingShownBy);
+      return near.length === 0 ? "What it sends comes as expected." : nearAdvice(source);
   }
+}
+
+/** What is to be done where all that comes breaks rules. */
+function blankAdvice(rules: readonly string[]): string {
+  const told = rules.map((rule) => {
+    const { what, mend } = ruleWords(rule);
+    return `${what} (${rule}): ${mend}`;
+  });
+  return `What it sends comes as expected, but nothing of it is shown: ${told.join("; ")}.`;
+}
+
+/** What a limit does to what comes by the ways of a source, before it is reached and once it is. */
+function nearAdvice({ near, limits, ways }: SourceDetails): string {
+  const isPast = SOURCE_LIMITS.some((name) => near.includes(name) && limits[name].ratio >= 1);
+  const has = (name: WayName) => ways.some(({ way }) => way === name);
+  const effects: string[] = [];
+  if (has("push")) effects.push("past a limit a push is refused as a whole");
+  if (has("remote write") && near.includes("series")) {
+    effects.push("past --limit-series new series are left out, and those it has are taken");
+  }
+  if (has("remote write") && near.includes("bytes")) effects.push("a request past --limit-bytes is refused");
+  if (has("remote write") && near.includes("families")) effects.push("a request past --limit-families is refused");
+  const flags = near.map((name) => `--limit-${name}`).join(", ");
+  const when = isPast ? "but has reached a limit" : "and soon will not fit";
+  return `What it sends comes as expected, ${when}: ${effects.join("; ")}. Raise ${flags} here, or have it send less.`;
 }
 
 /** What has to change, where the reason of the refusal says it. */

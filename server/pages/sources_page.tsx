@@ -230,6 +230,9 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
       </Cell>
       <Cell label="Series" class="num">
         {number(series)}
+        {source.nothingShownBy !== undefined && (
+          <div class="small warn-text">nothing shown: {source.nothingShownBy.join(", ")}</div>
+        )}
         {state === "refused" && lastRefusal?.over?.limit === "series" && (
           <div class="small nowrap warn-text">{number(lastRefusal.over.sent)} refused</div>
         )}

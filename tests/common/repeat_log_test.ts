@@ -37,3 +37,44 @@ Deno.test("RepeatLog.add() tells of a thousand things a minute at most, and how 
     { level: "warn", sentence: "More has happened than the log tells", fields: { lines: 4_000 } },
   ]);
 });
+
+Deno.test("RepeatLog.add() has one line a minute of what lasts for hours, however it comes", () => {
+  let now = 0;
+  const { log, records } = recordingLog();
+  const repeats = new RepeatLog(log, { level: "warn", now: () => now });
+  for (; now < 3_600_000; now += 250) repeats.add("a sink", "Dropped samples", {});
+  assert.equal(records.length, 60);
+  assert.deepEqual(records.slice(1, 3).map(({ fields }) => fields.repeated), [240, 240]);
+});
+
+Deno.test("RepeatLog.add() tells at once of what has not happened for a minute", () => {
+  let now = 0;
+  const { log, records } = recordingLog();
+  const repeats = new RepeatLog(log, { level: "warn", now: () => now });
+  for (const at of [0, 200_000, 400_000]) {
+    now = at;
+    repeats.add("a sink", "Dropped samples", {});
+  }
+  assert.deepEqual(records.map(({ fields }) => fields), [{}, {}, {}]);
+});
+
+Deno.test("RepeatLog.add() tells of others within a minute, though somebody keeps happening under all the names there is room for", () => {
+  let now = 0;
+  const { log, records } = recordingLog();
+  const repeats = new RepeatLog(log, { level: "warn", now: () => now, maxThings: 10 });
+  const attack = () => {
+    for (let i = 0; i < 20; i++) repeats.add(`made up ${i}`, "Refused a push", { of: "attack" });
+  };
+  let told = 0;
+  for (let minute = 0; minute < 10; minute++) {
+    for (let i = 0; i < 60; i++) {
+      now += 1_000;
+      // Those that were first keep their places only for as long as others do not come before them again.
+      repeats.add(`real ${minute}`, "Refused a push", { of: "real" });
+      attack();
+    }
+  }
+  told = records.filter(({ fields }) => fields.of === "real").length;
+  assert.ok(told >= 9, `${told} lines of what is real in ten minutes`);
+  assert.ok(records.length <= 10 * 22, `${records.length} lines`);
+});

@@ -38,3 +38,24 @@ Deno.test("reportOf() says since when a source is silent, though somebody was re
   directory.refused("a", { stage: "push", path: "/upload", status: 400, reason: "identity", why: "Two identities" });
   assert.deepEqual([report().state, report().silentSince], ["refused", since]);
 });
+
+Deno.test("reportOf() names the rules by which nothing of what a source sends is shown, of pushes and of remote write", () => {
+  const clock = { ms: START_MS };
+  const times = { now: () => clock.ms, elapsed: () => clock.ms };
+  const directory = new Directory({ maxSources: 10, retentionMs: 3_600_000, ttlMs: TTL_MS, ...times });
+  const rules = () => {
+    const limits = { series: 100, families: 100, bytes: 100, labels: 10 };
+    return reportOf(directory.get("a")!, { nowMs: clock.ms, ttlMs: TTL_MS, limits }).nothingShownBy;
+  };
+  const push = { id: "a", transport: "text", bytes: 10, families: 0, series: 0, dropped: 0, newestMs: NaN };
+  const accept = (more: object) => directory.accepted({ ...push, receivedAtMs: clock.ms, leftOut: new Map(), ...more });
+  accept({});
+  assert.equal(rules(), undefined, "it sends nothing");
+  accept({ leftOut: new Map([["label_value", 1], ["too_old", 5]]), dropped: 3 });
+  assert.deepEqual(rules(), ["too_old", "allow_list", "label_value"]);
+  accept({ leftOut: new Map([["label_value", 1]]), series: 2 });
+  assert.equal(rules(), undefined, "something is shown");
+  clock.ms += 1_000;
+  accept({ leftOut: new Map([["labels", 1]]), write: { samples: 1, droppedMetrics: new Map() } });
+  assert.deepEqual(rules(), ["labels"], "what came last counts");
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Directory } from "../../../server/directory/directory.ts";
-import { tellNearLimits, tellTransitions } from "../../../server/directory/source_log.ts";
+import { tellBlank, tellNearLimits, tellTransitions } from "../../../server/directory/source_log.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
 const LIMITS = { series: 100, families: 100, bytes: 1_000 };
@@ -14,7 +14,7 @@ function setUp() {
     now: () => clock.ms,
     elapsed: () => clock.ms,
   });
-  const push = (id: string, series: number) =>
+  const push = (id: string, series: number, leftOut: Record<string, number> = {}) =>
     directory.accepted({
       id,
       receivedAtMs: clock.ms,
@@ -22,8 +22,8 @@ function setUp() {
       bytes: 10,
       families: 1,
       series,
-      dropped: 0,
-      leftOut: new Map(),
+      dropped: leftOut.allow_list ?? 0,
+      leftOut: new Map(Object.entries(leftOut).filter(([rule]) => rule !== "allow_list")),
       newestMs: clock.ms,
     });
   const told = () => {
@@ -49,6 +49,34 @@ Deno.test("tellNearLimits() names a source that comes near a limit, and the flag
   push("a", 69);
   assert.deepEqual(told(), []);
   push("a", 90);
+  assert.equal(told().length, 1);
+});
+
+Deno.test("tellBlank() names a source of which nothing is shown, and the rules, once until something is shown", () => {
+  const { directory, push } = setUp();
+  const told = () => {
+    const { log, records } = recordingLog();
+    tellBlank(log, directory.blanking());
+    return records.map(({ level, sentence, fields }) => [level, sentence, fields]);
+  };
+  push("a", 0);
+  push("b", 3, { label_value: 4 });
+  assert.deepEqual(told(), [], "one sends nothing, and of one something is shown");
+  push("a", 0, { label_value: 1, allow_list: 2 });
+  assert.deepEqual(told(), [[
+    "warn",
+    "Nothing of what a source sends is shown: all of it breaks rules",
+    {
+      cluster: "a",
+      rules: "allow_list, label_value",
+      mend:
+        "widen --whitelist, if it is to be shown; shorten it in the exporter, or drop the label with metric_relabel_configs",
+    },
+  ]]);
+  assert.deepEqual(told(), []);
+  push("a", 1);
+  assert.deepEqual(told(), []);
+  push("a", 0, { label_value: 1 });
   assert.equal(told().length, 1);
 });
 

@@ -577,3 +577,57 @@ Deno.test("the page of sinks and the menu say that a sink refuses all, what to d
 Deno.test("the page of sinks says how to forward where nothing is", async () => {
   assert.match(words((await ask(sourcePages(), "/sinks")).text), /forwards to no sink.*--forward-url/);
 });
+
+Deno.test("the pages say that nothing of what a source sends is shown, and by which rules", async () => {
+  const blank = source("blank", {
+    series: 0,
+    nothingShownBy: ["label_value"],
+    dropped: { allowList: 0, rules: { label_value: 1 } },
+  });
+  const sources = [source("fine"), blank, source("silent", { state: "silent" })];
+  const pages = sourcePages({ sources });
+  const list = rows((await ask(pages, "/")).text);
+  assert.match(list[1], /^silent silent/);
+  assert.match(list[2], /^up blank .* 0 nothing shown: label_value/, "before others that are up");
+  const { text } = await ask(pages, "/sources/blank");
+  assert.match(
+    words(text),
+    /up What it sends comes as expected, but nothing of it is shown: a label value is longer than 255 bytes or is not UTF-8 \(label_value\): shorten it in the exporter/,
+  );
+  assert.doesNotMatch(words((await ask(pages, "/sources/fine")).text), /nothing of it is shown/);
+  const json = JSON.parse((await ask(pages, "/api/v1/sources?search=blank")).text);
+  assert.deepEqual(json.data.sources[0].nothingShownBy, ["label_value"]);
+});
+
+Deno.test("the page of a source says what a limit does to what comes by each way, near it and past it", async () => {
+  const limits = (ratio: number) => ({ ...source("a").limits, series: { used: 100 * ratio, limit: 100, ratio } });
+  const [push] = source("a").ways;
+  const write = { ...push, way: "remote write" as const };
+  for (
+    const [ratio, ways, text] of [
+      [
+        0.9,
+        [push],
+        /comes as expected, and soon will not fit: past a limit a push is refused as a whole\. Raise --limit-series/,
+      ],
+      [
+        0.9,
+        [write],
+        /and soon will not fit: past --limit-series new series are left out, and those it has are taken\. Raise/,
+      ],
+      [
+        1.7,
+        [write],
+        /but has reached a limit: past --limit-series new series are left out, and those it has are taken\. Raise/,
+      ],
+      [
+        1.7,
+        [push, write],
+        /has reached a limit: past a limit a push is refused as a whole; past --limit-series new series/,
+      ],
+    ] as const
+  ) {
+    const near = source("a", { near: ["series"], limits: limits(ratio), ways });
+    assert.match(words((await ask(sourcePages({ sources: [near] }), "/sources/a")).text), text);
+  }
+});
