@@ -12,6 +12,12 @@ const REPEAT_MS = 60_000;
 /** Things that are told apart at a time; of further ones only their number is told. */
 const MAX_THINGS = 1_000;
 
+/**
+ * The part of the places that what lasts keeps from one minute to the next, so that it has one line a minute. The others are free
+ * anew each minute, so that whoever makes things up can never hold all.
+ */
+const LASTING_SHARE = 1 / 2;
+
 /** What has happened of one thing since it was told. */
 interface Thing {
   readonly sentence: string;
@@ -64,11 +70,14 @@ export class RepeatLog {
     const now = this.#now();
     if (now - this.#since < REPEAT_MS) return;
     this.#since = now;
-    for (const { sentence, fields, repeated } of this.#things.values()) {
+    let places = Math.floor(LASTING_SHARE * this.#maxThings);
+    for (const [name, thing] of this.#things) {
+      const { sentence, fields, repeated } = thing;
       if (repeated > 0) this.#log[this.#level](sentence, { ...fields, repeated });
+      if (repeated > 0 && places-- > 0) thing.repeated = 0;
+      else this.#things.delete(name);
     }
     if (this.#others > 0) this.#log[this.#level]("More has happened than the log tells", { lines: this.#others });
-    this.#things.clear();
     this.#others = 0;
   }
 }
