@@ -7,7 +7,7 @@
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../common/metrics.ts";
 import { STATUSES } from "./protocol/member.ts";
-import type { MessageType } from "./protocol/mesh.ts";
+import { MESSAGE_TYPES, type MessageType } from "./protocol/mesh.ts";
 import { SEED_STATES } from "./membership/seeds.ts";
 import type { RingStatus } from "./ring_status.ts";
 
@@ -131,6 +131,10 @@ export class RingMetrics {
       labelNames: ["type"],
       registers,
     });
+    for (const type of Object.keys(MESSAGE_TYPES)) {
+      this.#unread.inc({ type }, 0);
+      this.#unsent.inc({ type }, 0);
+    }
   }
 
   /** A push was passed on. */

@@ -7,6 +7,7 @@
 import { plainText } from "../../common/plain_text.ts";
 import type { FrameHeader } from "./frames.ts";
 import type { Hello, RefusalCode } from "../protocol/mesh.ts";
+import type { RingRefusalReason } from "./refusal_log.ts";
 
 /** The versions of the frame format that a member speaks, from the oldest to the newest. */
 export interface VersionRange {
@@ -58,8 +59,8 @@ export interface RefusalHeader {
 
 /** Why a link is refused: the label that it is counted under, and what the peer is told. */
 export interface LinkRefusal extends RefusalHeader {
-  /** The counter's label. */
-  readonly reason: string;
+  /** The counter's label; those that nobody is to blame for are not counted. */
+  readonly reason: RingRefusalReason | "self" | "duplicate";
 }
 
 const REFUSAL_CODES: readonly string[] = [

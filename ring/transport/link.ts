@@ -20,6 +20,7 @@ import {
 } from "./hello.ts";
 import { type MeshLink, type MeshMessage, MESSAGE_TYPES } from "../protocol/mesh.ts";
 import { Outbox } from "./outbox.ts";
+import type { RingRefusalReason } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 import type { TransportMetrics } from "./transport_metrics.ts";
 
@@ -40,7 +41,7 @@ export interface LinkEnd {
   /** The sentence. */
   readonly message: string;
   /** What the peer did that it was cut off for: the counter's label. */
-  readonly fault?: string;
+  readonly fault?: RingRefusalReason | "self";
   /** What we told the peer, or the peer told us. */
   readonly refusal?: RefusalHeader;
   /** Whether it is we who told it because of what the peer said in its HELLO. */
@@ -269,7 +270,7 @@ export class Link {
     if (refusal) {
       // The owner may hear of the end before the peer does.
       this.#write(TRANSPORT_TYPES.refusal, writeRefusal(refusal));
-      const fault = refusal.code === "duplicate" ? undefined : refusal.reason;
+      const fault = refusal.reason === "duplicate" ? undefined : refusal.reason;
       return this.#end({ message: refusal.message, fault, refusal, isOurs: true });
     }
     this.#version = commonVersion(ours.versions, theirs.versions) ?? this.#version;

@@ -18,7 +18,7 @@ import { certificateNames } from "../../common/certificate_names.ts";
 import { type Admission, PeerAdmission } from "./peer_admission.ts";
 import { CLASS_LIMITS } from "../protocol/mesh.ts";
 import type { RingCredentials, RingIdentity } from "./ring_identity.ts";
-import type { RefusalLog } from "./refusal_log.ts";
+import type { RefusalLog, RingRefusalReason } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
 /** The path of the WebSocket. */
@@ -99,7 +99,7 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
     admitted.set(socket, admittance);
     accept.call(server, socket);
   });
-  const refuse = (socket: Wrapped, reason: string, message: string) => {
+  const refuse = (socket: Wrapped, reason: RingRefusalReason, message: string) => {
     admitted.get(socket._parent ?? socket)?.refuse(reason, message);
     socket.destroy();
   };

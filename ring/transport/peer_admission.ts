@@ -10,7 +10,7 @@
 
 import type { Socket } from "node:net";
 import { addressBlock, addressNetwork, plainAddress } from "../../common/http/addresses.ts";
-import type { RefusalLog } from "./refusal_log.ts";
+import type { RefusalLog, RingRefusalReason } from "./refusal_log.ts";
 import type { TransportLimits } from "./transport_limits.ts";
 
 /** A connection that was let in. */
@@ -18,7 +18,7 @@ export interface Admission {
   /** The remote address, without the port. */
   readonly address: string;
   /** Cuts the connection, and takes note of why the first time. */
-  refuse(reason: string, message: string): void;
+  refuse(reason: RingRefusalReason, message: string): void;
   /** It has become a link: its time is not limited any more. */
   settle(): void;
 }
@@ -58,7 +58,7 @@ export class PeerAdmission {
     const address = plainAddress(socket.remoteAddress ?? "");
     const blocks = [addressBlock(address), `network ${addressNetwork(address)}`];
     if (this.#closed) return undefined;
-    const note = (reason: string, message: string) => void this.#refusals.add({ address, reason, message });
+    const note = (reason: RingRefusalReason, message: string) => void this.#refusals.add({ address, reason, message });
     if (!this.#isInTime(blocks)) return note("rate", "Too many connections in a second");
     const { maxConnectionsPerAddress, maxConnectionsPerNetwork } = this.#limits;
     const full = blocks.find((block, at) => {

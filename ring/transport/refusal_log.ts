@@ -11,6 +11,19 @@ import { addressBlock } from "../../common/http/addresses.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 
+/** Why peers are refused: the values of the label `reason`, all of which stand at 0 from the start. */
+export const RING_REFUSAL_REASONS = [
+  // Before there is a link, by the listener.
+  ...["rate", "connections", "timeout", "no-certificate", "certificate", "handshake", "http"] as const,
+  // By what a peer says in its HELLO.
+  ...["name", "peer-allow", "cluster", "keys", "version", "name-taken", "links", "not-admitted"] as const,
+  // By what it sends.
+  ...["hello", "protocol", "oversize"] as const,
+] as const;
+
+/** One of {@linkcode RING_REFUSAL_REASONS}. */
+export type RingRefusalReason = typeof RING_REFUSAL_REASONS[number];
+
 /** A peer that was refused. */
 export interface RefusedPeer {
   /** The remote address, without the port. */
@@ -18,7 +31,7 @@ export interface RefusedPeer {
   /** The name, once the certificate has proven it. */
   readonly name?: string;
   /** The counter's label. */
-  readonly reason: string;
+  readonly reason: RingRefusalReason;
   /** The whole sentence. */
   readonly message: string;
 }
@@ -63,6 +76,7 @@ export class RefusalLog {
       labelNames: ["reason"],
       registers: [registry],
     });
+    for (const reason of RING_REFUSAL_REASONS) this.#refused.inc({ reason }, 0);
   }
 
   /** A peer was refused. */

@@ -6,7 +6,18 @@
 
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import type { MessageClass } from "../protocol/mesh.ts";
+import { CLASS_LIMITS, type MessageClass, type RefusalCode } from "../protocol/mesh.ts";
+
+/** How dials end. */
+const DIAL_RESULTS = Object.keys(
+  {
+    ...{ up: true, self: true, "name-taken": true, "not-allowed": true, "other-cluster": true },
+    ...{ version: true, handshake: true, unreachable: true },
+  } satisfies Record<DialResult, true>,
+);
+
+/** How a dial ends: with a link, or for a reason without. */
+export type DialResult = RefusalCode | "up";
 
 /** The transport's metrics, registered once. */
 export class TransportMetrics {
@@ -37,6 +48,10 @@ export class TransportMetrics {
     });
     this.#received = { frames: frames.labels("received"), bytes: bytes.labels("received") };
     this.#sent = { frames: frames.labels("sent"), bytes: bytes.labels("sent") };
+    for (const { frames, bytes } of [this.#received, this.#sent]) {
+      frames.inc(0);
+      bytes.inc(0);
+    }
     this.#dials = new Counter({
       name: "telemeter_ring_dials_total",
       help: "Dials to peers, by result: up, or why no link came of it",
@@ -59,6 +74,8 @@ export class TransportMetrics {
       labelNames: ["class"],
       registers,
     });
+    for (const result of DIAL_RESULTS) this.#dials.inc({ result }, 0);
+    for (const kind of Object.keys(CLASS_LIMITS)) this.#refusedSends.inc({ class: kind }, 0);
     new Gauge({
       name: "telemeter_ring_links",
       help: "Links to peers that are up",
@@ -91,7 +108,7 @@ export class TransportMetrics {
   }
 
   /** Counts the end of a dial. */
-  dialled(result: string): void {
+  dialled(result: DialResult): void {
     this.#dials.inc({ result });
   }
 

@@ -2,11 +2,16 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { CLASS_LIMITS, MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
+import { RING_REFUSAL_REASONS } from "../../ring/transport/refusal_log.ts";
+import { makeCertificates } from "../../scripts/certificates/certificate_folder.ts";
 import { runToEnd } from "../../scripts/process/child.ts";
+import { distinctPorts } from "../../scripts/process/free_port.ts";
 import { SERVER_OPTIONS } from "../../server/options.ts";
 import { PUSH_REJECTION_REASONS } from "../../server/pushes/refusal.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { makeCertificate } from "../support/certificates.ts";
+import { ecKeys } from "../support/jwt.ts";
 import { promtool } from "../support/promtool.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
 import { TelemeterServer } from "../support/telemeter_server.ts";
@@ -34,6 +39,35 @@ async function freshPages(): Promise<{ server: string; client: string }> {
   const page = async (url: URL) => await (await fetch(new URL("metrics", url))).text();
   return { server: await page(server.internal), client: await page(client.url) };
 }
+
+/** The page of a fresh member of a ring, which has nobody to talk to, forwards and asks an authorizer. */
+async function freshMember(): Promise<string> {
+  await using folder = await tempFolder();
+  await makeCertificates({ dir: folder.path, names: ["a"], hosts: ["127.0.0.1"], days: 1 });
+  await using server = await startServer([
+    `--listen-cluster=127.0.0.1:${distinctPorts()(9006)}`,
+    ...["--name=a", `--cluster-ca=${join(folder.path, "ca.crt")}`],
+    ...[`--cluster-crt=${join(folder.path, "a.crt")}`, `--cluster-key=${join(folder.path, "a.key")}`],
+    ...[`--shared-key=${await folder.write("key.pem", ecKeys().pem)}`, "--authorize=http://127.0.0.1:1"],
+    "--forward-url=http://127.0.0.1:1/api/v1/write",
+  ], { storageDir: join(folder.path, "data") });
+  return await (await fetch(new URL("metrics", server.internal))).text();
+}
+
+Deno.test("a fresh member of a ring shows every counter as 0 whose labels are known, so that no first event is missed", async () => {
+  const page = await freshMember();
+  // What is labelled by what comes has no series before that comes.
+  assert.deepEqual(countersWithoutSamples(page), ["http_requests_total"]);
+  for (const reason of RING_REFUSAL_REASONS) {
+    assert.equal(valueOf(page, `telemeter_ring_refused_total{reason="${reason}"}`), 0, reason);
+  }
+  for (const type of Object.keys(MESSAGE_TYPES)) {
+    assert.ok(valueOf(page, `telemeter_ring_unsent_total{type="${type}"}`) >= 0, type);
+  }
+  for (const kind of Object.keys(CLASS_LIMITS)) {
+    assert.equal(valueOf(page, `telemeter_ring_queue_full_total{class="${kind}"}`), 0, kind);
+  }
+});
 
 /** The families of a page that are counters, and have no sample. */
 function countersWithoutSamples(page: string): string[] {

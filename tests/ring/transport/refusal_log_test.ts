@@ -17,7 +17,7 @@ function door({ maxLines }: { maxLines?: number } = {}) {
 
 Deno.test("RefusalLog counts each one, and logs each one once a minute", async () => {
   const { refusals, records, clock, count } = door();
-  const one = { address: "192.0.2.1", reason: "http", message: "It is not HTTP" };
+  const one = { address: "192.0.2.1", reason: "http" as const, message: "It is not HTTP" };
   for (let index = 0; index < 5; index++) refusals.add(one);
   refusals.add({ ...one, reason: "timeout" });
   refusals.add({ ...one, address: "192.0.2.2" });
