@@ -145,7 +145,7 @@ export class Forwarder {
         if (isTooSoon) {
           const nextPush = new Date(now() + waitMs).toISOString();
           log.info(
-            "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
+            "Has just started, and the server takes no push of this cluster yet: waits until it does",
             { nextPush, answer: this.#lastError },
           );
         } else {

@@ -6,6 +6,7 @@
 
 import { flag, url } from "../common/option_kinds.ts";
 import { type OptionTable, type Program, readArgument, UsageError } from "../common/options.ts";
+import { stillWaiting } from "./demo_progress.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";
@@ -93,8 +94,8 @@ async function showFirstSeries(
     if (series.length > (source === undefined ? 0 : 1)) return series;
     if (performance.now() < nextMs) return undefined;
     nextMs += PROGRESS_MS;
-    const words = crew.children.find(({ name }) => name === "client")?.lines.at(-1);
-    say(`None after ${seconds()} s; the client's last line is: ${words}`);
+    const lastLine = crew.children.find(({ name }) => name === "client")?.lines.at(-1);
+    say(stillWaiting({ seconds: seconds(), lastLine }));
     return undefined;
   }, { timeoutMs: DEMO_PATIENCE_MS, signal });
   say(`After ${seconds()} s there are ${series.length}${series.length > SHOWN_SERIES ? ", such as" : ""}:`);

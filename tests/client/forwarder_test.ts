@@ -137,6 +137,18 @@ Deno.test("Forwarder.run() reads a source that had nothing at first again in 10 
   assert.equal((await quick.waits.take()).ms, 2_000);
 });
 
+Deno.test("Forwarder.run() says of a 429 after a start what the server says, as it cannot know whether that has a push", async () => {
+  await using n = await network();
+  n.prometheus.up(up(1));
+  const words = "This cluster was refused too often: mend what it was refused for before";
+  n.server.fault = (request) => request.url.endsWith("/upload") ? new Response(words, { status: 429 }) : undefined;
+  n.start();
+  await n.waits.take();
+  const { sentence, fields } = n.records.at(-1)!;
+  assert.doesNotMatch(sentence, /has the last push/);
+  assert.ok(String(fields.answer).endsWith(`it says: ${words}`), String(fields.answer));
+});
+
 Deno.test("Forwarder.run() tells a 429 after a start at info, with the time of the next push, and a later one at error", async () => {
   await using n = await network();
   n.prometheus.up(up(1));
@@ -149,7 +161,7 @@ Deno.test("Forwarder.run() tells a 429 after a start at info, with the time of t
   assert.equal(wait.ms, 200_000);
   const { level, sentence, fields } = n.records.at(-1)!;
   assert.equal(level, "info");
-  assert.match(sentence, /^Has just started, and the server still has the last push of this cluster/);
+  assert.equal(sentence, "Has just started, and the server takes no push of this cluster yet: waits until it does");
   const { answer, ...rest } = fields;
   assert.deepEqual(rest, { nextPush: new Date(NOW + 200_000).toISOString() });
   assert.match(String(answer), /it answered 429, .*; it says: too soon$/);
