@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import type { OptionOrigin } from "../configuration.ts";
+import { plural } from "../plural.ts";
 import type { OptionReport } from "../option_report.ts";
 
 /** A table for each place where flags are said, and one of those that nobody has. */
@@ -26,10 +27,16 @@ export const FlagTables: FC<{ readonly flags: readonly OptionReport[] }> = ({ fl
           </div>
         </>
       )}
-      <h2>Flags at their defaults</h2>
-      <div class="card dull">
-        <Flags flags={usual} />
-      </div>
+      <details>
+        <summary>
+          <h2>
+            {usual.length} {plural(usual.length, "flag")} at {plural(usual.length, "its default", "their defaults")}
+          </h2>
+        </summary>
+        <div class="card dull">
+          <Flags flags={usual} />
+        </div>
+      </details>
     </>
   );
 };

@@ -53,6 +53,8 @@ nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); fon
 main { max-width: 1320px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 16px; letter-spacing: -0.01em; font-weight: 650; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 32px 0 10px; font-weight: 600; }
+details > summary { margin: 32px 0 10px; cursor: pointer; }
+details > summary > h2 { display: inline; margin: 0; }
 p { margin: 0 0 12px; max-width: 75ch; }
 .soft { color: var(--soft); }
 .small { font-size: 13px; }

@@ -578,6 +578,15 @@ Deno.test("the page of sinks says how to forward where nothing is", async () => 
   assert.match(words((await ask(sourcePages(), "/sinks")).text), /forwards to no sink.*--forward-url/);
 });
 
+Deno.test("the page of flags folds those at their defaults, which somebody opens without a script", async () => {
+  const { text } = await ask(sourcePages(), "/status");
+  const [, summary, folded] = /<details[^>]*><summary>([^]*?)<\/summary>([^]*?)<\/details>/.exec(text)!;
+  assert.equal(words(summary).trim(), "2 flags at their defaults");
+  assert.match(words(folded), /--ttl 10m/);
+  assert.doesNotMatch(folded, /--shared-key/);
+  assert.doesNotMatch(text, /<details open/);
+});
+
 Deno.test("the pages say that nothing of what a source sends is shown, and by which rules", async () => {
   const blank = source("blank", {
     series: 0,
