@@ -50,9 +50,10 @@ nav a[aria-current] { color: var(--ink); border-bottom-color: var(--accent); fon
 .badge { display: inline-block; min-width: 20px; padding: 0 6px; border-radius: 99px; font-size: 12px; line-height: 20px; font-weight: 600; text-align: center; }
 .badge.warn { color: var(--warn); background: var(--warn-ground); } .badge.bad { color: var(--bad); background: var(--bad-ground); }
 .where { margin-left: auto; color: var(--soft); font-size: 13px; }
-main { max-width: 1320px; margin: 0 auto; padding: 24px; }
+main { max-width: 1320px; margin: 0 auto; padding: 24px; overflow-wrap: break-word; }
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 16px; letter-spacing: -0.01em; font-weight: 650; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 32px 0 10px; font-weight: 600; }
+th .soft { font-weight: 400; }
 details > summary { margin: 32px 0 10px; cursor: pointer; }
 details > summary > h2 { display: inline; margin: 0; }
 p { margin: 0 0 12px; max-width: 75ch; }

@@ -20,6 +20,9 @@ export function nothingShownBy(source: Source): string[] | undefined {
   const isWrite = writes !== undefined && writes.atMs > uploadOf(source).atMs;
   const { dropped, leftOut } = isWrite ? writes.current : { ...source, leftOut: Object.entries(source.leftOut) };
   const counts: [rule: string, samples: number][] = [...leftOut, [ALLOW_LIST, dropped]];
+  // Of remote write what was taken may have passed its time since.
+  const isTaken = isWrite && counts.reduce((sum, [, samples]) => sum + samples, 0) < writes.current.samples;
+  if (isTaken) return undefined;
   const rules = counts.filter(([, samples]) => samples > 0).sort(([, a], [, b]) => b - a).map(([rule]) => rule);
   return rules.length === 0 ? undefined : rules;
 }

@@ -88,7 +88,7 @@ const Row: FC<{ readonly sink: Told<SinkReport>; readonly nowMs: number }> = ({ 
   return (
     <tr>
       <th scope="row">
-        <span class="id" title={url}>{url}</span> <span class="soft small">remote write {version}</span>
+        <span class="id" title={url}>{url}</span> <div class="soft small nowrap">remote write {version}</div>
       </th>
       {member !== undefined && <Cell label="Member" class="nowrap">{member}</Cell>}
       <Cell label="State">
@@ -106,6 +106,13 @@ const Row: FC<{ readonly sink: Told<SinkReport>; readonly nowMs: number }> = ({ 
   );
 };
 
+/** A sentence whose flags stay in one piece. */
+const WithFlags: FC<{ readonly text: string }> = ({ text }) => (
+  <>
+    {text.split(/(--[a-z-]+)/).map((part) => part.startsWith("--") ? <code class="nowrap">{part}</code> : part)}
+  </>
+);
+
 interface FailureProps {
   readonly sink: Told<SinkReport>;
   readonly failure: NonNullable<SinkReport["lastFailure"]>;
@@ -119,8 +126,14 @@ const LastFailure: FC<FailureProps> = ({ sink, failure: { at, why, advice }, now
     <div class={`note ${takesNothing(sink) ? "bad" : "warn"}`}>
       <strong>{url}</strong>
       {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
-        `It is tried again; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}.`}
-      {state === "refuses" && `It takes nothing, and what it refuses is dropped: ${advice ?? "see what it says"}.`}
+        `It is tried again${
+          waiting > 0 ? `; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}` : ""
+        }.`}
+      {state === "refuses" && (
+        <>
+          It takes nothing, and what it refuses is dropped: <WithFlags text={advice ?? "see what it says"} />.
+        </>
+      )}
     </div>
   );
 };

@@ -92,7 +92,7 @@ browserTest("a page is used by the keyboard alone", async (browser) => {
   const focus = () => page.evaluate<{ word: string; isSeen: boolean }>(FOCUS);
   await page.goto(shown.url);
   const order: string[] = [];
-  for (let i = 0; i < 17; i++) {
+  for (let i = 0; i < 18; i++) {
     await page.keyboard.press("Tab");
     const { word, isSeen } = await focus();
     assert.ok(isSeen, `The focus is not seen at ${word}`);
@@ -100,7 +100,7 @@ browserTest("a page is used by the keyboard alone", async (browser) => {
   }
   assert.deepEqual(order, [
     ...["Skip to the content", "Telemeter server", "Sources", "Strangers", "Ring", "Sinks", "Status", "Certificates"],
-    ...["all sources", "refused", "silent", "near a limit", "up"],
+    ...["all sources", "refused", "silent", "near a limit", "up", "by remote write"],
     ...["search", "Stop refreshing", "State", "Source"],
   ]);
   // Sorts.

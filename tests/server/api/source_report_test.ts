@@ -58,4 +58,6 @@ Deno.test("reportOf() names the rules by which nothing of what a source sends is
   clock.ms += 1_000;
   accept({ leftOut: new Map([["labels", 1]]), write: { samples: 1, droppedMetrics: new Map() } });
   assert.deepEqual(rules(), ["labels"], "what came last counts");
+  accept({ leftOut: new Map(), write: { samples: 1, droppedMetrics: new Map() } });
+  assert.equal(rules(), undefined, "some samples were taken, which have passed their time since");
 });
