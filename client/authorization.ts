@@ -9,7 +9,7 @@ import { readAbilities, type ServerAbilities } from "../common/ingest/server_abi
 import { isLabelName } from "../common/exposition/names.ts";
 import { differenceOf } from "./clocks.ts";
 import { type Call, call, refusal } from "./request.ts";
-import { isToken } from "./secret.ts";
+import { isToken } from "../common/secret_text.ts";
 
 /** The longest answer that is taken, in bytes. */
 const ANSWER_LIMIT_BYTES = 16_384;

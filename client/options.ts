@@ -10,6 +10,7 @@ import {
   file,
   flag,
   lasting,
+  lastingFrom,
   list,
   LOG_OPTIONS,
   mostBytes,
@@ -178,7 +179,7 @@ export const CLIENT_OPTIONS = {
     why: "Lower it for fresher series, if the server's --ratelimit allows that; raise it to save traffic",
   },
   timeout: {
-    kind: lasting,
+    kind: lastingFrom("100ms"),
     default: "1m",
     help: "How long one request may take in all",
     reloads: true,
@@ -241,7 +242,7 @@ export const CLIENT_OPTIONS = {
     why: "Required with --anonymize-labels, in place of --anonymize-salt; a new salt makes new series",
   },
   limitBytes: {
-    kind: mostBytes,
+    kind: mostBytes({ least: 1_024 }),
     default: "204800",
     help: "The longest page taken from --from, uncompressed",
     reloads: true,
@@ -284,5 +285,6 @@ export const CLIENT_PROGRAM: Program<typeof CLIENT_OPTIONS> = {
   name: "telemeter-client",
   summary: "Reads series from a Prometheus, cleans them, and pushes them to a Telemeter server.",
   completes: true,
+  lastStands: true,
   options: CLIENT_OPTIONS,
 };

@@ -6,6 +6,7 @@
 
 import { parseDuration } from "./duration.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
+import { plainText } from "./plain_text.ts";
 import { readPlainArguments } from "./plain_arguments.ts";
 
 /** How the text of one option is read; `placeholder` is what `--help` shows for its value, empty for a switch. */
@@ -16,6 +17,8 @@ export interface Kind<T> {
   readonly read: (texts: readonly string[]) => T;
   /** What stands without a default when the option is absent: an empty list, a switch that is off. */
   readonly absent?: T;
+  /** Whether all that is given for the option counts, and not one value alone. */
+  readonly repeats?: true;
   /** Turns the map that a configuration file has for the option into its value, where a map is a natural way to write it. */
   readonly readMap?: (map: ReadonlyMap<string, string>) => T;
   /** Whether a value has a secret in it, such as a URL with a password; `hasFile` says that a file is given for that. */
@@ -90,12 +93,25 @@ export interface Program<Table extends OptionTable> {
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
+  /**
+   * Whether the last value of a flag stands that is given more than once, as with openshift/telemeter, whose users put a flag behind
+   * those of a template; {@linkcode CommandLine.repeated} tells of it. Otherwise it is refused.
+   */
+  readonly lastStands?: true;
   /** Whether people install it under its name: then `NAME completion SHELL` prints what completes its command line. */
   readonly completes?: true;
 }
 
+/** The longest sentence of bad usage: one that lists what there is to choose among has some hundred bytes. */
+const MAX_SENTENCE_BYTES = 4_000;
+
 /** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */
 export class UsageError extends Error {
+  /** Takes the sentence, in which what users gave is told as people may read it. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(plainText(message, { maxBytes: MAX_SENTENCE_BYTES }), options);
+  }
+
   /** Stable, for callers that map errors to exit codes. */
   readonly code = "usage";
   /** The name that stack traces show. */
@@ -129,13 +145,36 @@ export const lasting: Kind<number> = last("DURATION", (value) => {
   return ms;
 });
 
+/** The same, of what comes to nothing, or ends before it begins, below some duration. */
+export function lastingFrom(least: string): Kind<number> {
+  return last("DURATION", (value) => {
+    const ms = parseDuration(value);
+    if (ms < parseDuration(least)) throw new SyntaxError(`Cannot use '${value}': write a duration of ${least} or more`);
+    return ms;
+  });
+}
+
+/** The whole numbers that an option takes. */
+export interface NumberRange {
+  /** The smallest. */
+  readonly least: number;
+  /** The largest. @default {Infinity} */
+  readonly most?: number;
+  /** A smaller one that is taken too, as it stands for something else. */
+  readonly or?: 0;
+}
+
 /** A whole number from `least` to `most`. */
-export function wholeNumber({ least, most = Infinity }: { least: number; most?: number }): Kind<number> {
-  const range = `a whole number from ${least} ${most === Infinity ? "up" : `to ${most}`}`;
+export function wholeNumber({ least, most = Infinity, or }: NumberRange): Kind<number> {
+  const range = `${or === undefined ? "" : `${or} or `}a whole number from ${least} ${
+    most === Infinity ? "up" : `to ${most}`
+  }`;
   return last("N", (value) => {
     if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot read '${value}' as a count: write ${range}`);
     const number = Number(value);
-    if (number < least || number > most) throw new SyntaxError(`Cannot use '${value}': write ${range}`);
+    if (number !== or && (number < least || number > most)) {
+      throw new SyntaxError(`Cannot use '${value}': write ${range}`);
+    }
     return number;
   });
 }
@@ -143,14 +182,13 @@ export function wholeNumber({ least, most = Infinity }: { least: number; most?: 
 /** A whole number from 0 up. */
 export const count: Kind<number> = wholeNumber({ least: 0 });
 
-/** A size in bytes, from 0 up. */
-export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
-
 /** The most that is taken of something: nothing would be with 0, so that it is none of its values. */
 export const most: Kind<number> = wholeNumber({ least: 1 });
 
-/** The same in bytes. */
-export const mostBytes: Kind<number> = { ...most, placeholder: "BYTES" };
+/** The same in bytes: what is shorter than the least holds nothing. */
+export function mostBytes(range: NumberRange): Kind<number> {
+  return { ...wholeNumber(range), placeholder: "BYTES" };
+}
 
 /** The names of parameters that hold a secret. */
 const SECRET_PARAMETER =
@@ -165,6 +203,12 @@ export const url: Kind<URL> = {
       const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
       throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
     }
+    const { protocol, host, username, password } = parsed;
+    if (!isEncoded(username) || !isEncoded(password)) {
+      throw new SyntaxError(
+        `Cannot read the user name or the password for ${protocol}//${host}: write each % of them as %25`,
+      );
+    }
     return parsed;
   }),
   // Who logs in by a name alone has no other secret.
@@ -172,6 +216,16 @@ export const url: Kind<URL> = {
     password !== "" || (username !== "" && !hasFile) ||
     searchParams.keys().some((name) => SECRET_PARAMETER.test(name)),
 };
+
+/** Whether a part of a URL is percent-encoded UTF-8, as requests need it. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
 export interface Address {
@@ -216,6 +270,7 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
   const { hasSecret } = kind;
   return {
     placeholder: kind.placeholder,
+    repeats: true,
     read: (texts) => texts.filter((value) => value.trim() !== "").map((value) => kind.read([value])),
     absent: [],
     ...hasSecret && { hasSecret: (values, given) => values.some((value) => hasSecret(value, given)) },
@@ -225,6 +280,7 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
 /** Names, repeatable and comma-separated; an empty text adds none. */
 export const names: Kind<readonly string[]> = {
   placeholder: "NAME[,NAME]",
+  repeats: true,
   read: (texts) => texts.flatMap((value) => value.split(",")).map((name) => name.trim()).filter((name) => name !== ""),
   absent: [],
 };
@@ -234,6 +290,7 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   return {
     placeholder,
     absent: new Map(),
+    repeats: true,
     readMap: (map) => map,
     read: (texts) => {
       const map = new Map<string, string>();
@@ -333,7 +390,12 @@ export interface Given {
 
 /** What a command line gives: by the names of the options, and the arguments behind them; or a text that it asks for. */
 export type CommandLine =
-  | { readonly given: ReadonlyMap<string, Given>; readonly arguments: readonly string[] }
+  | {
+    readonly given: ReadonlyMap<string, Given>;
+    readonly arguments: readonly string[];
+    /** The flags that are given more than once and take one value, of which the last one stands. */
+    readonly repeated: readonly string[];
+  }
   | { readonly help: string };
 
 /** The outcome of reading a command line: values to run with, or a text that the user asked for. */
@@ -357,14 +419,21 @@ export async function parseOptions<Table extends OptionTable>(
 /**
  * Reads a command line by a program's table, and no value yet.
  *
- * @throws {UsageError} on an unknown flag, or a value or an argument that is missing.
+ * @throws {UsageError} on an unknown flag, a value or an argument that is missing, or a flag that is given more than once and takes
+ *   one value, unless the last one stands.
  */
 export async function readArguments(program: Program<OptionTable>, args: readonly string[]): Promise<CommandLine> {
   const read = readPlain(program, args) ?? (await import("./command_line.ts")).readCommandLine(program, args);
   if ("help" in read) return read;
+  const repeated = [...read.given].filter(([name, { length }]) => length > 1 && !program.options[name].kind.repeats)
+    .map(([name]) => flagOf(name));
+  if (repeated.length > 0 && !program.lastStands) {
+    throw new UsageError(`Cannot take ${repeated[0]} more than once: leave all but one of them out`);
+  }
   return {
     given: new Map(Array.from(read.given, ([name, texts]) => [name, { texts }])),
     arguments: read.rest,
+    repeated,
   };
 }
 
@@ -380,7 +449,7 @@ export function readValues<Table extends OptionTable>(
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
     const value = valueOf(row, { name, given: given.get(name) });
-    if (value === undefined && row.required) {
+    if (row.required && saysNothing(value)) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
     values[name] = value;
@@ -409,6 +478,10 @@ function readPlain(
   return given && { given, rest: [] };
 }
 
+function saysNothing(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
 /** What a row yields for what was given for it. */
 function valueOf(row: OptionRow, { name, given }: { name: string; given: Given | undefined }): unknown {
   const { kind, emptyWould } = row;
@@ -428,8 +501,7 @@ function valueOf(row: OptionRow, { name, given }: { name: string; given: Given |
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`${bad}: ${error.message}`, { cause: error });
   }
-  const saysNothing = value === undefined || (Array.isArray(value) && value.length === 0);
-  if (texts !== undefined && emptyWould !== undefined && saysNothing) {
+  if (texts !== undefined && emptyWould !== undefined && saysNothing(value)) {
     throw new UsageError(
       `${bad}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
     );

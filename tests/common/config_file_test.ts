@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfigFile } from "../../common/config_file.ts";
 import {
-  bytes,
   CONFIG_OPTIONS,
   count,
   duration,
@@ -17,7 +16,7 @@ import {
 
 const OPTIONS = {
   listen: { kind: text, default: "all", empty: "none", help: "Where" },
-  limitBytes: { kind: bytes, default: "10", help: "How much" },
+  limitBytes: { kind: { ...count, placeholder: "BYTES" }, default: "10", help: "How much" },
   limit: { kind: count, help: "How many" },
   interval: { kind: duration, default: "1m", help: "How often" },
   match: { kind: list(text), default: "up", help: "What" },

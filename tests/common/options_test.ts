@@ -12,6 +12,7 @@ import {
   type OptionTable,
   pairs,
   parseOptions,
+  readArguments,
   text,
   url,
   UsageError,
@@ -35,7 +36,13 @@ const OPTIONS = {
   honor: { kind: flag, default: "true", help: "Honor it" },
 } as const satisfies OptionTable;
 
-const PROGRAM = { name: "program", summary: "Does it.", options: OPTIONS, arguments: { "PLACE?": "Where" } };
+const PROGRAM = {
+  name: "program",
+  summary: "Does it.",
+  options: OPTIONS,
+  arguments: { "PLACE?": "Where" },
+  lastStands: true,
+} as const;
 
 /** What a command line yields, behind `--from http://a`. */
 async function parse(...args: string[]) {
@@ -109,6 +116,49 @@ for (const [args, message] of bad) {
     await assert.rejects(parse(...args), (error) => error instanceof UsageError && error.message === message);
   });
 }
+
+Deno.test("parseOptions() refuses a flag that is given twice unless it is repeatable or the last one stands", async () => {
+  const { lastStands: _, ...program } = PROGRAM;
+  const once = (...args: string[]) => parseOptions(program, ["--from", "http://a", ...args]);
+  await once("--match=a", "--match=b", "--hide=a", "--hide=b", "--rename=a=b", "--rename=b=c");
+  for (const args of [["--limit=1", "--limit=1"], ["--limit", "1", "here", "--limit=2"], ["-v", "--verbose"]]) {
+    const flag = args[0] === "-v" ? "--verbose" : "--limit";
+    await assert.rejects(once(...args), {
+      name: "UsageError",
+      message: `Cannot take ${flag} more than once: leave all but one of them out`,
+    });
+  }
+});
+
+Deno.test("readArguments() tells which flags are given twice of which the last one stands", async () => {
+  const args = [
+    "--from=http://a",
+    "--limit=1",
+    "--match=a",
+    "--verbose",
+    "--match=b",
+    "--limit=2",
+    "-v",
+    "--from=http://b",
+  ];
+  const read = await readArguments(PROGRAM, args);
+  assert.ok("repeated" in read);
+  assert.deepEqual(read.repeated, ["--from", "--limit", "--verbose"]);
+  assert.equal((await parse("--limit=1", "--limit=2")).limit, 2);
+});
+
+Deno.test("parseOptions() does not start without the names of a required list", async () => {
+  const program = { name: "p", summary: "", options: { name: { kind: names, required: true, help: "" } } } as const;
+  for (const args of [[], ["--name="], ["--name", ","]]) {
+    await assert.rejects(parseOptions(program, args), {
+      message: "Cannot start without --name; p --help lists the options",
+    });
+  }
+});
+
+Deno.test("UsageError tells in one line what hides in what was given", () => {
+  assert.equal(new UsageError("Bad 'a\x1b[2J\nb'").message, "Bad 'a\\u{1b}[2J\\u{a}b'");
+});
 
 for (
   const [value, shown] of [

@@ -88,6 +88,6 @@ Deno.test("makeCertificates() says in one sentence that the system refuses the f
   const dir = join(temp.plan.dir, "a.crt", "deeper");
   await assert.rejects(makeCertificates({ ...temp.plan, dir, names: ["b"] }), {
     code: "usage",
-    message: `Cannot make certificates in '${dir}': Not a directory`,
+    message: `Cannot make certificates in '${dir}': a part of its path is a file: name a path of directories`,
   });
 });
