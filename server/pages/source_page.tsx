@@ -70,7 +70,7 @@ export const SourcePage: FC<SourcePageProps> = (
       {refusedInName !== undefined && (
         <div class="note">
           <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
-          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
+          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}.{" "}
           <span class="soft">
             {number(refusedInName.times)}{" "}
             in all. Nobody has shown to be the source there: it may be its own client with a wrong secret, or somebody
