@@ -51,6 +51,8 @@ export interface OptionRow<T = unknown> {
    * refused.
    */
   readonly emptyWould?: string;
+  /** The name of an option beside which that does not happen, so that it may say nothing. */
+  readonly emptyBeside?: string;
   /** What of it is secret. Each option that names a file must say so, even if nothing is. */
   readonly secret?: Secrecy;
   /**
@@ -448,7 +450,8 @@ export function readValues<Table extends OptionTable>(
 ): OptionValues<Table> {
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
-    const value = valueOf(row, { name, given: given.get(name) });
+    const other = row.emptyBeside === undefined ? undefined : given.get(row.emptyBeside);
+    const value = valueOf(row, { name, given: given.get(name), mayBeEmpty: (other?.texts.at(-1) ?? "") !== "" });
     if (row.required && saysNothing(value)) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
@@ -483,7 +486,10 @@ function saysNothing(value: unknown): boolean {
 }
 
 /** What a row yields for what was given for it. */
-function valueOf(row: OptionRow, { name, given }: { name: string; given: Given | undefined }): unknown {
+function valueOf(
+  row: OptionRow,
+  { name, given, mayBeEmpty }: { name: string; given: Given | undefined; mayBeEmpty: boolean },
+): unknown {
   const { kind, emptyWould } = row;
   const { texts, map, place } = given ?? {};
   const bad = `Bad ${flagOf(name)}${place === undefined ? "" : ` in ${place}`}`;
@@ -501,7 +507,7 @@ function valueOf(row: OptionRow, { name, given }: { name: string; given: Given |
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`${bad}: ${error.message}`, { cause: error });
   }
-  if (texts !== undefined && emptyWould !== undefined && saysNothing(value)) {
+  if (texts !== undefined && emptyWould !== undefined && !mayBeEmpty && saysNothing(value)) {
     throw new UsageError(
       `${bad}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
     );

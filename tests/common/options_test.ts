@@ -31,7 +31,7 @@ const OPTIONS = {
   rename: { kind: pairs("OLD=NEW"), default: "ALERTS=alerts", help: "What to rename" },
   hide: { kind: names, help: "What to hide" },
   allow: { kind: names, help: "Whom to let in", emptyWould: "let in everybody" },
-  authorize: { kind: url, help: "Whom to ask", emptyWould: "let in everybody" },
+  authorize: { kind: url, help: "Whom to ask", emptyWould: "let in everybody", emptyBeside: "tokenFile" },
   verbose: { kind: flag, short: "-v", help: "Say more" },
   honor: { kind: flag, default: "true", help: "Honor it" },
 } as const satisfies OptionTable;
@@ -59,6 +59,7 @@ const rows: [args: string[], name: keyof Awaited<ReturnType<typeof parse>>, valu
   [["--token="], "token", undefined],
   [["--token= "], "token", " "],
   [["--token-file="], "tokenFile", undefined],
+  [["--authorize=", "--token-file=a"], "authorize", undefined],
   [["--limit="], "limit", undefined],
   [["--listen="], "listen", undefined],
   [[], "listen", { hostname: "localhost", port: 9002 }],
@@ -100,6 +101,10 @@ const bad: [args: string[], message: string][] = [
   [["--level="], "Bad --level: Cannot use an empty value: leave the flag out for info"],
   [
     ["--authorize="],
+    "Bad --authorize: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
+  ],
+  [
+    ["--authorize=", "--token-file="],
     "Bad --authorize: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
   ],
   [
