@@ -258,9 +258,13 @@ export const flag: Kind<boolean> = {
   },
 };
 
-/** One of several words. */
+/** The longest list of words that stands for a value in `--help`, whose other column has to stay readable. */
+const MAX_PLACEHOLDER = 40;
+
+/** One of several words. If they are too many to stand for the value in `--help`, the row's sentence lists them. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
-  return last(words.join("|"), (value) => {
+  const joined = words.join("|");
+  return last(joined.length > MAX_PLACEHOLDER ? "NAME" : joined, (value) => {
     const word = words.find((candidate) => candidate === value);
     if (word === undefined) throw new SyntaxError(`Cannot use '${value}': choose one of ${words.join(", ")}`);
     return word;

@@ -35,7 +35,7 @@ export const FUZZ_OPTIONS = {
   target: {
     kind: choice(["all", ...TARGET_NAMES]),
     default: "all",
-    help: "What is attacked; all share the time",
+    help: `What is attacked: all, which share the time, or one of ${TARGET_NAMES.join(", ")}`,
   },
   seed: {
     kind: count,

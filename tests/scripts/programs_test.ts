@@ -2,6 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { CLIENT_PROGRAM } from "../../client/options.ts";
+import { readArguments } from "../../common/options.ts";
+import configuration from "../../deno.json" with { type: "json" };
+import { SERVER_PROGRAM } from "../../server/options.ts";
 import { type ProgramTask } from "../../scripts/process/tasks.ts";
 import { runProgram, tempFolder } from "../support/programs.ts";
 
@@ -32,11 +36,28 @@ const PROGRAMS: Readonly<Partial<Record<ProgramTask, string>>> = {
   token: "token",
 };
 
+/** What a terminal has side by side. */
+const MAX_COLUMNS = 120;
+
+Deno.test("PROGRAMS are all that a task starts, besides server and client", () => {
+  const tasks = Object.keys(configuration.tasks).filter((task) => !/^(?:test|ok|bench|server|client)$/.test(task));
+  assert.deepEqual(Object.keys(PROGRAMS).sort(), tasks.sort());
+});
+
+for (const program of [SERVER_PROGRAM, CLIENT_PROGRAM] as const) {
+  Deno.test(`the help of ${program.name} is at most ${MAX_COLUMNS} columns wide`, async () => {
+    const read = await readArguments(program, ["--help"]);
+    assert.ok("help" in read);
+    assert.deepEqual(read.help.split("\n").filter(({ length }) => length > MAX_COLUMNS), []);
+  });
+}
+
 for (const [task, name] of Object.entries(PROGRAMS) as [ProgramTask, string][]) {
   Deno.test(`${task} shows its help, and ends an unknown flag with one sentence and exit code 2`, async () => {
     const [help, unknown] = await Promise.all([runProgram(task, ["--help"]), runProgram(task, ["--unknown"])]);
     assert.equal(help.code, 0, help.output);
     assert.match(help.output, new RegExp(`^Usage: ${name} `));
+    assert.deepEqual(help.output.split("\n").filter(({ length }) => length > MAX_COLUMNS), []);
     assert.deepEqual(unknown, {
       code: 2,
       output: `${name}: Unknown option '--unknown'; ${name} --help lists the options`,
