@@ -82,6 +82,19 @@ Deno.test("makeCertificates() refuses an authority that cannot sign, and writes 
   }
 });
 
+Deno.test("makeCertificates() names the file of the authority that it cannot read, and makes a member named twice once", async () => {
+  await using temp = await folder();
+  const written = await makeCertificates({ ...temp.plan, names: ["a", "a"] });
+  assert.equal(new Set(written).size, written.length);
+  const cert = join(temp.plan.dir, "ca.crt");
+  await Deno.remove(cert);
+  await Deno.mkdir(cert);
+  await assert.rejects(makeCertificates({ ...temp.plan, names: ["b"] }), {
+    code: "usage",
+    message: `Cannot read '${cert}': it is a directory: name a file`,
+  });
+});
+
 Deno.test("makeCertificates() says in one sentence that the system refuses the folder", async () => {
   await using temp = await folder();
   await makeCertificates({ ...temp.plan, names: ["a"] });
