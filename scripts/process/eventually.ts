@@ -5,7 +5,7 @@
  */
 
 import { messageOf } from "../../common/explain.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../../common/pause.ts";
 
 /** How long and how often to ask. */
 export interface EventuallyOptions {

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { pause } from "../../common/pause.ts";
 import { MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
-import { pause } from "../../scripts/process/pause.ts";
 import { helloHeader, RawPeer } from "../support/raw_peer.ts";
 import type { Attack } from "./attack.ts";
 import { flood, load } from "./senders.ts";

@@ -9,14 +9,11 @@ import {
   flag,
   list,
   names,
-  type OptionTable,
   pairs,
-  parseOptions,
-  readArguments,
   text,
   url,
-  UsageError,
-} from "../../common/options.ts";
+} from "../../common/option_kinds.ts";
+import { type OptionTable, parseOptions, readArguments, UsageError } from "../../common/options.ts";
 
 const OPTIONS = {
   listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },

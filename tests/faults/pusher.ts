@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from "../../scripts/process/pause.ts";
+import { pause } from "../../common/pause.ts";
 
 /** The series by which each push is known: its value is the number of the cluster's push. */
 export const PROBE = "ring_probe";

@@ -7,15 +7,8 @@
 
 import { formatDuration } from "../../common/duration.ts";
 import { run } from "../../common/lifecycle.ts";
-import {
-  count,
-  duration,
-  flag,
-  LOG_OPTIONS,
-  type OptionTable,
-  type Program,
-  wholeNumber,
-} from "../../common/options.ts";
+import { count, duration, flag, wholeNumber } from "../../common/option_kinds.ts";
+import { LOG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
 import { mebibytes } from "./footprint.ts";
 import type { Growth } from "./growth.ts";
 import { soak } from "./soak.ts";

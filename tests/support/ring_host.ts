@@ -6,7 +6,7 @@
 
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { Entry } from "../../ring/protocol/effects.ts";
 import { ExpositionIndex } from "../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../server/ingest/renderer.ts";

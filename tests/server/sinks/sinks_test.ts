@@ -160,6 +160,7 @@ Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing 
   const alone = (id: string) => ({ series }: SinkVisit) =>
     series.length === 1 && Object.fromEntries(series[0].labels)._id === id;
   await receiver.until((visits) => ["good", "bad", "better"].every((id) => visits.some(alone(id))));
+  await eventually("all answers to be read", () => site.sinks.report()[0].waiting === 0, { timeoutMs: 10_000 });
   site.push("good", ["x{} 2"]);
   await receiver.until(has("x of good: 2"));
   const [{ sent, dropped, waiting }] = site.sinks.report();
@@ -284,6 +285,21 @@ Deno.test("Sinks wait for no sink: one that hangs delays neither pushes nor anot
     await receiver.until(has(`x of a: ${i}`));
   }
   assert.equal(hanging.visits.length, 1);
+  resolve(new Response(null, { status: 500 }));
+});
+
+Deno.test("Sinks give up a request that gets no answer, and send the newest of all clusters once the sink answers again", async () => {
+  await using receiver = new SinkReceiver();
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  receiver.answer = () => promise;
+  await using site = await SinksSite.open([receiver.url], { timeoutMs: 50, maxBackoffMs: 50 });
+  site.sinks.start();
+  for (const id of ["a", "b"]) site.push(id, ["x{} 1"]);
+  await receiver.until(({ length }) => length > 1);
+  for (const id of ["a", "b"]) site.push(id, ["x{} 2"]);
+  receiver.answer = takesAll;
+  await receiver.until(has("x of a: 2", "x of b: 2"));
+  assert.match(site.sinks.report()[0].lastFailure!.why, /^it does not answer within 50ms/);
   resolve(new Response(null, { status: 500 }));
 });
 

@@ -1,10 +1,10 @@
 /**
- * A wait that a signal can cut short.
+ * Waiting for some time, of loops that can be told to end.
  *
  * @module
  */
 
-/** Resolves after so many milliseconds, or as soon as the signal is aborted. */
+/** Resolves after so many milliseconds, or at once when the signal is aborted; never rejects. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
