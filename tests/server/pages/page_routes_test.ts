@@ -197,7 +197,7 @@ Deno.test("pages tell what was refused in the name of a source apart from what w
   const { text } = await ask(pages, "/sources/a");
   assert.match(
     words(text),
-    /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such token\. 3 in all\. Nobody/,
+    /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such token\. 3 times since 2 min ago , 9 in all\. Nobody/,
   );
   assert.match(
     rows((await ask(pages, "/")).text)[1],
