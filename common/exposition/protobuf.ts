@@ -44,6 +44,9 @@ const LAST_FIELD = VALUE.histogram;
 
 const NO_LABELS: readonly Label[] = [];
 
+/** The most that labels of one series may take for them to be remembered, in bytes. */
+const LONGEST_REMEMBERED = 16_384;
+
 /** How much is written in one step. */
 const STEP_BYTES = 65_536;
 
@@ -178,7 +181,7 @@ function rememberedLabels(
   { end, limits, memory }: { end: number; limits: ParseLimits; memory: LabelMemory },
 ): readonly Label[] {
   const stop = reader.runEnd(METRIC.label, end);
-  if (stop === reader.at) return NO_LABELS;
+  if (stop === reader.at || stop - reader.at > LONGEST_REMEMBERED) return NO_LABELS;
   const labels = memory.labels(reader.at, stop, () => {
     const read: Label[] = [];
     while (reader.next(stop)) {
