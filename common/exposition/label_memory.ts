@@ -7,33 +7,31 @@
 
 import type { Label } from "./metric_family.ts";
 
-/** Makes each byte a character of its own, so that strings stand for bytes: those the engine itself compares. */
-const bytewise = new TextDecoder("latin1");
-
-/** Labels, and the bytes that stand for them. */
+/** Labels, and the bytes that they were last read from. */
 interface Remembered {
-  readonly bytes: string;
-  readonly labels: readonly Label[];
+  page: Uint8Array;
+  start: number;
+  end: number;
+  labels: readonly Label[];
   /** The scrape that had them last. */
   turn: number;
-  /** What stood behind them there. */
+  /** What came behind them there. */
   next?: Remembered;
 }
 
 /**
  * Remembers the labels of the series of the last scrape by the bytes that stand for them. Whoever has the same labels again gets
- * the same array.
+ * the same array. It holds on to the pages that it remembers labels of.
  */
 export class LabelMemory {
-  readonly #known = new Map<string, Remembered>();
+  readonly #known = new Map<number, Remembered>();
   #turn = 0;
   #page: Uint8Array = new Uint8Array();
-  #text = "";
   #last: Remembered | undefined;
 
   /** Starts on another scrape: what the last one did not have is forgotten. */
   turn(): void {
-    for (const [bytes, { turn }] of this.#known) if (turn < this.#turn) this.#known.delete(bytes);
+    for (const [hash, { turn }] of this.#known) if (turn < this.#turn) this.#known.delete(hash);
     this.#turn++;
     if (this.#last !== undefined) this.#last.next = undefined;
     this.#last = undefined;
@@ -42,31 +40,64 @@ export class LabelMemory {
   /** Goes on with another page of the scrape. */
   open(page: Uint8Array): void {
     this.#page = page;
-    this.#text = bytewise.decode(page);
   }
 
-  /** The labels that the bytes of the page from `start` to `end` stand for, as `read` reads them if they are new. */
-  labels(start: number, end: number, read: () => readonly Label[]): readonly Label[] {
-    const found = this.#find(start, end) ?? this.#remember(start, end, read());
-    found.turn = this.#turn;
-    if (this.#last !== undefined) this.#last.next = found;
-    this.#last = found;
-    return found.labels;
+  /** The labels that the bytes of the page from `start` to `end` stand for, as `read` reads them up to there if they are new. */
+  labels(start: number, end: number, read: (end: number) => readonly Label[]): readonly Label[] {
+    const known = this.#find(start, end) ?? this.#remember(start, end, read(end));
+    if (this.#last !== undefined) this.#last.next = known;
+    this.#last = known;
+    // So that the page before is let go.
+    known.page = this.#page;
+    known.start = start;
+    known.end = end;
+    known.turn = this.#turn;
+    return known.labels;
   }
 
   #find(start: number, end: number): Remembered | undefined {
     // Series mostly come in the order in which they came before.
     const next = this.#last?.next;
-    if (next?.bytes.length === end - start && this.#text.startsWith(next.bytes, start)) return next;
-    return this.#known.get(this.#text.slice(start, end));
+    if (next !== undefined && this.#isSame(next, start, end)) return next;
+    const known = this.#known.get(this.#hash(start, end));
+    return known !== undefined && this.#isSame(known, start, end) ? known : undefined;
   }
 
   #remember(start: number, end: number, labels: readonly Label[]): Remembered {
-    // Read by itself: a part of the text would hold on to all of it.
-    const bytes = bytewise.decode(this.#page.subarray(start, end));
-    const remembered = { bytes, labels, turn: this.#turn };
-    this.#known.set(bytes, remembered);
+    const remembered = { page: this.#page, start, end, labels, turn: this.#turn };
+    this.#known.set(this.#hash(start, end), remembered);
     return remembered;
+  }
+
+  // Four bytes at a time, which is twice as fast in code that runs too seldom to be compiled well.
+
+  /** FNV-1a of words of four bytes. */
+  #hash(start: number, end: number): number {
+    const bytes = this.#page;
+    let hash = end - start;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      const word = bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+      hash = Math.imul(hash ^ word, 0x01000193);
+    }
+    for (; at < end; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+    return hash;
+  }
+
+  #isSame({ page, start: from, end: to }: Remembered, start: number, end: number): boolean {
+    if (to - from !== end - start) return false;
+    const bytes = this.#page;
+    const shift = from - start;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      const there = at + shift;
+      if (
+        bytes[at] !== page[there] || bytes[at + 1] !== page[there + 1] || bytes[at + 2] !== page[there + 2] ||
+        bytes[at + 3] !== page[there + 3]
+      ) return false;
+    }
+    for (; at < end; at++) if (bytes[at] !== page[at + shift]) return false;
+    return true;
   }
 }
 
