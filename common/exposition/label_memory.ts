@@ -31,7 +31,9 @@ export class LabelMemory {
 
   /** Starts on another scrape: what the last one did not have is forgotten. */
   turn(): void {
-    for (const [hash, { turn }] of this.#known) if (turn < this.#turn) this.#known.delete(hash);
+    this.#known.forEach(({ turn }, hash) => {
+      if (turn < this.#turn) this.#known.delete(hash);
+    });
     this.#turn++;
     if (this.#last !== undefined) this.#last.next = undefined;
     this.#last = undefined;
