@@ -9,7 +9,8 @@ import { type App, createApp, probe, type RouteHandler } from "../common/http/ap
 import { HttpError } from "../common/http/http.ts";
 import { preferred } from "../common/http/negotiate.ts";
 import type { Logger } from "../common/log.ts";
-import { type Address, UsageError } from "../common/options.ts";
+import type { Address } from "../common/option_kinds.ts";
+import { UsageError } from "../common/options.ts";
 import type { FamilyRegistry } from "../common/exposition/family_registry.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
 import { formatText, TEXT_CONTENT_TYPE } from "../common/exposition/text_format.ts";

@@ -7,7 +7,6 @@
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { readAbilities, type ServerAbilities } from "../common/ingest/server_abilities.ts";
 import { isLabelName } from "../common/exposition/names.ts";
-import { differenceOf } from "./clocks.ts";
 import { type Call, call, refusal } from "./request.ts";
 import { isToken } from "./secret.ts";
 
@@ -40,10 +39,7 @@ export interface Grant {
 }
 
 /** How a grant is asked for. */
-export interface GrantCall extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
-  /** Hears how far the server's clock is ahead of ours, in milliseconds, if it is asked. */
-  readonly onClock?: (differenceMs: number) => void;
-}
+export type GrantCall = Pick<Call, "clients" | "timeoutMs" | "signal" | "onClock">;
 
 /** What an exchange needs. */
 export interface TokenExchangeOptions {
@@ -73,17 +69,14 @@ export class TokenExchange {
   }
 
   /** The grant held, or a new one if there is none, it is about to expire, or the initial token has changed. */
-  async grant({ onClock, ...how }: GrantCall): Promise<Grant> {
+  async grant({ clients, timeoutMs, signal, onClock }: GrantCall): Promise<Grant> {
     const { url, now } = this.#options;
     const initialToken = await this.#options.initialToken();
     const held = this.#held;
     if (held && held.initialToken === initialToken && now() < held.refreshMs) return held.grant;
-    const headers = { authorization: `Bearer ${initialToken}`, accept: "application/json" };
-    const request = { ...how, attempt: "Cannot exchange the token at", url, method: "POST" as const, headers };
-    const askedMs = now(), sentMs = Date.now();
-    return await call(request, async (response) => {
-      const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
-      if (differenceMs !== undefined) onClock?.(differenceMs);
+    const how = { token: initialToken, headers: { accept: "application/json" }, clients, timeoutMs, signal, onClock };
+    const askedMs = now();
+    return await call({ ...how, attempt: "Cannot exchange the token at", url, method: "POST" }, async (response) => {
       if (response.status !== 200 && response.status !== 201) {
         throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets: [initialToken] });
       }

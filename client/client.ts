@@ -6,7 +6,8 @@
 
 import type { Launch, Running } from "../common/lifecycle.ts";
 import { FamilyRegistry } from "../common/exposition/family_registry.ts";
-import { file } from "../common/options.ts";
+import { file } from "../common/option_kinds.ts";
+import { pause } from "../common/pause.ts";
 import { clientApp } from "./app.ts";
 import { addCertificateMetrics } from "./certificate_metrics.ts";
 import { Forwarder } from "./forwarder.ts";
@@ -37,7 +38,7 @@ export async function startClient(
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
   addCertificateMetrics(registry, () => [settings.fromClients, settings.toClients]);
-  const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay });
+  const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay: pause });
   const stop = new AbortController();
 
   // One reload at a time: the settings of the last one to be asked for are those that stand.
@@ -89,18 +90,4 @@ function namesFiles(values: ClientValues): boolean {
   return Object.entries(CLIENT_OPTIONS).some(([name, { kind }]) =>
     (kind as unknown) === file && values[name as keyof ClientValues] !== undefined
   );
-}
-
-/** Waits, at most until the signal is aborted. */
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (signal.aborted) done();
-    else signal.addEventListener("abort", done);
-  });
 }

@@ -11,7 +11,7 @@ import type { Logger } from "../common/log.ts";
 export type ClockOwner = "source" | "server";
 
 /** From which difference on people are told, in milliseconds. */
-export const TOLD_FROM_MS = 30_000;
+const TOLD_FROM_MS = 30_000;
 
 /** `Date` counts whole seconds; on average the truth is half a second later. */
 const HALF_A_SECOND_MS = 500;

@@ -11,21 +11,12 @@ import { formatText } from "../common/exposition/text_format.ts";
 import { WriteEncoder } from "../common/remote_write/write_encoder.ts";
 import { WriteRequests } from "../common/remote_write/write_requests.ts";
 import { ANYWHERE, describeRule, type Outgoing, OutgoingPushes } from "./outgoing.ts";
-import { Account, countSamples, type Effect } from "./transforms/pipeline.ts";
+import { Account, countSamples, EFFECT_UNITS } from "./transforms/pipeline.ts";
 import { scrape } from "./forwarder.ts";
 import { sizesOf } from "./metric_sizes.ts";
 import { placeOf } from "./request.ts";
 import type { Settings } from "./settings.ts";
 import { suspectLabels } from "./suspect_labels.ts";
-
-/** What an effect is counted in. */
-const UNITS: Readonly<Record<Effect, string>> = {
-  labelled: "sample",
-  renamed: "sample",
-  dropped: "sample",
-  truncated: "label",
-  anonymized: "value",
-};
 
 /** How many metrics are told of, of those that lose samples and of the largest, and how many of those with a label. */
 const TOLD_LOSSES = 100, TOLD_SIZES = 20, TOLD_METRICS = 5;
@@ -58,7 +49,7 @@ export async function dryRun(
     `dry run: nothing was sent; of ${scrapedCount} ${plural(scrapedCount, "sample")} from ${placeOf(settings.from)}, ` +
     `${countSamples(outgoing)} would be pushed${to}`,
     ...account.entries().map(({ rule, effect, count }) =>
-      `${effect} ${count} ${plural(count, UNITS[effect])} by ${rule}`
+      `${effect} ${count} ${plural(count, EFFECT_UNITS[effect])} by ${rule}`
     ),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),
     ...lossLines(account),

@@ -14,7 +14,6 @@ import type { PageOptions } from "../common/exposition/page_cursor.ts";
 import type { SampleFault } from "../common/exposition/sample_fault.ts";
 import { endsInMidLine, parseText } from "../common/exposition/text_format.ts";
 import { plural } from "../common/plural.ts";
-import { differenceOf } from "./clocks.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { type Call, call, refusal } from "./request.ts";
 
@@ -37,19 +36,13 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /** What to read. */
-export interface Scrape extends Pick<Call, "clients" | "timeoutMs" | "signal"> {
+export interface Scrape extends Pick<Call, "token" | "clients" | "timeoutMs" | "signal" | "onStatus" | "onClock"> {
   /** The page, with a query of its own if it has one. */
   readonly url: URL;
   /** The selectors of the series to read. */
   readonly matches: readonly string[];
-  /** Sent as the bearer token; without it the scrape carries no authorization. */
-  readonly token?: string;
   /** The longest page that is taken, uncompressed, in bytes. */
   readonly limitBytes: number;
-  /** Hears the status of each answer. */
-  readonly onStatus?: (status: number) => void;
-  /** Hears how far the source's clock is ahead of ours, in milliseconds. */
-  readonly onClock?: (differenceMs: number) => void;
   /** Hears of samples that the page has lost to faults of their own. */
   readonly onFault?: (fault: SampleFault) => void;
   /** Remembers labels from one scrape to the next. @default nothing is remembered */
@@ -72,22 +65,19 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 
 /** The families of a page, or where it redirects to. */
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
-  const { token, clients, timeoutMs, signal } = scrape;
-  const headers: Record<string, string> = { accept: ACCEPT };
-  if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const request = { attempt: "Cannot scrape", url, method: "GET" as const, headers, clients, timeoutMs, signal };
-  const sentMs = Date.now();
-  return call(request, async (response) => {
-    scrape.onStatus?.(response.status);
-    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
-    if (differenceMs !== undefined) scrape.onClock?.(differenceMs);
-    const location = response.headers.get("location");
-    if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
-    if (response.status !== 200) {
-      throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
-    }
-    return decode(response, scrape);
-  });
+  const { token, clients, timeoutMs, signal, onStatus, onClock } = scrape;
+  const how = { token, clients, timeoutMs, signal, onStatus, onClock };
+  return call(
+    { ...how, attempt: "Cannot scrape", url, method: "GET", headers: { accept: ACCEPT } },
+    async (response) => {
+      const location = response.headers.get("location");
+      if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
+      if (response.status !== 200) {
+        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
+      }
+      return decode(response, scrape);
+    },
+  );
 }
 
 function redirected(url: URL, location: string): URL {

@@ -17,24 +17,16 @@ import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
 import type { MetricFamily } from "../common/exposition/metric_family.ts";
-import { formatDuration } from "../common/duration.ts";
-import { plural } from "../common/plural.ts";
-import { plainText } from "../common/plain_text.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
-import {
-  countLeftOut,
-  describeLoss,
-  type LeftOut,
-  SAMPLE_RULE_NAMES,
-  SAMPLE_RULES,
-} from "../common/ingest/sample_rules.ts";
+import { countLeftOut, describeLoss, type LeftOut, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
 import { type ClockOwner, Clocks } from "./clocks.ts";
 import { ForwardHistory, type RunningForward } from "./history.ts";
-import { ANYWHERE, BEYOND_SERVER, NOWHERE, type Outgoing, OutgoingPushes } from "./outgoing.ts";
+import { ANYWHERE, NOWHERE, type Outgoing, OutgoingPushes } from "./outgoing.ts";
 import { Account, countSamples } from "./transforms/pipeline.ts";
 import { retryDelayMs } from "../common/backoff.ts";
 import type { Scrape } from "./federate.ts";
+import { LossNotices } from "./loss_notices.ts";
 import type { ClientMetrics, ForwardStage } from "./metrics.ts";
 import { push, type Pushed } from "./push.ts";
 import type { RemoteWriteOptions, RemoteWriter } from "./remote_writer.ts";
@@ -87,14 +79,14 @@ export class Forwarder {
   readonly #clocks: Clocks;
   /** What was done lately. */
   readonly history = new ForwardHistory();
-  /** Losses and remarks that the log has had a line of, until they change. */
-  readonly #told = new Map<string, string>();
+  readonly #notices: LossNotices;
 
   /** Starts nothing yet. */
   constructor(settings: Settings, options: ForwarderOptions) {
     this.#settings = settings;
     this.#options = options;
     this.#clocks = new Clocks(options.log);
+    this.#notices = new LossNotices(options);
   }
 
   /** What the server took last, as it left. */
@@ -151,17 +143,14 @@ export class Forwarder {
         const isTooSoon = error instanceof RefusedError && error.status === 429 && this.#stage === "push" &&
           this.#lastPushMs === undefined;
         if (isTooSoon) {
+          const nextPush = new Date(now() + waitMs).toISOString();
           log.info(
             "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
-            {
-              nextPush: new Date(now() + waitMs).toISOString(),
-            },
+            { nextPush },
           );
-        } else {log.error("Cannot forward: will try again", {
-            error: this.#lastError,
-            failures: this.#failures,
-            waitMs,
-          });}
+        } else {
+          log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });
+        }
       }
       this.history.nextMs = now() + waitMs;
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
@@ -205,8 +194,11 @@ export class Forwarder {
     if (settings.upload === undefined || cleaned.length === 0) {
       const why = pageFaults.leftOut.size === 0 ? {} : { why: firstLoss(pageFaults.leftOut) };
       Object.assign(forward, { outcome: "nothing", why: ruleOf(pageFaults.leftOut) });
-      log.info("Nothing to send: the rules keep none of what was scraped", { scraped: samples, ...why });
-      this.#tellLosses([pageFaults.leftOut]);
+      const fault = samples === 0
+        ? "the source has nothing that --match selects"
+        : "the rules keep none of what was scraped";
+      log.info(`Nothing to send: ${fault}`, { scraped: samples, ...why });
+      this.#notices.tellLeftOut([pageFaults.leftOut]);
       return { scraped: samples };
     }
     const how = { clients: settings.toClients, timeoutMs: settings.timeoutMs, signal };
@@ -219,11 +211,11 @@ export class Forwarder {
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
     this.history.prepared = { account, families: outgoing.families };
     observe(outgoing.families);
-    this.#tellLosses([pageFaults.leftOut, outgoing.leftOut], {
+    this.#notices.tellLeftOut([pageFaults.leftOut, outgoing.leftOut], {
       stale: outgoing.stale,
       ttlMs: destination.server.ttlMs,
     });
-    this.#tellBeyondServer(account);
+    this.#notices.tellBeyondServer(account);
     if (outgoing.families.length === 0) {
       const why = firstLoss(outgoing.leftOut);
       log.info("Nothing to send: the server would take none of what the rules keep", { scraped: samples, why });
@@ -252,7 +244,7 @@ export class Forwarder {
     const { version, ...written } = remoteWrite ?? {};
     const by = version === undefined ? {} : { by: `remote write ${version}`, ...written };
     log.info("Pushed", { samples: countSamples(outgoing.families), bytes, to: placeOf(settings.upload), ...by });
-    this.#tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
+    this.#notices.tell("server", remark && `The server says: ${remark.replaceAll("\n", "; ")}`);
     return { scraped: samples };
   }
 
@@ -265,54 +257,6 @@ export class Forwarder {
     const { RemoteWriter } = await import("./remote_writer.ts");
     this.#writer ??= new RemoteWriter();
     return await this.#writer.send(lines, options);
-  }
-
-  /** Counts what is not sent or will not be shown, and tells of it in the log when it changes. */
-  #tellLosses(lost: readonly LeftOut[], { stale, ttlMs } = { stale: 0, ttlMs: 0 }) {
-    const { metrics } = this.#options;
-    for (const rule of SAMPLE_RULE_NAMES) {
-      const loss = lost.map((leftOut) => leftOut.get(rule)).find((found) => found !== undefined);
-      const count = lost.reduce((sum, leftOut) => sum + (leftOut.get(rule)?.count ?? 0), 0);
-      metrics.onDropped(rule, count);
-      this.#tell(rule, loss && describeLoss(rule, { ...loss, count }));
-    }
-    metrics.onDropped("older_than_ttl", stale);
-    const late = `The server will not show ${stale} ${
-      plural(stale, "sample that is", "samples that are")
-    } older than its --ttl (${formatDuration(ttlMs)})`;
-    this.#tell("older_than_ttl", stale > 0 ? `${late}: set the clock of the source` : undefined);
-  }
-
-  /** Counts what a server does not get that does not say that it takes it, and tells of it in the log when it changes. */
-  #tellBeyondServer(account: Account) {
-    const rules = Object.entries(BEYOND_SERVER) as [keyof typeof BEYOND_SERVER, string][];
-    for (const [reason, rule] of rules) {
-      const losses = account.losses().filter((loss) => loss.rule === rule);
-      const count = losses.reduce((sum, { count }) => sum + count, 0);
-      this.#options.metrics.onDropped(reason, count);
-      const [first] = losses, more = count > 1 ? ` (and ${count - 1} more)` : "";
-      this.#tell(
-        reason,
-        first && `Left out ${plainText(first.metric)}${more}: ${plainText(first.why, { maxBytes: 400 })}`,
-      );
-    }
-    const labels = account.entries().find(({ rule, effect }) =>
-      rule === BEYOND_SERVER.utf8_name && effect === "truncated"
-    );
-    const merged =
-      `Left out ${labels?.count} ${plural(labels?.count ?? 0, "label")}, as with underscores others of the same ` +
-      "sample have the name: update the server, or rename them";
-    this.#tell("labels beyond the server", labels && merged);
-  }
-
-  /** Tells what is wrong once, and again when something else is. */
-  #tell(about: string, why: string | undefined) {
-    if (this.#told.get(about) === why) return;
-    if (why === undefined) this.#told.delete(about);
-    else {
-      this.#told.set(about, why);
-      this.#options.log.warn("Some samples do not arrive", { why });
-    }
   }
 }
 
@@ -331,7 +275,7 @@ function firstLoss(leftOut: LeftOut): string {
 }
 
 /** Notes samples that a page of text has lost before anybody could count them. */
-export function notePageFault(losses: Losses, account: Account): (fault: PageFault) => void {
+function notePageFault(losses: Losses, account: Account): (fault: PageFault) => void {
   return ({ rule, metric, labels, why, line }) => {
     losses.note({
       rule,

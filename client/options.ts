@@ -4,23 +4,8 @@
  * @module
  */
 
-import {
-  address,
-  CONFIG_OPTIONS,
-  file,
-  flag,
-  lasting,
-  list,
-  LOG_OPTIONS,
-  mostBytes,
-  names,
-  type OptionTable,
-  type OptionValues,
-  pairs,
-  type Program,
-  text,
-  url,
-} from "../common/options.ts";
+import { address, file, flag, lasting, list, mostBytes, names, pairs, text, url } from "../common/option_kinds.ts";
+import { CONFIG_OPTIONS, LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { proxyServer } from "../common/outgoing/proxy_server.ts";
 

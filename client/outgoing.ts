@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HistogramValue, MetricFamily } from "../common/exposition/metric_family.ts";
+import type { Metric, MetricFamily } from "../common/exposition/metric_family.ts";
 import { escapeFamilies } from "../common/exposition/escape_families.ts";
 import { MAX_NAME_BYTES } from "../common/exposition/names.ts";
 import type { EncodedLabels } from "../common/exposition/label_memory.ts";
@@ -159,10 +159,7 @@ function withoutUnknownTypes(families: readonly MetricFamily[], losses: Losses):
 const dropNative: Transform = (families, account) =>
   families.map((family) => {
     if (family.type !== "histogram" && family.type !== "gauge_histogram") return family;
-    const metrics = family.type === "gauge_histogram" ? [] : family.metrics.filter(({ value }) => {
-      const { native, isFloat } = value as HistogramValue;
-      return native === undefined && isFloat !== true;
-    });
+    const metrics = family.type === "gauge_histogram" ? [] : family.metrics.filter(({ value }) => !isNewForm(value));
     if (metrics.length === family.metrics.length) return family;
     const dropped = family.metrics.length - metrics.length;
     const why =
@@ -170,6 +167,11 @@ const dropNative: Transform = (families, account) =>
     account.drop({ rule: BEYOND_SERVER.native_histogram, metric: family.name, why }, dropped);
     return { ...family, metrics };
   });
+
+/** Whether it is a histogram in a form that old servers do not know. What is no histogram at all falls under a rule for samples. */
+function isNewForm(value: Metric["value"]): boolean {
+  return typeof value === "object" && "buckets" in value && (value.native !== undefined || value.isFloat === true);
+}
 
 /** Writes underscores for what not every server takes in names. */
 const escapeNames: Transform = (families, account) =>

@@ -14,11 +14,12 @@ import { readWriteAnswer } from "../common/remote_write/write_answer.ts";
 import { WriteEncoder } from "../common/remote_write/write_encoder.ts";
 import type { WriteVersion } from "../common/remote_write/write_fields.ts";
 import { WRITE_HEADERS, type WriteRequest, WriteRequests } from "../common/remote_write/write_requests.ts";
-import { hearAnswer, type Pushed, type PushOptions, readRemark } from "./push.ts";
-import { call, refusal, RefusedError } from "./request.ts";
+import { post, type PostOptions } from "./post.ts";
+import type { Pushed } from "./push.ts";
+import { basicCredentials, RefusedError } from "./request.ts";
 
 /** Where and how to send. */
-export interface RemoteWriteOptions extends PushOptions {
+export interface RemoteWriteOptions extends PostOptions {
   /** The labels of the token: with others, what was sent before was sent as somebody else. */
   readonly identity: ReadonlyMap<string, string>;
 }
@@ -138,29 +139,16 @@ function sendRequest(
   { body, samples }: WriteRequest,
   { version, options }: { version: WriteVersion; options: RemoteWriteOptions },
 ): Promise<{ readonly remark?: string } | undefined> {
-  const { token, clients, timeoutMs, signal } = options;
+  const { token } = options;
   const url = withoutUser(options.url);
   const headers: Record<string, string> = { ...WRITE_HEADERS[version] };
   if (options.url.username !== "") headers.authorization = basicAuthorization(options.url, token);
-  else if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const sentMs = Date.now();
-  const request = {
-    attempt: "Cannot write to",
-    url,
-    method: "POST" as const,
-    headers,
-    body,
-    clients,
-    timeoutMs,
-    signal,
-  };
-  return call(request, async (response) => {
-    hearAnswer(response, { ...options, sentMs });
-    const verdict = readWriteAnswer(response, { version, nowMs: Date.now() });
+  return post({ ...options, url, attempt: "Cannot write to", headers, hints: HINTS, body }, async (answer) => {
+    const verdict = readWriteAnswer(answer.response, { version, nowMs: Date.now() });
     if (verdict.do === "fall back") return undefined;
-    if (verdict.do !== "go on") throw await refusal(response, { url, hints: HINTS, secrets: token ? [token] : [] });
+    if (verdict.do !== "go on") throw await answer.refusal();
     if ((verdict.written ?? samples) >= samples) return {};
-    const said = plainText((await readRemark(response)).replaceAll("\n", "; "));
+    const said = plainText((await answer.remark()).replaceAll("\n", "; "));
     return { remark: `it took ${verdict.written} of ${samples} samples of a request${said ? `: ${said}` : ""}` };
   });
 }
@@ -172,8 +160,8 @@ function withoutUser(url: URL): URL {
 }
 
 /** Of the user that the URL names, whose password is the token. */
-function basicAuthorization({ username }: URL, password = ""): string {
-  return `Basic ${new TextEncoder().encode(`${decodeURIComponent(username)}:${password}`).toBase64()}`;
+function basicAuthorization({ username }: URL, token = ""): string {
+  return `Basic ${basicCredentials({ username, password: encodeURIComponent(token) })}`;
 }
 
 /** Families in memory of their own, which is not put to other uses. */

@@ -10,6 +10,7 @@ import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
 import { userAgentOf } from "../common/outgoing/user_agent.ts";
+import { differenceOf } from "./clocks.ts";
 import type { HttpClients } from "./http_client.ts";
 
 const USER_AGENT = userAgentOf("telemeter-client");
@@ -52,6 +53,8 @@ export interface Call {
   readonly method: "GET" | "POST";
   /** The headers to send, by name. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Sent as the bearer token, unless the headers authorize the request in another way. */
+  readonly token?: string;
   /** The content to send, encoded as the headers say. */
   readonly body?: Uint8Array<ArrayBuffer>;
   /** Opens the connection that the request goes over, and nothing else. */
@@ -60,6 +63,10 @@ export interface Call {
   readonly timeoutMs: number;
   /** Gives the request up. */
   readonly signal: AbortSignal;
+  /** Hears the status of the answer. */
+  readonly onStatus?: (status: number) => void;
+  /** Hears how far the clock of who answers is ahead of ours, in milliseconds. */
+  readonly onClock?: (differenceMs: number) => void;
 }
 
 /**
@@ -67,16 +74,21 @@ export interface Call {
  * with the proxy if there is one.
  */
 export async function call<T>(request: Call, read: (response: Response) => Promise<T>): Promise<T> {
-  const { attempt, url, method, body, timeoutMs } = request;
+  const { attempt, url, method, token, body, timeoutMs } = request;
+  const sentMs = Date.now();
   using connection = await request.clients.open(url);
   const { client, proxy } = connection;
-  const headers = { "user-agent": USER_AGENT, ...request.headers, ...connection.headers };
+  const bearer: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { "user-agent": USER_AGENT, ...bearer, ...request.headers, ...connection.headers };
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeoutMs);
   let response: Response | undefined;
   try {
     const signal = AbortSignal.any([request.signal, deadline.signal]);
     response = await fetch(url, { method, headers, body, client, redirect: "manual", signal });
+    request.onStatus?.(response.status);
+    const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
+    if (differenceMs !== undefined) request.onClock?.(differenceMs);
     return await read(response);
   } catch (error) {
     request.signal.throwIfAborted();
@@ -150,10 +162,19 @@ const HINTS: Readonly<Record<number, string>> = {
   407: "the proxy wants a user name and a password: give them in its URL",
 };
 
-/** What a URL holds that must not show: its password, its query, and the query's values unless they are too short to find. */
-function secretsOf({ password, search, searchParams }: URL): string[] {
+/** The credentials of Basic authentication (RFC 7617), of a user name and a password as a URL has them. */
+export function basicCredentials({ username, password }: Pick<URL, "username" | "password">): string {
+  return new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`).toBase64();
+}
+
+/**
+ * What a URL holds that must not show: its password, also as a request carries it, its query, and the query's values unless they
+ * are too short to find.
+ */
+function secretsOf({ username, password, search, searchParams }: URL): string[] {
   const values = [...searchParams].filter(([name]) => name !== "id" && name !== "match[]").map(([, value]) => value);
-  return [password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
+  const login = password === "" ? "" : basicCredentials({ username, password });
+  return [login, password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
     text.length > 3
   );
 }

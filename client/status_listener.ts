@@ -12,7 +12,7 @@ import type { Handler } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Listener } from "../common/http/listener.ts";
 import type { Logger } from "../common/log.ts";
-import type { Address } from "../common/options.ts";
+import type { Address } from "../common/option_kinds.ts";
 
 /** What a status page allows whom it does not know: a Prometheus and the probes of an orchestrator keep some few connections. */
 const STATUS_LIMITS: HostileLimits = { maxConnections: 128 };

@@ -53,7 +53,7 @@ export async function readNamedFile<T>(
 }
 
 /** What the system says is wrong with a file, without the operation and the path that Deno adds. */
-export function fileFault(cause: unknown): string {
+function fileFault(cause: unknown): string {
   if (cause instanceof Deno.errors.NotFound) return "there is no such file";
   return messageOf(cause).replace(/ \(os error \d+\)/, "").replace(/: [a-z]+ '.*'$/s, "");
 }

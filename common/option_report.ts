@@ -7,7 +7,8 @@
 import type { OptionOrigin } from "./configuration.ts";
 import { formatDuration } from "./duration.ts";
 import { withoutSecretsOfUrls } from "./explain.ts";
-import { duration, flagOf, type OptionRow, type OptionTable } from "./options.ts";
+import { duration } from "./option_kinds.ts";
+import { flagOf, type OptionRow, type OptionTable } from "./options.ts";
 
 /** One option. */
 export interface OptionReport {

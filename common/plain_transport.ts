@@ -5,7 +5,8 @@
  */
 
 import type { Logger } from "./log.ts";
-import { flag, type OptionRow, UsageError } from "./options.ts";
+import { flag } from "./option_kinds.ts";
+import { type OptionRow, UsageError } from "./options.ts";
 
 /** Something that goes between machines unencrypted. */
 export interface PlainWay {

@@ -15,22 +15,20 @@ import {
   type Entry,
   type Outcome,
   type RingEvent,
-  type SavedState,
   type StoredEntry,
   TICK_MS,
 } from "./protocol/effects.ts";
 import type { Closed } from "./protocol/closed.ts";
-import { isBelieved } from "./protocol/headroom.ts";
 import type { Hello, Mesh } from "./protocol/mesh.ts";
-import { acceptorState, agreedView, type Role } from "./protocol/messages.ts";
-import { count, optional, text as field } from "./protocol/message_fields.ts";
+import type { Role } from "./protocol/messages.ts";
 import type { PushBytes } from "./protocol/push_bytes.ts";
 import type { PushVersion } from "./protocol/push_version.ts";
 import { DEFAULT_RING_LIMITS, type RingLimits } from "./protocol/ring_limits.ts";
 import { type Answerer, Questions } from "./transport/questions.ts";
 import { RingMachine } from "./ring_machine.ts";
 import { RingMetrics } from "./ring_metrics.ts";
-import { type RingStatus, type Transition, Transitions } from "./ring_status.ts";
+import { type RingStatus, statusOf, type Transition, Transitions } from "./ring_status.ts";
+import { readSavedState } from "./saved_state.ts";
 
 /** How an entry is made durable. */
 export interface CommitHow {
@@ -124,17 +122,18 @@ export class Ring implements AsyncDisposable {
   private constructor(options: RingOptions) {
     const { self, isWitness, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
     this.#options = options;
+    const { now, wall } = clock();
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
       isWitness,
-      saved: saved === undefined ? undefined : readSaved(saved, log),
+      saved: saved === undefined ? undefined : readSavedState(saved, { wall, log }),
       entries,
       seeds,
       bootstraps,
       ttlMs,
       copies,
       limits,
-      clock: clock(),
+      clock: { now, wall },
       random,
     });
     this.#mesh = options.mesh(() => {
@@ -241,42 +240,13 @@ export class Ring implements AsyncDisposable {
 
   /** What there is to know of the ring, as this member sees it. */
   status(): RingStatus {
-    const { membership, load } = this.#machine;
-    const now = performance.now();
-    const { self, view, agreed } = membership;
-    return {
-      name: self.name,
-      closed: membership.closed(now),
-      carriesOnAlone: membership.isAlone,
-      view: {
-        digest: view.digest,
-        members: view.names,
-        witnesses: view.witnesses,
-        settled: membership.isSettled,
-        confirmedBy: membership.lastVotes,
-      },
-      agreed,
-      seeds: membership.seeds,
-      members: membership.rows.map((row) => {
-        const isSelf = row.name === self.name;
-        const heardMsAgo = isSelf ? 0 : membership.heardMsAgo(row.name, now);
-        return {
-          ...row,
-          linked: isSelf || membership.isLinked(row.name),
-          heardMsAgo: heardMsAgo && Math.round(heardMsAgo),
-          view: isSelf ? view.digest : membership.beliefsOf(row.name)?.view,
-        };
-      }),
-      clusters: { owned: load.owned, standby: load.standby, foreign: load.foreign },
-      transfers: { owed: load.owed, copies: load.copies },
-      inFlight: {
-        bytes: load.inFlightBytes,
-        storeBytes: load.pendingBytes,
-        peers: Object.fromEntries(load.inFlight),
-      },
-      limits: { ...DEFAULT_RING_LIMITS, ...this.#options.limits },
-      transitions: this.#transitions.latest,
-    };
+    const { limits } = this.#options;
+    const { latest } = this.#transitions;
+    return statusOf(this.#machine, {
+      now: performance.now(),
+      limits: { ...DEFAULT_RING_LIMITS, ...limits },
+      transitions: latest,
+    });
   }
 
   /** Cuts the links, and gives up what is under way. */
@@ -349,8 +319,6 @@ export class Ring implements AsyncDisposable {
         return;
       case "dial":
         return this.#mesh.dial(effect.address);
-      case "cut":
-        return this.#mesh.cut(effect.name, effect.refusal);
       case "save":
         return this.#save(effect);
       case "commit":
@@ -436,34 +404,6 @@ export class Ring implements AsyncDisposable {
     const transition: Transition = { at: new Date().toISOString(), what: sentence, ...plain };
     this.#transitions.add(transition);
   }
-}
-
-/** Without what cannot be read a member starts as a new one: should it be known by a higher incarnation, it takes the next. */
-function readSaved(text: string, log: Logger): SavedState | undefined {
-  try {
-    const state = JSON.parse(text) as SavedState;
-    const agreed = optional(agreedView)(state.agreed, "agreed");
-    if (agreed !== undefined) believed(agreed.epoch, "epoch");
-    return {
-      incarnation: believed(state.incarnation, "incarnation"),
-      flaps: count(state.flaps, "flaps"),
-      disk: optional(field)(state.disk, "disk"),
-      agreed,
-      acceptor: optional(acceptorState)(state.acceptor, "acceptor"),
-    };
-  } catch (error) {
-    log.warn("Cannot read the saved state of the ring: starting without it", { why: explain(error) });
-  }
-  return undefined;
-}
-
-/** A count that others believe too: with a higher one a member would never be let in again. */
-function believed(value: unknown, label: string): number {
-  const number = count(value, label);
-  if (!isBelieved(number, Date.now())) {
-    throw new SyntaxError(`Field '${label}' is higher than any that members believe`);
-  }
-  return number;
 }
 
 function clock(): Clock {

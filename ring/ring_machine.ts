@@ -11,7 +11,7 @@ import type { Closed } from "./protocol/closed.ts";
 import { Join } from "./membership/join.ts";
 import { Membership } from "./membership/membership.ts";
 import type { RingContext } from "./membership/ring_context.ts";
-import { keyHash, type Placement } from "./placement/rendezvous.ts";
+import type { Placement } from "./placement/rendezvous.ts";
 import {
   type Clock,
   type Effect,
@@ -194,7 +194,7 @@ export class RingMachine {
 
   /** Where a cluster belongs by the present view. */
   place(id: string): Placement | undefined {
-    return this.membership.view.place(keyHash(id));
+    return this.membership.view.place(this.#table.keyOf(id));
   }
 
   /** Has the ring go on with some of its members alone; see {@linkcode Membership.forceView}. Hand a `tick` event over after it. */

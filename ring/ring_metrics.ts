@@ -24,9 +24,9 @@ export class RingMetrics {
   #disagreesSince: number | undefined;
   #lagsSince: number | undefined;
 
-  /** Registers the metrics; `status` is asked when they are scraped, and each second. */
-  constructor(registry: Registry, status: () => RingStatus) {
-    this.#status = status;
+  /** Registers the metrics; the status is looked at when they are scraped, and each second. */
+  constructor(registry: Registry, look: () => RingStatus) {
+    const status = this.#status = onceATurn(look);
     const registers = [registry];
     new Gauge({
       name: "telemeter_ring_members",
@@ -173,4 +173,16 @@ export class RingMetrics {
       },
     });
   }
+}
+
+/** Looks once for all that ask in one turn of the event loop, as the metrics of a scrape do. */
+function onceATurn<T>(look: () => T): () => T {
+  let seen: { readonly value: T } | undefined;
+  return () => {
+    if (seen === undefined) {
+      seen = { value: look() };
+      queueMicrotask(() => seen = undefined);
+    }
+    return seen.value;
+  };
 }

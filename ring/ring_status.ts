@@ -9,6 +9,7 @@ import type { SeedStatus } from "./membership/seeds.ts";
 import type { Member } from "./protocol/member.ts";
 import type { AgreedView } from "./protocol/agreed_view.ts";
 import type { RingLimits } from "./protocol/ring_limits.ts";
+import type { RingMachine } from "./ring_machine.ts";
 
 /** One member, as another sees it. */
 export interface MemberStatus extends Member {
@@ -69,6 +70,47 @@ export interface RingStatus {
   readonly limits: RingLimits;
   /** What happened last, newest first. */
   readonly transitions: readonly Transition[];
+}
+
+/** What there is to know of the ring, as a member sees it; `now` is by the clock of its events, in milliseconds. */
+export function statusOf(
+  { membership, load }: Pick<RingMachine, "membership" | "load">,
+  { now, limits, transitions }: { now: number } & Pick<RingStatus, "limits" | "transitions">,
+): RingStatus {
+  const { self, view, agreed } = membership;
+  return {
+    name: self.name,
+    closed: membership.closed(now),
+    carriesOnAlone: membership.isAlone,
+    view: {
+      digest: view.digest,
+      members: view.names,
+      witnesses: view.witnesses,
+      settled: membership.isSettled,
+      confirmedBy: membership.lastVotes,
+    },
+    agreed,
+    seeds: membership.seeds,
+    members: membership.rows.map((row) => {
+      const isSelf = row.name === self.name;
+      const heardMsAgo = isSelf ? 0 : membership.heardMsAgo(row.name, now);
+      return {
+        ...row,
+        linked: isSelf || membership.isLinked(row.name),
+        heardMsAgo: heardMsAgo && Math.round(heardMsAgo),
+        view: isSelf ? view.digest : membership.beliefsOf(row.name)?.view,
+      };
+    }),
+    clusters: { owned: load.owned, standby: load.standby, foreign: load.foreign },
+    transfers: { owed: load.owed, copies: load.copies },
+    inFlight: {
+      bytes: load.inFlightBytes,
+      storeBytes: load.pendingBytes,
+      peers: Object.fromEntries(load.inFlight),
+    },
+    limits,
+    transitions,
+  };
 }
 
 /** How many transitions are remembered. */

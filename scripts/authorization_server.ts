@@ -11,7 +11,8 @@ import { accountIdOf } from "../common/fnv.ts";
 import { type Handler, HttpError, readBody } from "../common/http/http.ts";
 import { listen } from "../common/http/http_server.ts";
 import { run } from "../common/lifecycle.ts";
-import { address, LOG_OPTIONS, type Program, readArgument } from "../common/options.ts";
+import { address } from "../common/option_kinds.ts";
+import { LOG_OPTIONS, type Program, readArgument } from "../common/options.ts";
 import { checkSecretFiles } from "../common/secret_guard.ts";
 
 /** The longest question that is read, in bytes. */

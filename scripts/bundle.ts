@@ -32,7 +32,7 @@ const SOURCES = ["deno.json", "deno.lock", "client", "common", "ring", "server"]
 const MAIN = "main.js", PROGRAM = "program.js";
 
 /** The folder beside the script of a task that holds its program. */
-export const PARTS_SUFFIX = ".d";
+const PARTS_SUFFIX = ".d";
 
 /** The script that starts a bundle with the permissions of the task, wherever links to it lie. */
 export function launcher(task: keyof typeof EXECUTABLES): string {

@@ -6,7 +6,8 @@
 
 import { join } from "node:path";
 import { run } from "../common/lifecycle.ts";
-import { directory, flag, names, type OptionTable, type Program, wholeNumber } from "../common/options.ts";
+import { directory, flag, names, wholeNumber } from "../common/option_kinds.ts";
+import type { OptionTable, Program } from "../common/options.ts";
 import { checkSecretFiles } from "../common/secret_guard.ts";
 import { makeCertificates } from "./certificates/certificate_folder.ts";
 import { AUTHORITY_DAYS } from "./certificates/issue_certificate.ts";

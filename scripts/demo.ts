@@ -4,7 +4,8 @@
  * @module
  */
 
-import { flag, type OptionTable, type Program, readArgument, url, UsageError } from "../common/options.ts";
+import { flag, url } from "../common/option_kinds.ts";
+import { type OptionTable, type Program, readArgument, UsageError } from "../common/options.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort, isFree } from "./process/free_port.ts";
 import { describeRunner, findPrometheus } from "./integration/prometheus_runner.ts";

@@ -6,7 +6,8 @@
 
 import { run } from "../common/lifecycle.ts";
 import { onNamedPath, readNamedFile } from "../common/named_path.ts";
-import { file, type OptionTable, type Program, UsageError } from "../common/options.ts";
+import { file } from "../common/option_kinds.ts";
+import { type OptionTable, type Program, UsageError } from "../common/options.ts";
 import { newToken, parseTokenHashes, tokenLine } from "../server/authorization/tokens_file.ts";
 import { isLabelValue } from "../server/authorization/tokens.ts";
 

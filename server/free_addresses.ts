@@ -6,7 +6,7 @@
 
 import { listen } from "../common/http/http_server.ts";
 import type { Logger } from "../common/log.ts";
-import type { Address } from "../common/options.ts";
+import type { Address } from "../common/option_kinds.ts";
 
 /**
  * Listens on all addresses at once, for a moment.

@@ -7,7 +7,6 @@
 import {
   address,
   bytes,
-  CONFIG_OPTIONS,
   count,
   directory,
   duration,
@@ -15,18 +14,15 @@ import {
   flag,
   lasting,
   list,
-  LOG_OPTIONS,
   most,
   mostBytes,
   names,
-  type OptionTable,
-  type OptionValues,
   pairs,
-  type Program,
   text,
   url,
   wholeNumber,
-} from "../common/options.ts";
+} from "../common/option_kinds.ts";
+import { CONFIG_OPTIONS, LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { certificateRule } from "./authorization/certificate_rule.ts";
 import { networks } from "../common/http/networks.ts";

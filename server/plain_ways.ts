@@ -5,7 +5,7 @@
  */
 
 import { isLoopback, isLoopbackHost } from "../common/loopback.ts";
-import type { Address } from "../common/options.ts";
+import type { Address } from "../common/option_kinds.ts";
 import type { PlainWay } from "../common/plain_transport.ts";
 import { plainProxies } from "../common/outgoing/plain_proxies.ts";
 import type { ProxyRule } from "../common/outgoing/proxy_rule.ts";

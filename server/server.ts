@@ -9,7 +9,7 @@ import type { HostileLimits } from "../common/http/hostile_limits.ts";
 import { HttpMetrics } from "../common/http/http_metrics.ts";
 import { listen } from "../common/http/http_server.ts";
 import type { Launch, Running } from "../common/lifecycle.ts";
-import { RepeatLog } from "../common/line_limit.ts";
+import { RepeatLog } from "../common/repeat_log.ts";
 import type { Logger } from "../common/log.ts";
 import { createRegistry, type Registry } from "../common/metrics.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";

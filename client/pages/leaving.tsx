@@ -8,20 +8,11 @@ import type { FC } from "@hono/hono/jsx";
 import { number } from "../../common/pages/page.tsx";
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
-import type { AccountEntry, Effect, Loss } from "../transforms/pipeline.ts";
+import { type AccountEntry, EFFECT_UNITS, type Loss } from "../transforms/pipeline.ts";
 import type { ClientView } from "./client_view.ts";
 
 /** How many metrics are shown, and how many losses. */
 const SHOWN = 20;
-
-/** What an effect is counted in. */
-const UNITS: Readonly<Record<Effect, string>> = {
-  labelled: "sample",
-  renamed: "sample",
-  dropped: "sample",
-  truncated: "label",
-  anonymized: "value",
-};
 
 /** The metrics that leave, the largest first, and labels that somebody should look at. */
 export const Leaving: FC<Pick<ClientView, "sizes" | "suspects">> = ({ sizes, suspects }) => {
@@ -65,7 +56,7 @@ export const Rules: FC<{ readonly rules: readonly AccountEntry[] }> = ({ rules }
       {rules.map(({ rule, effect, count }) => (
         <tr>
           <th scope="row">{rule}</th>
-          <td class="num">{effect} {number(count)} {plural(count, UNITS[effect])}</td>
+          <td class="num">{effect} {number(count)} {plural(count, EFFECT_UNITS[effect])}</td>
         </tr>
       ))}
     </CountTable>

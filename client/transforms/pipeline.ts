@@ -9,6 +9,15 @@ import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 /** What a rule does: to samples, except that it truncates by removing a label and anonymizes a label's value. */
 export type Effect = "labelled" | "renamed" | "dropped" | "truncated" | "anonymized";
 
+/** What an effect is counted in. */
+export const EFFECT_UNITS: Readonly<Record<Effect, string>> = {
+  labelled: "sample",
+  renamed: "sample",
+  dropped: "sample",
+  truncated: "label",
+  anonymized: "value",
+};
+
 /** How often one rule had one effect. */
 export interface AccountEntry {
   /** The rule as its user knows it: a flag, or what it minds. */

@@ -158,6 +158,14 @@ export class LimitError extends RangeError {
   override readonly name = "LimitError";
 }
 
+/** A body holds more bytes than the limit, once it is uncompressed. */
+export class UncompressedLimitError extends LimitError {
+  /** Takes the limit, in bytes. */
+  constructor(limitBytes: number) {
+    super(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+  }
+}
+
 /** Something has more series than the limit. */
 export class SeriesLimitError extends LimitError {
   /** The most series that there may be. */

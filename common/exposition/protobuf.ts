@@ -1,6 +1,6 @@
 /**
  * Delimited protobuf of metric families (`io.prometheus.client.MetricFamily`, proto2, each behind its varint length), from
- * and to the object model. The server's push path reads the same bytes without building objects: `server/ingest/`.
+ * and to the object model. Pushes are checked without building objects: `common/ingest/`.
  *
  * @module
  */
@@ -114,7 +114,7 @@ function readHead(
       head.places.push(reader.at, stop);
       reader.at = stop;
     } else if (field === FAMILY.unit) head.unit = reader.string(end);
-    else reader.skip(end);
+    else reader.skip(end); // A field of the family, none of which changes the numbers in its samples.
   }
   return head;
 }
@@ -163,7 +163,7 @@ class MetricReader {
         this.#readLabel(more, end);
       } else if (field === valueField) value.read(reader, end);
       else if (field === METRIC.timestampMs) timestampMs = reader.varint(end);
-      else if (field <= LAST_FIELD) reader.skip(end);
+      else if (field <= LAST_FIELD) reader.skip(end); // A value of another type: by the family's type it is not the number.
       else reader.skipUnknown(end);
     }
     const labels = more ?? first;
@@ -225,7 +225,7 @@ function readLabel(reader: ProtobufReader, end: number): Label {
   for (const stop = reader.enter(end); reader.next(stop);) {
     if (reader.field === LABEL.name) name = reader.string(stop);
     else if (reader.field === LABEL.value) value = reader.string(stop);
-    else reader.skip(stop);
+    else reader.skip(stop); // A field of the label, which stands beside the number and not in it.
   }
   return { name, value };
 }
@@ -266,7 +266,7 @@ class ValueReader {
         else reader.skipUnknown(stop);
       } else if (this.#field === VALUE.summary) this.#readSummary(reader, stop);
       else if (reader.field === NUMBER) this.#number = reader.double(stop);
-      else if (reader.field === COUNTER_EXEMPLAR && this.#field === VALUE.counter) reader.skip(stop);
+      else if (reader.field === COUNTER_EXEMPLAR && this.#field === VALUE.counter) reader.skip(stop); // Which changes no number.
       else reader.skipUnknown(stop);
     }
   }
@@ -304,7 +304,7 @@ function readTimestamp(reader: ProtobufReader, end: number): number {
   for (const stop = reader.enter(end); reader.next(stop);) {
     if (reader.field === TIMESTAMP.seconds) seconds = reader.varint(stop);
     else if (reader.field === TIMESTAMP.nanos) nanos = reader.varint(stop);
-    else reader.skip(stop);
+    else reader.skip(stop); // A field of the time since when the number counts, which is the same number all the same.
   }
   return seconds * 1_000 + Math.trunc(nanos / 1e6);
 }

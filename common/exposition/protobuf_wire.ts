@@ -127,7 +127,7 @@ export class ProtobufReader {
     return at;
   }
 
-  /** Passes over the field that the cursor came to. */
+  /** Passes over the field that the cursor came to. Who calls it says why the numbers are the same without the field. */
   skip(end: number): void {
     const wire = this.#wire;
     if (wire === VARINT) this.#varint(end);
@@ -142,7 +142,7 @@ export class ProtobufReader {
   /** Passes over a field that may change what the message means. */
   skipUnknown(end: number): void {
     this.hasUnknown = true;
-    this.skip(end);
+    this.skip(end); // No number is taken from a message whose reader finds hasUnknown set.
   }
 
   #varint(end: number): number {

@@ -8,7 +8,7 @@ import type { SyntaxNode } from "@lezer/common";
 import defer * as promql from "@prometheus-io/lezer-promql";
 import defer * as re2 from "re2js";
 import { messageOf } from "../explain.ts";
-import type { Kind } from "../options.ts";
+import type { Kind } from "../option_kinds.ts";
 import {
   isPlainPattern,
   matchesEmpty,

@@ -7,7 +7,7 @@
 
 import { snappyCompressor } from "hysnappy";
 import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
-import { LimitError } from "./metric_family.ts";
+import { UncompressedLimitError } from "./metric_family.ts";
 
 const STREAM_IDENTIFIER = new Uint8Array([0xff, 0x06, 0x00, 0x00, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59]);
 const CHUNK_BYTES = 65_536;
@@ -96,13 +96,13 @@ export class SnappyUnframer {
    * What the input claims to hold is checked against the limit before any work is done or memory spent.
    *
    * @throws {SyntaxError} if the bytes are not framed snappy or a checksum does not match, with the offset.
-   * @throws {LimitError} if the stream holds more than `limitBytes`.
+   * @throws {UncompressedLimitError} if the stream holds more than `limitBytes`.
    */
   unframe(framed: Uint8Array, { limitBytes }: { limitBytes: number }): Uint8Array {
     if (framed.length < STREAM_IDENTIFIER.length || !startsWith(framed, STREAM_IDENTIFIER)) {
       throw malformed("no stream identifier", 0);
     }
-    if (claimedSnappyBytes(framed) > limitBytes) throw tooLong(limitBytes);
+    if (claimedSnappyBytes(framed) > limitBytes) throw new UncompressedLimitError(limitBytes);
     const kernel = this.#kernel;
     const framedAt = kernel.freeFrom;
     const rawAt = framedAt + framed.length + SPARE_BYTES;
@@ -120,7 +120,7 @@ export class SnappyUnframer {
         if (bodyLength < 4) throw malformed("a chunk has no checksum", at);
         if (bodyLength > 4 + MAX_BLOCK_BYTES) throw malformed("a chunk is too long", at);
         const data = body + 4;
-        const rawLength = type === COMPRESSED ? claimedLength(framed.subarray(data, end)) : end - data;
+        const rawLength = type === COMPRESSED ? claimedBlockBytes(framed.subarray(data, end)) : end - data;
         if (rawLength === undefined) throw malformed("a block has no length", at);
         if (rawLength > CHUNK_BYTES) throw malformed("a chunk holds more than 64 KiB", at);
         const start = rawAt + length, stop = start + rawLength;
@@ -161,7 +161,7 @@ export function claimedSnappyBytes(framed: Uint8Array): number {
     if (end > framed.length) break;
     if (framed[at] === UNCOMPRESSED) length += Math.max(0, end - data);
     else if (framed[at] === COMPRESSED) {
-      const claimed = claimedLength(framed.subarray(data, end));
+      const claimed = claimedBlockBytes(framed.subarray(data, end));
       if (claimed === undefined || claimed > CHUNK_BYTES) break;
       length += claimed;
     }
@@ -171,18 +171,13 @@ export function claimedSnappyBytes(framed: Uint8Array): number {
 }
 
 /** The length that a snappy block claims in its head, a varint of at most 32 bits; undefined if there is none. */
-function claimedLength(block: Uint8Array): number | undefined {
+export function claimedBlockBytes(block: Uint8Array): number | undefined {
   let value = 0;
-  for (let i = 0; i < 5; i++) {
-    if (i >= block.length) break;
+  for (let i = 0; i < Math.min(5, block.length); i++) {
     value += (block[i] & 0x7f) * 2 ** (7 * i);
     if (block[i] < 0x80) return value;
   }
   return undefined;
-}
-
-function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /**
  * The Prometheus text format 0.0.4, from and to the object model. The server's own pages are not written here but made of
- * lines that `server/ingest/` wrote on arrival; the two agree on every byte.
+ * lines that `common/ingest/` wrote on arrival; the two agree on every byte.
  *
  * @module
  */

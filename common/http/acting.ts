@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Address } from "../options.ts";
+import type { Address } from "../option_kinds.ts";
 import { plainText } from "../plain_text.ts";
 import { isThisMachine } from "./addresses.ts";
 import type { RouteHandler } from "./app.ts";

@@ -6,7 +6,7 @@
 
 import { BoundedMap } from "../bounded_map.ts";
 import { stackOf } from "../explain.ts";
-import { RepeatLog } from "../line_limit.ts";
+import { RepeatLog } from "../repeat_log.ts";
 import type { Logger } from "../log.ts";
 import { plainFields } from "../plain_text.ts";
 import { HttpError } from "./http.ts";

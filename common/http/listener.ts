@@ -6,7 +6,7 @@
 
 import type { Logger } from "../log.ts";
 import type { Authorities } from "../authorities.ts";
-import type { Address } from "../options.ts";
+import type { Address } from "../option_kinds.ts";
 import type { TlsIdentity } from "../tls.ts";
 import type { ConnectionMetrics } from "./connection_counts.ts";
 import type { HostileLimits } from "./hostile_limits.ts";

@@ -5,7 +5,7 @@
  */
 
 import { BlockList, isIP } from "node:net";
-import type { Kind } from "../options.ts";
+import type { Kind } from "../option_kinds.ts";
 
 /** A set of IP networks. */
 export class Networks {

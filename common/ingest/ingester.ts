@@ -318,7 +318,7 @@ export class Ingester {
         reader.at = nameEnd;
       } else if (tag === TYPE_TAG) typeNumber = reader.varint(end);
       else if (tag === HELP_TAG || tag === UNIT_TAG) reader.at = reader.lengthEnd(end);
-      else reader.skip(tag, { end, known: 5 });
+      else reader.skip(tag, { end, known: 5 }); // A field of the family, none of which changes the numbers in its samples.
     }
     if (firstMetric < 0) return undefined;
     const found = this.#familyName(nameStart, nameEnd);

@@ -164,7 +164,7 @@ export class PushReader {
     while (this.at < end) {
       const tag = this.tag(end);
       if (tag === VALUE_TAG[type]) this.#distribution(this.lengthEnd(end), type);
-      else this.skip(tag, { end, known: 0 });
+      else this.skip(tag, { end, known: 0 }); // Which the kernel has read, or has left the sample out for.
     }
     if (Number.isNaN(this.count)) this.count = this.#uncounted(type);
     this.at = at;
@@ -185,7 +185,8 @@ export class PushReader {
       else if (tag === POINT_TAG) this.#point(this.lengthEnd(end), type);
       else {
         const field = Math.floor(tag / 8);
-        // When it began to count, and exemplars, change no number.
+        // A field that is not known has the sample left out, and one of a histogram has it read again, whole, by decodeMetric(). What
+        // remains is when a summary began to count, which changes no number.
         if (field > LAST_FIELD[type]) this.hasUnknown = true;
         else if (type !== "summary") this.isPlain = false;
         this.skip(tag, { end, known: 3 });
@@ -206,6 +207,7 @@ export class PushReader {
       else if (type !== "summary" && tag === BUCKET_BOUND_TAG) key = this.double(end);
       else {
         const field = Math.floor(tag / 8);
+        // As above: the sample is left out, or read again.
         if (type === "summary" || field > LAST_BUCKET_FIELD) this.hasUnknown = true;
         else this.isPlain = false;
         this.skip(tag, { end, known: 2 });

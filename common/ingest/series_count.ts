@@ -50,7 +50,7 @@ function seriesOfFamily(reader: PushReader, end: number): number {
     else if (tag === METRIC_TAG) {
       metrics++;
       reader.at = reader.lengthEnd(end);
-    } else reader.skip(tag, { end, known: 0 });
+    } else reader.skip(tag, { end, known: 0 }); // How many series there are is in none of the other fields.
   }
   const type = METRIC_TYPES[typeNumber];
   if (type === undefined || !isDistribution(type)) return metrics;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Kind } from "../options.ts";
+import type { Kind } from "../option_kinds.ts";
 
 /** What a proxy may speak, and the port it has where its URL names none. */
 const PORTS: Readonly<Record<string, string>> = {

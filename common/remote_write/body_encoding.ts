@@ -4,9 +4,10 @@
  * @module
  */
 
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { snappyUncompressor } from "hysnappy";
-import { LimitError } from "../exposition/metric_family.ts";
+import { inflate } from "../exposition/inflate.ts";
+import { UncompressedLimitError } from "../exposition/metric_family.ts";
+import { claimedBlockBytes } from "../exposition/snappy.ts";
 import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
 import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, WRITE_VERSIONS, type WriteVersion } from "./write_fields.ts";
 
@@ -40,22 +41,16 @@ export class WriteUncompressor {
    * is uncompressed.
    *
    * @throws {SyntaxError} if it is malformed.
-   * @throws {LimitError} if it holds more than `limitBytes`.
+   * @throws {UncompressedLimitError} if it holds more than `limitBytes`.
    */
   uncompress(body: Uint8Array, { encoding, limitBytes }: { encoding: WriteEncoding; limitBytes: number }): Uint8Array {
-    if (encoding === "snappy") return this.#snappy(body, limitBytes);
-    const inflate = encoding === "gzip" ? gunzipSync : zstdDecompressSync;
-    try {
-      return inflate(body, { maxOutputLength: limitBytes });
-    } catch (cause) {
-      if (cause instanceof RangeError) throw tooLong(limitBytes);
-      throw new SyntaxError(`Cannot read the ${encoding}: the body is malformed or cut short`, { cause });
-    }
+    return encoding === "snappy" ? this.#snappy(body, limitBytes) : inflate(body, { encoding, limitBytes });
   }
 
   #snappy(block: Uint8Array, limitBytes: number): Uint8Array {
-    const length = claimedLength(block);
-    if (length > limitBytes) throw tooLong(limitBytes);
+    const length = claimedBlockBytes(block);
+    if (length === undefined) throw new SyntaxError("Cannot read the snappy block: it does not say how long it is");
+    if (length > limitBytes) throw new UncompressedLimitError(limitBytes);
     const kernel = this.#kernel;
     const blockAt = kernel.freeFrom, rawAt = blockAt + block.length + SPARE_BYTES, end = rawAt + length;
     kernel.reserve(end);
@@ -70,18 +65,4 @@ export class WriteUncompressor {
       throw new SyntaxError("Cannot read the snappy block: the body is malformed or cut short", { cause });
     }
   }
-}
-
-/** The length that a block claims in its head: a varint of at most 32 bits. */
-function claimedLength(block: Uint8Array): number {
-  let value = 0;
-  for (let i = 0; i < Math.min(5, block.length); i++) {
-    value += (block[i] & 0x7f) * 2 ** (7 * i);
-    if (block[i] < 0x80) return value;
-  }
-  throw new SyntaxError("Cannot read the snappy block: it does not say how long it is");
-}
-
-function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
 }

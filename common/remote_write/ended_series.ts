@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatenate } from "../concatenate.ts";
 import type { Block } from "../ingest/ingested_push.ts";
 import { runAt, type TimedFamilies } from "../ingest/sample_runs.ts";
 import type { TimedNative } from "./native_series.ts";
@@ -83,13 +84,7 @@ class Lines {
   }
 
   finish(baseMs: number): TimedLines {
-    const text = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      text.set(part, at);
-      at += part.length;
-    }
-    return { text, runs: Uint32Array.from(this.#runs), baseMs };
+    return { text: concatenate(this.#parts), runs: Uint32Array.from(this.#runs), baseMs };
   }
 }
 

@@ -83,7 +83,7 @@ export class NewestSample {
         timestampMs = reader.varint(stop);
         from = contentAt;
         to = reader.at;
-      } else reader.skip(stop);
+      } else reader.skip(stop); // Such as when it began to count; what would change the number comes in a message of another name.
     }
     this.samples++;
     if (timestampMs < this.timestampMs) return;

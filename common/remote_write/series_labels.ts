@@ -242,7 +242,7 @@ export class SeriesLabels {
     while (reader.next(stop)) {
       const { field } = reader;
       if (field !== LABEL.name && field !== LABEL.value) {
-        reader.skip(stop);
+        reader.skip(stop); // A field of the label, which stands beside the number and not in it.
         continue;
       }
       const textEnd = reader.enter(stop);

@@ -12,7 +12,7 @@ import type { SharedFields, VersionReader } from "./version_reader.ts";
 import { METADATA_1, REQUEST_1, SERIES_1, WRITE_TYPES } from "./write_fields.ts";
 
 /** Metrics that one request of 1.0 may say something of; more of them say nothing. */
-export const MAX_TYPES = 10_000;
+const MAX_TYPES = 10_000;
 
 /** Reads requests of 1.0. */
 export class Version1Reader implements VersionReader {
@@ -71,7 +71,7 @@ export class Version1Reader implements VersionReader {
     while (reader.next(end)) {
       if (reader.field === METADATA_1.type) type = reader.varint(end);
       else if (reader.field === METADATA_1.name) name = reader.string(end);
-      else reader.skip(end);
+      else reader.skip(end); // Help and unit, which say nothing of a number.
     }
     const known = WRITE_TYPES[type];
     if (known !== undefined && name !== "" && this.#types.size < MAX_TYPES) this.#types.set(name, known);

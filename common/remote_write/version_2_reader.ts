@@ -95,7 +95,7 @@ export class Version2Reader implements VersionReader {
     let type = 0;
     while (reader.next(end)) {
       if (reader.field === METADATA_2.type) type = reader.varint(end);
-      else reader.skip(end);
+      else reader.skip(end); // Help and unit, which say nothing of a number.
     }
     return WRITE_TYPES[type];
   }

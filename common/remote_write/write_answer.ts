@@ -19,7 +19,7 @@ export type WriteVerdict =
   | { readonly do: "drop" };
 
 /** The counts by which a receiver of version 2.0 says what it has taken. */
-const WRITTEN = ["Samples", "Histograms"].map((what) => `x-prometheus-remote-write-${what.toLowerCase()}-written`);
+const WRITTEN = ["x-prometheus-remote-write-samples-written", "x-prometheus-remote-write-histograms-written"];
 
 /** Reads an answer to a request of a version. */
 export function readWriteAnswer(

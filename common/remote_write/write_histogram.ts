@@ -66,7 +66,7 @@ export function readWriteHistogram(
     } else if (field === WRITE.resetHint) isGauge = reader.varint(end) === GAUGE_HINT;
     else if (field === WRITE.customValues) {
       hasCustomBuckets = true;
-      reader.skip(end);
+      reader.skip(end); // Bounds: a histogram that has them is left out whole.
     } else {
       if (field === WRITE.sum) {
         reader.double(end);
@@ -74,7 +74,7 @@ export function readWriteHistogram(
       } else if (field === WRITE.schema) {
         schema = reader.signed(end);
         hasSchema = true;
-      } else reader.skip(end);
+      } else reader.skip(end); // Copied below if it holds a number; no other field of the message does.
       const becomes = BECOMES[field];
       if (becomes === undefined) continue;
       // All of these fields have numbers below 16, and so a tag of one byte, before and after.

@@ -23,6 +23,6 @@ export interface WriteLimits {
 export function limitedBuilder({ maxBytes }: Pick<WriteLimits, "maxBytes">): ByteBuilder {
   return new ByteBuilder(
     maxBytes,
-    () => new LimitError(`Cannot uncompress the body as it holds more than ${maxBytes} bytes`),
+    () => new LimitError(`Cannot take a request that becomes more than ${maxBytes} bytes of families`),
   );
 }

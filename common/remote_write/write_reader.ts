@@ -109,7 +109,7 @@ export class WriteReader {
         // Further ones are counted, so that the refusal says how many there are.
         if (series++ < maxSeries) places.push(reader.at, stop);
         reader.at = stop;
-      } else if (!version.readRequestField(end)) reader.skip(end);
+      } else if (!version.readRequestField(end)) reader.skip(end); // A field of the request, whose series hold all of its numbers.
     }
     if (series > maxSeries) throw new SeriesLimitError(maxSeries, { what: "a request", series });
     return places;
@@ -129,8 +129,8 @@ export class WriteReader {
       else if (field === fields.histogram) newest.readHistogram(end);
       else if (field === fields.exemplar) {
         this.#counts.exemplars++;
-        reader.skip(end);
-      } else if (!version.readSeriesField(at, end)) reader.skip(end);
+        reader.skip(end); // Which changes no number.
+      } else if (!version.readSeriesField(at, end)) reader.skip(end); // A field of the series, whose samples hold all of its numbers.
     }
     this.#keep();
   }

@@ -89,7 +89,7 @@ export class ViewConsensus {
         this.#prepare(from, message);
         return true;
       case "PROMISE":
-        this.#promised({ name: from, disk: message.disk }, message, clock);
+        this.#promised({ name: from, disk: message.disk }, message);
         return true;
       case "ACCEPT":
         this.#accept(from, message);
@@ -120,8 +120,7 @@ export class ViewConsensus {
   }
 
   /** Time has passed, or the table has changed: proposes what is due. */
-  consider(clock: Clock) {
-    const { now } = clock;
+  consider(now: number) {
     if (this.#proposal !== undefined && now - this.#proposal.startedAt >= PROPOSAL_MS) this.#proposal = undefined;
     const wanted = this.#wanted();
     if (wanted === undefined) {
@@ -133,7 +132,7 @@ export class ViewConsensus {
     if (this.#proposal !== undefined || now < this.#nextAt || now < this.#dueSince + this.#rank(now) * RANK_MS) return;
     const isReachable = ({ name, disk }: Vote) =>
       name === this.#context.name ? disk === this.#options.kept.disk : this.#options.hears(name, now);
-    if (this.#isQuorum(isReachable)) this.#propose(wanted, clock);
+    if (this.#isQuorum(isReachable)) this.#propose(wanted, now);
   }
 
   get #ownVote(): Vote {
@@ -191,14 +190,14 @@ export class ViewConsensus {
     });
   }
 
-  #propose(wanted: AgreedView, clock: Clock) {
+  #propose(wanted: AgreedView, now: number) {
     const ballot: Ballot = {
       round: Math.max(this.#round, this.#state.promised?.round ?? 0) + 1,
       proposer: this.#context.name,
     };
     this.#round = ballot.round;
     const isQuorum = (has: (vote: Vote) => boolean) => this.#isQuorum(has);
-    this.#proposal = new Proposal({ ballot, wanted, isQuorum, startedAt: clock.now });
+    this.#proposal = new Proposal({ ballot, wanted, isQuorum, startedAt: now });
     this.#toVoters({ type: "PREPARE", request: 0, epoch: wanted.epoch, ballot });
     this.#prepare(this.#context.name, { type: "PREPARE", request: 0, epoch: wanted.epoch, ballot });
   }
@@ -208,8 +207,8 @@ export class ViewConsensus {
     const state = promise(this.#state, ballot);
     if (state === undefined) return this.#refuse(from, epoch);
     const { accepted } = state, { disk } = this.#options.kept;
-    this.#keep(state, (clock) => {
-      if (from === this.#context.name) this.#promised(this.#ownVote, { epoch, ballot, accepted }, clock);
+    this.#keep(state, () => {
+      if (from === this.#context.name) this.#promised(this.#ownVote, { epoch, ballot, accepted });
       else sendIfLinked(this.#context, from, { type: "PROMISE", request: 0, epoch, ballot, disk, accepted });
     });
   }
@@ -226,11 +225,7 @@ export class ViewConsensus {
     });
   }
 
-  #promised(
-    vote: Vote,
-    { epoch, ballot, accepted }: Pick<MessageOf<"PROMISE">, "epoch" | "ballot" | "accepted">,
-    _clock: Clock,
-  ) {
+  #promised(vote: Vote, { epoch, ballot, accepted }: Pick<MessageOf<"PROMISE">, "epoch" | "ballot" | "accepted">) {
     const proposal = this.#proposalOf(epoch, ballot);
     if (!proposal?.promised(vote, accepted)) return;
     const message = { type: "ACCEPT", request: 0, ballot, agreed: proposal.value! } as const;

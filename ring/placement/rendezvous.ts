@@ -41,13 +41,18 @@ export interface Placement {
 }
 
 const encoder = new TextEncoder();
+// deno-lint-ignore no-control-regex
+const IS_ASCII = /^[\x00-\x7f]*$/;
 
 /** The hash of a text: FNV-1a of its UTF-8 bytes, mixed by fmix64. */
 export function hash64(text: string): Hash64 {
   // The offset basis cbf29ce484222325, and the prime 100000001b3 = 2^40 + 1b3.
   let hi = 0xcbf29ce4, lo = 0x84222325;
-  for (const byte of encoder.encode(text)) {
-    lo ^= byte;
+  // The letters of most ids are their bytes.
+  const bytes = IS_ASCII.test(text) ? undefined : encoder.encode(text);
+  const length = bytes?.length ?? text.length;
+  for (let at = 0; at < length; at++) {
+    lo ^= bytes === undefined ? text.charCodeAt(at) : bytes[at];
     hi = Math.imul(hi, 0x1b3) + (lo << 8) + upperOfProduct(lo, 0x1b3);
     lo = Math.imul(lo, 0x1b3);
   }

@@ -126,7 +126,6 @@ export type RingEvent =
 export type Effect =
   | { readonly do: "send"; readonly to: string; readonly message: MeshMessage }
   | { readonly do: "dial"; readonly address: string }
-  | { readonly do: "cut"; readonly name: string; readonly refusal: Refusal }
   /**
    * Keep this over a restart, then send the `saved` event: of several that wait only the one with the highest number need be kept.
    * What is saved at the start must be durable before a link is up.

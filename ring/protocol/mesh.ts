@@ -160,6 +160,4 @@ export interface Mesh extends AsyncDisposable {
   dial(address: string): void;
   /** Hands a message to the link with that name. False if there is none, or its queue is full: then nothing will be sent. */
   send(name: string, message: MeshMessage): boolean;
-  /** Closes the link with that name, if there is one, and says why to the peer. */
-  cut(name: string, refusal: Refusal): void;
 }

@@ -67,6 +67,11 @@ export class EntryTable implements Iterable<HeldEntry> {
     return held === undefined || this.isExpired(held, now) ? undefined : held;
   }
 
+  /** The hash of a cluster's id, by which it is placed, whether or not anything is held of it. */
+  keyOf(id: string): Hash64 {
+    return this.#held.get(id)?.key ?? keyHash(id);
+  }
+
   /** Whether an entry has reached the end of its time. A copy of it does not count as held either. */
   isExpired({ receivedAt }: Pick<HeldEntry, "receivedAt">, now: number): boolean {
     return now - receivedAt >= this.#ttlMs;
@@ -81,7 +86,7 @@ export class EntryTable implements Iterable<HeldEntry> {
   set(entry: StoredEntry, { now, wall }: Clock): HeldEntry {
     const { id, version, size } = entry;
     const known = this.#held.get(id);
-    const key = known?.key ?? keyHash(id);
+    const key = this.keyOf(id);
     const held: HeldEntry = {
       id,
       key,

@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { WebSocket } from "ws";
-import type { Address } from "../../common/options.ts";
+import type { Address } from "../../common/option_kinds.ts";
 import { certificateNames } from "../../common/certificate_names.ts";
 import { RING_PATH, RING_TLS_VERSION, webSocketOptions } from "./listener.ts";
 import type { RingCredentials } from "./ring_identity.ts";

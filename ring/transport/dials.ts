@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, address as addressKind } from "../../common/options.ts";
+import { type Address, address as addressKind } from "../../common/option_kinds.ts";
 import type { Refusal } from "../protocol/mesh.ts";
 import { DialError, type DialledConnection, dialPeer } from "./dial.ts";
 import type { Link } from "./link.ts";

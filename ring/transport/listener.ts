@@ -12,7 +12,8 @@ import type { TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
 import { keepAccepting } from "../../common/http/accepting.ts";
-import { type Address, UsageError } from "../../common/options.ts";
+import type { Address } from "../../common/option_kinds.ts";
+import { UsageError } from "../../common/options.ts";
 import { certificateNames } from "../../common/certificate_names.ts";
 import { type Admission, PeerAdmission } from "./peer_admission.ts";
 import { CLASS_LIMITS } from "../protocol/mesh.ts";

@@ -7,7 +7,7 @@
 import type { Registry } from "../../common/metrics.ts";
 import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
-import type { Address } from "../../common/options.ts";
+import type { Address } from "../../common/option_kinds.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { type DialPurpose, Dials } from "./dials.ts";
 import {

@@ -9,7 +9,7 @@ import { FailedError } from "../../common/lifecycle.ts";
 import { runToEnd } from "../process/child.ts";
 
 /** The image that {@linkcode makeDebianBase} makes. */
-export const DEBIAN_BASE = `telemeter-base:deno-${Deno.version.deno}`;
+const DEBIAN_BASE = `telemeter-base:deno-${Deno.version.deno}`;
 /** Where a machine keeps the authorities that it trusts, its own network's among them. */
 const AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt";
 

@@ -15,6 +15,8 @@ import type { Stack } from "./stack.ts";
 
 /** A source whose client is stopped. */
 const STOPPED = "stopped";
+/** A source whose client sends by remote write. */
+const WRITER = "writer";
 /** A source that is too large at first: its client sends all that its Prometheus tells of itself, some hundreds of series. */
 const LARGE = "large";
 const TOO_MUCH = '--match={__name__!=""}';
@@ -66,6 +68,18 @@ export function alertChecks(
       check: async () => void await until("requests of remote write", () => Promise.resolve(sink.taken() > 0)),
     },
     {
+      claim: "a source that is sent by remote write is shown, and up",
+      check: async () => {
+        start(WRITER, "--remote-write");
+        for (const series of ["up", "telemeter_source_up"]) {
+          await until(`${series} of ${WRITER}`, async (signal) => {
+            const [found] = await central.query(`${series}{_id="${WRITER}"}`, { signal });
+            return found?.value === 1;
+          });
+        }
+      },
+    },
+    {
       claim: "every query of the dashboards has an answer",
       check: async () => {
         const panels = (await readDashboards()).flatMap(({ dashboard }) => askingPanels(dashboard));
@@ -87,7 +101,7 @@ export function alertChecks(
         start(STOPPED);
         await ends("TelemeterSourceRefused", LARGE);
         await ends("TelemeterSourceSilent", STOPPED);
-        for (const id of [STOPPED, LARGE]) {
+        for (const id of [STOPPED, LARGE, WRITER]) {
           await until(`${id} to be up`, async (signal) => {
             const [up] = await central.query(`telemeter_source_up{_id="${id}"}`, { signal });
             return up?.value === 1;

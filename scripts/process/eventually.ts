@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../../common/explain.ts";
+import { pause } from "../../common/pause.ts";
 
 /** How long and how often to ask. */
 export interface EventuallyOptions {
@@ -52,17 +53,4 @@ export async function eventually<T>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

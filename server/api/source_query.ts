@@ -5,7 +5,7 @@
  */
 
 import { HttpError } from "../../common/http/http.ts";
-import { SOURCE_STATES, type SourceState } from "../directory/source.ts";
+import { SOURCE_STATES, type SourceState } from "../directory/source_state.ts";
 import type { SourceReport } from "./source_report.ts";
 
 /** By what sources can be sorted. */

@@ -7,23 +7,14 @@
 import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
-import {
-  lastWayOf,
-  nearLimits,
-  type Refusal,
-  silentAfterMs,
-  SOURCE_LIMITS,
-  type SourceLimits,
-  type SourceState,
-  usedOf,
-  waysOf,
-} from "../directory/source.ts";
+import { type Refusal, SOURCE_LIMITS, type SourceLimits } from "../directory/source.ts";
+import { lastWayOf, nearLimits, silentAfterMs, type SourceState, usedOf, waysOf } from "../directory/source_state.ts";
 import type { Stranger } from "../directory/strangers.ts";
 import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 
 /** How much of a limit a source takes. */
 export interface Headroom {
-  /** What its last accepted push took. */
+  /** What it takes, by what it shows and the largest body that it sent lately. */
   readonly used: number;
   /** What it may take. */
   readonly limit: number;
@@ -59,7 +50,7 @@ export interface SourceReport {
   readonly state: SourceState;
   /** When it was first heard of. */
   readonly firstSeen: string;
-  /** When its last accepted push came. */
+  /** When what it sent was last accepted: a push, or a request of remote write. */
   readonly lastPush?: string;
   /** How long ago that was. */
   readonly ageSeconds?: number;
@@ -71,7 +62,7 @@ export interface SourceReport {
   readonly silentSince?: string;
   /** How far its newest sample was behind the arrival of its push: the difference of the clocks, and what the way takes. */
   readonly skewSeconds?: number;
-  /** Series of its last accepted push. */
+  /** Series that it shows. */
   readonly series: number;
   /** What it takes of each limit. */
   readonly limits: Readonly<Record<(typeof SOURCE_LIMITS)[number], Headroom>>;

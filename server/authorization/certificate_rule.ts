@@ -5,7 +5,7 @@
  */
 
 import type { SubjectNames } from "../../common/certificate_names.ts";
-import type { Kind } from "../../common/options.ts";
+import type { Kind } from "../../common/option_kinds.ts";
 import { isLabelValue } from "./tokens.ts";
 
 /** Stands for the id in a rule. */

@@ -9,7 +9,7 @@ import { BoundedMap } from "../../common/bounded_map.ts";
 import { addressBlock } from "../../common/http/addresses.ts";
 import { clientGone, HttpError } from "../../common/http/http.ts";
 import { explain } from "../../common/explain.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { Directory } from "../directory/directory.ts";
 import { NoPlaceError } from "../limits/fair_shares.ts";

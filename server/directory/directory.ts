@@ -12,7 +12,6 @@ import { PushTimelines, type TimelinePush } from "./push_timeline.ts";
 import {
   type AcceptedPush,
   mergeSource,
-  nearLimits,
   newSource,
   noteAccepted,
   noteRefused,
@@ -21,9 +20,8 @@ import {
   type Source,
   type SourceLimit,
   type SourceLimits,
-  type SourceState,
-  stateOf,
 } from "./source.ts";
+import { nearLimits, type SourceState, stateOf } from "./source_state.ts";
 import { type Stranger, Strangers } from "./strangers.ts";
 import { WINDOW_MS } from "./write_window.ts";
 

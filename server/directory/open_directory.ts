@@ -10,7 +10,8 @@ import type { Registry } from "../../common/metrics.ts";
 import type { PushStore } from "../store/push_store.ts";
 import { Directory, type DirectoryOptions } from "./directory.ts";
 import { DirectoryStore } from "./directory_store.ts";
-import { SOURCE_STATES, type SourceLimits } from "./source.ts";
+import type { SourceLimits } from "./source.ts";
+import { SOURCE_STATES } from "./source_state.ts";
 import { tellNearLimits, tellTransitions } from "./source_log.ts";
 
 /** What a directory runs with. */

@@ -1,5 +1,6 @@
 /**
- * What the server knows of one source cluster, and what follows from it.
+ * What the server knows of one source cluster: how each push, request and refusal changes that, and what other servers add to it.
+ * {@linkcode import("./source_state.ts").stateOf} tells how it fares by that.
  *
  * @module
  */
@@ -11,6 +12,22 @@ export const REFUSAL_STAGES = ["authorize", "push"] as const;
 
 /** One of {@linkcode REFUSAL_STAGES}. At the first nobody has proven to be the source. */
 export type RefusalStage = typeof REFUSAL_STAGES[number];
+
+/** The limits that a push of a source has to stay within. */
+export interface SourceLimits {
+  /** `--limit-series`. */
+  readonly series: number;
+  /** `--limit-families`. */
+  readonly families: number;
+  /** `--limit-bytes`. */
+  readonly bytes: number;
+}
+
+/** The names of the limits. */
+export const SOURCE_LIMITS = ["series", "families", "bytes"] as const satisfies (keyof SourceLimits)[];
+
+/** The name of a limit of a push. */
+export type SourceLimit = typeof SOURCE_LIMITS[number];
 
 /** How far what came was over a limit. */
 export interface Excess {
@@ -91,20 +108,6 @@ export interface Sender {
   /** When it brought the push, in milliseconds since the epoch. */
   readonly atMs: number;
 }
-
-/** How a source fares. */
-export type SourceState =
-  /** Its pushes come as expected. */
-  | "up"
-  /** It has not pushed for three times as long as it usually takes. */
-  | "silent"
-  /** What it sent last was refused. */
-  | "refused"
-  /** Its id is revoked. */
-  | "revoked";
-
-/** The states, the worst first. */
-export const SOURCE_STATES: readonly SourceState[] = ["refused", "silent", "up", "revoked"];
 
 /** What is known of a source. Times are in milliseconds since the epoch, and 0 where something has never happened. */
 export interface Source {
@@ -246,7 +249,7 @@ function intervalWith(intervalMs: number, gap: number): number {
 const PASSING: ReadonlySet<number> = new Set([429, 499]);
 
 /** Whether what a source sent last was refused, for more than coming too soon. */
-function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
+export function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean {
   return refusal !== undefined && refusedAtMs > pushedAtMs && !PASSING.has(refusal.status);
 }
 
@@ -303,101 +306,4 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
   }
   if ((other.inName?.atMs ?? 0) > (source.inName?.atMs ?? 0)) source.inName = other.inName;
   return isNewer;
-}
-
-/** After how many of its intervals a source is silent. */
-const SILENT_INTERVALS = 3;
-
-/** No source is silent sooner, as clients wait for each other and for networks. */
-const LEAST_SILENCE_MS = 15_000;
-
-/** A way by which a source sends. */
-export interface Way {
-  /** Its name. */
-  readonly name: "push" | "remote write";
-  /** When something last came by it, in milliseconds since the epoch. */
-  readonly atMs: number;
-  /** The same by the clock of {@linkcode Source.pushedTick}. */
-  readonly tick: number;
-  /** What usually lies between two pushes, or between requests that are gathered; 0 if it is not known. */
-  readonly intervalMs: number;
-}
-
-/** The ways by which a source has sent. */
-export function waysOf(source: Source): Way[] {
-  const { intervalMs, writes } = source, { atMs, tick } = uploadOf(source);
-  const ways: Way[] = [];
-  if (atMs > 0) ways.push({ name: "push", atMs, tick, intervalMs });
-  if (writes !== undefined) {
-    ways.push({ name: "remote write", atMs: writes.atMs, tick: writes.tick, intervalMs: writes.intervalMs });
-  }
-  return ways;
-}
-
-/** How long a way may be silent before it is told so, in milliseconds. `ttlMs` holds as long as its interval is not known. */
-export function silentAfterMs({ intervalMs }: Pick<Way, "intervalMs">, ttlMs: number): number {
-  return intervalMs === 0 ? ttlMs : Math.max(SILENT_INTERVALS * intervalMs, LEAST_SILENCE_MS);
-}
-
-/** The way of a source that will be silent last, with which all of it is; undefined if it has never sent. */
-export function lastWayOf(source: Source, ttlMs: number): Way | undefined {
-  const [first, second] = waysOf(source);
-  if (second === undefined) return first;
-  const endOf = (way: Way) => way.tick + silentAfterMs(way, ttlMs);
-  return endOf(second) > endOf(first) ? second : first;
-}
-
-/** What the state of a source depends on beside itself. */
-export interface StateClock {
-  /** Now, by the clock of {@linkcode Source.pushedTick}. */
-  readonly tick: number;
-  /** `--ttl`, in milliseconds. */
-  readonly ttlMs: number;
-}
-
-/** How a source fares that is not revoked. What was refused to somebody who may not be the source does not count. */
-export function stateOf(source: Source, { tick, ttlMs }: StateClock): SourceState {
-  if (isRefused(source)) return "refused";
-  const way = lastWayOf(source, ttlMs);
-  return way === undefined || tick - way.tick > silentAfterMs(way, ttlMs) ? "silent" : "up";
-}
-
-/** The limits that a push of a source has to stay within. */
-export interface SourceLimits {
-  /** `--limit-series`. */
-  readonly series: number;
-  /** `--limit-families`. */
-  readonly families: number;
-  /** `--limit-bytes`. */
-  readonly bytes: number;
-}
-
-/** The names of the limits. */
-export const SOURCE_LIMITS = ["series", "families", "bytes"] as const satisfies (keyof SourceLimits)[];
-
-/** Where a source is near a limit: from this share of it on. */
-export const NEAR_LIMIT = 0.8;
-
-/** Where a source that was near a limit no longer is, so that one that goes up and down a little is told once. */
-const FAR_FROM_LIMIT = 0.7;
-
-/** The name of a limit of a push. */
-export type SourceLimit = typeof SOURCE_LIMITS[number];
-
-/** What a source takes of a limit: of bytes, the larger of its last push and of its last requests of remote write. */
-export function usedOf(source: Source, limit: SourceLimit): number {
-  if (limit !== "bytes" || source.writes === undefined) return source[limit];
-  const { current, last } = source.writes;
-  return Math.max(source.bytes, current.largestBytes, last?.largestBytes ?? 0);
-}
-
-/** The limits that a source is near to, or still is after it was near to those of `before`. */
-export function nearLimits(
-  source: Source,
-  limits: SourceLimits,
-  { before = [] }: { readonly before?: readonly SourceLimit[] } = {},
-): SourceLimit[] {
-  return SOURCE_LIMITS.filter((limit) =>
-    usedOf(source, limit) >= (before.includes(limit) ? FAR_FROM_LIMIT : NEAR_LIMIT) * limits[limit]
-  );
 }

@@ -6,7 +6,8 @@
 
 import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import type { SourceView } from "./directory.ts";
-import { SOURCE_LIMITS, type SourceLimits, usedOf } from "./source.ts";
+import { SOURCE_LIMITS, type SourceLimits } from "./source.ts";
+import { usedOf } from "./source_state.ts";
 
 /** How the series of sources are made. */
 export interface SourceFamiliesOptions {

@@ -8,7 +8,8 @@ import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
-import { lastWayOf, type SourceLimits, type SourceState, usedOf } from "./source.ts";
+import type { SourceLimits } from "./source.ts";
+import { lastWayOf, type SourceState, usedOf } from "./source_state.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
 const MAX_LINES = 20;

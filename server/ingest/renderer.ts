@@ -4,12 +4,12 @@
  * @module
  */
 
-import { gunzipSync } from "node:zlib";
+import { inflate } from "../../common/exposition/inflate.ts";
 import {
-  LimitError,
   type MetricFamily,
   type ParseLimits,
   SeriesLimitError,
+  UncompressedLimitError,
 } from "../../common/exposition/metric_family.ts";
 import { encodeFamiliesSteps } from "../../common/exposition/protobuf.ts";
 import { claimedSnappyBytes, SnappyUnframer } from "../../common/exposition/snappy.ts";
@@ -221,8 +221,8 @@ class Workshop {
     const { limitBytes: most, limitTextBytes = most } = this.#rules;
     const limitBytes = contentType === "protobuf" ? most : Math.min(most, limitTextBytes);
     if (contentEncoding === "snappy") return this.#unframer.unframe(body, { limitBytes });
-    if (contentEncoding === "gzip") return gunzip(body, limitBytes);
-    if (body.length > limitBytes) throw tooLong(limitBytes);
+    if (contentEncoding === "gzip") return inflate(body, { encoding: "gzip", limitBytes });
+    if (body.length > limitBytes) throw new UncompressedLimitError(limitBytes);
     return body;
   }
 }
@@ -310,16 +310,3 @@ function longestLine(
 const LEAST_LONGEST_LINE = 65_536;
 
 const EMPTY_FAMILY: MetricFamily = { name: "none", type: "untyped", metrics: [] };
-
-function gunzip(body: Uint8Array, limitBytes: number): Uint8Array {
-  try {
-    return gunzipSync(body, { maxOutputLength: limitBytes });
-  } catch (cause) {
-    if (cause instanceof RangeError) throw tooLong(limitBytes);
-    throw new SyntaxError("Cannot read the gzip: the body is malformed or cut short", { cause });
-  }
-}
-
-function tooLong(limitBytes: number): LimitError {
-  return new LimitError(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
-}

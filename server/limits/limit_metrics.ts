@@ -6,7 +6,8 @@
 
 import { Gauge } from "prom-client";
 import type { Registry } from "../../common/metrics.ts";
-import { duration, type OptionTable } from "../../common/options.ts";
+import { duration } from "../../common/option_kinds.ts";
+import type { OptionTable } from "../../common/options.ts";
 
 /** What the metrics are read from. */
 export interface LimitMetricsOptions {

@@ -6,7 +6,7 @@
  */
 
 import { Gauge } from "prom-client";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import type { MemoryLimits, Thresholds } from "./memory_limits.ts";

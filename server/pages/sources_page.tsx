@@ -10,7 +10,7 @@ import { plural } from "../../common/plural.ts";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
 import type { SourceReport } from "../api/source_report.ts";
 import type { Answered } from "../api/sources.ts";
-import type { SourceState } from "../directory/source.ts";
+import type { SourceState } from "../directory/source_state.ts";
 
 /** Tells where the pages of another member of the ring are; undefined where that is not known, and for this server. */
 export type PagesOf = (member: string) => string | undefined;

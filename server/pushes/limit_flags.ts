@@ -10,7 +10,7 @@ import type { Excess, Remedy } from "../directory/source.ts";
 /** What a refusal says, and the option that sets the limit. */
 const LIMITS: readonly [says: RegExp, option: string][] = [
   [/^Cannot take a body of more than/, "limitBytes"],
-  [/^Cannot uncompress the body as it holds more than|bytes of text$/, "limitDecompressedBytes"],
+  [/^Cannot uncompress the body as it holds more than|bytes of (text|families)$/, "limitDecompressedBytes"],
   [/\bfamilies(: there are \d+)?$/, "limitFamilies"],
   [/\blabels\b/, "limitLabels"],
   [/the server's limit of .* series|the server's limit of .* bytes of series/, "limitTotalSeries"],

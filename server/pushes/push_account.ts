@@ -7,7 +7,7 @@
 import { Counter } from "prom-client";
 import { formatDuration } from "../../common/duration.ts";
 import { describeLoss, SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";

@@ -7,7 +7,7 @@
 
 import { addressBlock } from "../../common/http/addresses.ts";
 import { type Peer, readBody } from "../../common/http/http.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields, plainText } from "../../common/plain_text.ts";
 import type { Authenticate, Credentials } from "../authorization/authenticate.ts";

@@ -23,8 +23,9 @@ import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { EndTimes } from "./end_times.ts";
-import { type Delta, type Lines, type MergeOptions, Merger } from "./merge.ts";
-import type { SeriesLimitOptions } from "./series_limit.ts";
+import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
+import { pastLimit, type SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
 export interface ClusterLogsOptions {
@@ -108,8 +109,9 @@ export class ClusterLogs {
     const maxSeries = this.#options.maxSeries();
     const state = this.#states.get(id);
     if (this.#atMost(id, { state, delta }).series <= maxSeries) return undefined;
-    // Those that end make room.
-    if (state?.waiting.some(({ ended }) => ended !== undefined)) this.#settle(id, state);
+    // Those that end make room, and so may native histograms in place of those that a push brought with classic buckets.
+    const mayMakeRoom = ({ ended, values }: SizedDelta) => ended !== undefined || values.natives.length > 0;
+    if (state?.waiting.some(mayMakeRoom)) this.#settle(id, state);
     const entry = index.get(id);
     const shown: Lines[] = entry === undefined ? [] : [entry];
     for (const { values } of [...state?.waiting ?? [], ...state?.arriving.values() ?? []]) shown.push(values);
@@ -130,7 +132,11 @@ export class ClusterLogs {
     return this.#write(push, { state, delta }).finally(() => room[Symbol.dispose]());
   }
 
-  /** Takes a push of a cluster that has a log: one more delta, for which there is room already. */
+  /**
+   * Takes a push of a cluster that has a log: one more delta, for which there is room already.
+   *
+   * @throws {LimitError} if the cluster would have more series by it than it may, and than it has.
+   */
   push(push: StoredPush, entry: ClusterEntry): Promise<void> | undefined {
     const { id } = push;
     let state = this.#states.get(id);
@@ -139,7 +145,9 @@ export class ClusterLogs {
       if (this.#options.store.logOf(id) === undefined) return undefined;
       this.#states.set(id, state = this.#newState(push));
     }
-    return this.#write(push, { state, delta: { values: entry, bytes: entry.bytes, series: entry.series } });
+    const delta = { values: entry, bytes: entry.bytes, series: entry.series };
+    this.#mustFit(id, { state, delta });
+    return this.#write(push, { state, delta });
   }
 
   /** Takes a delta that is in the store already. */
@@ -225,6 +233,15 @@ export class ClusterLogs {
     }
     const deltas = [...state.waiting, ...state.arriving.values(), delta];
     return capacity.reserve(this.#entryOf(id, { state, content: this.#merge(id, deltas) }));
+  }
+
+  /** Only where a delta may be too much it is worked out what its cluster comes to. */
+  #mustFit(id: string, { state, delta }: { state: State; delta: SizedDelta }) {
+    const maxSeries = this.#options.maxSeries();
+    if (this.#atMost(id, { state, delta }).series <= maxSeries) return;
+    const before = [...state.waiting, ...state.arriving.values()];
+    const { series } = this.#merge(id, [...before, delta]);
+    if (series > maxSeries && series > this.#merge(id, before).series) throw pastLimit({ series, maxSeries });
   }
 
   async #write(push: StoredPush, { state, delta }: { state: State; delta: SizedDelta }): Promise<void> {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Lines } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
 import { keyEnd, lastLine, LINE, NATIVE, samplesOf } from "./sample_lines.ts";
 
 /** Looks up when a series ended, in milliseconds since the epoch: the key of a line, and what it is of. `-Infinity` for one that did not. */

@@ -11,17 +11,14 @@
  * @module
  */
 
-import { isDistribution, LINE_SUFFIXES, type MetricType } from "../../common/exposition/metric_family.ts";
+import { isDistribution, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
-import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.ts";
-import { bufferSize } from "../ingest/buffer_size.ts";
+import type { EntryContent } from "../exposition/exposition_index.ts";
 import type { EndedAt } from "./end_times.ts";
 import { LineTable } from "./line_table.ts";
+import { layOut, type LayoutOptions, type Lines, type MergedFamily, type Units } from "./merged_content.ts";
 import { replacementOf } from "./replacement.ts";
 import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
-
-/** Lines with their times, as an entry of the index has them. */
-export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks" | "series">;
 
 /** What came later. */
 export interface Delta {
@@ -34,46 +31,28 @@ export interface Delta {
 }
 
 /** What a merge goes by. */
-export interface MergeOptions {
-  /** Samples that are older than this are left out, in milliseconds since the epoch. */
-  readonly oldestMs: number;
+export interface MergeOptions extends LayoutOptions {
   /** When series ended before, for what came later; none of what the cluster shows did. @default none ended */
   readonly endedAt?: EndedAt;
-  /** Hands over a buffer of so many bytes to put to use, if there is one. */
-  readonly spare?: (bytes: number) => ArrayBuffer | undefined;
 }
 
 const LINE_FEED = 0x0a;
-const NO_NATIVES: readonly NativeSample[] = [];
-
-/** A family of the result. */
-interface Family {
-  readonly name: string;
-  type: MetricType;
-  quoted: boolean;
-  /** Units of it that are not gone. */
-  alive: number;
-  units: number[];
-}
 
 /** Merges, one time after the other, in memory that it uses again. */
 export class Merger {
   readonly #table = new LineTable();
-  // Units, of which each is replaced, ends or is shown as a whole: a line, or the lines of one sample.
-  readonly #units = {
+  readonly #units: Units = {
     source: new Int32Array(1_024),
     start: new Uint32Array(1_024),
     end: new Uint32Array(1_024),
     ms: new Float64Array(1_024),
     family: new Int32Array(1_024),
-    /** How many lines it has; 0 if it is gone. */
     lines: new Int32Array(1_024),
-    /** Its place among the natives of its text, and -1 if it is none. */
     native: new Int32Array(1_024),
   };
   #count = 0;
   #sources: Lines[] = [];
-  #families: Family[] = [];
+  #families: MergedFamily[] = [];
   #byName = new Map<string, number>();
   /** Natives of each source, by block. */
   #natives: NativeSample[] = [];
@@ -104,7 +83,16 @@ export class Merger {
       if (ended !== undefined) this.#end(source++);
       for (const [name, type] of types ?? []) this.#setType(name, type);
     }
-    const merged = this.#write(options);
+    const merged = layOut(
+      {
+        units: this.#units,
+        count: this.#count,
+        sources: this.#sources,
+        families: this.#families,
+        natives: this.#natives,
+      },
+      options,
+    );
     this.#open([]);
     return merged;
   }
@@ -151,7 +139,6 @@ export class Merger {
   /** Ends the series of which a source has samples. */
   #end(source: number) {
     const { text, blocks } = this.#sources[source];
-    const { ms: times } = this.#units;
     for (const block of blocks) {
       for (const { start, end, ms, native } of samplesOf(this.#sources[source], block)) {
         const from = native === undefined ? start : lastLine(text, { start, end });
@@ -159,7 +146,8 @@ export class Merger {
         if (this.#isCompound(this.#table.get(key))) this.#dissolve(this.#table.get(key));
         this.#ends.set(key, Math.max(ms, this.#ends.get(key) ?? -Infinity));
         const unit = this.#table.get(key);
-        if (unit < 0 || times[unit] > ms) continue;
+        // Their columns may have grown meanwhile.
+        if (unit < 0 || this.#units.ms[unit] > ms) continue;
         this.#drop(unit);
         this.#table.set(key, -1);
       }
@@ -299,82 +287,6 @@ export class Merger {
       grown.set(before);
       (units as Record<string, unknown>)[column] = grown;
     }
-  }
-
-  /** Writes what is left: family by family, by ascending time. */
-  #write({ oldestMs, spare }: MergeOptions): EntryContent {
-    const { source: sources, start, end, ms, family, lines, native } = this.#units;
-    let length = 0, nativeLength = 0, series = 0, baseMs = Infinity;
-    for (let unit = 0; unit < this.#count; unit++) {
-      if (lines[unit] === 0 || ms[unit] < oldestMs) continue;
-      this.#families[family[unit]].units.push(unit);
-      length += end[unit] - start[unit];
-      series += lines[unit];
-      baseMs = Math.min(baseMs, ms[unit]);
-      const place = this.#nativeOf(unit);
-      if (place !== undefined) nativeLength += place.nativeEnd - place.nativeStart;
-    }
-    const families = this.#families.filter(({ units }) => units.length > 0);
-    let runCount = 0;
-    for (const { units } of families) {
-      if (units.some((unit, i) => i > 0 && ms[unit] < ms[units[i - 1]])) units.sort((a, b) => ms[a] - ms[b] || a - b);
-      for (const [i, unit] of units.entries()) if (i === 0 || ms[unit] !== ms[units[i - 1]]) runCount++;
-    }
-    const textEnd = length + 3 & ~3, runsEnd = textEnd + 8 * runCount;
-    const size = bufferSize(runsEnd + nativeLength);
-    const buffer = spare?.(size) ?? new ArrayBuffer(size);
-    const text = new Uint8Array(buffer, 0, length), runs = new Uint32Array(buffer, textEnd, 2 * runCount);
-    const natives = new Uint8Array(buffer, runsEnd, nativeLength);
-    const names = new Set(families.filter(({ type }) => !isDistribution(type)).map(({ name }) => name));
-    const blocks: Block[] = [];
-    let at = 0, run = 0, nativeAt = 0;
-    for (const { name, type, quoted, units } of families) {
-      const blockStart = at, firstRun = run;
-      const ofBlock: NativeSample[] = [];
-      for (const [i, unit] of units.entries()) {
-        const from = this.#sources[sources[unit]], unitStart = at;
-        text.set(from.text.subarray(start[unit], end[unit]), at);
-        at += end[unit] - start[unit];
-        if (native[unit] >= 0) {
-          const { nativeStart, nativeEnd } = this.#natives[native[unit]];
-          natives.set(from.natives.subarray(nativeStart, nativeEnd), nativeAt);
-          const place = { nativeStart: nativeAt, nativeEnd: nativeAt += nativeEnd - nativeStart };
-          ofBlock.push({ start: unitStart, end: at, ...place });
-        }
-        if (i === 0 || ms[unit] !== ms[units[i - 1]]) runs[2 * run++] = ms[unit] - baseMs;
-        runs[2 * run - 1] = at;
-      }
-      const place = { start: blockStart, end: at, firstRun, endRun: run };
-      const hidesNatives = ofBlock.length > 0 && this.#hides({ name, type, names, families });
-      blocks.push({ name, type, ...place, quoted, natives: ofBlock.length > 0 ? ofBlock : NO_NATIVES, hidesNatives });
-    }
-    return {
-      buffer,
-      textBytes: length,
-      runCount,
-      nativeBytes: nativeLength,
-      blocks,
-      baseMs: Number.isFinite(baseMs) ? baseMs : oldestMs,
-      series,
-    };
-  }
-
-  #nativeOf(unit: number): NativeSample | undefined {
-    const { native } = this.#units;
-    return native[unit] < 0 ? undefined : this.#natives[native[unit]];
-  }
-
-  /** Whether other families have lines of the names that the native histograms of a family would have. */
-  #hides({ name, type, names, families }: {
-    name: string;
-    type: MetricType;
-    names: ReadonlySet<string>;
-    families: readonly Family[];
-  }): boolean {
-    if (LINE_SUFFIXES[type].some((suffix) => names.has(name + suffix))) return true;
-    return families.some((other) =>
-      other.name === name && isDistribution(other.type) && other.units.some((unit) => this.#units.native[unit] < 0)
-    );
   }
 }
 

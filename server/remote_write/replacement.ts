@@ -8,7 +8,8 @@
 import { isDistribution } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import type { EntryContent } from "../exposition/exposition_index.ts";
-import type { Delta, Lines, MergeOptions } from "./merge.ts";
+import type { Delta, MergeOptions } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
 
 /**
  * What a delta makes of what is shown, if it takes the place of all of that; else, or where that is not plain to see, undefined. The

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { isDistribution } from "../../common/exposition/metric_family.ts";
+import { isDistribution, LimitError } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { LineTable } from "./line_table.ts";
-import type { Lines } from "./merge.ts";
+import type { Lines } from "./merged_content.ts";
 import { keyEnd, lastLine, LINE, linesOf, NATIVE, type Sample, samplesOf } from "./sample_lines.ts";
 
 const LINE_FEED = 0x0a;
@@ -35,6 +35,13 @@ export interface ChosenSamples {
   readonly taken: readonly ChosenSample[];
   /** Those for which there is no room, in their order. */
   readonly leftOut: readonly ChosenSample[];
+}
+
+/** Why a push is refused that is within the limit by itself, but not with what else its cluster shows. */
+export function pastLimit({ series, maxSeries }: { series: number; maxSeries: number }): LimitError {
+  return new LimitError(
+    `Cannot take a push by which the cluster has more than ${maxSeries} series: there are ${series}`,
+  );
 }
 
 /** Chooses, one time after the other, in memory that it uses again. */

@@ -23,6 +23,7 @@ import { EndTimes } from "./end_times.ts";
 import { WriteLimiter } from "./limited_write.ts";
 import { type Delta, Merger } from "./merge.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
+import { pastLimit } from "./series_limit.ts";
 import { writeReceipt, writeReceipts } from "./write_receipt.ts";
 
 /** What a {@linkcode StateMerger} works with. */
@@ -151,9 +152,7 @@ export class StateMerger {
     const rendered = renderer().render(push);
     const state = this.#stateOf(push, { shown, changes: [{ values: entryOf(push, rendered) }] }), { entry } = state;
     if (entry.series > maxSeries && entry.series > (shown?.series ?? 0)) {
-      throw new LimitError(
-        `Cannot take a push by which the cluster has more than ${maxSeries} series: there are ${entry.series}`,
-      );
+      throw pastLimit({ series: entry.series, maxSeries });
     }
     return { ...state, accepted: () => account.accepted(push, { losses: rendered, shown: shownOf(entry) }) };
   }

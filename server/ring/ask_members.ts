@@ -13,12 +13,14 @@ import type { MemberAnswer } from "../api/sources.ts";
 /** The ring that is asked. */
 export type AskedRing = Pick<Ring, "ask" | "status" | "name">;
 
-/** A question that is JSON. */
-export interface JsonQuestion {
+/** A question that is JSON, and so is its answer. */
+export interface JsonQuestion<T> {
   /** What it is about. */
   readonly topic: string;
   /** What `JSON.stringify` takes. */
   readonly asked: unknown;
+  /** Tells an answer from whatever else another server, perhaps of another version, may send. */
+  readonly isAnswer: (answer: unknown) => answer is T;
 }
 
 /** How long other servers are waited for, in milliseconds. */
@@ -33,27 +35,31 @@ const decoder = new TextDecoder();
 /**
  * Asks one server.
  *
- * @throws {UnansweredError} if there is no answer in time.
+ * @throws {UnansweredError} if there is no answer in time, or it cannot be read.
  */
 export async function askMember<T>(
   ring: Pick<AskedRing, "ask">,
-  { to, topic, asked }: JsonQuestion & { readonly to: string },
+  { to, topic, asked, isAnswer }: JsonQuestion<T> & { readonly to: string },
 ): Promise<T> {
-  const answer = await ring.ask(to, { topic, body: encoder.encode(JSON.stringify(asked)), timeoutMs: TIMEOUT_MS });
-  return JSON.parse(decoder.decode(gunzipSync(answer, { maxOutputLength: MAX_TEXT_BYTES })));
+  const body = await ring.ask(to, { topic, body: encoder.encode(JSON.stringify(asked)), timeoutMs: TIMEOUT_MS });
+  const answer = unpackAnswer(body);
+  if (!isAnswer(answer)) {
+    throw new UnansweredError("Its answer cannot be read: run the same version on all servers of the ring");
+  }
+  return answer;
 }
 
 /** Asks all other servers at once. Of this one there is no answer, but its name is in the list of those that answer. */
 export async function askMembers<T>(
   ring: AskedRing,
-  question: JsonQuestion,
+  question: JsonQuestion<T>,
 ): Promise<{ readonly answers: ReadonlyMap<string, T>; readonly members: readonly MemberAnswer[] }> {
   // Who has left is no part of the ring; who has died is missed.
   const others = ring.status().members.filter(({ name, status }) => name !== ring.name && status !== "LEFT");
   const answers = new Map<string, T>();
   const members = await Promise.all(others.map(async ({ name }): Promise<MemberAnswer> => {
     try {
-      answers.set(name, await askMember<T>(ring, { to: name, ...question }));
+      answers.set(name, await askMember(ring, { to: name, ...question }));
       return { name };
     } catch (error) {
       if (!(error instanceof UnansweredError)) throw error;
@@ -66,6 +72,16 @@ export async function askMembers<T>(
 /** An answer as it travels. */
 export function packAnswer(answer: unknown): Uint8Array {
   return gzipSync(JSON.stringify(answer ?? null));
+}
+
+/** What {@linkcode packAnswer} has packed; undefined if it is something else. */
+function unpackAnswer(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(gunzipSync(body, { maxOutputLength: MAX_TEXT_BYTES })));
+  } catch {
+    // Whether it is no gzip, or no JSON, tells nobody what to do.
+    return undefined;
+  }
 }
 
 /** What was asked, from what has travelled. */

@@ -33,6 +33,15 @@ export interface MemberReport extends RunningRingStatus {
   readonly internal?: InternalAddress;
 }
 
+/** Whether this is what a member says of itself, as far as others go by it. What came with later versions is checked by itself. */
+export function isMemberReport(value: unknown): value is MemberReport {
+  const { view, closed, clusters, transfers } = Object(value);
+  const { owned, standby, foreign } = Object(clusters), { owed, copies } = Object(transfers);
+  return typeof Object(view).digest === "string" &&
+    (closed === undefined || typeof Object(closed).message === "string") &&
+    [owned, standby, foreign, owed, copies].every(Number.isFinite);
+}
+
 /** A member as another one knows it. */
 export interface KnownMember {
   /** Where it can be dialled, `HOST:PORT`. */

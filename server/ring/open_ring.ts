@@ -6,7 +6,7 @@
 
 import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
-import type { Address } from "../../common/options.ts";
+import type { Address } from "../../common/option_kinds.ts";
 import { explain } from "../../common/explain.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import type { StoredEntry } from "../../ring/protocol/effects.ts";

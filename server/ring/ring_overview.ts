@@ -6,14 +6,14 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type AskedRing, askMembers } from "./ask_members.ts";
-import { certificatesOf, type MemberReport, pagesOf, sinksOf } from "./member_report.ts";
+import { certificatesOf, isMemberReport, type MemberReport, pagesOf, sinksOf } from "./member_report.ts";
 
 /** The topic of the question how a server sees the ring. */
 export const RING_TOPIC = "ring";
 
 /** Asks every server how it sees the ring. */
 export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<RingView> {
-  const { answers, members } = await askMembers<MemberReport>(ring, { topic: RING_TOPIC, asked: null });
+  const { answers, members } = await askMembers(ring, { topic: RING_TOPIC, asked: null, isAnswer: isMemberReport });
   const views = new Map([[own.name, own], ...answers]);
   const whyNot = new Map(members.map(({ name, why }) => [name, why]));
   const self = own.members.find(({ name }) => name === own.name);

@@ -7,9 +7,10 @@
 import { type Answerer, UnansweredError } from "../../ring/transport/questions.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { listSources, type SourceList, type SourceQuery } from "../api/source_query.ts";
-import type { SourceDetails, StrangerReport } from "../api/source_report.ts";
+import type { SourceDetails, SourceReport, StrangerReport } from "../api/source_report.ts";
 import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
+import { SOURCE_STATES } from "../directory/source_state.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
 import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
 import type { MemberReport } from "./member_report.ts";
@@ -41,7 +42,7 @@ export class RingSources implements Sources {
   async list(query: SourceQuery): Promise<SourceList & Answered> {
     // Which of each server's come after the offset only all of them together can tell.
     const wanted = { ...query, offset: 0, limit: query.offset + query.limit };
-    const { answers, members } = await askMembers<SourceList>(this.#ring, { topic: LIST, asked: wanted });
+    const { answers, members } = await askMembers(this.#ring, { topic: LIST, asked: wanted, isAnswer: isSourceList });
     const lists = [await this.#own.list(wanted), ...answers.values()];
     const { sources } = listSources(lists.flatMap(({ sources }) => sources), query);
     const states = { refused: 0, silent: 0, up: 0, revoked: 0 };
@@ -59,7 +60,8 @@ export class RingSources implements Sources {
     const { owner } = this.#ring.place(id);
     if (owner === undefined || owner === this.#ring.name) return await this.#own.details(id);
     try {
-      return await askMember<SourceDetails | null>(this.#ring, { to: owner, topic: DETAILS, asked: id }) ?? undefined;
+      const question = { topic: DETAILS, asked: id, isAnswer: isDetails };
+      return await askMember(this.#ring, { to: owner, ...question }) ?? undefined;
     } catch (error) {
       if (!(error instanceof UnansweredError)) throw error;
       return await this.#own.details(id);
@@ -68,7 +70,7 @@ export class RingSources implements Sources {
 
   /** The latest refusals of ids that have never pushed, of all servers. */
   async strangers(): Promise<readonly StrangerReport[]> {
-    const { answers } = await askMembers<readonly StrangerReport[]>(this.#ring, { topic: STRANGERS, asked: null });
+    const { answers } = await askMembers(this.#ring, { topic: STRANGERS, asked: null, isAnswer: areStrangers });
     return [...await this.#own.strangers(), ...[...answers.values()].flat()].sort((a, b) => a.at < b.at ? 1 : -1)
       .slice(0, MAX_STRANGERS);
   }
@@ -76,7 +78,31 @@ export class RingSources implements Sources {
 
 /** Has all other members forget a source. Who does not answer may bring it back with what it knows. */
 export async function forgetElsewhere(ring: AskedRing, id: string): Promise<readonly MemberAnswer[]> {
-  return (await askMembers(ring, { topic: FORGET, asked: id })).members;
+  return (await askMembers(ring, { topic: FORGET, asked: id, isAnswer: isAnything })).members;
+}
+
+/** Whether this is a list of sources, as far as lists are put together by it. */
+function isSourceList(value: unknown): value is SourceList {
+  const { sources, matching, near, states } = Object(value);
+  return Array.isArray(sources) &&
+    sources.every((source) => isSource(source) && SOURCE_STATES.includes(source.state) && Array.isArray(source.near)) &&
+    [matching, near, ...SOURCE_STATES.map((state) => Object(states)[state])].every(Number.isFinite);
+}
+
+function isDetails(value: unknown): value is SourceDetails | null {
+  return value === null || isSource(value);
+}
+
+function isSource(value: unknown): value is SourceReport {
+  return typeof Object(value).id === "string";
+}
+
+function areStrangers(value: unknown): value is readonly StrangerReport[] {
+  return Array.isArray(value) && value.every((stranger) => typeof Object(stranger).at === "string");
+}
+
+function isAnything(value: unknown): value is unknown {
+  return value !== undefined;
 }
 
 /** What {@linkcode ringAnswerer} works with. */
@@ -85,7 +111,7 @@ export interface RingAnswererOptions {
   readonly own: Sources;
   /** Takes in what other servers tell of sources. */
   readonly directory: Directory;
-  /** What this server says of itself and of the ring. */
+  /** What this server says of itself and of the ring; undefined while it starts. */
   readonly report: () => MemberReport | undefined;
 }
 
@@ -95,6 +121,11 @@ export function ringAnswerer(options: RingAnswererOptions): Answerer {
     if (topic === FACTS_TOPIC) return takeFacts(options.directory, body);
     return packAnswer(await answer(options, { topic, asked: unpackQuestion(body) }));
   };
+}
+
+function reported(report: MemberReport | undefined): MemberReport {
+  if (report === undefined) throw new Error("It has only just started");
+  return report;
 }
 
 function answer(
@@ -111,7 +142,7 @@ function answer(
     case FORGET:
       return directory.forget(String(asked));
     case RING_TOPIC:
-      return report();
+      return reported(report());
     default:
       throw new SyntaxError(`It does not know the topic '${topic.slice(0, 100)}'`);
   }

@@ -98,7 +98,9 @@ export class SourceExchange implements Disposable {
       const to = isOwn ? standby : owner;
       if (to === undefined || (isOwn && !standbys)) continue;
       if (told?.to === to && told.mark === markOf(source)) continue;
-      news.set(to, [...news.get(to) ?? [], source]);
+      const ofMember = news.get(to);
+      if (ofMember === undefined) news.set(to, [source]);
+      else ofMember.push(source);
     }
     for (const id of this.#told.keys()) if (!known.has(id)) this.#told.delete(id);
     return news;

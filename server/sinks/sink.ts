@@ -15,10 +15,11 @@
  */
 
 import { retryDelayMs } from "../../common/backoff.ts";
+import { formatDuration } from "../../common/duration.ts";
 import { messageOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { readUpTo } from "../../common/http/read_up_to.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import { plainText } from "../../common/plain_text.ts";
 import { readWriteAnswer } from "../../common/remote_write/write_answer.ts";
 import { MAX_REQUEST_SAMPLES, WriteEncoder } from "../../common/remote_write/write_encoder.ts";
@@ -51,8 +52,10 @@ export interface SinkOptions {
   readonly losses: RepeatLog;
   /** For how long news are gathered before they are sent, in milliseconds; a second unless tests want otherwise. */
   readonly gatherMs?: number;
-  /** The longest backoff, in milliseconds; 15 seconds unless tests want otherwise. */
+  /** The longest backoff, in milliseconds; 12 seconds unless tests want otherwise. */
   readonly maxBackoffMs?: number;
+  /** How long a request may take, in milliseconds; 15 seconds unless tests want otherwise. */
+  readonly timeoutMs?: number;
   /** Milliseconds since the epoch. @default {Date.now} */
   readonly now?: () => number;
 }
@@ -92,10 +95,10 @@ export function isBehind({ lagSeconds }: Pick<SinkReport, "lagSeconds">): boolea
 const LANES = 4;
 /** For how long news are gathered before they are sent, in milliseconds: a request for each push would cost more than all else. */
 const GATHER_MS = 1_000;
-/** How long a request may take, in milliseconds. */
-const TIMEOUT_MS = 30_000;
-/** The longest backoff, in milliseconds: a sink that is back has the newest of all clusters within half a minute. */
-const MAX_BACKOFF_MS = 15_000;
+/** How long a request may take, in milliseconds: with the longest backoff less than half a minute. */
+const TIMEOUT_MS = 15_000;
+/** The longest backoff, in milliseconds: a sink that is back, be it from hanging, has the newest of all clusters within half a minute. */
+const MAX_BACKOFF_MS = 12_000;
 /** After how long a sink is asked again whether it takes version 2.0, in milliseconds. */
 const ASK_AGAIN_MS = 3_600_000;
 /** The most of a refusal's text that is read, in bytes. */
@@ -112,6 +115,7 @@ export class Sink implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #lanes = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #nextLane: ReturnType<typeof setTimeout> | undefined;
   #startsAtMs = 0;
   #failures = 0;
   #fellBackAtMs = -Infinity;
@@ -165,6 +169,7 @@ export class Sink implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#nextLane);
     await Promise.all(this.#lanes);
   }
 
@@ -178,20 +183,26 @@ export class Sink implements AsyncDisposable {
     return this.#options.tenantOf !== undefined || this.queue.clusters * series >= MAX_REQUEST_SAMPLES * clusters;
   }
 
+  /** Has requests made and sent while there are lanes for them, one batch in each turn of the event loop. */
   #fillLanes(): void {
     // While it is in trouble, one request finds out whether it still is.
-    while (this.#lanes.size < (this.#failures > 0 ? 1 : LANES)) {
-      const { index, tenantOf, now = Date.now } = this.#options;
-      const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
-      const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
-      if (batch === undefined) return;
-      const lane = this.#send(batch).finally(() => {
-        this.#lanes.delete(lane);
-        if (this.#failures === 0 && this.#hasPlenty && !this.#stopping.signal.aborted) this.#fillLanes();
-        else if (this.queue.clusters > 0) this.wake();
-      });
-      this.#lanes.add(lane);
-    }
+    const most = this.#failures > 0 ? 1 : LANES;
+    if (this.#lanes.size >= most) return;
+    const { index, tenantOf, now = Date.now } = this.#options;
+    const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
+    const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
+    if (batch === undefined) return;
+    const lane = this.#send(batch).finally(() => {
+      this.#lanes.delete(lane);
+      if (this.#failures === 0 && this.#hasPlenty && !this.#stopping.signal.aborted) this.#fillLanes();
+      else if (this.queue.clusters > 0) this.wake();
+    });
+    this.#lanes.add(lane);
+    if (this.#lanes.size >= most) return;
+    this.#nextLane ??= setTimeout(() => {
+      this.#nextLane = undefined;
+      this.#fillLanes();
+    });
   }
 
   async #send(batch: Batch): Promise<void> {
@@ -212,12 +223,12 @@ export class Sink implements AsyncDisposable {
     { body, samples }: WriteRequest,
     { batch, tenant }: { batch: Batch; tenant: string | undefined },
   ): Promise<boolean> {
-    const { send, metrics, name, now = Date.now } = this.#options;
+    const { send, metrics, name, timeoutMs = TIMEOUT_MS, now = Date.now } = this.#options;
     const { version, clusters } = batch;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new Error(`it does not answer within ${TIMEOUT_MS / 1_000} s`)),
-      TIMEOUT_MS,
+      () => late.abort(new Error(`it does not answer within ${formatDuration(timeoutMs)}`)),
+      timeoutMs,
     );
     let response: Response, text: string;
     try {

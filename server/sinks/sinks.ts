@@ -8,7 +8,7 @@
  */
 
 import { type EndedSeries, SeriesEnds } from "../../common/remote_write/ended_series.ts";
-import type { RepeatLog } from "../../common/line_limit.ts";
+import type { RepeatLog } from "../../common/repeat_log.ts";
 import type { ClusterEntry, ExpositionIndex, IndexListener } from "../exposition/exposition_index.ts";
 import { StoreUnavailableError } from "../store/unavailable.ts";
 import { type SendRequest, Sink, type SinkOptions, type SinkReport } from "./sink.ts";
@@ -25,7 +25,7 @@ export interface SinkPlace {
 }
 
 /** What sinks work with. */
-export interface SinksOptions extends Pick<SinkOptions, "gatherMs" | "maxBackoffMs"> {
+export interface SinksOptions extends Pick<SinkOptions, "gatherMs" | "maxBackoffMs" | "timeoutMs"> {
   /** Where to. */
   readonly places: readonly SinkPlace[];
   /** What clusters show. */

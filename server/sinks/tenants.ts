@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Kind } from "../../common/options.ts";
+import type { Kind } from "../../common/option_kinds.ts";
 
 /** Stands for the id of a cluster. */
 const PLACE = "{id}";

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { pause } from "../../common/pause.ts";
 import { MESSAGE_TYPES } from "../../ring/protocol/mesh.ts";
 import { helloHeader, RawPeer } from "../support/raw_peer.ts";
 import type { Attack } from "./attack.ts";
-import { flood, load, pause } from "./senders.ts";
+import { flood, load } from "./senders.ts";
 
 /** All of them, by name. */
 export const FROM_WITHIN: Readonly<Record<string, Attack>> = {

@@ -7,16 +7,8 @@
 
 import { run } from "../../common/lifecycle.ts";
 import { messageOf } from "../../common/explain.ts";
-import {
-  choice,
-  count,
-  directory,
-  duration,
-  LOG_OPTIONS,
-  type OptionTable,
-  type Program,
-  wholeNumber,
-} from "../../common/options.ts";
+import { choice, count, directory, duration, wholeNumber } from "../../common/option_kinds.ts";
+import { LOG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
 import { ATTACKS } from "./attacks.ts";
 import type { Outcome } from "./good_clients.ts";
 import { type TrialReport, tryAttack } from "./trial.ts";

@@ -135,17 +135,3 @@ export async function hold(
   clearTimeout(timer);
   signal.removeEventListener("abort", end);
 }
-
-/** Waits, but no longer than it lasts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}

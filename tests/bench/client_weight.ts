@@ -9,14 +9,8 @@
  */
 
 import { FailedError, run } from "../../common/lifecycle.ts";
-import {
-  duration,
-  flag,
-  type OptionTable,
-  type OptionValues,
-  type Program,
-  wholeNumber,
-} from "../../common/options.ts";
+import { duration, flag, wholeNumber } from "../../common/option_kinds.ts";
+import type { OptionTable, OptionValues, Program } from "../../common/options.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { install } from "../../scripts/bundle.ts";
 import { Child, type ChildCommand } from "../../scripts/process/child.ts";

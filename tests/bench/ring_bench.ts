@@ -5,7 +5,8 @@
  */
 
 import { run } from "../../common/lifecycle.ts";
-import { duration, flag, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
+import { duration, flag, wholeNumber } from "../../common/option_kinds.ts";
+import { type OptionTable, type Program, UsageError } from "../../common/options.ts";
 import { control } from "./ring_bench/control.ts";
 import { compareRoutes } from "./ring_bench/forwarding.ts";
 import { grow } from "./ring_bench/growth.ts";

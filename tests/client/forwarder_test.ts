@@ -215,6 +215,16 @@ Deno.test("Forwarder.run() says at level info why nothing of a page without time
   assert.equal(n.metric("federate_requests_failed_total"), 0);
 });
 
+Deno.test("Forwarder.run() says that the source has nothing, and blames no rule, where a page is empty", async () => {
+  await using n = await network();
+  n.prometheus.fault = () => new Response("", { headers: { "content-type": "text/plain" } });
+  n.start();
+  await n.waits.take();
+  const { sentence, level, fields } = n.records.find(({ sentence }) => sentence.startsWith("Nothing to send"))!;
+  assert.equal(sentence, "Nothing to send: the source has nothing that --match selects");
+  assert.deepEqual([level, fields], ["info", { scraped: 0 }]);
+});
+
 Deno.test("Forwarder.run() says and counts what a page loses before anybody can read it, even if that is all of it", async () => {
   await using n = await network();
   const pages = [`api.rq 1 ${NOW}\n`, `api.rq 1 ${NOW}\nup 1 ${NOW}\n`];

@@ -66,6 +66,19 @@ Deno.test("OutgoingPushes.prepare() sends any timestamp, and none, to a server t
   assert.equal(countSamples(prepare(given, server).outgoing.families), 3);
 });
 
+Deno.test("OutgoingPushes.prepare() leaves a histogram that contradicts itself out for a server that takes no native ones", () => {
+  const [name, labels] = ["a", [{ name: "_id", value: "me" }]];
+  const good: HistogramValue = { count: 1, sum: 1, buckets: [{ upperBound: Infinity, count: 1 }] };
+  const metrics = [{ labels, value: undefined, fault: "histogram" as const, timestampMs: NOW }];
+  const others = [{ labels: [...labels, { name: "x", value: "1" }], value: good, timestampMs: NOW }];
+  const given: MetricFamily[] = [{ name, type: "histogram", metrics: [...metrics, ...others] }];
+  for (const server of [OURS, UNKNOWN_SERVER]) {
+    const { outgoing } = prepare(given, server);
+    assert.equal(countSamples(outgoing.families), 1);
+    assert.equal(countLeftOut(outgoing.leftOut), 1);
+  }
+});
+
 /** What a server of ours leaves out of families. */
 function leftOutByServer(families: readonly MetricFamily[]) {
   const encoded = encodeFamilies(families);

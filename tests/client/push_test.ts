@@ -1,6 +1,7 @@
 import configuration from "../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
-import { push, REMARK_LIMIT_BYTES } from "../../client/push.ts";
+import { REMARK_LIMIT_BYTES } from "../../client/post.ts";
+import { push } from "../../client/push.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { SAMPLE_RULE_NAMES } from "../../common/ingest/sample_rules.ts";
 import { directClients as clients } from "../support/direct_clients.ts";

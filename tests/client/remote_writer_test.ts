@@ -216,6 +216,15 @@ Deno.test("RemoteWriter.send() follows no redirect, tells no secret, and stops a
   assert.deepEqual(p.statuses, [302, 401]);
 });
 
+Deno.test("RemoteWriter.send() shows no login that a receiver repeats", async () => {
+  await using p = parties();
+  const sent = btoa("someone:secret");
+  p.receiver.answer = () => new Response(`Authorization: Basic ${sent} is wrong`, { status: 401 });
+  const error = await p.send(families(["up 1"]), { user: "someone" }).catch((error: Error) => error);
+  assert.ok(error instanceof Error);
+  assert.match(error.message, /Authorization: Basic … is wrong/);
+});
+
 Deno.test("RemoteWriter.send() logs in with the user of its URL and the token for a password", async () => {
   await using p = parties();
   await p.send(families(["up 1"]), { user: "some one" });

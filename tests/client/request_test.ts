@@ -147,6 +147,14 @@ Deno.test("refusal() strikes out what the URL holds, but what everybody knows", 
   assert.equal(message, "it answered 404; it says: no … or …, …, ?…: my-cluster selector");
 });
 
+Deno.test("refusal() strikes out the login of the URL in the form in which a request carries it", async () => {
+  const url = new URL("http://us%C3%A9r:pass%2Fword@h/federate");
+  const sent = new TextEncoder().encode("usér:pass/word").toBase64();
+  const body = `Authorization: Basic ${sent} is wrong`;
+  const { message } = await refusal(new Response(body, { status: 401 }), { url, hints: {}, secrets: [] });
+  assert.equal(message, "it answered 401; it says: Authorization: Basic … is wrong");
+});
+
 for (
   const page of [
     "Client sent an HTTP request to an HTTPS server.\n", // Go

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { completionScript, type Shell } from "../../common/completion.ts";
-import { choice, count, directory, file, flag, type Program, text, UsageError } from "../../common/options.ts";
+import { choice, count, directory, file, flag, text } from "../../common/option_kinds.ts";
+import { type Program, UsageError } from "../../common/options.ts";
 import { tempFolder } from "../support/programs.ts";
 import { firstTool, runTool } from "../support/tool.ts";
 

@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfigFile } from "../../common/config_file.ts";
-import {
-  bytes,
-  CONFIG_OPTIONS,
-  count,
-  duration,
-  flag,
-  list,
-  names,
-  type OptionTable,
-  pairs,
-  type Program,
-  readValues,
-  text,
-} from "../../common/options.ts";
+import { bytes, count, duration, flag, list, names, pairs, text } from "../../common/option_kinds.ts";
+import { CONFIG_OPTIONS, type OptionTable, type Program, readValues } from "../../common/options.ts";
 
 const OPTIONS = {
   listen: { kind: text, default: "all", empty: "none", help: "Where" },

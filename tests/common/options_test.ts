@@ -9,13 +9,11 @@ import {
   flag,
   list,
   names,
-  type OptionTable,
   pairs,
-  parseOptions,
   text,
   url,
-  UsageError,
-} from "../../common/options.ts";
+} from "../../common/option_kinds.ts";
+import { type OptionTable, parseOptions, UsageError } from "../../common/options.ts";
 
 const OPTIONS = {
   listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { file, list, type OptionTable, text, url } from "../../common/options.ts";
+import { file, list, text, url } from "../../common/option_kinds.ts";
+import type { OptionTable } from "../../common/options.ts";
 import { SecretGuard } from "../../common/secret_guard.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { pause } from "../../common/pause.ts";
+
 /** The series by which each push is known: its value is the number of the cluster's push. */
 export const PROBE = "ring_probe";
 
@@ -73,7 +75,8 @@ export class Pusher {
       const ids = this.ids.filter((_, index) => index % workers === worker);
       let dueMs = performance.now() + everyMs * worker / workers;
       for (let turn = 0; !signal.aborted; turn++) {
-        await pause(dueMs - performance.now(), signal);
+        const earlyMs = dueMs - performance.now();
+        if (earlyMs > 0) await pause(earlyMs, signal);
         // Who was held up does not catch up: it would be a burst that no client makes.
         dueMs = Math.max(dueMs + everyMs, performance.now());
         const id = ids[turn % ids.length];
@@ -138,18 +141,4 @@ export class Pusher {
     const label = `_id="${id}"`, time = String(Date.now());
     return `${PROBE}{${label}} ${number} ${time}\n` + this.#padding.replaceAll("ID", label).replaceAll("TIME", time);
   }
-}
-
-/** Resolves after so long, or at once when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms <= 0 || signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

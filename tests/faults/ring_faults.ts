@@ -5,7 +5,8 @@
  */
 
 import { type Launch, run } from "../../common/lifecycle.ts";
-import { count, names, type OptionTable, type Program, UsageError, wholeNumber } from "../../common/options.ts";
+import { count, names, wholeNumber } from "../../common/option_kinds.ts";
+import { type OptionTable, type Program, UsageError } from "../../common/options.ts";
 import { chaos } from "./chaos.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { tryScenario, type Verdict } from "./trial.ts";

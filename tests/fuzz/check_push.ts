@@ -7,7 +7,7 @@
 import { stackOf } from "../../common/explain.ts";
 import { LimitError } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, encodeFamilies } from "../../common/exposition/protobuf.ts";
-import { REMARK_LIMIT_BYTES } from "../../client/push.ts";
+import { REMARK_LIMIT_BYTES } from "../../client/post.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
 import { Random } from "../support/random.ts";
 import { checkRefusal, checkShown } from "./check_shown.ts";

@@ -12,18 +12,8 @@ import { messageOf } from "../../common/explain.ts";
 import { run } from "../../common/lifecycle.ts";
 import type { Logger } from "../../common/log.ts";
 import { onNamedPath } from "../../common/named_path.ts";
-import {
-  choice,
-  count,
-  directory,
-  duration,
-  file,
-  LOG_OPTIONS,
-  type OptionTable,
-  type OptionValues,
-  type Program,
-  UsageError,
-} from "../../common/options.ts";
+import { choice, count, directory, duration, file } from "../../common/option_kinds.ts";
+import { LOG_OPTIONS, type OptionTable, type OptionValues, type Program, UsageError } from "../../common/options.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { readInputFile } from "./input_file.ts";
 import type { Tally } from "./lane.ts";

@@ -4,18 +4,13 @@
  * @module
  */
 
+import { concatenate } from "../../common/concatenate.ts";
 import type { Random } from "../support/random.ts";
 import { PIECES } from "./vocabulary.ts";
 
 /** Several byte strings as one. */
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concatenate(parts);
 }
 
 /** Bytes with those from `start` to `end` replaced. */

@@ -8,7 +8,7 @@
 import { NO_DIRECTORY } from "../support/no_directory.ts";
 import { stackOf } from "../../common/explain.ts";
 import { HttpError } from "../../common/http/http.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { Logger } from "../../common/log.ts";
 import { parseSelector, selectorMatches } from "../../common/exposition/selector.ts";
 import { authentication, SIGNATURE_LIMITS } from "../../server/authorization/authenticate.ts";

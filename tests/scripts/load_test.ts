@@ -4,7 +4,7 @@ import type { Handler } from "../../common/http/http.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { unframeSnappy } from "../../common/exposition/snappy.ts";
-import { labelled, LoadGenerator } from "../../scripts/load.ts";
+import { labelled, LoadGenerator } from "../../scripts/load_generator.ts";
 import { loopback } from "../support/loopback.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

@@ -9,7 +9,7 @@ import { HttpError } from "../../common/http/http.ts";
 import { HttpMetrics } from "../../common/http/http_metrics.ts";
 import { listen } from "../../common/http/http_server.ts";
 import { InvalidPushError } from "../../common/ingest/invalid_push.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { RejectReason } from "../../ring/protocol/effects.ts";
 import { authorizeHandler } from "../../server/authorization/authorize.ts";
 import { oauth2TokenHandler } from "../../server/authorization/oauth2_token.ts";

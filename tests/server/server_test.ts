@@ -30,7 +30,7 @@ Deno.test("server/main.ts loads nothing of the ring before a flag makes it a mem
   const loaded = await loadedBy("server/main.ts");
   assert.ok(loaded.includes("server/settings.ts") && loaded.includes("server/pushes/refusal.ts"), loaded.join("\n"));
   assert.deepEqual(
-    loaded.filter((path) => path.startsWith("ring/") || /(open_ring|store_ring_host)\.ts$/.test(path)),
+    loaded.filter((path) => path.startsWith("ring/") || /(open_ring|store_ring_host|ready_entries)\.ts$/.test(path)),
     [],
   );
 });

@@ -393,8 +393,6 @@ class RingWorld {
         return;
       case "dial":
         return this.#network.dial(process, effect.address);
-      case "cut":
-        return this.#network.cutLink(process, { name: effect.name, reason: effect.refusal.message });
       case "save":
         return this.#disks.save(process, effect);
       case "commit":

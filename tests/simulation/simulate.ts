@@ -6,7 +6,8 @@
  */
 
 import { type Launch, run } from "../../common/lifecycle.ts";
-import { count, duration, names, type OptionTable, type Program, UsageError } from "../../common/options.ts";
+import { count, duration, names } from "../../common/option_kinds.ts";
+import { type OptionTable, type Program, UsageError } from "../../common/options.ts";
 import { report, simulate, summaryOf } from "./campaign.ts";
 import { SCENARIOS } from "./scenarios.ts";
 

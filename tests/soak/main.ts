@@ -7,18 +7,12 @@
 
 import { formatDuration } from "../../common/duration.ts";
 import { run } from "../../common/lifecycle.ts";
-import {
-  count,
-  duration,
-  flag,
-  LOG_OPTIONS,
-  type OptionTable,
-  type Program,
-  wholeNumber,
-} from "../../common/options.ts";
+import { count, duration, flag, wholeNumber } from "../../common/option_kinds.ts";
+import { LOG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
 import { mebibytes } from "./footprint.ts";
 import type { Growth } from "./growth.ts";
-import { soak, type SoakReport } from "./soak.ts";
+import { soak } from "./soak.ts";
+import type { SoakReport } from "./soak_report.ts";
 
 /** The option table. */
 export const SOAK_OPTIONS = {

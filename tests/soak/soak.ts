@@ -9,63 +9,10 @@ import type { Logger } from "../../common/log.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { RingServers } from "../faults/ring_servers.ts";
 import { SmallDisk } from "../support/small_disk.ts";
-import type { SlowestReady } from "./deeds.ts";
-import type { Footprint } from "./footprint.ts";
-import type { Growth, KindOfMemory } from "./growth.ts";
 import { Inspectors } from "./inspector.ts";
+import type { SoakPlan } from "./soak_plan.ts";
+import type { SoakReport } from "./soak_report.ts";
 import { Trial } from "./trial.ts";
-
-/** How a soak goes. */
-export interface SoakPlan {
-  /** What all chance in it follows from. */
-  readonly seed: number;
-  /** How long it lasts, in milliseconds: the first half with faults. */
-  readonly durationMs: number;
-  /** Good clusters. */
-  readonly clusters: number;
-  /** Their pushes a second. */
-  readonly pushesPerSecond: number;
-  /**
-   * How many servers there are: a ring, if several.
-   *
-   * @default {1}
-   */
-  readonly servers?: number;
-  /**
-   * Whether each has a small disk, which is full at times.
-   *
-   * @default {false}
-   */
-  readonly fullDisk?: boolean;
-}
-
-/** What one server took of the machine. */
-export interface ServerReport {
-  /** Its name. */
-  readonly name: string;
-  /** Before it had clients, and after it had them. */
-  readonly footprints: { readonly before: Footprint; readonly after: Footprint };
-  /** How its memory grew in the calm half, in bytes, without garbage; absent if that was too short to tell. */
-  readonly memory?: Readonly<Record<KindOfMemory, Growth>>;
-  /** How long it took at most to be ready after a start, in milliseconds. */
-  readonly slowestReady: SlowestReady;
-}
-
-/** What came of it. */
-export interface SoakReport {
-  /** Pushes of good clusters by how they were answered. */
-  readonly answers: ReadonlyMap<string, number>;
-  /** What was done to the servers, and how often. */
-  readonly acts: ReadonlyMap<string, number>;
-  /** Pages that were read and checked. */
-  readonly pages: number;
-  /** Pushes that were acknowledged and not shown: the latest of a cluster, or a later one, must be. */
-  readonly lost: number;
-  /** Each server. */
-  readonly servers: readonly ServerReport[];
-  /** What must not have been. */
-  readonly faults: readonly string[];
-}
 
 /** A calm half shorter than this tells nothing of what is leaked: pools are still being filled. In milliseconds. */
 const LEAST_CALM_MS = 60_000;

@@ -16,7 +16,8 @@ import { faultsOfGrowth, growthOf, LEAST_WEIGHINGS, type Taken } from "./growth.
 import type { Inspectors } from "./inspector.ts";
 import { type Look, lookAtPages } from "./pages.ts";
 import type { SmallDisk } from "../support/small_disk.ts";
-import type { ServerReport, SoakPlan, SoakReport } from "./soak.ts";
+import type { SoakPlan } from "./soak_plan.ts";
+import type { ServerReport, SoakReport } from "./soak_report.ts";
 import { weigh, type Weighing } from "./weighing.ts";
 
 /** How often servers are weighed in a calm half that is long, after its first quarter, in which pools fill. */

@@ -214,8 +214,6 @@ export class RingMachines {
         return this.#send(member, effect);
       case "dial":
         return this.#dial(member, effect.address);
-      case "cut":
-        return this.#later(() => this.unlink(member.name, effect.name));
       case "save":
         if (this.failing.has(member.name)) return;
         member.saved = effect.state;

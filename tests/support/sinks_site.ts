@@ -6,7 +6,7 @@
 
 import { createRegistry, type Registry } from "../../common/metrics.ts";
 import { noProxy } from "../../common/outgoing/proxy_rule.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import { ExpositionIndex, toEntry } from "../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../server/ingest/renderer.ts";
 import { SinkMetrics } from "../../server/sinks/sink_metrics.ts";

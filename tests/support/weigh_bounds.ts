@@ -13,7 +13,7 @@ import { parseSelector } from "../../common/exposition/selector.ts";
 import { AllowList } from "../../common/ingest/allow_list.ts";
 import { Ingester } from "../../common/ingest/ingester.ts";
 import { Kernel } from "../../common/kernel/kernel.ts";
-import { RepeatLog } from "../../common/line_limit.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { EntryTable } from "../../ring/replication/entry_table.ts";
 import { Buckets as RingBuckets } from "../../ring/transfer/buckets.ts";

@@ -1,9 +1,10 @@
 /** The client as a program that sends by remote write: to our server, and to real receivers. */
 
 import assert from "node:assert/strict";
-import type { Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
+import type { Metric, MetricType } from "../../common/exposition/metric_family.ts";
 import { evaluate } from "../../scripts/integration/promql.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
+import { CLASSIC_HISTOGRAM, freshFamily, NATIVE_HISTOGRAM } from "../support/fresh_families.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { startClient, tempFolder } from "../support/programs.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";
@@ -13,34 +14,12 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const WAIT = { timeoutMs: 30_000 };
 
-const family = (name: string, type: MetricFamily["type"], values: Readonly<Record<string, Metric["value"]>>) => ({
-  name,
-  type,
-  metrics: Object.entries(values).map(([part, value]): Metric => {
-    return { labels: [{ name: "part", value: part }], value, timestampMs: Date.now() };
-  }),
-});
+const family = (name: string, type: MetricType, values: Readonly<Record<string, Metric["value"]>>) =>
+  freshFamily({ name, type, values });
 
-const latency = () =>
-  family("latency", "histogram", {
-    one: { count: 3, sum: 4.5, buckets: [{ upperBound: 0.5, count: 1 }, { upperBound: Infinity, count: 3 }] },
-  });
+const latency = () => family("latency", "histogram", { one: CLASSIC_HISTOGRAM });
 
-const spread = () =>
-  family("spread", "histogram", {
-    one: {
-      count: 6,
-      sum: 12,
-      buckets: [],
-      native: {
-        schema: 0,
-        zeroThreshold: 0.001,
-        zeroCount: 1,
-        positive: { spans: [{ offset: 0, length: 2 }], counts: [2, 3] },
-        negative: { spans: [], counts: [] },
-      },
-    },
-  });
+const spread = () => family("spread", "histogram", { one: NATIVE_HISTOGRAM });
 
 Deno.test("telemeter-client --remote-write has a server show what it reads, under its token's labels, until it ends", async () => {
   await using source = new SourcePrometheus();

@@ -124,7 +124,7 @@ const WEIGHED: Readonly<Record<string, string>> = {
   Buckets: "server/limits/rate_limit.ts #fullAt",
   TokenVerifier: "server/authorization/tokens.ts #remembered",
   CachingAuthorizer: "server/authorization/authorizer_cache.ts #granted",
-  RepeatLog: "common/line_limit.ts #things",
+  RepeatLog: "common/repeat_log.ts #things",
   EntryTable: "ring/replication/entry_table.ts #held",
   BytesMatcher: "common/ingest/allow_list.ts #remembered",
   Ingester: "common/ingest/ingester.ts #names",

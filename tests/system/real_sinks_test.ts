@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Metric, MetricFamily, MetricType } from "../../common/exposition/metric_family.ts";
 import { evaluate } from "../../scripts/integration/promql.ts";
 import { eventually } from "../../scripts/process/eventually.ts";
+import { CLASSIC_HISTOGRAM, freshFamily, NATIVE_HISTOGRAM } from "../support/fresh_families.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { RECEIVERS, seriesOf, startReceiver } from "../support/write_receivers.ts";
 
@@ -11,39 +12,18 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 /** A family of the cluster `a`. */
 function family(name: string, type: MetricType, values: Readonly<Record<string, Metric["value"]>>): MetricFamily {
-  const metrics = Object.entries(values).map(([part, value]): Metric => ({
-    labels: [{ name: "part", value: part }, { name: "_id", value: "a" }],
-    value,
-    timestampMs: Date.now(),
-  }));
-  return { name, type, metrics };
+  return freshFamily({ name, type, values, cluster: "a" });
 }
 
 const FAMILIES = () => [
   family("requests_total", "counter", { one: 12, two: 0.125 }),
   family("temperature", "gauge", { one: -3.5, two: 1e300 }),
   family("whatever", "untyped", { 'a "quoted" \\ part\nof ü': 7 }),
-  family("latency", "histogram", {
-    one: { count: 3, sum: 4.5, buckets: [{ upperBound: 0.5, count: 1 }, { upperBound: Infinity, count: 3 }] },
-  }),
+  family("latency", "histogram", { one: CLASSIC_HISTOGRAM }),
   family("size", "summary", { one: { count: 2, sum: 9, quantiles: [{ quantile: 0.5, value: 4 }] } }),
 ];
 
-const NATIVE = () =>
-  family("spread", "histogram", {
-    one: {
-      count: 6,
-      sum: 12,
-      buckets: [],
-      native: {
-        schema: 0,
-        zeroThreshold: 0.001,
-        zeroCount: 1,
-        positive: { spans: [{ offset: 0, length: 2 }], counts: [2, 3] },
-        negative: { spans: [], counts: [] },
-      },
-    },
-  });
+const NATIVE = () => family("spread", "histogram", { one: NATIVE_HISTOGRAM });
 
 for (const receiver of RECEIVERS) {
   const { name, version, takesUtf8 } = receiver;

@@ -285,3 +285,67 @@ Deno.test("A server killed in a storm of remote write shows what it has answered
     }
   }
 });
+
+Deno.test("POST /upload takes no push by which its cluster, which remote-writes too, has more series than --limit-series", async () => {
+  await using server = await OpenServer.start("--limit-series", "4", "--ratelimit", "0s");
+  const timestamp = Date.now();
+  const write = (...names: string[]) =>
+    server.write("a", writeRequest(names.map((name) => oneSample({ __name__: name }, { value: 1, timestamp }))));
+  const push = (...names: string[]) =>
+    server.push(
+      "a",
+      names.map((name) => ({
+        name,
+        type: "untyped",
+        metrics: [{ labels: [{ name: "_id", value: "a" }], value: 2, timestampMs: timestamp + 1 }],
+      })),
+    );
+  const page = (values: Record<string, number>) =>
+    Object.entries(values).map(([name, value]) => `${name}{_id="a"} ${value}`);
+  assert.equal((await write("a", "b")).status, 204);
+  assert.equal((await push("b", "c", "d")).status, 200);
+  assert.deepEqual(await shown(server), page({ a: 1, b: 2, c: 2, d: 2 }));
+  for (const names of [["e"], ["a", "b", "e", "f"]]) {
+    const refused = await push(...names);
+    assert.equal(refused.status, 413, refused.text);
+    assert.match(refused.text, /Cannot take a push by which the cluster has more than 4 series: there are [56]/);
+  }
+  assert.deepEqual(await shown(server), page({ a: 1, b: 2, c: 2, d: 2 }));
+  const { data } = await (await fetch(new URL("api/v1/sources/a", server.internal))).json();
+  assert.deepEqual(data.lastRefusal.raise, "--limit-series");
+  // What it shows goes on, though it is as much as it may be, and so it does after a restart.
+  assert.equal((await push("a", "b", "c", "d")).status, 200);
+  await server.crash();
+  assert.deepEqual(await shown(server), page({ a: 2, b: 2, c: 2, d: 2 }));
+});
+
+Deno.test("POST /api/v1/write has the room of classic buckets that a native histogram takes the place of", async () => {
+  await using server = await OpenServer.start("--limit-series", "5");
+  const timestamp = Date.now();
+  const span = { spans: [{ offset: 0, length: 1 }], counts: [4] };
+  const pushed = {
+    ...{ count: 4, sum: 6, buckets: [{ upperBound: 1, count: 1 }] },
+    native: { schema: 0, zeroThreshold: 0.001, zeroCount: 0, positive: span, negative: { spans: [], counts: [] } },
+  };
+  const metrics = [{ labels: [{ name: "_id", value: "a" }], value: pushed, timestampMs: timestamp - 10 }];
+  assert.equal((await server.push("a", [{ name: "n", type: "histogram", metrics }])).status, 200);
+  const written = {
+    ...{ countInt: 5, sum: 7, schema: 0, zeroThreshold: 0.001, zeroCountInt: 0, timestamp },
+    positiveSpans: [{ offset: 0, length: 1 }],
+    positiveDeltas: [5],
+  };
+  const native = { labels: [{ name: "__name__", value: "n" }], histograms: [written] };
+  const send = (...series: Parameters<typeof writeRequest>[0]) =>
+    server.write("a", writeRequest(series, { version: "2.0" }));
+  assert.equal((await send(native)).status, 204);
+  const plain = (name: string) => oneSample({ __name__: name }, { value: 1, timestamp });
+  const { status, text } = await send(plain("x"), plain("y"));
+  assert.equal(status, 204, text);
+  assert.deepEqual(await shown(server), [
+    'n_bucket{_id="a",le="+Inf"} 5',
+    'n_count{_id="a"} 5',
+    'n_sum{_id="a"} 7',
+    'x{_id="a"} 1',
+    'y{_id="a"} 1',
+  ]);
+});

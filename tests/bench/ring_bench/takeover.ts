@@ -19,8 +19,10 @@ export interface Takeover {
 
 /** How often the servers are asked what they show, in milliseconds. */
 const LOOK_MS = 20;
-/** For how long copies that took a detour get to come to where they belong, in milliseconds: pairs are compared each minute. */
-const COPIES_MS = 70_000;
+/** How often it is looked whether all copies are where they belong, in milliseconds. */
+const COPIES_LOOK_MS = 1_000;
+/** For how long copies that took a detour are waited for, in milliseconds: pairs are compared each minute. */
+const COPIES_PATIENCE_MS = 300_000;
 /** For how long heirs are waited for, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
@@ -47,7 +49,7 @@ async function loseOne(
   const servers = ring.servers.map(({ external }) => external);
   const pusher = new Pusher({ servers, token: (id) => ring.token(id), clusters, pushesPerSecond: 0, series });
   await pusher.pushAll();
-  await new Promise((resolve) => setTimeout(resolve, COPIES_MS));
+  await allCopied(ring.servers, { clusters, signal });
   const [lost, ...heirs] = ring.servers.toReversed();
   const lostAt = Date.now();
   // It may take its time to go.
@@ -63,6 +65,24 @@ async function loseOne(
   await gone;
   const decidedAt = Math.max(...await Promise.all(heirs.map(changedAt)));
   return `decided after ${decidedAt - lostAt} ms, all shown ${shownAt - decidedAt} ms after that`;
+}
+
+/** Waits until each cluster lies with its owner and its standby. */
+async function allCopied(
+  servers: readonly RingServer[],
+  { clusters, signal }: { clusters: number; signal: AbortSignal },
+): Promise<void> {
+  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(COPIES_PATIENCE_MS)]);
+  for (const role of ["owned", "standby"]) {
+    const held = async () => {
+      const counts = await Promise.all(servers.map((one) => one.metric(`telemeter_ring_clusters{role="${role}"}`)));
+      return counts.reduce((a, b) => a + b, 0);
+    };
+    while (await held() < clusters) {
+      giveUp.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, COPIES_LOOK_MS));
+    }
+  }
 }
 
 /** When a server took over the last view. */

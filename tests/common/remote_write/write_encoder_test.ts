@@ -83,10 +83,10 @@ for (const version of WRITE_VERSIONS) {
     assert.deepEqual(series.map(({ samples: [{ value }] }) => value), ["stale", "stale"]);
   });
 
-  Deno.test(`WriteEncoder puts at most 2,000 samples into a request and loses none, by ${version}`, () => {
-    const lines = Array.from({ length: 4_500 }, (_, i) => `x{i="${i}"} ${i}`);
+  Deno.test(`WriteEncoder puts at most 5,000 samples into a request and loses none, by ${version}`, () => {
+    const lines = Array.from({ length: 11_500 }, (_, i) => `x{i="${i}"} ${i}`);
     const requests = requestsOf(lines, { version });
-    assert.deepEqual(requests.map(({ length }) => length), [2_000, 2_000, 500]);
+    assert.deepEqual(requests.map(({ length }) => length), [5_000, 5_000, 1_500]);
     assert.deepEqual(requests.flat().map(({ samples: [{ value }] }) => value), lines.map((_, i) => i));
   });
 

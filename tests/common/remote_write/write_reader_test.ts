@@ -240,7 +240,10 @@ for (const version of WRITE_VERSIONS) {
     assert.equal(read(series(2), { version, by }).samples, 2);
     assert.throws(() => read(series(3), { version, by }), LimitError);
     const long = [{ labels: labels({ __name__: "m", a: "x".repeat(600) }), samples: [{ value: 1, timestamp: 1 }] }];
-    assert.throws(() => read(long, { version, by }), LimitError);
+    assert.throws(() => read(long, { version, by }), {
+      name: "LimitError",
+      message: "Cannot take a request that becomes more than 600 bytes of families",
+    });
   });
 
   Deno.test(`WriteReader throws nothing but SyntaxErrors and LimitErrors at garbled requests of ${version}`, () => {

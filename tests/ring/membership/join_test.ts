@@ -1,24 +1,12 @@
 /** How a member joins: it serves once it has what will be its own, or has waited long enough for it. */
 
 import assert from "node:assert/strict";
-import { RingMachines } from "../../support/ring_machines.ts";
+import { IDS, ringWithPushes } from "../../support/ring_of_machines.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-const IDS = Array.from({ length: 40 }, (_, i) => `cluster-${i}`);
-
-/** Members in one view, with a push of every cluster. */
-function ring(names: string) {
-  const world = new RingMachines([...names]);
-  const members = [...names].map((name) => world.start(name));
-  world.until("one view", () => world.isWhole(names.length));
-  for (const id of IDS) world.push(members[0], id, "one");
-  world.run(1_000);
-  return { world, members };
-}
-
 Deno.test("Join has every copy of what will be its own before it serves", () => {
-  const { world } = ring("ab");
+  const { world } = ringWithPushes("ab");
   const d = world.start("d");
   world.until("d to serve", () => d.machine.membership.self.phase === "ACTIVE");
   for (const id of IDS) {
@@ -28,7 +16,7 @@ Deno.test("Join has every copy of what will be its own before it serves", () => 
 });
 
 Deno.test("Join lets two that come at once wait for their turns, and in the end both serve", () => {
-  const { world, members: [a] } = ring("ab");
+  const { world, members: [a] } = ringWithPushes("ab");
   const [d, e] = ["d", "e"].map((name) => world.start(name));
   world.until("all to serve", () => {
     const phases = [d, e].map(({ machine }) => machine.membership.self.phase).join(" ");
@@ -40,7 +28,7 @@ Deno.test("Join lets two that come at once wait for their turns, and in the end 
 });
 
 Deno.test("Join waits for members that bring nothing, as long as they are there: time brings no copies", () => {
-  const { world, members: [a] } = ring("ab");
+  const { world, members: [a] } = ringWithPushes("ab");
   // The answers to what d asks for never come, though pings do.
   const handle = a.machine.handle.bind(a.machine);
   let isDeaf = true;
@@ -57,7 +45,7 @@ Deno.test("Join waits for members that bring nothing, as long as they are there:
 });
 
 Deno.test("Join goes on when a member dies that was to bring something", () => {
-  const { world, members: [a, b] } = ring("abc");
+  const { world, members: [a, b] } = ringWithPushes("abc");
   const d = world.start("d");
   world.until("d to be known", () => a.machine.membership.rows.length === 4);
   world.kill(b);

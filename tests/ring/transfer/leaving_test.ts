@@ -3,23 +3,12 @@
 import assert from "node:assert/strict";
 import { LEAVE_MS } from "../../../ring/transfer/leaving.ts";
 import { RingMachines } from "../../support/ring_machines.ts";
+import { IDS, ringWithPushes } from "../../support/ring_of_machines.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
-const IDS = Array.from({ length: 40 }, (_, i) => `cluster-${i}`);
-
-/** Members in one view, with a push of every cluster. */
-function ring(names: string) {
-  const world = new RingMachines([...names]);
-  const members = [...names].map((name) => world.start(name));
-  world.until("one view", () => world.isWhole(names.length));
-  for (const id of IDS) world.push(members[0], id, "one");
-  world.run(1_000);
-  return { world, members };
-}
-
 Deno.test("Leaving: heirs have copies before it hands over, and show them when it has", () => {
-  const { world, members: [a, b, c, d] } = ring("abcd");
+  const { world, members: [a, b, c, d] } = ringWithPushes("abcd");
   const owned = IDS.filter((id) => a.machine.place(id)!.owner === "a");
   world.handle(a, { type: "leave" });
   world.until("a to hand over", () => a.machine.membership.self.phase === "LEAVING");
@@ -32,7 +21,7 @@ Deno.test("Leaving: heirs have copies before it hands over, and show them when i
 });
 
 Deno.test("Leaving: pushes that come meanwhile go to their owners, and none is lost", () => {
-  const { world, members: [a, b] } = ring("ab");
+  const { world, members: [a, b] } = ringWithPushes("ab");
   world.handle(a, { type: "leave" });
   const tokens: number[] = [];
   for (let i = 0; !a.hasLeft; i++) {
@@ -49,7 +38,7 @@ Deno.test("Leaving: pushes that come meanwhile go to their owners, and none is l
 });
 
 Deno.test("Leaving: one at a time, the other waits", () => {
-  const { world, members: [a, b, c] } = ring("abc");
+  const { world, members: [a, b, c] } = ringWithPushes("abc");
   world.handle(a, { type: "leave" });
   world.until("a to hand over", () => a.machine.membership.self.phase === "LEAVING");
   world.run(5);
@@ -64,7 +53,7 @@ Deno.test("Leaving: one at a time, the other waits", () => {
 });
 
 Deno.test("Leaving takes no longer than its steps may, though nobody answers", () => {
-  const { world, members: [a] } = ring("ab");
+  const { world, members: [a] } = ringWithPushes("ab");
   world.gets = () => false;
   world.handle(a, { type: "leave" });
   const { waiting, copying, handing } = LEAVE_MS;
@@ -77,7 +66,7 @@ Deno.test("Leaving is at once for who has not joined, and for who has lost its r
   world.handle(a, { type: "leave" });
   world.run(500);
   assert.ok(a.hasLeft);
-  const { world: other, members: [, , c] } = ring("abc");
+  const { world: other, members: [, , c] } = ringWithPushes("abc");
   other.gets = (from, to) => from !== "c" && to !== "c";
   other.run(9_500);
   assert.equal(c.machine.closed(other.clock.now)?.reason, "fenced");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { flag, type OptionTable, text } from "../../../common/options.ts";
+import { flag, text } from "../../../common/option_kinds.ts";
+import type { OptionTable } from "../../../common/options.ts";
 import { manPage } from "../../../scripts/documents/man_page.ts";
 
 const OPTIONS = {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bytes, count, duration, file, flag, type Program, text } from "../../../common/options.ts";
+import { bytes, count, duration, file, flag, text } from "../../../common/option_kinds.ts";
+import type { Program } from "../../../common/options.ts";
 import { optionTable } from "../../../scripts/documents/option_table.ts";
 
 const PROGRAM: Program<Record<string, never>> = {

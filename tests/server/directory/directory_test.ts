@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
 import { Directory, type DirectoryOptions } from "../../../server/directory/directory.ts";
-import type { AcceptedPush, Refusal } from "../../../server/directory/source.ts";
-
-const BAD: Refusal = { stage: "push", path: "/upload", status: 400, reason: "identity", why: "Two identities" };
-const STRANGER: Refusal = {
-  stage: "authorize",
-  path: "/authorize",
-  status: 401,
-  reason: "refused",
-  why: "Unknown token",
-};
+import type { AcceptedPush } from "../../../server/directory/source.ts";
+import { BAD, STRANGER } from "../../support/refusals.ts";
 
 function setUp(options: Partial<DirectoryOptions> = {}) {
   const clock = { ms: 1_700_000_000_000 };

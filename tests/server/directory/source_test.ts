@@ -2,25 +2,17 @@ import assert from "node:assert/strict";
 import {
   type AcceptedPush,
   mergeSource,
-  nearLimits,
   newSource,
   noteAccepted,
   noteRefused,
   type Refusal,
   type Source,
-  stateOf,
 } from "../../../server/directory/source.ts";
+import { BAD, STRANGER } from "../../support/refusals.ts";
+import { nearLimits, stateOf } from "../../../server/directory/source_state.ts";
 
 const TTL_MS = 600_000;
 const START = 1_700_000_000_000;
-const BAD: Refusal = { stage: "push", path: "/upload", status: 400, reason: "identity", why: "Two identities" };
-const STRANGER: Refusal = {
-  stage: "authorize",
-  path: "/authorize",
-  status: 401,
-  reason: "refused",
-  why: "Unknown token",
-};
 
 function push(at: number, more: Partial<AcceptedPush> = {}): AcceptedPush {
   return {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { apiRoutes } from "../../../server/api/api_routes.ts";
 import type { SinkReport } from "../../../server/sinks/sink.ts";
-import type { SourceState } from "../../../server/directory/source.ts";
+import type { SourceState } from "../../../server/directory/source_state.ts";
 import { ask, NOW_MS, source, sourcePages, STATUS } from "../../support/source_pages.ts";
 
 const REFUSAL = {

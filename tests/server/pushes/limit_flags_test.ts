@@ -7,6 +7,7 @@ const SAID: readonly [status: number, message: string, flag: string | undefined]
   [413, "Cannot take a body of more than 9 bytes", "--limit-bytes"],
   [413, "Cannot uncompress the body as it holds more than 9 bytes", "--limit-decompressed-bytes"],
   [413, "Cannot take a push that becomes more than 9 bytes of text", "--limit-decompressed-bytes"],
+  [413, "Cannot take a request that becomes more than 9 bytes of families", "--limit-decompressed-bytes"],
   [413, "Cannot take a push of more than 9 families", "--limit-families"],
   [413, "Cannot take more than 9 labels on a series", "--limit-labels"],
   [413, "Cannot take a push of more than 9 series", "--limit-series"],

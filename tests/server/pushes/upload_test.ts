@@ -25,7 +25,7 @@ import { UploadSlots } from "../../../server/limits/upload_slots.ts";
 import { upload } from "../../../server/pushes/upload.ts";
 import { StoreUnavailableError } from "../../../server/store/push_store.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
-import { RepeatLog } from "../../../common/line_limit.ts";
+import { RepeatLog } from "../../../common/repeat_log.ts";
 import { RawClient } from "../../support/raw_client.ts";
 import { Mailbox } from "../../support/mailbox.ts";
 import { recordingLog } from "../../support/recording_log.ts";

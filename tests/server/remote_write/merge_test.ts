@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { isDistribution, type MetricFamily } from "../../../common/exposition/metric_family.ts";
 import type { ClusterEntry } from "../../../server/exposition/exposition_index.ts";
 import { EndTimes } from "../../../server/remote_write/end_times.ts";
-import { type Delta, type Lines, Merger } from "../../../server/remote_write/merge.ts";
+import { type Delta, Merger } from "../../../server/remote_write/merge.ts";
+import type { Lines } from "../../../server/remote_write/merged_content.ts";
 import {
   entryOf,
   keyOf,
@@ -226,6 +227,39 @@ const NATIVE = {
   positive: { spans: [], counts: [] },
   negative: { spans: [], counts: [] },
 };
+
+Deno.test("Merger keeps what is newer than its end, however many samples a merge has", () => {
+  const gauge = (name: string, length: number): MetricFamily => ({
+    name,
+    type: "gauge",
+    metrics: Array.from({ length }, (_, i) => ({
+      labels: [{ name: "i", value: String(i) }],
+      value: 1,
+      timestampMs: NOW_MS,
+    })),
+  });
+  const histogram: MetricFamily = {
+    name: "h",
+    type: "histogram",
+    metrics: [{ labels: [], value: { count: 1, sum: 1, buckets: [] }, timestampMs: NOW_MS }],
+  };
+  const end: MetricFamily = {
+    name: "h_count",
+    type: "untyped",
+    metrics: [{ labels: [], value: 0, timestampMs: NOW_MS - 1_000 }],
+  };
+  const values = entryOf(merger.merge(undefined, [], { oldestMs: 0 }));
+  const hundreds = Array.from({ length: 10 }, (_, i) => ({ values: render([gauge(`g${i}`, 100)]) }));
+  // Merges make room for 1,024 samples at first, and for twice as many once there are more.
+  for (let length = 15; length < 30; length++) {
+    const deltas = [...hundreds, { values: render([gauge("rest", length), histogram]) }, {
+      values,
+      ended: render([end]),
+    }];
+    const merged = entryOf(new Merger().merge(undefined, deltas, { oldestMs: 0 }));
+    assert.equal(tell(merged).filter(({ lines }) => lines[0].startsWith("h_count ")).length, 1, `of ${1_000 + length}`);
+  }
+});
 
 Deno.test("Merger puts a buffer to use that fits", () => {
   const entry = render([{ name: "x", type: "gauge", metrics: [{ labels: [], value: 1, timestampMs: NOW_MS }] }]);

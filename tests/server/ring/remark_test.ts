@@ -4,7 +4,7 @@ import { NO_DIRECTORY } from "../../support/no_directory.ts";
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
-import { RepeatLog } from "../../../common/line_limit.ts";
+import { RepeatLog } from "../../../common/repeat_log.ts";
 import { Ring } from "../../../ring/ring.ts";
 import { eventually } from "../../../scripts/process/eventually.ts";
 import { ExpositionIndex } from "../../../server/exposition/exposition_index.ts";

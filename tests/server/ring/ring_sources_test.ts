@@ -3,6 +3,7 @@ import { UnansweredError } from "../../../ring/transport/questions.ts";
 import { readSourceQuery } from "../../../server/api/source_query.ts";
 import { OwnSources } from "../../../server/api/sources.ts";
 import { Directory } from "../../../server/directory/directory.ts";
+import { packAnswer } from "../../../server/ring/ask_members.ts";
 import { forgetElsewhere, ringAnswerer, RingSources } from "../../../server/ring/ring_sources.ts";
 
 const NOW = 1_700_000_000_000;
@@ -11,6 +12,7 @@ const LIMITS = { series: 100, families: 100, bytes: 100 };
 /** Members that know each other; a cluster is owned by the member whose name it starts with. */
 function ringOf(names: readonly string[]) {
   const down = new Set<string>();
+  const garbled = new Map<string, Uint8Array>();
   const placeOf = (id: string) => ({ owner: names.find((name) => id.startsWith(name)) });
   const members = new Map(names.map((name) => {
     const directory = new Directory({
@@ -38,7 +40,7 @@ function ringOf(names: readonly string[]) {
     status: () => ({ members: names.map((name) => ({ name, status: down.has(name) ? "DEAD" : "ALIVE" })) }) as never,
     ask: async (to: string, { topic, body }: { topic: string; body: Uint8Array }) => {
       if (down.has(to)) throw new UnansweredError("It did not answer within 500 ms");
-      return await members.get(to)!.answer({ topic, body });
+      return garbled.get(to) ?? await members.get(to)!.answer({ topic, body });
     },
   });
   const push = (at: string, id: string) =>
@@ -47,7 +49,7 @@ function ringOf(names: readonly string[]) {
       ...{ leftOut: new Map(), newestMs: NOW },
     });
   const at = (name: string) => new RingSources({ own: members.get(name)!.own, ring: ringAt(name) });
-  return { down, push, at, ringAt, directoryOf: (name: string) => members.get(name)!.directory };
+  return { down, garbled, push, at, ringAt, directoryOf: (name: string) => members.get(name)!.directory };
 }
 
 const ALL = readSourceQuery(new URLSearchParams("sort=id"));
@@ -66,6 +68,32 @@ Deno.test("RingSources lists the sources of all members, and names the member th
     { name: "b", why: "It did not answer within 500 ms" },
   ]);
 });
+
+const GARBLED = new Map([
+  ["no gzip", new Uint8Array(3)],
+  ["nothing", packAnswer(null)],
+  ["a text", packAnswer("nonsense")],
+  ["a list of nothing", packAnswer([null])],
+  ["sources without an id", packAnswer({ sources: [{ near: [] }], matching: 1, near: 0, states: {} })],
+  ["no states", packAnswer({ sources: [], matching: 0, near: 0 })],
+]);
+
+for (const [what, answer] of GARBLED) {
+  Deno.test(`RingSources shows what the others tell where a member answers with ${what}, and names it`, async () => {
+    const ring = ringOf(["a", "b", "c"]);
+    for (const name of ["a", "b", "c"]) ring.push(name, `${name}-1`);
+    ring.garbled.set("b", answer);
+    const { sources, members } = await ring.at("a").list(ALL);
+    assert.deepEqual(sources.map(({ id }) => id), ["a-1", "c-1"]);
+    assert.deepEqual(members?.filter(({ why }) => why !== undefined), [
+      { name: "b", why: "Its answer cannot be read: run the same version on all servers of the ring" },
+    ]);
+    assert.deepEqual(await ring.at("a").strangers(), []);
+    ring.push("a", "b-1");
+    // What says that nothing is known is an answer.
+    assert.equal((await ring.at("a").details("b-1"))?.id, what === "nothing" ? undefined : "b-1");
+  });
+}
 
 Deno.test("RingSources tells what the owner knows of a source, or what is known here where it does not answer", async () => {
   const ring = ringOf(["a", "b"]);
@@ -86,4 +114,11 @@ Deno.test("forgetElsewhere() has the other members forget a source, and names wh
   assert.deepEqual(members.map(({ name, why }) => [name, why === undefined]), [["a", true], ["b", true], ["c", false]]);
   assert.equal(ring.directoryOf("b").get("b-1"), undefined);
   assert.notEqual(ring.directoryOf("c").get("b-1"), undefined);
+});
+
+Deno.test("ringAnswerer() says of a server that it has only just started", async () => {
+  const ring = ringOf(["a", "b"]).ringAt("a");
+  await assert.rejects(ring.ask("b", { topic: "ring", body: new TextEncoder().encode("null") }), {
+    message: "It has only just started",
+  });
 });

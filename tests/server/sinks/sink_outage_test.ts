@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { install } from "@sinonjs/fake-timers";
 import { createRegistry } from "../../../common/metrics.ts";
-import { RepeatLog } from "../../../common/line_limit.ts";
+import { RepeatLog } from "../../../common/repeat_log.ts";
 import { SinkMetrics } from "../../../server/sinks/sink_metrics.ts";
 import type { SendRequest } from "../../../server/sinks/sink.ts";
 import { Sinks } from "../../../server/sinks/sinks.ts";

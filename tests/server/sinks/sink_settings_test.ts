@@ -47,6 +47,11 @@ for (
     ["half of OAuth", { forwardUrl: [SINK], forwardOauthUrl: SINK }, /without all of --forward-oauth-url/],
     ["a scope alone", { forwardUrl: [SINK], forwardOauthScope: "a" }, /without all of --forward-oauth-url/],
     ["a password of nobody", { forwardUrl: [SINK], forwardPasswordFile: "password" }, /without a user name/],
+    [
+      "a password that no URL can hold",
+      { forwardUrl: [new URL("https://me:50%@sink.example/")] },
+      /--forward-url https:\/\/sink\.example\/.*%25/,
+    ],
     ["a bad header", { forwardUrl: [SINK], forwardTenantHeader: "a b" }, /--forward-tenant-header/],
     [
       "a user beside a token",

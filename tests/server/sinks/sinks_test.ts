@@ -2,6 +2,7 @@ import configuration from "../../../deno.json" with { type: "json" };
 import assert from "node:assert/strict";
 import { eventually } from "../../../scripts/process/eventually.ts";
 import { SinkReceiver, type SinkVisit, takesAll, takesFirst } from "../../support/sink_receiver.ts";
+import { Random } from "../../support/random.ts";
 import { MetaStore, SinksSite, TTL_MS } from "../../support/sinks_site.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -159,6 +160,7 @@ Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing 
   const alone = (id: string) => ({ series }: SinkVisit) =>
     series.length === 1 && Object.fromEntries(series[0].labels)._id === id;
   await receiver.until((visits) => ["good", "bad", "better"].every((id) => visits.some(alone(id))));
+  await eventually("all answers to be read", () => site.sinks.report()[0].waiting === 0, { timeoutMs: 10_000 });
   site.push("good", ["x{} 2"]);
   await receiver.until(has("x of good: 2"));
   const [{ sent, dropped, waiting }] = site.sinks.report();
@@ -205,18 +207,27 @@ Deno.test("Sinks send of each cluster the newest alone when a sink is back, in o
 
 Deno.test("Sinks keep the samples of a cluster in order, whatever is under way", async () => {
   await using receiver = new SinkReceiver();
+  // Answers wait for the next push, or for some more.
+  const random = new Random(1);
+  let pushed = Promise.withResolvers<void>();
   receiver.answer = async (visit) => {
-    await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
+    await pushed.promise;
     return takesAll(visit);
   };
   await using site = await SinksSite.open([receiver.url], { gatherMs: 0 });
   site.sinks.start();
-  for (let i = 1; i <= 60; i++) {
+  for (let i = 1; i <= 100; i++) {
     site.push("a", Array.from({ length: 700 }, (_, j) => `x{j="${j}"} ${i}`));
     site.push("b", Array.from({ length: 1_400 }, (_, j) => `x{j="${j}"} ${i}`));
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    const seen = receiver.visits.length;
+    if (random.chance(0.3)) continue;
+    pushed.resolve();
+    pushed = Promise.withResolvers();
+    await receiver.until(({ length }) => length > seen);
   }
-  await receiver.until(has("x of a: 60", "x of b: 60"));
+  pushed.resolve();
+  receiver.answer = takesAll;
+  await receiver.until(has("x of a: 100", "x of b: 100"));
   for (const id of ["a", "b"]) {
     const values = samplesOf(receiver.visits).filter((sample) => sample.startsWith(`x of ${id}:`))
       .map((sample) => Number(sample.split(": ")[1]));
@@ -274,6 +285,21 @@ Deno.test("Sinks wait for no sink: one that hangs delays neither pushes nor anot
     await receiver.until(has(`x of a: ${i}`));
   }
   assert.equal(hanging.visits.length, 1);
+  resolve(new Response(null, { status: 500 }));
+});
+
+Deno.test("Sinks give up a request that gets no answer, and send the newest of all clusters once the sink answers again", async () => {
+  await using receiver = new SinkReceiver();
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  receiver.answer = () => promise;
+  await using site = await SinksSite.open([receiver.url], { timeoutMs: 50, maxBackoffMs: 50 });
+  site.sinks.start();
+  for (const id of ["a", "b"]) site.push(id, ["x{} 1"]);
+  await receiver.until(({ length }) => length > 1);
+  for (const id of ["a", "b"]) site.push(id, ["x{} 2"]);
+  receiver.answer = takesAll;
+  await receiver.until(has("x of a: 2", "x of b: 2"));
+  assert.match(site.sinks.report()[0].lastFailure!.why, /^it does not answer within 50ms/);
   resolve(new Response(null, { status: 500 }));
 });
 

@@ -1,29 +1,18 @@
+/** How text is read. */
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LimitError, type MetricFamily, type ParseLimits } from "../../../common/exposition/metric_family.ts";
-import { formatBound, formatValue } from "../../../common/exposition/format_number.ts";
-import { endsInMidLine, escapeLabelValue, formatText, parseText } from "../../../common/exposition/text_format.ts";
-import { arbitraryFamilies, arbitraryTextFamilies } from "../../support/arbitrary_families.ts";
-import { type ExpositionFeatures, parseExposition, seriesKey } from "../../support/exposition_parser.ts";
+import { LimitError } from "../../../common/exposition/metric_family.ts";
+import { endsInMidLine, formatText } from "../../../common/exposition/text_format.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
+import { parseWhole, valueOf } from "../../support/whole_text.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
-
-const LIMITS: ParseLimits = { maxFamilies: 1e6, maxSeries: 1e6, maxLabels: 1e6 };
-
-function parse(text: string | Uint8Array, limits: Partial<ParseLimits> = {}): MetricFamily[] {
-  return parseText(typeof text === "string" ? new TextEncoder().encode(text) : text, { ...LIMITS, ...limits });
-}
-
-const format = (...args: Parameters<typeof formatText>) => new TextDecoder().decode(formatText(...args));
-
-/** The only value in a page of one line. */
-const valueOf = (line: string) => parse(line)[0].metrics[0].value;
 
 Deno.test("parseText() reads names, labels, escapes, values and timestamps", () => {
   const text = "# HELP x:y a \\\\ b \\n c\n# TYPE x:y counter\n" +
     'x:y{a="1",b="q\\"\\\\\\n é€😀"} 1.5 1700000000000\nx:y 2\n_z 3 -1\n';
-  assert.deepEqual(parse(text), [
+  assert.deepEqual(parseWhole(text), [
     {
       name: "x:y",
       help: "a \\ b \n c",
@@ -45,7 +34,7 @@ Deno.test("parseText() puts histograms and summaries together, whatever the orde
   const text = '# TYPE h histogram\nh_count{a="1",b="2"} 3 5\nh_bucket{b="2",le="+Inf",a="1"} 3\n' +
     'h_bucket{a="1",b="2",le="0.5"} 1\nh_sum{a="1",b="2"} 2.5\nh_sum 9\nh_bucket{le="1"} 7\nh_count 8.9\n' +
     '# TYPE s summary\ns{quantile="0.9"} NaN\ns{quantile="0.5"} 1\ns_sum 4\ns_count 2\ns_bucket 1\n';
-  assert.deepEqual(parse(text), [
+  assert.deepEqual(parseWhole(text), [
     {
       name: "h",
       type: "histogram",
@@ -72,7 +61,7 @@ Deno.test("parseText() puts histograms and summaries together, whatever the orde
 
 Deno.test("parseText() leaves a name of its own alone that looks like a part", () => {
   assert.deepEqual(
-    parse("x_count 1\n# TYPE x histogram\nx_count 2\nx_sum 3\ny_count 4\n").map(({ name, metrics }) => [
+    parseWhole("x_count 1\n# TYPE x histogram\nx_count 2\nx_sum 3\ny_count 4\n").map(({ name, metrics }) => [
       name,
       metrics.map(({ value }) => value),
     ]),
@@ -113,16 +102,16 @@ Deno.test("parseText() makes up no count and no sum: what lacks one is read line
     ],
     ["# TYPE g gauge_histogram\ng_count 1\n", "# TYPE g_count untyped\ng_count 1\n"],
   ];
-  for (const [page, read] of rows) assert.equal(new TextDecoder().decode(formatText(parse(page))), read, page);
+  for (const [page, read] of rows) assert.equal(new TextDecoder().decode(formatText(parseWhole(page))), read, page);
   const whole = `${S}s_sum 0\ns_count 0\n`;
-  assert.deepEqual(new TextDecoder().decode(formatText(parse(whole))), whole);
+  assert.deepEqual(new TextDecoder().decode(formatText(parseWhole(whole))), whole);
 });
 
 Deno.test("parseText() reads names of any characters in quotes", () => {
   const text = '# HELP "my.metric" what\n# TYPE "my.metric" gauge\n{"my.metric"} 1\n' +
     '{"my.metric","label.x"="v",le="\\n",plain="2"} 2 5\n{"q\\"b\\\\l\\n{},= é"} 3\nx{"a b"="c"} 4\n' +
     '# TYPE "h.s" histogram\n{"h.s_bucket",le="+Inf"} 2\n{"h.s_sum"} 3\n{"h.s_count"} 2\n# TYPE "up" counter\nup 1\n';
-  assert.deepEqual(parse(text), [
+  assert.deepEqual(parseWhole(text), [
     {
       name: "my.metric",
       help: "what",
@@ -148,9 +137,9 @@ Deno.test("parseText() reads names of any characters in quotes", () => {
 });
 
 Deno.test("parseText() takes a carriage return for part of a help text, unless all lines end in one", () => {
-  assert.equal(parse("# HELP x a\r\nx 1\n")[0].help, "a\r");
-  assert.equal(parse("# HELP x a\r\nx 1\r\n")[0].help, "a");
-  assert.equal(parse("\n# HELP x a\r\nx 1\r\n")[0].help, "a\r");
+  assert.equal(parseWhole("# HELP x a\r\nx 1\n")[0].help, "a\r");
+  assert.equal(parseWhole("# HELP x a\r\nx 1\r\n")[0].help, "a");
+  assert.equal(parseWhole("\n# HELP x a\r\nx 1\r\n")[0].help, "a\r");
 });
 
 Deno.test("endsInMidLine() tells whether the last line has its line feed", () => {
@@ -160,7 +149,7 @@ Deno.test("endsInMidLine() tells whether the last line has its line feed", () =>
 
 Deno.test("parseText() merges a family whose lines stand apart", () => {
   const text = "# HELP x one\n# TYPE x gauge\nx 1\ny 5\n# HELP x two\n# TYPE x gauge\nx 2\n";
-  assert.deepEqual(parse(text), [
+  assert.deepEqual(parseWhole(text), [
     { name: "x", help: "one", type: "gauge", metrics: [{ labels: [], value: 1 }, { labels: [], value: 2 }] },
     { name: "y", type: "untyped", metrics: [{ labels: [], value: 5 }] },
   ]);
@@ -191,7 +180,7 @@ const ACCEPTED: readonly (readonly [what: string, text: string, samples: number]
 
 for (const [what, text, samples] of ACCEPTED) {
   Deno.test(`parseText() accepts ${what}`, () => {
-    assert.equal(parse(text).reduce((sum, { metrics }) => sum + metrics.length, 0), samples);
+    assert.equal(parseWhole(text).reduce((sum, { metrics }) => sum + metrics.length, 0), samples);
   });
 }
 
@@ -293,7 +282,7 @@ const REFUSED: readonly (readonly [what: string, text: string, message: RegExp, 
 
 for (const [what, text, message, offset] of REFUSED) {
   Deno.test(`parseText() refuses ${what}`, () => {
-    assert.throws(() => parse(text), (error) => {
+    assert.throws(() => parseWhole(text), (error) => {
       assert(error instanceof SyntaxError);
       assert.match(error.message, message);
       assert.match(error.message, new RegExp(`^Cannot read the text format: .*, in line \\d+ at offset ${offset}$`));
@@ -306,7 +295,7 @@ Deno.test("parseText() tells where bytes are not UTF-8", () => {
   const start = new TextEncoder().encode("x 1\n# \ufffd é\n# ");
   for (const wrong of [[0xff], [0xc3], [0xe2, 0x82], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]]) {
     assert.throws(
-      () => parse(new Uint8Array([...start, ...wrong, 0x0a])),
+      () => parseWhole(new Uint8Array([...start, ...wrong, 0x0a])),
       new SyntaxError(
         `Cannot read the text format: the byte 0x${
           wrong[0].toString(16)
@@ -315,14 +304,14 @@ Deno.test("parseText() tells where bytes are not UTF-8", () => {
     );
   }
   assert.throws(
-    () => parse(Uint8Array.from("up 1\nx caf\xe9 1\n", (character) => character.charCodeAt(0))),
+    () => parseWhole(Uint8Array.from("up 1\nx caf\xe9 1\n", (character) => character.charCodeAt(0))),
     /the byte 0xe9 is not UTF-8, in line 2 at offset 10$/,
   );
 });
 
 Deno.test("parseText() stops at its limits, and not before", () => {
   const text = '# TYPE a gauge\na 1\nb{l="1",m="2"} 2\nb 3\n';
-  assert.equal(parse(text, { maxFamilies: 2, maxSeries: 3, maxLabels: 2 }).length, 2);
+  assert.equal(parseWhole(text, { maxFamilies: 2, maxSeries: 3, maxLabels: 2 }).length, 2);
   for (
     const [limits, message] of [
       [{ maxFamilies: 1 }, /more than 1 families/],
@@ -330,9 +319,12 @@ Deno.test("parseText() stops at its limits, and not before", () => {
       [{ maxLabels: 1 }, /more than 1 labels/],
     ] as const
   ) {
-    assert.throws(() => parse(text, limits), (error) => error instanceof LimitError && message.test(error.message));
+    assert.throws(
+      () => parseWhole(text, limits),
+      (error) => error instanceof LimitError && message.test(error.message),
+    );
   }
-  assert.throws(() => parse("# TYPE a gauge\n# HELP b b\n", { maxFamilies: 1 }), LimitError);
+  assert.throws(() => parseWhole("# TYPE a gauge\n# HELP b b\n", { maxFamilies: 1 }), LimitError);
 });
 
 Deno.test("parseText() takes time linear in hostile text", () => {
@@ -358,7 +350,7 @@ Deno.test("parseText() takes time linear in hostile text", () => {
   for (const [what, text] of Object.entries(texts)) {
     const start = performance.now();
     try {
-      parse(text);
+      parseWhole(text);
     } catch (error) {
       assert(error instanceof SyntaxError, what);
     }
@@ -379,262 +371,11 @@ Deno.test("parseText() throws nothing but SyntaxError and LimitError on damaged 
       const bytes = [...seed];
       for (const { at, byte, keep, skip } of edits) bytes.splice(at % bytes.length, skip, ...Array(keep).fill(byte));
       try {
-        parse(new Uint8Array(bytes), { maxFamilies: 20, maxSeries: 60, maxLabels: 10 });
+        parseWhole(new Uint8Array(bytes), { maxFamilies: 20, maxSeries: 60, maxLabels: 10 });
       } catch (error) {
         assert(error instanceof SyntaxError || error instanceof LimitError, `${error}`);
       }
     }),
     { numRuns: 2_000 },
   );
-});
-
-Deno.test("formatText() writes every type as the format has it", () => {
-  const labels = [{ name: "a", value: 'q"\\\n' }];
-  const families: MetricFamily[] = [
-    { name: "c", help: "back\\slash\nand line", type: "counter", metrics: [{ labels, value: 1e21, timestampMs: 5 }] },
-    { name: "u", type: "untyped", metrics: [{ labels: [], value: -Infinity }] },
-    {
-      name: "h",
-      type: "histogram",
-      metrics: [{ labels, value: { count: 3, sum: 0.5, buckets: [{ upperBound: 1, count: 2 }] }, timestampMs: 6 }],
-    },
-    {
-      name: "i",
-      type: "histogram",
-      metrics: [{ labels: [], value: { count: 3, sum: 0.5, buckets: [{ upperBound: Infinity, count: 3 }] } }],
-    },
-    {
-      name: "s",
-      type: "summary",
-      metrics: [{ labels, value: { count: 3, sum: NaN, quantiles: [{ quantile: 0.5, value: 2 }] } }],
-    },
-    { name: "gone", type: undefined, metrics: [{ labels, value: undefined }] },
-    { name: "g", type: "gauge", metrics: [{ labels, value: undefined }] },
-  ];
-  const written = format(families);
-  assert.equal(
-    written,
-    `# HELP c back\\\\slash\\nand line
-# TYPE c counter
-c{a="q\\"\\\\\\n"} 1e+21 5
-# TYPE u untyped
-u -Inf
-# TYPE h histogram
-h_bucket{a="q\\"\\\\\\n",le="1"} 2 6
-h_bucket{a="q\\"\\\\\\n",le="+Inf"} 3 6
-h_sum{a="q\\"\\\\\\n"} 0.5 6
-h_count{a="q\\"\\\\\\n"} 3 6
-# TYPE i histogram
-i_bucket{le="+Inf"} 3
-i_sum 0.5
-i_count 3
-# TYPE s summary
-s{a="q\\"\\\\\\n",quantile="0.5"} 2
-s_sum{a="q\\"\\\\\\n"} NaN
-s_count{a="q\\"\\\\\\n"} 3
-# TYPE g gauge
-`,
-  );
-  assert.equal(format(families, { timestamps: false }), written.replaceAll(/ [56]$/gm, ""));
-});
-
-Deno.test("formatText() and parseText() are a round trip", () => {
-  fc.assert(fc.property(arbitraryTextFamilies, (families) => {
-    assert.deepEqual(parseText(formatText(families), LIMITS), families);
-    const onFault = (fault: unknown) => assert.fail(JSON.stringify(fault));
-    assert.deepEqual(parseText(formatText(families), { ...LIMITS, onFault }), families);
-  }));
-});
-
-Deno.test("formatText() writes names in quotes that are not classic, and with underscores if told so", () => {
-  const families: MetricFamily[] = [
-    {
-      name: "my.metric",
-      help: "h",
-      type: "gauge",
-      metrics: [
-        { labels: [], value: 1 },
-        { labels: [{ name: "a:b", value: "1" }, { name: "c", value: "2" }, { name: '"\\\n', value: "3" }], value: 2 },
-      ],
-    },
-    {
-      name: "1s",
-      type: "summary",
-      metrics: [{ labels: [], value: { count: 3, sum: 4, quantiles: [{ quantile: 0.5, value: 2 }] } }],
-    },
-  ];
-  assert.equal(
-    format(families),
-    `# HELP "my.metric" h
-# TYPE "my.metric" gauge
-{"my.metric"} 1
-{"my.metric","a:b"="1",c="2","\\"\\\\\\n"="3"} 2
-# TYPE "1s" summary
-{"1s",quantile="0.5"} 2
-{"1s_sum"} 4
-{"1s_count"} 3
-`,
-  );
-  assert.equal(
-    format(families, { escaping: "underscores" }),
-    `# HELP my_metric h
-# TYPE my_metric gauge
-my_metric 1
-my_metric{a_b="1",c="2",___="3"} 2
-# TYPE _s summary
-_s{quantile="0.5"} 2
-_s_sum 4
-_s_count 3
-`,
-  );
-});
-
-Deno.test("formatText() writes what text can say of native and gauge histograms, and nothing else", () => {
-  const native = {
-    schema: 3,
-    zeroThreshold: 0.001,
-    zeroCount: 1,
-    positive: { spans: [{ offset: 0, length: 1 }], counts: [1.5] },
-    negative: { spans: [], counts: [] },
-  };
-  const bare = { count: 2.5, sum: 7, buckets: [], isFloat: true, native };
-  const both = { ...bare, buckets: [{ upperBound: 1e6, count: 1.5 }] };
-  const labels = [{ name: "a", value: "b" }];
-  const metrics = [{ labels: [], value: bare, timestampMs: 5 }, { labels, value: both }];
-  assert.equal(
-    format([{ name: "x", type: "histogram", metrics }, { name: "g", help: "h", type: "gauge_histogram", metrics }]),
-    `# TYPE x histogram
-x_bucket{le="+Inf"} 2.5 5
-x_sum 7 5
-x_count 2.5 5
-x_bucket{a="b",le="1e+06"} 1.5
-x_bucket{a="b",le="+Inf"} 2.5
-x_sum{a="b"} 7
-x_count{a="b"} 2.5
-# HELP g_bucket h
-# TYPE g_bucket untyped
-g_bucket{le="+Inf"} 2.5 5
-g_bucket{a="b",le="1e+06"} 1.5
-g_bucket{a="b",le="+Inf"} 2.5
-# HELP g_count h
-# TYPE g_count untyped
-g_count 2.5 5
-g_count{a="b"} 2.5
-# HELP g_sum h
-# TYPE g_sum untyped
-g_sum 7 5
-g_sum{a="b"} 7
-`,
-  );
-});
-
-Deno.test("formatText() writes what a strict reader reads as the same samples", () => {
-  const features = { quotedNames: true, floatCounts: true };
-  const check = (families: readonly MetricFamily[], timestamps: boolean, features?: ExpositionFeatures) => {
-    const page = parseExposition(formatText(families, { timestamps }), features);
-    assert.deepEqual([...page.keys()], families.map(({ name }) => name));
-    for (const { name, type, help, metrics } of families) {
-      const read = page.get(name)!;
-      assert.deepEqual([read.type, read.help], [type, help]);
-      const lines = new Map(metrics.flatMap(({ labels, value, timestampMs }) => {
-        const own = labels.map((label): [string, string] => [label.name, label.value]);
-        const line = (suffix: string, number: number, ...point: [string, string][]) =>
-          [
-            seriesKey(name + suffix, [...own, ...point]),
-            [number, timestamps ? timestampMs : undefined],
-          ] as const;
-        if (value === undefined || typeof value === "number") return [line("", value!)];
-        const points = "buckets" in value
-          ? value.buckets.map(({ upperBound, count }) => line("_bucket", count, ["le", shown(upperBound)]))
-          : value.quantiles.map(({ quantile, value }) => line("", value, ["quantile", shown(quantile)]));
-        return [...points, line("_sum", value.sum), line("_count", value.count)];
-      }));
-      assert.deepEqual(
-        new Map(Array.from(read.samples, ([key, { value, timestampMs }]) => [key, [value, timestampMs]])),
-        lines,
-      );
-    }
-  };
-  fc.assert(fc.property(arbitraryFamilies, fc.boolean(), (families, timestamps) => check(families, timestamps)));
-  fc.assert(fc.property(arbitraryTextFamilies, fc.boolean(), (families, timestamps) => {
-    check(families, timestamps, features);
-  }));
-});
-
-Deno.test("formatText() writes with underscores what a strict reader of old takes", () => {
-  fc.assert(fc.property(arbitraryTextFamilies, (families) => {
-    parseExposition(formatText(families, { escaping: "underscores" }), { floatCounts: true });
-  }));
-});
-
-/** A bound as Go writes it, independently of the code under test: by its digits and where their point is. */
-function shown(value: number): string {
-  if (value === Infinity) return "+Inf";
-  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const [, sign, whole, fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e(.+))?$/.exec(String(value))!;
-  const digits = (whole + fraction).replace(/^0+/, "");
-  const point = whole.length + Number(exponent) - (whole + fraction).length + digits.length;
-  const trimmed = digits.replace(/0+$/, "");
-  if (point - 1 < -4 || point - 1 >= 6) {
-    const power = `${Math.abs(point - 1)}`.padStart(2, "0");
-    const tail = trimmed.length > 1 ? `.${trimmed.slice(1)}` : "";
-    return `${sign}${trimmed[0]}${tail}e${point - 1 < 0 ? "-" : "+"}${power}`;
-  }
-  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${trimmed}`;
-  const [left, right] = [trimmed.slice(0, point).padEnd(point, "0"), trimmed.slice(point)];
-  return `${sign}${left}${right && `.${right}`}`;
-}
-
-Deno.test("formatBound() writes what strconv.FormatFloat(bound, 'g', -1, 64) of Go writes", () => {
-  const table: readonly (readonly [number, string])[] = [
-    [0, "0"],
-    [-0, "-0"],
-    [1, "1"],
-    [2.5, "2.5"],
-    [0.005, "0.005"],
-    [0.0001, "0.0001"],
-    [0.00012345, "0.00012345"],
-    [0.00001, "1e-05"],
-    [0.0000625, "6.25e-05"],
-    [99999, "99999"],
-    [123456, "123456"],
-    [999999.5, "999999.5"],
-    [1e6, "1e+06"],
-    [1234567, "1.234567e+06"],
-    [-1e6, "-1e+06"],
-    [16777216, "1.6777216e+07"],
-    [1e21, "1e+21"],
-    [1e100, "1e+100"],
-    [5e-324, "5e-324"],
-    [1.7976931348623157e308, "1.7976931348623157e+308"],
-    [Infinity, "+Inf"],
-    [-Infinity, "-Inf"],
-  ];
-  for (const [value, text] of table) assert.equal(formatBound(value), text);
-  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (bound) => {
-    assert.equal(formatBound(bound), shown(bound));
-    assert.equal(Number(formatBound(bound)), bound);
-  }));
-});
-
-Deno.test("formatValue() writes numbers that read back as the same double", () => {
-  const table: readonly (readonly [number, string])[] = [
-    [0, "0"],
-    [-0, "-0"],
-    [1, "1"],
-    [-1.5, "-1.5"],
-    [1e6, "1000000"],
-    [2 ** 53, "9007199254740992"],
-    [1e21, "1e+21"],
-    [1e-7, "1e-7"],
-    [Infinity, "+Inf"],
-    [-Infinity, "-Inf"],
-    [NaN, "NaN"],
-  ];
-  for (const [value, text] of table) assert.equal(formatValue(value), text);
-  fc.assert(fc.property(fc.double(), (value) => assert.deepEqual(valueOf(`x ${formatValue(value)}\n`), value)));
-});
-
-Deno.test("escapeLabelValue() escapes backslash, double quote and line feed, and nothing else", () => {
-  assert.equal(escapeLabelValue("a\\b\"c\nd\te\rf'é😀"), "a\\\\b\\\"c\\nd\te\rf'é😀");
 });

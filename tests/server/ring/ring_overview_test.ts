@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { UnansweredError } from "../../../ring/transport/questions.ts";
+import type { MemberReport } from "../../../server/ring/member_report.ts";
+import { packAnswer } from "../../../server/ring/ask_members.ts";
+import { ringOverview } from "../../../server/ring/ring_overview.ts";
+
+const ROW = { status: "ALIVE", phase: "ACTIVE", isWitness: false, incarnation: 1, linked: true, heardMsAgo: 1_000 };
+const MEMBERS = ["a", "b", "c"].map((name) => ({ name, address: `${name}:1`, host: name, ...ROW }));
+
+/** What a member says that has a view. */
+const reportOf = (name: string) =>
+  ({
+    name,
+    carriesOnAlone: false,
+    view: { digest: "v", confirmedBy: [] },
+    members: MEMBERS,
+    clusters: { owned: 1, standby: 2, foreign: 3 },
+    transfers: { owed: 0, copies: 0 },
+    seeds: [],
+    transitions: [],
+  }) as unknown as MemberReport;
+
+/** How `a` sees a ring in which `b` answers as it should, and `c` with this. */
+const overviewWith = (answer: unknown) =>
+  ringOverview({
+    name: "a",
+    status: () => ({ members: MEMBERS }) as never,
+    ask: (to) => {
+      if (answer instanceof Error && to === "c") return Promise.reject(answer);
+      return Promise.resolve(packAnswer(to === "b" ? reportOf("b") : answer));
+    },
+  }, reportOf("a"));
+
+Deno.test("ringOverview() puts together what each member says of itself", async () => {
+  const { agrees, members } = await overviewWith({ ...reportOf("c"), view: { digest: "w", confirmedBy: [] } });
+  assert.deepEqual([agrees, members.map(({ digest, why }) => [digest, why])], [
+    false,
+    [["v", undefined], ["v", undefined], ["w", undefined]],
+  ]);
+});
+
+Deno.test("ringOverview() names a member that does not answer", async () => {
+  const { agrees, members } = await overviewWith(new UnansweredError("There is no link to it"));
+  assert.deepEqual([agrees, members[2].why, members[2].digest], [true, "There is no link to it", undefined]);
+});
+
+const { view: _view, ...viewless } = reportOf("c");
+for (const answer of [null, "nonsense", [], viewless, { ...reportOf("c"), closed: null }]) {
+  Deno.test(`ringOverview() shows the others where a member answers with ${JSON.stringify(answer).slice(0, 30)}`, async () => {
+    const { agrees, members } = await overviewWith(answer);
+    const why = "Its answer cannot be read: run the same version on all servers of the ring";
+    assert.deepEqual([agrees, members.map((member) => member.why)], [true, [undefined, undefined, why]]);
+  });
+}
