@@ -7,6 +7,7 @@
 import { plural } from "../../common/plural.ts";
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { type Column, FoldTable } from "../../common/pages/tables.tsx";
 import { endsSoon } from "../api/status.ts";
 import { CertificateState } from "./certificates_page.tsx";
@@ -28,7 +29,11 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
-      {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {closed}</div>}
+      {closed !== undefined && (
+        <div class="note bad" role="status">
+          This server shows nothing now: <Sentence text={closed} />
+        </div>
+      )}
       {carriesOnAlone && (
         <div class="note bad" role="status">
           One of two servers carries on alone. If the other one lives, both show everything until they reach each other.
@@ -92,7 +97,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
                     <Moment at={at} nowMs={nowMs} />
                   </td>
                   <td class="why">
-                    {what} <span class="soft small">{fieldsText(fields)}</span>
+                    <Sentence text={what} /> <span class="soft small">{fieldsText(fields)}</span>
                   </td>
                 </tr>
               ))}

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { plural } from "../../common/plural.ts";
 import type { Told, ToldByMembers } from "../api/told_by_members.ts";
 import { isBehind, type SinkReport, takesNothing, worstFirst } from "../sinks/sink.ts";
@@ -106,13 +107,6 @@ const Row: FC<{ readonly sink: Told<SinkReport>; readonly nowMs: number }> = ({ 
   );
 };
 
-/** A sentence whose flags stay in one piece. */
-const WithFlags: FC<{ readonly text: string }> = ({ text }) => (
-  <>
-    {text.split(/(--[a-z-]+)/).map((part) => part.startsWith("--") ? <code class="nowrap">{part}</code> : part)}
-  </>
-);
-
 interface FailureProps {
   readonly sink: Told<SinkReport>;
   readonly failure: NonNullable<SinkReport["lastFailure"]>;
@@ -125,13 +119,13 @@ const LastFailure: FC<FailureProps> = ({ sink, failure: { at, why, advice }, now
   return (
     <div class={`note ${takesNothing(sink) ? "bad" : "warn"}`}>
       <strong>{url}</strong>
-      {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
+      {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: <Sentence text={why} />. {state === "failing" &&
         `It is tried again${
           waiting > 0 ? `; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}` : ""
         }.`}
       {state === "refuses" && (
         <>
-          It takes nothing, and what it refuses is dropped: <WithFlags text={advice ?? "see what it says"} />.
+          It takes nothing, and what it refuses is dropped: <Sentence text={advice ?? "see what it says"} />.
         </>
       )}
     </div>

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
@@ -59,20 +60,20 @@ export const SourcePage: FC<SourcePageProps> = (
               Silent <SilentFor since={source.silentSince} nowMs={nowMs} />.{" "}
             </>
           )}
-          {adviceOf(source)}
+          <Sentence text={adviceOf(source)} />
         </span>
       </p>
       {lastRefusal !== undefined && (
         <div class={`note ${state === "refused" ? "bad" : ""}`}>
           <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
-          ({whereOf(lastRefusal)}): {lastRefusal.why}. {remedyText(lastRefusal)}{" "}
+          ({whereOf(lastRefusal)}): <Sentence text={`${lastRefusal.why}. ${remedyText(lastRefusal)}`} />{" "}
           <span class="soft">{number(refusals)} in all.</span>
         </div>
       )}
       {refusedInName !== undefined && (
         <div class="note">
           <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
-          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
+          {refusedInName.status} ({whereOf(refusedInName)}): <Sentence text={`${refusedInName.why}.`} />{" "}
           <span class="soft">
             {number(refusedInName.timesSince)} {plural(refusedInName.timesSince, "time")} since{" "}
             <Moment at={refusedInName.since} nowMs={nowMs} />, {number(refusedInName.times)}{" "}

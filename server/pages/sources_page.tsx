@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
 import type { SourceReport } from "../api/source_report.ts";
@@ -255,9 +256,17 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
       {(lastRefusal ?? inName) === undefined && <span class="soft">none</span>}
       {lastRefusal !== undefined && (
         <>
-          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
-          {lastRefusal.raise !== undefined && <span class="soft">{` (raise ${lastRefusal.raise})`}</span>}
-          {lastRefusal.lower !== undefined && <span class="soft">{` (lower ${lastRefusal.lower})`}</span>}
+          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: <Sentence text={lastRefusal.why} />
+          {lastRefusal.raise !== undefined && (
+            <span class="soft">
+              (raise <code>{lastRefusal.raise}</code>)
+            </span>
+          )}
+          {lastRefusal.lower !== undefined && (
+            <span class="soft">
+              (lower <code>{lastRefusal.lower}</code>)
+            </span>
+          )}
         </>
       )}
       {inName !== undefined && (
@@ -268,7 +277,7 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
             <>
               , last <Moment at={inName.at} nowMs={nowMs} />
             </>
-          )}, {inName.reason}: {inName.why}
+          )}, {inName.reason}: <Sentence text={inName.why} />
         </div>
       )}
     </Cell>

@@ -106,12 +106,6 @@ function checkAccess(values: SinkFlags) {
   if (given > 0 && token !== undefined) {
     throw new UsageError("Cannot use --forward-token-file beside --forward-oauth-url: one of them says who we are");
   }
-  for (const { origin, pathname, username, password } of urls) {
-    if (isEncoded(username) && isEncoded(password)) continue;
-    throw new UsageError(
-      `Cannot read the user name or the password of --forward-url ${origin}${pathname}: write each % of them as %25`,
-    );
-  }
   const hasUser = urls.some(({ username }) => username !== "");
   if (hasUser && (given > 0 || token !== undefined)) {
     throw new UsageError("Cannot use a user name in --forward-url beside a token: one of them says who we are");
@@ -125,15 +119,5 @@ function checkAccess(values: SinkFlags) {
     throw new UsageError(
       `Bad --forward-tenant-header: Cannot use '${values.forwardTenantHeader}' as the name of a header: write 1 to 100 letters, digits and dashes`,
     );
-  }
-}
-
-/** Whether a part of a URL is percent-encoded UTF-8, as requests need it. */
-function isEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -48,11 +48,6 @@ for (
     ["half of OAuth", { forwardUrl: [SINK], forwardOauthUrl: SINK }, /without all of --forward-oauth-url/],
     ["a scope alone", { forwardUrl: [SINK], forwardOauthScope: "a" }, /without all of --forward-oauth-url/],
     ["a password of nobody", { forwardUrl: [SINK], forwardPasswordFile: "password" }, /without a user name/],
-    [
-      "a password that no URL can hold",
-      { forwardUrl: [new URL("https://me:50%@sink.example/")] },
-      /--forward-url https:\/\/sink\.example\/.*%25/,
-    ],
     ["a bad header", { forwardUrl: [SINK], forwardTenantHeader: "a b" }, /--forward-tenant-header/],
     [
       "a user beside a token",
@@ -79,9 +74,12 @@ for (
   Deno.test(`openSinks() names ${flag} and its file where that is not there or empty`, async () => {
     await using folder = await tempFolder();
     const empty = await folder.write("empty", " \n"), nowhere = `${empty}-not`;
-    const rows = [[empty, `Bad ${flag} '${empty}': it is empty`], [
+    const rows: [path: string, message: string | RegExp][] = [[
+      empty,
+      new RegExp(`^Bad ${flag} '${empty}': it holds no[^:]+: `),
+    ], [
       nowhere,
-      `Bad ${flag}: Cannot read '${nowhere}': there is no such file`,
+      `Bad ${flag}: Cannot read '${nowhere}': there is no such file: make it, or name another`,
     ]];
     for (const [path, message] of rows) {
       await assert.rejects(open({ forwardUrl: [SINK], ...flags(path) }), { name: "UsageError", message });
