@@ -68,8 +68,6 @@ const MAX_NEWCOMERS = 1_000;
 /** Where pushes come, each of which stands for itself. */
 const UPLOAD_PATH = "/upload";
 
-const NONE: readonly SourceLimit[] = [];
-
 /** How long a source is new, in milliseconds. */
 const NEW_MS = 60_000;
 
@@ -84,10 +82,24 @@ interface Place {
   /** Its number among those that are held, of which free ones are used again. */
   readonly slot: number;
   state: SourceState | undefined;
-  /** The limits that it was near to when that was last asked; undefined if it never was. */
-  near: readonly SourceLimit[] | undefined;
-  /** Whether nothing of what it sends was shown when that was last asked; undefined if it never was. */
-  isBlank: boolean | undefined;
+  /** What was seen of it when that was last asked. */
+  seen: Seen;
+}
+
+/** What is told of a source when it changes; undefined where it was never asked. */
+interface Seen {
+  /** The limits that it was near to. */
+  readonly near?: readonly SourceLimit[];
+  /** Whether nothing of what it sends was shown. */
+  readonly isBlank?: boolean;
+}
+
+const NOT_SEEN: Seen = {};
+/** Of most sources there is nothing to tell: they share it. */
+const NOTHING_SEEN: Seen = { near: [], isBlank: false };
+
+function sharedSeen(seen: Seen): Seen {
+  return seen.near?.length === 0 && seen.isBlank === false ? NOTHING_SEEN : seen;
 }
 
 /** A source as it is now. */
@@ -222,9 +234,9 @@ export class Directory {
     const found: NearLimit[] = [];
     const now = this.#now();
     for (const place of this.#places.values()) {
-      const { source, near: before } = place;
+      const { source, seen: { near: before } } = place;
       const near = this.#owns(source.id) ? nearLimits(source, limits, { before }) : [];
-      place.near = near.length === 0 ? NONE : near;
+      place.seen = sharedSeen({ ...place.seen, near });
       // What was so before this process is no news.
       if (near.length === 0 || before === undefined && now - source.firstSeenMs > NEW_MS) continue;
       for (const limit of near) if (!before?.includes(limit)) found.push({ source, limit });
@@ -237,11 +249,12 @@ export class Directory {
     const found: Source[] = [];
     const now = this.#now();
     for (const place of this.#places.values()) {
-      const { source, isBlank: before } = place;
-      place.isBlank = this.#owns(source.id) && nothingShownBy(source) !== undefined;
+      const { source, seen: { isBlank: before } } = place;
+      const isBlank = this.#owns(source.id) && nothingShownBy(source) !== undefined;
+      place.seen = sharedSeen({ ...place.seen, isBlank });
       // What was so before this process is no news.
       const isNews = before === false || before === undefined && now - source.firstSeenMs <= NEW_MS;
-      if (place.isBlank && isNews) found.push(source);
+      if (isBlank && isNews) found.push(source);
     }
     return found;
   }
@@ -336,8 +349,7 @@ export class Directory {
       source: newcomer ?? newSource(id, this.#now()),
       slot,
       state: undefined,
-      near: undefined,
-      isBlank: undefined,
+      seen: NOT_SEEN,
     };
     this.#places.set(id, place);
     this.#slots[slot] = place;
