@@ -8,7 +8,7 @@ import { readUpTo } from "../common/http/read_up_to.ts";
 import { readAbilities, type ServerAbilities } from "../common/ingest/server_abilities.ts";
 import { isLabelName } from "../common/exposition/names.ts";
 import { type Call, call, refusal } from "./request.ts";
-import { isToken } from "./secret.ts";
+import { isToken } from "../common/secret_text.ts";
 
 /** The longest answer that is taken, in bytes. */
 const ANSWER_LIMIT_BYTES = 16_384;

@@ -126,7 +126,7 @@ async function readPageBytes(response: Response, limitBytes: number): Promise<Ui
     return await readUpTo(response, limitBytes);
   } catch (error) {
     if (error instanceof LimitError) {
-      throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`);
+      throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`, error.passed);
     }
     throw new Error(`the page broke off before its end: ${messageOf(error)}`);
   }

@@ -146,7 +146,7 @@ export class Forwarder {
           const nextPush = new Date(now() + waitMs).toISOString();
           log.info(
             "Has just started, and the server still has the last push of this cluster: waits until it takes the next",
-            { nextPush },
+            { nextPush, answer: this.#lastError },
           );
         } else {
           log.error("Cannot forward: will try again", { error: this.#lastError, failures: this.#failures, waitMs });

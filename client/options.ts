@@ -4,7 +4,19 @@
  * @module
  */
 
-import { address, file, flag, lasting, list, mostBytes, names, pairs, text, url } from "../common/option_kinds.ts";
+import {
+  address,
+  file,
+  flag,
+  lasting,
+  lastingFrom,
+  list,
+  mostBytes,
+  names,
+  pairs,
+  text,
+  url,
+} from "../common/option_kinds.ts";
 import { CONFIG_OPTIONS, LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { REQUIRE_TLS } from "../common/plain_transport.ts";
 import { proxyServer } from "../common/outgoing/proxy_server.ts";
@@ -163,7 +175,7 @@ export const CLIENT_OPTIONS = {
     why: "Lower it for fresher series, if the server's --ratelimit allows that; raise it to save traffic",
   },
   timeout: {
-    kind: lasting,
+    kind: lastingFrom("100ms"),
     default: "1m",
     help: "How long one request may take in all",
     reloads: true,
@@ -226,7 +238,7 @@ export const CLIENT_OPTIONS = {
     why: "Required with --anonymize-labels, in place of --anonymize-salt; a new salt makes new series",
   },
   limitBytes: {
-    kind: mostBytes,
+    kind: mostBytes({ least: 1_024 }),
     default: "204800",
     help: "The longest page taken from --from, uncompressed",
     reloads: true,
@@ -269,5 +281,6 @@ export const CLIENT_PROGRAM: Program<typeof CLIENT_OPTIONS> = {
   name: "telemeter-client",
   summary: "Reads series from a Prometheus, cleans them, and pushes them to a Telemeter server.",
   completes: true,
+  lastStands: true,
   options: CLIENT_OPTIONS,
 };

@@ -19,7 +19,7 @@ const HINTS: Readonly<Record<number, string>> = {
   403: "the token may not push here",
   404: "there is no such page: check --to or --to-upload",
   413: "the push is too large: select less with --match",
-  429: "pushes come too often: raise --interval",
+  429: "pushes come too often, or were refused too often: raise --interval, or mend what the server refused",
   503: "it cannot take a push now",
 };
 

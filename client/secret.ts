@@ -8,6 +8,7 @@ import { plural } from "../common/plural.ts";
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { flagOf, UsageError } from "../common/options.ts";
+import { SECRET_LIMIT_BYTES } from "../common/secret_text.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { WatchedValue } from "../common/watched_value.ts";
 
@@ -63,7 +64,7 @@ export class Secret {
         return new Secret(() => Promise.resolve(value));
       }
       const watched = await WatchedValue.open({
-        files: [new WatchedFile(path)],
+        files: [new WatchedFile(path, { limitBytes: SECRET_LIMIT_BYTES })],
         parse: (text) => checkSecret(text.trim(), { where: `the file '${path}'`, faultOf }),
         onTakenUp: (value) => tellDoubt(value, { flag: fileFlag, file: path }),
         onFault: (error) => {
@@ -88,20 +89,10 @@ function checkSecret(
   value: string,
   { where, faultOf }: { where: string; faultOf: SecretOptions["faultOf"] },
 ): string {
-  if (value === "") throw new SyntaxError(`Cannot use the secret: ${where} is empty`);
+  if (value === "") throw new SyntaxError(`Cannot use the secret: ${where} is empty: write the secret there`);
   const fault = faultOf?.(value);
   if (fault) throw new SyntaxError(`Cannot use the secret: ${where} ${fault}`);
   return value;
-}
-
-/** Whether a text can be a bearer token: what a header carries, without spaces. */
-export function isToken(text: string): boolean {
-  return /^[\x21-\x7e]+$/.test(text);
-}
-
-/** What is wrong with a text as a bearer token, for {@linkcode SecretOptions.faultOf}. */
-export function tokenFault(text: string): string | undefined {
-  return isToken(text) ? undefined : "holds spaces, line breaks or characters that no token has";
 }
 
 /** The shortest good salt, in bytes: below it, whoever has hashes of known values finds it by trying. */

@@ -21,6 +21,7 @@ import { pipeline, type Transform } from "./transforms/pipeline.ts";
 import { rename } from "./transforms/rename.ts";
 import { setLabels } from "./transforms/set_labels.ts";
 import { sortByTimestamp } from "./transforms/sort_by_timestamp.ts";
+import { tokenFault } from "../common/secret_text.ts";
 import { WatchedFile } from "../common/watched_file.ts";
 import { TokenExchange } from "./authorization.ts";
 import { type ClientSide, FROM, HttpClients, TO } from "./http_client.ts";
@@ -34,7 +35,7 @@ import {
 } from "../common/outgoing/proxy_rule.ts";
 import { plainWays } from "./plain_ways.ts";
 import { shareOut } from "./scrape_pages.ts";
-import { saltFault, Secret, tokenFault } from "./secret.ts";
+import { saltFault, Secret } from "./secret.ts";
 
 /** The longest interval: a sample older than a day is of no use to a server, and no timer can wait a month. */
 const MAX_INTERVAL_MS = 86_400_000;
@@ -230,6 +231,9 @@ function endpoints(
     else if (url?.username || url?.password) {
       throw new UsageError(`Bad ${flagOf(name)}: Cannot log in with a user name: give a token in --to-token-file`);
     }
+  }
+  if (id !== undefined && isTooLong(id)) {
+    throw new UsageError("Bad --id: Cannot use an identifier of more than 255 bytes: write a shorter one");
   }
   const upload = toUpload ?? (to && joined(to, remoteWrite ? "api/v1/write" : "upload"));
   const authorize = toAuth ?? (to && joined(to, "authorize"));

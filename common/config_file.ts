@@ -95,7 +95,7 @@ function contentOf(
 ): Pick<Given, "texts" | "map"> {
   const { kind } = options[name];
   const resolved = isAlias(node) ? node.resolve(document) : node;
-  const isMany = Array.isArray(kind.absent) || kind.absent instanceof Map || kind.placeholder.includes("[,");
+  const isMany = kind.repeats === true;
   if (isMap(resolved) && kind.readMap !== undefined) {
     const map = new Map<string, string>();
     for (const { key, value } of resolved.items) {

@@ -31,20 +31,24 @@ export class Configuration<Table extends OptionTable> {
   readonly #commandLine: ReadonlyMap<string, Given>;
   /** The arguments behind the options. */
   readonly arguments: readonly string[];
+  /** The flags that the command line gives more than once though they take one value; the last one stands. */
+  readonly repeated: readonly string[];
   #given: ReadonlyMap<string, Given>;
   #values: OptionValues<Table>;
 
   private constructor(
     program: Program<Table>,
-    { commandLine, arguments: rest, given }: {
+    { commandLine, arguments: rest, repeated, given }: {
       commandLine: ReadonlyMap<string, Given>;
       arguments: readonly string[];
+      repeated: readonly string[];
       given: ReadonlyMap<string, Given>;
     },
   ) {
     this.#program = program;
     this.#commandLine = commandLine;
     this.arguments = rest;
+    this.repeated = repeated;
     this.#given = given;
     this.#values = readValues(program, given);
   }
@@ -60,9 +64,9 @@ export class Configuration<Table extends OptionTable> {
   ): Promise<Configuration<Table> | { readonly help: string }> {
     const read = await readArguments(program, args);
     if ("help" in read) return read;
-    const { given: commandLine, arguments: rest } = read;
+    const { given: commandLine, arguments: rest, repeated } = read;
     const given = await withFile(program, commandLine);
-    return new Configuration(program, { commandLine, arguments: rest, given });
+    return new Configuration(program, { commandLine, arguments: rest, repeated, given });
   }
 
   /** The values in force. */

@@ -40,3 +40,8 @@ export function formatDuration(ms: number): string {
     (seconds > 0 ? `${seconds}s` : "");
   return shown || "0s";
 }
+
+/** The value of a field whose name ends with `Ms`, as nobody reads fractions of a millisecond; of any other field as it is. */
+export function wholeMs(name: string, value: unknown): unknown {
+  return typeof value === "number" && name.endsWith("Ms") ? Math.round(value) : value;
+}

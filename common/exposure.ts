@@ -1,10 +1,9 @@
 /**
- * What other users of this machine may do with a file, by its mode and by the folders above it.
+ * What other users of this machine may do with a file, by its mode and by the folders above it. All of it is looked at at once:
+ * programs do it again and again, and to have another thread do it takes a hundred times as long.
  *
  * @module
  */
-
-import { dirname, resolve } from "node:path";
 
 /** What is known of a file or a folder that others may be let into. */
 export type Looked = Pick<Deno.FileInfo, "mode" | "uid">;
@@ -53,25 +52,46 @@ export function isOpenFolder({ mode }: Looked): boolean {
 }
 
 /** The open folders above a file, as it is named and as it is found through symbolic links, from below. */
-export async function openFoldersAbove(path: string): Promise<OpenFolder[]> {
-  const named = resolve(path);
-  const found = await Deno.realPath(path).catch(() => named);
+export function openFoldersAbove(path: string): OpenFolder[] {
+  const named = absolute(path);
+  const found = attempt(() => Deno.realPathSync(path)) ?? named;
   const open: OpenFolder[] = [];
   for (const folder of new Set([named, found].flatMap(parents))) {
-    const info = await lookAt(folder);
+    const info = lookAt(folder);
     if (info !== undefined && isOpenFolder(info)) open.push({ path: folder, info });
   }
   return open;
 }
 
 /** What a path leads to, through symbolic links; undefined where there is nothing, or it may not be looked at. */
-export async function lookAt(path: string): Promise<Deno.FileInfo | undefined> {
+export function lookAt(path: string): Deno.FileInfo | undefined {
   const { state } = Deno.permissions.querySync({ name: "read", path });
-  return state === "granted" ? await Deno.stat(path).catch(() => undefined) : undefined;
+  return state === "granted" ? attempt(() => Deno.statSync(path)) : undefined;
 }
 
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
+// Of node:path nothing is used here, since the first module of node takes 8 MB with all that it brings along.
+
+/** A path from the root on, without `.` and `..`. */
+function absolute(path: string): string {
+  const names: string[] = [];
+  for (const name of (path.startsWith("/") ? path : `${Deno.cwd()}/${path}`).split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return `/${names.join("/")}`;
+}
+
+/** The folders above an absolute path, from below. */
 function parents(path: string): string[] {
-  const above = dirname(path);
+  const above = path.slice(0, path.lastIndexOf("/")) || "/";
   return above === path ? [] : [above, ...parents(above)];
 }
 

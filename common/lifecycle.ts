@@ -130,6 +130,11 @@ export async function run<Table extends OptionTable>(
     }
     const { values, arguments: rest } = configuration;
     const log = openLog(program.name, logSettings(values));
+    if (configuration.repeated.length > 0) {
+      log.warn("Takes the last value of a flag that is given more than once: leave the others out", {
+        options: configuration.repeated.join(","),
+      });
+    }
     const originOf = (name: string) => configuration.originOf(name);
     const isInFile = (name: string) => originOf(name) === "file";
     const guard = new SecretGuard({ options: program.options, values, isInFile, log });

@@ -1,9 +1,11 @@
 /**
  * A record of a log as one line: logfmt, or a JSON object. Control characters are escaped in both, since fields may hold what
- * strangers wrote.
+ * strangers wrote; milliseconds (`…Ms`) are whole in both.
  *
  * @module
  */
+
+import { wholeMs } from "./duration.ts";
 
 /** A record. */
 export interface LogRecord {
@@ -43,7 +45,7 @@ export function formatLogfmt({ timeMs, level, logger, sentence, fields }: LogRec
     logfmtValue(sentence)
   }`;
   for (const [key, value] of Object.entries(fields)) {
-    if (key !== "") line += ` ${key.replace(BAD_IN_KEY, percentEncoded)}=${logfmtValue(value)}`;
+    if (key !== "") line += ` ${key.replace(BAD_IN_KEY, percentEncoded)}=${logfmtValue(wholeMs(key, value))}`;
   }
   return line;
 }
@@ -78,10 +80,12 @@ function textOf(value: object): string {
   return json.startsWith('"') ? JSON.parse(json) : json;
 }
 
-/** What JSON knows nothing of. */
-function toPlain(_key: string, value: unknown): unknown {
+/** What JSON knows nothing of, and what nobody reads. */
+function toPlain(key: string, value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
-  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+  return value instanceof Error
+    ? { name: value.name, message: value.message, stack: value.stack }
+    : wholeMs(key, value);
 }
 
 function unicodeEscaped(character: string): string {

@@ -14,6 +14,8 @@ export interface Kind<T> {
   readonly read: (texts: readonly string[]) => T;
   /** What stands without a default when the option is absent: an empty list, a switch that is off. */
   readonly absent?: T;
+  /** Whether all that is given for the option counts, and not one value alone. */
+  readonly repeats?: true;
   /** Turns the map that a configuration file has for the option into its value, where a map is a natural way to write it. */
   readonly readMap?: (map: ReadonlyMap<string, string>) => T;
   /** Whether a value has a secret in it, such as a URL with a password; `hasFile` says that a file is given for that. */
@@ -47,13 +49,36 @@ export const lasting: Kind<number> = last("DURATION", (value) => {
   return ms;
 });
 
+/** The same, of what comes to nothing, or ends before it begins, below some duration. */
+export function lastingFrom(least: string): Kind<number> {
+  return last("DURATION", (value) => {
+    const ms = parseDuration(value);
+    if (ms < parseDuration(least)) throw new SyntaxError(`Cannot use '${value}': write a duration of ${least} or more`);
+    return ms;
+  });
+}
+
+/** The whole numbers that an option takes. */
+export interface NumberRange {
+  /** The smallest. */
+  readonly least: number;
+  /** The largest. @default {Infinity} */
+  readonly most?: number;
+  /** A smaller one that is taken too, as it stands for something else. */
+  readonly or?: 0;
+}
+
 /** A whole number from `least` to `most`. */
-export function wholeNumber({ least, most = Infinity }: { least: number; most?: number }): Kind<number> {
-  const range = `a whole number from ${least} ${most === Infinity ? "up" : `to ${most}`}`;
+export function wholeNumber({ least, most = Infinity, or }: NumberRange): Kind<number> {
+  const range = `${or === undefined ? "" : `${or} or `}a whole number from ${least} ${
+    most === Infinity ? "up" : `to ${most}`
+  }`;
   return last("N", (value) => {
     if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot read '${value}' as a count: write ${range}`);
     const number = Number(value);
-    if (number < least || number > most) throw new SyntaxError(`Cannot use '${value}': write ${range}`);
+    if (number !== or && (number < least || number > most)) {
+      throw new SyntaxError(`Cannot use '${value}': write ${range}`);
+    }
     return number;
   });
 }
@@ -61,14 +86,13 @@ export function wholeNumber({ least, most = Infinity }: { least: number; most?: 
 /** A whole number from 0 up. */
 export const count: Kind<number> = wholeNumber({ least: 0 });
 
-/** A size in bytes, from 0 up. */
-export const bytes: Kind<number> = { ...count, placeholder: "BYTES" };
-
 /** The most that is taken of something: nothing would be with 0, so that it is none of its values. */
 export const most: Kind<number> = wholeNumber({ least: 1 });
 
-/** The same in bytes. */
-export const mostBytes: Kind<number> = { ...most, placeholder: "BYTES" };
+/** The same in bytes: what is shorter than the least holds nothing. */
+export function mostBytes(range: NumberRange): Kind<number> {
+  return { ...wholeNumber(range), placeholder: "BYTES" };
+}
 
 /** The names of parameters that hold a secret. */
 const SECRET_PARAMETER =
@@ -83,6 +107,12 @@ export const url: Kind<URL> = {
       const plain = value.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
       throw new SyntaxError(`Cannot read '${plain}' as a URL: write http://HOST:PORT or https://HOST:PORT`);
     }
+    const { protocol, host, username, password } = parsed;
+    if (!isEncoded(username) || !isEncoded(password)) {
+      throw new SyntaxError(
+        `Cannot read the user name or the password for ${protocol}//${host}: write each % of them as %25`,
+      );
+    }
     return parsed;
   }),
   // Who logs in by a name alone has no other secret.
@@ -90,6 +120,16 @@ export const url: Kind<URL> = {
     password !== "" || (username !== "" && !hasFile) ||
     searchParams.keys().some((name) => SECRET_PARAMETER.test(name)),
 };
+
+/** Whether a part of a URL is percent-encoded UTF-8, as requests need it. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Where to listen. An empty hostname stands for every address, port 0 for a free one. */
 export interface Address {
@@ -120,9 +160,13 @@ export const flag: Kind<boolean> = {
   },
 };
 
-/** One of several words. */
+/** The longest list of words that stands for a value in `--help`, whose other column has to stay readable. */
+const MAX_PLACEHOLDER = 40;
+
+/** One of several words. If they are too many to stand for the value in `--help`, the row's sentence lists them. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
-  return last(words.join("|"), (value) => {
+  const joined = words.join("|");
+  return last(joined.length > MAX_PLACEHOLDER ? "NAME" : joined, (value) => {
     const word = words.find((candidate) => candidate === value);
     if (word === undefined) throw new SyntaxError(`Cannot use '${value}': choose one of ${words.join(", ")}`);
     return word;
@@ -134,6 +178,7 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
   const { hasSecret } = kind;
   return {
     placeholder: kind.placeholder,
+    repeats: true,
     read: (texts) => texts.filter((value) => value.trim() !== "").map((value) => kind.read([value])),
     absent: [],
     ...hasSecret && { hasSecret: (values, given) => values.some((value) => hasSecret(value, given)) },
@@ -143,6 +188,7 @@ export function list<T>(kind: Kind<T>): Kind<readonly T[]> {
 /** Names, repeatable and comma-separated; an empty text adds none. */
 export const names: Kind<readonly string[]> = {
   placeholder: "NAME[,NAME]",
+  repeats: true,
   read: (texts) => texts.flatMap((value) => value.split(",")).map((name) => name.trim()).filter((name) => name !== ""),
   absent: [],
 };
@@ -152,6 +198,7 @@ export function pairs(placeholder: string): Kind<ReadonlyMap<string, string>> {
   return {
     placeholder,
     absent: new Map(),
+    repeats: true,
     readMap: (map) => map,
     read: (texts) => {
       const map = new Map<string, string>();

@@ -47,7 +47,7 @@ function textOf({ kind, secret }: OptionRow, value: unknown): string | undefined
 
 function plain(value: unknown, isDuration = false): string {
   if (typeof value === "number") return isDuration ? formatDuration(value) : String(value);
-  if (value instanceof URL) return withoutSecretsOfUrls(value.href);
+  if (value instanceof URL) return placeOf(value);
   if (value instanceof Map) return Array.from(value, ([key, of]) => `${key}=${of}`).join(", ");
   if (Array.isArray(value)) return value.map((element) => plain(element)).join(", ");
   if (typeof value === "object" && value !== null) {
@@ -56,6 +56,11 @@ function plain(value: unknown, isDuration = false): string {
     return Object.hasOwn(Object.getPrototypeOf(value), "toString") ? String(value) : JSON.stringify(value);
   }
   return String(value);
+}
+
+/** A URL without what may be secret in it: its user, its password and its query. */
+function placeOf({ origin, pathname, href }: URL): string {
+  return origin === "null" ? withoutSecretsOfUrls(href) : origin + (pathname === "/" ? "" : pathname);
 }
 
 function bracketed(host: string): string {

@@ -6,6 +6,7 @@
 
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { choice, count, file, flag, type Kind } from "./option_kinds.ts";
+import { plainText } from "./plain_text.ts";
 import { readPlainArguments } from "./plain_arguments.ts";
 
 /**
@@ -34,6 +35,8 @@ export interface OptionRow<T = unknown> {
    * refused.
    */
   readonly emptyWould?: string;
+  /** The name of an option beside which that does not happen, so that it may say nothing. */
+  readonly emptyBeside?: string;
   /** What of it is secret. Each option that names a file must say so, even if nothing is. */
   readonly secret?: Secrecy;
   /**
@@ -76,12 +79,25 @@ export interface Program<Table extends OptionTable> {
   readonly options: Table;
   /** Positional arguments, each required unless its name ends with `?`, with one sentence each. */
   readonly arguments?: Readonly<Record<string, string>>;
+  /**
+   * Whether the last value of a flag stands that is given more than once, as with openshift/telemeter, whose users put a flag behind
+   * those of a template; {@linkcode CommandLine.repeated} tells of it. Otherwise it is refused.
+   */
+  readonly lastStands?: true;
   /** Whether people install it under its name: then `NAME completion SHELL` prints what completes its command line. */
   readonly completes?: true;
 }
 
+/** The longest sentence of bad usage: one that lists what there is to choose among has some hundred bytes. */
+const MAX_SENTENCE_BYTES = 4_000;
+
 /** Bad usage of a program: a bad flag or a bad file. The message is the one sentence that the user sees. */
 export class UsageError extends Error {
+  /** Takes the sentence, in which what users gave is told as people may read it. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(plainText(message, { maxBytes: MAX_SENTENCE_BYTES }), options);
+  }
+
   /** Stable, for callers that map errors to exit codes. */
   readonly code = "usage";
   /** The name that stack traces show. */
@@ -174,7 +190,12 @@ export interface Given {
 
 /** What a command line gives: by the names of the options, and the arguments behind them; or a text that it asks for. */
 export type CommandLine =
-  | { readonly given: ReadonlyMap<string, Given>; readonly arguments: readonly string[] }
+  | {
+    readonly given: ReadonlyMap<string, Given>;
+    readonly arguments: readonly string[];
+    /** The flags that are given more than once and take one value, of which the last one stands. */
+    readonly repeated: readonly string[];
+  }
   | { readonly help: string };
 
 /** The outcome of reading a command line: values to run with, or a text that the user asked for. */
@@ -198,14 +219,21 @@ export async function parseOptions<Table extends OptionTable>(
 /**
  * Reads a command line by a program's table, and no value yet.
  *
- * @throws {UsageError} on an unknown flag, or a value or an argument that is missing.
+ * @throws {UsageError} on an unknown flag, a value or an argument that is missing, or a flag that is given more than once and takes
+ *   one value, unless the last one stands.
  */
 export async function readArguments(program: Program<OptionTable>, args: readonly string[]): Promise<CommandLine> {
   const read = readPlain(program, args) ?? (await import("./command_line.ts")).readCommandLine(program, args);
   if ("help" in read) return read;
+  const repeated = [...read.given].filter(([name, { length }]) => length > 1 && !program.options[name].kind.repeats)
+    .map(([name]) => flagOf(name));
+  if (repeated.length > 0 && !program.lastStands) {
+    throw new UsageError(`Cannot take ${repeated[0]} more than once: leave all but one of them out`);
+  }
   return {
     given: new Map(Array.from(read.given, ([name, texts]) => [name, { texts }])),
     arguments: read.rest,
+    repeated,
   };
 }
 
@@ -220,8 +248,9 @@ export function readValues<Table extends OptionTable>(
 ): OptionValues<Table> {
   const values: Record<string, unknown> = {};
   for (const [name, row] of Object.entries(program.options)) {
-    const value = valueOf(row, { name, given: given.get(name) });
-    if (value === undefined && row.required) {
+    const other = row.emptyBeside === undefined ? undefined : given.get(row.emptyBeside);
+    const value = valueOf(row, { name, given: given.get(name), mayBeEmpty: (other?.texts.at(-1) ?? "") !== "" });
+    if (row.required && saysNothing(value)) {
       throw new UsageError(`Cannot start without ${flagOf(name)}; ${program.name} --help lists the options`);
     }
     values[name] = value;
@@ -250,8 +279,15 @@ function readPlain(
   return given && { given, rest: [] };
 }
 
+function saysNothing(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
 /** What a row yields for what was given for it. */
-function valueOf(row: OptionRow, { name, given }: { name: string; given: Given | undefined }): unknown {
+function valueOf(
+  row: OptionRow,
+  { name, given, mayBeEmpty }: { name: string; given: Given | undefined; mayBeEmpty: boolean },
+): unknown {
   const { kind, emptyWould } = row;
   const { texts, map, place } = given ?? {};
   const bad = `Bad ${flagOf(name)}${place === undefined ? "" : ` in ${place}`}`;
@@ -269,8 +305,7 @@ function valueOf(row: OptionRow, { name, given }: { name: string; given: Given |
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`${bad}: ${error.message}`, { cause: error });
   }
-  const saysNothing = value === undefined || (Array.isArray(value) && value.length === 0);
-  if (texts !== undefined && emptyWould !== undefined && saysNothing) {
+  if (texts !== undefined && emptyWould !== undefined && !mayBeEmpty && saysNothing(value)) {
     throw new UsageError(
       `${bad}: Cannot use an empty value, which would ${emptyWould}: leave the flag out if that is meant`,
     );

@@ -23,7 +23,9 @@ export function certificatesIn(text: string): string[] {
  */
 export function eachCertificate(text: string, read: (certificate: string) => void): string[] {
   const certificates = certificatesIn(text);
-  if (certificates.length === 0) throw new SyntaxError("it holds no certificate in PEM");
+  if (certificates.length === 0) {
+    throw new SyntaxError("it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----");
+  }
   for (const [i, certificate] of certificates.entries()) {
     try {
       read(certificate);
@@ -42,5 +44,5 @@ export function privateKeyFault(text: string): string {
   }
   return /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/.test(text)
     ? "its private key is garbled, or of a kind that is not known"
-    : "it holds no private key in PEM";
+    : "it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----";
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { wholeMs } from "./duration.ts";
+
 /** The most bytes of UTF-8 that a message repeats of one thing, unless told otherwise. */
 export const MAX_PLAIN_BYTES = 200;
 
@@ -28,9 +30,9 @@ export function plainText(text: string, { maxBytes = MAX_PLAIN_BYTES }: { readon
   return `${plain.slice(0, utf8.encodeInto(plain, room.subarray(3)).read)}…`;
 }
 
-/** Fields of a line in the log, of which every text, and every text in a list, is made plain. */
+/** Fields of a line in the log, of which every text, and every text in a list, is made plain, and milliseconds are whole. */
 export function plainFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plainValue(value)]));
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plainValue(wholeMs(name, value))]));
 }
 
 function plainValue(value: unknown): unknown {

@@ -5,7 +5,7 @@
  * @module
  */
 
-// Loaded when somebody reads a metric: with what it brings along it takes 3 MB.
+// Loaded where the platform has nothing of its own: with what it brings along it takes 8 MB.
 import defer * as process from "node:process";
 import configuration from "../deno.json" with { type: "json" };
 
@@ -40,7 +40,7 @@ export function processMetrics({ startedAtMs }: { startedAtMs: number }): readon
       type: "counter",
       labelNames: [],
       read: () => {
-        const { user, system } = process.cpuUsage();
+        const { user, system } = cpuUsage();
         return one((user + system) / 1e6);
       },
     },
@@ -69,4 +69,16 @@ export function processMetrics({ startedAtMs }: { startedAtMs: number }): readon
       read: () => one(startedAtMs / 1_000),
     },
   ];
+}
+
+/** CPU time spent, in microseconds. */
+interface CpuUsage {
+  readonly user: number;
+  readonly system: number;
+}
+
+function cpuUsage(): CpuUsage {
+  // The types of Deno 2.9 leave it out.
+  const platform = Deno as { readonly cpuUsage?: () => CpuUsage };
+  return platform.cpuUsage?.() ?? process.cpuUsage();
 }

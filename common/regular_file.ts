@@ -32,7 +32,9 @@ export function mustBeRegular(
   if (!info.isFile && !info.isDirectory && path !== "/dev/null") {
     throw new TypeError("it is a pipe, a socket or a device: name a file");
   }
-  if (info.isFile && info.size > limitBytes) throw new RangeError(`it is longer than ${limitBytes} bytes`);
+  if (info.isFile && info.size > limitBytes) {
+    throw new RangeError(`it is longer than ${limitBytes} bytes: shorten it, or name another`);
+  }
 }
 
 /**

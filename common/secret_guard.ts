@@ -114,7 +114,7 @@ export class SecretGuard {
     const told = new Map<string, string>();
     const folders = new Map<string, { readonly info: Deno.FileInfo; readonly options: Set<string> }>();
     for (const file of this.#files) {
-      const info = await lookAt(file.path);
+      const info = lookAt(file.path);
       // A device such as /dev/null is meant to be open.
       if (info === undefined || info.isCharDevice) continue;
       const key = `${file.option} ${file.path}`;
@@ -122,7 +122,7 @@ export class SecretGuard {
       const state = `${dev} ${ino} ${mode} ${file.secret === "key file" ? mtime?.getTime() : ""}`;
       told.set(key, state);
       if (this.#told.get(key) !== state) await this.#tell(file, info);
-      for (const { path, info } of await openFoldersAbove(file.path)) {
+      for (const { path, info } of openFoldersAbove(file.path)) {
         const options = folders.get(path)?.options ?? new Set();
         folders.set(path, { info, options: options.add(file.option) });
       }

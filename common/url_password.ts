@@ -6,6 +6,7 @@
 
 import { readNamedFile } from "./named_path.ts";
 import { UsageError } from "./options.ts";
+import { passwordIn, SECRET_LIMIT_BYTES } from "./secret_text.ts";
 
 /** The option that has the user name, and the one that names the file. */
 export interface UrlPasswordFlags {
@@ -28,13 +29,7 @@ export async function readUrlPassword(
     throw new UsageError(`Cannot use ${fileFlag} without a user name in ${flag}: write http://USER@HOST:PORT there`);
   }
   if (password !== "") throw new UsageError(`Cannot use ${fileFlag} beside a password in ${flag}: leave that out`);
-  return await readNamedFile(path, {
-    flag: fileFlag,
-    parse: (text) => {
-      if (text.trim() === "") throw new SyntaxError("it holds no password");
-      return text.trim();
-    },
-  });
+  return await readNamedFile(path, { flag: fileFlag, parse: passwordIn, limitBytes: SECRET_LIMIT_BYTES });
 }
 
 /** A URL with the password of a file, if one is named; see {@linkcode readUrlPassword}. */

@@ -61,7 +61,7 @@ export class WatchedFile {
   async #refresh(): Promise<Uint8Array<ArrayBuffer>> {
     try {
       // The state is taken before the content: a change in between shows at the next call.
-      const stamp = await this.#look();
+      const stamp = this.#look();
       if (this.#bytes !== undefined && this.#stamp !== undefined && same(stamp, this.#stamp)) return this.#bytes;
       const bytes = await Deno.readFile(this.path);
       this.#stamp = Math.abs(Date.now() - stamp.mtimeMs) < GRAIN_MS ? undefined : stamp;
@@ -73,8 +73,9 @@ export class WatchedFile {
     }
   }
 
-  async #look(): Promise<Stamp> {
-    const info = await Deno.stat(this.path);
+  #look(): Stamp {
+    // At once: to have another thread do it, which would have to be started, takes a hundred times as long.
+    const info = Deno.statSync(this.path);
     mustBeRegular(this.path, info, this.#options);
     const { mtime, size, ino, dev } = info;
     return { mtimeMs: mtime?.getTime() ?? Date.now(), size, ino, dev };

@@ -47,10 +47,10 @@ export function parseTokens(text: string): string[] {
     entries = JSON.parse(text);
   } catch {
     // The cause is left out as it quotes the text, which is secret.
-    throw new SyntaxError("it is not JSON");
+    throw new SyntaxError('it is not JSON: write a list such as [{"token":"…"}]');
   }
   if (!Array.isArray(entries) || !entries.every((entry) => typeof entry?.token === "string")) {
-    throw new SyntaxError('it must hold a list such as [{"token":"…"}]');
+    throw new SyntaxError('it holds something else: write a list such as [{"token":"…"}]');
   }
   return entries.map((entry) => entry.token);
 }

@@ -2,8 +2,8 @@
  * Makes the server and the client a folder of JavaScript each in `bin/`, to be run by the Deno of a machine, and beside it a
  * script that starts Deno with the permissions of the task.
  *
- * What a program loads only when it is called for stays in files of its own, which Deno does not look at before: it keeps the
- * memory that it took to look through a program.
+ * Where Deno has no caches, it keeps most of the memory that it took to look through a program. So its parts are loaded one after
+ * the other, and what is only loaded when it is called for stays in files of its own, which Deno does not look at before.
  *
  * @module
  */
@@ -27,6 +27,9 @@ export const BUNDLE: Program<Record<never, never>> = {
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What a bundle is made from. */
 const SOURCES = ["deno.json", "deno.lock", "client", "common", "ring", "server"];
+
+/** The part that starts the others, and the one that starts the program. */
+const MAIN = "main.js", PROGRAM = "program.js";
 
 /** The folder beside the script of a task that holds its program. */
 const PARTS_SUFFIX = ".d";
@@ -60,6 +63,40 @@ export function withDeferral(code: string): string {
     .replaceAll(/^import \* as ([\w$]+) from ("node:\w+");$/gm, "import defer * as $1 from $2;")
     // Deno looks through what it sees named here before the program starts.
     .replaceAll(START_IMPORT, "import(String($1))");
+}
+
+/** A bundle of which the parts that call for CommonJS modules of the platform do so when they need one, and not before. */
+export function withDeferredRequire(code: string): string {
+  return code.replace(
+    /^import \{ createRequire as (\w+) \} from "node:module";\nvar __require = \1\(import\.meta\.url\);$/m,
+    'import defer * as $1 from "node:module";\nvar __require = (name) => $1.createRequire(import.meta.url)(name);',
+  );
+}
+
+/** The parts that a part cannot do without, itself the last, each behind those that it imports. */
+export function loadingOrder(
+  parts: ReadonlyMap<string, string>,
+  name: string,
+  before: readonly string[] = [],
+): string[] {
+  const order = [...before];
+  for (const [, imported] of parts.get(name)!.matchAll(/^(?:\} from|import) "\.\/([^"]+)";$/gm)) {
+    if (!order.includes(imported)) order.splice(0, order.length, ...loadingOrder(parts, imported, order));
+  }
+  return [...order, name];
+}
+
+/** A program in parts, of which `main.js` loads the others one after the other, and `program.js` last. */
+export function loadedInOrder(parts: ReadonlyMap<string, string>): Map<string, string> {
+  const names = loadingOrder(parts, MAIN).slice(0, -1).concat(PROGRAM);
+  const loader =
+    `// Deno keeps the memory that it takes to look through parts of a program: so it does at one at a time.
+for (
+  const part of ${JSON.stringify(names.map((name) => `./${name}`), undefined, 4).replace("\n]", ",\n  ]")}
+) await import(part);
+`;
+  const program = parts.get(MAIN)!.replaceAll("import.meta.main", "true");
+  return new Map([...parts, [MAIN, loader], [PROGRAM, program]]);
 }
 
 /** A bundle that is the same whoever makes it: the bundler notes where each package lay on its machine. */
@@ -98,9 +135,10 @@ export async function bundle(
     if (!outcome?.success) throw new FailedError(`Cannot bundle the ${task}:\n${outcome?.output}`);
     const parts = new Map<string, string>();
     for await (const { name } of Deno.readDir(output)) {
-      parts.set(name, withDeferral(withoutPlaces(await Deno.readTextFile(join(output, name)))));
+      const code = withoutPlaces(await Deno.readTextFile(join(output, name)));
+      parts.set(name, withDeferredRequire(withDeferral(code)));
     }
-    return parts;
+    return loadedInOrder(parts);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

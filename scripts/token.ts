@@ -45,23 +45,34 @@ if (import.meta.main) {
     if (id === "" || !isLabelValue(id)) throw new UsageError("Bad ID: write 1 to 255 bytes");
     const token = newToken(), line = tokenLine(id, token);
     if (tokensFile !== undefined) await mayTakeLine(tokensFile);
-    if (tokenFile === undefined) {
-      print(`The token, for --to-token-file of the client; it is shown this once:\n${token}\n`);
-    } else {
+    if (tokenFile !== undefined) {
       await onNamedPath(
-        `Cannot make the file '${tokenFile}'`,
+        `Bad --token-file: Cannot make '${tokenFile}'`,
         () => Deno.writeTextFile(tokenFile, `${token}\n`, { createNew: true, mode: MODE }),
       );
-      print(`Wrote the token into ${tokenFile}, for --to-token-file of the client\n`);
     }
-    if (tokensFile === undefined) print(`The line for --tokens-file of the server:\n${line}`);
-    else {
-      await onNamedPath(
-        `Cannot add to '${tokensFile}'`,
-        () => Deno.writeTextFile(tokensFile, line, { append: true, mode: MODE }),
-      );
-      print(`Added a line to ${tokensFile}, for --tokens-file of the server\n`);
+    if (tokensFile !== undefined) {
+      try {
+        await onNamedPath(
+          `Bad --tokens-file: Cannot add to '${tokensFile}'`,
+          () => Deno.writeTextFile(tokensFile, line, { append: true, mode: MODE }),
+        );
+      } catch (error) {
+        // A token that no server knows is of no use.
+        if (tokenFile !== undefined) await Deno.remove(tokenFile);
+        throw error;
+      }
     }
+    print(
+      tokenFile === undefined
+        ? `The token, for --to-token-file of the client; it is shown this once:\n${token}\n`
+        : `Wrote the token into ${tokenFile}, for --to-token-file of the client\n`,
+    );
+    print(
+      tokensFile === undefined
+        ? `The line for --tokens-file of the server:\n${line}`
+        : `Added a line to ${tokensFile}, for --tokens-file of the server\n`,
+    );
   });
 }
 

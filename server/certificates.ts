@@ -58,9 +58,12 @@ export function watchCertificates(used: readonly UsedCertificate[], { registry }
   });
 }
 
+/** The settings that name certificates. */
+export type CertificateSettings = Pick<ServerSettings, "tls" | "clientCa" | "internalTls" | "ring" | "sinks">;
+
 /** The certificates that others get to see, and those of the authorities by which others are known. */
 export function usedCertificates(
-  { tls, clientCa, internalTls, ring }: ServerSettings,
+  { tls, clientCa, internalTls, ring, sinks }: CertificateSettings,
   running: {
     externalTls?: TlsIdentity;
     clientAuthorities?: Authorities;
@@ -80,5 +83,6 @@ export function usedCertificates(
     add({ certPath: ring.files.certPath, flags: { cert: "--cluster-crt" } }, () => running.ring!.certificate());
     used.push({ flag: "--cluster-ca", file: ring.files.caPath, pem: () => running.ring!.authorities() });
   }
+  used.push(...sinks?.certificates ?? []);
   return used;
 }

@@ -6,13 +6,12 @@
 
 import {
   address,
-  bytes,
   count,
   directory,
   duration,
   file,
   flag,
-  lasting,
+  lastingFrom,
   list,
   most,
   mostBytes,
@@ -28,6 +27,15 @@ import { certificateRule } from "./authorization/certificate_rule.ts";
 import { networks } from "../common/http/networks.ts";
 import { tenantPattern } from "./sinks/tenants.ts";
 import { selector } from "../common/exposition/selector.ts";
+
+/** Clients of openshift/telemeter take a token that is good for less to be good for ever. */
+const LEAST_TOKEN_SECONDS = 60;
+
+/** A push that is shorter holds nothing. */
+const LEAST_PUSH_BYTES = 1_024;
+
+/** A server that has taken nothing in yet has some 100 MB. */
+const LEAST_MEMORY_BYTES = 128 * 1_048_576;
 
 /** The option table; defaults are those of openshift/telemeter where it has the option. */
 export const SERVER_OPTIONS = {
@@ -194,7 +202,7 @@ export const SERVER_OPTIONS = {
     why: "Set it while you rotate --shared-key, to the key that is not the signing one",
   },
   tokenExpireSeconds: {
-    kind: most,
+    kind: wholeNumber({ least: LEAST_TOKEN_SECONDS }),
     secret: "none",
     default: "86400",
     help: "How long a token is valid, in seconds",
@@ -225,6 +233,7 @@ export const SERVER_OPTIONS = {
     kind: url,
     secretFile: "authorizePasswordFile",
     emptyWould: "let anybody push as any cluster",
+    emptyBeside: "tokensFile",
     help: "Upstream that authorizes clusters; without it and --tokens-file, any token is accepted",
     since: "0.1.0",
     why: "Set it, or --tokens-file, where strangers reach --listen: else anybody may push as any cluster",
@@ -233,6 +242,7 @@ export const SERVER_OPTIONS = {
     kind: file,
     secret: "none",
     emptyWould: "let anybody push as any cluster",
+    emptyBeside: "authorize",
     help: "File of clusters and hashes of their initial tokens, in place of --authorize; read again when it changes",
     since: "0.1.0",
     why: "Set it where you have no authorizer: `deno task token ID` makes a token and its line",
@@ -325,14 +335,14 @@ export const SERVER_OPTIONS = {
     why: "Lower it when clients push more often than every 4m30s; no client gets through faster than this",
   },
   ttl: {
-    kind: lasting,
+    kind: lastingFrom("1s"),
     default: "10m",
     help: "How long a sample is shown",
     since: "0.1.0",
     why: "Raise it when clients push less often: it should outlast two of their intervals, or series come and go",
   },
   directoryRetention: {
-    kind: lasting,
+    kind: lastingFrom("1m"),
     default: "168h",
     help: "How long a source that is silent stays in the directory",
     since: "0.1.0",
@@ -346,14 +356,14 @@ export const SERVER_OPTIONS = {
     why: "Set it to false where the central Prometheus has no room for ten series a cluster",
   },
   limitBytes: {
-    kind: mostBytes,
+    kind: mostBytes({ least: LEAST_PUSH_BYTES }),
     default: "512000",
     help: "Largest body of a push, as sent",
     since: "0.1.0",
     why: "Raise it for clusters whose pushes get 413; memory for bodies under way is this times --limit-in-flight",
   },
   limitDecompressedBytes: {
-    kind: mostBytes,
+    kind: mostBytes({ least: LEAST_PUSH_BYTES }),
     default: "8388608",
     help: "Largest body of a push, uncompressed",
     reloads: true,
@@ -361,7 +371,7 @@ export const SERVER_OPTIONS = {
     why: "Raise it with --limit-bytes, for clusters whose pushes get 413 once they are unpacked",
   },
   limitTextBytes: {
-    kind: mostBytes,
+    kind: mostBytes({ least: LEAST_PUSH_BYTES }),
     default: "2097152",
     help: "Largest body of a push in the text format, uncompressed: it takes ten times as long to read",
     reloads: true,
@@ -409,7 +419,7 @@ export const SERVER_OPTIONS = {
     why: "Fit it to the memory of the machine, and to the clusters that you expect",
   },
   limitMemory: {
-    kind: bytes,
+    kind: mostBytes({ least: LEAST_MEMORY_BYTES, or: 0 }),
     help:
       "Memory of the process from which on new clusters are refused, by default 75 % of what its control group or the " +
       "machine has; 0 for no limit",
@@ -582,5 +592,6 @@ export const SERVER_PROGRAM: Program<typeof SERVER_OPTIONS> = {
   name: "telemeter-server",
   summary: "Receives the series that clients push, keeps them by cluster, and shows them on /federate.",
   completes: true,
+  lastStands: true,
   options: SERVER_OPTIONS,
 };

@@ -354,6 +354,10 @@ export async function startServer(
     startedMs: now(),
     flags: () => reportOptions(SERVER_OPTIONS, { values: live, originOf }),
     store: () => store.health,
+    clusters: () => ({
+      shown: index.clusters,
+      ...cluster !== undefined && { standby: cluster.status().clusters.standby },
+    }),
     limits: () => [
       {
         flag: "--limit-clusters",
@@ -361,7 +365,12 @@ export async function startServer(
         used: used.limitClusters(),
         limit: live.limitClusters,
       },
-      { flag: "--limit-total-series", what: "series", used: used.limitTotalSeries(), limit: live.limitTotalSeries },
+      {
+        flag: "--limit-total-series",
+        what: "series shown",
+        used: used.limitTotalSeries(),
+        limit: live.limitTotalSeries,
+      },
     ],
     certificates: () => reportCertificates(certificates),
     now,

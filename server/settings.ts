@@ -15,6 +15,7 @@ import { environmentProxy, type ProxyEnvironment } from "../common/outgoing/prox
 import { userAgentOf } from "../common/outgoing/user_agent.ts";
 import { eachCertificate } from "../common/pem.ts";
 import type { Permission } from "../common/permissions.ts";
+import { passwordIn, SECRET_LIMIT_BYTES } from "../common/secret_text.ts";
 import { tellPlainWays } from "../common/plain_transport.ts";
 import { withPassword } from "../common/url_password.ts";
 import type { UpstreamOptions } from "./authorization/authorizer.ts";
@@ -283,7 +284,8 @@ async function readUpstream(
 
 async function readPassword(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
-  return await readNamedFile(path, { flag: "--authorize-password-file", parse: (text) => text.trim() });
+  const flag = "--authorize-password-file";
+  return await readNamedFile(path, { flag, parse: passwordIn, limitBytes: SECRET_LIMIT_BYTES });
 }
 
 function tlsFiles(
@@ -314,17 +316,39 @@ function storageOf(
  */
 export async function readRules(values: ServerOptions): Promise<RenderRules> {
   const { label: set, elideLabel, partitionLabel, requiredLabel, limitDecompressedBytes } = values;
-  for (const name of [partitionLabel, ...requiredLabel.keys()]) {
-    if (set.has(name) || elideLabel.includes(name)) {
-      throw new UsageError(`Cannot set or elide the label ${name} as tokens vouch for it`);
+  const vouched = [partitionLabel, ...requiredLabel.keys()];
+  const named = {
+    partitionLabel: [partitionLabel],
+    requiredLabel: requiredLabel.keys(),
+    label: set.keys(),
+    elideLabel,
+  };
+  for (const [option, names] of Object.entries(named)) {
+    for (const name of names) {
+      if (!isClassicLabelName(name) || name === METRIC_NAME_LABEL) {
+        throw new UsageError(
+          `Bad ${
+            flagOf(option)
+          }: Cannot use '${name}' as the name of a label: write letters, digits and _, no digit first, and not __name__`,
+        );
+      }
+      if ((option === "label" || option === "elideLabel") && vouched.includes(name)) {
+        const does = option === "label" ? "set" : "remove",
+          by = name === partitionLabel ? "partitionLabel" : "requiredLabel";
+        throw new UsageError(
+          `Bad ${flagOf(option)}: Cannot ${does} the label '${name}', as tokens vouch for it by ${
+            flagOf(by)
+          }: leave it out`,
+        );
+      }
     }
   }
-  for (const name of [partitionLabel, ...requiredLabel.keys(), ...set.keys(), ...elideLabel]) {
-    if (!isClassicLabelName(name) || name === METRIC_NAME_LABEL) {
-      throw new UsageError(
-        `Cannot use '${name}' as the name of a label: write letters, digits and _, no digit first, and not __name__`,
-      );
-    }
+  if (values.limitLabels < vouched.length) {
+    throw new UsageError(
+      `Bad --limit-labels: Cannot use '${values.limitLabels}' where every series has the labels ${
+        vouched.join(", ")
+      }: write ${vouched.length} or more`,
+    );
   }
   const selectors = [...values.whitelist, ...await readSelectors(values.whitelistFile)];
   return {
@@ -350,7 +374,9 @@ async function readSelectors(path: string | undefined): Promise<Selector[]> {
   const selectors = await readNamedFile(path, { flag: "--whitelist-file", parse: readSelectorFile });
   // openshift/telemeter drops everything then, and nobody means to keep everything by an empty list.
   if (selectors.length === 0) {
-    throw new UsageError(`Bad --whitelist-file '${path}': it holds no selector, which would keep every series`);
+    throw new UsageError(
+      `Bad --whitelist-file '${path}': it holds no selector, which would keep every series: write one, or leave the flag out`,
+    );
   }
   return selectors;
 }

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { byteSize, Cell, Fact, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import type { ClientView, Forward } from "./client_view.ts";
 import { Leaving, Losses, Rules } from "./leaving.tsx";
 
@@ -38,7 +39,11 @@ export const ForwardingPage: FC<ForwardingPageProps> = (view) => {
           <button type="button" data-refresh="" hidden>Stop refreshing</button>
         </div>
       </div>
-      {last?.why !== undefined && <div class={`note ${last.outcome === "failed" ? "bad" : "warn"}`}>{last.why}</div>}
+      {last?.why !== undefined && (
+        <div class={`note ${last.outcome === "failed" ? "bad" : "warn"}`}>
+          <Sentence text={last.why} />
+        </div>
+      )}
       <div class="card">
         <Facts {...view} />
       </div>
@@ -151,7 +156,9 @@ const Forwards: FC<{ readonly forwards: readonly Forward[]; readonly nowMs: numb
           <Cell label="Scraped" class="num">{scraped === undefined ? "–" : number(scraped)}</Cell>
           <Cell label="Sent" class="num">{sent === undefined ? "–" : number(sent)}</Cell>
           <Cell label="Bytes" class="num nowrap">{bytes === undefined ? "–" : byteSize(bytes)}</Cell>
-          <Cell label="Why" class={`why small${why === undefined ? " none" : ""}`}>{why}</Cell>
+          <Cell label="Why" class={`why small${why === undefined ? " none" : ""}`}>
+            <Sentence text={why ?? ""} />
+          </Cell>
         </tr>
       ))}
     </tbody>

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { number } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import { type AccountEntry, EFFECT_UNITS, type Loss } from "../transforms/pipeline.ts";
@@ -80,7 +81,9 @@ export const Losses: FC<{ readonly losses: readonly Loss[] }> = ({ losses }) => 
             <tr>
               <th scope="row" class="id">{metric}</th>
               <td class="num">{number(count)}</td>
-              <td class="why small">{why}</td>
+              <td class="why small">
+                <Sentence text={why} />
+              </td>
             </tr>
           ))}
         </tbody>

@@ -270,7 +270,9 @@ export class FamilyAssembler {
 
   #create(name: string): Assembly {
     const { maxFamilies } = this.#cursor.options;
-    if (this.#all.length === maxFamilies) throw new LimitError(`Cannot take more than ${maxFamilies} families`);
+    if (this.#all.length === maxFamilies) {
+      throw new LimitError(`Cannot take more than ${maxFamilies} families`, { limit: "families" });
+    }
     const { start: at, line } = this.#cursor;
     const family: Assembly = { name, at, line, metrics: [], distributions: new Distributions() };
     this.#all.push(family);

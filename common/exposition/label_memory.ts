@@ -15,6 +15,8 @@ interface Remembered {
   labels: readonly Label[];
   /** The scrape that had them last. */
   turn: number;
+  /** What came behind them there. */
+  next?: Remembered;
 }
 
 /**
@@ -25,11 +27,16 @@ export class LabelMemory {
   readonly #known = new Map<number, Remembered>();
   #turn = 0;
   #page: Uint8Array = new Uint8Array();
+  #last: Remembered | undefined;
 
   /** Starts on another scrape: what the last one did not have is forgotten. */
   turn(): void {
-    for (const [hash, { turn }] of this.#known) if (turn < this.#turn) this.#known.delete(hash);
+    this.#known.forEach(({ turn }, hash) => {
+      if (turn < this.#turn) this.#known.delete(hash);
+    });
     this.#turn++;
+    if (this.#last !== undefined) this.#last.next = undefined;
+    this.#last = undefined;
   }
 
   /** Goes on with another page of the scrape. */
@@ -37,22 +44,31 @@ export class LabelMemory {
     this.#page = page;
   }
 
-  /** The labels that the bytes of the page from `start` to `end` stand for, as `read` reads them if they are new. */
-  labels(start: number, end: number, read: () => readonly Label[]): readonly Label[] {
-    const hash = this.#hash(start, end);
-    const known = this.#known.get(hash);
-    const page = this.#page, turn = this.#turn;
-    if (known === undefined || !this.#isSame(known, start, end)) {
-      const labels = read();
-      this.#known.set(hash, { page, start, end, labels, turn });
-      return labels;
-    }
+  /** The labels that the bytes of the page from `start` to `end` stand for, as `read` reads them up to there if they are new. */
+  labels(start: number, end: number, read: (end: number) => readonly Label[]): readonly Label[] {
+    const known = this.#find(start, end) ?? this.#remember(start, end, read(end));
+    if (this.#last !== undefined) this.#last.next = known;
+    this.#last = known;
     // So that the page before is let go.
-    known.page = page;
+    known.page = this.#page;
     known.start = start;
     known.end = end;
-    known.turn = turn;
+    known.turn = this.#turn;
     return known.labels;
+  }
+
+  #find(start: number, end: number): Remembered | undefined {
+    // Series mostly come in the order in which they came before.
+    const next = this.#last?.next;
+    if (next !== undefined && this.#isSame(next, start, end)) return next;
+    const known = this.#known.get(this.#hash(start, end));
+    return known !== undefined && this.#isSame(known, start, end) ? known : undefined;
+  }
+
+  #remember(start: number, end: number, labels: readonly Label[]): Remembered {
+    const remembered = { page: this.#page, start, end, labels, turn: this.#turn };
+    this.#known.set(this.#hash(start, end), remembered);
+    return remembered;
   }
 
   // Four bytes at a time, which is twice as fast in code that runs too seldom to be compiled well.

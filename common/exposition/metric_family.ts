@@ -150,19 +150,38 @@ export interface ParseLimits {
 /** What we wrote ourselves needs no limits when it is read again. */
 export const UNLIMITED: ParseLimits = { maxFamilies: Infinity, maxSeries: Infinity, maxLabels: Infinity };
 
+/** The limits that an operator may raise. */
+export const RAISED_LIMITS = ["bytes", "decompressedBytes", "families", "series", "labels"] as const;
+
+/** How something is over a limit. */
+export interface PassedLimit {
+  /** Which limit; undefined for one that nobody can raise. */
+  readonly limit?: (typeof RAISED_LIMITS)[number];
+  /** How much there is, if that is known. */
+  readonly sent?: number;
+}
+
 /** Input that is well-formed so far but passes a limit. The message names the limit and its value. */
 export class LimitError extends RangeError {
   /** Stable, for the place that maps errors to HTTP statuses. */
   readonly code = "limit";
   /** The name that stack traces show. */
   override readonly name = "LimitError";
+  /** Which limit that is, for programs. */
+  readonly passed: PassedLimit;
+
+  /** Takes a message that the sender may see. */
+  constructor(message: string, passed: PassedLimit) {
+    super(message);
+    this.passed = passed;
+  }
 }
 
 /** A body holds more bytes than the limit, once it is uncompressed. */
 export class UncompressedLimitError extends LimitError {
   /** Takes the limit, in bytes. */
   constructor(limitBytes: number) {
-    super(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`);
+    super(`Cannot uncompress the body as it holds more than ${limitBytes} bytes`, { limit: "decompressedBytes" });
   }
 }
 
@@ -176,6 +195,7 @@ export class SeriesLimitError extends LimitError {
     const thing = what === undefined ? "" : `${what} of `;
     super(
       `Cannot take ${thing}more than ${maxSeries} series${series === undefined ? "" : `: there are ${series}`}`,
+      { limit: "series", sent: series },
     );
     this.maxSeries = maxSeries;
   }

@@ -157,8 +157,9 @@ export class PageCursor {
       if (isCounted?.(rule)) return;
       const [metric, labels] = [plainText(sample.name), clipLabels(sample.labels)];
       onFault({ rule, metric, labels, why: inWords(why), line, offset: this.#offsetOf(at) });
-    } else if (rule === "labels") throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
-    else this.refuse(inWords(why), at);
+    } else if (rule === "labels") {
+      throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`, { limit: "labels" });
+    } else this.refuse(inWords(why), at);
   }
 
   /** Blames a label whose name the sample has already. */

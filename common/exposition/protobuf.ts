@@ -53,7 +53,8 @@ interface FamilyHead {
   help?: string;
   type: MetricType | undefined;
   unit?: string;
-  readonly metrics: [start: number, end: number][];
+  /** Where each sample starts and ends, one after the other. */
+  readonly places: number[];
 }
 
 /** How {@linkcode decodeFamilies} reads. */
@@ -73,21 +74,22 @@ export interface DecodeOptions extends ParseLimits {
 export function decodeFamilies(bytes: Uint8Array, { labels, ...limits }: DecodeOptions): MetricFamily[] {
   const reader = new ProtobufReader(bytes);
   labels?.open(bytes);
+  const samples = new MetricReader(reader, { limits, memory: labels });
   const families: MetricFamily[] = [];
   let series = 0;
   while (reader.at < bytes.length) {
     const end = reader.lengthEnd(bytes.length);
     if (families.length === limits.maxFamilies) {
-      throw new LimitError(`Cannot take more than ${limits.maxFamilies} families`);
+      throw new LimitError(`Cannot take more than ${limits.maxFamilies} families`, { limit: "families" });
     }
-    const { metrics, ...family } = readHead(reader, { end, limits, series });
-    series += metrics.length;
-    families.push({
-      ...family,
-      metrics: metrics.map(([start, end]) =>
-        readMetric(reader, { start, end, type: family.type, limits, memory: labels })
-      ),
-    });
+    const { places, ...family } = readHead(reader, { end, limits, series });
+    series += places.length / 2;
+    const metrics: Metric[] = [];
+    for (let i = 0; i < places.length; i += 2) {
+      reader.at = places[i];
+      metrics.push(samples.read(places[i + 1], family.type));
+    }
+    families.push({ ...family, metrics });
     reader.at = end;
   }
   return families;
@@ -98,18 +100,18 @@ function readHead(
   reader: ProtobufReader,
   { end, limits, series }: { end: number; limits: ParseLimits; series: number },
 ): FamilyHead {
-  const head: FamilyHead = { name: "", type: "counter", metrics: [] };
+  const head: FamilyHead = { name: "", type: "counter", places: [] };
   while (reader.next(end)) {
     const { field } = reader;
     if (field === FAMILY.name) head.name = reader.string(end);
     else if (field === FAMILY.help) head.help = reader.string(end);
     else if (field === FAMILY.type) head.type = METRIC_TYPES[reader.varint(end)];
     else if (field === FAMILY.metric) {
-      if (series + head.metrics.length === limits.maxSeries) {
-        throw new LimitError(`Cannot take more than ${limits.maxSeries} series`);
+      if (series + head.places.length / 2 === limits.maxSeries) {
+        throw new LimitError(`Cannot take more than ${limits.maxSeries} series`, { limit: "series" });
       }
       const stop = reader.enter(end);
-      head.metrics.push([reader.at, stop]);
+      head.places.push(reader.at, stop);
       reader.at = stop;
     } else if (field === FAMILY.unit) head.unit = reader.string(end);
     else reader.skip(end); // A field of the family, none of which changes the numbers in its samples.
@@ -124,76 +126,98 @@ function readHead(
  */
 export function decodeMetric(
   bytes: Uint8Array,
-  place: { start: number; end: number; type: MetricType; limits: ParseLimits },
+  { start, end, type, limits }: { start: number; end: number; type: MetricType; limits: ParseLimits },
 ): Metric {
-  return readMetric(new ProtobufReader(bytes), place);
+  const reader = new ProtobufReader(bytes);
+  reader.at = start;
+  return new MetricReader(reader, { limits }).read(end, type);
 }
 
-function readMetric(
-  reader: ProtobufReader,
-  { start, end, type, limits, memory }: {
-    start: number;
-    end: number;
-    type: MetricType | undefined;
-    limits: ParseLimits;
-    memory?: LabelMemory;
-  },
-): Metric {
-  const valueField = type === undefined ? undefined : VALUE[type];
-  let parts: ValueReader | undefined;
-  let timestampMs: number | undefined;
-  reader.at = start;
-  reader.hasUnknown = false;
-  // Of all labels, if they stand together before all else as usual.
-  const first = memory === undefined ? NO_LABELS : rememberedLabels(reader, { end, limits, memory });
-  let more: Label[] | undefined;
-  while (reader.next(end)) {
-    const { field } = reader;
-    if (field === METRIC.label) {
-      more ??= [...first];
-      if (more.length === limits.maxLabels) throw tooManyLabels(limits);
-      more.push(readLabel(reader, end));
-    } else if (field === valueField) (parts ??= new ValueReader(field)).read(reader, end);
-    else if (field === METRIC.timestampMs) timestampMs = reader.varint(end);
-    else if (field <= LAST_FIELD) reader.skip(end); // A value of another type: by the family's type it is not the number.
-    else reader.skipUnknown(end);
+/** Reads samples one after the other, with little garbage: a page has many. */
+class MetricReader {
+  readonly #reader: ProtobufReader;
+  readonly #limits: ParseLimits;
+  readonly #memory: LabelMemory | undefined;
+  readonly #value = new ValueReader();
+
+  constructor(reader: ProtobufReader, { limits, memory }: { limits: ParseLimits; memory?: LabelMemory }) {
+    this.#reader = reader;
+    this.#limits = limits;
+    this.#memory = memory;
   }
-  const value = reader.hasUnknown ? undefined : parts?.finish();
+
+  /** Reads the sample of a family of the given type that goes from the cursor to `end`. */
+  read(end: number, type: MetricType | undefined): Metric {
+    const reader = this.#reader, value = this.#value;
+    const valueField = type === undefined ? undefined : VALUE[type];
+    let timestampMs: number | undefined;
+    reader.hasUnknown = false;
+    value.start(valueField);
+    // Of all labels, if they stand together before all else as usual.
+    const first = this.#memory === undefined ? NO_LABELS : this.#rememberedLabels(this.#memory, end);
+    let more: Label[] | undefined;
+    while (reader.next(end)) {
+      const { field } = reader;
+      if (field === METRIC.label) {
+        more ??= [...first];
+        this.#readLabel(more, end);
+      } else if (field === valueField) value.read(reader, end);
+      else if (field === METRIC.timestampMs) timestampMs = reader.varint(end);
+      else if (field <= LAST_FIELD) reader.skip(end); // A value of another type: by the family's type it is not the number.
+      else reader.skipUnknown(end);
+    }
+    const labels = more ?? first;
+    const { createdMs } = value;
+    if (reader.hasUnknown) {
+      return optional({ labels, value: undefined, fault: "unknown_field" }, { timestampMs, createdMs });
+    }
+    const found = value.finish();
+    if (found === undefined && value.isThere) {
+      const fault = type === "summary" ? "summary" : "histogram";
+      return optional({ labels, value: found, fault }, { timestampMs, createdMs });
+    }
+    if (createdMs !== undefined) return optional({ labels, value: found }, { timestampMs, createdMs });
+    return timestampMs === undefined ? { labels, value: found } : { labels, value: found, timestampMs };
+  }
+
+  /** Reads the labels from the cursor on, or remembers them. */
+  #rememberedLabels(memory: LabelMemory, end: number): readonly Label[] {
+    const reader = this.#reader;
+    const stop = reader.runEnd(METRIC.label, end);
+    if (stop === reader.at) return NO_LABELS;
+    const labels = memory.labels(reader.at, stop, this.#readLabels);
+    if (labels.length > this.#limits.maxLabels) throw tooManyLabels(this.#limits);
+    reader.at = stop;
+    return labels;
+  }
+
+  /** Reads nothing but labels from the cursor on. */
+  readonly #readLabels = (end: number): readonly Label[] => {
+    const labels: Label[] = [];
+    while (this.#reader.next(end)) this.#readLabel(labels, end);
+    return labels;
+  };
+
+  #readLabel(labels: Label[], end: number): void {
+    if (labels.length === this.#limits.maxLabels) throw tooManyLabels(this.#limits);
+    labels.push(readLabel(this.#reader, end));
+  }
+}
+
+/** A sample with what few samples have. */
+function optional(
+  metric: Metric,
+  { timestampMs, createdMs }: { timestampMs: number | undefined; createdMs: number | undefined },
+): Metric {
   return {
-    labels: more ?? first,
-    value,
-    ...(reader.hasUnknown
-      ? { fault: "unknown_field" }
-      : value === undefined && parts
-      ? { fault: type === "summary" ? "summary" : "histogram" }
-      : {}),
+    ...metric,
     ...(timestampMs === undefined ? {} : { timestampMs }),
-    ...(parts?.createdMs === undefined ? {} : { createdMs: parts.createdMs }),
+    ...(createdMs === undefined ? {} : { createdMs }),
   };
 }
 
-/** Reads the labels from the cursor on, or remembers them. */
-function rememberedLabels(
-  reader: ProtobufReader,
-  { end, limits, memory }: { end: number; limits: ParseLimits; memory: LabelMemory },
-): readonly Label[] {
-  const stop = reader.runEnd(METRIC.label, end);
-  if (stop === reader.at) return NO_LABELS;
-  const labels = memory.labels(reader.at, stop, () => {
-    const read: Label[] = [];
-    while (reader.next(stop)) {
-      if (read.length === limits.maxLabels) throw tooManyLabels(limits);
-      read.push(readLabel(reader, stop));
-    }
-    return read;
-  });
-  if (labels.length > limits.maxLabels) throw tooManyLabels(limits);
-  reader.at = stop;
-  return labels;
-}
-
 function tooManyLabels({ maxLabels }: ParseLimits): LimitError {
-  return new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
+  return new LimitError(`Cannot take more than ${maxLabels} labels on a series`, { limit: "labels" });
 }
 
 function readLabel(reader: ProtobufReader, end: number): Label {
@@ -208,21 +232,32 @@ function readLabel(reader: ProtobufReader, end: number): Label {
 
 /** The value of a sample, which may come in pieces: proto2 merges a message that is given twice. */
 class ValueReader {
+  /** When it began to count. */
   createdMs: number | undefined;
-  readonly #field: number;
-  readonly #createdField: number | undefined;
+  /** Whether there was any of it. */
+  isThere = false;
+  #field: number | undefined;
+  #createdField: number | undefined;
   #number = 0;
   #count: number | undefined;
-  readonly #quantiles: { quantile: number; value: number }[] = [];
-  readonly #histogram: HistogramReader | undefined;
+  #quantiles: { quantile: number; value: number }[] = [];
+  #histogram: HistogramReader | undefined;
 
-  constructor(field: number) {
+  /** Starts on another value, that of the given field. */
+  start(field: number | undefined): void {
+    this.createdMs = undefined;
+    this.isThere = false;
     this.#field = field;
-    this.#createdField = CREATED[field];
-    if (field === VALUE.histogram) this.#histogram = new HistogramReader();
+    this.#createdField = field === undefined ? undefined : CREATED[field];
+    this.#number = 0;
+    this.#count = undefined;
+    if (field === VALUE.summary) this.#quantiles = [];
+    this.#histogram = field === VALUE.histogram ? new HistogramReader() : undefined;
   }
 
-  read(reader: ProtobufReader, end: number) {
+  /** Reads a piece. */
+  read(reader: ProtobufReader, end: number): void {
+    this.isThere = true;
     for (const stop = reader.enter(end); reader.next(stop);) {
       if (reader.field === this.#createdField) this.createdMs = readTimestamp(reader, stop);
       else if (this.#histogram !== undefined) {
@@ -236,8 +271,9 @@ class ValueReader {
     }
   }
 
-  /** The value; undefined if a histogram contradicts itself, or if it or a summary has no count. */
+  /** The value; undefined if there is none, if a histogram contradicts itself, or if it or a summary has no count. */
   finish(): Metric["value"] {
+    if (!this.isThere) return undefined;
     if (this.#histogram !== undefined) return this.#histogram.finish();
     if (this.#field !== VALUE.summary) return this.#number;
     const count = this.#count ?? uncounted(this.#number, this.#quantiles.map(({ value }) => value));
@@ -336,8 +372,7 @@ export function encodeMetric(metric: Metric, type: MetricType): Uint8Array {
 export function decodeMetricField(field: Uint8Array, type: MetricType): Metric {
   const reader = new ProtobufReader(field);
   reader.next(field.length);
-  const end = reader.enter(field.length);
-  return readMetric(reader, { start: reader.at, end, type, limits: UNLIMITED });
+  return new MetricReader(reader, { limits: UNLIMITED }).read(reader.enter(field.length), type);
 }
 
 /** A sample as {@linkcode encodeMetric} writes it, which has no time, with one in milliseconds since the epoch. */

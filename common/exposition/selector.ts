@@ -54,7 +54,9 @@ const OPERATORS: ReadonlySet<string> = new Set<MatchOperator>(["=", "!=", "=~", 
  */
 export function parseSelector(text: string): Selector {
   if (text.length > MAX_SELECTOR_LENGTH) {
-    throw new SyntaxError(`Cannot read a selector of more than ${MAX_SELECTOR_LENGTH} characters`);
+    throw new SyntaxError(
+      `Cannot read a selector of more than ${MAX_SELECTOR_LENGTH} characters: write several shorter ones`,
+    );
   }
   const matchers = readPlainMatchers(text) ?? new SelectorReader(text).read();
   if (matchers.every((matcher) => matcher.matches(""))) {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { PassedLimit } from "../exposition/metric_family.ts";
+
 /** Who sent a request. */
 export interface Peer {
   /** The remote address, without a port; an IPv4 address is never written as IPv6. */
@@ -30,6 +32,8 @@ export interface HttpErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** What strangers must not learn of it: files, members, addresses, capacities. They get an id, under which the log has it. */
   readonly detail?: string;
+  /** Which limit it is over, for programs. */
+  readonly passed?: PassedLimit;
   /** What led to it, for programs. */
   readonly cause?: unknown;
 }
@@ -48,14 +52,17 @@ export class HttpError extends Error {
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** What strangers must not learn of it. */
   readonly detail: string | undefined;
+  /** Which limit it is over. */
+  readonly passed: PassedLimit | undefined;
 
   /** Takes a message that everybody may see. */
-  constructor(status: number, message: string, { reason, headers, detail, cause }: HttpErrorOptions) {
+  constructor(status: number, message: string, { reason, headers, detail, passed, cause }: HttpErrorOptions) {
     super(message, { cause });
     this.status = status;
     this.reason = reason;
     this.headers = headers;
     this.detail = detail;
+    this.passed = passed;
   }
 }
 
@@ -64,8 +71,12 @@ export const CLIENT_GONE = 499;
 
 /** The refusal of a body that is too long, with its length if it claims one. */
 export function tooLarge(limitBytes: number, claimedBytes = 0): HttpError {
-  const claim = claimedBytes > limitBytes ? `: there are ${claimedBytes}` : "";
-  return new HttpError(413, `Cannot take a body of more than ${limitBytes} bytes${claim}`, { reason: "body_size" });
+  const sent = claimedBytes > limitBytes ? claimedBytes : undefined;
+  const claim = sent === undefined ? "" : `: there are ${sent}`;
+  return new HttpError(413, `Cannot take a body of more than ${limitBytes} bytes${claim}`, {
+    reason: "body_size",
+    passed: { limit: "bytes", sent },
+  });
 }
 
 /** What a handler meets that reads from a client which has gone away. */

@@ -12,6 +12,7 @@ import { ErrorAnswers } from "./error_answers.ts";
 import { type Handler, HttpError } from "./http.ts";
 import { type Listener, type ListenOptions, urlOf } from "./listener.ts";
 import { isHost } from "./request_target.ts";
+import { isTaken, listenFault } from "../listen_fault.ts";
 import { UsageError } from "../options.ts";
 
 /**
@@ -31,13 +32,13 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
       return await start(handler, options, "::");
     } catch (error) {
       // "::" stands for every address of IPv4 too; a machine without IPv6 has none for it.
-      if (reasonOf(error) === TAKEN) throw error;
+      if (isTaken(error)) throw error;
       return await start(handler, options, "0.0.0.0");
     }
   } catch (cause) {
     const { hostname, port } = address;
     const shown = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-    throw new UsageError(`Cannot listen on ${shown}: ${reasonOf(cause)}`, { cause });
+    throw new UsageError(`Cannot listen on ${shown}: ${listenFault(cause)}`, { cause });
   }
 }
 
@@ -119,18 +120,4 @@ function withoutLength(response: Response): Response {
   const { body, headers, status } = response;
   if (body !== null || headers.has("content-length") || status === 204 || status === 304) return response;
   return new Response(new ReadableStream({ start: (controller) => controller.close() }), response);
-}
-
-const TAKEN = "another program already listens there; stop it or choose another port";
-
-function reasonOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (cause instanceof Deno.errors.AddrInUse || message.includes("EADDRINUSE")) return TAKEN;
-  if (cause instanceof Deno.errors.AddrNotAvailable || /EADDRNOTAVAIL|EINVAL/.test(message)) {
-    return "this machine does not have that address";
-  }
-  if (cause instanceof Deno.errors.PermissionDenied || message.includes("EACCES")) {
-    return "the system does not permit it; choose a port above 1023";
-  }
-  return message;
 }

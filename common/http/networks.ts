@@ -46,6 +46,7 @@ export class Networks {
 export const networks: Kind<Networks | undefined> = {
   placeholder: "CIDR[,CIDR]",
   absent: undefined,
+  repeats: true,
   read: (texts) => {
     const blocks = texts.flatMap((text) => text.split(",")).map((block) => block.trim()).filter((block) =>
       block !== ""

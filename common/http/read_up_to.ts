@@ -32,7 +32,7 @@ export async function readUpTo({ body }: Response, limitBytes: number): Promise<
     length += value.length;
     if (length > limitBytes) {
       await reader.cancel();
-      throw new LimitError(`the answer is longer than ${limitBytes} bytes`);
+      throw new LimitError(`the answer is longer than ${limitBytes} bytes`, {});
     }
   }
 }

@@ -195,7 +195,10 @@ export class Ingester {
       if (this.#familyCount === limits.maxFamilies) {
         let families = this.#familyCount;
         for (; reader.at < this.#length; families++) reader.at = reader.lengthEnd(this.#length);
-        throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families: there are ${families}`);
+        throw new LimitError(`Cannot take a push of more than ${limits.maxFamilies} families: there are ${families}`, {
+          limit: "families",
+          sent: families,
+        });
       }
       const end = reader.lengthEnd(this.#length);
       const family = this.#family(end);

@@ -84,9 +84,11 @@ export function kernelFault(fault: number, { kernel: { exports }, rules, push, s
     case status.TOO_MANY_SERIES:
       return tooManySeries(maxSeries);
     case status.TOO_MUCH_TEXT:
-      return new LimitError(`Cannot take a push that becomes more than ${maxTextBytes} bytes of text`);
+      return new LimitError(`Cannot take a push that becomes more than ${maxTextBytes} bytes of text`, {
+        limit: "decompressedBytes",
+      });
     case status.COLLISIONS:
-      return new LimitError("Cannot tell the series of the push apart: their hashes collide");
+      return new LimitError("Cannot tell the series of the push apart: their hashes collide", {});
     default:
       return new Error(`Cannot tell what the kernel means by the status ${fault}`);
   }

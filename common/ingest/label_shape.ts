@@ -121,6 +121,7 @@ export class LabelShapes {
     if (this.#newNames > MAX_NEW_NAMES) {
       throw new LimitError(
         `Cannot take a push whose new sets of labels have more than ${MAX_NEW_NAMES} names together`,
+        {},
       );
     }
     const nameEnds = new Int32Array(size);

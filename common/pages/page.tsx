@@ -168,7 +168,9 @@ export const Bar: FC<{ readonly ratio: number; readonly tone: Tone; readonly lab
 ) => (
   <svg class="bar" viewBox="0 0 110 6" preserveAspectRatio="none" role="img" aria-label={label}>
     <rect class="track" width="110" height="6" rx="3" />
-    {ratio > 0 && <rect class={tone} width={String(Math.max(3, Math.min(1, ratio) * 110))} height="6" rx="3" />}
+    {ratio > 0 && (
+      <rect class={tone} width={String(Math.max(3, Math.round(Math.min(1, ratio) * 110)))} height="6" rx="3" />
+    )}
   </svg>
 );
 

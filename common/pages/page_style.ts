@@ -121,6 +121,7 @@ p.empty { max-width: none; margin: 0; padding: 24px 20px; }
 .pad > :last-child { margin-bottom: 0; }
 .timeline { display: block; width: 100%; height: 90px; }
 .timeline .axis { stroke: var(--line); } .timeline .good { fill: var(--accent); } .timeline .bad { fill: var(--bad); }
+code:not(.id) { white-space: nowrap; }
 pre, code { font-family: ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; font-size: 13px; }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; overflow-x: auto; margin: 0 0 12px; }
 .pages { display: flex; gap: 14px; justify-content: flex-end; padding: 12px 16px; font-size: 14px; }

@@ -150,7 +150,7 @@ export class FamilyGroups {
     });
     if (at < groups.length) return groups[at];
     if (groups.length === maxFamilies) {
-      throw new LimitError(`Cannot take a request of more than ${maxFamilies} families`);
+      throw new LimitError(`Cannot take a request of more than ${maxFamilies} families`, { limit: "families" });
     }
     const group: Group = { nameSource: source, nameStart, nameEnd, type: undefined, rows: [] };
     groups.push(group);

@@ -109,7 +109,7 @@ export class Version2Reader implements VersionReader {
     if (references.length > 2 * maxLabels + 2) this.#newReferences = [];
     if (references.length % 2 === 1) throw malformed("a label has no value", startAt);
     if (references.length > 2 * maxLabels + 2) {
-      throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`);
+      throw new LimitError(`Cannot take more than ${maxLabels} labels on a series`, { limit: "labels" });
     }
     const labels = this.#labels, starts = this.#newStarts;
     starts.length = 0;

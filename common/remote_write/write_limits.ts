@@ -23,6 +23,9 @@ export interface WriteLimits {
 export function limitedBuilder({ maxBytes }: Pick<WriteLimits, "maxBytes">): ByteBuilder {
   return new ByteBuilder(
     maxBytes,
-    () => new LimitError(`Cannot take a request that becomes more than ${maxBytes} bytes of families`),
+    () =>
+      new LimitError(`Cannot take a request that becomes more than ${maxBytes} bytes of families`, {
+        limit: "decompressedBytes",
+      }),
   );
 }

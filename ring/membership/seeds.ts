@@ -1,6 +1,7 @@
 /**
- * What has come of the addresses that a member was given to begin with. One that is out of reach is told at once and again each
- * minute: a member that reaches none of them would otherwise wait, or be alone, without a word.
+ * What has come of the addresses that a member was given to begin with. One that stays out of reach is told, and again each
+ * minute: a member that reaches none of them would otherwise wait, or be alone, without a word. Servers that are started together
+ * find each other within moments, of which nobody need hear.
  *
  * @module
  */
@@ -11,6 +12,9 @@ import type { RingContext } from "./ring_context.ts";
 
 /** How often the log has a line of a seed that is out of reach, in milliseconds. */
 export const SEED_TOLD_MS = 60_000;
+
+/** For how long a seed may be out of reach before the log has a line of it, in milliseconds. */
+export const SEED_PATIENCE_MS = 5_000;
 
 /** How it stands with seeds: linked, not tried yet, nobody there, somebody there who is no member of ours or refuses us. */
 export const SEED_STATES = ["linked", "untried", "unreachable", "refused"] as const;
@@ -33,7 +37,7 @@ interface Failure {
   readonly why: string;
   readonly at: number;
   readonly since: number;
-  readonly toldAt: number;
+  readonly toldAt?: number;
 }
 
 /** What {@linkcode Seeds} work with, besides the ring's context. */
@@ -91,10 +95,12 @@ export class Seeds {
     if (!this.others.includes(address)) return;
     const state = code === "unreachable" ? code : "refused";
     const before = this.#failures.get(address);
-    const isTold = before !== undefined && before.state === state && now - before.toldAt < SEED_TOLD_MS;
-    const since = before?.since ?? now, toldAt = isTold ? before.toldAt : now;
-    this.#failures.set(address, { state, why, at: now, since, toldAt });
-    if (isTold) return;
+    const since = before?.since ?? now, told = before?.state === state ? before.toldAt : undefined;
+    const isDue = told === undefined
+      ? state === "refused" || now - since >= SEED_PATIENCE_MS
+      : now - told >= SEED_TOLD_MS;
+    this.#failures.set(address, { state, why, at: now, since, toldAt: isDue ? now : told });
+    if (!isDue) return;
     const sentence = state === "unreachable"
       ? "Cannot reach an address of --join: start that server, or take the address off the list"
       : "Somebody answers at an address of --join, and is no member that this one can link with";

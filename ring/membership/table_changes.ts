@@ -62,7 +62,7 @@ export class TableChanges {
   accuse(name: string, { status, silentMs, now }: Accusation) {
     const row = this.#options.table.accuse(name, { status, now });
     if (row === undefined) return;
-    const fields = { member: name, status, silentMs };
+    const fields = { member: name, status, silentMs: Math.round(silentMs) };
     if (status === "DEAD") this.#context.emit(note("warn", "Declared a silent member dead", fields));
     else this.#context.emit(note("info", "Suspected a silent member", fields));
     this.spread([row], now);

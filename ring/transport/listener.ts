@@ -12,6 +12,7 @@ import type { TLSSocket } from "node:tls";
 // @ts-types="./ws.d.ts"
 import { type WebSocket, WebSocketServer, type WebSocketSettings } from "ws";
 import { keepAccepting } from "../../common/http/accepting.ts";
+import { listenFault } from "../../common/listen_fault.ts";
 import type { Address } from "../../common/option_kinds.ts";
 import { UsageError } from "../../common/options.ts";
 import { certificateNames } from "../../common/certificate_names.ts";
@@ -141,7 +142,10 @@ export async function listenForPeers(options: RingListenerOptions): Promise<Ring
 
   await new Promise<void>((resolve, reject) => {
     const where = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-    server.once("error", (cause) => reject(new UsageError(`Cannot listen on ${where}: ${cause.message}`, { cause })));
+    server.once(
+      "error",
+      (cause) => reject(new UsageError(`Cannot listen on ${where}: ${listenFault(cause)}`, { cause })),
+    );
     server.listen(port, hostname === "" ? undefined : hostname, resolve);
   });
   const accepting = keepAccepting(server);

@@ -141,8 +141,8 @@ export class Transport implements Mesh {
       name,
       address: link.mesh!.peer.address,
       dialledBy: this.#diallerOf(link),
-      ageMs: now - link.since,
-      silentMs: link.silence(now),
+      ageMs: Math.round(now - link.since),
+      silentMs: Math.round(link.silence(now)),
       version: link.version,
       queued: { ...link.queued },
     }));

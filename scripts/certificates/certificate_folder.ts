@@ -6,8 +6,9 @@
 
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { onNamedPath } from "../../common/named_path.ts";
+import { onNamedPath, UnreadableFileError } from "../../common/named_path.ts";
 import { UsageError } from "../../common/options.ts";
+import { readRegularFile } from "../../common/regular_file.ts";
 import { type Identity, issueCertificate, makeAuthority, mustSign } from "./issue_certificate.ts";
 
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/i;
@@ -41,7 +42,8 @@ export async function makeCertificates(plan: CertificatePlan): Promise<string[]>
   return await onNamedPath(`Cannot make certificates in '${plan.dir}'`, () => fillFolder(plan));
 }
 
-async function fillFolder({ dir, names, hosts, days, force = false }: CertificatePlan): Promise<string[]> {
+async function fillFolder({ dir, names: named, hosts, days, force = false }: CertificatePlan): Promise<string[]> {
+  const names = new Set(named);
   for (const host of hosts) {
     if (!HOST_NAME.test(host) && !isIP(host)) throw unfit(host, "a host is a host name or an IP address");
   }
@@ -103,10 +105,12 @@ async function readAuthority(dir: string): Promise<Identity | undefined> {
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
-  return await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  });
+  try {
+    return new TextDecoder().decode(await readRegularFile(path));
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw new UsageError(new UnreadableFileError(path, cause).message, { cause });
+  }
 }
 
 /** Replaces a file whole, as a program may be watching it. */

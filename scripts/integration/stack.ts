@@ -101,14 +101,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const writesTo = hasRemoteWrite ? writeTarget(plans[0], { host: hostSeenFrom(runner), secret: token }) : undefined;
   const sourcePlan = { ...place, config: sourceConfig({ ...place, writesTo }) };
   const receiverPlan = { ...prometheus("receiver", portFor(9007)), config: receiverConfig(), takesRemoteWrite: true };
-  const [source, receiver] = await Promise.all([
-    foreign ? undefined : startPrometheus(runner, sourcePlan, { crew, signal }).then((source) => stack.use(source)),
+  const startSource = async () => stack.use(await startPrometheus(runner, sourcePlan, { crew, signal }));
+  // One that remote-writes starts once there is somebody to take that.
+  const [early, receiver] = await Promise.all([
+    foreign || hasRemoteWrite ? undefined : startSource(),
     hasRemoteWrite
       ? startPrometheus(runner, receiverPlan, { crew, signal }).then((receiver) => stack.use(receiver))
       : undefined,
   ]);
-  const from = foreign?.url ?? source!.url;
-  say(`source        ${from}  the Prometheus whose series are sent`);
 
   const authorizer = localUrl(portFor(9001));
   await launch("authorization-server", [authorizer.host, files.tokens]).line(/Listening/);
@@ -125,6 +125,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   // At the same time: each is ready once it has found the others.
   await Promise.all(servers.map((server) => server.start({ signal })));
+  const source = foreign ? undefined : early ?? await startSource();
+  const from = foreign?.url ?? source!.url;
+  say(`source        ${from}  the Prometheus whose series are sent`);
   say(`page          ${servers[0].internal}  every source and how it fares: look here first`);
   for (const { name, external, internal } of servers) {
     say(`${name.padEnd(13)} ${external}  for clients, and ${new URL("federate", internal)} for Prometheus`);

@@ -25,6 +25,8 @@ export interface RingMemberView {
   readonly incarnation: number;
   /** Whether there is a link to it. */
   readonly linked: boolean;
+  /** Whether clusters are placed on it, or it votes, by the view of the server that was asked. */
+  readonly inView: boolean;
   /** When it was heard last. */
   readonly heardSecondsAgo?: number;
   /** Why it has not answered for itself; absent if it has. */

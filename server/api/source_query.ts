@@ -5,7 +5,7 @@
  */
 
 import { HttpError } from "../../common/http/http.ts";
-import { SOURCE_STATES, type SourceState } from "../directory/source_state.ts";
+import { SOURCE_STATES, SOURCE_WAYS, type SourceState, type WayName } from "../directory/source_state.ts";
 import type { SourceReport } from "./source_report.ts";
 
 /** By what sources can be sorted. */
@@ -20,6 +20,8 @@ export interface SourceQuery {
   readonly states: readonly SourceState[];
   /** Only those near a limit. */
   readonly near: boolean;
+  /** Only those that send by this way; all if undefined. */
+  readonly way?: WayName;
   /** Only those whose id has this in it, in lower case. */
   readonly search: string;
   /** By what they are sorted. */
@@ -40,21 +42,25 @@ export interface SourceList {
   readonly states: Readonly<Record<SourceState, number>>;
   /** How many there are near a limit. */
   readonly near: number;
+  /** How many send by each way; some by both. */
+  readonly ways: Readonly<Record<WayName, number>>;
 }
 
 /** The most sources of one answer. */
 export const MAX_LISTED = 10_000;
 
 /**
- * Reads a query from the parameters of a request: `state` (several by commas), `near`, `search`, `sort`, `offset`, `limit`.
+ * Reads a query from the parameters of a request: `state` (several by commas), `near`, `way`, `search`, `sort`, `offset`, `limit`.
  *
  * @throws {HttpError} 400 for a value that makes no sense.
  */
 export function readSourceQuery(parameters: URLSearchParams): SourceQuery {
+  const way = parameters.get("way") ?? "";
   const states = (parameters.get("state") ?? "").split(",").filter((name) => name !== "");
   return {
     states: states.map((state) => oneOf(SOURCE_STATES, { name: "state", value: state })),
     near: ["1", "true"].includes(parameters.get("near") ?? ""),
+    ...way !== "" && { way: oneOf(SOURCE_WAYS, { name: "way", value: way }) },
     search: (parameters.get("search") ?? "").trim().toLowerCase(),
     sort: oneOf(SOURCE_ORDERS, { name: "sort", value: parameters.get("sort") || "worst" }),
     offset: numberOf(parameters, { name: "offset", most: Number.MAX_SAFE_INTEGER, absent: 0 }),
@@ -82,10 +88,12 @@ function numberOf(
 /** Answers a query from reports on all sources, of which those of several servers may be put together. */
 export function listSources(reports: Iterable<SourceReport>, query: SourceQuery): SourceList {
   const states: Record<SourceState, number> = { refused: 0, silent: 0, up: 0, revoked: 0 };
+  const ways: Record<WayName, number> = { push: 0, "remote write": 0 };
   let near = 0;
   const found: SourceReport[] = [];
   for (const report of reports) {
     states[report.state]++;
+    for (const { way } of report.ways) ways[way]++;
     if (report.near.length > 0) near++;
     if (matches(report, query)) found.push(report);
   }
@@ -95,12 +103,13 @@ export function listSources(reports: Iterable<SourceReport>, query: SourceQuery)
     matching: found.length,
     states,
     near,
+    ways,
   };
 }
 
-function matches({ id, state, near }: SourceReport, query: SourceQuery): boolean {
+function matches({ id, state, near, ways }: SourceReport, query: SourceQuery): boolean {
   return (query.states.length === 0 || query.states.includes(state)) && (!query.near || near.length > 0) &&
-    id.toLowerCase().includes(query.search);
+    (query.way === undefined || ways.some(({ way }) => way === query.way)) && id.toLowerCase().includes(query.search);
 }
 
 type Compare = (a: SourceReport, b: SourceReport) => number;

@@ -8,7 +8,15 @@ import { plainText } from "../../common/plain_text.ts";
 import type { SourceView } from "../directory/directory.ts";
 import type { TimelinePush } from "../directory/push_timeline.ts";
 import { type Refusal, SOURCE_LIMITS, type SourceLimits } from "../directory/source.ts";
-import { lastWayOf, nearLimits, silentAfterMs, type SourceState, usedOf, waysOf } from "../directory/source_state.ts";
+import {
+  lastWayOf,
+  nearLimits,
+  silentAfterMs,
+  type SourceState,
+  usedOf,
+  type WayName,
+  waysOf,
+} from "../directory/source_state.ts";
 import type { Stranger } from "../directory/strangers.ts";
 import { WINDOW_MS, windowOf, type Writes } from "../directory/write_window.ts";
 
@@ -30,8 +38,12 @@ export interface RefusalReport extends Refusal {
 
 /** Refusals in the name of a source, by somebody who has not proven to be it: the last, and how many there were. */
 export interface InNameReport extends RefusalReport {
-  /** How many there were. */
+  /** How many there were in all. */
   readonly times: number;
+  /** When the first of them was since what the source sent was last accepted. */
+  readonly since: string;
+  /** How many there were since then. */
+  readonly timesSince: number;
 }
 
 /** A refusal of an id that has never pushed. */
@@ -40,6 +52,8 @@ export interface StrangerReport extends RefusalReport {
   readonly id: string;
   /** How many times in a row. */
   readonly times: number;
+  /** When the first of those was. */
+  readonly since: string;
 }
 
 /** A source in the list of all. Times are in RFC 3339, durations in seconds; what is not known is absent. */
@@ -70,6 +84,8 @@ export interface SourceReport {
   readonly near: readonly string[];
   /** Why what it sent was refused last. */
   readonly lastRefusal?: RefusalReport;
+  /** The ways by which it sends. */
+  readonly ways: readonly WayReport[];
   /** How many times what it sent was refused. */
   readonly refusals: number;
   /** What was refused to somebody in its name who has not proven to be it, its own client with a bad token or not. */
@@ -101,7 +117,7 @@ export interface DroppedReport {
 /** A way by which a source sends: it may push, and send by remote write besides. */
 export interface WayReport {
   /** Which. */
-  readonly way: "push" | "remote write";
+  readonly way: WayName;
   /** When something last came by it. */
   readonly last: string;
   /** How that came, such as `protobuf, snappy`. */
@@ -136,8 +152,6 @@ export interface SourceDetails extends SourceReport {
   readonly pushes: number;
   /** How its last accepted push came, such as `protobuf, snappy`; of a source that never pushed, its last request. */
   readonly transport?: string;
-  /** The ways by which it sends. */
-  readonly ways: readonly WayReport[];
   /** What of its last accepted push is not shown. */
   readonly dropped: DroppedReport;
   /** What came by remote write. */
@@ -197,9 +211,13 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
     },
     near: nearLimits(source, limits),
     ...refusal !== undefined && { lastRefusal: { at: timeOf(refusedAtMs), ...refusal } },
+    ways: waysIn(source, options),
     refusals,
     ...inName !== undefined && {
-      refusedInName: { at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+      refusedInName: {
+        ...{ at: timeOf(inName.atMs), ...inName.refusal, times: inName.times },
+        ...{ since: timeOf(inName.sinceMs), timesSince: inName.timesSince },
+      },
     },
     ...placeOf(id),
   };
@@ -223,7 +241,6 @@ export function detailsOf(view: SourceView, options: DetailSources): SourceDetai
     ...reportOf(view, options),
     pushes,
     ...transport !== undefined && { transport },
-    ways: waysIn(view.source, options),
     ...writes !== undefined && { remoteWrite: windowReportOf(writes, options.nowMs) },
     dropped: {
       allowList: dropped,
@@ -262,8 +279,8 @@ function windowReportOf(writes: Writes, nowMs: number): WindowReport {
     ...{ at: timeOf(atMs), seconds: WINDOW_MS / 1_000, requests, samples, bytes },
     dropped: {
       allowList: dropped,
-      metrics: mostDropped(Object.entries(metrics)),
-      rules: leftOut,
+      metrics: mostDropped(metrics),
+      rules: Object.fromEntries(leftOut),
     },
   };
 }
@@ -278,8 +295,8 @@ export function mostDropped(metrics: Iterable<[name: string, samples: number]>):
 }
 
 /** Reports on a refused stranger. */
-export function strangerOf({ atMs, ...stranger }: Stranger): StrangerReport {
-  return { ...stranger, at: timeOf(atMs) };
+export function strangerOf({ atMs, sinceMs, ...stranger }: Stranger): StrangerReport {
+  return { ...stranger, at: timeOf(atMs), since: timeOf(sinceMs) };
 }
 
 function timeOf(ms: number): string {

@@ -19,6 +19,14 @@ export interface LimitUse {
   readonly limit: number;
 }
 
+/** The clusters that a server has. */
+export interface HeldClusters {
+  /** Those that it shows. */
+  readonly shown: number;
+  /** Those of whom it keeps a copy, to show them if their owner fails; absent where it is in no ring. */
+  readonly standby?: number;
+}
+
 /** A certificate that the server uses. */
 export interface CertificateStatus {
   /** The flag that names its file. */
@@ -53,6 +61,8 @@ export interface ServerStatus {
   readonly store: { readonly ok: boolean; readonly reason?: string };
   /** How it is set; secrets are left out. */
   readonly flags: readonly OptionReport[];
+  /** What has become of the clusters that it has. */
+  readonly clusters: HeldClusters;
   /** How far it is from its limits. */
   readonly limits: readonly LimitUse[];
   /** The certificates that it uses. */
@@ -71,6 +81,8 @@ export interface StatusSources {
   readonly store: () => { readonly ok: boolean; readonly reason?: string };
   /** How far it is from its limits. */
   readonly limits: () => readonly LimitUse[];
+  /** What has become of the clusters that it has. */
+  readonly clusters: () => HeldClusters;
   /** The certificates that it uses. */
   readonly certificates: () => readonly {
     readonly flag: string;
@@ -85,7 +97,9 @@ export interface StatusSources {
 const DAY_MS = 86_400_000;
 
 /** What the server says of itself now. */
-export function statusOf({ name, startedMs, flags, store, limits, certificates, now }: StatusSources): ServerStatus {
+export function statusOf(
+  { name, startedMs, flags, store, clusters, limits, certificates, now }: StatusSources,
+): ServerStatus {
   const { ok, reason } = store();
   return {
     build: {
@@ -98,6 +112,7 @@ export function statusOf({ name, startedMs, flags, store, limits, certificates, 
     started: new Date(startedMs).toISOString(),
     store: ok ? { ok } : { ok, reason },
     flags: flags(),
+    clusters: clusters(),
     limits: limits(),
     certificates: certificates().map(({ endsMs, ...rest }) => ({
       ...rest,

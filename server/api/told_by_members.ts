@@ -33,7 +33,7 @@ export interface WhatIsTold<T> {
 export function toldByMembers<T extends object>(own: readonly T[], { ring, of }: WhatIsTold<T>): ToldByMembers<T> {
   if (ring === undefined) return { found: own };
   const found: Told<T>[] = own.map((one) => ({ member: ring.name, ...one }));
-  const members = [...ring.members].filter(({ name, status }) => name === ring.name || status !== "LEFT")
+  const members = ring.members.filter((member) => member.name === ring.name || isMissed(member))
     .sort((a, b) => a.name < b.name ? -1 : 1)
     .map((member): MemberAnswer => {
       const { name, why } = member;
@@ -43,4 +43,9 @@ export function toldByMembers<T extends object>(own: readonly T[], { ring, of }:
       return told === undefined ? { name, why: why ?? "its version does not tell" } : { name };
     });
   return { found, members };
+}
+
+/** Whether a member is missed that does not tell: one that has left is not, nor is one that is dead and out of the view. */
+function isMissed({ status, inView }: RingMemberView): boolean {
+  return status !== "LEFT" && (status !== "DEAD" || inView);
 }

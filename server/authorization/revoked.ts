@@ -117,7 +117,9 @@ export class RevokedIds {
 export async function parseRevoked(text: string): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   if (text !== "" && !text.endsWith("\n")) {
-    throw new SyntaxError("Cannot take a list of revoked ids whose last line has no line feed: it may be cut short");
+    throw new SyntaxError(
+      "Cannot take a list of revoked ids whose last line has no line feed: it may be cut short; end it with one if it is whole",
+    );
   }
   const isOdd = ODD.test(text);
   const lines = text.split("\n");

@@ -26,7 +26,7 @@ export async function appendRevoked(path: string, id: string): Promise<void> {
     await file.read(last);
     if (last[0] !== LINE_FEED) {
       throw new SyntaxError(
-        "Cannot add to a list of revoked ids whose last line has no line feed: it may be cut short",
+        "Cannot add to a list of revoked ids whose last line has no line feed: it may be cut short; end it with one if it is whole",
       );
     }
   }

@@ -136,7 +136,9 @@ const LINE = /^(\S+|"(?:[^"\\]|\\.)*")[ \t]+sha256:([0-9a-f]{64})$/;
 export async function parseTokenHashes(text: string): Promise<TokenHashes> {
   const hashes = new Map<string, Uint8Array[]>();
   if (text !== "" && !text.endsWith("\n")) {
-    throw new SyntaxError("Cannot take a list of tokens whose last line has no line feed: it may be cut short");
+    throw new SyntaxError(
+      "Cannot take a list of tokens whose last line has no line feed: it may be cut short; end it with one if it is whole",
+    );
   }
   const lines = text.split("\n");
   for (let i = 0; i < lines.length; i++) {

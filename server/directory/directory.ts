@@ -277,6 +277,8 @@ export class Directory {
    */
   take({ source: other, pushes }: SourceRecord, { refusals = 0 }: { readonly refusals?: number } = {}): void {
     const known = this.#places.get(other.id);
+    // Who was refused in the name of a source that is not known here is a stranger there, and stays one.
+    if (known === undefined && isOfStranger(other)) return;
     if (known === undefined && other.pushedAtMs === 0 && other.sender === undefined) {
       const newcomer = this.#newcomers.get(other.id) ?? newSource(other.id, other.firstSeenMs);
       mergeSource(newcomer, other, -Infinity);
@@ -334,6 +336,15 @@ export class Directory {
     this.#timelines.clear(slot);
     this.#changed.rare.add(shardOf({ slot }));
   }
+}
+
+/** A stranger, as a source of which nothing is known but what was refused in its name. */
+export function strangerSource({ id, atMs, times, sinceMs, ...refusal }: Stranger): Source {
+  return { ...newSource(id, atMs), inName: { refusal, atMs, times, sinceMs, timesSince: times } };
+}
+
+function isOfStranger({ pushedAtMs, sender, refusals, refusal, inName }: Source): boolean {
+  return inName !== undefined && pushedAtMs === 0 && sender === undefined && refusals === 0 && refusal === undefined;
 }
 
 function shardOf({ slot }: Pick<Place, "slot">): number {

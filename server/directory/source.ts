@@ -67,8 +67,12 @@ export interface RefusedInName {
   readonly refusal: Refusal;
   /** When that was, in milliseconds since the epoch. */
   readonly atMs: number;
-  /** How many there were. */
+  /** How many there were in all. */
   readonly times: number;
+  /** When the first of them was since the source was last accepted, as far as that is known here. */
+  readonly sinceMs: number;
+  /** How many there were since then. */
+  readonly timesSince: number;
 }
 
 /** An accepted push. */
@@ -256,7 +260,7 @@ export function isRefused({ pushedAtMs, refusedAtMs, refusal }: Source): boolean
 /** Notes a refusal. One that says nothing of the source does not hide one that does. */
 export function noteRefused(source: Source, refusal: Refusal, nowMs: number): void {
   if (refusal.stage !== "push") {
-    source.inName = { refusal, atMs: nowMs, times: (source.inName?.times ?? 0) + 1 };
+    source.inName = withOneMore(source, { refusal, atMs: nowMs });
     return;
   }
   source.refusals++;
@@ -264,6 +268,22 @@ export function noteRefused(source: Source, refusal: Refusal, nowMs: number): vo
   if (PASSING.has(refusal.status) && isRefused(source)) return;
   source.refusal = refusal;
   source.refusedAtMs = nowMs;
+}
+
+/** Refusals in the name of a source, with one more. */
+function withOneMore(
+  { inName, pushedAtMs, sender }: Source,
+  { refusal, atMs }: Pick<RefusedInName, "refusal" | "atMs">,
+): RefusedInName {
+  const { times = 0, sinceMs = 0, timesSince = 0 } = inName ?? {};
+  const goesOn = times > 0 && sinceMs > Math.max(pushedAtMs, sender?.atMs ?? 0);
+  const since = goesOn ? { sinceMs, timesSince: timesSince + 1 } : { sinceMs: atMs, timesSince: 1 };
+  return { refusal, atMs, times: times + 1, ...since };
+}
+
+function isLater(one: RefusedInName | undefined, other: RefusedInName | undefined): boolean {
+  if (one === undefined || other === undefined) return one !== undefined;
+  return one.atMs > other.atMs || one.atMs === other.atMs && one.times > other.times;
 }
 
 /**
@@ -293,7 +313,7 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
       tick: tickOf(atMs),
       startTick: tickOf(current.atMs),
       requests: Math.max(requests, source.writes?.requests ?? 0),
-      current: { ...current, leftOut: { ...current.leftOut }, metrics: { ...current.metrics } },
+      current: { ...current, leftOut: new Map(current.leftOut), metrics: new Map(current.metrics) },
     };
   }
   if (source.writes !== undefined) {
@@ -304,6 +324,6 @@ export function mergeSource(source: Source, other: Source, tick: number): boolea
     source.refusedAtMs = other.refusedAtMs;
     source.refusal = other.refusal;
   }
-  if ((other.inName?.atMs ?? 0) > (source.inName?.atMs ?? 0)) source.inName = other.inName;
+  if (isLater(other.inName, source.inName)) source.inName = other.inName;
   return isNewer;
 }

@@ -5,11 +5,12 @@
  */
 
 import type { Logger } from "../../common/log.ts";
+import { plural } from "../../common/plural.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { flagOf } from "../../common/options.ts";
 import type { NearLimit, Transition } from "./directory.ts";
-import type { SourceLimits } from "./source.ts";
-import { lastWayOf, type SourceState, usedOf } from "./source_state.ts";
+import type { RefusedInName, Source, SourceLimits } from "./source.ts";
+import { lastWayOf, sendersOf, usedOf, waysOf } from "./source_state.ts";
 
 /** How many sources are told one by one that come to fare the same at the same time. */
 const MAX_LINES = 20;
@@ -25,7 +26,7 @@ interface Change {
 
 /** Writes into the log what has changed. */
 export function tellTransitions(log: Logger, transitions: readonly Transition[]): void {
-  const byChange = Map.groupBy(transitions, ({ before, after }) => changeOf(before, after));
+  const byChange = Map.groupBy(transitions, changeOf);
   for (const [change, alike] of byChange) {
     if (change === undefined) continue;
     if (alike.length > MAX_LINES) {
@@ -69,10 +70,23 @@ const ACCEPTED: Change = {
   one: "A source that was refused is accepted again",
   many: "Sources that were refused are accepted again",
 };
+const MANY_SILENT = "Sources are silent: see what they have in common, such as a network or an upgrade";
+const QUEUE_ADVICE =
+  "see the remote_write queue of its Prometheus (prometheus_remote_storage_samples_pending, …_failed_total), and its log";
 const SILENT: Change = {
   level: "warn",
   one: "A source is silent: see whether its client runs, and what its log says",
-  many: "Sources are silent: see what they have in common, such as a network or an upgrade",
+  many: MANY_SILENT,
+};
+const SILENT_PROMETHEUS: Change = {
+  level: "warn",
+  one: `A source is silent: ${QUEUE_ADVICE}`,
+  many: MANY_SILENT,
+};
+const SILENT_BOTH: Change = {
+  level: "warn",
+  one: `A source is silent: see whether its client runs, and ${QUEUE_ADVICE}`,
+  many: MANY_SILENT,
 };
 const REFUSED: Change = {
   level: "warn",
@@ -81,12 +95,25 @@ const REFUSED: Change = {
 };
 const REVOKED: Change = { level: "info", one: "A source is revoked", many: "Sources are revoked" };
 
-function changeOf(before: SourceState | undefined, after: SourceState): Change | undefined {
-  if (after === "silent") return SILENT;
+/** What is said of a source that is silent, by what sends. */
+function silenceOf(source: Source): Change {
+  const senders = sendersOf(waysOf(source).map(({ name }) => name), source.sender?.userAgent);
+  if (!senders.includes("prometheus")) return SILENT;
+  return senders.includes("client") ? SILENT_BOTH : SILENT_PROMETHEUS;
+}
+
+function changeOf({ source, before, after }: Transition): Change | undefined {
+  if (after === "silent") return silenceOf(source);
   if (after === "refused") return REFUSED;
   if (after === "revoked") return REVOKED;
   if (before === undefined) return FIRST;
   return before === "refused" ? ACCEPTED : BACK;
+}
+
+/** Why somebody was refused in the name of a source, how often, and since when. */
+function inNameText({ refusal: { status, path, why }, timesSince, sinceMs }: RefusedInName): string {
+  const times = `${timesSince} ${plural(timesSince, "time")} since ${new Date(sinceMs).toISOString()}`;
+  return `${status} at ${path}, ${times}: ${why}`;
 }
 
 function fieldsOf({ source, after }: Transition): Record<string, unknown> {
@@ -103,7 +130,7 @@ function fieldsOf({ source, after }: Transition): Record<string, unknown> {
     ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
     // Its own client may have lost its token.
     ...inName !== undefined && after === "silent" && inName.atMs > pushedAtMs
-      ? { refusedInName: `${inName.refusal.status} at ${inName.refusal.path}: ${inName.refusal.why}` }
+      ? { refusedInName: inNameText(inName) }
       : {},
   };
 }

@@ -55,7 +55,10 @@ export function readRecord(value: unknown): SourceRecord | undefined {
   if (refusal?.stage === "push") source.refusal = refusal;
   else {
     // Earlier versions held what was refused in its name for a refusal of its own.
-    if (refusal !== undefined) source.inName = { refusal, atMs: source.refusedAtMs, times: 1 };
+    if (refusal !== undefined) {
+      const atMs = source.refusedAtMs;
+      source.inName = { refusal, atMs, times: 1, sinceMs: atMs, timesSince: 1 };
+    }
     source.refusedAtMs = 0;
   }
   source.inName = inNameOf(row.inName) ?? source.inName;
@@ -127,15 +130,21 @@ function remedyOf({ raise, lower, over }: Readonly<Record<string, unknown>>): Re
 
 function inNameOf(value: unknown): RefusedInName | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { refusal: facts, atMs, times } = value as Readonly<Record<string, unknown>>;
-  const refusal = refusalOf(facts);
-  return refusal && { refusal, atMs: amount(atMs), times: amount(times) };
+  const row = value as Readonly<Record<string, unknown>>;
+  const refusal = refusalOf(row.refusal), atMs = amount(row.atMs), times = amount(row.times);
+  // Earlier versions do not tell since when.
+  const [sinceMs, timesSince] = row.sinceMs === undefined ? [atMs, 1] : [amount(row.sinceMs), amount(row.timesSince)];
+  return refusal && { refusal, atMs, times, sinceMs, timesSince };
 }
 
 function writesRow(
-  { upload: _upload, tick: _tick, startTick: _startTick, current, ...facts }: Writes,
+  { upload: _upload, tick: _tick, startTick: _startTick, current, last, ...facts }: Writes,
 ): Record<string, unknown> {
-  return { ...facts, current: closed(current) };
+  return { ...facts, current: windowRow(closed(current)), last: last && windowRow(last) };
+}
+
+function windowRow({ leftOut, metrics, ...facts }: WriteWindow): Record<string, unknown> {
+  return { ...facts, leftOut: Object.fromEntries(leftOut), metrics: Object.fromEntries(metrics) };
 }
 
 function writesOf(value: unknown, uploadedAtMs: number): Writes | undefined {
@@ -160,9 +169,8 @@ function windowRowOf(value: unknown): WriteWindow | undefined {
   const row = value as Readonly<Record<string, unknown>>;
   const window = newWindow(amount(row.atMs));
   for (const name of WINDOW_AMOUNTS) window[name] = amount(row[name]);
-  window.leftOut = { ...countsOf(row.leftOut) };
-  window.metrics = { ...countsOf(row.metrics) };
-  return window;
+  const [leftOut, metrics] = [row.leftOut, row.metrics].map((counts) => new Map(Object.entries(countsOf(counts))));
+  return { ...window, leftOut, metrics };
 }
 
 const WINDOW_AMOUNTS = [

@@ -26,10 +26,16 @@ const SILENT_INTERVALS = 3;
 /** No source is silent sooner, as clients wait for each other and for networks. */
 const LEAST_SILENCE_MS = 15_000;
 
+/** The names of the ways by which a source may send. */
+export const SOURCE_WAYS = ["push", "remote write"] as const;
+
+/** The name of a way. */
+export type WayName = (typeof SOURCE_WAYS)[number];
+
 /** A way by which a source sends. */
 export interface Way {
   /** Its name. */
-  readonly name: "push" | "remote write";
+  readonly name: WayName;
   /** When something last came by it, in milliseconds since the epoch. */
   readonly atMs: number;
   /** The same by the clock of {@linkcode Source.pushedTick}. */
@@ -47,6 +53,16 @@ export function waysOf(source: Source): Way[] {
     ways.push({ name: "remote write", atMs: writes.atMs, tick: writes.tick, intervalMs: writes.intervalMs });
   }
   return ways;
+}
+
+/** What sends what comes of a source: a client of ours, by either way, or a Prometheus. */
+export type SourceSender = "client" | "prometheus";
+
+/** What sends by some ways, of which the last to come was brought by a program of this `User-Agent`. */
+export function sendersOf(ways: readonly WayName[], userAgent = ""): SourceSender[] {
+  const writes = ways.includes("remote write") && !userAgent.startsWith("telemeter-client/");
+  if (!writes) return ["client"];
+  return ways.includes("push") ? ["client", "prometheus"] : ["prometheus"];
 }
 
 /** How long a way may be silent before it is told so, in milliseconds. `ttlMs` holds as long as its interval is not known. */

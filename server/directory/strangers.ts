@@ -14,6 +14,8 @@ export interface Stranger extends Refusal {
   readonly atMs: number;
   /** How many times in a row. */
   readonly times: number;
+  /** When the first of those was, in milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
 /** How many strangers are remembered. */
@@ -30,9 +32,9 @@ export class Strangers {
 
   /** Notes one, and forgets the one that was not heard of for the longest. */
   note(id: string, refusal: Refusal, atMs: number): void {
-    const times = (this.#byId.get(id)?.times ?? 0) + 1;
+    const { times = 0, sinceMs = atMs } = this.#byId.get(id) ?? {};
     this.#byId.delete(id);
-    this.#byId.set(id, { ...refusal, id, atMs, times });
+    this.#byId.set(id, { ...refusal, id, atMs, times: times + 1, sinceMs });
     if (this.#byId.size > MAX_STRANGERS) this.#byId.delete(this.#byId.keys().next().value!);
   }
 

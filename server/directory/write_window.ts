@@ -37,9 +37,9 @@ export interface WriteWindow {
   /** Samples that the allow-list dropped. */
   dropped: number;
   /** Samples that were left out, by rule. */
-  leftOut: Record<string, number>;
+  readonly leftOut: Map<string, number>;
   /** Samples that the allow-list dropped, by metric, as far as those are counted. */
-  metrics: Record<string, number>;
+  readonly metrics: Map<string, number>;
 }
 
 /** When something came. */
@@ -86,7 +86,8 @@ export interface GatheredRequest extends AcceptedWrite {
 
 /** A window without a request. */
 export function newWindow(atMs: number): WriteWindow {
-  return { atMs, requests: 0, bytes: 0, largestBytes: 0, samples: 0, dropped: 0, leftOut: {}, metrics: {} };
+  const counts = { leftOut: new Map(), metrics: new Map() };
+  return { atMs, requests: 0, bytes: 0, largestBytes: 0, samples: 0, dropped: 0, ...counts };
 }
 
 /** Adds a request to a window. */
@@ -103,8 +104,8 @@ export function gather(window: WriteWindow, request: GatheredRequest): void {
 
 /** A window as it is kept: with the names of the metrics of which most was dropped. */
 export function closed(window: WriteWindow): WriteWindow {
-  const most = Object.entries(window.metrics).sort(([, a], [, b]) => b - a).slice(0, MAX_KEPT_NAMES);
-  return { ...window, metrics: Object.fromEntries(most) };
+  const most = [...window.metrics].sort(([, a], [, b]) => b - a).slice(0, MAX_KEPT_NAMES);
+  return { ...window, metrics: new Map(most) };
 }
 
 /** The window to look at: the one at hand once it is over, or where there was none before it. */
@@ -112,11 +113,9 @@ export function windowOf({ current, last }: Writes, nowMs: number): WriteWindow 
   return last === undefined || nowMs - current.atMs >= WINDOW_MS ? current : last;
 }
 
-function addUpTo(counts: Record<string, number>, more: ReadonlyMap<string, number>, most: number): void {
-  if (more.size === 0) return;
-  let names = Object.keys(counts).length;
+function addUpTo(counts: Map<string, number>, more: ReadonlyMap<string, number>, most: number): void {
   for (const [name, count] of more) {
-    if (Object.hasOwn(counts, name)) counts[name] += count;
-    else if (names++ < most) counts[name] = count;
+    const known = counts.get(name);
+    if (known !== undefined || counts.size < most) counts.set(name, (known ?? 0) + count);
   }
 }

@@ -133,6 +133,8 @@ export interface Reservation extends Disposable {
 
 /** A push that comes too early. */
 export interface TooEarly {
+  /** For what its cluster has to wait: its rate, or that it is not refused as often any more. */
+  readonly kind: "rate" | "refused_often";
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 }
@@ -191,12 +193,13 @@ export class PushLimiter {
    * for so much longer.
    */
   reserve(id: string, now: number, { leewayMs = 0 }: { leewayMs?: number } = {}): Reservation | TooEarly {
-    const retryAfterMs = Math.max(
+    const rateMs = Math.max(
       this.#accepted.waitMs(id, now) - leewayMs,
-      this.#refused.waitMs(id, now),
       this.#held.has(id) ? IN_FLIGHT_RETRY_MS : 0,
     );
-    if (retryAfterMs > 0) return { retryAfterMs };
+    const refusedMs = this.#refused.waitMs(id, now);
+    if (refusedMs > Math.max(rateMs, 0)) return { kind: "refused_often", retryAfterMs: refusedMs };
+    if (rateMs > 0) return { kind: "rate", retryAfterMs: rateMs };
     if (this.#intervalMs > 0) this.#held.add(id);
     let settled = false;
     const settle = (charged?: Buckets, options?: { share: number }) => {

@@ -7,6 +7,7 @@
 import { plural } from "../../common/plural.ts";
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { type Column, FoldTable } from "../../common/pages/tables.tsx";
 import { endsSoon } from "../api/status.ts";
 import { CertificateState } from "./certificates_page.tsx";
@@ -28,8 +29,11 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
   const living = members.filter(({ status }) => status === "ALIVE");
   return (
     <>
-      {closed !== undefined && <div class="note bad" role="status">This server shows nothing now: {reasonOf(ring)}
-      </div>}
+      {closed !== undefined && (
+        <div class="note bad" role="status">
+          This server shows nothing now: <Sentence text={reasonOf(ring)} />
+        </div>
+      )}
       {carriesOnAlone && (
         <div class="note bad" role="status">
           One of two servers carries on alone. If the other one lives, both show everything until they reach each other.
@@ -93,7 +97,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
                     <Moment at={at} nowMs={nowMs} />
                   </td>
                   <td class="why">
-                    {what} <span class="soft small">{fieldsText(fields)}</span>
+                    <Sentence text={what} /> <span class="soft small">{fieldsText(fields)}</span>
                   </td>
                 </tr>
               ))}
@@ -126,7 +130,11 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
     <tr>
       <td>
         <State tone={toneOf(member)} word={wordOf(member)} />
-        {member.closed !== undefined && <div class="soft small">{reasonOf(member)}</div>}
+        {member.closed !== undefined && (
+          <div class="soft small">
+            <Sentence text={reasonOf(member)} />
+          </div>
+        )}
       </td>
       <th scope="row">
         {pages === undefined || isSelf ? name : <a href={`${pages}/ring`}>{name}</a>}{" "}
@@ -158,8 +166,8 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
 };
 
 /** Why nothing is shown, and who is waited for. */
-function reasonOf({ closed, waitsFor }: Pick<RingMemberView, "closed" | "waitsFor">): string | undefined {
-  return closed === undefined || waitsFor === undefined ? closed : `${closed}. Waits for ${waitsFor}`;
+function reasonOf({ closed = "", waitsFor }: Pick<RingMemberView, "closed" | "waitsFor">): string {
+  return waitsFor === undefined ? closed : `${closed}. Waits for ${waitsFor}`;
 }
 
 function toneOf({ status, phase, closed }: RingMemberView): Tone {

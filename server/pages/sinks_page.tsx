@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { plural } from "../../common/plural.ts";
 import type { Told, ToldByMembers } from "../api/told_by_members.ts";
 import { isBehind, type SinkReport } from "../sinks/sink.ts";
@@ -114,7 +115,7 @@ const LastFailure: FC<FailureProps> = ({ sink: { member, url, state, waiting }, 
   return (
     <div class={`note ${state === "failing" ? "bad" : "warn"}`}>
       <strong>{url}</strong>
-      {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: {why}. {state === "failing" &&
+      {member && ` of ${member}`}, <Moment at={at} nowMs={nowMs} />: <Sentence text={why} />. {state === "failing" &&
         `It is tried again; ${number(waiting)} ${plural(waiting, "cluster waits", "clusters wait")}.`}
     </div>
   );

@@ -6,11 +6,13 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, byteSize, Fact, Moment, number, shortDuration, toneOfShare } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { CountTable, MetricTable } from "../../common/pages/tables.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceActions } from "../api/actions.ts";
 import type { RefusalReport, SourceDetails, WayReport } from "../api/source_report.ts";
 import { SOURCE_LIMITS } from "../directory/source.ts";
+import { sendersOf, type SourceSender } from "../directory/source_state.ts";
 import { WINDOW_MS } from "../directory/write_window.ts";
 import { SourceActs } from "./source_acts.tsx";
 import { AgeBar, hrefOf, SilentFor, SourceStateMark } from "./sources_page.tsx";
@@ -57,22 +59,23 @@ export const SourcePage: FC<SourcePageProps> = (
               Silent <SilentFor since={source.silentSince} nowMs={nowMs} />.{" "}
             </>
           )}
-          {adviceOf(source)}
+          <Sentence text={adviceOf(source)} />
         </span>
       </p>
       {lastRefusal !== undefined && (
         <div class={`note ${state === "refused" ? "bad" : ""}`}>
           <strong>Refused</strong> <Moment at={lastRefusal.at} nowMs={nowMs} /> with {lastRefusal.status}{" "}
-          ({whereOf(lastRefusal)}): {lastRefusal.why}. {remedyText(lastRefusal)}{" "}
+          ({whereOf(lastRefusal)}): <Sentence text={`${lastRefusal.why}. ${remedyText(lastRefusal)}`} />{" "}
           <span class="soft">{number(refusals)} in all.</span>
         </div>
       )}
       {refusedInName !== undefined && (
         <div class="note">
           <strong>Somebody was refused in its name</strong> <Moment at={refusedInName.at} nowMs={nowMs} /> with{" "}
-          {refusedInName.status} ({whereOf(refusedInName)}): {refusedInName.why}{" "}
+          {refusedInName.status} ({whereOf(refusedInName)}): <Sentence text={`${refusedInName.why}.`} />{" "}
           <span class="soft">
-            {number(refusedInName.times)}{" "}
+            {number(refusedInName.timesSince)} {plural(refusedInName.timesSince, "time")} since{" "}
+            <Moment at={refusedInName.since} nowMs={nowMs} />, {number(refusedInName.times)}{" "}
             in all. Nobody has shown to be the source there: it may be its own client with a wrong secret, or somebody
             who has but its id. How it fares does not depend on that.
           </span>
@@ -162,19 +165,19 @@ function adviceOf(source: SourceDetails): string {
 }
 
 /** What has to change, where the reason of the refusal says it. */
-const CHANGES: Readonly<Record<string, string>> = {
+const CHANGES: ReadonlyMap<string, string> = new Map(Object.entries({
   limit: "it sends more than a limit here takes. Have it send less, or raise the limit that the sentence below is of",
   body_size: "it sends more bytes than --limit-bytes takes. Have it send less, or raise that",
   identity: "its series carry the label of another cluster. Compare --id and --label of its client",
   capacity: "this server is full. Raise --limit-clusters or --limit-total-series, or add a server to the ring",
   memory: "this server is short of memory. Give it more, or add a server to the ring",
-};
+}));
 
 function refusalAdvice({ lastRefusal }: SourceDetails): string {
   if (lastRefusal?.raise !== undefined) {
     return `What it sent last was refused: have it send less, or raise ${lastRefusal.raise} here.`;
   }
-  const change = CHANGES[lastRefusal?.reason ?? ""] ?? "its client, or a limit here, must change";
+  const change = CHANGES.get(lastRefusal?.reason ?? "") ?? "its client, or a limit here, must change";
   return `What it sent last was refused: ${change}.`;
 }
 
@@ -183,8 +186,18 @@ function silenceOf(source: SourceDetails): string {
   if (lastPush === undefined) return "It has never pushed.";
   const patience = shortDuration(1_000 * silentAfterSeconds);
   const why = expectedIntervalSeconds === undefined ? "after its first push" : "far longer than usual";
-  return `It has not pushed for more than ${patience}, ${why}. See whether its client runs, and what that logs.`;
+  const senders = sendersOf(source.ways.map(({ way }) => way), source.sender?.userAgent);
+  const what = senders.includes("prometheus") ? "It has sent nothing" : "It has not pushed";
+  return `${what} for more than ${patience}, ${why}. ${senders.map((sender) => TO_LOOK_AT[sender]).join(" ")}`;
 }
+
+/** What to look at where nothing comes. */
+const TO_LOOK_AT: Readonly<Record<SourceSender, string>> = {
+  client: "See whether its client runs, and what that logs.",
+  prometheus:
+    "See how the remote_write queue of its Prometheus does, by prometheus_remote_storage_samples_pending and " +
+    "prometheus_remote_storage_samples_failed_total there, and what that logs.",
+};
 
 const Facts: FC<Pick<SourcePageProps, "source" | "ownerPages" | "nowMs">> = ({ source, ownerPages, nowMs }) => {
   const { lastPush, firstSeen, skewSeconds, ways, remoteWrite } = source;

@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Bar, Cell, Moment, number, shortDuration, State, type Tone } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
 import type { SourceReport } from "../api/source_report.ts";
@@ -48,10 +49,11 @@ export function hrefOf(id: string): string {
 
 /** The address of the list with other parameters: what does not differ from the usual is left out. */
 function listHref(query: SourceQuery, change: Partial<SourceQuery>): string {
-  const { states, near, search, sort, offset } = { ...query, offset: 0, ...change };
+  const { states, near, way, search, sort, offset } = { ...query, offset: 0, ...change };
   const parameters = new URLSearchParams();
   if (states.length > 0) parameters.set("state", states.join(","));
   if (near) parameters.set("near", "1");
+  if (way !== undefined) parameters.set("way", way);
   if (search !== "") parameters.set("search", search);
   if (sort !== "worst") parameters.set("sort", sort);
   if (offset > 0) parameters.set("offset", String(offset));
@@ -67,8 +69,8 @@ export const SourcesPage: FC<SourcesPageProps> = ({ query, list, pagesOf, isForg
       {isForgotten && <div class="note" role="status">Forgot the source.</div>}
       {missing.length > 0 && (
         <div class="note bad" role="status">
-          Sources of {missing.map(({ name }) => name).join(", ")} are missing here:{" "}
-          {missing.map(({ name, why }) => `${name}: ${why}`).join("; ")}. See the <a href="/ring">ring</a>.
+          Sources are missing here of {missing.map(({ name, why }) => `${name}: ${why}`).join("; ")}. See the{" "}
+          <a href="/ring">ring</a>.
         </div>
       )}
       <Counts query={query} list={list} all={all} />
@@ -80,6 +82,7 @@ export const SourcesPage: FC<SourcesPageProps> = ({ query, list, pagesOf, isForg
           </label>
           {query.states.length > 0 && <input type="hidden" name="state" value={query.states.join(",")} />}
           {query.near && <input type="hidden" name="near" value="1" />}
+          {query.way !== undefined && <input type="hidden" name="way" value={query.way} />}
           {query.sort !== "worst" && <input type="hidden" name="sort" value={query.sort} />}
         </form>
         <div class="end">
@@ -107,7 +110,7 @@ const Counts: FC<{ readonly query: SourceQuery; readonly list: SourceList; reado
   { query, list, all },
 ) => {
   const item = (name: string, count: number, { tone, ...change }: Partial<SourceQuery> & { tone?: Tone }) => {
-    const href = listHref(query, { states: [], near: false, ...change });
+    const href = listHref(query, { states: [], near: false, way: undefined, ...change });
     const isHere = href === listHref(query, {});
     return (
       <li class={count > 0 ? tone : undefined}>
@@ -124,6 +127,7 @@ const Counts: FC<{ readonly query: SourceQuery; readonly list: SourceList; reado
       {item("silent", list.states.silent, { states: ["silent"], tone: "warn" })}
       {item("near a limit", list.near, { near: true, tone: "warn" })}
       {item("up", list.states.up, { states: ["up"], tone: "good" })}
+      {list.ways["remote write"] > 0 && item("by remote write", list.ways["remote write"], { way: "remote write" })}
       {list.states.revoked > 0 && item("revoked", list.states.revoked, { states: ["revoked"] })}
     </ul>
   );
@@ -198,7 +202,7 @@ interface RowProps {
 }
 
 const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
-  const { id, state, lastPush, silentSince, skewSeconds, series, limits, near, lastRefusal } = source;
+  const { id, state, lastPush, silentSince, skewSeconds, series, limits, near, ways, lastRefusal } = source;
   return (
     <tr>
       <td>
@@ -206,6 +210,9 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
       </td>
       <th scope="row">
         <a class="id" href={hrefOf(id)} title={id}>{id}</a>
+        {ways.some(({ way }) => way === "remote write") && (
+          <div class="small soft">{ways.map(({ way }) => way).join(", ")}</div>
+        )}
       </th>
       <Cell label="Last push" class="nowrap">
         {lastPush === undefined ? <span class="soft">never</span> : (
@@ -237,25 +244,37 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
   );
 };
 
-/** Why what it sent was refused last; of one that is silent also what was refused in its name since. */
+/** Why what it sent was refused last, and what was refused in its name since it was accepted. */
 const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }> = ({ source, nowMs }) => {
-  const { state, lastPush = "", lastRefusal, refusedInName } = source;
-  const inName = state === "silent" && refusedInName !== undefined && refusedInName.at > lastPush
-    ? refusedInName
-    : undefined;
+  const { lastPush = "", lastRefusal, refusedInName } = source;
+  const inName = refusedInName !== undefined && refusedInName.at > lastPush ? refusedInName : undefined;
   return (
     <Cell label="Last refusal" class={`why small${(lastRefusal ?? inName) === undefined ? " none" : ""}`}>
       {(lastRefusal ?? inName) === undefined && <span class="soft">none</span>}
       {lastRefusal !== undefined && (
         <>
-          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: {lastRefusal.why}
-          {lastRefusal.raise !== undefined && <span class="soft">{` (raise ${lastRefusal.raise})`}</span>}
-          {lastRefusal.lower !== undefined && <span class="soft">{` (lower ${lastRefusal.lower})`}</span>}
+          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: <Sentence text={lastRefusal.why} />
+          {lastRefusal.raise !== undefined && (
+            <span class="soft">
+              (raise <code>{lastRefusal.raise}</code>)
+            </span>
+          )}
+          {lastRefusal.lower !== undefined && (
+            <span class="soft">
+              (lower <code>{lastRefusal.lower}</code>)
+            </span>
+          )}
         </>
       )}
       {inName !== undefined && (
         <div class="soft">
-          in its name <Moment at={inName.at} nowMs={nowMs} />, {inName.reason}: {inName.why}
+          {number(inName.timesSince)} {plural(inName.timesSince, "time")} in its name since{" "}
+          <Moment at={inName.since} nowMs={nowMs} />
+          {inName.timesSince > 1 && (
+            <>
+              , last <Moment at={inName.at} nowMs={nowMs} />
+            </>
+          )}, {inName.reason}: <Sentence text={inName.why} />
         </div>
       )}
     </Cell>

@@ -7,7 +7,7 @@
 import type { FC } from "@hono/hono/jsx";
 import { Bar, Fact, Moment, number, toneOfShare } from "../../common/pages/page.tsx";
 import { FlagTables } from "../../common/pages/flag_tables.tsx";
-import type { LimitUse, ServerStatus } from "../api/status.ts";
+import type { HeldClusters, LimitUse, ServerStatus } from "../api/status.ts";
 
 interface StatusProps {
   readonly status: ServerStatus;
@@ -26,19 +26,35 @@ export const StatusPage: FC<StatusProps> = ({ status, nowMs }) => {
         Telemeter {build.version} on Deno {build.deno}, started <Moment at={started} nowMs={nowMs} />.
       </p>
       <div class="card">
-        <dl class="facts">{limits.map((limit) => <Limit limit={limit} />)}</dl>
+        <dl class="facts">
+          {limits.map((limit) => (
+            <Limit limit={limit} clusters={limit.flag === "--limit-clusters" ? status.clusters : undefined} />
+          ))}
+        </dl>
       </div>
       <FlagTables flags={flags} />
     </>
   );
 };
 
-const Limit: FC<{ readonly limit: LimitUse }> = ({ limit: { flag, what, used, limit } }) => {
+interface LimitProps {
+  readonly limit: LimitUse;
+  /** What has become of what is limited, where that is clusters. */
+  readonly clusters: HeldClusters | undefined;
+}
+
+const Limit: FC<LimitProps> = ({ limit: { flag, what, used, limit }, clusters }) => {
   const ratio = limit === 0 ? 0 : used / limit;
   return (
     <Fact name={what.charAt(0).toUpperCase() + what.slice(1)} flag={flag}>
       {number(used)} {limit === 0 ? "without a limit" : `of ${number(limit)}`}
       {limit > 0 && <Bar ratio={ratio} tone={toneOfShare(ratio)} label={`${Math.round(100 * ratio)} %`} />}
+      {clusters !== undefined && (
+        <div class="small soft">
+          shows {number(clusters.shown)}
+          {clusters.standby !== undefined && `, stands by for ${number(clusters.standby)}`}
+        </div>
+      )}
     </Fact>
   );
 };

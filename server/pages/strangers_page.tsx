@@ -6,6 +6,7 @@
 
 import type { FC } from "@hono/hono/jsx";
 import { Cell, Moment, number } from "../../common/pages/page.tsx";
+import { Sentence } from "../../common/pages/sentence.tsx";
 import type { StrangerReport } from "../api/source_report.ts";
 import { hrefOf } from "./sources_page.tsx";
 
@@ -49,7 +50,7 @@ const Row: FC<{ readonly stranger: StrangerReport; readonly nowMs: number }> = (
       </Cell>
       <Cell label="In a row" class="num">{number(times)}</Cell>
       <Cell label="Why" class="why small">
-        {status}, {reason}: {why}
+        {status}, {reason}: <Sentence text={why} />
       </Cell>
     </tr>
   );
@@ -74,7 +75,7 @@ export const StrangerPage: FC<{ readonly stranger: StrangerReport | undefined; r
         <p>It has never pushed.</p>
         <div class="note bad">
           <strong>Refused</strong> <Moment at={stranger.at} nowMs={nowMs} /> with {stranger.status} ({stranger.reason}
-          ): {stranger.why} <span class="soft">{number(stranger.times)} in a row.</span>
+          ): <Sentence text={`${stranger.why}.`} /> <span class="soft">{number(stranger.times)} in a row.</span>
         </div>
       </>
     );

@@ -88,7 +88,7 @@ export function pushIntake(
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
       const { status, reason, message, detail = message } = refusal;
-      const remedy = remedyOf({ status, reason, message: detail, isText: path.isText(headers) });
+      const remedy = remedyOf(refusal, { isText: path.isText(headers) });
       const at = new URL(request.url).pathname;
       directory.refused(id, { stage: "push", path: at, status, reason, why: plainText(detail), ...remedy });
       const { raise, lower } = remedy;

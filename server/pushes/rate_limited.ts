@@ -24,10 +24,10 @@ export class RateLimited implements PushStage {
     this.#elapsed = elapsed;
   }
 
-  /** Rejects with 429 and `Retry-After` where the cluster comes too early. */
+  /** Rejects with 429 and `Retry-After` where the cluster comes too early, or was refused too often. */
   async accept(push: Push): Promise<PushReceipt> {
     const reservation = this.#limiter.reserve(push.id, this.#elapsed());
-    if ("retryAfterMs" in reservation) throw new PushRefusal("rate", reservation);
+    if ("retryAfterMs" in reservation) throw new PushRefusal(reservation.kind, reservation);
     using held = reservation;
     try {
       const outcome = await this.#next.accept(push);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LimitError } from "../../common/exposition/metric_family.ts";
+import { type LimitError, type PassedLimit, RAISED_LIMITS } from "../../common/exposition/metric_family.ts";
 import { CLIENT_GONE, HttpError } from "../../common/http/http.ts";
 import type { Outcome, RejectReason } from "../../ring/protocol/effects.ts";
 import type { InvalidPushError, InvalidReason } from "../../common/ingest/invalid_push.ts";
@@ -40,6 +40,8 @@ interface Particulars {
   readonly reason?: string;
   /** When the same push may be taken, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Which limit the push is over. */
+  readonly passed?: PassedLimit;
 }
 
 interface Row {
@@ -70,6 +72,24 @@ function reasonsOf<Reason extends string>(reasons: Readonly<Record<Reason, true>
   return Object.keys(reasons);
 }
 
+/** Tells which limit the push is over: its name, then how much there is, if that is known. */
+function writeLimit({ passed: { limit, sent } = {} }: Particulars): string {
+  if (limit === undefined) return "";
+  return sent === undefined ? limit : `${limit}_${sent}`;
+}
+
+function readLimit(particular: string): Particulars {
+  const [, name, sent] = /^([A-Za-z]+)(?:_(\d{1,15}))?$/.exec(particular) ?? [];
+  const limit = RAISED_LIMITS.find((known) => known === name);
+  return limit === undefined ? {} : { passed: { limit, sent: sent === undefined ? undefined : Number(sent) } };
+}
+
+/** Tells how long the client has to wait. */
+const WAIT: Row["member"] = {
+  write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
+  read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
+};
+
 const TABLE: Readonly<Record<RefusalKind, Row>> = {
   invalid: {
     status: 400,
@@ -78,7 +98,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     reasons: reasonsOf<InvalidReason>({ malformed: true, empty: true, identity: true }),
     member: { write: ({ reason = "" }) => reason, read: (reason) => ({ reason: reason || undefined }) },
   },
-  limit: { status: 413, counts: true, fault: "limit", member: { write: () => "", read: () => ({}) } },
+  limit: { status: 413, counts: true, fault: "limit", member: { write: writeLimit, read: readLimit } },
   capacity: {
     status: 503,
     counts: true,
@@ -97,10 +117,7 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: true,
     retryAfterMs: 0,
     words: "Cannot take a push of this cluster so soon after the one before: wait as Retry-After says",
-    member: {
-      write: ({ retryAfterMs = 0 }) => String(Math.ceil(retryAfterMs)),
-      read: (ms) => ({ retryAfterMs: Number(ms) || 0 }),
-    },
+    member: WAIT,
   },
   samples: {
     status: 503,
@@ -113,8 +130,9 @@ const TABLE: Readonly<Record<RefusalKind, Row>> = {
     counts: false,
     retryAfterMs: 0,
     words:
-      "Cannot take more requests of this cluster yet, as too many of them could not be read, or spoke for another " +
-      "cluster: mend what sends them, and wait as Retry-After says",
+      "Cannot take more of this cluster yet, as too many of its requests were refused: mend what sends them as the answers " +
+      "to those say, and wait as Retry-After says",
+    member: WAIT,
   },
   /** By an owner of a later version, for a reason that this one does not know. */
   refused: {
@@ -191,14 +209,14 @@ export class PushRefusal extends HttpError {
   /** Refuses by the row of a kind. If the row has words, a message that says something else is the detail. */
   constructor(
     kind: RefusalKind,
-    { message = "", reason = kind, retryAfterMs = TABLE[kind].retryAfterMs, cause }:
+    { message = "", reason = kind, retryAfterMs = TABLE[kind].retryAfterMs, passed, cause }:
       & Particulars
       & { readonly message?: string; readonly cause?: unknown } = {},
   ) {
     const { status, words } = TABLE[kind];
     const headers = retryAfterMs === undefined ? undefined : { "retry-after": retryAfterSeconds(retryAfterMs) };
     const detail = words === undefined || message === "" || message === words ? undefined : message;
-    super(status, words ?? message, { reason, headers, detail, cause });
+    super(status, words ?? message, { reason, headers, detail, passed, cause });
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
   }
@@ -216,13 +234,16 @@ export interface MemberRefusal {
 export function refusalOf(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (!(error instanceof Error)) return undefined;
-  const { code, message, reason, retryAfterMs } = error as Error & Particulars & { readonly code?: Fault["code"] };
+  const { code, message, reason, retryAfterMs, passed } = error as Error & Particulars & {
+    readonly code?: Fault["code"];
+  };
   const kind = code === undefined ? undefined : BY_FAULT.get(code);
   if (kind === undefined) return undefined;
   return new PushRefusal(kind, {
     message,
     reason: TABLE[kind].reasons ? reason : kind,
     retryAfterMs,
+    passed,
     cause: error,
   });
 }

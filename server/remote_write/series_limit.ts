@@ -41,6 +41,7 @@ export interface ChosenSamples {
 export function pastLimit({ series, maxSeries }: { series: number; maxSeries: number }): LimitError {
   return new LimitError(
     `Cannot take a push by which the cluster has more than ${maxSeries} series: there are ${series}`,
+    { limit: "series", sent: series },
   );
 }
 

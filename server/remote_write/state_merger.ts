@@ -245,7 +245,9 @@ export class StateMerger {
     const families = [...entryFamilies(entry, this.#transcoder)];
     const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));
     if (body.length > limitBytes) {
-      throw new LimitError(`Cannot take a body of more than ${limitBytes} bytes, which is what the cluster comes to`);
+      throw new LimitError(`Cannot take a body of more than ${limitBytes} bytes, which is what the cluster comes to`, {
+        limit: "bytes",
+      });
     }
     return {
       entry,

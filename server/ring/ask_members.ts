@@ -23,6 +23,12 @@ export interface JsonQuestion<T> {
   readonly isAnswer: (answer: unknown) => answer is T;
 }
 
+/**
+ * Which other servers are asked: those that may have sources now, or all that are known. A dead one that is out of the view has none:
+ * its clusters are others'. It may come back.
+ */
+export type Asked = "present" | "known";
+
 /** How long other servers are waited for, in milliseconds. */
 const TIMEOUT_MS = 500;
 
@@ -49,13 +55,17 @@ export async function askMember<T>(
   return answer;
 }
 
-/** Asks all other servers at once. Of this one there is no answer, but its name is in the list of those that answer. */
+/** Asks the other servers at once. Of this one there is no answer, but its name is in the list of those that answer. */
 export async function askMembers<T>(
   ring: AskedRing,
-  question: JsonQuestion<T>,
+  { whom, ...question }: JsonQuestion<T> & { readonly whom: Asked },
 ): Promise<{ readonly answers: ReadonlyMap<string, T>; readonly members: readonly MemberAnswer[] }> {
-  // Who has left is no part of the ring; who has died is missed.
-  const others = ring.status().members.filter(({ name, status }) => name !== ring.name && status !== "LEFT");
+  const { members: known, view } = ring.status();
+  // Who has left is no part of the ring; who has died is missed for as long as the ring places clusters on it.
+  const others = known.filter(({ name, status }) =>
+    name !== ring.name && status !== "LEFT" &&
+    (whom === "known" || status !== "DEAD" || view.members.includes(name))
+  );
   const answers = new Map<string, T>();
   const members = await Promise.all(others.map(async ({ name }): Promise<MemberAnswer> => {
     try {

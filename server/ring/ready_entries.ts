@@ -6,6 +6,7 @@
  */
 
 import { explain } from "../../common/explain.ts";
+import { RepeatLog } from "../../common/repeat_log.ts";
 import type { Logger } from "../../common/log.ts";
 import { plainFields } from "../../common/plain_text.ts";
 import { compareVersions, type PushVersion } from "../../ring/protocol/push_version.ts";
@@ -64,6 +65,8 @@ export class ReadyEntries implements Disposable {
   readonly #readingAhead = new Set<string>();
   readonly #preparedAhead = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** A store that cannot be read has thousands of clusters tried again each second. */
+  readonly #unreadable: RepeatLog;
   #toldOfNoRoomAt = -Infinity;
   #waitsForRoom = false;
   #readers = 0;
@@ -71,6 +74,7 @@ export class ReadyEntries implements Disposable {
   /** Starts with nothing ready. */
   constructor(options: ReadyEntriesOptions) {
     this.#options = options;
+    this.#unreadable = new RepeatLog(options.log, { level: "warn" });
   }
 
   /** Whether there is memory to hold ready what a cluster shows; in place of what is shown of it there is for longer. */
@@ -129,6 +133,7 @@ export class ReadyEntries implements Disposable {
 
   /** Drops what was made ready before the time given and never shown, by the clock of `performance.now()`. */
   expire(before: number): void {
+    this.#unreadable.flush();
     for (const [id, { at }] of this.#prepared) if (at < before) this.#discard(id);
   }
 
@@ -177,7 +182,7 @@ export class ReadyEntries implements Disposable {
     const version = this.#wanted.get(id);
     if (version === undefined) return;
     const isWanted = () => this.#wanted.get(id) === version;
-    const { store, committer, index, log } = this.#options;
+    const { store, committer, index } = this.#options;
     try {
       const push = await store.get(id);
       // Where the store has a newer one, the ring is about to ask for that.
@@ -189,12 +194,10 @@ export class ReadyEntries implements Disposable {
       if (isWanted()) this.#wanted.delete(id);
     } catch (error) {
       const isRefused = toMember(error) !== undefined;
-      log.warn(
-        isRefused
-          ? "Left out a stored push, which today's rules refuse"
-          : "Cannot read a stored push back, and tries again",
-        plainFields({ cluster: id, error: explain(error) }),
-      );
+      const sentence = isRefused
+        ? "Left out a stored push, which today's rules refuse"
+        : "Cannot read a stored push back, and tries again";
+      this.#unreadable.add(sentence, sentence, plainFields({ cluster: id, error: explain(error) }));
       if (isRefused && isWanted()) this.#wanted.delete(id);
       if (isWanted()) this.#readLater(id);
     }

@@ -22,7 +22,10 @@ export const RING_TOPIC = "ring";
 
 /** Asks every server how it sees the ring. */
 export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<RingView> {
-  const { answers, members } = await askMembers(ring, { topic: RING_TOPIC, asked: null, isAnswer: isMemberReport });
+  const { answers, members } = await askMembers(ring, {
+    ...{ topic: RING_TOPIC, asked: null, isAnswer: isMemberReport },
+    whom: "known",
+  });
   const views = new Map([[own.name, own], ...answers]);
   const whyNot = new Map(members.map(({ name, why }) => [name, why]));
   const waitsFor = awaitedText(awaitedOf(own));
@@ -46,6 +49,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
       const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
         ...{ name, address, host, status, phase, isWitness, incarnation, linked },
+        inView: [...own.view.members, ...own.view.witnesses].includes(name),
         ...heardMsAgo !== undefined && { heardSecondsAgo: heardMsAgo / 1_000 },
         ...why !== undefined && { why },
         ...view !== undefined && {

@@ -10,7 +10,7 @@ import { listSources, type SourceList, type SourceQuery } from "../api/source_qu
 import type { SourceDetails, SourceReport, StrangerReport } from "../api/source_report.ts";
 import type { Answered, MemberAnswer, Sources } from "../api/sources.ts";
 import type { Directory } from "../directory/directory.ts";
-import { SOURCE_STATES } from "../directory/source_state.ts";
+import { SOURCE_STATES, SOURCE_WAYS } from "../directory/source_state.ts";
 import { MAX_STRANGERS } from "../directory/strangers.ts";
 import { type AskedRing, askMember, askMembers, packAnswer, unpackQuestion } from "./ask_members.ts";
 import type { MemberReport } from "./member_report.ts";
@@ -42,17 +42,22 @@ export class RingSources implements Sources {
   async list(query: SourceQuery): Promise<SourceList & Answered> {
     // Which of each server's come after the offset only all of them together can tell.
     const wanted = { ...query, offset: 0, limit: query.offset + query.limit };
-    const { answers, members } = await askMembers(this.#ring, { topic: LIST, asked: wanted, isAnswer: isSourceList });
+    const { answers, members } = await askMembers(this.#ring, {
+      ...{ topic: LIST, asked: wanted, isAnswer: isSourceList },
+      whom: "present",
+    });
     const lists = [await this.#own.list(wanted), ...answers.values()];
     const { sources } = listSources(lists.flatMap(({ sources }) => sources), query);
     const states = { refused: 0, silent: 0, up: 0, revoked: 0 };
+    const ways = { push: 0, "remote write": 0 };
     let matching = 0, near = 0;
     for (const list of lists) {
       matching += list.matching;
       near += list.near;
       for (const state of Object.keys(states) as (keyof typeof states)[]) states[state] += list.states[state];
+      for (const way of SOURCE_WAYS) ways[way] += list.ways[way];
     }
-    return { sources, matching, states, near, members };
+    return { sources, matching, states, near, ways, members };
   }
 
   /** All that the owner knows of one; if it does not answer, what is known here. */
@@ -70,7 +75,10 @@ export class RingSources implements Sources {
 
   /** The latest refusals of ids that have never pushed, of all servers. */
   async strangers(): Promise<readonly StrangerReport[]> {
-    const { answers } = await askMembers(this.#ring, { topic: STRANGERS, asked: null, isAnswer: areStrangers });
+    const { answers } = await askMembers(this.#ring, {
+      ...{ topic: STRANGERS, asked: null, isAnswer: areStrangers },
+      whom: "present",
+    });
     return [...await this.#own.strangers(), ...[...answers.values()].flat()].sort((a, b) => a.at < b.at ? 1 : -1)
       .slice(0, MAX_STRANGERS);
   }
@@ -78,15 +86,24 @@ export class RingSources implements Sources {
 
 /** Has all other members forget a source. Who does not answer may bring it back with what it knows. */
 export async function forgetElsewhere(ring: AskedRing, id: string): Promise<readonly MemberAnswer[]> {
-  return (await askMembers(ring, { topic: FORGET, asked: id, isAnswer: isAnything })).members;
+  return (await askMembers(ring, { topic: FORGET, asked: id, isAnswer: isAnything, whom: "known" })).members;
 }
 
 /** Whether this is a list of sources, as far as lists are put together by it. */
 function isSourceList(value: unknown): value is SourceList {
-  const { sources, matching, near, states } = Object(value);
+  const { sources, matching, near, states, ways } = Object(value);
   return Array.isArray(sources) &&
-    sources.every((source) => isSource(source) && SOURCE_STATES.includes(source.state) && Array.isArray(source.near)) &&
-    [matching, near, ...SOURCE_STATES.map((state) => Object(states)[state])].every(Number.isFinite);
+    sources.every((source) =>
+      isSource(source) && SOURCE_STATES.includes(source.state) && Array.isArray(source.near) && areWays(source.ways)
+    ) &&
+    [
+      ...[matching, near, ...SOURCE_STATES.map((state) => Object(states)[state])],
+      ...SOURCE_WAYS.map((way) => Object(ways)[way]),
+    ].every(Number.isFinite);
+}
+
+function areWays(value: unknown): boolean {
+  return Array.isArray(value) && value.every((way) => SOURCE_WAYS.includes(Object(way).way));
 }
 
 function isDetails(value: unknown): value is SourceDetails | null {

@@ -9,7 +9,7 @@ import { explain } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { UnansweredError } from "../../ring/transport/questions.ts";
 import type { Ring } from "../../ring/ring.ts";
-import type { Directory } from "../directory/directory.ts";
+import { type Directory, strangerSource } from "../directory/directory.ts";
 import type { Source } from "../directory/source.ts";
 import { readRecord, writeRecord } from "../directory/source_record.ts";
 
@@ -73,6 +73,8 @@ export class SourceExchange implements Disposable {
           await this.#tell(to, news.slice(at, at + SOURCES_A_MESSAGE));
         }
       }
+    } catch (error) {
+      this.#options.log.error("Cannot tell other servers of sources, and tries again", { error: String(error) });
     } finally {
       this.#isTelling = false;
     }
@@ -87,20 +89,30 @@ export class SourceExchange implements Disposable {
     const { directory, ring } = this.#options;
     const news = new Map<string, Source[]>();
     const known = new Set<string>();
+    const tell = (to: string, source: Source) => {
+      const told = this.#told.get(source.id);
+      if (told?.to === to && told.mark === markOf(source)) return;
+      const ofMember = news.get(to);
+      if (ofMember === undefined) news.set(to, [source]);
+      else ofMember.push(source);
+    };
     for (const source of directory.all()) {
       const { id } = source;
       known.add(id);
       const { owner, standby } = ring.place(id);
       const isOwn = owner === ring.name;
-      const told = this.#told.get(id);
       // The owner has counted them itself.
       if (isOwn) source.untold = 0;
       const to = isOwn ? standby : owner;
       if (to === undefined || (isOwn && !standbys)) continue;
-      if (told?.to === to && told.mark === markOf(source)) continue;
-      const ofMember = news.get(to);
-      if (ofMember === undefined) news.set(to, [source]);
-      else ofMember.push(source);
+      tell(to, source);
+    }
+    // Who is a stranger here may be known to the owner of its cluster.
+    for (const stranger of directory.strangers) {
+      const { id } = stranger, { owner } = ring.place(id);
+      if (known.has(id) || owner === undefined || owner === ring.name) continue;
+      known.add(id);
+      tell(owner, strangerSource(stranger));
     }
     for (const id of this.#told.keys()) if (!known.has(id)) this.#told.delete(id);
     return news;
@@ -147,5 +159,6 @@ const decoder = new TextDecoder();
 
 /** Grows with each thing that comes to be known. */
 function markOf({ pushedAtMs, refusedAtMs, refusals, sender, inName }: Source): number {
-  return pushedAtMs + refusedAtMs + refusals + (sender?.atMs ?? 0) + (inName?.atMs ?? 0);
+  return pushedAtMs + refusedAtMs + refusals + (sender?.atMs ?? 0) + (inName?.atMs ?? 0) +
+    (inName?.times ?? 0);
 }

@@ -21,7 +21,7 @@ import type { MemoryGuard } from "../limits/memory_guard.ts";
 import type { PushCommitter } from "../pushes/push_committer.ts";
 import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
-import type { PushLimiter, Reservation } from "../limits/rate_limit.ts";
+import type { PushLimiter, Reservation, TooEarly } from "../limits/rate_limit.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 import { ReadyEntries } from "./ready_entries.ts";
@@ -36,8 +36,8 @@ export interface StoreRingHostOptions {
   readonly committer: Pick<PushCommitter, "commit" | "prepare">;
   /** Where they are. */
   readonly store: Pick<PushStore, "put" | "get" | "has" | "setMeta">;
-  /** Merges requests of remote write. @default they are refused */
-  readonly states?: StateMerger;
+  /** Merges requests of remote write. */
+  readonly states: Pick<StateMerger, "isDelta" | "merge">;
   /** Where they are shown. */
   readonly index: ExpositionIndex;
   /** Holds clusters to their rate whichever member they push to. */
@@ -118,10 +118,10 @@ export class StoreRingHost implements RingHost, Disposable {
     if (claims !== id) return { ok: false, refused: this.#misplacedPush({ id, claims, ingress: version.ingress }) };
     // Of what has only just come nobody vouches that a member showed it.
     const push: StoredPush = { ...content, ...fresh ? { through: undefined } : {}, id, receivedAtMs, version, role };
-    const isDelta = this.#options.states?.isDelta(content) === true;
+    const isDelta = this.#options.states.isDelta(content);
     const reservation = fresh && !isDelta ? this.#reserve(id, version.ingress) : undefined;
     if (reservation !== undefined && "retryAfterMs" in reservation) {
-      return { ok: false, refused: toMember(new PushRefusal("rate", reservation)) };
+      return { ok: false, refused: toMember(new PushRefusal(reservation.kind, reservation)) };
     }
     using held = reservation;
     try {
@@ -206,7 +206,7 @@ export class StoreRingHost implements RingHost, Disposable {
     const { states, store, index } = this.#options;
     const { id, receivedAtMs, version, role } = push;
     using _held = index.hold();
-    const state = await states!.merge(push, await this.#shownNow(id));
+    const state = await states.merge(push, await this.#shownNow(id));
     try {
       using _room = state.reserve();
       const stored = store.put({ ...state.content, id, receivedAtMs, version, role });
@@ -261,7 +261,7 @@ export class StoreRingHost implements RingHost, Disposable {
   }
 
   /** Asks the rate limit on behalf of a client of another member; by the clock of this one, as clocks of two may be apart. */
-  #reserve(id: string, ingress: string): Reservation | { readonly retryAfterMs: number } | undefined {
+  #reserve(id: string, ingress: string): Reservation | TooEarly | undefined {
     const { name, limiter, elapsed = () => performance.now() } = this.#options;
     return ingress === name ? undefined : limiter.reserve(id, elapsed(), { leewayMs: RATE_LEEWAY_MS });
   }

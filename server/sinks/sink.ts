@@ -142,7 +142,7 @@ export class Sink implements AsyncDisposable {
       state,
       version: this.#version,
       waiting: queue.clusters,
-      lagSeconds: oldestMs === undefined ? 0 : (performance.now() - oldestMs) / 1_000,
+      lagSeconds: oldestMs === undefined ? 0 : Math.round(performance.now() - oldestMs) / 1_000,
       lastSuccess: this.#lastSuccessMs === undefined ? undefined : isoTime(this.#lastSuccessMs),
       lastFailure: this.#lastFailure,
       ...this.#counts,

@@ -13,6 +13,7 @@ import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts
 import { userAgentOf } from "../../common/outgoing/user_agent.ts";
 import { fileUsageError } from "../../common/named_path.ts";
 import { eachCertificate, privateKeyFault } from "../../common/pem.ts";
+import { clientSecretIn, passwordIn, SECRET_LIMIT_BYTES, tokenIn } from "../../common/secret_text.ts";
 import { WatchedFile } from "../../common/watched_file.ts";
 import { WatchedValue } from "../../common/watched_value.ts";
 import { WRITE_HEADERS } from "../../common/remote_write/write_requests.ts";
@@ -33,6 +34,16 @@ export interface SinkFiles {
   readonly password?: string;
   /** The secret of an OAuth client. */
   readonly oauthSecret?: string;
+}
+
+/** A file with certificates by which sinks are reached. */
+export interface SinkCertificate {
+  /** The flag that names it. */
+  readonly flag: string;
+  /** Its path. */
+  readonly file: string;
+  /** What is in force of it now, in PEM. */
+  readonly pem: () => string;
 }
 
 /** How sinks are reached. */
@@ -58,6 +69,9 @@ export const SINK_FILE_FLAGS: Readonly<Record<keyof SinkFiles, string>> = {
   password: "--forward-password-file",
   oauthSecret: "--forward-oauth-secret-file",
 };
+
+/** Those of them that hold certificates. */
+const CERTIFICATE_FILES = ["cert", "ca"] as const;
 
 /** How often files are looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 10_000;
@@ -107,13 +121,18 @@ export class SinkConnection implements Disposable {
     };
     const texts = await WatchedValue.open<Texts>({
       files: names.map((name) => {
-        const file = new WatchedFile(options.files[name]!);
+        const file = new WatchedFile(options.files[name]!, {
+          limitBytes: READERS[name] === pemIn ? undefined : SECRET_LIMIT_BYTES,
+        });
         return { text: () => file.text().catch((cause) => fail(name, cause)) };
       }),
       parse: (...texts) => {
         const read: Texts = Object.fromEntries(names.map((name, i) => {
-          if (texts[i].trim() === "") fail(name, new SyntaxError("it is empty"));
-          return [name, isPem(name) ? texts[i] : texts[i].trim()];
+          try {
+            return [name, READERS[name](texts[i])];
+          } catch (cause) {
+            fail(name, cause);
+          }
         }));
         checkCertificates(read, fail);
         return read;
@@ -123,6 +142,15 @@ export class SinkConnection implements Disposable {
       intervalMs: LOOK_INTERVAL_MS,
     });
     return new SinkConnection(options, texts);
+  }
+
+  /** The certificates that are shown and trusted, as they are now. */
+  get certificates(): readonly SinkCertificate[] {
+    const { files } = this.#options;
+    return CERTIFICATE_FILES.flatMap((name) => {
+      const file = files[name];
+      return file === undefined ? [] : [{ flag: SINK_FILE_FLAGS[name], file, pem: () => this.#texts.current[name]! }];
+    });
   }
 
   /** What sends requests to a sink. */
@@ -173,7 +201,7 @@ export class SinkConnection implements Disposable {
         return await fetch(url, { ...init, headers, client: this.#clientOf(proxy) });
       } catch (error) {
         init.signal?.throwIfAborted();
-        throw new Error(connectionFault(error, { url, proxy, side }));
+        throw new Error(connectionFault(error, { url, proxy, side }), { cause: error });
       }
     };
   }
@@ -192,8 +220,19 @@ export class SinkConnection implements Disposable {
 /** Says which file is at fault, and why. */
 type Fail = (name: keyof SinkFiles, cause: unknown) => never;
 
-function isPem(name: keyof SinkFiles): boolean {
-  return name === "ca" || name === "cert" || name === "key";
+const READERS: Readonly<Record<keyof SinkFiles, (text: string) => string>> = {
+  ca: pemIn,
+  cert: pemIn,
+  key: pemIn,
+  token: tokenIn,
+  password: passwordIn,
+  oauthSecret: clientSecretIn,
+};
+
+/** What is in it is checked with the other files. */
+function pemIn(text: string): string {
+  if (text.trim() === "") throw new SyntaxError("it holds nothing: name a file in PEM");
+  return text;
 }
 
 /** Each certificate by itself, then the key with its own: the platform does not tell which one is bad. */

@@ -80,8 +80,10 @@ export class SinkQueue {
     return true;
   }
 
-  /** What a cluster shows is not for us to send any more; its ends still are. */
+  /** What a cluster shows is not for us to send any more, or again if it is on its way; its ends still are. */
   withdraw(id: string): void {
+    const taken = this.#taken.get(id);
+    if (taken !== undefined) this.#taken.set(id, { ...taken, hasNews: false });
     const known = this.#waiting.get(id);
     if (known === undefined) return;
     if (known.ended.length === 0) this.#waiting.delete(id);
@@ -111,15 +113,18 @@ export class SinkQueue {
   /** What was taken is to be tried again, if need be alone. Returns whether newer news take the place of those that it had. */
   putBack(taken: Waiting, { isAlone = taken.isAlone }: { isAlone?: boolean } = {}): boolean {
     const { id } = taken;
+    // Its news may have been withdrawn since.
+    const { hasNews: hadNews } = this.#taken.get(id) ?? taken;
     this.#taken.delete(id);
     const later = this.#waiting.get(id);
+    if (!hadNews && taken.ended.length === 0) return false;
     this.#waiting.set(id, {
       ...taken,
-      hasNews: taken.hasNews || (later?.hasNews ?? false),
+      hasNews: hadNews || (later?.hasNews ?? false),
       ended: [...taken.ended, ...later?.ended ?? []],
       isAlone,
     });
-    return taken.hasNews && (later?.hasNews ?? false);
+    return hadNews && (later?.hasNews ?? false);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Logger } from "../../common/log.ts";
 import { flagOf, UsageError } from "../../common/options.ts";
 import type { ProxyRule } from "../../common/outgoing/proxy_rule.ts";
 import type { SinkPlace } from "./sinks.ts";
-import { SinkConnection, type SinkFiles } from "./sink_connection.ts";
+import { type SinkCertificate, SinkConnection, type SinkFiles } from "./sink_connection.ts";
 import { tenantOf } from "./tenants.ts";
 
 /** The flags, as they are given. */
@@ -43,6 +43,8 @@ export interface SinkFlags {
 export interface SinkSettings extends Disposable {
   /** The sinks. */
   readonly places: readonly SinkPlace[];
+  /** The certificates that they are reached with. */
+  readonly certificates: readonly SinkCertificate[];
 }
 
 /**
@@ -77,7 +79,7 @@ export async function openSinks(
   const places = urls.map((url, i): SinkPlace => {
     return { name: names[i], send: connection.to(url), ...tenant === undefined ? {} : { tenantOf: tenantOf(tenant) } };
   });
-  return { places, [Symbol.dispose]: () => connection[Symbol.dispose]() };
+  return { places, certificates: connection.certificates, [Symbol.dispose]: () => connection[Symbol.dispose]() };
 }
 
 /** Refuses flags that would do nothing. */
@@ -104,12 +106,6 @@ function checkAccess(values: SinkFlags) {
   if (given > 0 && token !== undefined) {
     throw new UsageError("Cannot use --forward-token-file beside --forward-oauth-url: one of them says who we are");
   }
-  for (const { origin, pathname, username, password } of urls) {
-    if (isEncoded(username) && isEncoded(password)) continue;
-    throw new UsageError(
-      `Cannot read the user name or the password of --forward-url ${origin}${pathname}: write each % of them as %25`,
-    );
-  }
   const hasUser = urls.some(({ username }) => username !== "");
   if (hasUser && (given > 0 || token !== undefined)) {
     throw new UsageError("Cannot use a user name in --forward-url beside a token: one of them says who we are");
@@ -123,15 +119,5 @@ function checkAccess(values: SinkFlags) {
     throw new UsageError(
       `Bad --forward-tenant-header: Cannot use '${values.forwardTenantHeader}' as the name of a header: write 1 to 100 letters, digits and dashes`,
     );
-  }
-}
-
-/** Whether a part of a URL is percent-encoded UTF-8, as requests need it. */
-function isEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -128,10 +128,10 @@ export class Sinks implements IndexListener, AsyncDisposable {
   /** A cluster shows nothing more: it has passed its time, or is another member's now, who goes on. */
   hidden(entry: ClusterEntry, { isExpired }: { readonly isExpired: boolean }): void {
     const { ttlMs, now = Date.now } = this.#options;
-    for (const { queue } of this.#sinks) queue.withdraw(entry.id);
     // A ring hides by itself what has passed its time.
     const isOver = isExpired || now() - entry.newestMs > ttlMs;
     if (isOver && !this.#revoked.has(entry.id)) this.#endAll(entry);
+    else this.#withdraw(entry.id);
   }
 
   /** Ends what revoked clusters show, and keeps what is confirmed. */
@@ -158,10 +158,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
         if (before.has(id) === revoked.has(id)) continue;
         const entry = index.get(id)!;
         if (!revoked.has(id)) this.shown(entry, { before: undefined, wasPostponed: false });
-        else {
-          for (const { queue } of this.#sinks) queue.withdraw(id);
-          this.#endAll(entry);
-        }
+        else this.#endAll(entry);
       }
     }
     await this.#save();
@@ -172,10 +169,15 @@ export class Sinks implements IndexListener, AsyncDisposable {
     return reading.entries;
   }
 
+  /** Ends what a cluster shows, then withdraws its news: so the end waits for as long as those have. */
   #endAll(entry: ClusterEntry) {
     const ended = this.#ends.all(entry);
-    if (ended === undefined) return;
-    for (const sink of this.#sinks) this.#end(sink, { id: entry.id, ended });
+    if (ended !== undefined) { for (const sink of this.#sinks) this.#end(sink, { id: entry.id, ended }); }
+    this.#withdraw(entry.id);
+  }
+
+  #withdraw(id: string) {
+    for (const { queue } of this.#sinks) queue.withdraw(id);
   }
 
   #end(sink: Sink, { id, ended }: { id: string; ended: EndedSeries }) {

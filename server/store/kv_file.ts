@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
+import { fileReason } from "../../common/named_path.ts";
 import { UsageError } from "../../common/options.ts";
 import { inspect } from "./inspect.ts";
 import { closeToOthers, makePrivate } from "./private_files.ts";
@@ -38,7 +39,7 @@ const LOCK = "telemeter.lock";
 /** What the names of the store's files start with. */
 const PREFIX = "telemeter.";
 
-const NOT_WRITABLE = "give a directory that this user may write to";
+const NOT_WRITABLE = "give a --storage-dir that this user may write to";
 const WHAT_TO_DO: Readonly<Partial<Record<FailureReason, string>>> = {
   io: "check that its disk has room and works, and that this user may write there",
   full: "free some space on its disk",
@@ -114,7 +115,9 @@ async function lock(dir: string): Promise<Disposable> {
     file = await Deno.open(join(dir, LOCK), { create: true, write: true, mode: 0o600 });
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw refusal(dir, error);
-    throw new UsageError(`Cannot open the store in '${dir}' (${messageOf(error)}): ${NOT_WRITABLE}`, { cause: error });
+    throw new UsageError(`Cannot open the store in '${dir}' (${fileReason(error, "write")}): ${NOT_WRITABLE}`, {
+      cause: error,
+    });
   }
   if (await file.tryLock(true)) return file;
   file.close();
@@ -130,11 +133,11 @@ function isGarbled(error: unknown): boolean {
 function refusal(dir: string, error: unknown): UsageError {
   if (error instanceof Deno.errors.NotCapable && error.message.startsWith("Requires all access")) {
     return new UsageError(
-      `Cannot open the store in '${dir}': it is in one of the system's own directories: give one on a disk, such as data/`,
+      `Cannot open the store in '${dir}': it is in one of the system's own directories: give a --storage-dir on a disk, such as data/`,
       { cause: error },
     );
   }
   const todo = WHAT_TO_DO[reasonOf(error)] ??
     (error instanceof Deno.errors.NotCapable ? "start with that permission" : "move the store's files away from there");
-  return new UsageError(`Cannot open the store in '${dir}' (${messageOf(error)}): ${todo}`, { cause: error });
+  return new UsageError(`Cannot open the store in '${dir}' (${fileReason(error, "write")}): ${todo}`, { cause: error });
 }

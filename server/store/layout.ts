@@ -161,7 +161,7 @@ function lay(
     throw new TypeError(`Cannot store a push as its id must be Unicode of 1 to ${MAX_ID_BYTES} bytes`);
   }
   if (body.length > MAX_BODY_BYTES) {
-    throw new LimitError(`Cannot store a push of ${body.length} bytes: the limit is ${MAX_BODY_BYTES}`);
+    throw new LimitError(`Cannot store a push of ${body.length} bytes: the limit is ${MAX_BODY_BYTES}`, {});
   }
   const inline = headerOf(push);
   if (FIXED_BYTES + inline.length + body.length <= VALUE_BYTES) {
@@ -173,7 +173,7 @@ function lay(
   }
   const header = headerOf(push, { generation, count: pieces.length, bytes: body.length, crc: crc32(body) });
   if (FIXED_BYTES + header.length > VALUE_BYTES) {
-    throw new LimitError(`Cannot store a push whose labels and version take ${header.length} bytes`);
+    throw new LimitError(`Cannot store a push whose labels and version take ${header.length} bytes`, {});
   }
   return [...pieces, { key: head, value: headOf(idBytes, header, new Uint8Array()) }];
 }

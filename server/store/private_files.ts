@@ -36,7 +36,7 @@ export async function closeToOthers(
   for await (const { name, isFile } of Deno.readDir(dir)) {
     if (isFile && name.startsWith(prefix)) await closeFile(join(dir, name), { log, uid });
   }
-  const info = await lookAt(dir);
+  const info = lookAt(dir);
   const bits = info === undefined ? 0 : openTo(info, { uid });
   if (info !== undefined && bits !== 0) {
     log.warn("Other users of this machine can look into the storage directory", {
@@ -46,7 +46,7 @@ export async function closeToOthers(
       run: chmodCommand(dir, bits),
     });
   }
-  for (const { path, info } of await openFoldersAbove(dir)) {
+  for (const { path, info } of openFoldersAbove(dir)) {
     log.warn("Other users of this machine can replace the storage directory, as they may write to a folder above it", {
       option: OPTION,
       folder: path,
@@ -57,7 +57,7 @@ export async function closeToOthers(
 }
 
 async function closeFile(path: string, { log, uid }: { log: Logger; uid: number | undefined }): Promise<void> {
-  const info = await lookAt(path);
+  const info = lookAt(path);
   if (info?.mode === undefined || info.mode === null || (info.mode & 0o777) === 0o600) return;
   try {
     await Deno.chmod(path, 0o600);

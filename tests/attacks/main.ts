@@ -15,7 +15,11 @@ import { type TrialReport, tryAttack } from "./trial.ts";
 
 /** The option table. */
 export const ATTACKS_OPTIONS = {
-  attack: { kind: choice(["all", ...Object.keys(ATTACKS)]), default: "all", help: "What is tried" },
+  attack: {
+    kind: choice(["all", ...Object.keys(ATTACKS)]),
+    default: "all",
+    help: `What is tried: all, or one of ${Object.keys(ATTACKS).join(", ")}`,
+  },
   duration: { kind: duration, default: "15s", help: "How long each attack lasts; half of it goes before without one" },
   clients: { kind: wholeNumber({ least: 1 }), default: "20", help: "Good clients, each of one cluster" },
   rate: { kind: wholeNumber({ least: 1 }), default: "20", help: "Their pushes a second, of all together" },

@@ -12,7 +12,8 @@ import { FailedError, run } from "../../common/lifecycle.ts";
 import { duration, flag, wholeNumber } from "../../common/option_kinds.ts";
 import type { OptionTable, OptionValues, Program } from "../../common/options.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { Child } from "../../scripts/process/child.ts";
+import { install } from "../../scripts/bundle.ts";
+import { Child, type ChildCommand } from "../../scripts/process/child.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { Mailbox } from "../support/mailbox.ts";
@@ -31,6 +32,7 @@ export const CLIENT_WEIGHT_OPTIONS = {
   interval: { kind: duration, default: "1s", help: "From one forward to the next; in the field it is 4m30s" },
   tls: { kind: flag, help: "Read and push over https" },
   remoteWrite: { kind: flag, help: "Send by remote write" },
+  bundle: { kind: flag, help: "Run the bundle, as sites do, and not the sources" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
@@ -121,17 +123,29 @@ async function openEnds({ tls, folder }: { tls: boolean; folder: Folder }): Prom
   return { scrapes, flags, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/** The client as the task runs it, or as a bundle, which is put into a folder. */
+async function clientCommand(
+  args: readonly string[],
+  { bundle, folder, signal }: { bundle: boolean; folder: Folder; signal: AbortSignal },
+): Promise<ChildCommand> {
+  if (!bundle) return taskCommand("client", args);
+  const path = `${folder.path}/client`;
+  await install("client", { path, signal });
+  return { name: "client", path, args };
+}
+
 /** Runs a client through its forwards and says what they took. */
 async function weigh(
-  { cycles, warmUp, interval, tls, remoteWrite }: OptionValues<typeof CLIENT_WEIGHT_OPTIONS>,
-  { say }: { say: (line: string) => void },
+  { cycles, warmUp, interval, tls, remoteWrite, bundle }: OptionValues<typeof CLIENT_WEIGHT_OPTIONS>,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
 ): Promise<void> {
   await using folder = await tempFolder();
   await using ends = await openEnds({ tls, folder });
-  const begun = performance.now();
   const way = remoteWrite ? ["--remote-write"] : [];
   const args = [...ends.flags, ...way, "--listen=127.0.0.1:0", `--interval=${interval}ms`];
-  await using child = new Child(taskCommand("client", args));
+  const command = await clientCommand(args, { bundle, folder, signal });
+  const begun = performance.now();
+  await using child = new Child(command);
   const [, url] = await child.line(/msg=Listening .*\burl=(\S+)/);
   const startMs = performance.now() - begun;
   /** What the client has taken after so many cycles, and the most memory in them. */
@@ -165,10 +179,10 @@ function describe({ cpuMs, residentMb, anonymousMb, fileMb }: Usage, past?: { si
 }
 
 if (import.meta.main) {
-  await run(CLIENT_WEIGHT, async ({ values, print }) => {
+  await run(CLIENT_WEIGHT, async ({ values, print, signal }) => {
     const say = (line: string) => print(`${line}\n`);
     say(`bare     ${describe(await measureBare())}`);
-    await weigh(values, { say });
+    await weigh(values, { say, signal });
     say(`aim      ${MOST.cpuMs} ms of CPU each, ${MOST.residentMb} MB resident`);
   }, { startsPrograms: true });
 }

@@ -52,7 +52,7 @@ const index = new ExpositionIndex({ ttlMs: 600_000 });
 
 const GROUP = `push of 521 series: ${raw.length} bytes of protobuf, ${framed.length} framed`;
 
-Deno.bench("crc32c", { group: GROUP }, () => void crc32c(raw));
+Deno.bench("crc32c of 64 KiB", { group: GROUP }, () => void crc32c(raw.subarray(0, 65_536)));
 Deno.bench("unframe snappy", { group: GROUP }, () => void unframer.unframe(framed, { limitBytes: 1e7 }));
 Deno.bench(
   "ingest (check, render)",

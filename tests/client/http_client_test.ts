@@ -184,7 +184,7 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     "junk",
     identity.cert,
     identity.key,
-    /^Bad --from-ca-file '\S+\/ca': it holds no certificate in PEM$/,
+    /^Bad --from-ca-file '\S+\/ca': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----$/,
   ],
   [
     "a garbled authority",
@@ -212,7 +212,7 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     authority.cert,
     "junk",
     identity.key,
-    /^Bad --tls-cert-file '\S+\/cert': it holds no certificate in PEM$/,
+    /^Bad --tls-cert-file '\S+\/cert': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----$/,
   ],
   [
     "a garbled certificate in a chain",
@@ -226,7 +226,7 @@ const bad: [what: string, ca: string, cert: string, key: string, message: RegExp
     authority.cert,
     identity.cert,
     "junk",
-    /^Bad --tls-private-key-file '\S+\/key': it holds no private key in PEM$/,
+    /^Bad --tls-private-key-file '\S+\/key': it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----$/,
   ],
   [
     "a garbled key",

@@ -116,7 +116,7 @@ const bad: [args: string[], sentence: string][] = [
   ],
   [
     ["--from", "http://h", "--to", "http://h", "--id", "me", "--to-token-file", "/none/token"],
-    "telemeter-client: Bad --to-token-file: Cannot read '/none/token': there is no such file\n",
+    "telemeter-client: Bad --to-token-file: Cannot read '/none/token': there is no such file: make it, or name another\n",
   ],
 ];
 

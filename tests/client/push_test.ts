@@ -81,7 +81,7 @@ const refusals: [status: number, message: RegExp][] = [
   [401, /it refuses the token/],
   [404, /check --to or --to-upload/],
   [413, /too large: select less with --match/],
-  [429, /pushes come too often: raise --interval/],
+  [429, /pushes come too often, or were refused too often: raise --interval, or mend what the server refused/],
   [500, /: it answered 500; it says: so it is$/],
   [503, /cannot take a push now/],
 ];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { saltFault, Secret, tokenFault } from "../../client/secret.ts";
+import { saltFault, Secret } from "../../client/secret.ts";
+import { tokenFault } from "../../common/secret_text.ts";
 import { recordingLog } from "../support/recording_log.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -41,7 +42,11 @@ Deno.test("Secret.open() reads a file without the white space around, and says n
 });
 
 const bad: [what: string, text: string, message: RegExp][] = [
-  ["an empty file", " \n", /^Bad --to-token-file: Cannot use the secret: the file '\S+' is empty$/],
+  [
+    "an empty file",
+    " \n",
+    /^Bad --to-token-file: Cannot use the secret: the file '\S+' is empty: write the secret there$/,
+  ],
   ["a file of two words", "to ken", /^Bad --to-token-file: Cannot use the secret: the file '\S+' holds spaces/],
 ];
 
@@ -58,7 +63,8 @@ Deno.test("Secret.open() refuses a bad text without quoting it", async () => {
   const { log } = recordingLog();
   await assert.rejects(Secret.open({ name: "toToken", text: "to ken", faultOf: tokenFault, log }), {
     name: "UsageError",
-    message: "Bad --to-token: Cannot use the secret: it holds spaces, line breaks or characters that no token has",
+    message:
+      "Bad --to-token: Cannot use the secret: it holds spaces, line breaks or characters that no token has: write the token alone",
   });
 });
 

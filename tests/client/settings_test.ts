@@ -121,7 +121,7 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
   [[...TO, "--interval", "0"], /^Bad --interval: Cannot use '0': write a duration longer than 0, as in 10m$/],
   [[...TO, "--interval", "25h"], /^Bad --interval: Cannot wait 25h: write at most 24h$/],
   [[...TO, "--timeout", "0s"], /^Bad --timeout: Cannot use '0s': write /],
-  [[...TO, "--limit-bytes", "0"], /^Bad --limit-bytes: Cannot use '0': write a whole number from 1 up$/],
+  [[...TO, "--limit-bytes", "0"], /^Bad --limit-bytes: Cannot use '0': write a whole number from 1024 up$/],
   [[...TO, "--match", "a{"], /^Bad --match: /],
   [[...TO, "--match="], /^Cannot read anything without a selector: give --match or --match-file$/],
   [[...TO, "--match-file", "{m}"], /^Bad --match-file '\S+\/m': Line 3: Cannot read 'a\{' /, { m: "a\n\na{\n" }],
@@ -137,11 +137,13 @@ const bad: [args: string[], message: RegExp, files?: Record<string, string>][] =
     [...TO, "--anonymize-labels", "__name__", "--anonymize-salt", "s"],
     /^Bad --anonymize-labels: Cannot anonymize '__name__'/,
   ],
-  [[...TO, "--anonymize-salt-file", "{salt}"], /^Bad --anonymize-salt-file: .* is empty$/, { salt: "\n" }],
+  [[...TO, "--anonymize-salt-file", "{salt}"], /^Bad --anonymize-salt-file: .* is empty: write the secret there$/, {
+    salt: "\n",
+  }],
   [[...TO, "--from-token-file", "{none}"], /^Bad --from-token-file: .*none/],
   [
     [...TO, "--from-ca-file", "{ca}"],
-    /^Bad --from-ca-file '\S+\/ca': it holds no certificate in PEM$/,
+    /^Bad --from-ca-file '\S+\/ca': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----$/,
     { ca: "junk" },
   ],
   [

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { parseConfigFile } from "../../common/config_file.ts";
-import { bytes, count, duration, flag, list, names, pairs, text } from "../../common/option_kinds.ts";
+import { count, duration, flag, list, names, pairs, text } from "../../common/option_kinds.ts";
 import { CONFIG_OPTIONS, type OptionTable, type Program, readValues } from "../../common/options.ts";
 
 const OPTIONS = {
   listen: { kind: text, default: "all", empty: "none", help: "Where" },
-  limitBytes: { kind: bytes, default: "10", help: "How much" },
+  limitBytes: { kind: { ...count, placeholder: "BYTES" }, default: "10", help: "How much" },
   limit: { kind: count, help: "How many" },
   interval: { kind: duration, default: "1m", help: "How often" },
   match: { kind: list(text), default: "up", help: "What" },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { relative } from "node:path";
 import { chmodCommand, isOpenFolder, isReadable, isWritable, openFoldersAbove, openTo } from "../../common/exposure.ts";
 
 const US = 1_000, ROOT = 0;
@@ -58,13 +59,20 @@ Deno.test("openFoldersAbove() finds open folders above the name and above what i
     await Deno.mkdir(`${dir}/b`);
     await Deno.writeTextFile(`${dir}/a/..data/key`, "");
     await Deno.symlink("../a/..data/key", `${dir}/b/key`);
-    const found = async () => (await openFoldersAbove(`${dir}/b/key`)).map(({ path }) => path);
-    assert.deepEqual(await found(), []);
+    const found = () => openFoldersAbove(`${dir}/b/key`).map(({ path }) => path);
+    assert.deepEqual(found(), []);
     for (const folder of ["a/..data", "a", "b", "."]) await Deno.chmod(`${dir}/${folder}`, 0o777);
-    assert.deepEqual(await found(), [`${dir}/b`, dir, `${dir}/a/..data`, `${dir}/a`]);
+    assert.deepEqual(found(), [`${dir}/b`, dir, `${dir}/a/..data`, `${dir}/a`]);
     await Deno.chmod(dir, 0o1777);
-    assert.deepEqual(await found(), [`${dir}/b`, `${dir}/a/..data`, `${dir}/a`]);
-    assert.deepEqual(await openFoldersAbove("/none"), []);
+    assert.deepEqual(found(), [`${dir}/b`, `${dir}/a/..data`, `${dir}/a`]);
+    assert.deepEqual(openFoldersAbove("/none"), []);
+    await Deno.chmod(dir, 0o777);
+    const open = openFoldersAbove(`${dir}/b/key`).map(({ path }) => path);
+    for (
+      const path of [relative(Deno.cwd(), `${dir}/b/key`), `//${dir}/./a/..//b/key`, `${dir}/../../..${dir}/b/key`]
+    ) {
+      assert.deepEqual(openFoldersAbove(path).map(({ path }) => path), open, path);
+    }
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

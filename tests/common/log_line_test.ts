@@ -42,6 +42,12 @@ const FIELDS: readonly [fields: Record<string, unknown>, logfmt: string, json: s
 ];
 
 for (const [fields, logfmt, json] of FIELDS) {
+  Deno.test("formatLogfmt() and formatJson() have whole milliseconds", () => {
+    const fields = { silentMs: 1006.36, lateMs: 7, share: 0.5 };
+    assert.match(formatLogfmt(record("Said", fields)), / silentMs=1006 lateMs=7 share=0\.5$/);
+    assert.match(formatJson(record("Said", fields)), /"silentMs":1006,"lateMs":7,"share":0\.5\}$/);
+  });
+
   Deno.test(`formatLogfmt() and formatJson() write ${JSON.stringify(fields)}`, () => {
     assert.equal(
       formatLogfmt(record("Pushed", fields)),

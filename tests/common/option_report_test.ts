@@ -28,6 +28,14 @@ Deno.test("reportOptions() reports on every option, those without a value too, a
   assert.deepEqual(all.get("--whitelist"), { value: "", from: "default" });
 });
 
+Deno.test("reportOptions() shows the path of a URL, by which two on one host are told apart, and not its query", async () => {
+  const all = await report("--forward-url=https://sink/a/write?tenant=me", "--forward-url=https://sink/b/write");
+  assert.deepEqual(all.get("--forward-url"), {
+    value: "https://sink/a/write, https://sink/b/write",
+    from: "command line",
+  });
+});
+
 Deno.test("reportOptions() says of a secret that there is one, and where it is said", async () => {
   const all = await report("--authorize=https://me:hunter2@host/", "--authorize-password=hunter2");
   assert.deepEqual(all.get("--authorize"), { value: "(secret)", from: "command line" });

@@ -13,7 +13,7 @@ import {
   text,
   url,
 } from "../../common/option_kinds.ts";
-import { type OptionTable, parseOptions, UsageError } from "../../common/options.ts";
+import { type OptionTable, parseOptions, readArguments, UsageError } from "../../common/options.ts";
 
 const OPTIONS = {
   listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },
@@ -28,12 +28,18 @@ const OPTIONS = {
   rename: { kind: pairs("OLD=NEW"), default: "ALERTS=alerts", help: "What to rename" },
   hide: { kind: names, help: "What to hide" },
   allow: { kind: names, help: "Whom to let in", emptyWould: "let in everybody" },
-  authorize: { kind: url, help: "Whom to ask", emptyWould: "let in everybody" },
+  authorize: { kind: url, help: "Whom to ask", emptyWould: "let in everybody", emptyBeside: "tokenFile" },
   verbose: { kind: flag, short: "-v", help: "Say more" },
   honor: { kind: flag, default: "true", help: "Honor it" },
 } as const satisfies OptionTable;
 
-const PROGRAM = { name: "program", summary: "Does it.", options: OPTIONS, arguments: { "PLACE?": "Where" } };
+const PROGRAM = {
+  name: "program",
+  summary: "Does it.",
+  options: OPTIONS,
+  arguments: { "PLACE?": "Where" },
+  lastStands: true,
+} as const;
 
 /** What a command line yields, behind `--from http://a`. */
 async function parse(...args: string[]) {
@@ -50,6 +56,7 @@ const rows: [args: string[], name: keyof Awaited<ReturnType<typeof parse>>, valu
   [["--token="], "token", undefined],
   [["--token= "], "token", " "],
   [["--token-file="], "tokenFile", undefined],
+  [["--authorize=", "--token-file=a"], "authorize", undefined],
   [["--limit="], "limit", undefined],
   [["--listen="], "listen", undefined],
   [[], "listen", { hostname: "localhost", port: 9002 }],
@@ -94,6 +101,10 @@ const bad: [args: string[], message: string][] = [
     "Bad --authorize: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
   ],
   [
+    ["--authorize=", "--token-file="],
+    "Bad --authorize: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
+  ],
+  [
     ["--allow=,"],
     "Bad --allow: Cannot use an empty value, which would let in everybody: leave the flag out if that is meant",
   ],
@@ -107,6 +118,49 @@ for (const [args, message] of bad) {
     await assert.rejects(parse(...args), (error) => error instanceof UsageError && error.message === message);
   });
 }
+
+Deno.test("parseOptions() refuses a flag that is given twice unless it is repeatable or the last one stands", async () => {
+  const { lastStands: _, ...program } = PROGRAM;
+  const once = (...args: string[]) => parseOptions(program, ["--from", "http://a", ...args]);
+  await once("--match=a", "--match=b", "--hide=a", "--hide=b", "--rename=a=b", "--rename=b=c");
+  for (const args of [["--limit=1", "--limit=1"], ["--limit", "1", "here", "--limit=2"], ["-v", "--verbose"]]) {
+    const flag = args[0] === "-v" ? "--verbose" : "--limit";
+    await assert.rejects(once(...args), {
+      name: "UsageError",
+      message: `Cannot take ${flag} more than once: leave all but one of them out`,
+    });
+  }
+});
+
+Deno.test("readArguments() tells which flags are given twice of which the last one stands", async () => {
+  const args = [
+    "--from=http://a",
+    "--limit=1",
+    "--match=a",
+    "--verbose",
+    "--match=b",
+    "--limit=2",
+    "-v",
+    "--from=http://b",
+  ];
+  const read = await readArguments(PROGRAM, args);
+  assert.ok("repeated" in read);
+  assert.deepEqual(read.repeated, ["--from", "--limit", "--verbose"]);
+  assert.equal((await parse("--limit=1", "--limit=2")).limit, 2);
+});
+
+Deno.test("parseOptions() does not start without the names of a required list", async () => {
+  const program = { name: "p", summary: "", options: { name: { kind: names, required: true, help: "" } } } as const;
+  for (const args of [[], ["--name="], ["--name", ","]]) {
+    await assert.rejects(parseOptions(program, args), {
+      message: "Cannot start without --name; p --help lists the options",
+    });
+  }
+});
+
+Deno.test("UsageError tells in one line what hides in what was given", () => {
+  assert.equal(new UsageError("Bad 'a\x1b[2J\nb'").message, "Bad 'a\\u{1b}[2J\\u{a}b'");
+});
 
 for (
   const [value, shown] of [

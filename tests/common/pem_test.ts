@@ -30,13 +30,17 @@ Deno.test("eachCertificate() names the one that cannot be read by its number, an
     assert.throws(() => eachCertificate(text, read), { name: "SyntaxError", message });
   fault(`${one}\n${two}\n${one}`, "certificate 2 of 3 is garbled");
   fault(two, "its certificate is garbled");
-  fault(key, "it holds no certificate in PEM");
+  fault(key, "it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----");
 });
 
 const keys: [what: string, text: string, fault: string][] = [
-  ["nothing", "", "it holds no private key in PEM"],
-  ["a certificate", one, "it holds no private key in PEM"],
-  ["a public key", key.replaceAll("PRIVATE", "PUBLIC"), "it holds no private key in PEM"],
+  ["nothing", "", "it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----"],
+  ["a certificate", one, "it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----"],
+  [
+    "a public key",
+    key.replaceAll("PRIVATE", "PUBLIC"),
+    "it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----",
+  ],
   ["a key", key, "its private key is garbled, or of a kind that is not known"],
   ["a key that breaks off", key.slice(0, 30), "its private key is garbled, or of a kind that is not known"],
   [

@@ -40,6 +40,14 @@ Deno.test("plainText() repeats no more bytes than it may, and says where it stop
   );
 });
 
+Deno.test("plainFields() has whole milliseconds", () => {
+  assert.deepEqual(plainFields({ silentMs: 1006.36, forMs: "0.5", share: 0.5 }), {
+    silentMs: 1006,
+    forMs: "0.5",
+    share: 0.5,
+  });
+});
+
 Deno.test("plainFields() makes texts plain, in lists too, and leaves all else", () => {
   const fields = { id: "a\nb", names: ["\u202ec", "d"], count: 7, missing: undefined };
   assert.deepEqual(plainFields(fields), { id: "a\\u{a}b", names: ["\\u{202e}c", "d"], count: 7, missing: undefined });

@@ -24,7 +24,8 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
   const rows: [TlsPair, (paths: { certPath: string; keyPath: string }) => string][] = [
     [
       { cert: "", key: one.key },
-      ({ certPath }) => `Bad --tls-crt '${certPath}': it holds no certificate in PEM`,
+      ({ certPath }) =>
+        `Bad --tls-crt '${certPath}': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----`,
     ],
     [
       { cert: garbage, key: one.key },
@@ -36,11 +37,13 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
     ],
     [
       { cert: one.cert, key: "secret words" },
-      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM`,
+      ({ keyPath }) =>
+        `Bad --tls-key '${keyPath}': it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----`,
     ],
     [
       { cert: one.cert, key: one.cert },
-      ({ keyPath }) => `Bad --tls-key '${keyPath}': it holds no private key in PEM`,
+      ({ keyPath }) =>
+        `Bad --tls-key '${keyPath}': it holds no private key in PEM: name a file that has a line -----BEGIN PRIVATE KEY-----`,
     ],
     [
       { cert: one.cert, key: `${one.key.slice(0, 60)}${one.key.slice(61)}` },
@@ -63,7 +66,7 @@ Deno.test("loadTlsIdentity() refuses a pair that cannot serve, in a sentence tha
   await using temp = await files(one);
   await Deno.remove(temp.options.keyPath);
   await assert.rejects(loadTlsIdentity(temp.options), {
-    message: `Bad --tls-key: Cannot read '${temp.options.keyPath}': there is no such file`,
+    message: `Bad --tls-key: Cannot read '${temp.options.keyPath}': there is no such file: make it, or name another`,
   });
 });
 

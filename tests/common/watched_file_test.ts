@@ -64,11 +64,15 @@ Deno.test("WatchedFile reads once for all who ask at the same time", async () =>
 Deno.test("WatchedFile throws as long as its file was never readable, and says which one and why", async () => {
   await using temp = await tempFile("one");
   const missing = new WatchedFile(temp.path + ".not");
-  await assert.rejects(missing.text(), { message: `Cannot read '${temp.path}.not': there is no such file` });
+  await assert.rejects(missing.text(), {
+    message: `Cannot read '${temp.path}.not': there is no such file: make it, or name another`,
+  });
   const folder = new WatchedFile(temp.path.replace(/\/file$/, ""));
-  await assert.rejects(folder.text(), /^UnreadableFileError: Cannot read '.*': Is a directory$/);
+  await assert.rejects(folder.text(), /^UnreadableFileError: Cannot read '.*': it is a directory: name a file$/);
   const long = new WatchedFile(temp.path, { limitBytes: 2 });
-  await assert.rejects(long.text(), { message: `Cannot read '${temp.path}': it is longer than 2 bytes` });
+  await assert.rejects(long.text(), {
+    message: `Cannot read '${temp.path}': it is longer than 2 bytes: shorten it, or name another`,
+  });
   await Deno.writeTextFile(missing.path, "now");
   assert.equal(await missing.text(), "now");
 });
@@ -78,7 +82,9 @@ Deno.test("WatchedFile throws while a file that was readable is not, and reads i
   const file = new WatchedFile(temp.path);
   await file.text();
   await temp.remove();
-  await assert.rejects(file.text(), { message: `Cannot read '${temp.path}': there is no such file` });
+  await assert.rejects(file.text(), {
+    message: `Cannot read '${temp.path}': there is no such file: make it, or name another`,
+  });
   await temp.write("two");
   assert.equal(await file.text(), "two");
 });

@@ -108,7 +108,7 @@ Deno.test("WatchedValue keeps what its file held while that is gone, and says wh
   });
   await Deno.remove(path);
   assert.equal(await value.check(), "one");
-  assert.deepEqual(faults, [`Cannot read '${path}': there is no such file`]);
+  assert.deepEqual(faults, [`Cannot read '${path}': there is no such file: make it, or name another`]);
   await Deno.writeTextFile(path, "two");
   assert.equal(await value.check(), "two");
   await Deno.remove(path);

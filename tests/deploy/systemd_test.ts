@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseOptions } from "../../common/options.ts";
+import { SERVER_PROGRAM } from "../../server/options.ts";
 import { flagsOf } from "../support/documented_programs.ts";
 import { tempFolder } from "../support/programs.ts";
 import { firstTool, runTool } from "../support/tool.ts";
@@ -73,6 +75,7 @@ for (const program of PROGRAMS) {
     assert.equal(settings.RestartPreventExitStatus, undefined);
     assert.equal(settings.StartLimitIntervalSec, "0");
     assert.equal(settings.MemoryDenyWriteExecute, undefined);
+    assert.equal(settings.ExecReload, "/bin/kill -HUP $MAINPID");
   });
 
   Deno.test(`${program}.env sets each variable that telemeter-${program}.service asks for`, async () => {
@@ -83,6 +86,43 @@ for (const program of PROGRAMS) {
     const shown = env.match(/--[a-z-]+/g) ?? [];
     assert.deepEqual(shown.filter((flag) => !known.has(flag)), []);
   });
+}
+
+for (
+  const [given, outcome] of [
+    [
+      {},
+      "Bad --authorize: Cannot use an empty value, which would let anybody push as any cluster: leave the flag out if that is meant",
+    ],
+    [{ TOKENS_FILE: "/etc/telemeter/tokens" }, { tokensFile: "/etc/telemeter/tokens", authorize: undefined }],
+    [{ AUTHORIZE: "https://a.example/" }, { tokensFile: undefined, authorize: new URL("https://a.example/") }],
+  ] as const
+) {
+  Deno.test(
+    `telemeter-server.service with ${Object.keys(given).join("") || "nothing"} set has its server ${
+      typeof outcome === "string" ? "refuse to start" : "ask that who may push"
+    }`,
+    async () => {
+      const env = await Deno.readTextFile(new URL("server.env", FOLDER));
+      const values: Readonly<Record<string, string>> = {
+        ...Object.fromEntries(
+          env.matchAll(/^(\w+)=(.*)$/gm).map((
+            [, name, value],
+          ) => [name, value]),
+        ),
+        ...given,
+      };
+      // As systemd has it: a variable in braces is one word, be it empty, and one without is as many as it has.
+      const [, ...args] = commandOf(await unitOf("server")).filter((word) => !word.startsWith("$A")).map((word) =>
+        word.replace(/^\$\{(\w+)\}$/, (_, name) => values[name])
+      );
+      const parsed = parseOptions(SERVER_PROGRAM, args);
+      if (typeof outcome === "string") return await assert.rejects(parsed, { name: "UsageError", message: outcome });
+      const read = await parsed;
+      assert.ok("values" in read);
+      assert.deepEqual({ tokensFile: read.values.tokensFile, authorize: read.values.authorize }, outcome);
+    },
+  );
 }
 
 Deno.test("telemeter-server.service keeps its store to itself, through restarts", async () => {

@@ -50,7 +50,10 @@ export function describe(
 async function tryScenarios({ values, signal, print }: Launch<typeof RING_FAULTS_OPTIONS>): Promise<number> {
   const { scenario: wanted, chaos: rounds, seed = Date.now() % 1e6, clusters, rate } = values;
   const unknown = wanted.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
-  if (unknown !== undefined) throw new UsageError(`Cannot find a scenario '${unknown}': see --help`);
+  if (unknown !== undefined) {
+    const known = SCENARIOS.map(({ name }) => name).join(", ");
+    throw new UsageError(`Bad --scenario: Cannot find '${unknown}': choose among ${known}`);
+  }
   const scenarios = rounds > 0
     ? [chaos({ seed, rounds })]
     : SCENARIOS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));

@@ -8,10 +8,10 @@
 
 import { join } from "node:path";
 import { formatDuration } from "../../common/duration.ts";
-import { messageOf } from "../../common/explain.ts";
 import { run } from "../../common/lifecycle.ts";
 import type { Logger } from "../../common/log.ts";
-import { onNamedPath } from "../../common/named_path.ts";
+import { fileFault, onNamedPath } from "../../common/named_path.ts";
+import { readRegularFile } from "../../common/regular_file.ts";
 import { choice, count, directory, duration, file } from "../../common/option_kinds.ts";
 import { LOG_OPTIONS, type OptionTable, type OptionValues, type Program, UsageError } from "../../common/options.ts";
 import { Child } from "../../scripts/process/child.ts";
@@ -25,7 +25,7 @@ export const FUZZ_OPTIONS = {
   target: {
     kind: choice(["all", ...TARGET_NAMES]),
     default: "all",
-    help: "What is attacked; all share the time",
+    help: `What is attacked: all, which share the time, or one of ${TARGET_NAMES.join(", ")}`,
   },
   seed: {
     kind: count,
@@ -176,8 +176,8 @@ function summaryOf(
 /** Sends one saved input, and tells what came of it. */
 async function replay(path: string): Promise<{ summary: string; findings: number }> {
   try {
-    const { target: name, bytes } = readInputFile(await Deno.readFile(path));
-    if (!isTargetName(name)) throw new SyntaxError("it is no input of the fuzzer");
+    const { target: name, bytes } = readInputFile(await readRegularFile(path));
+    if (!isTargetName(name)) throw new SyntaxError("it is no input of the fuzzer: name one that it saved, NAME.input");
     await using stack = new AsyncDisposableStack();
     const target = await openTarget(name);
     stack.defer(() => target[Symbol.asyncDispose]?.());
@@ -185,7 +185,7 @@ async function replay(path: string): Promise<{ summary: string; findings: number
     const summary = JSON.stringify({ target: name, answer, feature, agrees, told, finding }, undefined, 2) + "\n";
     return { summary, findings: finding === "none" ? 0 : 1 };
   } catch (cause) {
-    throw new UsageError(`Bad --replay '${path}': ${messageOf(cause)}`, { cause });
+    throw new UsageError(`Bad --replay '${path}': ${fileFault(cause)}`, { cause });
   }
 }
 

@@ -117,9 +117,12 @@ Deno.test("authorization-server ends bad usage with one sentence and exit code 2
       [["127.0.0.1:0", `${folder}/good.json`, "more"], /Too many arguments/],
       [
         ["127.0.0.1:0", `${folder}/missing.json`],
-        /: Bad TOKENS\.json: Cannot read '\S+missing\.json': there is no such file$/m,
+        /: Bad TOKENS\.json: Cannot read '\S+missing\.json': there is no such file: make it, or name another$/m,
       ],
-      [["127.0.0.1:0", `${folder}/bad.json`], /: Bad TOKENS\.json '\S+bad\.json': it must hold a list/],
+      [
+        ["127.0.0.1:0", `${folder}/bad.json`],
+        /: Bad TOKENS\.json '\S+bad\.json': it holds something else: write a list such as /,
+      ],
       [["127.0.0.1", `${folder}/good.json`], /HOST:PORT/],
       [["127.0.0.1:0", `${folder}/good.json`, "--unknown"], /--unknown/],
     ];

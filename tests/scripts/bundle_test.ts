@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { delimiter, dirname } from "node:path";
 import configuration from "../../deno.json" with { type: "json" };
-import { install, launcher, withDeferral, withoutDeferral, withoutPlaces } from "../../scripts/bundle.ts";
+import {
+  bundle,
+  install,
+  launcher,
+  loadedInOrder,
+  loadingOrder,
+  withDeferral,
+  withDeferredRequire,
+  withoutDeferral,
+  withoutPlaces,
+} from "../../scripts/bundle.ts";
 import { Child } from "../../scripts/process/child.ts";
 import { tempFolder } from "../support/programs.ts";
 
@@ -35,6 +45,43 @@ Deno.test("withDeferral() lets modules of the platform and parts of the start wa
     'import defer * as crypto2 from "node:crypto";\nimport * as a from "./chunk-A.js";\n' +
       'await import(String("./selector-B1.js"));\nawait import("./client_pages-C2.js");\n',
   );
+});
+
+Deno.test("withDeferredRequire() has a part call for CommonJS modules of the platform when it needs one", () => {
+  const code = 'import { createRequire as __create } from "node:module";\nvar __require = __create(import.meta.url);\n';
+  assert.equal(
+    withDeferredRequire(`var a;\n${code}var b;\n`),
+    'var a;\nimport defer * as __create from "node:module";\n' +
+      "var __require = (name) => __create.createRequire(import.meta.url)(name);\nvar b;\n",
+  );
+});
+
+Deno.test("loadedInOrder() loads each part once, behind those that it imports, and the program last", () => {
+  const parts = new Map([
+    [
+      "main.js",
+      'import {\n  b\n} from "./b.js";\nimport "./a.js";\nif (import.meta.main) await run(await import("./c.js"));\n',
+    ],
+    ["b.js", 'import {\n  a\n} from "./a.js";\n'],
+    ["a.js", "export {};\n"],
+    ["c.js", 'import "./a.js";\n'],
+  ]);
+  assert.deepEqual(loadingOrder(parts, "main.js"), ["a.js", "b.js", "main.js"]);
+  const loaded = loadedInOrder(parts);
+  assert.deepEqual([...loaded.get("main.js")!.matchAll(/"(.*)"/g)].map(([, name]) => name), [
+    "./a.js",
+    "./b.js",
+    "./program.js",
+  ]);
+  assert.match(loaded.get("program.js")!, /^if \(true\) await run\(/m);
+  assert.equal(loaded.get("c.js"), parts.get("c.js"));
+});
+
+Deno.test("bundle() of the client starts without modules of node, which take 8 MB", async () => {
+  const parts = await bundle("client", { signal: new AbortController().signal });
+  for (const name of loadingOrder(parts, "program.js")) {
+    assert.doesNotMatch(parts.get(name)!, /^(?:\} from|import (?!defer )[^"]*|import) ?"node:/m, name);
+  }
 });
 
 Deno.test("withoutPlaces() leaves nothing of the machine that made a bundle", () => {

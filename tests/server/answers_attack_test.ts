@@ -98,6 +98,7 @@ async function open(
       started: "",
       store,
       flags: [],
+      clusters: { shown: 0 },
       limits: [],
       certificates: [],
     }),
@@ -218,9 +219,15 @@ Deno.test("the external listener tells clients what mends their own push", async
       new InvalidPushError("identity", "Cannot accept the push: the label _id of up is 'b'"),
       "the label _id of up is 'b'",
     ],
-    [new LimitError("Cannot take more than 64 labels on a series: up has 65"), "more than 64 labels"],
+    [
+      new LimitError("Cannot take more than 64 labels on a series: up has 65", { limit: "labels" }),
+      "more than 64 labels",
+    ],
     [new PushRefusal("too_big"), "larger than the servers of the ring take"],
-    [fromMember(toMember(new LimitError("Cannot take more than 64 labels"))!), "more than 64 labels"],
+    [
+      fromMember(toMember(new LimitError("Cannot take more than 64 labels", { limit: "labels" }))!),
+      "more than 64 labels",
+    ],
   ];
   for (const [thrown, words] of rows) {
     await using server = await open({ thrown });

@@ -182,25 +182,47 @@ for (
     [["--token-expire-seconds=0"], /^Bad --token-expire-seconds: /],
     [[`--required-label=kind=${"x".repeat(256)}`], /^Bad --required-label: the value of kind /],
     [["--whitelist-file={bad}"], /^Bad --whitelist-file '.*\/bad': Line 1: /],
-    [["--whitelist-file={none}"], /^Bad --whitelist-file: Cannot read '.*\/none': there is no such file$/],
+    [
+      ["--whitelist-file={none}"],
+      /^Bad --whitelist-file: Cannot read '.*\/none': there is no such file: make it, or name another$/,
+    ],
     [
       ["--whitelist-file={comments}"],
       /^Bad --whitelist-file '.*\/comments': it holds no selector, which would keep every/,
     ],
-    [["--revoked-file={none}"], /^Bad --revoked-file: Cannot read '.*\/none': there is no such file$/],
-    [["--shared-key={none}"], /^Bad --shared-key: Cannot read '.*\/none': there is no such file$/],
-    [["--verify-key={none}"], /^Bad --verify-key: Cannot read '.*\/none': there is no such file$/],
+    [
+      ["--revoked-file={none}"],
+      /^Bad --revoked-file: Cannot read '.*\/none': there is no such file: make it, or name another$/,
+    ],
+    [
+      ["--shared-key={none}"],
+      /^Bad --shared-key: Cannot read '.*\/none': there is no such file: make it, or name another$/,
+    ],
+    [
+      ["--verify-key={none}"],
+      /^Bad --verify-key: Cannot read '.*\/none': there is no such file: make it, or name another$/,
+    ],
     [["--revoked-file={quoted}"], /^Bad --revoked-file '.*\/quoted': .* line 1 /],
     [["--shared-key={list}"], /^Bad --shared-key '.*\/list': /],
     [["--tls-crt={crt}"], /^Cannot use one of --tls-crt and --tls-key without the other/],
     [["--internal-tls-key={key}"], /^Cannot use one of --internal-tls-crt and --internal-tls-key without the other/],
-    [["--elide-label=_id"], /^Cannot set or elide the label _id/],
-    [["--required-label=kind=a", "--label=kind=b"], /^Cannot set or elide the label kind/],
-    [["--label=__name__=a"], /^Cannot use '__name__' as the name of a label/],
-    [["--partition-label=a-b"], /^Cannot use 'a-b' as the name of a label/],
+    [
+      ["--elide-label=_id"],
+      /^Bad --elide-label: Cannot remove the label '_id', as tokens vouch for it by --partition-label: leave it out$/,
+    ],
+    [
+      ["--required-label=kind=a", "--label=kind=b"],
+      /^Bad --label: Cannot set the label 'kind', as tokens vouch for it by --required-label: leave it out$/,
+    ],
+    [["--label=__name__=a"], /^Bad --label: Cannot use '__name__' as the name of a label: write /],
+    [
+      ["--required-label=a=b", "--limit-labels=1"],
+      /^Bad --limit-labels: Cannot use '1' where every series has the labels _id, a: write 2 or more$/,
+    ],
+    [["--partition-label=a-b"], /^Bad --partition-label: Cannot use 'a-b' as the name of a label: write /],
     [
       ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password-file={none}"],
-      /^Bad --authorize-password-file: Cannot read '.*\/none': there is no such file$/,
+      /^Bad --authorize-password-file: Cannot read '.*\/none': there is no such file: make it, or name another$/,
     ],
     [
       ["--authorize=http://a/", "--authorize-issuer-url=http://b/", "--authorize-password=p"],
@@ -213,7 +235,10 @@ for (
     [RING.slice(0, -1), /^Cannot use --listen-cluster without --shared-key/],
     [[...RING, "--limit-bytes=2000000"], /^Cannot use --limit-bytes 2000000 in a ring/],
     [[...RING, "--listen-cluster=:9006"], /^Cannot tell where others reach this server/],
-    [[...RING, "--cluster-crt={key}"], /^Bad --cluster-crt '.*\/key': it holds no certificate in PEM$/],
+    [
+      [...RING, "--cluster-crt={key}"],
+      /^Bad --cluster-crt '.*\/key': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----$/,
+    ],
     [[...RING, "--cluster-crt={garbled}"], /^Bad --cluster-crt '.*\/garbled': certificate 2 of 2 is garbled$/],
   ] as [readonly string[], RegExp][]
 ) {

@@ -31,7 +31,9 @@ export const SIMULATE: Program<typeof SIMULATE_OPTIONS> = {
 async function runWorlds({ values, signal: stop, print }: Launch<typeof SIMULATE_OPTIONS>): Promise<number> {
   const { seed = crypto.getRandomValues(new Uint32Array(1))[0], seeds, duration, scenario: scenarios } = values;
   const unknown = scenarios.find((name) => !Object.hasOwn(SCENARIOS, name));
-  if (unknown !== undefined) throw new UsageError(`Cannot find a scenario '${unknown}': see --help`);
+  if (unknown !== undefined) {
+    throw new UsageError(`Bad --scenario: Cannot find '${unknown}': choose among ${Object.keys(SCENARIOS).join(", ")}`);
+  }
   const signal = AbortSignal.any([stop, AbortSignal.timeout(duration)]);
   print(`simulate: from seed ${seed}\n`);
   const campaign = await simulate({ seed, seeds: seeds === 0 ? Infinity : seeds, scenarios, signal });

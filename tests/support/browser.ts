@@ -90,8 +90,23 @@ export async function assertAccessible(page: Page, about: string): Promise<void>
   assert.deepEqual(found, [], about);
 }
 
-/** Fails if a page is wider than its window. */
+/** The flags that a page breaks: one that is copied would lose its dashes. */
+const BROKEN_FLAGS = `(() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), broken = [];
+  while (walker.nextNode()) {
+    for (const { 0: flag, index } of walker.currentNode.data.matchAll(/--[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*/g)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, index);
+      range.setEnd(walker.currentNode, index + flag.length);
+      if (new Set(Array.from(range.getClientRects(), ({ top }) => Math.round(top))).size > 1) broken.push(flag);
+    }
+  }
+  return broken;
+})()`;
+
+/** Fails if a page is wider than its window, or breaks a flag. */
 export async function assertFits(page: Page, about: string): Promise<void> {
+  assert.deepEqual(await page.evaluate<string[]>(BROKEN_FLAGS), [], `${about}: flags across lines`);
   const beyond = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
   assert.ok(beyond <= 0, `${about}: ${beyond} px beyond the window`);
 }

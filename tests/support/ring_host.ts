@@ -16,7 +16,7 @@ import { PushLimiter } from "../../server/limits/rate_limit.ts";
 import { PushAccount } from "../../server/pushes/push_account.ts";
 import { PushCommitter } from "../../server/pushes/push_committer.ts";
 import { encodePush } from "../../server/ring/push_encoding.ts";
-import { StoreRingHost } from "../../server/ring/store_ring_host.ts";
+import { StoreRingHost, type StoreRingHostOptions } from "../../server/ring/store_ring_host.ts";
 import type { PushStore } from "../../server/store/push_store.ts";
 import { NO_DIRECTORY } from "./no_directory.ts";
 import { recordingLog } from "./recording_log.ts";
@@ -68,6 +68,7 @@ export async function openRingHost(
       partitionLabel: "_id",
       committer,
       store: wrapped,
+      states: NO_WRITES,
       index,
       limiter,
       elapsed,
@@ -93,6 +94,12 @@ export async function openRingHost(
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
+
+/** Merges nothing, as nothing comes by remote write. */
+export const NO_WRITES: StoreRingHostOptions["states"] = {
+  isDelta: () => false,
+  merge: () => Promise.reject(new Error("Nothing comes by remote write")),
+};
 
 /** A push of one series of a cluster. */
 export function entryOf(

@@ -64,6 +64,7 @@ export const STATUS: ServerStatus = {
     { flag: "--tls-crt", from: "default" },
     { flag: "--shared-key", value: "(secret)", from: "command line" },
   ],
+  clusters: { shown: 2, standby: 7 },
   limits: [{ flag: "--limit-clusters", what: "clusters", used: 9, limit: 10 }],
   certificates: [{ flag: "--tls-crt", file: "/a.crt", subject: "CN=a", ends: "2026-01-10T00:00:00.000Z", days: 7 }],
 };

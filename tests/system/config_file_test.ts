@@ -181,3 +181,19 @@ for (const [what, task, text, code, says] of CHECKS) {
     assert.equal(found.code, code);
   });
 }
+
+Deno.test("a server takes the last value of a flag that is given twice, and names it; one of its file is no second one", async () => {
+  await using folder = await tempFolder();
+  const path = await folder.write("server.yml", "ttl: 5m\nlisten: nowhere\n");
+  const flags = [`--config.file=${path}`, "--listen=127.0.0.1:0", "--config.check"];
+  const repeated = /msg="Takes the last value of a flag that is given more than once: leave the others out" (.*)$/m;
+  const once = await runProgram("server", [...flags, "--ttl=6m", "--whitelist=a", "--whitelist=b"]);
+  assert.equal(once.code, 0, once.output);
+  assert.doesNotMatch(once.output, repeated);
+  const twice = await runProgram("server", [...flags, "--ttl=6m", "--limit-series=1", "--ttl=7m", "--limit-series=2"]);
+  assert.equal(twice.code, 0, twice.output);
+  assert.equal(repeated.exec(twice.output)?.[1], "options=--ttl,--limit-series");
+  const bad = await runProgram("server", [...flags, "--ttl=6m", "--ttl=0"]);
+  assert.match(bad.output, /Bad --ttl: Cannot use '0'/);
+  assert.equal(bad.code, 2);
+});

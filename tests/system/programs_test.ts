@@ -114,28 +114,28 @@ for (
     [
       "server",
       ["--shared-key=/nowhere/key.pem"],
-      /^telemeter-server: Bad --shared-key: Cannot read '\/nowhere\/key\.pem': there is no such file$/,
+      /^telemeter-server: Bad --shared-key: Cannot read '\/nowhere\/key\.pem': there is no such file: make it, or name another$/,
     ],
     [
       "server",
       ["--tls-crt=/nowhere/a", "--tls-key=/nowhere/b"],
-      /^telemeter-server: Bad --tls-crt: Cannot read '\/nowhere\/a': there is no such file$/,
+      /^telemeter-server: Bad --tls-crt: Cannot read '\/nowhere\/a': there is no such file: make it, or name another$/,
     ],
     [
       "server",
       ["--whitelist-file=/nowhere/list"],
-      /^telemeter-server: Bad --whitelist-file: Cannot read '\/nowhere\/list': there is no such file$/,
+      /^telemeter-server: Bad --whitelist-file: Cannot read '\/nowhere\/list': there is no such file: make it, or name another$/,
     ],
     ["server", ["--shared-key=deno.json"], /^telemeter-server: Bad --shared-key 'deno\.json': /],
     [
       "server",
       ["--verify-key=/nowhere/key.pem"],
-      /^telemeter-server: Bad --verify-key: Cannot read '\/nowhere\/key\.pem': there is no such file$/,
+      /^telemeter-server: Bad --verify-key: Cannot read '\/nowhere\/key\.pem': there is no such file: make it, or name another$/,
     ],
     [
       "server",
       ["--revoked-file=/nowhere/ids"],
-      /^telemeter-server: Bad --revoked-file: Cannot read '\/nowhere\/ids': there is no such file$/,
+      /^telemeter-server: Bad --revoked-file: Cannot read '\/nowhere\/ids': there is no such file: make it, or name another$/,
     ],
     [
       "server",
@@ -151,10 +151,10 @@ for (
     [
       "server",
       ["--internal-tls-crt=/nowhere/a", "--internal-tls-key=/nowhere/b"],
-      /^telemeter-server: Bad --internal-tls-crt: Cannot read '\/nowhere\/a': there is no such file$/,
+      /^telemeter-server: Bad --internal-tls-crt: Cannot read '\/nowhere\/a': there is no such file: make it, or name another$/,
     ],
-    ["server", ["--elide-label=_id"], /^telemeter-server: Cannot set or elide the label _id/],
-    ["server", ["--label=a-b=c"], /^telemeter-server: Cannot use 'a-b' as the name of a label/],
+    ["server", ["--elide-label=_id"], /^telemeter-server: Bad --elide-label: Cannot remove the label '_id'/],
+    ["server", ["--label=a-b=c"], /^telemeter-server: Bad --label: Cannot use 'a-b' as the name of a label/],
     [
       "server",
       ["--authorize=http://127.0.0.1:1", "--authorize-issuer-url=http://127.0.0.1:1"],
@@ -176,7 +176,7 @@ for (
     [
       "server",
       [LISTEN_CLUSTER, "--shared-key=key.pem", ...CLUSTER_FILES],
-      /^telemeter-server: Bad --cluster-crt: Cannot read '\/nowhere\/a\.crt': there is no such file$/,
+      /^telemeter-server: Bad --cluster-crt: Cannot read '\/nowhere\/a\.crt': there is no such file: make it, or name another$/,
     ],
     [
       "server",
@@ -234,6 +234,6 @@ Deno.test("a server names what is wrong with a --storage-dir among the system's 
   assert.equal(
     output.split("\n").at(-1),
     "telemeter-server: Cannot open the store in '/proc/telemeter': it is in one of the system's own directories: " +
-      "give one on a disk, such as data/",
+      "give a --storage-dir on a disk, such as data/",
   );
 });

@@ -114,7 +114,7 @@ Deno.test("A list of revoked ids that is spoilt in any way lets nobody back in, 
     ["with a comment behind an id", () => trial.replace("me # stolen\n"), /line 1 has a comment behind an id/],
     ["of lines that end by CR alone", () => trial.replace("me\rthey\r"), /no line feed/],
     ["gone", remove, /no such file/],
-    ["a folder", () => Deno.mkdir(path), /Is a directory/],
+    ["a folder", () => Deno.mkdir(path), /it is a directory: name a file/],
     ["a link to nothing", async () => (await remove(), await Deno.symlink("none", path)), /no such file/],
     ["a link to itself", async () => (await remove(), await Deno.symlink("revoked", path)), /symbolic links/],
     ["a pipe", async () => {
@@ -174,7 +174,10 @@ Deno.test("A pipe or a folder in place of the file of revoked ids stops the star
   const pipe = join(folder.path, "pipe");
   assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
   for (
-    const [path, reason] of [[pipe, /it is a pipe, a socket or a device/], [folder.path, /Is a directory/]] as const
+    const [path, reason] of [[pipe, /it is a pipe, a socket or a device/], [
+      folder.path,
+      /it is a directory: name a file/,
+    ]] as const
   ) {
     const { code, output } = await runProgram("server", [`--revoked-file=${path}`]);
     assert.match(output.split("\n").at(-1)!, reason);

@@ -118,7 +118,10 @@ Deno.test("a server does not start with a list of tokens that it cannot read, no
   for (
     const [flags, says] of [
       [[`--tokens-file=${path}`], /Bad --tokens-file '.*': Cannot read the list of tokens: line 1 is not/],
-      [["--tokens-file=/none"], /Bad --tokens-file: Cannot read '\/none': there is no such file/],
+      [
+        ["--tokens-file=/none"],
+        /Bad --tokens-file: Cannot read '\/none': there is no such file: make it, or name another/,
+      ],
       [["--tokens-file="], /Bad --tokens-file: .*would let anybody push as any cluster/],
       [[`--tokens-file=${path}`, "--authorize=https://a.test"], /Cannot use --tokens-file beside --authorize/],
     ] as const
@@ -127,6 +130,14 @@ Deno.test("a server does not start with a list of tokens that it cannot read, no
     assert.match(output, says);
     assert.equal(code, 2);
   }
+});
+
+Deno.test("token leaves no file of a token behind whose line it cannot add", async () => {
+  await using folder = await tempFolder();
+  const path = join(folder.path, "token");
+  const { code, output } = await runProgram("token", ["a", `--token-file=${path}`, "--tokens-file=/nowhere/a"]);
+  assert.deepEqual([code, output.split("\n").length], [2, 1]);
+  await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
 });
 
 Deno.test("token prints the token and its line, and touches no file that is there", async () => {
@@ -140,7 +151,7 @@ Deno.test("token prints the token and its line, and touches no file that is ther
   const refused = await runProgram("token", ["my-cluster", `--token-file=${there}`]);
   assert.deepEqual([refused.code, refused.output.split("\n").at(-1)], [
     2,
-    `token: Cannot make the file '${there}': File exists`,
+    `token: Bad --token-file: Cannot make '${there}': something of that name is there already: name another`,
   ]);
   const cut = await runProgram("token", ["my-cluster", `--tokens-file=${there}`]);
   assert.equal(cut.code, 2);

@@ -50,6 +50,12 @@ Deno.test("crc32c() agrees with a division bit by bit, wherever the bytes stand 
   }));
 });
 
+Deno.test("crc32c() checks as much as a chunk holds, and no more", () => {
+  const most = new Uint8Array(65_537).map((_, i) => i * 7);
+  assert.equal(crc32c(most.subarray(1)), bitwiseCrc32c(most.slice(1)));
+  assert.throws(() => crc32c(most), RangeError);
+});
+
 Deno.test("frameSnappy() writes what an independent reader reads", () => {
   fc.assert(fc.property(RAW, (raw) => assert.deepEqual(oracleUnframe(frameSnappy(raw)), raw)), { numRuns: 40 });
 });

@@ -288,7 +288,10 @@ Deno.test("listen() says in one sentence why it cannot listen", async () => {
     );
     await assert.rejects(
       listen(() => new Response(), { address: { hostname: "192.0.2.1", port: 0 }, log, hostile }),
-      { message: "Cannot listen on 192.0.2.1:0: this machine does not have that address" },
+      {
+        message:
+          "Cannot listen on 192.0.2.1:0: this machine does not have that address; choose one that it has, or :PORT for all of them",
+      },
     );
   }
 });

@@ -53,9 +53,12 @@ Deno.test("RingIdentity.load() refuses what no member can use, and says which fi
   await files.write("ca.crt", `${files.authority.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n`);
   await rejects("a", /^Bad --cluster-ca '.*ca\.crt': certificate 2 of 2 is garbled$/);
   await files.write("ca.crt", "");
-  await rejects("a", /^Bad --cluster-ca '.*ca\.crt': it holds no certificate in PEM$/);
+  await rejects(
+    "a",
+    /^Bad --cluster-ca '.*ca\.crt': it holds no certificate in PEM: name a file that has a line -----BEGIN CERTIFICATE-----$/,
+  );
   await Deno.remove(join(files.folder.dir, "ca.crt"));
-  await rejects("a", /^Bad --cluster-ca: Cannot read '.*ca\.crt': there is no such file$/);
+  await rejects("a", /^Bad --cluster-ca: Cannot read '.*ca\.crt': there is no such file: make it, or name another$/);
 });
 
 Deno.test("RingIdentity takes up files that change, and keeps what was before where they cannot be used", async () => {

@@ -82,12 +82,25 @@ Deno.test("makeCertificates() refuses an authority that cannot sign, and writes 
   }
 });
 
+Deno.test("makeCertificates() names the file of the authority that it cannot read, and makes a member named twice once", async () => {
+  await using temp = await folder();
+  const written = await makeCertificates({ ...temp.plan, names: ["a", "a"] });
+  assert.equal(new Set(written).size, written.length);
+  const cert = join(temp.plan.dir, "ca.crt");
+  await Deno.remove(cert);
+  await Deno.mkdir(cert);
+  await assert.rejects(makeCertificates({ ...temp.plan, names: ["b"] }), {
+    code: "usage",
+    message: `Cannot read '${cert}': it is a directory: name a file`,
+  });
+});
+
 Deno.test("makeCertificates() says in one sentence that the system refuses the folder", async () => {
   await using temp = await folder();
   await makeCertificates({ ...temp.plan, names: ["a"] });
   const dir = join(temp.plan.dir, "a.crt", "deeper");
   await assert.rejects(makeCertificates({ ...temp.plan, dir, names: ["b"] }), {
     code: "usage",
-    message: `Cannot make certificates in '${dir}': Not a directory`,
+    message: `Cannot make certificates in '${dir}': a part of its path is a file: name a path of directories`,
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytes, count, duration, file, flag, text } from "../../../common/option_kinds.ts";
+import { count, duration, file, flag, text } from "../../../common/option_kinds.ts";
 import type { Program } from "../../../common/options.ts";
 import { optionTable } from "../../../scripts/documents/option_table.ts";
 
@@ -12,7 +12,7 @@ const PROGRAM: Program<Record<string, never>> = {
     level: { kind: { ...text, placeholder: "a|b" }, default: "a", help: "One of a | b", why: "b | a" },
     verbose: { kind: flag, short: "-v", help: "Say more", since: "0.2.0" },
     ttl: { kind: duration, help: "How long" },
-    limit: { kind: bytes, help: "How large" },
+    limit: { kind: { ...count, placeholder: "BYTES" }, help: "How large" },
     workers: { kind: count, help: "How many" },
     expireSeconds: { kind: count, help: "How soon" },
     days: { kind: count, help: "How late" },

@@ -137,7 +137,10 @@ Deno.test("openTokenKeys() names the flag and the file that are bad", async () =
     const { log } = recordingLog();
     const missing = `${path}.missing`;
     for (
-      const [bad, fault] of [[path, ` '${path}': `], [missing, `: Cannot read '${missing}': there is no such file`]]
+      const [bad, fault] of [[path, ` '${path}': `], [
+        missing,
+        `: Cannot read '${missing}': there is no such file: make it, or name another`,
+      ]]
     ) {
       for (
         const [flag, files] of [["--shared-key", { sharedKey: bad, verifyKeys: [] }], ["--verify-key", {

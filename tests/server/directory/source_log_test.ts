@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Directory } from "../../../server/directory/directory.ts";
-import { tellNearLimits } from "../../../server/directory/source_log.ts";
+import { tellNearLimits, tellTransitions } from "../../../server/directory/source_log.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 
 const LIMITS = { series: 100, families: 100, bytes: 1_000 };
@@ -31,7 +31,7 @@ function setUp() {
     tellNearLimits(log, directory.nearing(LIMITS), LIMITS);
     return records;
   };
-  return { clock, push, told };
+  return { clock, directory, push, told };
 }
 
 Deno.test("tellNearLimits() names a source that comes near a limit, and the flag, once until it was far from it", () => {
@@ -63,3 +63,42 @@ Deno.test("tellNearLimits() says nothing of what was so before the process start
   assert.match(sentence, /^Sources are near a limit/);
   assert.deepEqual([fields.sources, fields.raise, (fields.among as string[]).length], [30, "--limit-series", 5]);
 });
+
+for (
+  const [who, write, userAgent, sentence] of [
+    [
+      "a client",
+      false,
+      "telemeter-client/1.2.3",
+      /^A source is silent: see whether its client runs, and what its log says$/,
+    ],
+    [
+      "a Prometheus",
+      true,
+      "Prometheus/3.5",
+      /^A source is silent: see the remote_write queue .*prometheus_remote_storage_/,
+    ],
+    [
+      "a client that remote-writes",
+      true,
+      "telemeter-client/1.2.3",
+      /^A source is silent: see whether its client runs, /,
+    ],
+  ] as const
+) {
+  Deno.test(`tellTransitions() says what to look at where a source is silent that is ${who}`, async () => {
+    const { clock, directory } = setUp();
+    directory.accepted({
+      ...{ id: "a", receivedAtMs: clock.ms, transport: "protobuf, snappy", bytes: 10, families: 1, series: 1 },
+      ...{ dropped: 0, leftOut: new Map(), newestMs: clock.ms },
+      ...write && { write: { samples: 1, droppedMetrics: new Map() } },
+    });
+    directory.broughtBy("a", { userAgent, address: "", keyId: "", tokenEndsMs: 0, atMs: clock.ms });
+    await directory.sweep();
+    clock.ms += 600_001;
+    const { log, records } = recordingLog();
+    tellTransitions(log, await directory.sweep());
+    assert.equal(records.length, 1);
+    assert.match(records[0].sentence, sentence);
+  });
+}

@@ -102,7 +102,23 @@ Deno.test("noteRefused() keeps what was refused in the name of a source apart fr
   noteRefused(source, BAD, START + 40_000);
   for (const at of [50_000, 60_000]) noteRefused(source, STRANGER, START + at);
   assert.deepEqual([source.refusal, source.refusedAtMs, source.refusals], [BAD, START + 40_000, 1]);
-  assert.deepEqual(source.inName, { refusal: STRANGER, atMs: START + 60_000, times: 2 });
+  const { refusal, atMs, times } = source.inName!;
+  assert.deepEqual({ refusal, atMs, times }, { refusal: STRANGER, atMs: START + 60_000, times: 2 });
+});
+
+Deno.test("noteRefused() counts what was refused in the name of a source since that was last accepted", () => {
+  const source = pushedAt(0);
+  const since = () => [source.inName!.times, source.inName!.sinceMs - START, source.inName!.timesSince];
+  for (const at of [10_000, 20_000]) noteRefused(source, STRANGER, START + at);
+  assert.deepEqual(since(), [2, 10_000, 2]);
+  noteAccepted(source, push(30_000), 30_000);
+  assert.deepEqual(since(), [2, 10_000, 2]);
+  noteRefused(source, STRANGER, START + 40_000);
+  assert.deepEqual(since(), [3, 40_000, 1]);
+  // Its push was brought here and accepted elsewhere.
+  source.sender = { userAgent: "", address: "", keyId: "", tokenEndsMs: 0, atMs: START + 50_000 };
+  noteRefused(source, STRANGER, START + 60_000);
+  assert.deepEqual(since(), [4, 60_000, 1]);
 });
 
 Deno.test("noteRefused() lets a source that came too soon hide no refusal that says why", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { detailsOf, type SourceDetails } from "../../../server/api/source_report.ts";
 import { Directory } from "../../../server/directory/directory.ts";
+import type { Source } from "../../../server/directory/source.ts";
 import { readRecord, writeRecord } from "../../../server/directory/source_record.ts";
 
 const START_MS = 1_700_000_000_000;
@@ -83,15 +84,29 @@ Deno.test("Directory keeps what was left out of remote write, though the next re
   });
 });
 
+Deno.test("Directory counts what is dropped of metrics and rules whose names are those of what objects inherit", () => {
+  const { clock, directory, write, details } = setUp();
+  const dropped = new Map([["__proto__", 3], ["constructor", 2]]);
+  const odd = () => write(Object.fromEntries(dropped));
+  odd();
+  odd();
+  const metrics = [{ name: "__proto__", samples: 6 }, { name: "constructor", samples: 4 }];
+  assert.deepEqual(details().remoteWrite!.dropped.metrics, metrics);
+  const restored = new Directory({ maxSources: 10, retentionMs: 3_600_000, ttlMs: TTL_MS, now: () => clock.ms });
+  const row = JSON.parse(JSON.stringify(writeRecord(directory.recordOf(directory.get("a")!.source as Source))));
+  restored.take(readRecord(row)!);
+  assert.deepEqual(details(restored).remoteWrite!.dropped.metrics, metrics);
+});
+
 Deno.test("Directory keeps few names of metrics, whatever is sent", () => {
   const { clock, write, directory, details } = setUp();
   for (let i = 0; i < 10; i++) {
     write(Object.fromEntries(Array.from({ length: 1_000 }, (_, name) => [`m${i}_${name}`, 1])));
   }
-  assert.equal(Object.keys(directory.get("a")!.source.writes!.current.metrics).length, 100);
+  assert.equal(directory.get("a")!.source.writes!.current.metrics.size, 100);
   clock.ms += 15_000;
   write();
-  assert.equal(Object.keys(directory.get("a")!.source.writes!.last!.metrics).length, 10);
+  assert.equal(directory.get("a")!.source.writes!.last!.metrics.size, 10);
   assert.equal(details().remoteWrite!.dropped.metrics!.length, 10);
 });
 

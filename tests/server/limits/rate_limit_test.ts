@@ -165,6 +165,20 @@ Deno.test("PushLimiter.reserve() turns a cluster away after a burst of refused p
   assert.equal(refused(limiter.reserve("c", 20_000)), 20_000);
 });
 
+Deno.test("PushLimiter.reserve() says whether it is refused pushes that the cluster has to wait for, or its last one", () => {
+  const limiter = new PushLimiter({ intervalMs: MINUTE, refusedBurst: 1, refusedIntervalMs: 20_000 });
+  const tooEarly = (now: number) => {
+    const admission = limiter.reserve("c", now);
+    return "retryAfterMs" in admission ? [admission.kind, admission.retryAfterMs] : held(admission);
+  };
+  held(limiter.reserve("c", 0)).refuse();
+  assert.deepEqual(tooEarly(0), ["refused_often", 20_000]);
+  const push = held(limiter.reserve("c", 20_000));
+  assert.deepEqual(tooEarly(20_000), ["rate", 1_000], "one that is being read decides what comes then");
+  push.commit();
+  assert.deepEqual(tooEarly(20_000), ["rate", MINUTE]);
+});
+
 Deno.test("PushLimiter charges a push that its client has abandoned a quarter of a refused one", () => {
   const limiter = new PushLimiter({ intervalMs: MINUTE, refusedBurst: 3, refusedIntervalMs: 20_000 });
   for (let i = 0; i < 9; i++) held(limiter.reserve("c", 0)).abandon();

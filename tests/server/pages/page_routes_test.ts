@@ -39,7 +39,7 @@ Deno.test("homePage() shows the worst sources first, each with its state, its li
   assert.deepEqual(sources.map((row) => row.split(" ")[1]), ["bad", "gone", "tight", "fine", "shut-out"]);
   assert.deepEqual(sources.map((row) => row.split(" ")[0]), ["refused", "silent", "up", "up", "revoked"]);
   assert.match(sources[0], /1 min ago|62 s ago|65 s ago/);
-  assert.match(sources[0], /series: Raise &lt;b&gt;--limit-series&lt;\/b&gt;/);
+  assert.match(sources[0], /series: Raise &lt;b&gt; ?--limit-series ?&lt;\/b&gt;/);
   assert.match(sources[2], /90 % of --limit-series/);
 });
 
@@ -54,6 +54,62 @@ Deno.test("homePage() shows what is asked for, says how many of how many that ar
   assert.match(words((await ask(sourcePages(), "/")).text), /No source has pushed yet\..*strangers/);
 });
 
+const WRITES = {
+  ...{ way: "remote write" as const, last: "2026-01-02T03:02:00.000Z", transport: "remote write 2.0, snappy" },
+  ...{ accepted: 90, expectedIntervalSeconds: 15, silentSince: "2026-01-02T03:02:45.000Z" },
+};
+
+Deno.test("homePage() marks the sources that remote-write, counts them, and shows them alone when asked to", async () => {
+  const both = [...source("").ways, WRITES];
+  const pages = sourcePages({
+    sources: [...ALL, source("writes", { ways: [WRITES] }), source("both", { ways: both })],
+  });
+  const { text } = await ask(pages, "/?sort=id");
+  const wayOf = (id: string) =>
+    / (remote write|push, remote write) /.exec(rows(text).find((row) => row.includes(`${id} `))!)?.[1];
+  assert.deepEqual(["fine", "writes", "both"].map(wayOf), [undefined, "remote write", "push, remote write"]);
+  assert.match(words(text), /2 by remote write/);
+  assert.match(text, /href="\/\?way=remote\+write&amp;sort=id"/);
+  const alone = await ask(pages, "/?way=remote+write&sort=id");
+  assert.deepEqual(rows(alone.text).slice(1).map((row) => row.split(" ")[1]), ["both", "writes"]);
+  assert.match(alone.text, /<input type="hidden" name="way" value="remote write"/);
+  assert.doesNotMatch(words((await ask(sourcePages({ sources: ALL }), "/")).text), /remote write/);
+});
+
+for (
+  const [who, ways, sender, told, untold] of [
+    [
+      "a Prometheus that remote-writes",
+      [WRITES],
+      "Prometheus/3.5",
+      /prometheus_remote_storage_/,
+      /whether its client runs/,
+    ],
+    [
+      "a client of ours",
+      source("").ways,
+      "telemeter-client/1.2.3",
+      /whether its client runs/,
+      /prometheus_remote_storage_/,
+    ],
+    [
+      "a client of ours that remote-writes",
+      [WRITES],
+      "telemeter-client/1.2.3",
+      /whether its client runs/,
+      /prometheus_remote_/,
+    ],
+    ["both", [...source("").ways, WRITES], "Prometheus/3.5", /client runs.*prometheus_remote_storage_/, /never/],
+  ] as const
+) {
+  Deno.test(`pages tell of a silent source what to look at for ${who}`, async () => {
+    const silent = source("a", { state: "silent", ways, sender: { userAgent: sender, address: "192.0.2.1" } });
+    const text = words((await ask(sourcePages({ sources: [silent] }), "/sources/a")).text);
+    assert.match(text, told);
+    assert.doesNotMatch(text, untold);
+  });
+}
+
 Deno.test("homePage() leafs through many sources", async () => {
   const pages = sourcePages({ sources: Array.from({ length: 250 }, (_, i) => source(`s${1_000 + i}`)) });
   const { text } = await ask(pages, "/?sort=id&offset=100");
@@ -65,7 +121,7 @@ Deno.test("homePage() leafs through many sources", async () => {
 Deno.test("homePage() names members of the ring that do not answer", async () => {
   const members = [{ name: "server-0" }, { name: "server-1", why: "no answer within 500 ms" }];
   const { text } = await ask(sourcePages({ sources: ALL, members }), "/");
-  assert.match(words(text), /Sources of server-1 are missing here: server-1: no answer within 500 ms/);
+  assert.match(words(text), /Sources are missing here of server-1: no answer within 500 ms/);
 });
 
 Deno.test("homePage() answers what makes no sense with a page that says so", async () => {
@@ -84,7 +140,7 @@ Deno.test("pages write ids, reasons, clients and metrics as text, whatever is in
     dropped: { allowList: 1, rules: { [nasty]: 2 } },
     owner: nasty,
   })];
-  const strangers = [{ ...REFUSAL, id: nasty, times: 3, why: nasty }];
+  const strangers = [{ ...REFUSAL, id: nasty, times: 3, since: REFUSAL.at, why: nasty }];
   const status = { ...STATUS, name: nasty, flags: [{ flag: "--a", value: nasty, from: "file" as const }] };
   const pages = sourcePages({ sources, strangers, status, acts: true, revoke: () => Promise.resolve() });
   const path = `/sources/${encodeURIComponent(nasty)}`;
@@ -133,21 +189,30 @@ Deno.test("the page of a source tells what is known of it, by its state what to 
 
 Deno.test("pages tell what was refused in the name of a source apart from what was refused to itself", async () => {
   const refusedInName = {
-    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 3 },
+    ...{ at: "2026-01-02T03:04:02.000Z", stage: "authorize" as const, path: "/authorize", times: 9 },
+    ...{ since: "2026-01-02T03:02:05.000Z", timesSince: 3 },
     ...{ status: 401, reason: "refused", why: "No such token" },
   };
   const pages = sourcePages({ sources: [source("a", { state: "silent", refusedInName })] });
   const { text } = await ask(pages, "/sources/a");
-  assert.match(words(text), /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such/);
+  assert.match(
+    words(text),
+    /Somebody was refused in its name 3 s ago with 401 \(refused, at \/authorize\): No such token\. 3 times since 2 min ago , 9 in all\. Nobody/,
+  );
   assert.match(
     rows((await ask(pages, "/")).text)[1],
-    /^silent a .* in its name 3 s ago , refused: No such token$/,
+    /^silent a .* 3 times in its name since 2 min ago , last 3 s ago , refused: No such token$/,
   );
+  // It says so before the source is silent, and no more once it was accepted again.
+  const rowOf = async (more: Parameters<typeof source>[1]) =>
+    rows((await ask(sourcePages({ sources: [source("a", { refusedInName, ...more })] }), "/")).text)[1];
+  assert.match(await rowOf({}), /^up a .* 3 times in its name since /);
+  assert.match(await rowOf({ lastPush: "2026-01-02T03:04:03.000Z" }), / none$/);
 });
 
 Deno.test("homePage() says since when a source is silent, and leads to the pages of owners", async () => {
   const elsewhere = {
-    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true },
+    ...{ name: "server-1", host: "b", address: "b:1", incarnation: 1, isWitness: false, linked: true, inView: true },
     ...{ status: "ALIVE" as const, phase: "ACTIVE" as const },
     pages: "http://10.0.0.2:9004",
   };
@@ -163,10 +228,12 @@ Deno.test("homePage() says since when a source is silent, and leads to the pages
 });
 
 Deno.test("the page of an id that has never pushed says why it was refused, or that nothing is known", async () => {
-  const pages = sourcePages({ strangers: [{ ...REFUSAL, id: "new", times: 3, why: "No such token" }] });
+  const pages = sourcePages({
+    strangers: [{ ...REFUSAL, id: "new", times: 3, since: REFUSAL.at, why: "No such token" }],
+  });
   const { status, text } = await ask(pages, "/sources/new");
   assert.equal(status, 404);
-  assert.match(words(text), /It has never pushed\. .*with 413 .*: No such token 3 in a row/);
+  assert.match(words(text), /It has never pushed\. .*with 413 .*: No such token\. 3 in a row\./);
   const nobody = await ask(pages, "/sources/nobody");
   assert.equal(nobody.status, 404);
   assert.match(words(nobody.text), /Nothing is known of a source of this id/);
@@ -194,13 +261,17 @@ Deno.test("the page of the status shows flags that are set first, no secret, and
   const { text } = await ask(sourcePages(), "/status");
   assert.match(
     words(text),
-    /Clusters --limit-clusters 9 of 10 Flags of the command line .*--shared-key \(secret\) .*at their defaults .*--ttl 10m +--tls-crt not set/,
+    /Clusters --limit-clusters 9 of 10 shows 2, stands by for 7 Flags of the command line .*--shared-key \(secret\) .*at their defaults .*--ttl 10m +--tls-crt not set/,
   );
   assert.doesNotMatch(text, /config\.file/);
   const flags = [{ flag: "--ttl", value: "20m", from: "file" as const }];
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, flags } }), "/status")).text),
     /Flags of the command line None\. Flags of the file of --config\.file .*--ttl 20m/,
+  );
+  assert.match(
+    words((await ask(sourcePages({ status: { ...STATUS, clusters: { shown: 9 } } }), "/status")).text),
+    /9 of 10 shows 9 Flags of/,
   );
   assert.match(
     words((await ask(sourcePages({ status: { ...STATUS, store: { ok: false, reason: "full" } } }), "/status")).text),
@@ -232,6 +303,7 @@ const MEMBER = {
   isWitness: false,
   incarnation: 1,
   linked: true,
+  inView: true,
 };
 const RING = {
   name: "server-0",
@@ -331,7 +403,15 @@ Deno.test("the page of settings is where its JSON is, and the old place leads th
 
 Deno.test("the page of the ring says that there is none, or how its members fare", async () => {
   assert.match(words((await ask(sourcePages(), "/ring")).text), /This server stands alone/);
-  const member = { address: "a:1", host: "a", phase: "ACTIVE", isWitness: false, incarnation: 1, linked: true };
+  const member = {
+    address: "a:1",
+    host: "a",
+    phase: "ACTIVE",
+    isWitness: false,
+    incarnation: 1,
+    linked: true,
+    inView: true,
+  };
   const ring = {
     name: "server-0",
     carriesOnAlone: false,

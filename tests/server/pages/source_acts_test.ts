@@ -6,6 +6,7 @@ const STRANGER = {
   ...{
     id: "stranger",
     at: "2026-01-02T03:03:00.000Z",
+    since: "2026-01-02T03:03:00.000Z",
     stage: "authorize" as const,
     path: "/authorize",
     status: 401,

@@ -27,11 +27,19 @@ function seen(refusal: HttpError | undefined) {
 for (
   const [error, status, reason, retryAfter, counts, wire] of [
     [new InvalidPushError("identity", "Cannot accept the push"), 400, "identity", null, true, "invalid identity"],
-    [new LimitError("Cannot take more than 64 labels"), 413, "limit", null, true, "limit"],
+    [new LimitError("Cannot take more than 64 labels", { limit: "labels" }), 413, "limit", null, true, "limit labels"],
     [new CapacityError("clusters", "Cannot take another cluster"), 503, "clusters", "60", true, "capacity clusters"],
     [new CapacityError("total_series", "Cannot take it"), 503, "total_series", "60", true, "capacity total_series"],
     [CapacityError.ofMemory("the push"), 503, "memory", "60", true, "capacity memory"],
     [new PushRefusal("rate", { retryAfterMs: 61_234.5 }), 429, "rate", "62", true, "rate 61235"],
+    [
+      new PushRefusal("refused_often", { retryAfterMs: 19_001 }),
+      429,
+      "refused_often",
+      "20",
+      false,
+      "refused_often 19001",
+    ],
     [new StoreUnavailableError("io", { location: "data/", retryAfterMs: 1_500 }), 503, "store", "2", false, undefined],
     [new HttpError(413, "Too long", { reason: "body_size" }), 413, "body_size", null, true, undefined],
     [new HttpError(503, "Busy", { reason: "busy" }), 503, "busy", null, false, undefined],

@@ -231,6 +231,16 @@ Deno.test("upload() answers a cluster that comes too soon with 429 before it rea
   assert.equal((await site.push(encoded(2))).status, 200);
 });
 
+Deno.test("upload() tells a cluster that was refused too often just that, whatever its rate, and what to do", async () => {
+  await using site = await startSite({ intervalMs: 0, refusedIntervalMs: 20_000 });
+  for (let n = 0; n < 10; n++) assert.equal((await site.push(encoded(1, { id: "b" }))).status, 400);
+  const { status, text, headers } = await site.push(encoded(1, { id: "b" }));
+  assert.deepEqual([status, headers.get("retry-after")], [429, "20"]);
+  assert.match(text, /too many .* were refused: mend what sends them/);
+  assert.equal(await site.metric("telemeter_push_rejections_total", { reason: "refused_often" }), 1);
+  assert.equal(await site.metric("telemeter_push_rejections_total", { reason: "rate" }), 0);
+});
+
 Deno.test("upload() takes the push of a client on a bad line, after more broken off than it may have refused", async () => {
   await using site = await startSite({ intervalMs: 60_000, refusedIntervalMs: 20_000 });
   const gone = async () => await site.metric("telemeter_push_rejections_total", { reason: "client_gone" });

@@ -19,6 +19,7 @@ import { StoreRingHost } from "../../../server/ring/store_ring_host.ts";
 import { MemoryNetwork } from "../../support/memory_mesh.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
+import { NO_WRITES } from "../../support/ring_host.ts";
 import { openTestStore, scratchDir } from "../../support/test_store.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -45,7 +46,10 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
   });
   const limiter = new PushLimiter({ intervalMs: 0 });
   const host = opening.use(
-    new StoreRingHost({ name, partitionLabel: "_id", committer, store, index, limiter, registry, log }),
+    new StoreRingHost({
+      ...{ name, partitionLabel: "_id", committer, store, index, limiter, registry, log },
+      states: NO_WRITES,
+    }),
   );
   const self = { name, address: name, host: name };
   const mesh = (hello: Parameters<MemoryNetwork["mesh"]>[1]) => network.mesh(name, hello);

@@ -82,6 +82,17 @@ Deno.test("StoreRingHost holds a cluster to its rate whichever member it pushes 
   assert.deepEqual(await at(clock.now, 99, { ms: NOW + 3_600_000, ingress: "me" }), { ok: true });
 });
 
+Deno.test("StoreRingHost tells another member that the clients of a cluster were refused too often", async () => {
+  await using site = await openRingHost({ elapsed: () => 0 });
+  const bad = entryOf(1, { claims: "b" });
+  const reasons: (string | undefined)[] = [];
+  for (let n = 0; n < 11; n++) {
+    const result = await site.host.commit(bad, OWNER);
+    reasons.push(result.ok ? undefined : result.refused?.reason);
+  }
+  assert.deepEqual(reasons, [...Array(10).fill("invalid identity"), "refused_often 20000"]);
+});
+
 for (const how of ["restored", "copied"] as const) {
   Deno.test(`StoreRingHost shows what it was ${how} without memory for it once there is some, and tells meanwhile`, async () => {
     const memory = { state: "short" as MemoryState };

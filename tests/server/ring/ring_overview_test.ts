@@ -13,7 +13,7 @@ const reportOf = (name: string) =>
   ({
     name,
     carriesOnAlone: false,
-    view: { digest: "v", confirmedBy: [] },
+    view: { digest: "v", confirmedBy: [], members: ["a", "b"], witnesses: [] },
     members: MEMBERS,
     clusters: { owned: 1, standby: 2, foreign: 3 },
     transfers: { owed: 0, copies: 0 },
@@ -33,11 +33,16 @@ const overviewWith = (answer: unknown) =>
   }, reportOf("a"));
 
 Deno.test("ringOverview() puts together what each member says of itself", async () => {
-  const { agrees, members } = await overviewWith({ ...reportOf("c"), view: { digest: "w", confirmedBy: [] } });
+  const { agrees, members } = await overviewWith({ ...reportOf("c"), view: { ...reportOf("c").view, digest: "w" } });
   assert.deepEqual([agrees, members.map(({ digest, why }) => [digest, why])], [
     false,
     [["v", undefined], ["v", undefined], ["w", undefined]],
   ]);
+});
+
+Deno.test("ringOverview() tells which members are in the view of the server that is asked", async () => {
+  const { members } = await overviewWith(reportOf("c"));
+  assert.deepEqual(members.map(({ inView }) => inView), [true, true, false]);
 });
 
 Deno.test("ringOverview() names a member that does not answer", async () => {

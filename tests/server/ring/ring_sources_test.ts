@@ -11,7 +11,7 @@ const LIMITS = { series: 100, families: 100, bytes: 100 };
 
 /** Members that know each other; a cluster is owned by the member whose name it starts with. */
 function ringOf(names: readonly string[]) {
-  const down = new Set<string>();
+  const down = new Set<string>(), gone = new Set<string>();
   const garbled = new Map<string, Uint8Array>();
   const placeOf = (id: string) => ({ owner: names.find((name) => id.startsWith(name)) });
   const members = new Map(names.map((name) => {
@@ -37,7 +37,11 @@ function ringOf(names: readonly string[]) {
   const ringAt = (name: string) => ({
     name,
     place: placeOf,
-    status: () => ({ members: names.map((name) => ({ name, status: down.has(name) ? "DEAD" : "ALIVE" })) }) as never,
+    status: () =>
+      ({
+        members: names.map((name) => ({ name, status: down.has(name) ? "DEAD" : "ALIVE" })),
+        view: { members: names.filter((name) => !gone.has(name)) },
+      }) as never,
     ask: async (to: string, { topic, body }: { topic: string; body: Uint8Array }) => {
       if (down.has(to)) throw new UnansweredError("It did not answer within 500 ms");
       return garbled.get(to) ?? await members.get(to)!.answer({ topic, body });
@@ -49,7 +53,7 @@ function ringOf(names: readonly string[]) {
       ...{ leftOut: new Map(), newestMs: NOW },
     });
   const at = (name: string) => new RingSources({ own: members.get(name)!.own, ring: ringAt(name) });
-  return { down, garbled, push, at, ringAt, directoryOf: (name: string) => members.get(name)!.directory };
+  return { down, gone, garbled, push, at, ringAt, directoryOf: (name: string) => members.get(name)!.directory };
 }
 
 const ALL = readSourceQuery(new URLSearchParams("sort=id"));
@@ -67,6 +71,14 @@ Deno.test("RingSources lists the sources of all members, and names the member th
   assert.deepEqual(members?.filter(({ why }) => why !== undefined), [
     { name: "b", why: "It did not answer within 500 ms" },
   ]);
+});
+
+Deno.test("RingSources names no dead member whose clusters are others' by the present view", async () => {
+  const ring = ringOf(["a", "b", "c"]);
+  ring.down.add("c").add("b");
+  ring.gone.add("c");
+  const { members } = await ring.at("a").list(ALL);
+  assert.deepEqual(members?.map(({ name, why }) => [name, why !== undefined]), [["a", false], ["b", true]]);
 });
 
 const GARBLED = new Map([
@@ -110,6 +122,8 @@ Deno.test("forgetElsewhere() has the other members forget a source, and names wh
   const ring = ringOf(["a", "b", "c"]);
   for (const name of ["a", "b", "c"]) ring.push(name, "b-1");
   ring.down.add("c");
+  // It may come back with what it knows.
+  ring.gone.add("c");
   const members = await forgetElsewhere(ring.ringAt("a"), "b-1");
   assert.deepEqual(members.map(({ name, why }) => [name, why === undefined]), [["a", true], ["b", true], ["c", false]]);
   assert.equal(ring.directoryOf("b").get("b-1"), undefined);

@@ -16,6 +16,8 @@ interface Place {
 /** Servers that know each other, of which every cluster is at one place. */
 function servers(names: readonly string[], place: Place) {
   const down = new Set<string>();
+  const broken = new Set<string>();
+  const { log, records } = recordingLog();
   const directories = new Map(
     names.map((name) => [
       name,
@@ -31,15 +33,16 @@ function servers(names: readonly string[], place: Place) {
   );
   const exchanges = names.map((name) => {
     const ask = (to: string, { body }: { body: Uint8Array }) => {
+      if (broken.has(to)) return Promise.reject(new TypeError("It has a fault"));
       if (down.has(to)) return Promise.reject(new UnansweredError("It is down"));
       return Promise.resolve(takeFacts(directories.get(to)!, body));
     };
     const ring = { name, place: () => place, ask };
-    return new SourceExchange({ directory: directories.get(name)!, ring, log: recordingLog().log });
+    return new SourceExchange({ directory: directories.get(name)!, ring, log });
   });
   return {
     of: (name: string) => directories.get(name)!,
-    down,
+    ...{ down, broken, records },
     async tell({ standbys = false } = {}) {
       for (const exchange of exchanges) await exchange.tell({ standbys });
     },
@@ -93,6 +96,39 @@ Deno.test("SourceExchange tells later whom it does not reach now", async () => {
   ring.of("y").refused("a", BAD);
   await ring.tell();
   ring.down.delete("x");
+  await ring.tell();
+  assert.equal(ring.of("x").get("a")!.source.refusals, 1);
+});
+
+const IN_NAME: Refusal = { stage: "authorize", path: "/authorize", status: 401, reason: "refused", why: "No" };
+
+Deno.test("SourceExchange tells the owner who is refused in the name of its sources where those are strangers", async () => {
+  using ring = servers(["x", "y"], { owner: "x" });
+  ring.of("x").accepted(push(NOW - 5));
+  for (let i = 0; i < 3; i++) ring.of("y").refused("a", IN_NAME);
+  ring.of("y").refused("unknown", IN_NAME);
+  await ring.tell();
+  const { source, state } = ring.of("x").get("a")!;
+  assert.deepEqual([source.inName?.times, source.inName?.timesSince, source.inName?.refusal, state], [
+    ...[3, 3, IN_NAME, "up"],
+  ]);
+  assert.deepEqual([source.refusals, source.firstSeenMs], [0, NOW]);
+  // What is a stranger to all is no source.
+  assert.equal(ring.of("x").get("unknown"), undefined);
+  ring.of("y").refused("a", IN_NAME);
+  await ring.tell();
+  assert.equal(ring.of("x").get("a")!.source.inName?.times, 4);
+});
+
+Deno.test("SourceExchange.tell() never rejects: what is no answer of another server is an error in the log", async () => {
+  using ring = servers(["x", "y"], { owner: "x" });
+  ring.broken.add("x");
+  ring.of("y").refused("a", BAD);
+  await ring.tell();
+  assert.deepEqual(ring.records.map(({ level, sentence, fields }) => [level, sentence, fields?.error]), [
+    ["error", "Cannot tell other servers of sources, and tries again", "TypeError: It has a fault"],
+  ]);
+  ring.broken.delete("x");
   await ring.tell();
   assert.equal(ring.of("x").get("a")!.source.refusals, 1);
 });

@@ -123,6 +123,33 @@ Deno.test("StoreRingHost shows nothing that was hidden or overtaken while it was
   assert.equal(site.shown(), 'x{_id="a"} 2\n');
 });
 
+Deno.test("StoreRingHost writes one line of all clusters that it cannot read back, and reads them again", async () => {
+  const CLUSTERS = 50;
+  let reads = 0, isDown = false;
+  const allRead = Promise.withResolvers<void>();
+  await using site = await openRingHost({
+    wrap: (store) => ({
+      put: (push) => store.put(push),
+      setMeta: (key, text) => store.setMeta(key, text),
+      get: (id) => {
+        if (!isDown) return store.get(id);
+        if (++reads > CLUSTERS) allRead.resolve();
+        return Promise.reject(new Error("The disk is gone"));
+      },
+    }),
+  });
+  const entries = Array.from({ length: CLUSTERS }, (_, i) => entryOf(i, { id: `c-${i}` }));
+  for (const entry of entries) await site.host.commit(entry, COPY);
+  isDown = true;
+  const shown = entries.map(({ id }) => untilShown(site.index, id));
+  for (const { id, version } of entries) site.host.show(id, version);
+  await allRead.promise;
+  const lines = site.records.filter(({ sentence }) => sentence.startsWith("Cannot read a stored push back"));
+  assert.deepEqual(lines.map(({ level, fields }) => [level, fields.cluster]), [["warn", "c-0"]]);
+  isDown = false;
+  await Promise.all(shown);
+});
+
 Deno.test("StoreRingHost restores what the store held, with a version for what came before the ring", async () => {
   await using site = await openRingHost();
   const { labels, body } = decodePush(madeBytes(entryOf(1).bytes));

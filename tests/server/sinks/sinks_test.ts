@@ -119,6 +119,28 @@ Deno.test("Sinks end what a revoked cluster shows, and forward nothing more of i
   assert.ok(!has("x of a: 2")(receiver.visits));
 });
 
+for (const by of ["expires", "is revoked"] as const) {
+  Deno.test(`Sinks keep since when a cluster waits that ${by} before its sink has taken anything`, async () => {
+    let revoked: ReadonlySet<string> = new Set();
+    // Nobody gathers for so long: nothing is sent.
+    const options = { gatherMs: 600_000, hidden: () => Promise.resolve(revoked) };
+    await using site = await SinksSite.open([new URL("http://127.0.0.1:9/")], options);
+    site.sinks.start();
+    site.push("a", ["x{} 1"], { receivedAtMs: Date.now() - TTL_MS + 1_000 });
+    const pushedBy = performance.now();
+    assert.deepEqual(site.index.expire({ now: pushedBy, wallMs: Date.now() }), []);
+    await eventually("it to wait", () => performance.now() > pushedBy + 20, { timeoutMs: 5_000 });
+    revoked = new Set(by === "is revoked" ? ["a"] : []);
+    await site.sinks.look();
+    if (by === "expires") {
+      assert.deepEqual(site.index.expire({ now: pushedBy + 5_000, wallMs: Date.now() }), ["a"]);
+    }
+    const [{ lagSeconds, waiting }] = site.sinks.report();
+    assert.equal(waiting, 1);
+    assert.ok(lagSeconds >= 0.02, `It has waited for ${lagSeconds} s`);
+  });
+}
+
 for (const status of [500, 503, 429]) {
   Deno.test(`Sinks send again what a sink answers with ${status}, until it takes it`, async () => {
     await using receiver = new SinkReceiver();

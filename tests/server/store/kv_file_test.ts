@@ -261,7 +261,7 @@ Deno.test("PushStore.open() refuses a directory that it cannot write to", async 
   for (const dir of [`${scratch.dir}/file`, `${scratch.dir}/file/below`, "/proc/telemeter", "/proc"]) {
     assert.match(
       await refusal(dir),
-      /^Cannot open the store in '.+' \(.+\): give a directory that this user may write to$/,
+      /^Cannot open the store in '.+' \(.+\): give a --storage-dir that this user may write to$/,
       dir,
     );
   }
