@@ -213,6 +213,7 @@ export class RingMachine {
     return {
       ...counts,
       ...this.#transfers.backlog,
+      owedTo: this.#transfers.owedTo,
       pendingBytes: this.#serializer.pendingBytes,
       inFlightBytes: this.#forwarding.inFlight.bytes,
       inFlight: this.#forwarding.inFlight.peers,
@@ -432,6 +433,8 @@ export interface RingLoad {
   readonly foreign: number;
   /** Entries that others may lack and must have. */
   readonly owed: number;
+  /** How many of them each must have, by name; those that have everything are not there. */
+  readonly owedTo: ReadonlyMap<string, number>;
   /** Copies that wait or are under way. */
   readonly copies: number;
   /** Bytes that wait for the store. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Awaited } from "./protocol/awaited.ts";
 import type { Closed } from "./protocol/closed.ts";
 import type { SeedStatus } from "./membership/seeds.ts";
 import type { Member } from "./protocol/member.ts";
@@ -37,6 +38,8 @@ export interface RingStatus {
   readonly name: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: Closed;
+  /** For whom it waits, as long as it shows nothing. Members of before do not tell. */
+  readonly waitsFor?: readonly Awaited[];
   /** Whether it carries on without the other one of two, which may do the same and show the same clusters. */
   readonly carriesOnAlone: boolean;
   /** Who owns clusters: the digest is equal on members that agree. */
@@ -58,8 +61,13 @@ export interface RingStatus {
   readonly members: readonly MemberStatus[];
   /** Clusters held: as owner, as standby, and others until they expire. */
   readonly clusters: { readonly owned: number; readonly standby: number; readonly foreign: number };
-  /** Entries that others must still get, and copies that wait or are under way. */
-  readonly transfers: { readonly owed: number; readonly copies: number };
+  /** Entries that others must still get, and copies that wait or are under way; and how many each must get, by name. */
+  readonly transfers: {
+    readonly owed: number;
+    readonly copies: number;
+    /** Members of before do not tell. */
+    readonly owedTo?: Readonly<Record<string, number>>;
+  };
   /** Pushes under way to other members, and what waits for the store, in bytes. */
   readonly inFlight: {
     readonly bytes: number;
@@ -78,9 +86,11 @@ export function statusOf(
   { now, limits, transitions }: { now: number } & Pick<RingStatus, "limits" | "transitions">,
 ): RingStatus {
   const { self, view, agreed } = membership;
+  const closed = membership.closed(now);
   return {
     name: self.name,
-    closed: membership.closed(now),
+    closed,
+    ...closed !== undefined && { waitsFor: membership.awaited(now) },
     carriesOnAlone: membership.isAlone,
     view: {
       digest: view.digest,
@@ -102,7 +112,7 @@ export function statusOf(
       };
     }),
     clusters: { owned: load.owned, standby: load.standby, foreign: load.foreign },
-    transfers: { owed: load.owed, copies: load.copies },
+    transfers: { owed: load.owed, copies: load.copies, owedTo: Object.fromEntries(load.owedTo) },
     inFlight: {
       bytes: load.inFlightBytes,
       storeBytes: load.pendingBytes,

@@ -14,6 +14,7 @@
 import { PLACEMENT_RULE } from "../placement/rendezvous.ts";
 import type { RingView } from "../placement/view.ts";
 import type { AgreedView } from "../protocol/agreed_view.ts";
+import type { Awaited } from "../protocol/awaited.ts";
 import type { Closed } from "../protocol/closed.ts";
 import { type Clock, note, type SavedState } from "../protocol/effects.ts";
 import type { Member, Phase } from "../protocol/member.ts";
@@ -230,6 +231,11 @@ export class Membership {
   /** Why nothing may be shown now; undefined if what we own may be. */
   closed(now: number): Closed | undefined {
     return this.#outlook.closed(now);
+  }
+
+  /** For whom we wait, and for what, as long as nothing may be shown. */
+  awaited(now: number): readonly Awaited[] {
+    return this.#outlook.awaited(now);
   }
 
   /** Whether a peer may link with us. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { mustConfirm } from "./agreement_watch.ts";
+import type { Awaited } from "../protocol/awaited.ts";
 import type { Closed } from "../protocol/closed.ts";
 import { isFit, isPlaced } from "../protocol/member.ts";
 import type { Contacts } from "./contacts.ts";
@@ -74,6 +76,34 @@ export class Outlook {
       isFenced: this.isFenced(now),
       isConfirmed: agreement.shows,
     });
+  }
+
+  /** For whom we wait, and for what, as long as nothing may be shown. */
+  awaited(now: number): Awaited[] {
+    const { table, peers, contacts, kept: { agreed }, views: { view, isServing }, agreement } = this.#options;
+    const { name: ours } = table.self;
+    const whyNot = (name: string): Awaited["why"] | undefined => {
+      const confirmation = peers.confirmation(name);
+      if (confirmation === undefined || !peers.hears(name, now)) return "unreachable";
+      if (confirmation.view !== view.digest) return "unconfirmed";
+      return confirmation.clear ? undefined : "owes";
+    };
+    if (agreed === undefined) {
+      const missing = contacts.seeds.status.filter(({ state }) => state !== "linked");
+      return missing.map(({ address }) => ({ member: address, why: "unreachable" }));
+    }
+    const voters = agreed.members.map(({ name }) => name).filter((name) => name !== ours);
+    if (this.isFenced(now)) {
+      return voters.filter((name) => whyNot(name) === "unreachable").map((member) => ({ member, why: "unreachable" }));
+    }
+    if (isServing) {
+      const waiting = mustConfirm(view, { table, peers, now })
+        .filter((name) => !agreement.confirms(peers.confirmation(name), view.digest));
+      return waiting.map((member) => ({ member, why: whyNot(member) ?? "unconfirmed" }));
+    }
+    const waiting = voters.map((member) => ({ member, why: whyNot(member) }));
+    const missing = waiting.flatMap(({ member, why }) => why === undefined ? [] : [{ member, why }]);
+    return missing.length > 0 ? missing : voters.map((member) => ({ member, why: "undecided" }));
   }
 
   /** What decides whether we may go on to join. */

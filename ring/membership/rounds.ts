@@ -19,6 +19,7 @@ import { PING_EVERY_MS } from "./silence.ts";
 import type { Stay } from "./stay.ts";
 import type { TableChanges } from "./table_changes.ts";
 import type { ViewSuccession } from "./view_succession.ts";
+import { WaitWatch } from "./wait_watch.ts";
 
 /** A tick that is so much late means that we were not running, and that the silence was ours, in milliseconds. */
 export const STALL_MS = 2_000;
@@ -54,6 +55,7 @@ export class Rounds {
   readonly #context: RingContext;
   readonly #options: RoundsOptions;
   readonly #fence: FenceWatch;
+  readonly #wait: WaitWatch;
   #lastTickAt: number;
   #nextPingAt: number;
 
@@ -62,6 +64,7 @@ export class Rounds {
     this.#context = context;
     this.#options = options;
     this.#fence = new FenceWatch(context, { detector: options.detector });
+    this.#wait = new WaitWatch(context, options);
     this.#lastTickAt = this.#nextPingAt = options.now;
   }
 
@@ -85,6 +88,7 @@ export class Rounds {
     gossip.tick(now);
     if (stay.tick(now, outlook.surroundings(now))) changes.spread([table.self], now);
     views.settle(now);
+    this.#wait.tick(now);
   }
 
   #wakeUp(now: number, lateMs: number) {

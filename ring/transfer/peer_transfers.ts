@@ -18,6 +18,23 @@ import type { PushVersion } from "../protocol/push_version.ts";
 /** How many clusters go into one offer. */
 export const OFFER_SIZE = 500;
 
+/** After how long it is told that clusters cannot be brought to a member, in milliseconds: views differ for a moment. */
+export const STUCK_AFTER_MS = 10_000;
+/** How often it is told again, in milliseconds. */
+export const STUCK_TOLD_MS = 60_000;
+
+/** What there is to tell of a cluster that cannot be brought to a member. */
+export interface StuckTransfer {
+  /** The cluster that failed last. */
+  readonly cluster: string;
+  /** Why. */
+  readonly why: string;
+  /** How many attempts failed since that was told last. */
+  readonly count: number;
+  /** For how long there were such, in milliseconds. */
+  readonly forMs: number;
+}
+
 /** A copy that is under way, or is being read from the store. */
 export interface Transfer {
   /** The cluster id. */
@@ -64,6 +81,24 @@ export class PeerTransfers {
     this.name = name;
   }
 
+  #trouble: { id: string; readonly since: number; count: number; toldAt: number } | undefined;
+
+  /**
+   * A cluster could not be brought there. Returns what to tell of it, where that goes on for long: now and then, and with the number
+   * of attempts since that was told last.
+   */
+  failed(id: string, { why, now }: { why: string; now: number }): StuckTransfer | undefined {
+    const trouble = this.#trouble ??= { id, since: now, count: 0, toldAt: -Infinity };
+    trouble.id = id;
+    trouble.count++;
+    const forMs = now - trouble.since;
+    if (forMs < STUCK_AFTER_MS || now - trouble.toldAt < STUCK_TOLD_MS) return undefined;
+    const { count } = trouble;
+    trouble.count = 0;
+    trouble.toldAt = now;
+    return { cluster: id, why, count, forMs: Math.round(forMs) };
+  }
+
   /** Whether the member has all that it must have. */
   get isClear(): boolean {
     return this.owed.size === 0;
@@ -82,6 +117,7 @@ export class PeerTransfers {
 
   /** The member has it, or it does not exist any more. */
   settle(id: string) {
+    if (this.#trouble?.id === id) this.#trouble = undefined;
     this.owed.delete(id);
     this.toOffer.delete(id);
     this.urgent.delete(id);
@@ -90,6 +126,7 @@ export class PeerTransfers {
 
   /** The view has changed: what is owed is another question now. What is under way may arrive. */
   clear() {
+    this.#trouble = undefined;
     this.owed.clear();
     this.toOffer.clear();
     this.urgent.clear();

@@ -6,7 +6,7 @@
  */
 
 import type { RingContext } from "../membership/ring_context.ts";
-import { type Clock, type Entry, send } from "../protocol/effects.ts";
+import { type Clock, type Entry, note, send } from "../protocol/effects.ts";
 import type { EntryTable, HeldEntry } from "../replication/entry_table.ts";
 import { OFFER_SIZE, PeerTransfers, type Transfer } from "./peer_transfers.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
@@ -26,6 +26,9 @@ export const MAX_UNDER_WAY = 16;
 
 /** How many urgent copies may wait for one member; above, the whole pair is compared instead. */
 export const MAX_URGENT = 1_000;
+
+/** What is said of a copy that is tried again and again. */
+const STUCK = "Cannot bring a cluster to another member, and tries again";
 
 /** What {@linkcode Transfers} work with, besides the ring's context. */
 export interface TransfersOptions {
@@ -73,6 +76,12 @@ export class Transfers {
       copies += toPeer.urgent.size + toPeer.wanted.size + toPeer.underWay.size;
     }
     return { owed, copies };
+  }
+
+  /** How many entries are owed to each member to whom any are. */
+  get owedTo(): ReadonlyMap<string, number> {
+    const counts = [...this.#byPeer].map(([name, { owed }]) => [name, owed.size] as const);
+    return new Map(counts.filter(([, count]) => count > 0));
   }
 
   /** The view has changed: forgets what was owed. Call {@linkcode Transfers.owe} again for all that is. */
@@ -125,7 +134,7 @@ export class Transfers {
     if (held === undefined) this.#settled(to, { id, clock });
     else if (entry !== undefined && compareVersions(entry.version, held.version) === 0) {
       this.#sendCopy(to, { held, bytes: entry.bytes, clock });
-    } else this.#again(toPeer, { id, clock });
+    } else this.#again(toPeer, { id, why: "the store does not have that version", clock });
     this.#pump(to, clock);
   }
 
@@ -180,7 +189,7 @@ export class Transfers {
         if (clock.now < deadline) continue;
         toPeer.underWay.delete(request);
         this.#loads.delete(request);
-        this.#again(toPeer, { id, clock });
+        this.#again(toPeer, { id, why: "no answer in time", clock });
       }
       this.#pump(name, clock);
       if (toPeer.isIdle && (toPeer.pulls.size === 0 || !this.#context.isLinked(name))) this.#byPeer.delete(name);
@@ -298,8 +307,10 @@ export class Transfers {
   }
 
   /** A copy did not arrive, or could not be read: if it is owed it is offered again, else comparing the pair will find it. */
-  #again(toPeer: PeerTransfers, { id, clock }: { id: string; clock: Clock }) {
+  #again(toPeer: PeerTransfers, { id, why, clock }: { id: string; why: string; clock: Clock }) {
     toPeer.pausedUntil = clock.now + PAUSE_MS;
+    const trouble = toPeer.failed(id, { why, now: clock.now });
+    if (trouble !== undefined) this.#context.emit(note("warn", STUCK, { member: toPeer.name, ...trouble }));
     if (toPeer.owed.has(id)) toPeer.owe(id);
     else this.#options.onDirty(toPeer.name);
   }
@@ -308,7 +319,8 @@ export class Transfers {
     toPeer: PeerTransfers,
     { ids, message, clock }: { ids: Iterable<string>; message: Message; clock: Clock },
   ) {
-    for (const id of ids) this.#again(toPeer, { id, clock });
+    const why = message.type === "NACK" ? `refused: ${message.code}` : "refused";
+    for (const id of ids) this.#again(toPeer, { id, why, clock });
     if (message.type === "NACK" && message.retryMs !== undefined) toPeer.pausedUntil = clock.now + message.retryMs;
   }
 

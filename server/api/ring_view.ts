@@ -35,6 +35,8 @@ export interface RingMemberView {
   readonly digest?: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
+  /** For whom it waits meanwhile, and for what; absent where it waits for nobody, or has not told. */
+  readonly waitsFor?: string;
   /** The clusters of whom it has the last push stored: as their owner, as their standby, and of others that it hands over. */
   readonly clusters?: { readonly owned: number; readonly standby: number; readonly foreign: number };
   /** Where its pages are, as a URL; absent where that is not known here. */
@@ -43,8 +45,12 @@ export interface RingMemberView {
   readonly certificates?: readonly CertificateStatus[];
   /** The sinks that it forwards to; absent where it has not told. */
   readonly sinks?: readonly SinkReport[];
-  /** Entries that others must still get from it, and copies under way. */
-  readonly transfers?: { readonly owed: number; readonly copies: number };
+  /** Entries that others must still get from it, and copies under way; where it has told, how many each must get, by name. */
+  readonly transfers?: {
+    readonly owed: number;
+    readonly copies: number;
+    readonly owedTo?: Readonly<Record<string, number>>;
+  };
 }
 
 /** The ring. */
@@ -53,6 +59,8 @@ export interface RingView {
   readonly name: string;
   /** Why it shows nothing; absent if it shows what it owns. */
   readonly closed?: string;
+  /** For whom it waits meanwhile, and for what; absent where it waits for nobody. */
+  readonly waitsFor?: string;
   /** Whether one of two servers carries on without the other, so that both may show the same clusters. */
   readonly carriesOnAlone: boolean;
   /** Whether all who have answered have one view. */

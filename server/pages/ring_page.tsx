@@ -31,7 +31,7 @@ export const RingPage: FC<{ readonly ring: RingView | undefined; readonly nowMs:
     <>
       {closed !== undefined && (
         <div class="note bad" role="status">
-          This server shows nothing now: <Sentence text={closed} />
+          This server shows nothing now: <Sentence text={reasonOf(ring)} />
         </div>
       )}
       {carriesOnAlone && (
@@ -130,6 +130,11 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
     <tr>
       <td>
         <State tone={toneOf(member)} word={wordOf(member)} />
+        {member.closed !== undefined && (
+          <div class="soft small">
+            <Sentence text={reasonOf(member)} />
+          </div>
+        )}
       </td>
       <th scope="row">
         {pages === undefined || isSelf ? name : <a href={`${pages}/ring`}>{name}</a>}{" "}
@@ -142,7 +147,12 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
       <Cell label="View" class="id">{digest?.slice(0, 12) ?? <span class="soft">{why ?? "not known"}</span>}</Cell>
       <Cell label="Owned" class="num">{clusters === undefined ? "–" : number(clusters.owned)}</Cell>
       <Cell label="Standby for" class="num">{clusters === undefined ? "–" : number(clusters.standby)}</Cell>
-      <Cell label="To hand over" class="num">{transfers === undefined ? "–" : number(transfers.owed)}</Cell>
+      <Cell label="To hand over" class="num">
+        {transfers === undefined ? "–" : number(transfers.owed)}
+        {Object.entries(transfers?.owedTo ?? {}).map(([to, owed]) => (
+          <div class="soft small nowrap">{number(owed)} to {to}</div>
+        ))}
+      </Cell>
       <Cell label="Copies under way" class="num">{transfers === undefined ? "–" : number(transfers.copies)}</Cell>
       <Cell label="Certificate" class="nowrap">
         {first === undefined ? "–" : (
@@ -154,6 +164,11 @@ const Member: FC<{ readonly member: RingMemberView; readonly isSelf: boolean; re
     </tr>
   );
 };
+
+/** Why nothing is shown, and who is waited for. */
+function reasonOf({ closed = "", waitsFor }: Pick<RingMemberView, "closed" | "waitsFor">): string {
+  return waitsFor === undefined ? closed : `${closed}. Waits for ${waitsFor}`;
+}
 
 function toneOf({ status, phase, closed }: RingMemberView): Tone {
   if (status === "DEAD") return "bad";

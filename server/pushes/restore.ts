@@ -10,7 +10,10 @@ import type { MemoryGuard } from "../limits/memory_guard.ts";
 import type { PushStore, StoredDelta } from "../store/push_store.ts";
 import type { PushCommitter } from "./push_committer.ts";
 
-/** Shows what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
+/**
+ * Shows what the store holds, with the copies that it kept for others when it was in a ring: they are not there any more. A push that
+ * today's rules refuse is left out, and stays in the store until it expires.
+ */
 export async function restore(
   store: Pick<PushStore, "load">,
   { committer, writes, memory, log }: {
@@ -23,8 +26,6 @@ export async function restore(
   let shown = 0, refused = 0, withoutRoom = 0;
   for await (const push of store.load()) {
     try {
-      // A copy that it kept for another member, when it was in a ring, is that member's to show.
-      if (push.role === "standby") continue;
       if (memory.state !== "room") {
         withoutRoom++;
         continue;

@@ -10,7 +10,7 @@
 
 import { concatenate } from "../../common/concatenate.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
-import { isDistribution, type MetricType } from "../../common/exposition/metric_family.ts";
+import type { MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { LineTranscoder } from "../../common/exposition/line_transcoder.ts";
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
@@ -25,6 +25,7 @@ import { type PushStore, type StoredPush, StoreUnavailableError } from "../store
 import { EndTimes } from "./end_times.ts";
 import { type Delta, type MergeOptions, Merger } from "./merge.ts";
 import type { Lines } from "./merged_content.ts";
+import { newTypesOf } from "./new_types.ts";
 import { pastLimit, type SeriesLimitOptions } from "./series_limit.ts";
 
 /** What {@linkcode ClusterLogs} work with. */
@@ -167,12 +168,7 @@ export class ClusterLogs {
     const { waiting = [], arriving = new Map<number, SizedDelta>() } = this.#states.get(id) ?? {};
     const shown = [this.#options.index.get(id)?.blocks ?? [], blocks];
     for (const { values } of [...waiting, ...arriving.values()]) shown.push(values.blocks);
-    const news = new Map<string, MetricType>();
-    for (const { name, type } of shown.flat()) {
-      const told = types.get(name) ?? counterOf(name, types);
-      if (told !== undefined && told !== type && !isDistribution(type)) news.set(name, told);
-    }
-    return news;
+    return newTypesOf(types, shown);
   }
 
   /** Forgets the logs of clusters that show nothing any more and have nothing in the store. */
@@ -321,12 +317,6 @@ export class ClusterLogs {
       );
     }
   }
-}
-
-/** The type of a counter that OpenMetrics names without the ending that its series has. */
-function counterOf(name: string, types: ReadonlyMap<string, MetricType>): MetricType | undefined {
-  const ENDING = "_total";
-  return name.endsWith(ENDING) && types.get(name.slice(0, -ENDING.length)) === "counter" ? "counter" : undefined;
 }
 
 /** Takes so many parts as make a turn; whether those were the last. */

@@ -16,15 +16,19 @@ import type { Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import type { PushAccount, ShownPush } from "../pushes/push_account.ts";
-import type { StoredPush } from "../store/push_store.ts";
+import type { StoredDelta, StoredPush } from "../store/push_store.ts";
 import { NOTHING_SHOWN, type SizedDelta } from "./cluster_logs.ts";
 import { type DeltaRenderer, type RenderedWrite, versionOf } from "./delta_renderer.ts";
 import { EndTimes } from "./end_times.ts";
 import { WriteLimiter } from "./limited_write.ts";
 import { type Delta, Merger } from "./merge.ts";
+import { newTypesOf } from "./new_types.ts";
 import { deltaOfWrite, lossesOf, receiptOf } from "./rendered_delta.ts";
 import { pastLimit } from "./series_limit.ts";
 import { writeReceipt, writeReceipts } from "./write_receipt.ts";
+
+/** How much of a log is merged at a time, in bytes of what it changes. */
+const JOINED_BYTES = 4_194_304;
 
 /** What a {@linkcode StateMerger} works with. */
 export interface StateMergerOptions {
@@ -101,6 +105,57 @@ export class StateMerger {
     return await share.take(() => this.#mergeWrites(push, { shown, changes, taken }));
   }
 
+  /**
+   * Merges the log of a server alone, in its order, into what its cluster showed: a part of it at a time, however long it has grown.
+   * What today's rules refuse is left out, and told of.
+   */
+  async join(
+    push: Pick<StoredPush, "id" | "receivedAtMs">,
+    { shown, log, onRefused }: {
+      shown: ClusterEntry | undefined;
+      log: AsyncIterable<StoredDelta>;
+      onRefused: (error: unknown) => void;
+    },
+  ): Promise<PushContent> {
+    const { share } = this.#options;
+    let entry = shown, labels: ReadonlyMap<string, string> = new Map();
+    let changes: SizedDelta[] = [], bytes = 0;
+    for await (const delta of log) {
+      labels = delta.labels;
+      try {
+        const change = await share.take(() => this.#changeOf(delta, { shown: entry, changes }));
+        if (change === undefined) continue;
+        changes.push(change);
+        bytes += change.bytes;
+      } catch (error) {
+        onRefused(error);
+      }
+      if (bytes < JOINED_BYTES) continue;
+      entry = await share.take(() => this.#entryAfter(push, { shown: entry, changes }));
+      this.#learn(push.id, changes);
+      changes = [];
+      bytes = 0;
+    }
+    const { content } = await share.take(() => this.#stateOf({ ...push, labels }, { shown: entry, changes }));
+    this.#learn(push.id, changes);
+    return content;
+  }
+
+  /** What one delta of a log changes: a request, or a push. */
+  #changeOf(
+    delta: StoredDelta,
+    before: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
+  ): SizedDelta | undefined {
+    const { deltas, renderer } = this.#options;
+    if (this.isDelta(delta)) return this.#deltaOf(deltas().render(delta, renderer()), before);
+    const values = entryOf(delta, renderer().render(delta));
+    return { values, bytes: values.bytes, series: values.series };
+  }
+
+  #learn(id: string, changes: readonly Delta[]) {
+    for (const { ended } of changes) if (ended !== undefined) this.#ends.learn(id, ended);
+  }
+
   /** Renders a request, and what it changes, of which there is room for all series. */
   #take(
     request: StoredPush,
@@ -109,7 +164,7 @@ export class StateMerger {
     const { deltas, renderer, now, ttlMs } = this.#options;
     const maxSeries = this.#options.maxSeries();
     const write = deltas().render(request, renderer());
-    const delta = deltaOfWrite(write, write.types);
+    const delta = this.#deltaOf(write, { shown, changes });
     if (delta === undefined) return { write, delta: [] };
     const oldestMs = now() - ttlMs;
     const series = changes.reduce((sum, change) => sum + change.series, (shown?.series ?? 0) + delta.series);
@@ -120,8 +175,18 @@ export class StateMerger {
     const parts = limited.requests.map((request) => deltas().render(request, renderer()));
     return {
       write: limited.write,
-      delta: parts.map((part) => deltaOfWrite(part, part.types)).filter((part) => part !== undefined),
+      delta: parts.map((part) => this.#deltaOf(part, { shown, changes })).filter((part) => part !== undefined),
     };
+  }
+
+  /** What a request changes, with the types that are news; undefined if that is nothing. */
+  #deltaOf(
+    write: RenderedWrite,
+    { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
+  ): SizedDelta | undefined {
+    const before = [...shown === undefined ? [] : [shown], ...changes.map(({ values }) => values)];
+    const blocks = [...before.map(({ blocks }) => blocks), write.values?.blocks ?? []];
+    return deltaOfWrite(write, newTypesOf(write.types, blocks));
   }
 
   #mergeWrites(
@@ -136,7 +201,7 @@ export class StateMerger {
     const state = this.#stateOf(push, { shown, changes });
     const told = shownOf(state.entry);
     const accepted = () => {
-      for (const { ended } of changes) if (ended !== undefined) this.#ends.learn(push.id, ended);
+      this.#learn(push.id, changes);
       const receipts = taken.map(({ request, write }) => {
         const remark = account.accepted(request, { losses: lossesOf(write), shown: told });
         return { receipt: receiptOf(write), remark };
@@ -157,18 +222,26 @@ export class StateMerger {
     return { ...state, accepted: () => account.accepted(push, { losses: rendered, shown: shownOf(entry) }) };
   }
 
-  #stateOf(
-    push: StoredPush,
+  #entryAfter(
+    push: Pick<StoredPush, "id" | "receivedAtMs">,
     { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
-  ): Omit<MergedState, "accepted"> {
-    const { index, capacity, limitBytes, ttlMs, now } = this.#options;
-    const { id, labels } = push;
+  ): ClusterEntry {
+    const { index, ttlMs, now } = this.#options;
     const content = this.#merger.merge(shown, changes, {
       oldestMs: now() - ttlMs,
-      endedAt: this.#ends.of(id),
+      endedAt: this.#ends.of(push.id),
       spare: (bytes) => index.spare(bytes),
     });
-    const entry = entryOf(push, content, shown);
+    return entryOf(push, content, shown);
+  }
+
+  #stateOf(
+    push: Pick<StoredPush, "id" | "receivedAtMs" | "labels">,
+    { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly Delta[] },
+  ): Omit<MergedState, "accepted"> {
+    const { capacity, limitBytes } = this.#options;
+    const { labels } = push;
+    const entry = this.#entryAfter(push, { shown, changes });
     const families = [...entryFamilies(entry, this.#transcoder)];
     const body = frameSnappy(families.length === 0 ? NOTHING_SHOWN : concatenate(families));
     if (body.length > limitBytes) {
@@ -198,7 +271,7 @@ function* partsOf({ parts, ...push }: StoredPush): Generator<StoredPush> {
 }
 
 function entryOf(
-  { id, receivedAtMs }: StoredPush,
+  { id, receivedAtMs }: Pick<StoredPush, "id" | "receivedAtMs">,
   content: EntryContent,
   { sequence = 0 }: { sequence?: number } = {},
 ): ClusterEntry {

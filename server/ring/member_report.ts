@@ -7,6 +7,7 @@
 import { isThisMachine } from "../../common/http/addresses.ts";
 import { isHost } from "../../common/http/request_target.ts";
 import { urlOf } from "../../common/http/listener.ts";
+import { type Awaited, AWAITED_FOR } from "../../ring/protocol/awaited.ts";
 import { plainText } from "../../common/plain_text.ts";
 import type { CertificateStatus } from "../api/status.ts";
 import { WRITE_VERSIONS } from "../../common/remote_write/write_fields.ts";
@@ -40,6 +41,27 @@ export function isMemberReport(value: unknown): value is MemberReport {
   return typeof Object(view).digest === "string" &&
     (closed === undefined || typeof Object(closed).message === "string") &&
     [owned, standby, foreign, owed, copies].every(Number.isFinite);
+}
+
+/** The most members of which a member tells something. */
+const MAX_TOLD = 100;
+
+/** For whom a member says that it waits; nobody if it does not, or says something else. */
+export function awaitedOf({ waitsFor }: { readonly waitsFor?: unknown }): Awaited[] {
+  if (!Array.isArray(waitsFor)) return [];
+  const told = waitsFor.filter((each): each is Awaited => {
+    const { member, why } = Object(each);
+    return typeof member === "string" && AWAITED_FOR.includes(why);
+  });
+  return told.slice(0, MAX_TOLD).map(({ member, why }) => ({ member: plainText(member), why }));
+}
+
+/** What a member has left to hand over, and to whom as far as it tells. */
+export function transfersOf({ transfers }: Pick<MemberReport, "transfers">): MemberReport["transfers"] {
+  const { owed, copies, owedTo } = transfers;
+  const told = Object.entries(Object(owedTo)).filter((each): each is [string, number] => Number.isFinite(each[1]));
+  if (told.length === 0) return { owed, copies };
+  return { owed, copies, owedTo: Object.fromEntries(told.slice(0, MAX_TOLD).map(([name, n]) => [plainText(name), n])) };
 }
 
 /** A member as another one knows it. */

@@ -4,12 +4,8 @@
  * @module
  */
 
-import type { Logger } from "../../common/log.ts";
 import type { Registry } from "../../common/metrics.ts";
 import type { Address } from "../../common/option_kinds.ts";
-import { explain } from "../../common/explain.ts";
-import { plainFields } from "../../common/plain_text.ts";
-import type { StoredEntry } from "../../ring/protocol/effects.ts";
 import type { TokenKeyIds } from "../../ring/transport/hello.ts";
 import { CLASS_LIMITS } from "../../ring/protocol/mesh.ts";
 import type { Answerer } from "../../ring/transport/questions.ts";
@@ -17,7 +13,9 @@ import { Ring } from "../../ring/ring.ts";
 import { RingIdentity } from "../../ring/transport/ring_identity.ts";
 import { type LinkStatus, Transport } from "../../ring/transport/transport.ts";
 import type { RingStatus } from "../../ring/ring_status.ts";
+import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushStore } from "../store/push_store.ts";
+import { restoreStored } from "./restore_stored.ts";
 import { RING_STATE, StoreRingHost, type StoreRingHostOptions } from "./store_ring_host.ts";
 import { MAX_HEADER_BYTES } from "./push_encoding.ts";
 
@@ -66,7 +64,7 @@ export interface RunningRing extends AsyncDisposable {
 }
 
 /** What a member starts with. */
-export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "store"> {
+export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "store" | "states"> {
   /** Who it is. */
   readonly settings: RingSettings;
   /** How long a push is held after it was received, in milliseconds. */
@@ -77,6 +75,8 @@ export interface OpenRingOptions extends Omit<StoreRingHostOptions, "name" | "st
   readonly answer: Answerer;
   /** What it stores; nothing has been read from it yet. */
   readonly store: PushStore;
+  /** Merges requests of remote write. */
+  readonly states: StateMerger;
   /** Gets the metrics. */
   readonly registry: Registry;
 }
@@ -101,7 +101,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
   await using opening = new AsyncDisposableStack();
   const identity = opening.use(await RingIdentity.load({ name, ...files, log }));
   const host = opening.use(new StoreRingHost({ ...options, name }));
-  const entries = await restore(store, { host, log });
+  const entries = await restoreStored(store, { ...options, name, host });
   const forget = setInterval(() => host.expire(performance.now() - ttlMs), FORGET_INTERVAL_MS);
   opening.defer(() => clearInterval(forget));
   let transport!: Transport;
@@ -142,25 +142,6 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
     authorities: () => identity.current.ca,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-/** Prepares what the store holds; a push that today's rules refuse is left out, and stays in the store until it expires. */
-async function restore(store: PushStore, { host, log }: { host: StoreRingHost; log: Logger }): Promise<StoredEntry[]> {
-  const entries: StoredEntry[] = [];
-  let refused = 0;
-  for await (const push of store.load()) {
-    // The log of a server that was in no ring: a ring stores what clusters show, which their senders bring anew.
-    if ("number" in push) continue;
-    try {
-      entries.push(await host.restore(push));
-    } catch (error) {
-      refused++;
-      const fields = plainFields({ cluster: push.id, reason: explain(error) });
-      log.warn("Left out a stored push, which today's rules refuse", fields);
-    }
-  }
-  log.info("Read the store", { held: entries.length, refused });
-  return entries;
 }
 
 function textOf({ hostname, port }: Address): string {

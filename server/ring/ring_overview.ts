@@ -6,7 +6,16 @@
 
 import type { RingView } from "../api/ring_view.ts";
 import { type AskedRing, askMembers } from "./ask_members.ts";
-import { certificatesOf, isMemberReport, type MemberReport, pagesOf, sinksOf } from "./member_report.ts";
+import { awaitedText } from "../../ring/protocol/awaited.ts";
+import {
+  awaitedOf,
+  certificatesOf,
+  isMemberReport,
+  type MemberReport,
+  pagesOf,
+  sinksOf,
+  transfersOf,
+} from "./member_report.ts";
 
 /** The topic of the question how a server sees the ring. */
 export const RING_TOPIC = "ring";
@@ -19,10 +28,12 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
   });
   const views = new Map([[own.name, own], ...answers]);
   const whyNot = new Map(members.map(({ name, why }) => [name, why]));
+  const waitsFor = awaitedText(awaitedOf(own));
   const self = own.members.find(({ name }) => name === own.name);
   return {
     name: own.name,
     ...own.closed !== undefined && { closed: own.closed.message },
+    ...waitsFor !== undefined && { waitsFor },
     carriesOnAlone: [...views.values()].some(({ carriesOnAlone }) => carriesOnAlone),
     agrees: new Set([...views.values()].map(({ view }) => view.digest)).size === 1,
     epoch: own.agreed?.epoch ?? 0,
@@ -34,6 +45,7 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
       const why = whyNot.get(name);
       const certificates = view && certificatesOf(view);
       const sinks = view && sinksOf(view);
+      const waitsFor = view && awaitedText(awaitedOf(view));
       const pages = self && pagesOf(view?.internal, { member: { address, host }, own: self });
       return {
         ...{ name, address, host, status, phase, isWitness, incarnation, linked },
@@ -43,8 +55,9 @@ export async function ringOverview(ring: AskedRing, own: MemberReport): Promise<
         ...view !== undefined && {
           digest: view.view.digest,
           ...view.closed !== undefined && { closed: view.closed.message },
+          ...waitsFor !== undefined && { waitsFor },
           clusters: view.clusters,
-          transfers: view.transfers,
+          transfers: transfersOf(view),
           ...pages !== undefined && { pages },
           ...certificates !== undefined && { certificates },
           ...sinks !== undefined && { sinks },

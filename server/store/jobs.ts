@@ -110,7 +110,7 @@ export function removeJob(
   };
 }
 
-/** Learns from the store what a cluster has after a write that failed, and removes all chunks but those. */
+/** Learns from the store what a cluster has after a write that failed or was cut off, and removes all chunks and deltas but those. */
 export function tidyJob(context: Context, id: string): Job {
   const { kv, keys, stored } = context;
   let head: Head | undefined;
@@ -120,11 +120,14 @@ export function tidyJob(context: Context, id: string): Job {
     bytes: 0,
     plan: async () => {
       head = await readHeadOf(kv, { keys, id });
-      const values = await deltaValues(kv, { keys, id });
+      const through = head?.push.through ?? 0;
+      const all = await deltaValues(kv, { keys, id });
+      const gone = all.filter(({ key }) => Number(key[3]) < through), values = all.slice(gone.length);
       const bytes = values.reduce((sum, value) => sum + value.bytes, 0);
-      const through = head?.push.through ?? 0, last = Number(values.at(-1)?.key[3] ?? -1);
+      const last = Number(values.at(-1)?.key[3] ?? -1);
       log = values.length === 0 && through === 0 ? undefined : { bytes, next: Math.max(through, last + 1) };
-      return await thenTidy(context, { id, mutations: [], keep: head?.chunked?.generation });
+      const mutations = gone.map(({ key }) => ({ key }));
+      return await thenTidy(context, { id, mutations, keep: head?.chunked?.generation });
     },
     committed: () => {
       const lastMs = log === undefined ? 0 : stored.receivedAtMs(id);

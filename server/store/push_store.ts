@@ -15,7 +15,7 @@ import { type KvRemotePlace, openKvRemote } from "./kv_remote.ts";
 import { appendJob, compactJob, type Context, putJob, removeJob, tidyJob } from "./jobs.ts";
 import { Keys, type Mutation, type StoredDelta, type StoredPush, VALUE_BYTES } from "./layout.ts";
 import { StoreMetrics, type StoreSizes } from "./metrics.ts";
-import { readDeltas, readEntries, readGenerations, readPushOf } from "./read.ts";
+import { readDeltas, readEntries, readGenerations, readHeadOf, readPushOf } from "./read.ts";
 import { reasonOf, RETRY_AFTER_MS, StoreUnavailableError } from "./unavailable.ts";
 
 export type { StoreHealth } from "./commit_queue.ts";
@@ -150,7 +150,7 @@ export class PushStore implements AsyncDisposable {
         this.#stored.set(id, held, through === undefined ? undefined : { bytes: 0, next: through });
         if (ageMs < ttlMs) yield { ...push, receivedAtMs };
       }
-      for await (const entry of readDeltas(kv, keys)) {
+      for await (const entry of readDeltas(kv, keys.all("delta"))) {
         const { id, found, bytes } = entry;
         if ("fault" in found) {
           await aside.add(entry, found.fault);
@@ -159,8 +159,9 @@ export class PushStore implements AsyncDisposable {
         const { delta } = found, { number } = delta;
         const receivedAtMs = now() - ageOf(delta);
         this.#stored.append(id, { number, bytes, receivedAtMs });
-        // What a crash kept from going with its compaction goes with the next one.
         if (number >= (throughs.get(id) ?? 0)) yield { ...delta, receivedAtMs };
+        // A crash kept it from going with its compaction.
+        else this.#stored.doubt(id);
       }
       for await (const { id, generation } of readGenerations(kv, keys)) {
         if (generation === undefined || generations.get(id) !== generation) this.#stored.doubt(id);
@@ -211,6 +212,24 @@ export class PushStore implements AsyncDisposable {
   logOf(id: string): { readonly pushBytes: number; readonly bytes: number; readonly next: number } | undefined {
     const log = this.#stored.logOf(id);
     return log && { ...log, pushBytes: this.#stored.bytesOf(id) };
+  }
+
+  /**
+   * Reads the deltas of a cluster that its push does not hold, in their order; those are left out that do not check out.
+   *
+   * @throws {StoreUnavailableError} if the store cannot be read now.
+   */
+  async *deltasOf(id: string): AsyncGenerator<StoredDelta, void, void> {
+    this.#mustBeLoaded();
+    const { kv, keys } = this.#context;
+    try {
+      const { push: { through = 0 } = {} } = await readHeadOf(kv, { keys, id }) ?? {};
+      for await (const { found } of readDeltas(kv, keys.deltas(id))) {
+        if ("delta" in found && found.delta.number >= through) yield found.delta;
+      }
+    } catch (error) {
+      throw this.#unavailable(error);
+    }
   }
 
   /**

@@ -53,8 +53,8 @@ export interface ReadDelta extends Pick<ReadEntry, "id" | "key" | "value"> {
   readonly found: { readonly delta: StoredDelta } | { readonly fault: string };
 }
 
-/** Reads every delta, by id and number. Only a store that cannot be read at all makes it throw. */
-export async function* readDeltas(kv: Deno.Kv, keys: Keys): AsyncGenerator<ReadDelta, void, void> {
+/** Reads the deltas under a prefix, by id and number. Only a store that cannot be read at all makes it throw. */
+export async function* readDeltas(kv: Deno.Kv, prefix: Deno.KvKey): AsyncGenerator<ReadDelta, void, void> {
   let head: { readonly key: Deno.KvKey; readonly value: unknown } | undefined;
   let pieces: unknown[] = [];
   const whole = function* (): Generator<ReadDelta> {
@@ -68,7 +68,7 @@ export async function* readDeltas(kv: Deno.Kv, keys: Keys): AsyncGenerator<ReadD
     });
     yield { id, key, value, found, bytes: [value, ...pieces].reduce<number>((sum, part) => sum + lengthOf(part), 0) };
   };
-  for await (const { key, value } of kv.list({ prefix: keys.all("delta") }, { batchSize: LIST_BATCH })) {
+  for await (const { key, value } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
     // Pieces whose head a crash has left unwritten belong to none.
     if (key.length > 4) pieces.push(value);
     else {

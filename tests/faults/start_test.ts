@@ -24,6 +24,17 @@ Deno.test("new servers of a ring say whom they miss, are not ready alone, and se
     assert.equal(await a.isReady(), false);
     return performance.now() - startedMs > 12_000;
   }, { timeoutMs: TIMEOUT_MS, intervalMs: 500 });
+  await eventually("a to warn for whom it waits that it shows nothing", () => {
+    const log = a.tail(50).split("\n");
+    const line = log.find((line) => line.includes("Shows nothing, and waits for others") && /\bwarn/i.test(line)) ?? "";
+    return [b, c].every(({ cluster }) => line.includes(`${cluster}, which cannot be reached`));
+  }, { timeoutMs: TIMEOUT_MS });
+  const { waitsFor } = await (await fetch(new URL("debug/cluster", a.internal))).json();
+  assert.deepEqual(waitsFor, [b, c].map(({ cluster }) => ({ member: cluster, why: "unreachable" })));
+  assert.match(
+    await (await fetch(new URL("ring", a.internal))).text(),
+    /This server shows nothing now: .*Waits for 127/,
+  );
   b.launch();
   await Promise.all([a.ready(), b.ready()]);
   assert.deepEqual([await seeds("linked"), await seeds("unreachable")], [1, 1]);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Effect } from "../../../ring/protocol/effects.ts";
 import { MAX_UNDER_WAY, MAX_URGENT, PAUSE_MS, TRANSFER_MS, Transfers } from "../../../ring/transfer/transfers.ts";
-import { OFFER_SIZE } from "../../../ring/transfer/peer_transfers.ts";
+import { OFFER_SIZE, STUCK_AFTER_MS, STUCK_TOLD_MS } from "../../../ring/transfer/peer_transfers.ts";
 import { RingView } from "../../../ring/placement/view.ts";
 import { type Message, readMessage } from "../../../ring/protocol/messages.ts";
 import { EntryTable } from "../../../ring/replication/entry_table.ts";
@@ -22,6 +22,7 @@ function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
   const cleared: string[] = [];
   const dirty: string[] = [];
   const loads: { token: number; id: string }[] = [];
+  const notes: Readonly<Record<string, unknown>>[] = [];
   const state = { isLinked: true };
   const context = ringContext({
     limits: { transferBytesPerSecond: bytesPerSecond },
@@ -30,6 +31,7 @@ function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
     emit: (effect: Effect) => {
       if (effect.do === "send") sent.push(readMessage(throughFrame(effect.message)));
       else if (effect.do === "load") loads.push(effect);
+      else if (effect.do === "note") notes.push(effect.fields);
     },
   });
   const transfers = new Transfers(context, {
@@ -64,7 +66,7 @@ function open({ bytesPerSecond = 1_000_000, reads = true } = {}) {
   };
   // The budget of the first quarter of a second.
   transfers.tick(at(-250));
-  return { transfers, table, sent, cleared, dirty, loads, state, hold, read, tick, take, answer };
+  return { transfers, table, notes, sent, cleared, dirty, loads, state, hold, read, tick, take, answer };
 }
 
 Deno.test("Transfers offers what it owes, copies what is wanted, and is clear when all of that is confirmed", () => {
@@ -232,6 +234,37 @@ Deno.test("Transfers copies what it is asked for, if it holds that", () => {
   read();
   assert.deepEqual(take("COPY").map(({ id }) => id), ["c1"]);
   assert.deepEqual(transfers.backlog, { owed: 0, copies: 1 });
+});
+
+Deno.test("Transfers says which cluster a member refuses for long, how often and why, once a minute and to the end of it", () => {
+  const { transfers, notes, hold, tick, take, answer } = open();
+  hold("c1");
+  transfers.owe("b", "c1");
+  const told: unknown[] = [];
+  const refuseUntil = (endMs: number, begin: number) => {
+    for (let now = begin; now <= endMs; now += PAUSE_MS) {
+      tick(now);
+      for (const { request } of take("OFFER")) answer({ type: "WANT", request, ids: ["c1"] }, now);
+      for (const { request } of take("COPY")) answer({ type: "NACK", request, code: "TOO_BIG" }, now);
+      for (const fields of notes.splice(0)) told.push([now, fields]);
+    }
+  };
+  refuseUntil(STUCK_AFTER_MS + STUCK_TOLD_MS, 0);
+  const fields = { member: "b", cluster: "c1", why: "refused: TOO_BIG" };
+  assert.deepEqual(told, [
+    [STUCK_AFTER_MS, { ...fields, count: 21, forMs: STUCK_AFTER_MS }],
+    [STUCK_AFTER_MS + STUCK_TOLD_MS, { ...fields, count: 120, forMs: STUCK_AFTER_MS + STUCK_TOLD_MS }],
+  ]);
+  assert.deepEqual([...transfers.owedTo], [["b", 1]]);
+  const later = STUCK_AFTER_MS + STUCK_TOLD_MS + PAUSE_MS;
+  tick(later);
+  const [{ request }] = take("OFFER");
+  answer({ type: "WANT", request, ids: [] }, later);
+  assert.deepEqual([...transfers.owedTo], []);
+  transfers.owe("b", "c1");
+  told.length = 0;
+  refuseUntil(later + STUCK_AFTER_MS, later + PAUSE_MS);
+  assert.deepEqual(told, [], "another trouble has only begun");
 });
 
 Deno.test("Transfers begins again with what the store could not read", () => {

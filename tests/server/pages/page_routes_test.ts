@@ -441,6 +441,21 @@ Deno.test("the page of the ring says that there is none, or how its members fare
   assert.match(happened, /4 min ago A member died member=server-1|245 s ago/);
 });
 
+Deno.test("the page of the ring says for whom a member waits that shows nothing, and to whom clusters are owed", async () => {
+  const closed = {
+    closed: "The other members have not confirmed the view yet",
+    waitsFor: "b, which cannot be reached",
+  };
+  const transfers = { owed: 1_203, copies: 2, owedTo: { b: 1_200, "<c>": 3 } };
+  const members = [{ ...MEMBER, name: "server-0", ...closed, transfers }];
+  const { text } = await ask(sourcePages({ ring: { ...RING, ...closed, members } }), "/ring");
+  const reason = "The other members have not confirmed the view yet. Waits for b, which cannot be reached";
+  assert.ok(words(text).includes(`This server shows nothing now: ${reason}`));
+  const [, self] = rows(text);
+  assert.ok(self.includes(`shows nothing ${reason} server-0`), self);
+  assert.match(self, /1,203 1,200 to b 3 to &lt;c&gt;/);
+});
+
 Deno.test("the page of a source leads to its series only where this server owns it", async () => {
   const ring = { ...RING, members: [] };
   const sources = [source("ours", { owner: "server-0" }), source("theirs", { owner: "server-1", standby: "server-0" })];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { plainText } from "../../../common/plain_text.ts";
 import { UnansweredError } from "../../../ring/transport/questions.ts";
 import type { MemberReport } from "../../../server/ring/member_report.ts";
 import { packAnswer } from "../../../server/ring/ask_members.ts";
@@ -47,6 +48,24 @@ Deno.test("ringOverview() tells which members are in the view of the server that
 Deno.test("ringOverview() names a member that does not answer", async () => {
   const { agrees, members } = await overviewWith(new UnansweredError("There is no link to it"));
   assert.deepEqual([agrees, members[2].why, members[2].digest], [true, "There is no link to it", undefined]);
+});
+
+Deno.test("ringOverview() says for whom each member waits that shows nothing, and to whom it has what left to hand over", async () => {
+  const { members } = await overviewWith({
+    ...reportOf("c"),
+    closed: { reason: "unsettled", message: "The other members have not confirmed the view yet" },
+    waitsFor: [{ member: "a\u0007", why: "owes" }, { member: "b", why: "nonsense" }, null],
+    transfers: { owed: 3, copies: 0, owedTo: { b: 3, d: "nonsense" } },
+  });
+  assert.deepEqual(members.map(({ closed, waitsFor, transfers }) => [closed, waitsFor, transfers]), [
+    [undefined, undefined, { owed: 0, copies: 0 }],
+    [undefined, undefined, { owed: 0, copies: 0 }],
+    [
+      "The other members have not confirmed the view yet",
+      `${plainText("a\u0007")}, which has clusters left to hand over`,
+      { owed: 3, copies: 0, owedTo: { b: 3 } },
+    ],
+  ]);
 });
 
 const { view: _view, ...viewless } = reportOf("c");
