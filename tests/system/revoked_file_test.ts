@@ -116,7 +116,11 @@ Deno.test("A list of revoked ids that is spoilt in any way lets nobody back in, 
     ["gone", remove, /no such file/],
     ["a folder", () => Deno.mkdir(path), /it is a directory: name a file/],
     ["a link to nothing", async () => (await remove(), await Deno.symlink("none", path)), /no such file/],
-    ["a link to itself", async () => (await remove(), await Deno.symlink("revoked", path)), /symbolic links/],
+    [
+      "a link to itself",
+      async () => (await remove(), await Deno.symlink("revoked", path)),
+      /links lead round in a circle/,
+    ],
     ["a pipe", async () => {
       await remove();
       assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
