@@ -12,11 +12,19 @@ export type ExpositionFormat = (typeof EXPOSITION_FORMATS)[number];
 
 const TEXT_VERSIONS: ReadonlySet<string> = new Set(["0.0.4", "1.0.0"]);
 
+/** The header that was read last: nearly all pushes have the same one. */
+let last: { readonly contentType: string | null; readonly format: ExpositionFormat | undefined } | undefined;
+
 /**
  * The format that a `Content-Type` names, as `expfmt` of Go reads it (`ResponseFormat`): parameters may be lacking, and without a
  * header it is text. Undefined for what it does not know.
  */
 export function expositionFormat(contentType: string | null): ExpositionFormat | undefined {
+  if (last?.contentType !== contentType) last = { contentType, format: readFormat(contentType) };
+  return last.format;
+}
+
+function readFormat(contentType: string | null): ExpositionFormat | undefined {
   const [mediaType, ...rest] = (contentType ?? "").toLowerCase().split(";").map((part) => part.trim());
   const parameters = new Map(rest.map((part) => {
     const [name, value = ""] = part.split("=", 2);
