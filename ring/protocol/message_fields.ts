@@ -51,16 +51,16 @@ export function plainWords(text: string): string {
   return lines.join("\n");
 }
 
-/** A number that is a whole one and not negative. */
+/** A number that is a whole one and not negative; `-0`, which JSON can say, is 0. */
 export const count: Field<number> = (value, label): number => {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw bad(label, "a whole number from 0 up");
-  return value as number;
+  return (value as number) + 0;
 };
 
-/** A number, not negative. */
+/** A number, not negative; `-0`, which JSON can say, is 0. */
 export const amount: Field<number> = (value, label): number => {
   if (!Number.isFinite(value) || (value as number) < 0) throw bad(label, "a number from 0 up");
-  return value as number;
+  return (value as number) + 0;
 };
 
 /** How long to wait, in milliseconds; of more than {@linkcode MAX_PAUSE_MS} that is taken. */
@@ -68,8 +68,9 @@ export const pause: Field<number> = (value, label): number => Math.min(amount(va
 
 /** The number of a bucket, 0 to 255. */
 export const bucket: Field<number> = (value, label): number => {
-  if (count(value, label) > 255) throw bad(label, "a bucket from 0 to 255");
-  return value as number;
+  const number = count(value, label);
+  if (number > 255) throw bad(label, "a bucket from 0 to 255");
+  return number;
 };
 
 /** A text of a form. */

@@ -101,6 +101,19 @@ for (const type of TYPES) {
 }
 
 for (
+  const [type, json] of [
+    ["PING_REQ", '{"target":"b","boot":"x","at":-0}'],
+    ["LIST", '{"view":"v","buckets":[-0],"holdings":[]}'],
+    ["PREPARE", '{"epoch":-0,"ballot":{"round":-0,"proposer":"b"}}'],
+  ] as const
+) {
+  Deno.test(`readMessage() reads the -0 that JSON can say as 0: ${type}`, () => {
+    const read = (text: string) => readMessage({ type, request: 1, header: JSON.parse(text), body: new Uint8Array() });
+    assert.deepEqual(read(json), read(json.replaceAll("-0", "0")));
+  });
+}
+
+for (
   const [type, field, values] of [
     ["PING", "view", [undefined, "", 1, "x".repeat(256)]],
     ["PING", "at", [undefined, -1, "1", NaN, Infinity]],
