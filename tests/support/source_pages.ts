@@ -141,3 +141,80 @@ export async function ask(
   const response = await app.fetch(request, { address: "192.0.2.7" });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
+
+/** A push refused for its series. */
+export const REFUSAL = {
+  at: "2026-01-02T03:03:00.000Z",
+  stage: "push" as const,
+  path: "/upload",
+  status: 413,
+  reason: "series",
+  why: "Raise <b>--limit-series</b>",
+};
+
+/** The text of a page without its tags, on one line. */
+export function words(html: string): string {
+  return html.replace(/<script[^]*?<\/script>|<[^>]+>/g, " ").replace(/\s+/g, " ");
+}
+
+/** Every row of the tables of a page, as words. */
+export function rows(html: string): string[] {
+  return [...html.matchAll(/<tr>([^]*?)<\/tr>/g)].map(([, row]) => words(row).trim());
+}
+
+/** Sources in five states. */
+export const EACH_STATE = [
+  source("fine"),
+  source("tight", { near: ["series"], limits: { ...source("").limits, series: { used: 90, limit: 100, ratio: 0.9 } } }),
+  source("gone", { state: "silent", ageSeconds: 400 }),
+  source("bad", { state: "refused", lastRefusal: REFUSAL, refusals: 7 }),
+  source("shut-out", { state: "revoked" }),
+];
+
+/** The way of a source that remote-writes. */
+export const WRITES = {
+  ...{ way: "remote write" as const, last: "2026-01-02T03:02:00.000Z", transport: "remote write 2.0, snappy" },
+  ...{ accepted: 90, expectedIntervalSeconds: 15, silentSince: "2026-01-02T03:02:45.000Z" },
+};
+
+/** A certificate that ends in so many days. */
+export const ending = (days: number) => ({
+  flag: "--cluster-crt",
+  file: "/ring.crt",
+  subject: `CN=of ${days} days`,
+  ends: new Date(NOW_MS + days * 86_400_000).toISOString(),
+  days,
+});
+
+/** A member of a ring that is well. */
+export const MEMBER = {
+  address: "a:1",
+  host: "a",
+  status: "ALIVE",
+  phase: "ACTIVE",
+  isWitness: false,
+  incarnation: 1,
+  linked: true,
+  inView: true,
+};
+
+/** A ring without members. */
+export const RING = {
+  name: "server-0",
+  carriesOnAlone: false,
+  agrees: true,
+  epoch: 1,
+  voters: [],
+  confirmedBy: [],
+  seeds: [],
+  transitions: [],
+};
+
+/** A status in which all is well, with a certificate. */
+export const WELL = { ...STATUS, certificates: [ending(90)] };
+
+/** A sink that is well. */
+export const SINK: SinkReport = {
+  ...{ url: "https://sink/write", state: "idle", version: "2.0", waiting: 0, lagSeconds: 0 },
+  ...{ sent: 1, dropped: 0, conflated: 0 },
+};
