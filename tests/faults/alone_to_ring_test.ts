@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { eventually } from "../../scripts/process/eventually.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { type OracleSeries, STALE } from "../support/write_request_oracle.ts";
-import { oneSample, writeRequest } from "../support/write_sender.ts";
+import { oneNative, oneSample, writeRequest } from "../support/write_sender.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -50,19 +50,7 @@ Deno.test("a server alone that becomes one of a ring, and is killed meanwhile, h
   };
   const sample = (i: number, value: number, later = 0) =>
     oneSample({ __name__: "m", i: String(i) }, { value, timestamp: timestamp + later });
-  const native: OracleSeries = {
-    labels: [{ name: "__name__", value: "h" }],
-    histograms: [{
-      countInt: 7,
-      sum: 18.4,
-      schema: 1,
-      zeroThreshold: 0.001,
-      zeroCountInt: 2,
-      positiveSpans: [{ offset: 0, length: 2 }, { offset: 1, length: 2 }],
-      positiveDeltas: [1, 1, -1, 0],
-      timestamp,
-    }],
-  };
+  const native = oneNative({ __name__: "h" }, timestamp);
   await ring.start([a]);
   for (const id of IDS) {
     await send(id, [sample(1, 1), sample(2, 2), native]);

@@ -24,7 +24,7 @@ import { recordingLog } from "../../support/recording_log.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
 import { NOW, scratchDir, TTL_MS } from "../../support/test_store.ts";
 import { type OracleSeries, STALE } from "../../support/write_request_oracle.ts";
-import { oneSample, type SendOptions, writeRequest } from "../../support/write_sender.ts";
+import { oneNative, oneSample, type SendOptions, writeRequest } from "../../support/write_sender.ts";
 import { createRegistry } from "../../../common/metrics.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -111,19 +111,7 @@ type Site = Awaited<ReturnType<typeof openSite>>;
 const sample = (name: string, i: number, { value = i, age = 0 }: { value?: number; age?: number } = {}) =>
   oneSample({ __name__: name, _id: "a", i: String(i) }, { value, timestamp: NOW - 1_000 - age });
 
-const NATIVE: OracleSeries = {
-  labels: [{ name: "__name__", value: "h" }, { name: "_id", value: "a" }],
-  histograms: [{
-    countInt: 7,
-    sum: 18.4,
-    schema: 1,
-    zeroThreshold: 0.001,
-    zeroCountInt: 2,
-    positiveSpans: [{ offset: 0, length: 2 }, { offset: 1, length: 2 }],
-    positiveDeltas: [1, 1, -1, 0],
-    timestamp: NOW - 1_000,
-  }],
-};
+const NATIVE = oneNative({ __name__: "h", _id: "a" }, NOW - 1_000);
 
 const PUSHED: MetricFamily = {
   name: "p",
