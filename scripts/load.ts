@@ -16,7 +16,7 @@ import { address, duration, file, text, url, wholeNumber } from "../common/optio
 import { LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { pause } from "../common/pause.ts";
 import { parseText } from "../common/exposition/text_format.ts";
-import { LoadGenerator, type LoadPlan } from "./load_generator.ts";
+import { type LoadFailure, LoadGenerator, type LoadPlan } from "./load_generator.ts";
 
 /** The option table; what openshift/telemeter has as well keeps its default. */
 export const LOAD_OPTIONS = {
@@ -113,7 +113,11 @@ function below(base: URL, path: string): URL {
 }
 
 async function readMetrics(path: string): Promise<MetricFamily[]> {
-  const parse = (text: string) => parseText(new TextEncoder().encode(text), PARSE_LIMITS);
+  const parse = (text: string) => {
+    const families = parseText(new TextEncoder().encode(text), PARSE_LIMITS);
+    if (families.length === 0) throw new SyntaxError("it holds no series: write some there in the text format");
+    return families;
+  };
   return await readNamedFile(path, { flag: "--metrics-file", parse });
 }
 
@@ -153,7 +157,8 @@ if (import.meta.main) {
     const registry = createRegistry();
     const [token, families] = [await readInitialToken(values), await readMetrics(values.metricsFile)];
     const plan = planOf(values, { token, families, registry });
-    const generator = new LoadGenerator(plan);
+    const onFailure = (failure: LoadFailure) => log.warn("A request fails, the first of its kind", { ...failure });
+    const generator = new LoadGenerator({ ...plan, onFailure });
     const listener = await listen(pages(registry, log).fetch, { address: values.listen, name: "load", log });
     log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
     const startedMs = performance.now();

@@ -12,6 +12,7 @@ import { formatDuration } from "../common/duration.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
+import { explain } from "../common/explain.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import type { Registry } from "../common/metrics.ts";
 import { pause } from "../common/pause.ts";
@@ -21,7 +22,7 @@ const TOKEN_RESPONSE_LIMIT_BYTES = 16_384;
 /** Clients, those of openshift/telemeter among them, renew their token so long before it expires. */
 const RENEW_EARLY_MS = 15_000;
 /** What a request is for. */
-type Purpose = "authorize" | "upload";
+type Purpose = LoadFailure["purpose"];
 
 interface Token {
   readonly value: string;
@@ -51,6 +52,22 @@ export interface LoadPlan {
    * @default {globalThis.fetch}
    */
   readonly fetch?: typeof globalThis.fetch;
+  /**
+   * Told of the first failure of each kind.
+   *
+   * @default {() => {}}
+   */
+  readonly onFailure?: (failure: LoadFailure) => void;
+}
+
+/** A request that came to nothing. */
+export interface LoadFailure {
+  /** What it was for. */
+  readonly purpose: "authorize" | "upload";
+  /** The status of the answer; `error` where there was none. */
+  readonly code: string;
+  /** What the answer says, or why there is none. */
+  readonly why: string;
 }
 
 /** Many clients in one process. */
@@ -61,10 +78,12 @@ export class LoadGenerator {
   readonly #bytes: Counter;
   /** Sets the ids of one run apart from those of the next, which has other tokens. */
   readonly #run = crypto.randomUUID().slice(0, 8);
+  /** The kinds of failures that were told. */
+  readonly #told = new Set<string>();
 
   /** Sends nothing yet. */
   constructor(plan: LoadPlan) {
-    this.#plan = { fetch: globalThis.fetch, ...plan };
+    this.#plan = { fetch: globalThis.fetch, onFailure: () => {}, ...plan };
     const registers = [plan.registry];
     this.#requests = new Counter({
       name: "load_requests_total",
@@ -120,7 +139,8 @@ export class LoadGenerator {
         });
       lines.push(
         `${purpose}: ${total} requests, ${(1_000 * total / elapsedMs).toFixed(1)}/s, ` +
-          `${codes.map(({ labels, value }) => `${labels.code}: ${value}`).join(", ")}; ${latencies.join(", ")}`,
+          [codes.map(({ labels, value }) => `${labels.code}: ${value}`), latencies]
+            .filter(({ length }) => length > 0).map((parts) => parts.join(", ")).join("; "),
       );
     }
     const [{ value: bytes }] = (await this.#bytes.get()).values;
@@ -161,12 +181,24 @@ export class LoadGenerator {
       const body = await readUpTo(response, TOKEN_RESPONSE_LIMIT_BYTES);
       this.#requests.inc({ purpose, code: status });
       ended();
-      return status === 200 || status === 201 ? { status, body } : { status };
-    } catch {
+      if (status === 200 || status === 201) return { status, body };
+      this.#tell({ purpose, code: String(status), why: new TextDecoder().decode(body) });
+      return { status };
+    } catch (error) {
       // What the end of the run cuts off says nothing of the server.
-      if (!signal.aborted) this.#requests.inc({ purpose, code: "error" });
+      if (!signal.aborted) {
+        this.#requests.inc({ purpose, code: "error" });
+        this.#tell({ purpose, code: "error", why: explain(error) });
+      }
       return undefined;
     }
+  }
+
+  #tell(failure: LoadFailure): void {
+    const kind = `${failure.purpose} ${failure.code}`;
+    if (this.#told.has(kind)) return;
+    this.#told.add(kind);
+    this.#plan.onFailure({ ...failure, why: failure.why.trim().replaceAll(/\s+/g, " ") });
   }
 }
 

@@ -5,6 +5,7 @@ import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { unframeSnappy } from "../../common/exposition/snappy.ts";
 import { labelled, LoadGenerator } from "../../scripts/load_generator.ts";
+import { tempFolder } from "../support/programs.ts";
 import { loopback } from "../support/loopback.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -123,6 +124,31 @@ Deno.test("LoadGenerator.summary() tells how the requests were answered", async 
   assert.match(text, /\nupload: \d requests, .*429: 1.*p99/);
 });
 
+Deno.test("LoadGenerator tells once of each kind of failure what was said to the first", async () => {
+  const failures: unknown[] = [];
+  const told = Promise.withResolvers<void>();
+  let asked = 0;
+  const fetch = () => {
+    asked++;
+    if (asked > 6) told.resolve();
+    if (asked % 2 === 0) return Promise.reject(new TypeError("nobody there"));
+    const body = new Blob([`the token ${asked}\nis not known\n`]).stream();
+    return Promise.resolve(new Response(body, { status: 401 }));
+  };
+  const nowhere = new URL("http://127.0.0.1:1/");
+  const plan = { upload: nowhere, authorize: nowhere, token: "t", families: FAMILIES, intervalMs: 1, workers: 1 };
+  const stop = new AbortController();
+  const onFailure = (failure: unknown) => void failures.push(failure);
+  const run = new LoadGenerator({ ...plan, registry: new Registry(), fetch, onFailure }).run(stop.signal);
+  await told.promise;
+  stop.abort();
+  await run;
+  assert.deepEqual(failures, [
+    { purpose: "authorize", code: "401", why: "the token 1 is not known" },
+    { purpose: "authorize", code: "error", why: "nobody there" },
+  ]);
+});
+
 Deno.test("LoadGenerator counts requests that nobody answers, and goes on", async () => {
   const registry = new Registry();
   const enough = Promise.withResolvers<void>();
@@ -178,9 +204,12 @@ Deno.test("load works for as long as --duration says and prints its summary", as
 
 Deno.test("load ends bad usage with one sentence and exit code 2", async () => {
   await withMetrics(async (path) => {
+    await using folder = await tempFolder();
+    const empty = await folder.write("empty", "");
     const uses: [args: string[], sentence: RegExp][] = [
       [[], /--metrics-file/],
       [["--metrics-file=/nowhere/metrics"], /nowhere/],
+      [[`--metrics-file=${empty}`], /it holds no series/],
       [[`--metrics-file=${path}`, "--workers=0"], /--workers/],
       [[`--metrics-file=${path}`, "--to=server"], /--to/],
       [[`--metrics-file=${path}`, "--interval=soon"], /--interval/],
