@@ -7,6 +7,7 @@ import {
   selector,
   selectorMatches,
 } from "../../../common/exposition/selector.ts";
+import { ownThreadMs } from "../../support/processor_time.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -248,10 +249,10 @@ Deno.test("selectorMatches() anchors regular expressions, and reads them as RE2 
 Deno.test("selectorMatches() takes time linear in a hostile value", () => {
   for (const pattern of ["(a+)+$", "(a|a)*b", "(a*)*b", "(.*)(.*)(.*)(.*)(.*)x", "(a+a+)+b"]) {
     const hostile = "a".repeat(100_000) + "!";
-    const start = performance.now();
+    const startMs = ownThreadMs();
     assert.equal(matches(`x{a=~"${pattern}"}`, { __name__: "x", a: hostile }), false);
     // It takes some tens of milliseconds. A matcher that backtracks does not come to an end at all.
-    assert(performance.now() - start < 3_000, pattern);
+    assert(ownThreadMs() - startMs < 3_000, pattern);
   }
 });
 
