@@ -29,6 +29,9 @@ const ACCEPT = [
 /** What is asked of a source on the same machine: to compress a page, and to read it, takes longer than to copy it. */
 const UNCOMPRESSED: Readonly<Record<string, string>> = { "accept-encoding": "identity" };
 
+/** What a page may be longer than the one before without being moved. */
+const SPARE_BYTES = 4_096;
+
 /** Redirects that are followed on the way to one page. */
 const MAX_REDIRECTS = 5;
 
@@ -105,7 +108,10 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
-  const bytes = await readPageBytes(response, limitBytes);
+  const bytes = await readPageBytes(response, {
+    limitBytes,
+    roomBytes: labels?.pageBytes ? labels.pageBytes + SPARE_BYTES : undefined,
+  });
   // Without a length nobody says that this is all: HTTP/1.0 ends a page as it breaks off, and a proxy may pass that on in chunks.
   if (format === "text" && endsInMidLine(bytes) && !response.headers.has("content-length")) {
     throw new Error(
@@ -126,9 +132,12 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
   });
 }
 
-async function readPageBytes(response: Response, limitBytes: number): Promise<Uint8Array> {
+async function readPageBytes(
+  response: Response,
+  { limitBytes, roomBytes }: { limitBytes: number; roomBytes: number | undefined },
+): Promise<Uint8Array> {
   try {
-    return await readUpTo(response, limitBytes);
+    return await readUpTo(response, limitBytes, { roomBytes });
   } catch (error) {
     if (error instanceof LimitError) {
       throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`, error.passed);
