@@ -15,6 +15,7 @@ import { toMember } from "../pushes/refusal.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 import type { StoreRingHost } from "./store_ring_host.ts";
+import type { VersionApart } from "./versions_apart.ts";
 
 /** What the store is restored with. */
 export interface RestoreOptions {
@@ -26,6 +27,8 @@ export interface RestoreOptions {
   readonly committer: Pick<PushCommitter, "prepare">;
   /** Merges logs into them. */
   readonly states: Pick<StateMerger, "join">;
+  /** The version of what this server took while it was no member of the ring. @default older than all of any ring */
+  readonly versionApart?: VersionApart;
   /** Told of what is left out. */
   readonly log: Logger;
 }
@@ -94,7 +97,7 @@ export async function restoreStored(
 /** What a cluster shows, with all that it wrote to the server alone: newer than what a ring had of it before that. */
 async function stateOf(
   { id, receivedAtMs, push }: Pick<StoredPush, "id" | "receivedAtMs"> & { readonly push: StoredPush | undefined },
-  { name, committer, states, store, leftOut }: RestoreOptions & {
+  { name, committer, states, store, versionApart, leftOut }: RestoreOptions & {
     readonly store: Pick<PushStore, "deltasOf" | "logOf">;
     readonly leftOut: (cluster: string, error: unknown) => void;
   },
@@ -109,6 +112,7 @@ async function stateOf(
     return undefined;
   });
   const content = await states.join({ id, receivedAtMs }, { shown, log: store.deltasOf(id), onRefused });
-  const version = nextVersion({ ingress: name, sequence: 0 }, { held: push?.version, epoch: 0, wallMs: receivedAtMs });
+  const { epoch, ...origin } = versionApart?.(receivedAtMs) ?? { epoch: 0, ingress: name, sequence: 0 };
+  const version = nextVersion(origin, { held: push?.version, epoch, wallMs: receivedAtMs });
   return { ...content, id, receivedAtMs, version, through: store.logOf(id)?.next ?? 0 };
 }
