@@ -37,10 +37,10 @@ export interface KernelExports {
   uncompress(from: number, stop: number, start: number, end: number): number;
 
   /**
-   * Compresses what is from `from` to `stop` to elements of a snappy block, and returns where these end: at most a sixth of the bytes
-   * and 32 behind as many. A block is its length, a varint, and elements, which may be compressed in several parts.
+   * Compresses what is from `from` to `stop` to a snappy block, and returns where that ends: at most a sixth of the bytes and 32 behind
+   * as many.
    */
-  compress(from: number, stop: number, to: number): number;
+  compressBlock(from: number, stop: number, to: number): number;
 
   /** Writes a label value, escaped, and returns where it ends, or 0 if it is not UTF-8 at `faultAt`. */
   writeValue(from: number, length: number, to: number): number;

@@ -35,7 +35,7 @@ import {
 } from "./samples.ts";
 import { numberOf } from "./request_symbols.ts";
 import { learnShape, setToken, shapesEnd } from "./shapes.ts";
-import { compress, fillCopyTable, uncompress } from "./snappy.ts";
+import { compressBlock, fillCopyTable, uncompress } from "./snappy.ts";
 import { setPowers } from "./double.ts";
 import { addSeriesKeys, clearSeriesKeys, missingSeries, sameSeries } from "./series_keys.ts";
 import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode } from "./transcode.ts";
@@ -61,7 +61,7 @@ export {
   choose,
   clearSeriesKeys,
   clearSlots,
-  compress,
+  compressBlock,
   configure,
   crc32c,
   drop,

@@ -5,6 +5,7 @@
  */
 
 import { copy } from "./bytes.ts";
+import { writeVarint } from "./varint.ts";
 
 /** Per tag of a copy: its length, then how many bytes of offset follow, then what the tag holds of the offset. */
 const COPIES: usize = memory.data(1_024, 16);
@@ -87,6 +88,11 @@ const PATIENCE: usize = 32;
 /** The most bytes that a block of so many bytes takes, as the reference implementation bounds it. */
 export function compressedBound(length: usize): usize {
   return 32 + length + length / 6;
+}
+
+/** Compresses bytes to a block, and returns where that ends. */
+export function compressBlock(from: usize, stop: usize, to: usize): usize {
+  return compress(from, stop, writeVarint(to, stop - from));
 }
 
 /**
