@@ -16,7 +16,7 @@ import { address, duration, file, text, url, wholeNumber } from "../common/optio
 import { LOG_OPTIONS, type OptionTable, type OptionValues, type Program } from "../common/options.ts";
 import { pause } from "../common/pause.ts";
 import { parseText } from "../common/exposition/text_format.ts";
-import { type LoadFailure, LoadGenerator, type LoadPlan } from "./load_generator.ts";
+import { LoadGenerator, type LoadPlan } from "./load_generator.ts";
 
 /** The option table; what openshift/telemeter has as well keeps its default. */
 export const LOAD_OPTIONS = {
@@ -157,8 +157,7 @@ if (import.meta.main) {
     const registry = createRegistry();
     const [token, families] = [await readInitialToken(values), await readMetrics(values.metricsFile)];
     const plan = planOf(values, { token, families, registry });
-    const onFailure = (failure: LoadFailure) => log.warn("A request fails, the first of its kind", { ...failure });
-    const generator = new LoadGenerator({ ...plan, onFailure });
+    const generator = new LoadGenerator(plan);
     const listener = await listen(pages(registry, log).fetch, { address: values.listen, name: "load", log });
     log.info("Pushing", { to: plan.upload.origin, clients: plan.workers, metrics: `${listener.url}metrics` });
     const startedMs = performance.now();

@@ -9,20 +9,23 @@
 
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
+import { explain } from "../common/explain.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
-import { explain } from "../common/explain.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import type { Registry } from "../common/metrics.ts";
 import { pause } from "../common/pause.ts";
+import { plainText } from "../common/plain_text.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TOKEN_RESPONSE_LIMIT_BYTES = 16_384;
+/** How much is told of what a server says of a refusal. */
+const MAX_REASON_BYTES = 512;
 /** Clients, those of openshift/telemeter among them, renew their token so long before it expires. */
 const RENEW_EARLY_MS = 15_000;
 /** What a request is for. */
-type Purpose = LoadFailure["purpose"];
+type Purpose = "authorize" | "upload";
 
 interface Token {
   readonly value: string;
@@ -52,22 +55,6 @@ export interface LoadPlan {
    * @default {globalThis.fetch}
    */
   readonly fetch?: typeof globalThis.fetch;
-  /**
-   * Told of the first failure of each kind.
-   *
-   * @default {() => {}}
-   */
-  readonly onFailure?: (failure: LoadFailure) => void;
-}
-
-/** A request that came to nothing. */
-export interface LoadFailure {
-  /** What it was for. */
-  readonly purpose: "authorize" | "upload";
-  /** The status of the answer; `error` where there was none. */
-  readonly code: string;
-  /** What the answer says, or why there is none. */
-  readonly why: string;
 }
 
 /** Many clients in one process. */
@@ -76,14 +63,14 @@ export class LoadGenerator {
   readonly #requests: Counter<"purpose" | "code">;
   readonly #seconds: Summary<"purpose">;
   readonly #bytes: Counter;
+  /** Why the last one failed of those that did. */
+  readonly #lastFailure = new Map<Purpose, string>();
   /** Sets the ids of one run apart from those of the next, which has other tokens. */
   readonly #run = crypto.randomUUID().slice(0, 8);
-  /** The kinds of failures that were told. */
-  readonly #told = new Set<string>();
 
   /** Sends nothing yet. */
   constructor(plan: LoadPlan) {
-    this.#plan = { fetch: globalThis.fetch, onFailure: () => {}, ...plan };
+    this.#plan = { fetch: globalThis.fetch, ...plan };
     const registers = [plan.registry];
     this.#requests = new Counter({
       name: "load_requests_total",
@@ -142,6 +129,8 @@ export class LoadGenerator {
           [codes.map(({ labels, value }) => `${labels.code}: ${value}`), latencies]
             .filter(({ length }) => length > 0).map((parts) => parts.join(", ")).join("; "),
       );
+      const failure = this.#lastFailure.get(purpose);
+      if (failure !== undefined) lines.push(`  the last that failed: ${failure}`);
     }
     const [{ value: bytes }] = (await this.#bytes.get()).values;
     lines.push(`pushed: ${bytes} bytes`);
@@ -182,23 +171,16 @@ export class LoadGenerator {
       this.#requests.inc({ purpose, code: status });
       ended();
       if (status === 200 || status === 201) return { status, body };
-      this.#tell({ purpose, code: String(status), why: new TextDecoder().decode(body) });
+      const reason = plainText(new TextDecoder().decode(body).trim(), { maxBytes: MAX_REASON_BYTES });
+      this.#lastFailure.set(purpose, `${status}${reason && ` ${reason}`}`);
       return { status };
     } catch (error) {
       // What the end of the run cuts off says nothing of the server.
-      if (!signal.aborted) {
-        this.#requests.inc({ purpose, code: "error" });
-        this.#tell({ purpose, code: "error", why: explain(error) });
-      }
+      if (signal.aborted) return undefined;
+      this.#requests.inc({ purpose, code: "error" });
+      this.#lastFailure.set(purpose, explain(error));
       return undefined;
     }
-  }
-
-  #tell(failure: LoadFailure): void {
-    const kind = `${failure.purpose} ${failure.code}`;
-    if (this.#told.has(kind)) return;
-    this.#told.add(kind);
-    this.#plan.onFailure({ ...failure, why: failure.why.trim().replaceAll(/\s+/g, " ") });
   }
 }
 

@@ -23,8 +23,9 @@ import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import type { PushVersion } from "../../ring/protocol/push_version.ts";
+import type { Delta, SizedDelta } from "./delta.ts";
 import { EndTimes } from "./end_times.ts";
-import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import { type MergeOptions, Merger } from "./merge.ts";
 import type { Lines } from "./merged_content.ts";
 import { newTypesOf } from "./new_types.ts";
 import { pastLimit, type SeriesLimitOptions } from "./series_limit.ts";
@@ -49,14 +50,6 @@ export interface ClusterLogsOptions {
   readonly log: Logger;
   /** The version of what came at a time, where the store is of a ring that this server is no member of now. @default none */
   readonly versionApart?: (receivedAtMs: number) => PushVersion;
-}
-
-/** A delta, and how much it is. */
-export interface SizedDelta extends Delta {
-  /** The memory that it takes, in bytes. */
-  readonly bytes: number;
-  /** Its lines. */
-  readonly series: number;
 }
 
 /**

@@ -41,6 +41,20 @@ interface Log {
   readonly hasPush: boolean;
 }
 
+/** What becomes of a log, on its way into the store. */
+interface Storing {
+  /** What a cluster shows. */
+  readonly state: StoredPush & { readonly through: number };
+  /** Settles once it is in place of the log. */
+  readonly stored: Promise<void>;
+}
+
+/**
+ * How many states are on their way into the store at a time, which share its commits, and of how many bytes: each is in memory as a
+ * whole, so that one that is larger goes alone.
+ */
+const MOST_STORING = 16, MOST_STORING_BYTES = 8_388_608;
+
 /**
  * Prepares what the store holds, and says what the ring has to know of it. What today's rules refuse is left out: a push stays in the
  * store until it expires.
@@ -75,20 +89,46 @@ export async function restoreStored(
       leftOut(id, error);
     }
   }
-  // The store takes what becomes of them only now. One at a time, as each is in memory as a whole.
-  for (const [id, { receivedAtMs, hasPush }] of logs) {
+  const storing: Storing[] = [];
+  let storingBytes = 0;
+  const attempt = async (cluster: string, work: () => Promise<void>) => {
     try {
-      const push = hasPush ? await store.get(id) : undefined;
-      const state = await stateOf({ id, receivedAtMs, push }, { ...options, store, leftOut });
-      await store.compact(state);
-      entries.set(id, await host.restore(state));
+      await work();
     } catch (error) {
       if (toMember(error) === undefined) throw error;
       log.error(
         "Cannot show what a cluster wrote to this server alone, which stays in the store: raise --limit-bytes, and start it again",
-        plainFields({ cluster: id, reason: explain(error) }),
+        plainFields({ cluster, reason: explain(error) }),
       );
     }
+  };
+  const settleOldest = async () => {
+    const { state, stored } = storing.shift()!;
+    storingBytes -= state.body.length;
+    await attempt(state.id, async () => {
+      await stored;
+      entries.set(state.id, await host.restore(state));
+    });
+  };
+  try {
+    // The store takes what becomes of them only now.
+    for (const [id, { receivedAtMs, hasPush }] of logs) {
+      await attempt(id, async () => {
+        const push = hasPush ? await store.get(id) : undefined;
+        const state = await stateOf({ id, receivedAtMs, push }, { ...options, store, leftOut });
+        const hasRoom = () => storing.length < MOST_STORING && storingBytes + state.body.length <= MOST_STORING_BYTES;
+        while (storing.length > 0 && !hasRoom()) await settleOldest();
+        const stored = store.compact(state);
+        // It may fail before its turn comes to be waited for.
+        stored.catch(() => {});
+        storing.push({ state, stored });
+        storingBytes += state.body.length;
+      });
+    }
+    while (storing.length > 0) await settleOldest();
+  } finally {
+    // Who opened the store may close it now.
+    await Promise.allSettled(storing.map(({ stored }) => stored));
   }
   log.info("Read the store", { held: entries.size, refused, ...logs.size > 0 && { carriedOver: logs.size } });
   return [...entries.values()];

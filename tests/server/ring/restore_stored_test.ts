@@ -260,6 +260,61 @@ Deno.test("restoreStored carries over at the next start what the store did not t
   assert.deepEqual(await shownInRing(site), before);
 });
 
+/** Clusters that wrote to a server alone, and what each shows. */
+async function filledWith(dir: string, clusters: number) {
+  const ids = Array.from({ length: clusters }, (_, i) => `cluster-${i}`);
+  await using site = await openSite(dir);
+  await site.alone();
+  for (const [i, id] of ids.entries()) {
+    await site.write(id, [oneSample({ __name__: "m", _id: id }, { value: i, timestamp: NOW - 1_000 })]);
+  }
+  return ids.map((id) => ({ id, shown: site.shown(id) }));
+}
+
+Deno.test("restoreStored has the store take several states at a time, sixteen at most", async () => {
+  using scratch = scratchDir();
+  const before = await filledWith(scratch.dir, 40);
+  await using site = await openSite(scratch.dir);
+  const compact = site.store.compact.bind(site.store);
+  const { promise: together, resolve: areTogether } = Promise.withResolvers<void>();
+  let underWay = 0, most = 0;
+  site.store.compact = async (push) => {
+    most = Math.max(most, ++underWay);
+    if (underWay === 16) areTogether();
+    await together;
+    await compact(push);
+    underWay--;
+  };
+  for (const { id, version } of await site.inRing()) site.host.show(id, version);
+  assert.equal(most, 16);
+  assert.deepEqual(before.map(({ id }) => ({ id, shown: site.shown(id) })), before);
+});
+
+Deno.test("restoreStored ends by the first state that the store does not take, once it has done with the others", async () => {
+  using scratch = scratchDir();
+  const before = await filledWith(scratch.dir, 12);
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  {
+    await using site = await openSite(scratch.dir);
+    const compact = site.store.compact.bind(site.store);
+    const taken: string[] = [];
+    let asked = 0;
+    site.store.compact = async (push) => {
+      if (++asked === 12) fail(new Error("the disk is full"));
+      if (push.id === "cluster-3" || push.id === "cluster-5") return await failed;
+      // The one that is waited for first is not done when others fail.
+      if (push.id === "cluster-0") await failed.catch(() => {});
+      await compact(push);
+      taken.push(push.id);
+    };
+    await assert.rejects(site.inRing(), /the disk is full/);
+    assert.equal(taken.length, 10);
+  }
+  await using site = await openSite(scratch.dir);
+  for (const { id, version } of await site.inRing()) site.host.show(id, version);
+  assert.deepEqual(before.map(({ id }) => ({ id, shown: site.shown(id) })), before);
+});
+
 Deno.test("restoreStored merges nothing twice where a crash keeps the log from going, and has it removed", async () => {
   using scratch = scratchDir();
   const before = await filled(scratch.dir);
