@@ -104,7 +104,8 @@ const bad: [args: string[], sentence: string][] = [
   ],
   [
     ["s3cret"],
-    "telemeter-client: Too many arguments. Expected 0 arguments but got 1; telemeter-client --help lists the options\n",
+    "telemeter-client: There are more arguments than it takes: put a value that has spaces in quotes, " +
+    "and give a switch its value by =, as in --verbose=true; telemeter-client --help lists the options\n",
   ],
   [
     ["--from", "h"],

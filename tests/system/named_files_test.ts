@@ -114,8 +114,7 @@ const PROGRAMS: readonly (readonly [
 ];
 
 /** What is said of a file that cannot be used: what is wrong, and behind a colon or a semicolon what to do. */
-const SAYS_WHAT_TO_DO =
-  /[:;,] (?:\w+ )?(?:make|name|write|shorten|end|have) \w|as a selector: it is not PromQL, at position \d+$/;
+const SAYS_WHAT_TO_DO = /[:;,] (?:\w+ )?(?:make|name|write|shorten|end|have) \w/;
 
 for (const [name, table, uses, needed] of PROGRAMS) {
   Deno.test(`${name} has a use in this test for each option that names a file`, () => {

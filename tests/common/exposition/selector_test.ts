@@ -77,7 +77,7 @@ Deno.test("parseSelector() reads string literals as PromQL does", () => {
 
 Deno.test("parseSelector() shows how a selector is written to who forgets the quotes", () => {
   assert.throws(() => parseSelector("{job=api}"), {
-    message: `Cannot read '{job=api}' as a selector: it is not PromQL, such as up{job="api"} is, at position 5`,
+    message: `Cannot read '{job=api}' as a selector: it is not PromQL, at position 5: write one such as up{job="api"}`,
   });
 });
 
@@ -154,7 +154,8 @@ for (const [text, why, position] of REFUSED) {
       assert(error instanceof SyntaxError);
       assert.match(error.message, why);
       assert(error.message.startsWith(`Cannot read '${text}' as a selector: `), error.message);
-      assert(error.message.endsWith(`, at position ${position}`), error.message);
+      const example = error.message.includes("it is not PromQL") ? ': write one such as up{job="api"}' : "";
+      assert(error.message.endsWith(`, at position ${position}${example}`), error.message);
       return true;
     });
   });
