@@ -80,19 +80,25 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
   const { client, proxy } = connection;
   const bearer: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { "user-agent": USER_AGENT, ...bearer, ...request.headers, ...connection.headers };
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), timeoutMs);
+  // By hand: AbortSignal.any(), with another controller for the deadline, takes a tenth of a millisecond.
+  const over = new AbortController();
+  const giveUp = () => over.abort();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    giveUp();
+  }, timeoutMs);
+  request.signal.addEventListener("abort", giveUp);
   let response: Response | undefined;
   try {
-    const signal = AbortSignal.any([request.signal, deadline.signal]);
-    response = await fetch(url, { method, headers, body, client, redirect: "manual", signal });
+    request.signal.throwIfAborted();
+    response = await fetch(url, { method, headers, body, client, redirect: "manual", signal: over.signal });
     request.onStatus?.(response.status);
     const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
     if (differenceMs !== undefined) request.onClock?.(differenceMs);
     return await read(response);
   } catch (error) {
     request.signal.throwIfAborted();
-    const late = deadline.signal.aborted;
     const faultOf = response === undefined ? connectionFault : answerFault;
     const reason = late
       ? `no complete answer within ${formatDuration(timeoutMs)}`
@@ -102,6 +108,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
     throw new Error(message, { cause: error });
   } finally {
     clearTimeout(timer);
+    request.signal.removeEventListener("abort", giveUp);
     await response?.body?.cancel().catch(() => {});
   }
 }

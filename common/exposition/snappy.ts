@@ -145,11 +145,6 @@ export class SnappyUnframer {
   }
 }
 
-/** Uncompresses framed snappy once, as {@linkcode SnappyUnframer.unframe} does, into bytes of the caller's own. */
-export function unframeSnappy(framed: Uint8Array, options: { limitBytes: number }): Uint8Array {
-  return new SnappyUnframer().unframe(framed, options).slice();
-}
-
 /**
  * How many bytes a stream of frames claims to hold, as far as it can be read: {@linkcode SnappyUnframer.unframe} finds what is
  * wrong further on, and no block that comes to another length than it claims.
@@ -181,7 +176,8 @@ export function claimedBlockBytes(block: Uint8Array): number | undefined {
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return prefix.every((byte, i) => bytes[i] === byte);
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
 }
 
 function malformed(what: string, at: number): SyntaxError {

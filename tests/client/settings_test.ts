@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings, type Settings } from "../../client/settings.ts";
 import { UsageError } from "../../common/options.ts";
-import { parseOptions } from "../../common/read_options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { Account } from "../../client/transforms/pipeline.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

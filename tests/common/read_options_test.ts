@@ -14,7 +14,8 @@ import {
   url,
 } from "../../common/option_kinds.ts";
 import { type OptionTable, UsageError } from "../../common/options.ts";
-import { parseOptions, readArguments } from "../../common/read_options.ts";
+import { readArguments } from "../../common/read_options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 
 const OPTIONS = {
   listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { type OptionTable, type Program } from "../../common/options.ts";
-import { parseOptions } from "../../common/read_options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
 import { faultsBySchema } from "../support/schemas.ts";
 import { firstTool, runTool } from "../support/tool.ts";
