@@ -15,7 +15,7 @@
 
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { frameSnappy } from "../../common/exposition/snappy.ts";
-import { Inspectors } from "../soak/inspector.ts";
+import { Inspectors } from "../support/inspector.ts";
 import { OpenServer } from "../support/open_server.ts";
 import { realisticFamilies } from "../support/realistic_push.ts";
 import { pushing, sendAll, writing } from "./load_clusters.ts";
