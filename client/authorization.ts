@@ -18,7 +18,7 @@ const REFRESH_BEFORE_MS = 15_000;
 
 const HINTS: Readonly<Record<number, string>> = {
   400: "it refuses the request: check --id",
-  401: "the token of --to-token-file is not valid, or no longer valid",
+  401: "the token of --to-token-file is not that of --id, or is no longer valid",
   403: "the token of --to-token-file may not speak for --id",
   404: "it knows no such cluster or page: check --to and --id",
   409: "the cluster of --id belongs to another account",

@@ -52,6 +52,7 @@ export async function dryRun(
       `${effect} ${count} ${plural(count, EFFECT_UNITS[effect])} by ${rule}`
     ),
     ...(settings.exchange ? ["labels from the token exchange would be set on every sample"] : []),
+    ...scrapedCount === 0 ? ["the source has nothing that --match selects: check --match and --from"] : [],
     ...lossLines(account),
     ...sizeLines(prepared, settings),
     ...suspectLines(outgoing, settings.anonymizeLabels),
@@ -82,6 +83,7 @@ function sizeLines(
   { isRemoteWrite }: Pick<Settings, "isRemoteWrite">,
 ): string[] {
   const sizes = sizesOf(families);
+  if (sizes.length === 0) return [];
   const series = sizes.reduce((sum, { series }) => sum + series, 0);
   const told = sizes.length > TOLD_SIZES ? `the ${TOLD_SIZES} largest of ${sizes.length}` : "the largest first";
   return section(`series and bytes by metric, ${told}:`, [

@@ -99,9 +99,13 @@ function switchReader(options: OptionTable) {
   };
 }
 
+/** What stands behind a flag and is not its value is most often meant for one. */
+const TOO_MANY = "there are more arguments than it takes: put a value that has spaces in quotes, " +
+  "and give a switch its value by =, as in --verbose=true";
+
 function sentenceOf(message: string): string {
   // What was given behind a mistyped flag, or in place of an argument, may be a secret.
   const plain = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ").replace(/\.$/, "")
-    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^(too many arguments.* but got \d+): .*$/, "$1");
+    .replace(/^(unknown option '[^'=]*)=.*'/, "$1'").replace(/^too many arguments.* but got \d+.*$/, TOO_MANY);
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -115,8 +115,8 @@ export class SecretGuard {
     const folders = new Map<string, { readonly info: Deno.FileInfo; readonly options: Set<string> }>();
     for (const file of this.#files) {
       const info = lookAt(file.path);
-      // A device such as /dev/null is meant to be open.
-      if (info === undefined || info.isCharDevice) continue;
+      // A device such as /dev/null is meant to be open, and to close a folder such as /etc would harm others.
+      if (info === undefined || info.isCharDevice || info.isDirectory) continue;
       const key = `${file.option} ${file.path}`;
       const { ino, dev, mode, mtime } = info;
       const state = `${dev} ${ino} ${mode} ${file.secret === "key file" ? mtime?.getTime() : ""}`;

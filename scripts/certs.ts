@@ -1,5 +1,5 @@
 /**
- * Makes a certificate authority and the certificates of the members of a ring. Run it with `deno task certs`.
+ * Makes a certificate authority and certificates of servers. Run it with `deno task certs`.
  *
  * @module
  */
@@ -24,27 +24,28 @@ export const CERTS_OPTIONS = {
   name: {
     kind: names,
     required: true,
-    help: "Members, as --name calls them, each of which gets NAME.crt and NAME.key; repeatable",
+    help:
+      "Servers, by their host name for clients or their --name in a ring: each gets NAME.crt and NAME.key; repeatable",
     since: "0.1.0",
     why: "One for each server",
   },
   host: {
     kind: names,
     default: "localhost,127.0.0.1",
-    help: "Host names and IP addresses for which the members' certificates are good besides their names; repeatable",
+    help: "Host names and IP addresses for which the certificates are good besides their names; repeatable",
     since: "0.1.0",
     why: "Name every host and address under which clients and other servers dial",
   },
   days: {
     kind: wholeNumber({ least: 1, most: AUTHORITY_DAYS }),
     default: "365",
-    help: "For how many days the members' certificates are good",
+    help: "For how many days the certificates are good",
     since: "0.1.0",
     why: "Renew less often, or make a leaked key worthless sooner",
   },
   force: {
     kind: flag,
-    help: "Replace certificates and keys of members that are there; never the authority",
+    help: "Replace certificates and keys that are there; never the authority",
     since: "0.1.0",
     why: "Renew certificates: running servers pick up the new files by themselves",
   },
@@ -53,7 +54,7 @@ export const CERTS_OPTIONS = {
 /** The program as `--help` and `docs/configuration.md` show it. */
 export const CERTS: Program<typeof CERTS_OPTIONS> = {
   name: "certs",
-  summary: "Makes a certificate authority, ca.crt and ca.key, and the certificates of the members of a ring.",
+  summary: "Makes a certificate authority, ca.crt and ca.key, and certificates of servers: for clients, or for a ring.",
   options: CERTS_OPTIONS,
 };
 

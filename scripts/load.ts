@@ -113,7 +113,11 @@ function below(base: URL, path: string): URL {
 }
 
 async function readMetrics(path: string): Promise<MetricFamily[]> {
-  const parse = (text: string) => parseText(new TextEncoder().encode(text), PARSE_LIMITS);
+  const parse = (text: string) => {
+    const families = parseText(new TextEncoder().encode(text), PARSE_LIMITS);
+    if (families.length === 0) throw new SyntaxError("it holds no series: write some there in the text format");
+    return families;
+  };
   return await readNamedFile(path, { flag: "--metrics-file", parse });
 }
 

@@ -126,7 +126,8 @@ export class LoadGenerator {
         });
       lines.push(
         `${purpose}: ${total} requests, ${(1_000 * total / elapsedMs).toFixed(1)}/s, ` +
-          `${codes.map(({ labels, value }) => `${labels.code}: ${value}`).join(", ")}; ${latencies.join(", ")}`,
+          [codes.map(({ labels, value }) => `${labels.code}: ${value}`), latencies]
+            .filter(({ length }) => length > 0).map((parts) => parts.join(", ")).join("; "),
       );
       const failure = this.#lastFailure.get(purpose);
       if (failure !== undefined) lines.push(`  the last that failed: ${failure}`);

@@ -475,7 +475,12 @@ function authorizerOf(
     const shared = new SharingAuthorizer(new UpstreamAuthorizer(upstream), { registry });
     return new CachingAuthorizer(shared, { registry, log });
   }
-  if (tokens !== undefined) return tokens;
+  if (tokens !== undefined) {
+    if (tokens.size === 0) {
+      log.warn("Lets nobody push, as the file of --tokens-file names no cluster: `deno task token` adds a line", {});
+    }
+    return tokens;
+  }
   log.warn("Accepts any token and any cluster id, as neither --authorize nor --tokens-file is set", {});
   return new OpenAuthorizer();
 }

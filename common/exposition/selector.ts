@@ -43,6 +43,8 @@ export const MAX_SELECTOR_LENGTH = 10_000;
 /** How much of a selector an error message repeats. */
 const QUOTED_LENGTH = 200;
 
+/** With the quotes that are forgotten most often. */
+const NOT_PROMQL = `it is not PromQL, such as up{job="api"} is`;
 const METRIC_NAME = "__name__";
 const OPERATORS: ReadonlySet<string> = new Set<MatchOperator>(["=", "!=", "=~", "!~"]);
 
@@ -95,7 +97,7 @@ class SelectorReader {
 
   read(): Matcher[] {
     const tree = this.#parse();
-    tree.iterate({ enter: ({ type, from }) => type.isError ? this.#fail("it is not PromQL", from) : undefined });
+    tree.iterate({ enter: ({ type, from }) => type.isError ? this.#fail(NOT_PROMQL, from) : undefined });
     // Without an error in it, the tree has the shape that the grammar gives it: what follows relies on that.
     const [selector] = childrenOf(tree.topNode).filter(({ name }) => name !== "LineComment");
     if (selector.name !== "VectorSelector") {
@@ -106,7 +108,7 @@ class SelectorReader {
       .filter(({ name }) => name !== "LineComment")
       .map((node) => this.#matcher(node));
     if (identifier !== null) {
-      if (OPERATOR_WORD.test(this.#source(identifier))) this.#fail("it is not PromQL", identifier.from);
+      if (OPERATOR_WORD.test(this.#source(identifier))) this.#fail(NOT_PROMQL, identifier.from);
       if (matchers.some(({ name }) => name === METRIC_NAME)) this.#fail("it names the metric twice", identifier.to);
       matchers.unshift(createMatcher(METRIC_NAME, "=", this.#source(identifier)));
     }

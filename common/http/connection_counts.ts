@@ -35,15 +35,15 @@ export const CONNECTION_METRICS = {
     name: "telemeter_http_connections_refused_total",
     help:
       "Connections closed at once because there were too many, in all, from their address or from its network, and " +
-      "none gave way.",
+      "none gave way",
   },
   cut: {
     name: "telemeter_http_connections_cut_total",
     help:
       "Connections that were cut because they were slow, idle or broke the protocol, or gave way to others (room_…), " +
-      "by reason.",
+      "by reason",
   },
-  open: { name: "telemeter_http_connections", help: "Open connections." },
+  open: { name: "telemeter_http_connections", help: "Open connections" },
 } as const;
 
 /** Counts the connections of listeners. */

@@ -31,13 +31,13 @@ export class HttpMetrics implements ConnectionMetrics {
     const registers = [registry], open = this.#open;
     this.#requests = new Counter({
       name: "http_requests_total",
-      help: "Requests answered, by status code, handler and method.",
+      help: "Requests answered, by status code, handler and method",
       labelNames: ["code", "handler", "method"],
       registers,
     });
     this.#duration = new Histogram({
       name: "http_request_duration_seconds",
-      help: "Time from the headers of a request to the end of its response.",
+      help: "Time from the headers of a request to the end of its response",
       labelNames: ["code", "handler", "method"],
       // openshift/telemeter's buckets from 0.25 up, and finer ones below: a push takes milliseconds here.
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],

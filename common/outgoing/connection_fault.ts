@@ -35,8 +35,10 @@ const TABLE: readonly Row[] = [
   // The way there. Where there is a proxy, it alone is connected to.
   [
     /^tcp connect error: (.*?)(?: \(os error \d+\))?$/s,
-    (detail, { proxy }) =>
-      proxy ? `the proxy cannot be reached: ${detail}: check ${proxy.namedBy}` : `it cannot be reached: ${detail}`,
+    (detail, { proxy, side }) =>
+      proxy
+        ? `the proxy cannot be reached: ${detail}: check ${proxy.namedBy}`
+        : `it cannot be reached: ${detail}: see that it runs, and check ${side.url}`,
   ],
   [
     /^dns error: (?:failed to lookup address information: )?(.*)$/s,
@@ -96,7 +98,8 @@ const TABLE: readonly Row[] = [
   ],
   [
     /^invalid peer certificate: certificate not valid for name (.*)$/s,
-    (detail, { proxy }) => `${owner(proxy)} certificate is not for the name ${detail}`,
+    (detail, { proxy, side }) =>
+      `${owner(proxy)} certificate is not for the name ${detail}: write a name that it has in ${side.url}`,
   ],
   [
     /^invalid peer certificate: certificate expired.*\((.*)\)$/s,

@@ -11,6 +11,8 @@ import { type OptionRow, type OptionTable, type Program, usageOf } from "../../c
 export interface ManPageNotes {
   /** Paragraphs on what the program is. */
   readonly description: readonly string[];
+  /** What is read of the environment, by the names of the variables. */
+  readonly environment: Readonly<Record<string, string>>;
   /** What signals do, by name. */
   readonly signals: Readonly<Record<string, string>>;
   /** Names of other pages, such as `telemeter-client(1)`. */
@@ -25,7 +27,8 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
 };
 
 /** The manual page of a program, for section 1. */
-export function manPage(program: Program<OptionTable>, { description, signals, seeAlso }: ManPageNotes): string {
+export function manPage(program: Program<OptionTable>, notes: ManPageNotes): string {
+  const { description, environment, signals, seeAlso } = notes;
   const { name, summary, options } = program;
   return [
     `.TH ${name.toUpperCase().replaceAll("-", "\\-")} 1 "" "Telemeter ${configuration.version}" "Telemeter"`,
@@ -38,6 +41,7 @@ export function manPage(program: Program<OptionTable>, { description, signals, s
       ...entry("\\-V, \\-\\-version", "Show the version and exit."),
     ]),
     ...section("EXIT STATUS", Object.entries(EXIT_CODES).flatMap(([code, text]) => entry(code, roff(text)))),
+    ...section("ENVIRONMENT", Object.entries(environment).flatMap(([name, text]) => entry(roff(name), roff(text)))),
     ...section("SIGNALS", Object.entries(signals).flatMap(([signal, text]) => entry(signal, roff(text)))),
     ...section("SEE ALSO", [
       seeAlso.map((page) => page.replace(/^([^(]+)(\(\d\))$/, "\\fB$1\\fR$2")).map(hyphens).join(", "),

@@ -59,7 +59,7 @@ export async function openDirectory(options: OpenDirectoryOptions): Promise<Runn
   kept.start();
   new Gauge({
     name: "telemeter_sources",
-    help: "Sources in the directory of this server, by how they fare",
+    help: "Sources that this server owns, by how they fare",
     labelNames: ["state"],
     registers: [registry],
     collect() {

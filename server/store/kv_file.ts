@@ -115,7 +115,9 @@ async function lock(dir: string): Promise<Disposable> {
     file = await Deno.open(join(dir, LOCK), { create: true, write: true, mode: 0o600 });
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw refusal(dir, error);
-    throw new UsageError(`Cannot open the store in '${dir}' (${fileReason(error, "write")}): ${NOT_WRITABLE}`, {
+    const isFile = error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory;
+    const todo = isFile ? "a directory is wanted: name another --storage-dir" : NOT_WRITABLE;
+    throw new UsageError(`Cannot open the store in '${dir}' (${fileReason(error, "write")}): ${todo}`, {
       cause: error,
     });
   }

@@ -98,7 +98,7 @@ Deno.test("TokenExchange.grant() takes 201 for success, and an answer without la
 const refusals: [status: number, hint: RegExp][] = [
   [302, /it answered 302/],
   [400, /check --id/],
-  [401, /the token of --to-token-file is not valid, or no longer/],
+  [401, /the token of --to-token-file is not that of --id, or is no longer valid/],
   [403, /may not speak for --id/],
   [404, /check --to and --id/],
   [409, /belongs to another account/],

@@ -84,8 +84,10 @@ async function fault(url: string, way?: Way): Promise<string> {
   return message.slice(place.length);
 }
 
-Deno.test("connectionFault() says that nobody listens", async () => {
-  assert.equal(await fault(`http://127.0.0.1:${deadPort()}/`), ": it cannot be reached: Connection refused");
+Deno.test("connectionFault() says that nobody listens, and which flag names the place", async () => {
+  const sentence = ": it cannot be reached: Connection refused: see that it runs, and check ";
+  assert.equal(await fault(`http://127.0.0.1:${deadPort()}/`), `${sentence}--to`);
+  assert.equal(await fault(`http://127.0.0.1:${deadPort()}/`, { side: FROM }), `${sentence}--from`);
 });
 
 Deno.test("connectionFault() says that a name is not known, and which flag has it", async () => {
@@ -140,7 +142,7 @@ Deno.test("connectionFault() says for which name a certificate is not", async ()
   await using proxy = await startForwardProxy({ to: server.place });
   assert.match(
     await fault("https://other.test/", { ca: authority.cert, proxy: proxy.url }),
-    /: its certificate is not for the name "other\.test"; .*localhost/,
+    /: its certificate is not for the name "other\.test"; .*localhost.*: write a name that it has in --to$/s,
   );
 });
 

@@ -57,6 +57,21 @@ alerts{pod="m0Gh0iMBR5Zq",zone="a"} 3 ${NOW}
   assert.deepEqual(server.asked, []);
 });
 
+Deno.test("dryRun() says what to look at where the source has nothing", async () => {
+  await using prometheus = new SourcePrometheus();
+  prometheus.up();
+  const parsed = await parseOptions(CLIENT_PROGRAM, ["--from", prometheus.url, "--dry-run"]);
+  assert.ok("values" in parsed);
+  using settings = await loadSettings(parsed.values, { log: recordingLog().log, now: () => NOW });
+  assert.equal(
+    await dryRun(settings, { signal: new AbortController().signal, now: () => NOW }),
+    `# dry run: nothing was sent; of 0 samples from ${prometheus.url}/federate, 0 would be pushed
+# renamed 0 samples by --rename ALERTS=alerts
+# the source has nothing that --match selects: check --match and --from
+`,
+  );
+});
+
 Deno.test("dryRun() reads over TLS with --from-ca-file, token in hand, and refuses what another authority signed", async () => {
   const authority = await CertificateAuthority.create();
   const directory = await Deno.makeTempDir();

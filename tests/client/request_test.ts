@@ -54,7 +54,10 @@ Deno.test("call() names the place without its query and the reason when nobody l
   const url = new URL(`http://user:word@127.0.0.1:${listener.addr.port}/path?secret=a(b)`);
   listener.close();
   const message = await messageOf(call(get(url), () => Promise.resolve()));
-  assert.match(message, /^Cannot fetch http:\/\/127\.0\.0\.1:\d+\/path: it cannot be reached: Connection refused$/);
+  assert.match(
+    message,
+    /^Cannot fetch http:\/\/127\.0\.0\.1:\d+\/path: it cannot be reached: Connection refused: see that it runs, and check --from$/,
+  );
   assert.doesNotMatch(message, /secret|word/);
 });
 

@@ -145,3 +145,11 @@ for (const [values, warned] of argumentsOf) {
     );
   });
 }
+
+Deno.test("SecretGuard.check() tells nobody to close a folder that is named in place of a file", async () => {
+  await using it = await guarded({ tokenFile: undefined, keys: [] });
+  const folder = it.at("folder");
+  await Deno.mkdir(folder, { mode: 0o755 });
+  await using other = await guarded({ tokenFile: folder, keys: [folder], list: folder });
+  assert.deepEqual(await other.says(), []);
+});

@@ -114,7 +114,7 @@ Deno.test("authorization-server ends bad usage with one sentence and exit code 2
     const uses: [args: string[], sentence: RegExp][] = [
       [[], /ADDR/],
       [["127.0.0.1:0"], /TOKENS\.json/],
-      [["127.0.0.1:0", `${folder}/good.json`, "more"], /Too many arguments/],
+      [["127.0.0.1:0", `${folder}/good.json`, "more"], /more arguments than it takes/],
       [
         ["127.0.0.1:0", `${folder}/missing.json`],
         /: Bad TOKENS\.json: Cannot read '\S+missing\.json': there is no such file: make it, or name another$/m,

@@ -4,6 +4,7 @@ import type { Handler } from "../../common/http/http.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
 import { labelled, LoadGenerator } from "../../scripts/load_generator.ts";
+import { tempFolder } from "../support/programs.ts";
 import { loopback } from "../support/loopback.ts";
 import { unframed } from "../support/unframed.ts";
 
@@ -143,7 +144,7 @@ Deno.test("LoadGenerator counts requests that nobody answers, and goes on", asyn
   const { values } = await registry.getSingleMetric("load_requests_total")!.get();
   assert.deepEqual(values.map(({ labels }) => labels), [{ purpose: "authorize", code: "error" }]);
   assert(values[0].value >= 5);
-  assert.match(await generator.summary(2_000), /\n {2}the last that failed: nobody there\n/);
+  assert.match(await generator.summary(2_000), /\/s, error: \d+\n {2}the last that failed: nobody there\n/);
 });
 
 /** Runs the program to its end. */
@@ -181,9 +182,12 @@ Deno.test("load works for as long as --duration says and prints its summary", as
 
 Deno.test("load ends bad usage with one sentence and exit code 2", async () => {
   await withMetrics(async (path) => {
+    await using folder = await tempFolder();
+    const empty = await folder.write("empty", "");
     const uses: [args: string[], sentence: RegExp][] = [
       [[], /--metrics-file/],
       [["--metrics-file=/nowhere/metrics"], /nowhere/],
+      [[`--metrics-file=${empty}`], /it holds no series/],
       [[`--metrics-file=${path}`, "--workers=0"], /--workers/],
       [[`--metrics-file=${path}`, "--to=server"], /--to/],
       [[`--metrics-file=${path}`, "--interval=soon"], /--interval/],

@@ -20,8 +20,12 @@ for (const [name, page] of Object.entries(manPages())) {
     for (const option of Object.keys(program.options)) {
       assert.match(stdout, new RegExp(`^ +(-\\w, )?${flagOf(option)}( |$)`, "m"), option);
     }
-    for (const title of ["NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "SIGNALS", "SEE ALSO"]) {
+    for (const title of ["NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "SIGNALS", "SEE ALSO"]) {
       assert.match(stdout, new RegExp(`^${title}$`, "m"));
+    }
+    const named = program === SERVER_PROGRAM ? ["DENO_KV_ACCESS_TOKEN"] : [];
+    for (const term of [...named, "HTTPS_PROXY", "DENO_TLS_CA_STORE", "SSL_CERT_FILE", "SIGTERM", "SIGHUP"]) {
+      assert.match(stdout, new RegExp(`^ +.*\\b${term}\\b`, "m"));
     }
   });
 }

@@ -121,7 +121,8 @@ for (
     [
       "integration",
       ["http://127.0.0.1:1"],
-      "Too many arguments. Expected 0 arguments but got 1; integration --help lists the options",
+      "There are more arguments than it takes: put a value that has spaces in quotes, and give a switch its value by =, " +
+      "as in --verbose=true; integration --help lists the options",
     ],
     ["ring-bench", ["sideways"], "Choose: forward, write, join, takeover, scrape or control"],
     ["ring-bench", ["join", "--servers=1"], "Bad --servers: Cannot use '1': write a whole number from 2 up"],

@@ -159,3 +159,11 @@ Deno.test("token prints the token and its line, and touches no file that is ther
   assert.equal(await Deno.readTextFile(there), "mine");
   assert.equal((await runProgram("token", [""])).code, 2);
 });
+
+Deno.test("a server whose file of tokens names no cluster says at the start that nobody may push", async () => {
+  await using folder = await tempFolder();
+  await Deno.writeTextFile(join(folder.path, "tokens"), "");
+  await using server = await start(folder);
+  const said = server.child.lines.filter((line) => line.includes('msg="Lets nobody push'));
+  assert.match(said[0], /level=warning .*--tokens-file names no cluster: `deno task token` adds a line"$/);
+});

@@ -75,6 +75,12 @@ Deno.test("parseSelector() reads string literals as PromQL does", () => {
   for (const [literal, value] of table) assert.deepEqual(triples(`x{a=${literal}}`)[1], ["a", "=", value]);
 });
 
+Deno.test("parseSelector() shows how a selector is written to who forgets the quotes", () => {
+  assert.throws(() => parseSelector("{job=api}"), {
+    message: `Cannot read '{job=api}' as a selector: it is not PromQL, such as up{job="api"} is, at position 5`,
+  });
+});
+
 const REFUSED: readonly (readonly [text: string, why: RegExp, position: number])[] = [
   ["", /it is not PromQL/, 0],
   ["# only a comment", /it is not PromQL/, 16],

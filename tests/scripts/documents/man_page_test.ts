@@ -12,6 +12,7 @@ const OPTIONS = {
 Deno.test("manPage() shows names, texts and dashes as they are typed", () => {
   const page = manPage({ name: "a-b", summary: "Does it.", options: OPTIONS }, {
     description: ["'Tis a program."],
+    environment: { A_PROXY: "The way." },
     signals: { SIGTERM: "Stops." },
     seeAlso: ["c-d(1)"],
   });
@@ -22,5 +23,6 @@ Deno.test("manPage() shows names, texts and dashes as they are typed", () => {
   assert.ok(page.includes("\n.TP\n\\fB\\-\\-a\\-name \\fITEXT\\fR\nA \\e name.\nSet it.\nBy default x\\-1.\n"));
   assert.ok(page.includes("\n.TP\n\\fB\\-\\-must \\fITEXT\\fR\nNeeded.\nRequired.\n"));
   assert.ok(page.includes("\n.TP\n\\fB\\-q, \\-\\-quiet\\fR\n\\&.Say less.\n"));
+  assert.ok(page.includes("\n.SH ENVIRONMENT\n.TP\n\\fBA_PROXY\\fR\nThe way.\n.SH SIGNALS\n"));
   assert.ok(page.includes("\n.SH SEE ALSO\n\\fBc\\-d\\fR(1)\n"));
 });
