@@ -70,14 +70,14 @@ export interface RenderedPush {
 
 /** How a push is rendered. */
 export interface RenderOptions {
-  /** Finds a buffer that may be put to use. @default none */
-  readonly spare?: () => ArrayBuffer | undefined;
+  /** Finds a buffer that may be put to use, of so many bytes: one of another size is let go. @default none */
+  readonly spare?: (bytes: number) => ArrayBuffer | undefined;
   /** Hears how many samples of which metrics the allow-list drops. */
   readonly onDropped?: IngestOptions["onDropped"];
 }
 
 /** How families are rendered. */
-export type FamilyOptions = IngestOptions & { readonly losses: Losses };
+export type FamilyOptions = IngestOptions & Pick<RenderOptions, "spare"> & { readonly losses: Losses };
 
 /**
  * The most bytes that a body may hold once uncompressed to be rendered as usual pushes are, which are less than a third of it.
@@ -165,7 +165,7 @@ class Workshop {
     this.#unframer = new SnappyUnframer(kernel);
   }
 
-  *render(push: RawPush, { spare = () => undefined, onDropped }: RenderOptions): Steps<RenderedPush> {
+  *render(push: RawPush, { spare, onDropped }: RenderOptions): Steps<RenderedPush> {
     try {
       const raw = this.#uncompress(push);
       const losses = new Losses();
@@ -182,8 +182,7 @@ class Workshop {
       const identity = isOwn ? NO_LABELS : push.labels;
       return yield* this.renderFamilies(
         families,
-        { identity, nowMs: push.receivedAtMs, losses, isOwn, onDropped },
-        spare,
+        { identity, nowMs: push.receivedAtMs, losses, isOwn, onDropped, spare },
       );
     } catch (cause) {
       throw refusalOf(cause);
@@ -193,8 +192,7 @@ class Workshop {
   /** Renders families, and counts their series if they are too many. */
   *renderFamilies(
     families: Uint8Array,
-    { losses, ...options }: FamilyOptions,
-    spare: RenderOptions["spare"] = () => undefined,
+    { losses, spare = () => undefined, ...options }: FamilyOptions,
   ): Steps<RenderedPush> {
     try {
       const unread = countLeftOut(losses.leftOut);
@@ -203,7 +201,7 @@ class Workshop {
       const received = unread + ingested.received;
       const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
       const size = bufferSize(runsEnd + natives.length);
-      const found = spare();
+      const found = spare(size);
       const buffer = found?.byteLength === size ? found : new ArrayBuffer(size);
       const bytes = new Uint8Array(buffer);
       bytes.set(text);

@@ -12,7 +12,7 @@ import { WRITE_ENCODINGS, WriteUncompressor } from "../../common/remote_write/bo
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import { WriteReader } from "../../common/remote_write/write_reader.ts";
 import type { PushContentType } from "../ingest/push_content.ts";
-import { type RawPush, type RenderedPush, Renderer, type RenderRules } from "../ingest/renderer.ts";
+import { type RawPush, type RenderedPush, Renderer, type RenderOptions, type RenderRules } from "../ingest/renderer.ts";
 
 /** The version of a content type; undefined if it is none of remote write. */
 export function versionOf(contentType: PushContentType): WriteVersion | undefined {
@@ -89,12 +89,12 @@ export class DeltaRenderer {
   }
 
   /**
-   * Renders one request by the rules of what renders pushes.
+   * Renders one request by the rules of what renders pushes. What it brings goes to a spare buffer, if there is one.
    *
    * @throws {InvalidPushError} if it must be refused.
    * @throws {LimitError} if it passes a limit.
    */
-  render(write: RawPush, ofPushes: Renderer): RenderedWrite {
+  render(write: RawPush, ofPushes: Renderer, { spare }: Pick<RenderOptions, "spare"> = {}): RenderedWrite {
     const renderer = this.#renderer ?? ofPushes;
     const { contentType, contentEncoding, body, labels: identity, receivedAtMs: nowMs } = write;
     const version = versionOf(contentType), encoding = WRITE_ENCODINGS.find((known) => known === contentEncoding);
@@ -110,7 +110,7 @@ export class DeltaRenderer {
         droppedMetrics.set(metric, (droppedMetrics.get(metric) ?? 0) + samples);
       const options = { identity, nowMs, losses, onDropped };
       losses.firstOfHistograms = read.firstOfHistograms;
-      const values = read.values.length === 0 ? undefined : renderer.renderFamilies(read.values, options);
+      const values = read.values.length === 0 ? undefined : renderer.renderFamilies(read.values, { ...options, spare });
       // What is left out of series that end is left out of the samples.
       losses.firstOfHistograms = Infinity;
       const ended = read.ended.length === 0 ? undefined : renderer.renderFamilies(read.ended, options);

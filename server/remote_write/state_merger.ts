@@ -162,9 +162,9 @@ export class StateMerger {
     request: StoredPush,
     { shown, changes }: { shown: ClusterEntry | undefined; changes: readonly SizedDelta[] },
   ): { write: RenderedWrite; delta: readonly SizedDelta[] } {
-    const { deltas, renderer, now, ttlMs } = this.#options;
+    const { deltas, index, renderer, now, ttlMs } = this.#options;
     const maxSeries = this.#options.maxSeries();
-    const write = deltas().render(request, renderer());
+    const write = deltas().render(request, renderer(), { spare: (bytes) => index.spare(bytes) });
     const delta = this.#deltaOf(write, { shown, changes });
     if (delta === undefined) return { write, delta: [] };
     const oldestMs = now() - ttlMs;

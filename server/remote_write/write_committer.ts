@@ -28,7 +28,7 @@ export interface WriteCommitterOptions {
   /** How much all clusters together may take. */
   readonly capacity: Pick<Capacity, "admit">;
   /** What clusters show. */
-  readonly index: Pick<ExpositionIndex, "get">;
+  readonly index: Pick<ExpositionIndex, "get" | "spare">;
   /** Accounts for what is accepted. */
   readonly account: PushAccount;
   /** Shares the event loop among requests. */
@@ -86,8 +86,9 @@ export class WriteCommitter implements PushStage {
 
   /** Puts what there is room for of a request into the log of its cluster; undefined where nothing is to be put. */
   #append(stored: StoredPush): { write: RenderedWrite; committed?: Promise<unknown> } {
-    const { logs, renderer } = this.#options, { id } = stored;
-    const write = this.#deltas.render(stored, renderer());
+    const { logs, index, renderer } = this.#options, { id } = stored;
+    // What it brings may take the place of all that the cluster shows, whose buffer then serves another request.
+    const write = this.#deltas.render(stored, renderer(), { spare: (bytes) => index.spare(bytes) });
     const delta = this.#deltaOf(id, write);
     if (delta === undefined) return { write };
     const limit = logs.limitOf(id, delta);

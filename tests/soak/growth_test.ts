@@ -6,7 +6,7 @@ import { RingServers } from "../faults/ring_servers.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { Random } from "../support/random.ts";
 import { faultsOfGrowth, growthOf, median } from "./growth.ts";
-import { Inspectors } from "./inspector.ts";
+import { Inspectors } from "../support/inspector.ts";
 import { weigh, type Weighing } from "./weighing.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });

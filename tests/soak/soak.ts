@@ -9,7 +9,7 @@ import type { Logger } from "../../common/log.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { RingServers } from "../faults/ring_servers.ts";
 import { SmallDisk } from "../support/small_disk.ts";
-import { Inspectors } from "./inspector.ts";
+import { Inspectors } from "../support/inspector.ts";
 import type { SoakPlan } from "./soak_plan.ts";
 import type { SoakReport } from "./soak_report.ts";
 import { Trial } from "./trial.ts";

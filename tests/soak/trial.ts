@@ -13,7 +13,7 @@ import { ATTACKS, clearAway, newcomersOf, throwEachBomb } from "./attacks.ts";
 import { deedsOn, pass, Victim } from "./deeds.ts";
 import { type Footprint, footprintOf } from "./footprint.ts";
 import { faultsOfGrowth, growthOf, LEAST_WEIGHINGS, type Taken } from "./growth.ts";
-import type { Inspectors } from "./inspector.ts";
+import type { Inspectors } from "../support/inspector.ts";
 import { type Look, lookAtPages } from "./pages.ts";
 import type { SmallDisk } from "../support/small_disk.ts";
 import type { SoakPlan } from "./soak_plan.ts";

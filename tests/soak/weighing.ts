@@ -6,7 +6,7 @@
 
 import type { RingServer } from "../faults/ring_servers.ts";
 import { footprintOf } from "./footprint.ts";
-import type { Inspectors } from "./inspector.ts";
+import type { Inspectors } from "../support/inspector.ts";
 
 /** What was weighed of a server. */
 export interface Weighing {
