@@ -69,11 +69,12 @@ function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
   const how = { token, clients, timeoutMs, signal, onStatus, onClock };
   return call(
     { ...how, attempt: "Cannot scrape", url, method: "GET", headers: { accept: ACCEPT } },
-    async (response) => {
+    async (response, proxyLogin) => {
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
       if (response.status !== 200) {
-        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
+        const secrets = [...token ? [token] : [], ...proxyLogin];
+        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets });
       }
       return decode(response, scrape);
     },
