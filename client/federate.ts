@@ -13,6 +13,7 @@ import { parseOpenMetrics } from "../common/exposition/open_metrics.ts";
 import type { PageOptions } from "../common/exposition/page_cursor.ts";
 import type { SampleFault } from "../common/exposition/sample_fault.ts";
 import { endsInMidLine, parseText } from "../common/exposition/text_format.ts";
+import { isLoopback } from "../common/loopback.ts";
 import { plural } from "../common/plural.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import { type Call, call, refusal } from "./request.ts";
@@ -24,6 +25,12 @@ const ACCEPT = [
   "text/plain; version=0.0.4; q=0.5",
   "application/openmetrics-text; version=1.0.0; q=0.1",
 ].join(", ");
+
+/** What is asked of a source on the same machine: to compress a page, and to read it, takes longer than to copy it. */
+const UNCOMPRESSED: Readonly<Record<string, string>> = { "accept-encoding": "identity" };
+
+/** What a page may be longer than the one before without being moved. */
+const SPARE_BYTES = 4_096;
 
 /** Redirects that are followed on the way to one page. */
 const MAX_REDIRECTS = 5;
@@ -67,8 +74,9 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
   const { token, clients, timeoutMs, signal, onStatus, onClock } = scrape;
   const how = { token, clients, timeoutMs, signal, onStatus, onClock };
+  const headers = { accept: ACCEPT, ...(isLoopback(url) ? UNCOMPRESSED : {}) };
   return call(
-    { ...how, attempt: "Cannot scrape", url, method: "GET", headers: { accept: ACCEPT } },
+    { ...how, attempt: "Cannot scrape", url, method: "GET", headers },
     async (response, proxyLogin) => {
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
@@ -101,7 +109,10 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
-  const bytes = await readPageBytes(response, limitBytes);
+  const bytes = await readPageBytes(response, {
+    limitBytes,
+    roomBytes: labels?.pageBytes ? labels.pageBytes + SPARE_BYTES : undefined,
+  });
   // Without a length nobody says that this is all: HTTP/1.0 ends a page as it breaks off, and a proxy may pass that on in chunks.
   if (format === "text" && endsInMidLine(bytes) && !response.headers.has("content-length")) {
     throw new Error(
@@ -122,9 +133,12 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
   });
 }
 
-async function readPageBytes(response: Response, limitBytes: number): Promise<Uint8Array> {
+async function readPageBytes(
+  response: Response,
+  { limitBytes, roomBytes }: { limitBytes: number; roomBytes: number | undefined },
+): Promise<Uint8Array> {
   try {
-    return await readUpTo(response, limitBytes);
+    return await readUpTo(response, limitBytes, { roomBytes });
   } catch (error) {
     if (error instanceof LimitError) {
       throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`, error.passed);

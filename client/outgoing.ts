@@ -24,6 +24,9 @@ import { setLabels } from "./transforms/set_labels.ts";
 /** How old a sample may be for a server to take it, in milliseconds: 24 hours. */
 const MAX_AGE_MS = 86_400_000;
 
+/** What a push may grow by from one to the next without being moved. */
+const SPARE_BYTES = 4_096;
+
 /** What a server that does not say that it takes it does not get, by the rule of the account that it falls under. */
 export const BEYOND_SERVER = {
   native_histogram: "native histograms (the server does not say that it takes them)",
@@ -57,6 +60,8 @@ export interface Outgoing {
 /** Prepares pushes. */
 export class OutgoingPushes {
   readonly #encodedLabels: EncodedLabels = new WeakMap();
+  /** The length of the last push, which the next one will have as well. */
+  #encodedBytes = 0;
   #labelling: { readonly labels: ReadonlyMap<string, string>; readonly rule: Transform } | undefined;
   #checker: { readonly key: string; readonly ingester: Ingester } | undefined;
 
@@ -76,8 +81,7 @@ export class OutgoingPushes {
     });
     const wanted = checked = withoutUnknownTypes(labelled, losses);
     lost.clear();
-    const encode = (families: readonly MetricFamily[]) => encodeFamilies(families, { labels: this.#encodedLabels });
-    const encoded = encode(wanted);
+    const encoded = this.#encode(wanted);
     if (encoded.length === 0) return { families: wanted, encoded, lines: NO_LINES, leftOut: losses.leftOut, stale: 0 };
     const lines = this.#ingesterFor(server).ingest(encoded, { identity: labels, nowMs, losses });
     const { stale, leftOut } = lines;
@@ -88,7 +92,14 @@ export class OutgoingPushes {
     // Only now, since a twin that cannot be used replaces nothing.
     const families = dedupe(usable, account);
     const isWhole = countSamples(families) === countSamples(wanted);
-    return { families, encoded: isWhole ? encoded : encode(families), lines, leftOut, stale };
+    return { families, encoded: isWhole ? encoded : this.#encode(families), lines, leftOut, stale };
+  }
+
+  #encode(families: readonly MetricFamily[]): Uint8Array<ArrayBuffer> {
+    const roomBytes = this.#encodedBytes + SPARE_BYTES;
+    const encoded = encodeFamilies(families, { labels: this.#encodedLabels, roomBytes });
+    this.#encodedBytes = encoded.length;
+    return encoded;
   }
 
   /** The rule that sets the labels of a token: the same as long as the token is, as it remembers what it has set. */

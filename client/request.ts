@@ -84,19 +84,25 @@ export async function call<T>(
   const { client, proxy } = connection;
   const bearer: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { "user-agent": USER_AGENT, ...bearer, ...request.headers, ...connection.headers };
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), timeoutMs);
+  // By hand: AbortSignal.any(), with another controller for the deadline, takes a tenth of a millisecond.
+  const over = new AbortController();
+  const giveUp = () => over.abort();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    giveUp();
+  }, timeoutMs);
+  request.signal.addEventListener("abort", giveUp);
   let response: Response | undefined;
   try {
-    const signal = AbortSignal.any([request.signal, deadline.signal]);
-    response = await fetch(url, { method, headers, body, client, redirect: "manual", signal });
+    request.signal.throwIfAborted();
+    response = await fetch(url, { method, headers, body, client, redirect: "manual", signal: over.signal });
     request.onStatus?.(response.status);
     const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
     if (differenceMs !== undefined) request.onClock?.(differenceMs);
     return await read(response, proxySecrets(proxy));
   } catch (error) {
     request.signal.throwIfAborted();
-    const late = deadline.signal.aborted;
     const faultOf = response === undefined ? connectionFault : answerFault;
     const reason = late
       ? `no complete answer within ${formatDuration(timeoutMs)}`
@@ -106,6 +112,7 @@ export async function call<T>(
     throw new Error(message, { cause: error });
   } finally {
     clearTimeout(timer);
+    request.signal.removeEventListener("abort", giveUp);
     await response?.body?.cancel().catch(() => {});
   }
 }

@@ -19,6 +19,7 @@ import { makeCertificates } from "./certificates/certificate_folder.ts";
 import { makeDebianBase } from "./images/debian_base.ts";
 import { type ContainerEnd, docker, HardenedContainer } from "./images/hardened_container.ts";
 import { findEngine } from "./integration/docker.ts";
+import { runToEnd } from "./process/child.ts";
 import { eventually } from "./process/eventually.ts";
 import { freePort } from "./process/free_port.ts";
 
@@ -73,6 +74,15 @@ async function build(
     `--tag=${imageOf(target)}`,
     ROOT,
   ], { signal });
+}
+
+/** That Deno opens the cache of an image, whose root nobody can write; its own log tells. */
+async function checkCache(image: string, { say }: Pick<Surroundings, "say">): Promise<void> {
+  const args = ["run", "--rm", "--read-only", "--network=none", "--env=DENO_LOG=debug", image, "--version"];
+  const output = (await runToEnd("docker", args))?.output ?? "";
+  const seen = output.split("\n").filter((line) => line.includes("dep_analysis_cache")).join("; ");
+  mustHold(`Deno opens the cache of ${image}`, { holds: /Opening cache/.test(seen) && !/Failed/.test(seen), seen });
+  say(`passed: ${image} has a cache that Deno opens without writing`);
 }
 
 function imageOf(target: typeof TARGETS[number]): string {
@@ -203,6 +213,7 @@ async function imageCheck(
       await build(target, { base: from, signal });
       const version = await docker(["run", "--rm", "--network=none", imageOf(target), "--version"]);
       say(`passed: ${imageOf(target)} is built and says ${version.trim()}`);
+      await checkCache(imageOf(target), { say });
     }
     await check(surroundings);
     return 0;

@@ -29,6 +29,11 @@ export class LabelMemory {
   #page: Uint8Array = new Uint8Array();
   #last: Remembered | undefined;
 
+  /** The length of the last page, in bytes. */
+  get pageBytes(): number {
+    return this.#page.length;
+  }
+
   /** Starts on another scrape: what the last one did not have is forgotten. */
   turn(): void {
     this.#known.forEach(({ turn }, hash) => {

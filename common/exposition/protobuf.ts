@@ -313,6 +313,8 @@ function readTimestamp(reader: ProtobufReader, end: number): number {
 export interface EncodeOptions extends CountOptions {
   /** Remembers what labels are in protobuf from one time to the next. @default nothing is remembered */
   readonly labels?: EncodedLabels;
+  /** How much is made room for at first, in bytes. @default 4 KiB */
+  readonly roomBytes?: number;
 }
 
 /**
@@ -331,9 +333,9 @@ export function encodeFamilies(
 /** Does what {@linkcode encodeFamilies} does in steps. */
 export function* encodeFamiliesSteps(
   families: Iterable<MetricFamily>,
-  { labels, wholeAsIntegers }: EncodeOptions = {},
+  { labels, wholeAsIntegers, roomBytes }: EncodeOptions = {},
 ): Steps<Uint8Array<ArrayBuffer>> {
-  const out = new ProtobufWriter();
+  const out = new ProtobufWriter(roomBytes);
   let pauseAt = STEP_BYTES;
   for (const { name, help, type, unit, metrics } of families) {
     if (type === undefined) continue;

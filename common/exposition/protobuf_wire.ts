@@ -147,12 +147,17 @@ export class ProtobufReader {
 
   #varint(end: number): number {
     const start = this.at;
-    let low = 0, high = 0;
+    // Nearly all numbers and lengths have one byte.
+    if (start < end && this.#bytes[start] < 0x80) return this.#bytes[this.at++];
+    let low = 0, high = 0, place = 1;
     for (let i = 0; i < 10; i++) {
       if (this.at >= end) throw malformed("a varint is cut short", start);
       const byte = this.#bytes[this.at++];
       if (i < 4) low |= (byte & 0x7f) << (7 * i);
-      else high += (byte & 0x7f) * 2 ** (7 * (i - 4));
+      else {
+        high += (byte & 0x7f) * place;
+        place *= 128;
+      }
       if (byte < 0x80) {
         if (i === 9 && byte > 1) break;
         // Ten bytes carry 70 bits; those of a negative number reach 2^64, from which two's complement subtracts.
@@ -232,9 +237,15 @@ const utf8Encoder = new TextEncoder();
 
 /** A growing buffer. A message is written behind a gap of one byte for its length, and moved when that is too narrow. */
 export class ProtobufWriter {
-  #bytes = new Uint8Array(4_096);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #length = 0;
+
+  /** Makes room for so many bytes at first. */
+  constructor(room = 4_096) {
+    this.#bytes = new Uint8Array(room);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   /** How much was written, in bytes. */
   get length(): number {
@@ -381,6 +392,10 @@ export class ProtobufWriter {
 
   #varint(value: number) {
     this.#reserve(10);
+    if (value >= 0 && value < 0x80) {
+      this.#bytes[this.#length++] = value;
+      return;
+    }
     if (value < 0) {
       // Two's complement over 64 bits, as protobuf has it for int64.
       for (let big = BigInt.asUintN(64, BigInt(value));; big >>= 7n) {

@@ -248,11 +248,6 @@ function characterOf(code: number): string | undefined {
   return code > 0x10ffff || isSurrogate ? undefined : String.fromCodePoint(code);
 }
 
-/** Whether a series matches, its labels given by name; `valueOf` returns the empty string for those it lacks. */
-export function selectorMatches(selector: Selector, valueOf: (label: string) => string): boolean {
-  return selector.matchers.every((matcher) => matcher.matches(valueOf(matcher.name)));
-}
-
 /**
  * Reads a file of selectors, one a line; empty lines and lines that start with `#` are skipped.
  *

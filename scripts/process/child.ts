@@ -174,7 +174,10 @@ export interface Outcome {
 export async function runToEnd(
   path: string,
   args: readonly string[],
-  { cwd, timeoutMs = 300_000, signal }: { cwd?: string | URL; timeoutMs?: number; signal?: AbortSignal } = {},
+  { cwd, env, timeoutMs = 300_000, signal }: Pick<ChildCommand, "cwd" | "env"> & {
+    timeoutMs?: number;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<Outcome | undefined> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), timeoutMs);
@@ -182,6 +185,7 @@ export async function runToEnd(
     const { success, stdout, stderr } = await new Deno.Command(path, {
       args: [...args],
       cwd,
+      env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -12,7 +12,7 @@ import { FailedError, run } from "../../common/lifecycle.ts";
 import { duration, flag, wholeNumber } from "../../common/option_kinds.ts";
 import type { OptionTable, OptionValues, Program } from "../../common/options.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { install } from "../../scripts/bundle.ts";
+import { fillCache, install } from "../../scripts/bundle.ts";
 import { Child, type ChildCommand } from "../../scripts/process/child.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
@@ -32,7 +32,7 @@ export const CLIENT_WEIGHT_OPTIONS = {
   interval: { kind: duration, default: "1s", help: "From one forward to the next; in the field it is 4m30s" },
   tls: { kind: flag, help: "Read and push over https" },
   remoteWrite: { kind: flag, help: "Send by remote write" },
-  bundle: { kind: flag, help: "Run the bundle, as sites do, and not the sources" },
+  bundle: { kind: flag, help: "Run the bundle with a filled cache, as images do, and not the sources" },
 } as const satisfies OptionTable;
 
 /** The program as `--help` shows it. */
@@ -123,15 +123,43 @@ async function openEnds({ tls, folder }: { tls: boolean; folder: Folder }): Prom
   return { scrapes, flags, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The client as the task runs it, or as a bundle, which is put into a folder. */
-async function clientCommand(
+/** The client as the task runs it, or as a bundle, which is put into a folder, with a cache that is filled and one that is not. */
+async function clientCommands(
   args: readonly string[],
   { bundle, folder, signal }: { bundle: boolean; folder: Folder; signal: AbortSignal },
-): Promise<ChildCommand> {
-  if (!bundle) return taskCommand("client", args);
-  const path = `${folder.path}/client`;
+): Promise<{ command: ChildCommand; cold?: ChildCommand }> {
+  if (!bundle) return { command: taskCommand("client", args) };
+  const path = `${folder.path}/client`, denoDir = `${folder.path}/cache`;
   await install("client", { path, signal });
-  return { name: "client", path, args };
+  await fillCache("client", { path, denoDir, signal });
+  const start = (denoDir: string): ChildCommand => ({ name: "client", path, args, env: { DENO_DIR: denoDir } });
+  return { command: start(denoDir), cold: start(`${folder.path}/empty`) };
+}
+
+/** A client that runs, where it listens, and how long it took until it did. */
+interface Started extends AsyncDisposable {
+  readonly child: Child;
+  readonly url: string;
+  readonly startMs: number;
+}
+
+async function start(command: ChildCommand): Promise<Started> {
+  const begun = performance.now();
+  const child = new Child(command);
+  const [, url] = await child.line(/msg=Listening .*\burl=(\S+)/);
+  const startMs = performance.now() - begun;
+  return { child, url, startMs, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+}
+
+/** What a client has taken after so many cycles, and the most memory in them. */
+async function usageAfter(count: number, { pid, scrapes }: { pid: number; scrapes: Ends["scrapes"] }): Promise<Usage> {
+  let usage = await usageOf(pid);
+  for (let i = 0; i < count; i++) {
+    await scrapes.take();
+    const now = await usageOf(pid);
+    usage = now.residentMb > usage.residentMb ? now : { ...usage, cpuMs: now.cpuMs };
+  }
+  return usage;
 }
 
 /** Runs a client through its forwards and says what they took. */
@@ -141,30 +169,30 @@ async function weigh(
 ): Promise<void> {
   await using folder = await tempFolder();
   await using ends = await openEnds({ tls, folder });
+  const { scrapes } = ends;
   const way = remoteWrite ? ["--remote-write"] : [];
   const args = [...ends.flags, ...way, "--listen=127.0.0.1:0", `--interval=${interval}ms`];
-  const command = await clientCommand(args, { bundle, folder, signal });
-  const begun = performance.now();
-  await using child = new Child(command);
-  const [, url] = await child.line(/msg=Listening .*\burl=(\S+)/);
-  const startMs = performance.now() - begun;
-  /** What the client has taken after so many cycles, and the most memory in them. */
-  const usageAfter = async (count: number): Promise<Usage> => {
-    let usage = await usageOf(child.pid);
-    for (let i = 0; i < count; i++) {
-      await ends.scrapes.take();
-      const now = await usageOf(child.pid);
-      usage = now.residentMb > usage.residentMb ? now : { ...usage, cpuMs: now.cpuMs };
-    }
-    return usage;
+  const { command, cold } = await clientCommands(args, { bundle, folder, signal });
+  const begin = async ({ child, startMs }: Started, name: string) => {
+    const first = await usageAfter(2, { pid: child.pid, scrapes });
+    say(`${name.padEnd(8)} ${startMs.toFixed(0)} ms until it listens; with the first forward ${describe(first)}`);
+    return first;
   };
-  const first = await usageAfter(2);
-  say(`start    ${startMs.toFixed(0)} ms until it listens; with the first forward ${describe(first)}`);
-  const before = await usageAfter(warmUp);
+  if (cold !== undefined) {
+    await using started = await start(cold);
+    await begin(started, "cold");
+    await started.child.stop();
+    // One more may have come since.
+    while (scrapes.size > 0) await scrapes.take();
+  }
+  await using started = await start(command);
+  const { child, url } = started, { pid } = child;
+  const first = await begin(started, "start");
+  const before = await usageAfter(warmUp, { pid, scrapes });
   say(`warm-up  ${describe(before, { since: first, cycles: warmUp })}`);
   // As a Prometheus beside the client does.
   await (await fetch(new URL("/metrics", url))).bytes();
-  const after = await usageAfter(cycles);
+  const after = await usageAfter(cycles, { pid, scrapes });
   say(`cycles   ${describe(after, { since: before, cycles })}`);
   const failed = child.lines.find((line) => line.includes("Cannot forward"));
   if (failed !== undefined) throw new FailedError(`The client did not forward each time: ${failed}`);

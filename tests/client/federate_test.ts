@@ -47,6 +47,20 @@ Deno.test("federate() asks for each selector once, beside the URL's own query, h
   assert.deepEqual(prometheus.asked, [["own", "a", 'b{c="&d"}'], ["own", "a", 'b{c="&d"}']]);
 });
 
+Deno.test("federate() has a source on the same machine leave its page uncompressed, and no other one", async () => {
+  await using source = new SourcePrometheus();
+  const asked: (string | null)[] = [];
+  source.fault = (request) => {
+    asked.push(request.headers.get("accept-encoding"));
+    return new Response("up 1\n", { headers: { "content-type": "text/plain" } });
+  };
+  await scrape(`${source.url}/federate`);
+  using client = Deno.createHttpClient({ proxy: { url: source.url }, poolMaxIdlePerHost: 0 });
+  const proxied = { open: async (url: URL) => ({ ...await clients.open(url), client, [Symbol.dispose]: () => {} }) };
+  await scrape("http://prometheus.example/federate", { clients: proxied });
+  assert.deepEqual(asked, ["identity", "gzip,br"]);
+});
+
 Deno.test("federate() shows its token", async () => {
   await using prometheus = new SourcePrometheus().up(UP);
   prometheus.token = "t0ken";

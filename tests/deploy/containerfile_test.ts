@@ -27,6 +27,22 @@ Deno.test("the Containerfile runs programs as nobody, by a number that Kubernete
   assert.deepEqual(all("ENTRYPOINT"), ['["/usr/local/bin/telemeter-client"]', '["/usr/local/bin/telemeter-server"]']);
 });
 
+Deno.test("the Containerfile fills Deno's cache where the programs look for it, of programs that lie where they will run", () => {
+  const [folder] = all("ENV").flatMap((text) => /\bDENO_DIR=(\/var\S+)/.exec(text)?.[1] ?? []);
+  const filling = all("RUN").find((text) => text.startsWith("deno task bundle "))!;
+  const to = /--to=(\S+)/.exec(filling)![1];
+  assert.ok(filling.split(" ").includes(`--cache=${folder}`), filling);
+  const copied = all("COPY").filter((text) => text.startsWith("--from=build /")).map((text) =>
+    text.split(" ").slice(1)
+  );
+  assert.ok(copied.some(([from, at]) => from === folder && at === folder));
+  for (const [entry] of all("ENTRYPOINT").map((text): string[] => JSON.parse(text))) {
+    assert.equal(entry.slice(0, entry.lastIndexOf("/")), to);
+    assert.ok(copied.some(([from, at]) => from === entry && at === `${to}/`), entry);
+    assert.ok(copied.some(([from, at]) => from === `${entry}.d` && at === `${entry}.d`), entry);
+  }
+});
+
 Deno.test("the Containerfile checks health where the programs listen by default", () => {
   const ports = [CLIENT_OPTIONS.listen.default, SERVER_OPTIONS.listenInternal.default];
   for (const [i, check] of all("HEALTHCHECK").entries()) {

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { delimiter, dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import configuration from "../../deno.json" with { type: "json" };
 import {
   bundle,
+  fillCache,
   install,
   launcher,
   loadedInOrder,
@@ -133,4 +136,26 @@ Deno.test("install() makes a client that shows its pages, though it may read no 
   assert.equal(page.status, 200);
   assert.match(await page.text(), /<h1/);
   assert.equal((await child.stop()).code, 0);
+});
+
+Deno.test("fillCache() leaves Deno nothing to look through in a bundle, even where the cache cannot be written", async () => {
+  await using folder = await tempFolder();
+  const path = `${folder.path}/telemeter-client`;
+  const { signal } = new AbortController();
+  await install("client", { path, signal });
+  const denoDir = `${folder.path}/cache`;
+  await fillCache("client", { path, denoDir, signal });
+
+  const files = (await Array.fromAsync(Deno.readDir(denoDir))).map(({ name }) => name);
+  const databases = files.filter((name) => files.includes(`${name}-wal`) && files.includes(`${name}-shm`));
+  const known = databases.flatMap((name) => {
+    using database = new DatabaseSync(`${denoDir}/${name}`, { readOnly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'moduleinfocache'").all();
+    if (tables.length === 0) return [];
+    return database.prepare("SELECT specifier FROM moduleinfocache").all().map(({ specifier }) => specifier);
+  });
+  const parts = (await Array.fromAsync(Deno.readDir(`${path}.d`))).map(({ name }) =>
+    pathToFileURL(`${path}.d/${name}`).href
+  );
+  assert.deepEqual(known.toSorted(), parts.toSorted());
 });

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  MAX_SELECTOR_LENGTH,
-  parseSelector,
-  readSelectorFile,
-  selector,
-  selectorMatches,
-} from "../../../common/exposition/selector.ts";
+import { MAX_SELECTOR_LENGTH, parseSelector, readSelectorFile, selector } from "../../../common/exposition/selector.ts";
 import { ownThreadMs } from "../../support/processor_time.ts";
+import { selectorMatches } from "../../support/selector_matches.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
