@@ -76,15 +76,19 @@ export class TokenExchange {
     if (held && held.initialToken === initialToken && now() < held.refreshMs) return held.grant;
     const how = { token: initialToken, headers: { accept: "application/json" }, clients, timeoutMs, signal, onClock };
     const askedMs = now();
-    return await call({ ...how, attempt: "Cannot exchange the token at", url, method: "POST" }, async (response) => {
-      if (response.status !== 200 && response.status !== 201) {
-        throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets: [initialToken] });
-      }
-      const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
-      const endsMs = lifetimeSeconds > 0 ? askedMs + lifetimeSeconds * 1_000 : Infinity;
-      this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), endsMs, initialToken };
-      return grant;
-    });
+    return await call(
+      { ...how, attempt: "Cannot exchange the token at", url, method: "POST" },
+      async (response, proxyLogin) => {
+        if (response.status !== 200 && response.status !== 201) {
+          const secrets = [initialToken, ...proxyLogin];
+          throw await refusal(response, { url, hints: HINTS, redirectHint: REDIRECT_HINT, secrets });
+        }
+        const { grant, lifetimeSeconds } = parseAnswer(await readUpTo(response, ANSWER_LIMIT_BYTES));
+        const endsMs = lifetimeSeconds > 0 ? askedMs + lifetimeSeconds * 1_000 : Infinity;
+        this.#held = { grant, refreshMs: askedMs + goodForMs(lifetimeSeconds), endsMs, initialToken };
+        return grant;
+      },
+    );
   }
 
   /** When the token held ends, in milliseconds since the epoch; Infinity for never, undefined if none is held. */

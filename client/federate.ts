@@ -77,11 +77,12 @@ function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
   const headers = { accept: ACCEPT, ...(isLoopback(url) ? UNCOMPRESSED : {}) };
   return call(
     { ...how, attempt: "Cannot scrape", url, method: "GET", headers },
-    async (response) => {
+    async (response, proxyLogin) => {
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
       if (response.status !== 200) {
-        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets: token ? [token] : [] });
+        const secrets = [...token ? [token] : [], ...proxyLogin];
+        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets });
       }
       return decode(response, scrape);
     },

@@ -40,7 +40,7 @@ export function post<T>({ hints, ...request }: Post, read: (answer: Answer) => P
   const { url, token = "", headers: { authorization = "" } } = request;
   // A receiver may repeat what it was sent, by which anybody could send as well.
   const secrets = [token, authorization.slice(authorization.indexOf(" ") + 1)].filter((secret) => secret !== "");
-  return call({ ...request, method: "POST" }, async (response) => {
+  return call({ ...request, method: "POST" }, async (response, proxyLogin) => {
     const redirect = redirectOf(response, url);
     if (redirect !== undefined) {
       throw new Error(
@@ -49,7 +49,7 @@ export function post<T>({ hints, ...request }: Post, read: (answer: Answer) => P
     }
     return await read({
       response,
-      refusal: () => refusal(response, { url, hints, secrets }),
+      refusal: () => refusal(response, { url, hints, secrets: [...secrets, ...proxyLogin] }),
       remark: () => readRemark(response),
     });
   });

@@ -9,6 +9,7 @@ import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
 import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
+import { proxySecrets } from "../common/outgoing/proxied_client.ts";
 import { userAgentOf } from "../common/outgoing/user_agent.ts";
 import { differenceOf } from "./clocks.ts";
 import type { HttpClients } from "./http_client.ts";
@@ -70,10 +71,13 @@ export interface Call {
 }
 
 /**
- * Makes a request and hands the answer to `read`. What goes wrong, there or on the way, comes out with the place in front, and
+ * Makes a request and hands the answer to `read`, with what it must not repeat of the login of a proxy. What goes wrong, there or on the way, comes out with the place in front, and
  * with the proxy if there is one.
  */
-export async function call<T>(request: Call, read: (response: Response) => Promise<T>): Promise<T> {
+export async function call<T>(
+  request: Call,
+  read: (response: Response, proxyLogin: readonly string[]) => Promise<T>,
+): Promise<T> {
   const { attempt, url, method, token, body, timeoutMs } = request;
   const sentMs = Date.now();
   using connection = await request.clients.open(url);
@@ -96,7 +100,7 @@ export async function call<T>(request: Call, read: (response: Response) => Promi
     request.onStatus?.(response.status);
     const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
     if (differenceMs !== undefined) request.onClock?.(differenceMs);
-    return await read(response);
+    return await read(response, proxySecrets(proxy));
   } catch (error) {
     request.signal.throwIfAborted();
     const faultOf = response === undefined ? connectionFault : answerFault;

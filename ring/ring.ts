@@ -8,6 +8,7 @@ import { explain } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import type { Registry } from "../common/metrics.ts";
 import { plainFields, plainText } from "../common/plain_text.ts";
+import { RepeatLog } from "../common/repeat_log.ts";
 import {
   type Clock,
   type CommitResult,
@@ -112,6 +113,7 @@ export class Ring implements AsyncDisposable {
   readonly #pushes = new Map<number, (outcome: Outcome) => void>();
   readonly #pages = new Map<number, (closed: Closed | undefined) => void>();
   readonly #left = Promise.withResolvers<void>();
+  readonly #unreadable: RepeatLog;
   #state: { readonly number: number; readonly text: string } | undefined;
   #saving: Promise<void> | undefined;
   #token = 0;
@@ -122,6 +124,7 @@ export class Ring implements AsyncDisposable {
   private constructor(options: RingOptions) {
     const { self, isWitness, saved, entries, seeds, bootstraps, ttlMs, copies, limits, registry, log } = options;
     this.#options = options;
+    this.#unreadable = new RepeatLog(log, { level: "warn" });
     const { now, wall } = clock();
     this.#machine = new RingMachine({
       self: { ...self, boot: randomBoot() },
@@ -294,6 +297,7 @@ export class Ring implements AsyncDisposable {
   #tick() {
     this.#handle({ type: "tick" });
     this.#metrics.tick(performance.now());
+    this.#unreadable.flush();
   }
 
   #handle(event: RingEvent) {
@@ -366,10 +370,8 @@ export class Ring implements AsyncDisposable {
   #load({ token, id }: Extract<Effect, { do: "load" }>) {
     this.#options.host.load(id)
       .catch((error) => {
-        this.#options.log.warn("Cannot read a push to copy it to a peer", {
-          cluster: plainText(id),
-          error: explain(error),
-        });
+        const sentence = "Cannot read a push to copy it to a peer";
+        this.#unreadable.add(sentence, sentence, { cluster: plainText(id), error: explain(error) });
         return undefined;
       })
       .then((entry) => this.#handle({ type: "loaded", token, entry }));

@@ -17,7 +17,15 @@ export function proxyOptions(proxy: ProxyServer | undefined): Pick<Deno.CreateHt
  */
 export function proxyHeaders(url: URL, proxy: ProxyServer | undefined): Record<string, string> {
   if (url.protocol !== "http:" || proxy?.protocol !== "https:" || proxy.credentials === undefined) return {};
-  const { username, password } = proxy.credentials;
-  const basic = new TextEncoder().encode(`${username}:${password}`).toBase64();
-  return { "proxy-authorization": `Basic ${basic}` };
+  return { "proxy-authorization": `Basic ${basicOf(proxy.credentials)}` };
+}
+
+/** What a proxy is shown and nobody else may see: as a request carries it, and the password alone. */
+export function proxySecrets(proxy: ProxyServer | undefined): string[] {
+  const { credentials } = proxy ?? {};
+  return credentials === undefined ? [] : [basicOf(credentials), credentials.password].filter((text) => text !== "");
+}
+
+function basicOf({ username, password }: NonNullable<ProxyServer["credentials"]>): string {
+  return new TextEncoder().encode(`${username}:${password}`).toBase64();
 }

@@ -18,11 +18,15 @@ export interface PairWatchOptions {
   readonly table: MemberTable;
 }
 
+/** How long there must be two before that is told, in milliseconds: a ring that starts is one of two on its way to more. */
+export const PAIR_TOLD_MS = 10_000;
+
 /** Tells of it once when there are two, and each time one carries on alone. */
 export class PairWatch {
   readonly #context: RingContext;
   readonly #options: PairWatchOptions;
-  #isPair = false;
+  #pairSince: number | undefined;
+  #isTold = false;
   #isAlone = false;
 
   /** Starts with nothing told. */
@@ -37,13 +41,17 @@ export class PairWatch {
   }
 
   /** Time has passed. */
-  tick() {
+  tick(now: number) {
     const { agreed, table } = this.#options, view = agreed();
     const isLoose = view !== undefined && !view.isStrict;
     const isPair = isLoose && view.members.length === 2;
     const missing = table.others().find(({ status }) => status === "SUSPECT" || status === "DEAD")?.name;
     const isAlone = isLoose && view.members.length === 1 && this.#context.isServing() && missing !== undefined;
-    if (isPair && !this.#isPair) {
+    this.#pairSince = isPair ? this.#pairSince ?? now : undefined;
+    // A pair that was cut for a while is no news when it is one again.
+    this.#isTold &&= isLoose;
+    if (this.#pairSince !== undefined && now - this.#pairSince >= PAIR_TOLD_MS && !this.#isTold) {
+      this.#isTold = true;
       const sentence =
         "Two servers have no majority: when the way between them is cut, each carries on alone and shows everything; add a server, or one with --witness";
       this.#context.emit(note("warn", sentence, {}));
@@ -54,8 +62,6 @@ export class PairWatch {
       this.#context.emit(note("error", sentence, { member: missing }));
     }
     if (!isAlone && this.#isAlone) this.#context.emit(note("info", "Carries on alone no longer", {}));
-    // A pair that was cut for a while is no news when it is one again.
-    this.#isPair = isPair || (this.#isPair && isLoose);
     this.#isAlone = isAlone;
   }
 }

@@ -76,7 +76,7 @@ export class Rounds {
     this.#lastTickAt = now;
     if (lateMs > STALL_MS) this.#wakeUp(now, lateMs);
     this.#fence.tick(now);
-    pair.tick();
+    pair.tick(now);
     contacts.dial(now);
     if (now >= this.#nextPingAt) {
       this.#nextPingAt = now + PING_EVERY_MS;

@@ -27,7 +27,7 @@ export interface Headroom {
   readonly used: number;
   /** What it may take. */
   readonly limit: number;
-  /** The one divided by the other. */
+  /** The one divided by the other, to four digits behind the point. */
   readonly ratio: number;
 }
 
@@ -189,7 +189,11 @@ export function reportOf({ source, state }: SourceView, options: ReportOptions):
   const { nowMs, ttlMs, limits, placeOf = () => ({}) } = options;
   const { id, firstSeenMs, pushedAtMs, skewMs, series } = source;
   const { refusal, refusedAtMs, refusals, inName } = source;
-  const headroom = (used: number, limit: number): Headroom => ({ used, limit, ratio: used / limit });
+  const headroom = (used: number, limit: number): Headroom => ({
+    used,
+    limit,
+    ratio: Math.round(used / limit * 10_000) / 10_000,
+  });
   const way = lastWayOf(source, ttlMs) ?? { atMs: pushedAtMs, intervalMs: 0 };
   const patienceMs = silentAfterMs(way, ttlMs);
   // What it sent last may have been refused, and nothing have come since.

@@ -113,7 +113,7 @@ const SILENT_BOTH: Change = {
 };
 const REFUSED: Change = {
   level: "warn",
-  one: "A source is refused: the reason says what its client, or a limit here, must change",
+  one: "A source is refused: the reason says what must change, at its client or here",
   many: "Sources are refused: see what they have in common, such as an upgrade or a key",
 };
 const REVOKED: Change = { level: "info", one: "A source is revoked", many: "Sources are revoked" };

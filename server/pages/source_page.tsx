@@ -173,7 +173,7 @@ function blankAdvice(rules: readonly string[]): string {
 
 /** What a limit does to what comes by the ways of a source, before it is reached and once it is. */
 function nearAdvice({ near, limits, ways }: SourceDetails): string {
-  const isPast = SOURCE_LIMITS.some((name) => near.includes(name) && limits[name].ratio >= 1);
+  const isPast = SOURCE_LIMITS.some((name) => near.includes(name) && limits[name].used >= limits[name].limit);
   const has = (name: WayName) => ways.some(({ way }) => way === name);
   const effects: string[] = [];
   if (has("push")) effects.push("past a limit a push is refused as a whole");

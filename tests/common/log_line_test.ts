@@ -62,7 +62,7 @@ for (const [fields, logfmt, json] of FIELDS) {
 
 Deno.test("formatLogfmt() and formatJson() write what LogTape writes", () => {
   const logfmt = getLogfmtFormatter(), json = getJsonLinesFormatter({ properties: "flatten" });
-  const text = fc.string({ unit: "binary", maxLength: 12 });
+  const text = fc.string({ unit: "binary", maxLength: 12, size: "max" });
   const scalar = fc.oneof(text, fc.double(), fc.boolean(), fc.constant(null), fc.constant(undefined), fc.bigInt());
   const value = fc.oneof(scalar, fc.array(text, { maxLength: 3 }), fc.dictionary(text, scalar, { maxKeys: 3 }));
   const level = fc.constantFrom("debug", "info", "warn", "error" as const);

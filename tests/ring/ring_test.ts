@@ -17,7 +17,7 @@ class MemoryHost implements RingHost {
   readonly shown = new Map<string, string>();
   saved: string | undefined;
   /** Failures to come of each kind. */
-  readonly failures = { save: 0, commit: 0 };
+  readonly failures = { save: 0, commit: 0, load: 0 };
   /** Answers commits in place of the store. */
   answer: (() => Promise<CommitResult>) | undefined;
 
@@ -29,6 +29,7 @@ class MemoryHost implements RingHost {
   }
 
   load(id: string): Promise<Entry | undefined> {
+    if (this.failures.load-- > 0) return Promise.reject(new Error("the disk does not read"));
     return Promise.resolve(this.entries.get(id));
   }
 
@@ -96,6 +97,19 @@ Deno.test("Ring of one takes pushes, shows them, and leaves at once", async () =
   await ring.leave();
   assert.equal(ring.closed?.reason, "leaving");
   assert.equal((await ring.push("c", bytesOf("three"))).result, "rejected");
+});
+
+Deno.test("Ring warns once of pushes that it cannot read to copy them, however many they are", async () => {
+  const network = new MemoryNetwork();
+  await using a = await startMember("a", { network });
+  await untilOpen(a.ring);
+  for (let i = 0; i < 10; i++) assert.equal((await a.ring.push(`cluster-${i}`, bytesOf("one"))).result, "stored");
+  a.host.failures.load = 20;
+  await using b = await startMember("b", { network, seeds: ["a"] });
+  await eventually("copies to be read again and again, and then sent", () => b.host.entries.size === 10);
+  assert(a.host.failures.load <= 0);
+  const told = a.records.filter(({ sentence }) => /^Cannot read a push/.test(sentence));
+  assert.deepEqual(told.map(({ level, fields }) => [level, fields.error]), [["warn", "the disk does not read"]]);
 });
 
 Deno.test("Ring of two forwards to the owner alone, copies to the standby, and hands over when one leaves", async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { WELL_AGAIN_MS } from "../../ring/membership/ability.ts";
 import { HEARING_MS } from "../../ring/membership/fence.ts";
+import { PAIR_TOLD_MS } from "../../ring/membership/pair_watch.ts";
 import { CONFIRM_MS } from "../../ring/membership/view_confirmation.ts";
 import { TICK_MS } from "../../ring/protocol/effects.ts";
 import { type MachineMember, RingMachines } from "../support/ring_machines.ts";
@@ -84,7 +85,7 @@ Deno.test("RingMachine: a server goes on alone when its witness is lost, though 
 
 Deno.test("RingMachine: two servers without a witness say that each carries on alone, and which of them does", () => {
   const { world, members: [a, b] } = ringOf("ab");
-  world.run(TICK_MS);
+  world.run(PAIR_TOLD_MS);
   const told = (member: MachineMember, what: RegExp) => member.notes.filter((note) => what.test(note)).length;
   assert.deepEqual([a, b].map((member) => told(member, /^Two servers have no majority/)), [1, 1]);
   world.gets = () => false;
@@ -98,6 +99,17 @@ Deno.test("RingMachine: two servers without a witness say that each carries on a
   world.run(5_000);
   assert.equal(a.machine.membership.isAlone, false, "who has left shows nothing");
   assert.equal(told(a, /^Two servers have no majority/), 1);
+});
+
+Deno.test("RingMachine: servers that start a ring of three warn of no pair, though they are two for a moment", () => {
+  const world = new RingMachines([..."abc"]);
+  const pair = [..."ab"].map((name) => world.start(name));
+  world.until("a ring of two", () => world.isWhole(2));
+  world.run(5 * TICK_MS);
+  const members = [...pair, world.start("c")];
+  world.until("a ring of three", () => world.isWhole(3));
+  world.run(2 * PAIR_TOLD_MS);
+  for (const { notes } of members) assert.deepEqual(notes.filter((note) => /majority/.test(note)), []);
 });
 
 Deno.test("RingMachine: a member that reaches one of three others gives way to them, votes on, and comes back", () => {

@@ -60,7 +60,7 @@ Deno.test("clientAddress() believes neither header where they do not agree", () 
 });
 
 Deno.test("clientAddress() lets no client choose its address, whatever it sends before what the proxy adds", () => {
-  const claims = fc.string({ unit: fc.constantFrom(...'for=6.,;"\\ x[]:'), maxLength: 30 });
+  const claims = fc.string({ unit: fc.constantFrom(...'for=6.,;"\\ x[]:'), maxLength: 30, size: "max" });
   fc.assert(
     fc.property(claims, fc.constantFrom("192.0.2.7", '"192.0.2.7:80"', '"[::ffff:192.0.2.7]:80"'), (claim, added) => {
       assert.equal(listed(`${claim}, 192.0.2.7`), "192.0.2.7");

@@ -131,8 +131,8 @@ Deno.test("Kernel.exports.writeValue() escapes what random bytes there are", () 
   const byte = fc.oneof(fc.constantFrom(...BYTES), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 97, max: 122 }));
   fc.assert(
     fc.property(
-      fc.array(byte, { maxLength: 64 }),
-      fc.string({ unit: "binary", maxLength: 20 }),
+      fc.array(byte, { maxLength: 64, size: "max" }),
+      fc.string({ unit: "binary", maxLength: 20, size: "max" }),
       fc.nat({ max: 3 }),
       (bytes, text, from) => {
         write(new Uint8Array(bytes), { from });

@@ -61,3 +61,15 @@ Deno.test("reportOf() names the rules by which nothing of what a source sends is
   accept({ leftOut: new Map(), write: { samples: 1, droppedMetrics: new Map() } });
   assert.equal(rules(), undefined, "some samples were taken, which have passed their time since");
 });
+
+Deno.test("reportOf() tells how much of each limit a source takes, to four digits behind the point", () => {
+  const directory = new Directory({ maxSources: 10, retentionMs: 3_600_000, ttlMs: TTL_MS, now: () => START_MS });
+  const counts = { bytes: 365, families: 2, series: 2, dropped: 0, leftOut: new Map() };
+  directory.accepted({ id: "a", receivedAtMs: START_MS, transport: "text", newestMs: START_MS, ...counts });
+  const limits = { series: 3, families: 5_000, bytes: 512_000 };
+  assert.deepEqual(reportOf(directory.get("a")!, { nowMs: START_MS, ttlMs: TTL_MS, limits }).limits, {
+    series: { used: 2, limit: 3, ratio: 0.6667 },
+    families: { used: 2, limit: 5_000, ratio: 0.0004 },
+    bytes: { used: 365, limit: 512_000, ratio: 0.0007 },
+  });
+});

@@ -66,13 +66,15 @@ Deno.test("parseTokenHashes() refuses a list that may be cut", async () => {
 });
 
 Deno.test("tokenLine() writes what parseTokenHashes() reads, whatever the id is", async () => {
-  await fc.assert(fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }), async (id) => {
-    fc.pre(id.isWellFormed() && new TextEncoder().encode(id).length <= 255);
-    const token = newToken();
-    const read = await parseTokenHashes(tokenLine(id, token));
-    assert.deepEqual([...read.keys()], [id]);
-    assert.equal(read.get(id)![0].toHex(), createHash("sha256").update(token).digest("hex"));
-  }));
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20, size: "max" }), async (id) => {
+      fc.pre(id.isWellFormed() && new TextEncoder().encode(id).length <= 255);
+      const token = newToken();
+      const read = await parseTokenHashes(tokenLine(id, token));
+      assert.deepEqual([...read.keys()], [id]);
+      assert.equal(read.get(id)![0].toHex(), createHash("sha256").update(token).digest("hex"));
+    }),
+  );
 });
 
 Deno.test("newToken() makes tokens of 256 bits that differ", () => {

@@ -222,7 +222,7 @@ Deno.test("FairShares keeps its account whatever happens in whatever order", asy
   const sender = fc.constantFrom("a/x", "a/y", "b/x", "c");
   const act = fc.tuple(fc.constantFrom("ask", "ask", "end", "fail", "give up", "pass"), sender, fc.nat(3_000));
   await fc.assert(
-    fc.asyncProperty(fc.array(act, { maxLength: 60 }), async (acts) => {
+    fc.asyncProperty(fc.array(act, { maxLength: 60, size: "max" }), async (acts) => {
       using trial = new Trial({ places: 4, maxWaiting: 6 });
       const { shares } = trial;
       const asked: string[] = [];

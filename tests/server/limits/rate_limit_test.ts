@@ -39,7 +39,7 @@ Deno.test("Buckets.take() behaves as a bucket that is refilled by the clock", ()
   fc.assert(fc.property(
     fc.integer({ min: 1, max: 5 }),
     fc.integer({ min: 1, max: 50 }),
-    fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 60 }),
+    fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 60, size: "max" }),
     (burst, intervalMs, steps) => {
       const buckets = new Buckets({ burst, intervalMs });
       let now = 0, filled = burst, at = 0;

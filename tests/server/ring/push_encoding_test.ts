@@ -18,8 +18,8 @@ Deno.test("decodePush() gives back what encodePush() was given, whatever is in i
   fc.assert(fc.property(
     fc.constantFrom<PushContent["contentType"]>("protobuf", "text"),
     fc.constantFrom<PushContent["contentEncoding"]>("snappy", "gzip", "identity"),
-    fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), { maxLength: 20 }),
-    fc.uint8Array({ maxLength: 1_000 }),
+    fc.array(fc.tuple(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), { maxLength: 20, size: "max" }),
+    fc.uint8Array({ maxLength: 1_000, size: "max" }),
     (contentType, contentEncoding, labels, body) => {
       const push = { contentType, contentEncoding, labels: new Map(labels), body };
       assert.deepEqual(decodePush(encodePush(push)), push);

@@ -48,8 +48,8 @@ Deno.test("layPush() lays a large push out as chunks of one generation, the head
 });
 
 Deno.test("layPush() and readHead() give back every push", () => {
-  const text = fc.string({ unit: "grapheme", maxLength: 60 });
-  const id = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 })
+  const text = fc.string({ unit: "grapheme", maxLength: 60, size: "max" });
+  const id = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60, size: "max" })
     .filter((id) => new TextEncoder().encode(id).length <= 255);
   const push: fc.Arbitrary<StoredPush> = fc.record({
     id,
