@@ -109,12 +109,22 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
+  const encoding = response.headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity" && encoding !== "gzip") {
+    throw new TypeError(
+      `it answered with '${
+        encoding.slice(0, 100)
+      }', in which nobody asked for the page: have it not compress, or use gzip`,
+    );
+  }
   const bytes = await readPageBytes(response, {
+    encoding,
     limitBytes,
     roomBytes: labels?.pageBytes ? labels.pageBytes + SPARE_BYTES : undefined,
   });
   // Without a length nobody says that this is all: HTTP/1.0 ends a page as it breaks off, and a proxy may pass that on in chunks.
-  if (format === "text" && endsInMidLine(bytes) && !response.headers.has("content-length")) {
+  const hasLength = encoding === "identity" && response.headers.has("content-length");
+  if (format === "text" && endsInMidLine(bytes) && !hasLength) {
     throw new Error(
       `the page ends in the middle of a line, after ${bytes.length} ${
         plural(bytes.length, "byte")
@@ -135,16 +145,26 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
 
 async function readPageBytes(
   response: Response,
-  { limitBytes, roomBytes }: { limitBytes: number; roomBytes: number | undefined },
+  { encoding, limitBytes, roomBytes }: { encoding: string; limitBytes: number; roomBytes: number | undefined },
 ): Promise<Uint8Array> {
   try {
-    return await readUpTo(response, limitBytes, { roomBytes });
+    return await uncompressed(await readUpTo(response, limitBytes, { roomBytes }), { encoding, limitBytes });
   } catch (error) {
     if (error instanceof LimitError) {
       throw new LimitError(`${error.message}: raise --limit-bytes, or select less with --match`, error.passed);
     }
     throw new Error(`the page broke off before its end: ${messageOf(error)}`);
   }
+}
+
+/** Uncompresses what a source has compressed that was asked not to: `fetch()` only does so of what it has asked for itself. */
+async function uncompressed(
+  bytes: Uint8Array,
+  { encoding, limitBytes }: { encoding: string; limitBytes: number },
+): Promise<Uint8Array> {
+  if (encoding !== "gzip") return bytes;
+  const { inflate } = await import("../common/exposition/inflate.ts");
+  return inflate(bytes, { encoding, limitBytes });
 }
 
 /** Reads a page in one of the formats. */

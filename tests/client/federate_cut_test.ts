@@ -66,6 +66,12 @@ Deno.test("federate() refuses a page that ends in mid-line, unless its length sa
   assert.deepEqual(await scrape(head("1.0")), [], "there is no line to end in");
 });
 
+Deno.test("federate() refuses a page in an encoding that it did not ask for and does not know", async () => {
+  const refused =
+    /\/federate: it answered with 'br', in which nobody asked for the page: have it not compress, or use gzip$/;
+  await assert.rejects(scrape(head("1.1", "Content-Encoding: br", "Connection: close"), bytes("\x0b\x02")), refused);
+});
+
 Deno.test("federate() refuses a page that breaks off before the end that was promised", async () => {
   const refused = /\/federate: the page broke off before its end: \w+/;
   const answers: (string | Uint8Array)[][] = [
