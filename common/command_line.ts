@@ -7,7 +7,15 @@
 
 import { Command, CommanderError, Option } from "commander";
 import configuration from "../deno.json" with { type: "json" };
-import { flagOf, type OptionTable, type Program, type Texts, UsageError, usageOf } from "./options.ts";
+import { flagOf, type OptionTable, type Program, UsageError, usageOf } from "./options.ts";
+
+/** Texts by the names of the options, and the arguments behind them. */
+export interface Texts {
+  /** Texts. */
+  readonly given: ReadonlyMap<string, readonly string[]>;
+  /** Arguments. */
+  readonly rest: readonly string[];
+}
 
 /**
  * Reads a command line, or returns the help or the version if that is asked for.

@@ -19,7 +19,8 @@
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { WatchedFile } from "./watched_file.ts";
 import { fileUsageError } from "./named_path.ts";
-import { CONFIG_OPTIONS, flagOf, type Given, type OptionTable, UsageError } from "./options.ts";
+import { CONFIG_OPTIONS, flagOf, type OptionTable, UsageError } from "./options.ts";
+import { type Given } from "./read_options.ts";
 
 /** The longest file that is read, in bytes. */
 const FILE_LIMIT_BYTES = 1024 * 1024;

@@ -12,15 +12,8 @@
  */
 
 import type { Logger } from "./log.ts";
-import {
-  flagOf,
-  type Given,
-  type OptionTable,
-  type OptionValues,
-  type Program,
-  readArguments,
-  readValues,
-} from "./options.ts";
+import { flagOf, type OptionTable, type OptionValues, type Program } from "./options.ts";
+import { type Given, readArguments, readValues } from "./read_options.ts";
 
 /** Where the value of an option may be said. */
 export type OptionOrigin = "command line" | "file" | "default";

@@ -9,15 +9,19 @@
 
 import { Counter, Summary } from "prom-client";
 import { formatDuration } from "../common/duration.ts";
+import { explain } from "../common/explain.ts";
 import type { Label, MetricFamily } from "../common/exposition/metric_family.ts";
 import { encodeFamilies, PROTOBUF_CONTENT_TYPE } from "../common/exposition/protobuf.ts";
 import { frameSnappy } from "../common/exposition/snappy.ts";
 import { readUpTo } from "../common/http/read_up_to.ts";
 import type { Registry } from "../common/metrics.ts";
 import { pause } from "../common/pause.ts";
+import { plainText } from "../common/plain_text.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const TOKEN_RESPONSE_LIMIT_BYTES = 16_384;
+/** How much is told of what a server says of a refusal. */
+const MAX_REASON_BYTES = 512;
 /** Clients, those of openshift/telemeter among them, renew their token so long before it expires. */
 const RENEW_EARLY_MS = 15_000;
 /** What a request is for. */
@@ -59,6 +63,8 @@ export class LoadGenerator {
   readonly #requests: Counter<"purpose" | "code">;
   readonly #seconds: Summary<"purpose">;
   readonly #bytes: Counter;
+  /** Why the last one failed of those that did. */
+  readonly #lastFailure = new Map<Purpose, string>();
   /** Sets the ids of one run apart from those of the next, which has other tokens. */
   readonly #run = crypto.randomUUID().slice(0, 8);
 
@@ -122,6 +128,8 @@ export class LoadGenerator {
         `${purpose}: ${total} requests, ${(1_000 * total / elapsedMs).toFixed(1)}/s, ` +
           `${codes.map(({ labels, value }) => `${labels.code}: ${value}`).join(", ")}; ${latencies.join(", ")}`,
       );
+      const failure = this.#lastFailure.get(purpose);
+      if (failure !== undefined) lines.push(`  the last that failed: ${failure}`);
     }
     const [{ value: bytes }] = (await this.#bytes.get()).values;
     lines.push(`pushed: ${bytes} bytes`);
@@ -161,10 +169,15 @@ export class LoadGenerator {
       const body = await readUpTo(response, TOKEN_RESPONSE_LIMIT_BYTES);
       this.#requests.inc({ purpose, code: status });
       ended();
-      return status === 200 || status === 201 ? { status, body } : { status };
-    } catch {
+      if (status === 200 || status === 201) return { status, body };
+      const reason = plainText(new TextDecoder().decode(body).trim(), { maxBytes: MAX_REASON_BYTES });
+      this.#lastFailure.set(purpose, `${status}${reason && ` ${reason}`}`);
+      return { status };
+    } catch (error) {
       // What the end of the run cuts off says nothing of the server.
-      if (!signal.aborted) this.#requests.inc({ purpose, code: "error" });
+      if (signal.aborted) return undefined;
+      this.#requests.inc({ purpose, code: "error" });
+      this.#lastFailure.set(purpose, explain(error));
       return undefined;
     }
   }

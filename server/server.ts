@@ -63,6 +63,7 @@ import { WriteLimited } from "./remote_write/write_limited.ts";
 import { RateLimited } from "./pushes/rate_limited.ts";
 import { SinkMetrics } from "./sinks/sink_metrics.ts";
 import { Sinks } from "./sinks/sinks.ts";
+import { RING_STATE } from "./store/layout.ts";
 import { PushStore } from "./store/push_store.ts";
 import { authentication } from "./authorization/authenticate.ts";
 import { oauth2TokenHandler } from "./authorization/oauth2_token.ts";
@@ -162,7 +163,12 @@ export async function startServer(
   const capacity = new Capacity({ maxClusters, maxSeries, index, store, memory });
   const account = new PushAccount({ ttlMs: values.ttl, losses: repeats, directory, registry });
   const share = new EventLoopShare();
+  const ofRing = settings.ring === undefined ? await store.getMeta(RING_STATE) : undefined;
+  const versionApart = ofRing === undefined
+    ? undefined
+    : (await import("./ring/versions_apart.ts")).versionsApart(ofRing, { wall: now(), log });
   const logs = new ClusterLogs({
+    versionApart,
     store,
     index,
     capacity,
@@ -179,6 +185,7 @@ export async function startServer(
     index,
     ...settings.ring === undefined && { logs },
     account,
+    versionApart,
   });
   const writes = new WriteCommitter({
     deltas: new DeltaRenderer(settings.rules),

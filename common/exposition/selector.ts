@@ -94,7 +94,7 @@ class SelectorReader {
   }
 
   read(): Matcher[] {
-    const tree = promql.parser.parse(this.#readable());
+    const tree = this.#parse();
     tree.iterate({ enter: ({ type, from }) => type.isError ? this.#fail("it is not PromQL", from) : undefined });
     // Without an error in it, the tree has the shape that the grammar gives it: what follows relies on that.
     const [selector] = childrenOf(tree.topNode).filter(({ name }) => name !== "LineComment");
@@ -111,6 +111,17 @@ class SelectorReader {
       matchers.unshift(createMatcher(METRIC_NAME, "=", this.#source(identifier)));
     }
     return matchers;
+  }
+
+  #parse() {
+    const readable = this.#readable();
+    try {
+      return promql.parser.parse(readable);
+    } catch (error) {
+      // The parser recurses by the depth of the expression; a selector has none.
+      if (!(error instanceof RangeError)) throw error;
+      return this.#fail("it nests expressions, which no bare selector does", 0);
+    }
   }
 
   /** The text as the grammar reads it as Prometheus would, each character in its place. */
@@ -235,11 +246,6 @@ function unquote(literal: string): string | Uint8Array | undefined {
 function characterOf(code: number): string | undefined {
   const isSurrogate = code >= 0xd800 && code <= 0xdfff;
   return code > 0x10ffff || isSurrogate ? undefined : String.fromCodePoint(code);
-}
-
-/** Whether a series matches, its labels given by name; `valueOf` returns the empty string for those it lacks. */
-export function selectorMatches(selector: Selector, valueOf: (label: string) => string): boolean {
-  return selector.matchers.every((matcher) => matcher.matches(valueOf(matcher.name)));
 }
 
 /**

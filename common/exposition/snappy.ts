@@ -1,11 +1,10 @@
 /**
  * The snappy framing format (google/snappy `framing_format.txt`): a stream identifier, then chunks of at most 64 KiB, each
- * with the masked CRC-32C of its uncompressed bytes. Blocks are compressed by hysnappy.
+ * with the masked CRC-32C of its uncompressed bytes.
  *
  * @module
  */
 
-import { snappyCompressor } from "hysnappy";
 import { Kernel, SPARE_BYTES } from "../kernel/kernel.ts";
 import { UncompressedLimitError } from "./metric_family.ts";
 
@@ -18,8 +17,8 @@ const UNCOMPRESSED = 0x01;
 const FIRST_SKIPPABLE = 0x80;
 const STREAM = 0xff;
 
-/** Makes checksums, in a memory of its own that it uses again. */
-let checker: Kernel | undefined;
+/** Makes checksums and blocks, in a memory of its own that it uses again. */
+let framer: Kernel | undefined;
 
 /**
  * The CRC-32C (Castagnoli, RFC 3720) of `bytes`, as an unsigned 32-bit integer.
@@ -30,7 +29,7 @@ export function crc32c(bytes: Uint8Array): number {
   if (bytes.length > CHUNK_BYTES) {
     throw new RangeError(`Cannot check ${bytes.length} bytes: a chunk has ${CHUNK_BYTES}`);
   }
-  const kernel = checker ??= new Kernel();
+  const kernel = framer ??= new Kernel();
   const at = kernel.freeFrom;
   kernel.reserve(at + bytes.length + SPARE_BYTES);
   kernel.bytes.set(bytes, at);
@@ -42,23 +41,24 @@ function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-/** Compresses blocks, in a memory of its own that it uses again. */
-let compressor: ReturnType<typeof snappyCompressor> | undefined;
-
 /** Compresses and frames `raw`. An empty input is the stream identifier alone. */
 export function frameSnappy(raw: Uint8Array): Uint8Array<ArrayBuffer> {
-  const compress = compressor ??= snappyCompressor();
+  const kernel = framer ??= new Kernel();
+  const rawAt = kernel.freeFrom, blockAt = rawAt + CHUNK_BYTES + SPARE_BYTES;
+  kernel.reserve(blockAt + MAX_BLOCK_BYTES);
   const chunks = Math.ceil(raw.length / CHUNK_BYTES);
   const out = new Uint8Array(STREAM_IDENTIFIER.length + raw.length + 8 * chunks);
   out.set(STREAM_IDENTIFIER);
   let length = STREAM_IDENTIFIER.length;
   for (let at = 0; at < raw.length; at += CHUNK_BYTES) {
     const chunk = raw.subarray(at, at + CHUNK_BYTES);
-    const block = compress(chunk);
+    kernel.bytes.set(chunk, rawAt);
+    const end = kernel.exports.compressBlock(rawAt, rawAt + chunk.length, blockAt);
+    const block = kernel.bytes.subarray(blockAt, end);
     // As the reference does: a block that saves less than an eighth is not worth the work of reading it.
     const worthIt = block.length < chunk.length - (chunk.length >> 3);
     const data = worthIt ? block : chunk;
-    const crc = masked(crc32c(chunk));
+    const crc = masked(kernel.exports.crc32c(rawAt, chunk.length) >>> 0);
     out[length] = worthIt ? COMPRESSED : UNCOMPRESSED;
     writeUint24(out, length + 1, data.length + 4);
     writeUint24(out, length + 4, crc & 0xffffff);
@@ -145,11 +145,6 @@ export class SnappyUnframer {
   }
 }
 
-/** Uncompresses framed snappy once, as {@linkcode SnappyUnframer.unframe} does, into bytes of the caller's own. */
-export function unframeSnappy(framed: Uint8Array, options: { limitBytes: number }): Uint8Array {
-  return new SnappyUnframer().unframe(framed, options).slice();
-}
-
 /**
  * How many bytes a stream of frames claims to hold, as far as it can be read: {@linkcode SnappyUnframer.unframe} finds what is
  * wrong further on, and no block that comes to another length than it claims.
@@ -181,7 +176,8 @@ export function claimedBlockBytes(block: Uint8Array): number | undefined {
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return prefix.every((byte, i) => bytes[i] === byte);
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
 }
 
 function malformed(what: string, at: number): SyntaxError {

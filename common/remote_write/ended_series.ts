@@ -35,8 +35,11 @@ export class SeriesEnds {
   /** What was there before and is not any more; undefined if there is nothing of the kind. */
   between(before: TimedFamilies, after: TimedFamilies): EndedSeries | undefined {
     // Nearly always each family has the series that it had, and their lines need not be looked at.
-    const changed = before.blocks.map((block, i) => ({ block, now: sameFamily(after, { block, at: i }) }))
-      .filter(({ block, now }) => now?.seriesHash === undefined || now.seriesHash !== block.seriesHash);
+    const changed: { readonly block: Block; readonly now: Block | undefined }[] = [];
+    for (let at = 0; at < before.blocks.length; at++) {
+      const block = before.blocks[at], now = sameFamily(after, { block, at });
+      if (now?.seriesHash === undefined || now.seriesHash !== block.seriesHash) changed.push({ block, now });
+    }
     if (changed.length === 0) return undefined;
     const collector = new Collector(before);
     this.#matcher.load(before.text, after.text);
@@ -64,8 +67,9 @@ function sameFamily(
   { blocks }: TimedFamilies,
   { block: { name, type }, at }: { block: Block; at: number },
 ): Block | undefined {
-  const isSame = (other: Block) => other.name === name && other.type === type;
-  return blocks[at] !== undefined && isSame(blocks[at]) ? blocks[at] : blocks.find(isSame);
+  const known = blocks[at];
+  if (known !== undefined && known.name === name && known.type === type) return known;
+  return blocks.find((other) => other.name === name && other.type === type);
 }
 
 /** Lines with their times, in the making. */

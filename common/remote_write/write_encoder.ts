@@ -4,7 +4,6 @@
  * @module
  */
 
-import { snappyCompressor } from "hysnappy";
 import type { MetricType } from "../exposition/metric_family.ts";
 import { prepareNumbers } from "../exposition/number_powers.ts";
 import * as status from "../kernel/assembly/status.ts";
@@ -52,9 +51,7 @@ export interface LineRange {
 /** Writes one request after the other, in memory that it uses again. */
 export class WriteEncoder {
   readonly #kernel = new Kernel();
-  readonly #compress = snappyCompressor();
   readonly #linesAt: number;
-  #version: WriteVersion = "1.0";
   #runsAt = 0;
   #workAt = 0;
   #baseMs = 0;
@@ -64,7 +61,8 @@ export class WriteEncoder {
     const [keyed] = crypto.getRandomValues(new Uint32Array(1));
     this.#linesAt = this.#kernel.exports.layOutRequests(prepareNumbers(this.#kernel), keyed);
     this.#kernel.reserve(this.#linesAt);
-    this.open(this.#version);
+    this.#workAt = this.#linesAt;
+    this.open("1.0");
   }
 
   /** How many samples the request has. */
@@ -74,7 +72,6 @@ export class WriteEncoder {
 
   /** Starts on a request. */
   open(version: WriteVersion): void {
-    this.#version = version;
     this.#kernel.exports.openRequest(Number(version === "2.0"));
   }
 
@@ -123,14 +120,8 @@ export class WriteEncoder {
 
   /** The request as it is sent: one block of snappy. */
   finish(): Uint8Array<ArrayBuffer> {
-    const { exports, bytes } = this.#kernel;
-    const series = bytes.subarray(exports.seriesStart(), exports.seriesTo.value);
-    if (this.#version === "1.0") return this.#compress(series) as Uint8Array<ArrayBuffer>;
-    const symbols = bytes.subarray(exports.symbolsStart(), exports.symbolsTo.value);
-    const message = new Uint8Array(symbols.length + series.length);
-    message.set(symbols);
-    message.set(series, symbols.length);
-    return this.#compress(message) as Uint8Array<ArrayBuffer>;
+    const end = this.#kernel.exports.finishRequest(this.#workAt);
+    return this.#kernel.bytes.slice(this.#workAt, end);
   }
 
   #numberOf(text: string): number {

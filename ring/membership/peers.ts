@@ -46,7 +46,7 @@ export class Peers {
   readonly #lastHeard = new BoundedMap<string, number>(MAX_ROWS);
   readonly #everLinked = new BoundedMap<string, true>(MAX_ROWS);
   // Names by the addresses under which we dialled them.
-  readonly #names = new Map<string, string>();
+  readonly #names = new BoundedMap<string, string>(MAX_ROWS);
 
   /** The names with a link. */
   linked(): IterableIterator<string> {

@@ -86,7 +86,7 @@ export class Seeds {
 
   /** An address has turned out to be our own. */
   isOwn(address: string) {
-    this.#own.add(address);
+    if (this.#options.addresses.includes(address)) this.#own.add(address);
     this.#failures.delete(address);
   }
 

@@ -118,8 +118,8 @@ export interface Glance {
 
 /** A verified token, with the times between which it is accepted, leeway included. */
 interface Remembered {
-  /** The hash of the whole token, its signature included. */
-  readonly whole: string;
+  /** The hash of what is signed. */
+  readonly content: string;
   readonly verified: VerifiedToken;
   readonly fromMs: number;
   readonly untilMs: number;
@@ -130,11 +130,7 @@ export class TokenVerifier {
   /** The ids of the keys, sorted: two servers with one in common understand each other's tokens. */
   readonly keyIds: readonly string[];
   readonly #keys: ReadonlyMap<string, VerifyingKey>;
-  /**
-   * By a hash of what is signed, as that is long. The signature is no part of the key: whoever has one ECDSA signature (r, s) can
-   * write down a second one (r, n - s) that is as good (ANSI X9.62), and so may the token of a key that signs at random have any
-   * number of good ones. Each takes the place of the one before.
-   */
+  /** By a hash of the token, as that is long. */
   readonly #remembered: BoundedMap<string, Remembered>;
   /** The hashes of tokens that are remembered of one client. */
   readonly #ofClient: BoundedMap<string, string[]>;
@@ -157,9 +153,9 @@ export class TokenVerifier {
   /** What a token says that was verified before and is still good; nothing is computed for it. */
   recall(token: string): VerifiedToken | undefined {
     const now = this.#now();
-    const key = keyOf(token);
+    const key = hashOf(token);
     const known = this.#remembered.get(key);
-    if (known === undefined || known.whole !== hashOf(token)) return undefined;
+    if (known === undefined) return undefined;
     if (now >= known.fromMs && now < known.untilMs) return known.verified;
     this.#remembered.delete(key);
     return undefined;
@@ -175,7 +171,7 @@ export class TokenVerifier {
     if (known !== undefined) return known;
     const found = await this.#verify(token, this.#now());
     if (found === undefined) throw notAuthorized();
-    this.#remember(keyOf(token), found);
+    this.#remember(hashOf(token), found);
     return found.verified;
   }
 
@@ -196,10 +192,19 @@ export class TokenVerifier {
     return { client: hash("sha256", JSON.stringify(claims[LABELS_CLAIM] ?? null), "base64") };
   }
 
-  /** Remembers a token, and of each client only a few, so that no client takes the place of others. */
+  /**
+   * Remembers a token, and of each client only a few, so that no client takes the place of others. Whoever has one ECDSA signature
+   * (r, s) can write down a second one (r, n - s) that is as good (ANSI X9.62), and what a key signs at random may have any number of
+   * good ones: a token takes the place of one that says the same.
+   */
   #remember(key: string, found: Remembered) {
     const client = JSON.stringify([...found.verified.labels]);
-    const keys = [...(this.#ofClient.get(client) ?? []).filter((other) => other !== key), key];
+    const keys: string[] = [];
+    for (const other of this.#ofClient.get(client) ?? []) {
+      if (this.#remembered.get(other)?.content === found.content) this.#remembered.delete(other);
+      else keys.push(other);
+    }
+    keys.push(key);
     if (keys.length > MAX_OF_CLIENT) this.#remembered.delete(keys.shift()!);
     this.#ofClient.set(client, keys);
     this.#remembered.set(key, found);
@@ -221,7 +226,7 @@ export class TokenVerifier {
         const { sub, nbf, exp } = payload;
         if (labels === undefined || typeof sub !== "string" || nbf === undefined || exp === undefined) return undefined;
         return {
-          whole: hashOf(token),
+          content: hashOf(token.slice(0, token.lastIndexOf("."))),
           verified: { labels, subject: sub, expiresAtMs: exp * 1_000, keyId: key.id },
           fromMs: fromMs(nbf),
           untilMs: untilMs(exp),
@@ -274,11 +279,7 @@ function claimsOf(content: string): Record<string, unknown> | undefined {
 /** Tokens of one client that are remembered: the one before is still used while a new one is exchanged. */
 const MAX_OF_CLIENT = 4;
 
-/** What stands for a token in memory: what it says, whichever of the signatures for that it has. */
-function keyOf(token: string): string {
-  return hashOf(token.slice(0, token.lastIndexOf(".")));
-}
-
+/** What stands for a token in memory. */
 function hashOf(text: string): string {
   return hash("sha256", text, "base64");
 }

@@ -336,7 +336,7 @@ export class Directory {
 
   #stateOf(source: Source): SourceState {
     if (this.#revoked.has(source.id)) return "revoked";
-    return stateOf(source, { tick: this.#elapsed(), ttlMs: this.#options.ttlMs });
+    return stateOf(source, { tick: this.#elapsed(), nowMs: this.#now(), ttlMs: this.#options.ttlMs });
   }
 
   #admit(id: string): Place {

@@ -140,16 +140,16 @@ function inNameText({ refusal: { status, path, why }, timesSince, sinceMs }: Ref
 }
 
 function fieldsOf({ source, after }: Transition): Record<string, unknown> {
-  const { id: cluster, pushedAtMs, refusal, inName } = source;
+  const { id: cluster, pushedAtMs, sender, refusal, inName } = source;
   if (after === "refused") {
     const { path, status, reason, why } = refusal!;
     return { cluster, path, status, reason, why };
   }
   const { intervalMs = 0 } = lastWayOf(source, 0) ?? {};
-  const lastPush = pushedAtMs === 0 ? undefined : new Date(pushedAtMs).toISOString();
+  const lastPushMs = Math.max(pushedAtMs, sender?.atMs ?? 0);
   return {
     cluster,
-    lastPush,
+    ...lastPushMs > 0 ? { lastPush: new Date(lastPushMs).toISOString() } : {},
     ...intervalMs > 0 && after === "silent" ? { usualSeconds: Math.round(intervalMs / 1_000) } : {},
     // Its own client may have lost its token.
     ...inName !== undefined && after === "silent" && inName.atMs > pushedAtMs

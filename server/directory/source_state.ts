@@ -82,15 +82,21 @@ export function lastWayOf(source: Source, ttlMs: number): Way | undefined {
 export interface StateClock {
   /** Now, by the clock of {@linkcode Source.pushedTick}. */
   readonly tick: number;
+  /** Now, in milliseconds since the epoch. */
+  readonly nowMs: number;
   /** `--ttl`, in milliseconds. */
   readonly ttlMs: number;
 }
 
 /** How a source fares that is not revoked. What was refused to somebody who may not be the source does not count. */
-export function stateOf(source: Source, { tick, ttlMs }: StateClock): SourceState {
+export function stateOf(source: Source, { tick, nowMs, ttlMs }: StateClock): SourceState {
   if (isRefused(source)) return "refused";
   const way = lastWayOf(source, ttlMs);
-  return way === undefined || tick - way.tick > silentAfterMs(way, ttlMs) ? "silent" : "up";
+  const patienceMs = silentAfterMs(way ?? { intervalMs: 0 }, ttlMs);
+  if (way !== undefined && tick - way.tick <= patienceMs) return "up";
+  // What has gone through this server to another owner since then, this one may not have heard of otherwise.
+  const { sender, pushedAtMs } = source;
+  return sender !== undefined && sender.atMs > pushedAtMs && nowMs - sender.atMs <= patienceMs ? "up" : "silent";
 }
 
 /** Where a source is near a limit: from this share of it on. */

@@ -298,7 +298,7 @@ function usuallyEvery(way: WayReport | undefined): string {
   const { expectedIntervalSeconds: seconds } = way;
   // Requests within a window count as one.
   const isSteady = way.way === "remote write" && seconds < STEADY_WINDOWS * WINDOW_MS / 1_000;
-  return isSteady ? `${WINDOW_MS / 1_000} s at least` : shortDuration(1_000 * seconds);
+  return isSteady ? `${WINDOW_MS / 1_000} s or less` : shortDuration(1_000 * seconds);
 }
 
 /** Requests come all the time if not so many windows lie between the starts of two. */

@@ -9,7 +9,7 @@ import { Bar, Cell, Moment, number, shortDuration, State, type Tone } from "../.
 import { Sentence } from "../../common/pages/sentence.tsx";
 import { plural } from "../../common/plural.ts";
 import type { SourceList, SourceOrder, SourceQuery } from "../api/source_query.ts";
-import type { SourceReport } from "../api/source_report.ts";
+import type { RefusalReport, SourceReport } from "../api/source_report.ts";
 import type { Answered } from "../api/sources.ts";
 import type { SourceState } from "../directory/source_state.ts";
 
@@ -247,6 +247,15 @@ const Row: FC<RowProps> = ({ source, hasOwner, pagesOf, nowMs }) => {
   );
 };
 
+/** Which flag would let in what was refused. */
+const Remedy: FC<Pick<RefusalReport, "raise" | "lower">> = ({ raise, lower }) => (
+  (raise ?? lower) !== undefined && (
+    <span class="soft">
+      ({raise !== undefined ? "raise" : "lower"} <code>{raise ?? lower}</code>)
+    </span>
+  )
+);
+
 /** Why what it sent was refused last, and what was refused in its name since it was accepted. */
 const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }> = ({ source, nowMs }) => {
   const { lastPush = "", lastRefusal, refusedInName } = source;
@@ -256,17 +265,8 @@ const RefusalCell: FC<{ readonly source: SourceReport; readonly nowMs: number }>
       {(lastRefusal ?? inName) === undefined && <span class="soft">none</span>}
       {lastRefusal !== undefined && (
         <>
-          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: <Sentence text={lastRefusal.why} />
-          {lastRefusal.raise !== undefined && (
-            <span class="soft">
-              (raise <code>{lastRefusal.raise}</code>)
-            </span>
-          )}
-          {lastRefusal.lower !== undefined && (
-            <span class="soft">
-              (lower <code>{lastRefusal.lower}</code>)
-            </span>
-          )}
+          <Moment at={lastRefusal.at} nowMs={nowMs} />, {lastRefusal.reason}: <Sentence text={lastRefusal.why} />{" "}
+          <Remedy {...lastRefusal} />
         </>
       )}
       {inName !== undefined && (

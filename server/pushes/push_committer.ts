@@ -9,6 +9,7 @@ import type { RenderedPush, Renderer } from "../ingest/renderer.ts";
 import type { Capacity } from "../limits/capacity.ts";
 import { type Work, WorkLanes } from "../limits/work_lanes.ts";
 import type { Push, PushReceipt, PushStage } from "./push.ts";
+import type { PushVersion } from "../../ring/protocol/push_version.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 import type { PushAccount } from "./push_account.ts";
 
@@ -29,6 +30,8 @@ export interface PushCommitterOptions {
   readonly logs?: { push(push: StoredPush, entry: ClusterEntry): Promise<void> | undefined };
   /** Accounts for what is accepted. */
   readonly account: PushAccount;
+  /** The version of what came at a time, where the store is of a ring that this server is no member of now. @default none */
+  readonly versionApart?: (receivedAtMs: number) => PushVersion;
 }
 
 /** Commits pushes: to disk first, then to the exposition index. */
@@ -56,9 +59,10 @@ export class PushCommitter implements PushStage {
 
   /** Resolves once the push is on disk and shown. */
   async accept(push: Push): Promise<PushReceipt> {
-    const { index, capacity } = this.#options;
+    const { index, capacity, versionApart } = this.#options;
     capacity.admit(push.id);
-    const remark = await this.commit({ ...push, body: await push.body() }, {
+    const version = versionApart?.(push.receivedAtMs);
+    const remark = await this.commit({ ...push, version, body: await push.body() }, {
       onCommitted: (entry) => index.show(entry),
     });
     return remark === undefined ? { result: "stored" } : { result: "stored", remark };

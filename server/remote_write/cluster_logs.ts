@@ -22,8 +22,10 @@ import { type ClusterEntry, type EntryContent, type ExpositionIndex, toEntry } f
 import { type Capacity, CapacityError } from "../limits/capacity.ts";
 import type { EventLoopShare } from "../limits/event_loop_share.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
+import type { PushVersion } from "../../ring/protocol/push_version.ts";
+import type { Delta, SizedDelta } from "./delta.ts";
 import { EndTimes } from "./end_times.ts";
-import { type Delta, type MergeOptions, Merger } from "./merge.ts";
+import { type MergeOptions, Merger } from "./merge.ts";
 import type { Lines } from "./merged_content.ts";
 import { newTypesOf } from "./new_types.ts";
 import { pastLimit, type SeriesLimitOptions } from "./series_limit.ts";
@@ -46,14 +48,8 @@ export interface ClusterLogsOptions {
   readonly now: () => number;
   /** Told of what cannot be compacted. */
   readonly log: Logger;
-}
-
-/** A delta, and how much it is. */
-export interface SizedDelta extends Delta {
-  /** The memory that it takes, in bytes. */
-  readonly bytes: number;
-  /** Its lines. */
-  readonly series: number;
+  /** The version of what came at a time, where the store is of a ring that this server is no member of now. @default none */
+  readonly versionApart?: (receivedAtMs: number) => PushVersion;
 }
 
 /**
@@ -295,12 +291,13 @@ export class ClusterLogs {
 
   /** Puts what a cluster shows in place of its push and of all deltas that are shown. */
   async #compact(id: string, state: State): Promise<void> {
-    const { index, store, log, share } = this.#options;
+    const { index, store, log, share, versionApart } = this.#options;
     try {
       const entry = index.current(id);
       if (entry === undefined) return;
       const [through = state.next] = state.arriving.keys();
-      const push = { id, receivedAtMs: state.receivedAtMs, labels: state.labels };
+      const { receivedAtMs, labels } = state;
+      const push = { id, receivedAtMs, labels, version: versionApart?.(receivedAtMs) };
       using _held = index.hold();
       const parts: Uint8Array[] = [];
       const families = entryFamilies(entry, this.#transcoder);

@@ -9,7 +9,7 @@ import { plainText } from "../../common/plain_text.ts";
 import { WriteEncoder } from "../../common/remote_write/write_encoder.ts";
 import type { StoredPush } from "../store/push_store.ts";
 import type { RenderedWrite } from "./delta_renderer.ts";
-import type { Delta } from "./merge.ts";
+import type { Delta } from "./delta.ts";
 import type { Lines } from "./merged_content.ts";
 import { keyEnd, samplesOf } from "./sample_lines.ts";
 import { type ChosenSample, SeriesLimit, type SeriesLimitOptions } from "./series_limit.ts";

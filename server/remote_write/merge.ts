@@ -14,21 +14,12 @@
 import { isDistribution, type MetricType } from "../../common/exposition/metric_family.ts";
 import type { Block, NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { EntryContent } from "../exposition/exposition_index.ts";
+import type { Delta } from "./delta.ts";
 import type { EndedAt } from "./end_times.ts";
 import { LineTable } from "./line_table.ts";
 import { layOut, type LayoutOptions, type Lines, type MergedFamily, type Units } from "./merged_content.ts";
 import { replacementOf } from "./replacement.ts";
 import { keyEnd, lastLine, LINE, lineName, linesOf, NATIVE, samplesOf } from "./sample_lines.ts";
-
-/** What came later. */
-export interface Delta {
-  /** New samples. */
-  readonly values: Lines;
-  /** Series that have ended: a sample of each, with the time of its end. */
-  readonly ended?: Lines;
-  /** Types of metrics that it says nothing else of; they count where there are series of them. */
-  readonly types?: ReadonlyMap<string, MetricType>;
-}
 
 /** What a merge goes by. */
 export interface MergeOptions extends LayoutOptions {

@@ -10,7 +10,7 @@ import type { RenderedPush } from "../ingest/renderer.ts";
 import type { WriteReceipt } from "../pushes/push.ts";
 import type { WriteLosses } from "../pushes/push_account.ts";
 import type { RenderedWrite } from "./delta_renderer.ts";
-import type { SizedDelta } from "./cluster_logs.ts";
+import type { SizedDelta } from "./delta.ts";
 
 /** A request without a sample. */
 const NOTHING: RenderedPush = {

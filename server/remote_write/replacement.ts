@@ -8,8 +8,8 @@
 import { isDistribution } from "../../common/exposition/metric_family.ts";
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import type { EntryContent } from "../exposition/exposition_index.ts";
-import type { Delta, MergeOptions } from "./merge.ts";
-import type { Lines } from "./merged_content.ts";
+import type { Delta } from "./delta.ts";
+import type { LayoutOptions, Lines } from "./merged_content.ts";
 
 /**
  * What a delta makes of what is shown, if it takes the place of all of that; else, or where that is not plain to see, undefined. The
@@ -18,7 +18,7 @@ import type { Lines } from "./merged_content.ts";
 export function replacementOf(
   shown: Lines | undefined,
   { values, ended, types }: Delta,
-  { oldestMs }: Pick<MergeOptions, "oldestMs">,
+  { oldestMs }: Pick<LayoutOptions, "oldestMs">,
 ): EntryContent | undefined {
   if (ended !== undefined || (types?.size ?? 0) > 0) return undefined;
   const byName = new Map(values.blocks.map((block) => [block.name, block]));

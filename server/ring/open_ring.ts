@@ -16,7 +16,9 @@ import type { RingStatus } from "../../ring/ring_status.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushStore } from "../store/push_store.ts";
 import { restoreStored } from "./restore_stored.ts";
-import { RING_STATE, StoreRingHost, type StoreRingHostOptions } from "./store_ring_host.ts";
+import { versionsApart } from "./versions_apart.ts";
+import { RING_STATE } from "../store/layout.ts";
+import { StoreRingHost, type StoreRingHostOptions } from "./store_ring_host.ts";
 import { MAX_HEADER_BYTES } from "./push_encoding.ts";
 
 /** Who a server is in its ring. */
@@ -101,7 +103,9 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
   await using opening = new AsyncDisposableStack();
   const identity = opening.use(await RingIdentity.load({ name, ...files, log }));
   const host = opening.use(new StoreRingHost({ ...options, name }));
-  const entries = await restoreStored(store, { ...options, name, host });
+  const saved = await store.getMeta(RING_STATE);
+  const versionApart = saved === undefined ? undefined : versionsApart(saved, { wall: Date.now(), log });
+  const entries = await restoreStored(store, { ...options, name, host, versionApart });
   const forget = setInterval(() => host.expire(performance.now() - ttlMs), FORGET_INTERVAL_MS);
   opening.defer(() => clearInterval(forget));
   let transport!: Transport;
@@ -112,7 +116,7 @@ export async function openRing(options: OpenRingOptions): Promise<RunningRing> {
       isWitness: settings.isWitness,
       bootstraps: settings.bootstraps,
       copies: settings.copies,
-      saved: await store.getMeta(RING_STATE),
+      saved,
       entries,
       ttlMs,
       mesh: (hello) =>

@@ -15,6 +15,7 @@ import { toMember } from "../pushes/refusal.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushStore, StoredPush } from "../store/push_store.ts";
 import type { StoreRingHost } from "./store_ring_host.ts";
+import type { VersionApart } from "./versions_apart.ts";
 
 /** What the store is restored with. */
 export interface RestoreOptions {
@@ -26,6 +27,8 @@ export interface RestoreOptions {
   readonly committer: Pick<PushCommitter, "prepare">;
   /** Merges logs into them. */
   readonly states: Pick<StateMerger, "join">;
+  /** The version of what this server took while it was no member of the ring. @default older than all of any ring */
+  readonly versionApart?: VersionApart;
   /** Told of what is left out. */
   readonly log: Logger;
 }
@@ -37,6 +40,20 @@ interface Log {
   /** Whether there is a push that the log follows, and that has not expired. */
   readonly hasPush: boolean;
 }
+
+/** What becomes of a log, on its way into the store. */
+interface Storing {
+  /** What a cluster shows. */
+  readonly state: StoredPush & { readonly through: number };
+  /** Settles once it is in place of the log. */
+  readonly stored: Promise<void>;
+}
+
+/**
+ * How many states are on their way into the store at a time, which share its commits, and of how many bytes: each is in memory as a
+ * whole, so that one that is larger goes alone.
+ */
+const MOST_STORING = 16, MOST_STORING_BYTES = 8_388_608;
 
 /**
  * Prepares what the store holds, and says what the ring has to know of it. What today's rules refuse is left out: a push stays in the
@@ -72,20 +89,46 @@ export async function restoreStored(
       leftOut(id, error);
     }
   }
-  // The store takes what becomes of them only now. One at a time, as each is in memory as a whole.
-  for (const [id, { receivedAtMs, hasPush }] of logs) {
+  const storing: Storing[] = [];
+  let storingBytes = 0;
+  const attempt = async (cluster: string, work: () => Promise<void>) => {
     try {
-      const push = hasPush ? await store.get(id) : undefined;
-      const state = await stateOf({ id, receivedAtMs, push }, { ...options, store, leftOut });
-      await store.compact(state);
-      entries.set(id, await host.restore(state));
+      await work();
     } catch (error) {
       if (toMember(error) === undefined) throw error;
       log.error(
         "Cannot show what a cluster wrote to this server alone, which stays in the store: raise --limit-bytes, and start it again",
-        plainFields({ cluster: id, reason: explain(error) }),
+        plainFields({ cluster, reason: explain(error) }),
       );
     }
+  };
+  const settleOldest = async () => {
+    const { state, stored } = storing.shift()!;
+    storingBytes -= state.body.length;
+    await attempt(state.id, async () => {
+      await stored;
+      entries.set(state.id, await host.restore(state));
+    });
+  };
+  try {
+    // The store takes what becomes of them only now.
+    for (const [id, { receivedAtMs, hasPush }] of logs) {
+      await attempt(id, async () => {
+        const push = hasPush ? await store.get(id) : undefined;
+        const state = await stateOf({ id, receivedAtMs, push }, { ...options, store, leftOut });
+        const hasRoom = () => storing.length < MOST_STORING && storingBytes + state.body.length <= MOST_STORING_BYTES;
+        while (storing.length > 0 && !hasRoom()) await settleOldest();
+        const stored = store.compact(state);
+        // It may fail before its turn comes to be waited for.
+        stored.catch(() => {});
+        storing.push({ state, stored });
+        storingBytes += state.body.length;
+      });
+    }
+    while (storing.length > 0) await settleOldest();
+  } finally {
+    // Who opened the store may close it now.
+    await Promise.allSettled(storing.map(({ stored }) => stored));
   }
   log.info("Read the store", { held: entries.size, refused, ...logs.size > 0 && { carriedOver: logs.size } });
   return [...entries.values()];
@@ -94,7 +137,7 @@ export async function restoreStored(
 /** What a cluster shows, with all that it wrote to the server alone: newer than what a ring had of it before that. */
 async function stateOf(
   { id, receivedAtMs, push }: Pick<StoredPush, "id" | "receivedAtMs"> & { readonly push: StoredPush | undefined },
-  { name, committer, states, store, leftOut }: RestoreOptions & {
+  { name, committer, states, store, versionApart, leftOut }: RestoreOptions & {
     readonly store: Pick<PushStore, "deltasOf" | "logOf">;
     readonly leftOut: (cluster: string, error: unknown) => void;
   },
@@ -109,6 +152,7 @@ async function stateOf(
     return undefined;
   });
   const content = await states.join({ id, receivedAtMs }, { shown, log: store.deltasOf(id), onRefused });
-  const version = nextVersion({ ingress: name, sequence: 0 }, { held: push?.version, epoch: 0, wallMs: receivedAtMs });
+  const { epoch, ...origin } = versionApart?.(receivedAtMs) ?? { epoch: 0, ingress: name, sequence: 0 };
+  const version = nextVersion(origin, { held: push?.version, epoch, wallMs: receivedAtMs });
   return { ...content, id, receivedAtMs, version, through: store.logOf(id)?.next ?? 0 };
 }

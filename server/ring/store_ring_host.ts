@@ -22,6 +22,7 @@ import type { PushCommitter } from "../pushes/push_committer.ts";
 import { type MemberRefusal, PushRefusal, toMember } from "../pushes/refusal.ts";
 import type { StateMerger } from "../remote_write/state_merger.ts";
 import type { PushLimiter, Reservation, TooEarly } from "../limits/rate_limit.ts";
+import { RING_STATE } from "../store/layout.ts";
 import { type PushStore, type StoredPush, StoreUnavailableError } from "../store/push_store.ts";
 import { decodePush, encodePush, LocalPush } from "./push_encoding.ts";
 import { ReadyEntries } from "./ready_entries.ts";
@@ -51,9 +52,6 @@ export interface StoreRingHostOptions {
   /** Told of what cannot be shown. */
   readonly log: Logger;
 }
-
-/** Where in the store the state of the ring is. */
-export const RING_STATE = "ring";
 
 /**
  * By how much a push may be on its way for longer than the one before it, in milliseconds: one that is on time at the member that it

@@ -28,7 +28,7 @@ export interface StoredPush extends PushContent {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
-  /** The ring's version of it, if there is a ring: the store does not look inside. */
+  /** The ring's version of it, if there is or was a ring: the store does not look inside. */
   readonly version?: PushVersion;
   /** What this server was for the cluster, if there is a ring. */
   readonly role?: Role;
@@ -39,6 +39,9 @@ export interface StoredDelta extends StoredPush {
   /** Its place among the deltas of the cluster. */
   readonly number: number;
 }
+
+/** Under which key of `meta` a ring keeps its state. */
+export const RING_STATE = "ring";
 
 /** Where the chunks of a body lie, and what they must add up to. */
 export interface Chunked {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dryRun } from "../../client/dry_run.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
-import { parseOptions } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { CertificateAuthority } from "../support/certificate_authority.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { SourcePrometheus } from "../support/source_prometheus.ts";

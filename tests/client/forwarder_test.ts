@@ -6,7 +6,7 @@ import { loadSettings } from "../../client/settings.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
 import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { formatText } from "../../common/exposition/text_format.ts";
-import { parseOptions } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { recordingLog } from "../support/recording_log.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { series } from "../support/series.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings, type Settings } from "../../client/settings.ts";
-import { parseOptions, UsageError } from "../../common/options.ts";
+import { UsageError } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { Account } from "../../client/transforms/pipeline.ts";
 import { recordingLog } from "../support/recording_log.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseConfigFile } from "../../common/config_file.ts";
 import { count, duration, flag, list, names, pairs, text } from "../../common/option_kinds.ts";
-import { CONFIG_OPTIONS, type OptionTable, type Program, readValues } from "../../common/options.ts";
+import { CONFIG_OPTIONS, type OptionTable, type Program } from "../../common/options.ts";
+import { readValues } from "../../common/read_options.ts";
 
 const OPTIONS = {
   listen: { kind: text, default: "all", empty: "none", help: "Where" },

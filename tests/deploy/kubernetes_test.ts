@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
-import { type OptionTable, parseOptions, type Program } from "../../common/options.ts";
+import { type OptionTable, type Program } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
 import { faultsBySchema } from "../support/schemas.ts";
 import { firstTool, runTool } from "../support/tool.ts";
@@ -141,7 +142,8 @@ for (const overlay of ["server", "ring"]) {
       const { spec } = only(objects, "StatefulSet").spec.template;
       const [container] = spec.containers;
       const args = argumentsOf(container, {
-        AUTHORIZE: "https://authorizer.example/",
+        AUTHORIZE: "",
+        TOKENS_FILE: "/etc/telemeter/tokens/tokens",
         POD_NAME: "telemeter-server-1",
         POD_NAMESPACE: "telemeter",
       });
@@ -165,7 +167,23 @@ for (const overlay of ["server", "ring"]) {
     const { data } = (await build(overlay)).find(({ kind, metadata }) =>
       kind === "ConfigMap" && metadata.name.startsWith("telemeter-server-")
     )!;
-    await assert.rejects(parse(SERVER_PROGRAM, [`--authorize=${data?.AUTHORIZE}`]), /Bad --authorize/);
+    const { spec } = only(await build(overlay), "StatefulSet").spec.template;
+    const args = (given: Record<string, string>) =>
+      argumentsOf(spec.containers[0], {
+        ...data,
+        ...given,
+        POD_NAME: "telemeter-server-1",
+        POD_NAMESPACE: "telemeter",
+      });
+    await assert.rejects(parse(SERVER_PROGRAM, args({})), /Bad --authorize/);
+    const { authorize } = await parse(SERVER_PROGRAM, args({ AUTHORIZE: "https://authorizer.example/" }));
+    assert.equal(authorize?.href, "https://authorizer.example/");
+    const { tokensFile } = await parse(SERVER_PROGRAM, args({ TOKENS_FILE: "/etc/telemeter/tokens/tokens" }));
+    assert.ok(
+      spec.containers[0].volumeMounts.some(({ mountPath }: { mountPath: string }) =>
+        tokensFile?.startsWith(`${mountPath}/`)
+      ),
+    );
   });
 }
 
@@ -185,7 +203,8 @@ Deno.test("the overlay ring gives each member the name that the others call it b
     const values = await parse(
       SERVER_PROGRAM,
       argumentsOf(spec.containers[0], {
-        AUTHORIZE: "https://authorizer.example/",
+        AUTHORIZE: "",
+        TOKENS_FILE: "/etc/telemeter/tokens/tokens",
         POD_NAME: name,
         POD_NAMESPACE: set.metadata.namespace!,
       }),

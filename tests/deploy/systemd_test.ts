@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseOptions } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
 import { flagsOf } from "../support/documented_programs.ts";
 import { tempFolder } from "../support/programs.ts";

@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import { eventually } from "../../scripts/process/eventually.ts";
 import { taskCommand } from "../../scripts/process/tasks.ts";
 import { type OracleSeries, STALE } from "../support/write_request_oracle.ts";
-import { oneSample, writeRequest } from "../support/write_sender.ts";
+import { oneNative, oneSample, writeRequest } from "../support/write_sender.ts";
 import { type RingServer, RingServers } from "./ring_servers.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const TIMEOUT = { timeoutMs: 90_000, intervalMs: 100 };
 const IDS = Array.from({ length: 60 }, (_, i) => `cluster-${i}`);
+
+const isNotOfRing = (flag: string) => !/^--(name|listen-cluster|join|cluster-\w+)=/.test(flag);
 
 /** Lines of all pages: those that two have are there twice. */
 async function linesOf(servers: readonly RingServer[]): Promise<string[]> {
@@ -35,10 +37,7 @@ Deno.test("a server alone that becomes one of a ring, and is killed meanwhile, h
   let isAlone = true;
   await using ring = await RingServers.create({
     names: ["a", "b"],
-    command: (name, flags) => {
-      const ofRing = /^--(name|listen-cluster|join|cluster-\w+)=/;
-      return taskCommand("server", name === "a" && isAlone ? flags.filter((flag) => !ofRing.test(flag)) : flags);
-    },
+    command: (name, flags) => taskCommand("server", name === "a" && isAlone ? flags.filter(isNotOfRing) : flags),
   });
   const [a, b] = ring.servers;
   const timestamp = Date.now();
@@ -51,19 +50,7 @@ Deno.test("a server alone that becomes one of a ring, and is killed meanwhile, h
   };
   const sample = (i: number, value: number, later = 0) =>
     oneSample({ __name__: "m", i: String(i) }, { value, timestamp: timestamp + later });
-  const native: OracleSeries = {
-    labels: [{ name: "__name__", value: "h" }],
-    histograms: [{
-      countInt: 7,
-      sum: 18.4,
-      schema: 1,
-      zeroThreshold: 0.001,
-      zeroCountInt: 2,
-      positiveSpans: [{ offset: 0, length: 2 }, { offset: 1, length: 2 }],
-      positiveDeltas: [1, 1, -1, 0],
-      timestamp,
-    }],
-  };
+  const native = oneNative({ __name__: "h" }, timestamp);
   await ring.start([a]);
   for (const id of IDS) {
     await send(id, [sample(1, 1), sample(2, 2), native]);
@@ -98,4 +85,64 @@ Deno.test("a server alone that becomes one of a ring, and is killed meanwhile, h
   await a.kill();
   await ring.start([a]);
   assert.equal((await linesOf([a])).length, alone.length + 1);
+});
+
+Deno.test("what one of a ring took while it ran alone is newer than what the ring had before, for the ring that it is in again", async () => {
+  let isAlone = false;
+  await using ring = await RingServers.create({
+    names: ["a", "b"],
+    command: (name, flags) => taskCommand("server", name === "a" && isAlone ? flags.filter(isNotOfRing) : flags),
+  });
+  const [a, b] = ring.servers;
+  const post = async (id: string, path: string, { headers, body }: { headers: HeadersInit; body: BodyInit }) => {
+    const authorization = `Bearer ${await ring.token(id)}`;
+    const init = { method: "POST", headers: { ...Object.fromEntries(new Headers(headers)), authorization }, body };
+    const response = await fetch(new URL(path, a.external), init);
+    assert.ok(response.ok, `${id}: ${await response.text()}`);
+  };
+  const push = (id: string, value: number) =>
+    post(id, "upload", {
+      headers: { "content-type": "text/plain; version=0.0.4" },
+      body: `m{_id="${id}"} ${value} ${Date.now()}\n`,
+    });
+  // So long that the log of a server alone gives way to what it shows.
+  const write = async (id: string, value: number, { times = 1 } = {}) => {
+    for (let time = 0; time < times; time++) {
+      const series = Array.from(
+        { length: 200 },
+        (_, i) => oneSample({ __name__: "m", i: String(i) }, { value, timestamp: Date.now() }),
+      );
+      await post(id, "api/v1/write", writeRequest(series, { metadata: [{ type: 2, metricFamilyName: "m" }] }));
+    }
+  };
+  const pushed = IDS.slice(0, 20), written = IDS.slice(20, 30);
+  const sendAll = async (value: number, times: number) => {
+    for (const id of pushed) await push(id, value);
+    for (const id of written) await write(id, value, { times });
+  };
+  const values = async (servers: readonly RingServer[]) =>
+    new Set(
+      (await linesOf(servers)).map((line) =>
+        `${/"(cluster-\d+)"/.exec(line)![1]} ${line.split("} ")[1].split(" ")[0]}`
+      ),
+    );
+  const all = (value: number) => new Set([...pushed, ...written].map((id) => `${id} ${value}`));
+
+  await ring.start();
+  await sendAll(1, 1);
+  await Promise.all([a.kill(), b.kill()]);
+  isAlone = true;
+  await ring.start([a]);
+  await sendAll(2, 25);
+  assert.deepEqual(await values([a]), all(2));
+  const metrics = await (await fetch(new URL("metrics", a.internal))).text();
+  assert.match(metrics, /^telemeter_store_compactions_total \d\d/m);
+  await a.kill();
+  isAlone = false;
+  await ring.start();
+  await eventually("all that was sent last", async () => {
+    const shown = await values([a, b]);
+    assert.ok(shown.isSubsetOf(all(2)), [...shown.difference(all(2))].join());
+    return shown.size === pushed.length + written.length;
+  }, TIMEOUT);
 });

@@ -3,9 +3,9 @@ import { Registry } from "prom-client";
 import type { Handler } from "../../common/http/http.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies, PROTOBUF_CONTENT_TYPE } from "../../common/exposition/protobuf.ts";
-import { unframeSnappy } from "../../common/exposition/snappy.ts";
 import { labelled, LoadGenerator } from "../../scripts/load_generator.ts";
 import { loopback } from "../support/loopback.ts";
+import { unframed } from "../support/unframed.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -65,11 +65,12 @@ class Target {
       this.ids.push(id);
       return Response.json({ version: 1, token: `token-of-${id}`, expiresInSeconds: 86_400, labels: { _id: id } });
     }
-    const body = unframeSnappy(await request.bytes(), { limitBytes: 1_000_000 });
+    const body = unframed(await request.bytes(), { limitBytes: 1_000_000 });
     const type = request.headers.get("content-type");
     this.pushes.push({ id: bearer.replace("token-of-", ""), families: decodeFamilies(body, LIMITS), type });
     if (this.pushes.length === this.#until) this.#enough.resolve();
-    return new Response(null, { status: this.statuses[this.pushes.length - 1] ?? 200 });
+    const status = this.statuses[this.pushes.length - 1] ?? 200;
+    return new Response(status === 200 ? null : `No, it is ${status}\n`, { status });
   };
 }
 
@@ -120,7 +121,7 @@ Deno.test("LoadGenerator.summary() tells how the requests were answered", async 
   const text = await loaded(new Target({ until: 4, statuses: [200, 429, 503, 200] }), 1);
   assert.match(text, /^1 clients with 3 series each, for 2s\n/);
   assert.match(text, /\nauthorize: 1 requests, 0\.5\/s, 200: 1; p50 .* ms, .*max .* ms\n/);
-  assert.match(text, /\nupload: \d requests, .*429: 1.*p99/);
+  assert.match(text, /\nupload: \d requests, .*429: 1.*p99.*\n {2}the last that failed: 503 No, it is 503\npushed/);
 });
 
 Deno.test("LoadGenerator counts requests that nobody answers, and goes on", async () => {
@@ -134,13 +135,15 @@ Deno.test("LoadGenerator counts requests that nobody answers, and goes on", asyn
   const nowhere = new URL("http://127.0.0.1:1/");
   const plan = { upload: nowhere, authorize: nowhere, token: "t", families: FAMILIES, intervalMs: 1, workers: 2 };
   const stop = new AbortController();
-  const run = new LoadGenerator({ ...plan, registry, fetch }).run(stop.signal);
+  const generator = new LoadGenerator({ ...plan, registry, fetch });
+  const run = generator.run(stop.signal);
   await enough.promise;
   stop.abort();
   await run;
   const { values } = await registry.getSingleMetric("load_requests_total")!.get();
   assert.deepEqual(values.map(({ labels }) => labels), [{ purpose: "authorize", code: "error" }]);
   assert(values[0].value >= 5);
+  assert.match(await generator.summary(2_000), /\n {2}the last that failed: nobody there\n/);
 });
 
 /** Runs the program to its end. */

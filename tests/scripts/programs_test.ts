@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
-import { readArguments } from "../../common/options.ts";
+import { readArguments } from "../../common/read_options.ts";
 import configuration from "../../deno.json" with { type: "json" };
 import { SERVER_PROGRAM } from "../../server/options.ts";
 import { type ProgramTask } from "../../scripts/process/tasks.ts";

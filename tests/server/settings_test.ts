@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { parseOptions, UsageError } from "../../common/options.ts";
+import { UsageError } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { SERVER_PROGRAM } from "../../server/options.ts";
 import { loadSettings, type ServerSettings } from "../../server/settings.ts";
 import { makeCertificate } from "../support/certificates.ts";

@@ -10,7 +10,7 @@ import { isDistribution, type Metric, type MetricFamily } from "../../common/exp
 import { encodeFamilies } from "../../common/exposition/protobuf.ts";
 import { type ClusterEntry, type EntryContent, toEntry } from "../../server/exposition/exposition_index.ts";
 import { Renderer } from "../../server/ingest/renderer.ts";
-import type { Delta } from "../../server/remote_write/merge.ts";
+import type { Delta } from "../../server/remote_write/delta.ts";
 import type { Lines } from "../../server/remote_write/merged_content.ts";
 import { RENDER_RULES } from "./render_rules.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The time of a processor that a process has had so far, as Linux tells it (man 5 proc_pid_stat), in milliseconds.
+ * The time of a processor that a process or a thread has had so far, as Linux tells it (man 5 proc_pid_stat), in milliseconds.
  *
  * @module
  */
@@ -10,6 +10,11 @@ const TICK_HZ = 100;
 /** That of all of a process' threads, those included that are gone. */
 export async function processorMs(pid: number): Promise<number> {
   return msOf(await Deno.readTextFile(`/proc/${pid}/stat`));
+}
+
+/** That of the thread that asks: what it computes takes as much of it, however busy the machine is. */
+export function ownThreadMs(): number {
+  return msOf(Deno.readTextFileSync("/proc/thread-self/stat"));
 }
 
 /** That of each thread that lives, by number and name. */

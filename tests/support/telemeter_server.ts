@@ -8,8 +8,8 @@
 
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { decodeFamilies } from "../../common/exposition/protobuf.ts";
-import { unframeSnappy } from "../../common/exposition/snappy.ts";
 import { Mailbox } from "./mailbox.ts";
+import { unframed } from "./unframed.ts";
 
 /** A push that was taken. */
 export interface Push {
@@ -88,7 +88,7 @@ export class TelemeterServer implements AsyncDisposable {
       type !== "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited" ||
       request.headers.get("content-encoding") !== "snappy"
     ) return new Response("no delimited protobuf in framed snappy", { status: 415 });
-    const raw = unframeSnappy(await request.bytes(), { limitBytes: 1_000_000 });
+    const raw = unframed(await request.bytes(), { limitBytes: 1_000_000 });
     const families = decodeFamilies(raw, LIMITS);
     this.clusters.set(cluster, families);
     this.pushes.put({ cluster, families });

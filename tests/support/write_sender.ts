@@ -53,3 +53,21 @@ export function oneSample(
 ): OracleSeries {
   return { labels: Object.entries(labels).map(([name, value]) => ({ name, value })), samples: [sample] };
 }
+
+/** A series with one native histogram, of 7 observations that come to 18.4. */
+export function oneNative(labels: Readonly<Record<string, string>>, timestamp: number): OracleSeries {
+  const { labels: named } = oneSample(labels, { value: 0, timestamp });
+  return {
+    labels: named,
+    histograms: [{
+      countInt: 7,
+      sum: 18.4,
+      schema: 1,
+      zeroThreshold: 0.001,
+      zeroCountInt: 2,
+      positiveSpans: [{ offset: 0, length: 2 }, { offset: 1, length: 2 }],
+      positiveDeltas: [1, 1, -1, 0],
+      timestamp,
+    }],
+  };
+}

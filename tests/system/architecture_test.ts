@@ -114,6 +114,21 @@ function faultsOf(file: SourceFile): string[] {
   return faults;
 }
 
+/** Circles of files that import each other, each told once, by a way round it. */
+function circlesOf(files: readonly SourceFile[]): string[] {
+  const imports = new Map(files.map((file) => [file.path, importsOf(file)]));
+  const circles: string[] = [], done = new Set<string>();
+  const visit = (path: string, way: readonly string[]) => {
+    const at = way.indexOf(path);
+    if (at >= 0) circles.push([...way.slice(at), path].join(" -> "));
+    if (at >= 0 || done.has(path)) return;
+    for (const imported of imports.get(path) ?? []) visit(imported, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return circles;
+}
+
 async function sourceFiles(folder: string): Promise<SourceFile[]> {
   const root = new URL("../../", import.meta.url);
   const files: SourceFile[] = [];
@@ -134,6 +149,31 @@ Deno.test("every folder imports only from folders further down, and none of what
   const files = (await Promise.all([...ROOMS, "tests"].map(sourceFiles))).flat();
   assert.ok(files.length > 300, `${files.length} files are read`);
   assert.deepEqual(files.flatMap(faultsOf), []);
+});
+
+Deno.test("no files of a room import each other in a circle, be it for types alone", async () => {
+  const files = (await Promise.all(ROOMS.map(sourceFiles))).flat();
+  assert.deepEqual(circlesOf(files), []);
+});
+
+Deno.test("the check of circles finds each way round", () => {
+  const file = (name: string, ...others: readonly string[]) => ({
+    path: `common/${name}.ts`,
+    code: others.map((other) => `import type { A } from "./${other}.ts";`).join("\n"),
+  });
+  const found = circlesOf([
+    file("a", "b"),
+    file("b", "c", "d"),
+    file("c", "b"),
+    file("d", "e"),
+    file("e", "a"),
+    file("f", "e"),
+  ]);
+  assert.deepEqual(found, [
+    "common/b.ts -> common/c.ts -> common/b.ts",
+    "common/a.ts -> common/b.ts -> common/d.ts -> common/e.ts -> common/a.ts",
+  ]);
+  assert.deepEqual(circlesOf([file("a", "b", "c"), file("b", "c"), file("c")]), []);
 });
 
 Deno.test("every folder that has a floor is there", async () => {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { CLIENT_OPTIONS, CLIENT_PROGRAM } from "../../client/options.ts";
-import { flagOf, type OptionRow, type OptionTable, parseOptions, type Program } from "../../common/options.ts";
+import { flagOf, type OptionRow, type OptionTable, type Program } from "../../common/options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 import { SERVER_OPTIONS, SERVER_PROGRAM } from "../../server/options.ts";
 import { checkOptions } from "../support/checked_options.ts";
 

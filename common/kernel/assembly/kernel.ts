@@ -33,19 +33,18 @@ import {
   takeSeriesHash,
   textAt,
 } from "./samples.ts";
-import { numberOf, symbolsStart, symbolsTo } from "./request_symbols.ts";
+import { numberOf } from "./request_symbols.ts";
 import { learnShape, setToken, shapesEnd } from "./shapes.ts";
-import { fillCopyTable, uncompress } from "./snappy.ts";
+import { compressBlock, fillCopyTable, uncompress } from "./snappy.ts";
 import { setPowers } from "./double.ts";
 import { addSeriesKeys, clearSeriesKeys, missingSeries, sameSeries } from "./series_keys.ts";
 import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode } from "./transcode.ts";
 import {
   appendSeries,
+  finishRequest,
   layOutRequests,
   openRequest,
   seriesCount,
-  seriesStart,
-  seriesTo,
   setWriteNumber,
   writeAt,
   writeNumberAt,
@@ -62,6 +61,7 @@ export {
   choose,
   clearSeriesKeys,
   clearSlots,
+  compressBlock,
   configure,
   crc32c,
   drop,
@@ -69,6 +69,7 @@ export {
   ends,
   faultAt,
   faultDetail,
+  finishRequest,
   keep,
   keyStart,
   labelCount,
@@ -97,8 +98,6 @@ export {
   sampleTo,
   seedSeriesHash,
   seriesCount,
-  seriesStart,
-  seriesTo,
   setKey,
   setNumber,
   setOut,
@@ -111,8 +110,6 @@ export {
   size,
   skipSample,
   spans,
-  symbolsStart,
-  symbolsTo,
   takeSeriesHash,
   textAt,
   timestampMs,

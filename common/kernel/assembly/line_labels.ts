@@ -112,12 +112,17 @@ export function readLike(at: usize): usize {
   if (modelAt === 0) return 0;
   changesTo = CHANGES;
   let other = modelAt, span = SPANS;
-  while (other < modelEnd) {
-    const same = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(other)));
-    const length: usize = same === 0xffff ? 16 : ctz(~same);
+  while (true) {
+    let differs = v128.xor(v128.load(at), v128.load(other));
+    while (!v128.any_true(differs) && other < modelEnd) {
+      at += 16;
+      other += 16;
+      differs = v128.xor(v128.load(at), v128.load(other));
+    }
+    const length: usize = ctz(~i8x16.bitmask(i8x16.eq(differs, i8x16.splat(0))));
     at += length;
     other += length;
-    if (length === 16 || other >= modelEnd) continue;
+    if (other >= modelEnd) break;
     const place = <u32> (other - modelAt);
     while (span < spansTo && load<u32>(span + 4) < place) span += SPAN_BYTES;
     if (span === spansTo) return 0;

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { copy } from "./bytes.ts";
+import { writeVarint } from "./varint.ts";
+
 /** Per tag of a copy: its length, then how many bytes of offset follow, then what the tag holds of the offset. */
 const COPIES: usize = memory.data(1_024, 16);
 
@@ -71,4 +74,98 @@ export function uncompress(from: usize, stop: usize, start: usize, end: usize): 
     to += length;
   }
   return to === end;
+}
+
+/** By a hash of four bytes: the lowest sixteen bits of where they were met last, counted from the start of what is compressed. */
+const PLACES: usize = memory.data(16_384, 16);
+/** How many bits of the hash choose one of these. */
+const PLACE_BITS: u32 = 13;
+/** The fewest bytes that are copied, and the most that one copy has. */
+const LEAST_COPY: usize = 4, MOST_COPY: usize = 64;
+/** After so many bytes that are met for the first time fewer are looked at. */
+const PATIENCE: usize = 32;
+
+/** The most bytes that a block of so many bytes takes, as the reference implementation bounds it. */
+export function compressedBound(length: usize): usize {
+  return 32 + length + length / 6;
+}
+
+/** Compresses bytes to a block, and returns where that ends. */
+export function compressBlock(from: usize, stop: usize, to: usize): usize {
+  return compress(from, stop, writeVarint(to, stop - from));
+}
+
+/**
+ * Compresses bytes to elements of a block, less the length that a block starts with, and returns where these end. Copies reach
+ * back 64 KiB at most, and never before `from`. Sixteen bytes behind either are read or written over.
+ */
+export function compress(from: usize, stop: usize, to: usize): usize {
+  memory.fill(PLACES, 0, 1 << PLACE_BITS + 1);
+  let at = from + 1, literal = from, distance: usize = 1, patience = PATIENCE;
+  while (at + LEAST_COPY <= stop) {
+    const four = load<u32>(at);
+    // What differs from its like in a few bytes goes on from the same distance.
+    if (load<u32>(at - distance) !== four) {
+      const place = at - from;
+      const slot = PLACES + (<usize> (four * 0x1e35a7bd >>> 32 - PLACE_BITS) << 1);
+      const back: usize = place - load<u16>(slot) & 0xffff;
+      store<u16>(slot, <u16> place);
+      if (back === 0 || load<u32>(at - back) !== four) {
+        at += patience++ / PATIENCE;
+        continue;
+      }
+      distance = back;
+    }
+    to = writeLiteral(literal, at, to);
+    const end = sameUntil(at + LEAST_COPY, at + LEAST_COPY - distance, stop);
+    to = writeCopy(distance, end - at, to);
+    at = literal = end;
+    patience = PATIENCE;
+  }
+  return writeLiteral(literal, stop, to);
+}
+
+/** Where bytes end, before `stop` or there, that are the same from two places on. */
+function sameUntil(at: usize, other: usize, stop: usize): usize {
+  while (at < stop) {
+    const same = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(other)));
+    if (same !== 0xffff) return min(at + ctz(~same), stop);
+    at += 16;
+    other += 16;
+  }
+  return stop;
+}
+
+function writeLiteral(from: usize, end: usize, to: usize): usize {
+  while (from < end) {
+    const length = min(end - from, 0x10000), less = <u32> length - 1;
+    if (less < 60) store<u8>(to++, less << 2);
+    else if (less < 256) {
+      store<u16>(to, 60 << 2 | less << 8);
+      to += 2;
+    } else {
+      store<u32>(to, 61 << 2 | less << 8);
+      to += 3;
+    }
+    to = copy(from, length, to);
+    from += length;
+  }
+  return to;
+}
+
+function writeCopy(distance: usize, length: usize, to: usize): usize {
+  while (length > MOST_COPY) {
+    // What is left is enough for one more.
+    const part = min(MOST_COPY, length - LEAST_COPY);
+    to = writeLongCopy(distance, part, to);
+    length -= part;
+  }
+  if (length >= 12 || distance >= 2_048) return writeLongCopy(distance, length, to);
+  store<u16>(to, <u16> (1 | length - 4 << 2 | distance >>> 8 << 5 | (distance & 255) << 8));
+  return to + 2;
+}
+
+function writeLongCopy(distance: usize, length: usize, to: usize): usize {
+  store<u32>(to, <u32> (2 | length - 1 << 2 | distance << 8));
+  return to + 3;
 }

@@ -5,10 +5,12 @@
  * @module
  */
 
+import { reserve } from "./arena.ts";
 import { copy, find } from "./bytes.ts";
 import { double, readDouble } from "./double.ts";
 import { changesTo, CHANGES, LABEL_BYTES, labelsAt, labelsTo, openLabels, readLabels, readLike } from "./line_labels.ts";
-import { hasSymbolRoom, layOutSymbols, openSymbols, recalled } from "./request_symbols.ts";
+import { hasSymbolRoom, layOutSymbols, openSymbols, recalled, symbolsStart, symbolsTo } from "./request_symbols.ts";
+import { compress, compressedBound } from "./snappy.ts";
 import { DONE, FULL, NUMBER } from "./status.ts";
 import { varintBytes, writeVarint } from "./varint.ts";
 
@@ -27,7 +29,7 @@ const MOST_PLACES: usize = 72;
 const PLACES: usize = memory.data(576, 16);
 
 /** Where the series of the request end. */
-export let seriesTo: usize = 0;
+let seriesTo: usize = 0;
 /** How many series it has. */
 export let seriesCount: u32 = 0;
 /** Where the next line starts. */
@@ -60,17 +62,21 @@ export function openRequest(second: bool): void {
   openSymbols(second);
 }
 
-/** Where the series of the request start. */
-export function seriesStart(): usize {
-  return seriesFrom;
-}
-
 /** Adds a series that the caller has written, where there is room for it. */
 export function appendSeries(at: usize, length: usize): bool {
   if (!hasRoom(length)) return false;
   seriesTo = copy(at, length, writeHead(length));
   seriesCount++;
   return true;
+}
+
+/** Writes the request as a block of snappy, behind all else in memory, and returns where that ends. */
+export function finishRequest(to: usize): usize {
+  const symbolsFrom = symbolsStart(), symbolsEnd = isSecond ? symbolsTo : symbolsFrom;
+  const length = symbolsEnd - symbolsFrom + seriesTo - seriesFrom;
+  reserve(to + compressedBound(length));
+  to = writeVarint(to, length);
+  return compress(seriesFrom, seriesTo, compress(symbolsFrom, symbolsEnd, to));
 }
 
 /** Says what the number is that the kernel cannot read. */

@@ -8,7 +8,8 @@ import {
   readPlainSelector,
   selectorLines,
 } from "../../../common/exposition/plain_selector.ts";
-import { parseSelector, selectorMatches } from "../../../common/exposition/selector.ts";
+import { parseSelector } from "../../../common/exposition/selector.ts";
+import { selectorMatches } from "../../support/selector_matches.ts";
 
 const NAMES = ["__name__", "job", "a", "by", "on", "offset", "bool", "sum", "inf", "nan", "start", "_", "A1", "unless"];
 const VALUES = [

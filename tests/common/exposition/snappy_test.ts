@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LimitError } from "../../../common/exposition/metric_family.ts";
 import { encodeFamilies } from "../../../common/exposition/protobuf.ts";
-import { crc32c, frameSnappy, SnappyUnframer, unframeSnappy } from "../../../common/exposition/snappy.ts";
+import { crc32c, frameSnappy, SnappyUnframer } from "../../../common/exposition/snappy.ts";
 import {
   bitwiseCrc32c,
   checksum,
@@ -12,6 +12,7 @@ import {
   stream,
 } from "../../support/framed_snappy_oracle.ts";
 import { realisticFamilies } from "../../support/realistic_push.ts";
+import { unframed } from "../../support/unframed.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
 
@@ -71,21 +72,21 @@ Deno.test("frameSnappy() is not misled by what it has written before, since it u
   );
 });
 
-Deno.test("unframeSnappy() reads what an independent writer writes", () => {
+Deno.test("SnappyUnframer.unframe() reads what an independent writer writes", () => {
   const piece = fc.tuple(fc.uint8Array({ maxLength: 500 }), fc.constantFrom("compressed", "uncompressed"));
   fc.assert(fc.property(fc.array(piece, { maxLength: 5 }), (pieces) => {
     const framed = stream(...pieces.map(([raw, how]) => dataChunk(raw, how)));
-    assert.deepEqual([...unframeSnappy(framed, NO_LIMIT)], pieces.flatMap(([raw]) => [...raw]));
+    assert.deepEqual([...unframed(framed, NO_LIMIT)], pieces.flatMap(([raw]) => [...raw]));
   }));
 });
 
-Deno.test("frameSnappy() and unframeSnappy() are a round trip", () => {
+Deno.test("frameSnappy() and SnappyUnframer.unframe() are a round trip", () => {
   for (const length of [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000]) {
     const raw = Uint8Array.from({ length }, (_, i) => i ^ i >> 8);
-    assert.deepEqual(unframeSnappy(frameSnappy(raw), { limitBytes: length }), raw);
+    assert.deepEqual(unframed(frameSnappy(raw), { limitBytes: length }), raw);
   }
   fc.assert(
-    fc.property(RAW, (raw) => assert.deepEqual(unframeSnappy(frameSnappy(raw), { limitBytes: raw.length }), raw)),
+    fc.property(RAW, (raw) => assert.deepEqual(unframed(frameSnappy(raw), { limitBytes: raw.length }), raw)),
     { numRuns: 40 },
   );
 });
@@ -118,8 +119,8 @@ const ACCEPTED: readonly (readonly [what: string, framed: Uint8Array, raw: strin
 ];
 
 for (const [what, framed, raw] of ACCEPTED) {
-  Deno.test(`unframeSnappy() accepts ${what}`, () => {
-    assert.equal(new TextDecoder().decode(unframeSnappy(framed, NO_LIMIT)), raw);
+  Deno.test(`SnappyUnframer.unframe() accepts ${what}`, () => {
+    assert.equal(new TextDecoder().decode(unframed(framed, NO_LIMIT)), raw);
   });
 }
 
@@ -167,31 +168,31 @@ const REFUSED: readonly (readonly [what: string, framed: Uint8Array, why: RegExp
 ];
 
 for (const [what, framed, why] of REFUSED) {
-  Deno.test(`unframeSnappy() refuses ${what}`, () => {
+  Deno.test(`SnappyUnframer.unframe() refuses ${what}`, () => {
     assert.throws(
-      () => unframeSnappy(framed, NO_LIMIT),
+      () => unframed(framed, NO_LIMIT),
       (error) => error instanceof SyntaxError && why.test(error.message),
     );
   });
 }
 
-Deno.test("unframeSnappy() stops at its limit, and not before", () => {
+Deno.test("SnappyUnframer.unframe() stops at its limit, and not before", () => {
   const raw = new Uint8Array(200_000);
   const framed = frameSnappy(raw);
-  assert.equal(unframeSnappy(framed, { limitBytes: 200_000 }).length, 200_000);
+  assert.equal(unframed(framed, { limitBytes: 200_000 }).length, 200_000);
   for (const limitBytes of [0, 65_536, 199_999]) {
     assert.throws(
-      () => unframeSnappy(framed, { limitBytes }),
+      () => unframed(framed, { limitBytes }),
       (error) => error instanceof LimitError && error.message.includes(`more than ${limitBytes} bytes`),
     );
   }
-  assert.equal(unframeSnappy(stream(), { limitBytes: 0 }).length, 0);
+  assert.equal(unframed(stream(), { limitBytes: 0 }).length, 0);
 });
 
-Deno.test("unframeSnappy() spends no memory beyond its limit on a bomb", () => {
+Deno.test("SnappyUnframer.unframe() spends no memory beyond its limit on a bomb", () => {
   const bomb = frameSnappy(new Uint8Array(64 << 20));
   const before = Deno.memoryUsage();
-  assert.throws(() => unframeSnappy(bomb, { limitBytes: 1 << 20 }), LimitError);
+  assert.throws(() => unframed(bomb, { limitBytes: 1 << 20 }), LimitError);
   const after = Deno.memoryUsage();
   assert(after.heapUsed + after.external - before.heapUsed - before.external < 8 << 20);
 });
@@ -208,7 +209,7 @@ Deno.test("SnappyUnframer hands out a view that the next call overwrites, also a
   assert.deepEqual(unframer.unframe(frameSnappy(push), NO_LIMIT), push);
 });
 
-Deno.test("unframeSnappy() refuses or reads damaged bytes as an independent reader does", () => {
+Deno.test("SnappyUnframer.unframe() refuses or reads damaged bytes as an independent reader does", () => {
   const edit = fc.record({ at: fc.nat(), byte: fc.nat(255), keep: fc.nat(2), skip: fc.nat(2) });
   const seed = [...frameSnappy(push.slice(0, 3_000))];
   let refused = 0;
@@ -219,7 +220,7 @@ Deno.test("unframeSnappy() refuses or reads damaged bytes as an independent read
       const framed = new Uint8Array(bytes);
       let raw;
       try {
-        raw = unframeSnappy(framed, { limitBytes: 10_000 });
+        raw = unframed(framed, { limitBytes: 10_000 });
       } catch (error) {
         assert(error instanceof SyntaxError || error instanceof LimitError, `${error}`);
         refused++;

@@ -45,6 +45,16 @@ Deno.test("Directory.sweep() tells once what has changed with each source", asyn
   assert.deepEqual(await changes(), [["a", "silent", "up"], ["b", "up", "refused"]]);
 });
 
+Deno.test("Directory.sweep() calls a source new, and not silent, whose first pushes went through to an owner that has left", async () => {
+  let owned = false;
+  const { directory, clock } = setUp({ owns: () => owned });
+  directory.broughtBy("a", { userAgent: "client", address: "192.0.2.1", keyId: "k", tokenEndsMs: 0, atMs: clock.ms });
+  assert.deepEqual(await directory.sweep(), []);
+  owned = true;
+  clock.ms += 5_000;
+  assert.deepEqual((await directory.sweep()).map(({ before, after }) => [before, after]), [[undefined, "up"]]);
+});
+
 Deno.test("Directory.sweep() says which sources are revoked, and which are so no longer", async () => {
   let revoked = new Set(["a"]);
   const { directory, push } = setUp({ revoked: () => Promise.resolve(revoked) });

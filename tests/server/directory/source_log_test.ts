@@ -130,3 +130,14 @@ for (
     assert.match(records[0].sentence, sentence);
   });
 }
+
+Deno.test("tellTransitions() tells when a source that is silent pushed last, also where its pushes went on to another server", async () => {
+  const { clock, directory } = setUp();
+  directory.broughtBy("a", { userAgent: "", address: "", keyId: "", tokenEndsMs: 0, atMs: clock.ms });
+  const lastPush = new Date(clock.ms).toISOString();
+  await directory.sweep();
+  clock.ms += 600_001;
+  const { log, records } = recordingLog();
+  tellTransitions(log, await directory.sweep());
+  assert.deepEqual(records.map(({ level, fields }) => [level, fields]), [["warn", { cluster: "a", lastPush }]]);
+});

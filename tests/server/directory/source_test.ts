@@ -6,6 +6,7 @@ import {
   noteAccepted,
   noteRefused,
   type Refusal,
+  type Sender,
   type Source,
 } from "../../../server/directory/source.ts";
 import { BAD, STRANGER } from "../../support/refusals.ts";
@@ -37,7 +38,7 @@ function pushedAt(...times: number[]): Source {
 }
 
 function stateAt(source: Source, at: number) {
-  return stateOf(source, { tick: at, ttlMs: TTL_MS });
+  return stateOf(source, { tick: at, nowMs: START + at, ttlMs: TTL_MS });
 }
 
 Deno.test("noteAccepted() learns what usually lies between two pushes, and nothing from an outage", () => {
@@ -54,7 +55,7 @@ Deno.test("noteAccepted() measures by the clock that only goes forward, whatever
   const source = pushedAt(0, 30_000);
   noteAccepted(source, push(3_660_000), 60_000);
   assert.equal(source.intervalMs, 30_000);
-  assert.equal(stateOf(source, { tick: 61_000, ttlMs: TTL_MS }), "up");
+  assert.equal(stateOf(source, { tick: 61_000, nowMs: START, ttlMs: TTL_MS }), "up");
 });
 
 Deno.test("noteAccepted() keeps how old the newest sample was, and what was left out", () => {
@@ -76,6 +77,28 @@ Deno.test("stateOf() gives a source with a single push until its series are no l
   const source = pushedAt(0);
   assert.equal(stateAt(source, TTL_MS), "up");
   assert.equal(stateAt(source, TTL_MS + 1), "silent");
+});
+
+/** Who brought a push of a source to this server, which sent it on to another member of the ring. */
+function senderAt(at: number): Sender {
+  return { userAgent: "client", address: "192.0.2.1", keyId: "k", tokenEndsMs: START, atMs: START + at };
+}
+
+Deno.test("stateOf() calls no source silent whose last push went through this server to another one", () => {
+  const source = newSource("a", START);
+  source.sender = senderAt(0);
+  assert.equal(stateAt(source, TTL_MS), "up");
+  assert.equal(stateAt(source, TTL_MS + 1), "silent");
+  const known = pushedAt(0, 30_000);
+  known.sender = senderAt(120_000);
+  assert.equal(stateAt(known, 120_000 + 90_000), "up");
+  assert.equal(stateAt(known, 120_000 + 90_001), "silent");
+});
+
+Deno.test("stateOf() goes by the clock that only goes forward where this server took the last push itself", () => {
+  const source = pushedAt(0, 30_000);
+  source.sender = senderAt(30_000);
+  assert.equal(stateOf(source, { tick: 120_001, nowMs: START, ttlMs: TTL_MS }), "silent");
 });
 
 Deno.test("stateOf() says refused once what a source sent last was refused, and up at the next push that is not", () => {

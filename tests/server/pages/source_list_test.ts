@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { ask, EACH_STATE, RING, rows, source, sourcePages, words, WRITES } from "../../support/source_pages.ts";
+import {
+  ask,
+  EACH_STATE,
+  REFUSAL,
+  RING,
+  rows,
+  source,
+  sourcePages,
+  words,
+  WRITES,
+} from "../../support/source_pages.ts";
 
 Deno.test("homePage() shows the worst sources first, each with its state, its limits and why it was refused", async () => {
   const { text, status } = await ask(sourcePages({ sources: EACH_STATE }), "/");
@@ -11,6 +21,16 @@ Deno.test("homePage() shows the worst sources first, each with its state, its li
   assert.match(sources[0], /1 min ago|62 s ago|65 s ago/);
   assert.match(sources[0], /series: Raise &lt;b&gt; ?--limit-series ?&lt;\/b&gt;/);
   assert.match(sources[2], /90 % of --limit-series/);
+});
+
+Deno.test("homePage() names the flag that would let in what was refused, apart from the words before", async () => {
+  const lastRefusal = { ...REFUSAL, why: "Cannot take so many: there are 454" };
+  for (const remedy of [{ raise: "--limit-series" }, { lower: "--ratelimit" }]) {
+    const bad = source("bad", { state: "refused", lastRefusal: { ...lastRefusal, ...remedy } });
+    const text = (await ask(sourcePages({ sources: [bad] }), "/")).text.replaceAll(/<[^>]+>/g, "");
+    const [[verb, flag]] = Object.entries(remedy);
+    assert.ok(text.replaceAll(/\s+/g, " ").includes(`there are 454 (${verb} ${flag})`));
+  }
 });
 
 Deno.test("homePage() shows what is asked for, says how many of how many that are, and keeps it when it is sorted", async () => {

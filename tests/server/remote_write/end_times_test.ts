@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ClusterEntry } from "../../../server/exposition/exposition_index.ts";
 import { EndTimes } from "../../../server/remote_write/end_times.ts";
-import { type Delta, Merger } from "../../../server/remote_write/merge.ts";
+import type { Delta } from "../../../server/remote_write/delta.ts";
+import { Merger } from "../../../server/remote_write/merge.ts";
 import { LINE } from "../../../server/remote_write/sample_lines.ts";
 import { entryOf, NOW_MS, render, shownBy } from "../../support/made_up_deltas.ts";
 

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import type { StoredPush } from "../../../server/store/push_store.ts";
 import { DeltaRenderer, type RenderedWrite } from "../../../server/remote_write/delta_renderer.ts";
 import { WriteLimiter } from "../../../server/remote_write/limited_write.ts";
-import { type Delta, Merger } from "../../../server/remote_write/merge.ts";
+import type { Delta } from "../../../server/remote_write/delta.ts";
+import { Merger } from "../../../server/remote_write/merge.ts";
 import { deltaOfWrite } from "../../../server/remote_write/rendered_delta.ts";
 import {
   entryOf,

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { isDistribution, type MetricFamily } from "../../../common/exposition/metric_family.ts";
 import type { ClusterEntry } from "../../../server/exposition/exposition_index.ts";
 import { EndTimes } from "../../../server/remote_write/end_times.ts";
-import { type Delta, Merger } from "../../../server/remote_write/merge.ts";
+import type { Delta } from "../../../server/remote_write/delta.ts";
+import { Merger } from "../../../server/remote_write/merge.ts";
 import type { Lines } from "../../../server/remote_write/merged_content.ts";
 import {
   entryOf,

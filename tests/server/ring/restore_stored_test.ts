@@ -16,7 +16,7 @@ import { ClusterLogs } from "../../../server/remote_write/cluster_logs.ts";
 import { DeltaRenderer } from "../../../server/remote_write/delta_renderer.ts";
 import { StateMerger } from "../../../server/remote_write/state_merger.ts";
 import { WriteCommitter } from "../../../server/remote_write/write_committer.ts";
-import { restoreStored } from "../../../server/ring/restore_stored.ts";
+import { type RestoreOptions, restoreStored } from "../../../server/ring/restore_stored.ts";
 import { StoreRingHost } from "../../../server/ring/store_ring_host.ts";
 import { PushStore, type StoredPush } from "../../../server/store/push_store.ts";
 import { NO_DIRECTORY } from "../../support/no_directory.ts";
@@ -24,7 +24,7 @@ import { recordingLog } from "../../support/recording_log.ts";
 import { RENDER_RULES } from "../../support/render_rules.ts";
 import { NOW, scratchDir, TTL_MS } from "../../support/test_store.ts";
 import { type OracleSeries, STALE } from "../../support/write_request_oracle.ts";
-import { oneSample, type SendOptions, writeRequest } from "../../support/write_sender.ts";
+import { oneNative, oneSample, type SendOptions, writeRequest } from "../../support/write_sender.ts";
 import { createRegistry } from "../../../common/metrics.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -74,7 +74,8 @@ async function openSite(dir: string, { limitBytes = 1e6 }: { limitBytes?: number
     index,
     records,
     alone: () => restore(store, { committer, writes, memory: { state: "room" } as never, log }),
-    inRing: () => restoreStored(store, { name: "me", host, committer, states, log }),
+    inRing: (more: Pick<RestoreOptions, "versionApart"> = {}) =>
+      restoreStored(store, { name: "me", host, committer, states, log, ...more }),
     push: (id: string, families: readonly MetricFamily[]) => {
       const body = encodeFamilies(families);
       return committer.accept({
@@ -110,19 +111,7 @@ type Site = Awaited<ReturnType<typeof openSite>>;
 const sample = (name: string, i: number, { value = i, age = 0 }: { value?: number; age?: number } = {}) =>
   oneSample({ __name__: name, _id: "a", i: String(i) }, { value, timestamp: NOW - 1_000 - age });
 
-const NATIVE: OracleSeries = {
-  labels: [{ name: "__name__", value: "h" }, { name: "_id", value: "a" }],
-  histograms: [{
-    countInt: 7,
-    sum: 18.4,
-    schema: 1,
-    zeroThreshold: 0.001,
-    zeroCountInt: 2,
-    positiveSpans: [{ offset: 0, length: 2 }, { offset: 1, length: 2 }],
-    positiveDeltas: [1, 1, -1, 0],
-    timestamp: NOW - 1_000,
-  }],
-};
+const NATIVE = oneNative({ __name__: "h", _id: "a" }, NOW - 1_000);
 
 const PUSHED: MetricFamily = {
   name: "p",
@@ -132,6 +121,11 @@ const PUSHED: MetricFamily = {
     value: i,
     timestampMs: NOW - 5_000,
   })),
+};
+
+const PUSHED_BY_C: MetricFamily = {
+  ...PUSHED,
+  metrics: [{ labels: [{ name: "_id", value: "c" }], value: 3, timestampMs: NOW }],
 };
 
 /** A push and a log behind it: new series, newer samples, ends of some of both, types that are told by themselves, a push. */
@@ -144,10 +138,7 @@ async function fill(site: Site) {
   await site.write("a", [sample("p", 2, { value: STALE }), sample("m", 3)], { version: "2.0" });
   await site.push("a", [{ ...PUSHED, name: "q" }]);
   await site.write("b", [oneSample({ __name__: "m", _id: "b" }, { value: 1, timestamp: NOW - 1_000 })]);
-  await site.push("c", [{
-    ...PUSHED,
-    metrics: [{ labels: [{ name: "_id", value: "c" }], value: 3, timestampMs: NOW }],
-  }]);
+  await site.push("c", [PUSHED_BY_C]);
 }
 
 async function filled(dir: string) {
@@ -224,6 +215,23 @@ Deno.test("restoreStored gives what it merged a version that is newer than what 
   assert.deepEqual(site.shown("a")?.lines, ['m{_id="a",i="1"} 1', 'm{_id="a",i="2"} 2']);
 });
 
+Deno.test("restoreStored gives what a server wrote apart from its ring a version after all that the ring had", async () => {
+  using scratch = scratchDir();
+  const versionApart = (ms: number) => ({ epoch: 8, ms, ingress: "disk", sequence: 0 });
+  {
+    await using site = await openSite(scratch.dir);
+    await site.alone();
+    await site.write("a", [sample("m", 1)]);
+    await site.push("c", [PUSHED_BY_C]);
+  }
+  for (const start of ["first", "second"]) {
+    await using site = await openSite(scratch.dir);
+    const versions = new Map((await site.inRing({ versionApart })).map(({ id, version }) => [id, version]));
+    assert.deepEqual(versions.get("a"), versionApart(NOW), start);
+    assert.equal(versions.get("c")?.epoch, 0, "it may be older than the ring");
+  }
+});
+
 Deno.test("restoreStored leaves what is too large for a ring in the store, and says so", async () => {
   using scratch = scratchDir();
   const [before] = await filled(scratch.dir);
@@ -250,6 +258,61 @@ Deno.test("restoreStored carries over at the next start what the store did not t
   }
   await using site = await openSite(scratch.dir);
   assert.deepEqual(await shownInRing(site), before);
+});
+
+/** Clusters that wrote to a server alone, and what each shows. */
+async function filledWith(dir: string, clusters: number) {
+  const ids = Array.from({ length: clusters }, (_, i) => `cluster-${i}`);
+  await using site = await openSite(dir);
+  await site.alone();
+  for (const [i, id] of ids.entries()) {
+    await site.write(id, [oneSample({ __name__: "m", _id: id }, { value: i, timestamp: NOW - 1_000 })]);
+  }
+  return ids.map((id) => ({ id, shown: site.shown(id) }));
+}
+
+Deno.test("restoreStored has the store take several states at a time, sixteen at most", async () => {
+  using scratch = scratchDir();
+  const before = await filledWith(scratch.dir, 40);
+  await using site = await openSite(scratch.dir);
+  const compact = site.store.compact.bind(site.store);
+  const { promise: together, resolve: areTogether } = Promise.withResolvers<void>();
+  let underWay = 0, most = 0;
+  site.store.compact = async (push) => {
+    most = Math.max(most, ++underWay);
+    if (underWay === 16) areTogether();
+    await together;
+    await compact(push);
+    underWay--;
+  };
+  for (const { id, version } of await site.inRing()) site.host.show(id, version);
+  assert.equal(most, 16);
+  assert.deepEqual(before.map(({ id }) => ({ id, shown: site.shown(id) })), before);
+});
+
+Deno.test("restoreStored ends by the first state that the store does not take, once it has done with the others", async () => {
+  using scratch = scratchDir();
+  const before = await filledWith(scratch.dir, 12);
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  {
+    await using site = await openSite(scratch.dir);
+    const compact = site.store.compact.bind(site.store);
+    const taken: string[] = [];
+    let asked = 0;
+    site.store.compact = async (push) => {
+      if (++asked === 12) fail(new Error("the disk is full"));
+      if (push.id === "cluster-3" || push.id === "cluster-5") return await failed;
+      // The one that is waited for first is not done when others fail.
+      if (push.id === "cluster-0") await failed.catch(() => {});
+      await compact(push);
+      taken.push(push.id);
+    };
+    await assert.rejects(site.inRing(), /the disk is full/);
+    assert.equal(taken.length, 10);
+  }
+  await using site = await openSite(scratch.dir);
+  for (const { id, version } of await site.inRing()) site.host.show(id, version);
+  assert.deepEqual(before.map(({ id }) => ({ id, shown: site.shown(id) })), before);
 });
 
 Deno.test("restoreStored merges nothing twice where a crash keeps the log from going, and has it removed", async () => {

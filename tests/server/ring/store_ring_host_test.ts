@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { madeBytes } from "../../../ring/protocol/push_bytes.ts";
 import type { PushVersion } from "../../../ring/protocol/push_version.ts";
 import { decodePush, LocalPush } from "../../../server/ring/push_encoding.ts";
-import { RING_STATE } from "../../../server/ring/store_ring_host.ts";
+import { RING_STATE } from "../../../server/store/layout.ts";
 import { COPY, entryOf, openRingHost, OWNER, STANDBY, untilShown } from "../../support/ring_host.ts";
 import { NOW } from "../../support/test_store.ts";
 

@@ -13,7 +13,9 @@ import {
   text,
   url,
 } from "../../common/option_kinds.ts";
-import { type OptionTable, parseOptions, readArguments, UsageError } from "../../common/options.ts";
+import { type OptionTable, UsageError } from "../../common/options.ts";
+import { readArguments } from "../../common/read_options.ts";
+import { parseOptions } from "../support/parse_options.ts";
 
 const OPTIONS = {
   listen: { kind: address, default: "localhost:9002", empty: "none", help: "Where to listen" },
