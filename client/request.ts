@@ -7,6 +7,7 @@
 
 import { formatDuration } from "../common/duration.ts";
 import { messageOf } from "../common/explain.ts";
+import { keepCompiled } from "../common/keep_compiled.ts";
 import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
 import { proxySecrets } from "../common/outgoing/proxied_client.ts";
@@ -97,6 +98,8 @@ export async function call<T>(
   try {
     request.signal.throwIfAborted();
     response = await fetch(url, { method, headers, body, client, redirect: "manual", signal: over.signal });
+    // With the platform's code for streams and headers.
+    keepCompiled(response);
     request.onStatus?.(response.status);
     const differenceMs = differenceOf(response, { sentMs, nowMs: Date.now() });
     if (differenceMs !== undefined) request.onClock?.(differenceMs);

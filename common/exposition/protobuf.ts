@@ -33,6 +33,7 @@ import {
   VALUE,
 } from "./protobuf_fields.ts";
 import { ProtobufReader, ProtobufWriter } from "./protobuf_wire.ts";
+import { keepCompiled } from "../keep_compiled.ts";
 import { atOnce, type Steps } from "../steps.ts";
 
 /** The media type of delimited families, as openshift/telemeter writes it. */
@@ -75,6 +76,8 @@ export function decodeFamilies(bytes: Uint8Array, { labels, ...limits }: DecodeO
   const reader = new ProtobufReader(bytes);
   labels?.open(bytes);
   const samples = new MetricReader(reader, { limits, memory: labels });
+  // With the page, which the memory holds as well.
+  if (labels !== undefined) keepCompiled(samples);
   const families: MetricFamily[] = [];
   let series = 0;
   while (reader.at < bytes.length) {

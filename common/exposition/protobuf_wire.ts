@@ -4,6 +4,7 @@
  * @module
  */
 
+import { keepCompiled } from "../keep_compiled.ts";
 import { BYTES, FIXED32, FIXED64, tagOf, VARINT } from "./protobuf_fields.ts";
 
 /** Strings of up to so many bytes are looked for among those read before: names and values of labels recur. */
@@ -418,3 +419,5 @@ export class ProtobufWriter {
 function zigzag(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value;
 }
+
+keepCompiled(new ProtobufWriter(0));

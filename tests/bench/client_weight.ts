@@ -1,9 +1,9 @@
 /**
  * What a client weighs that forwards 521 series, as most clusters do: `deno task client-weight`. Linux only.
  *
- * The source is this program, which answers over HTTP, compressed, with a page of now; the server is the real one, in a
- * process of its own. CPU time is that of all threads of the client, the compiler's and the collector's too, over all cycles
- * of the measurement. Memory is looked at after each of them, and the most counts.
+ * The source is this program, which answers over HTTP with a page of now, compressed for who takes that; the server is the
+ * real one, in a process of its own. CPU time is that of all threads of the client, the compiler's and the collector's too,
+ * over all cycles of the measurement. Memory is looked at after each of them, and the most counts.
  *
  * @module
  */
