@@ -16,7 +16,8 @@ import type { WriteVersion } from "../common/remote_write/write_fields.ts";
 import { WRITE_HEADERS, type WriteRequest, WriteRequests } from "../common/remote_write/write_requests.ts";
 import { post, type PostOptions } from "./post.ts";
 import type { Pushed } from "./push.ts";
-import { basicCredentials, RefusedError } from "./request.ts";
+import { basicCredentials } from "../common/outgoing/answer_excerpt.ts";
+import { RefusedError } from "./request.ts";
 
 /** Where and how to send. */
 export interface RemoteWriteOptions extends PostOptions {

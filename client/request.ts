@@ -10,6 +10,7 @@ import { messageOf } from "../common/explain.ts";
 import { keepCompiled } from "../common/keep_compiled.ts";
 import { parseRetryAfter } from "../common/backoff.ts";
 import { type Circumstances, connectionFault } from "../common/outgoing/connection_fault.ts";
+import { excerptOf, secretsOfUrl } from "../common/outgoing/answer_excerpt.ts";
 import { proxySecrets } from "../common/outgoing/proxied_client.ts";
 import { userAgentOf } from "../common/outgoing/user_agent.ts";
 import { differenceOf } from "./clocks.ts";
@@ -17,14 +18,8 @@ import type { HttpClients } from "./http_client.ts";
 
 const USER_AGENT = userAgentOf("telemeter-client");
 
-/** What a refusal's body is read up to, in bytes. */
-const EXCERPT_BYTES = 1_024;
-
 /** What the platform says when the body of an answer ends before its end. */
 const BODY_BROKEN = "error reading a body from connection";
-
-/** How much of a refusal's body a message shows, in characters. */
-const EXCERPT_LENGTH = 200;
 
 /** An answer with a status that is no success. */
 export class RefusedError extends Error {
@@ -72,8 +67,8 @@ export interface Call {
 }
 
 /**
- * Makes a request and hands the answer to `read`, with what it must not repeat of the login of a proxy. What goes wrong, there or on the way, comes out with the place in front, and
- * with the proxy if there is one.
+ * Makes a request and hands the answer to `read`, with what it must not repeat of the login of a proxy. What goes wrong, there or on
+ * the way, comes out with the place in front, and with the proxy if there is one.
  */
 export async function call<T>(
   request: Call,
@@ -155,7 +150,7 @@ export async function refusal(response: Response, context: RefusalContext): Prom
   const { url, hints, redirectHint, secrets } = context;
   const { status } = response;
   const redirect = redirectOf(response, url);
-  const said = await excerptOf(response, [...secrets, ...secretsOf(url)]);
+  const said = await excerptOf(response, [...secrets, ...secretsOfUrl(url)]);
   const hint = SPEAKS_TLS.test(said)
     ? "it speaks TLS: write https:// in its URL"
     : redirect && redirectHint
@@ -175,60 +170,3 @@ const SPEAKS_TLS =
 const HINTS: Readonly<Record<number, string>> = {
   407: "the proxy wants a user name and a password: give them in its URL",
 };
-
-/** The credentials of Basic authentication (RFC 7617), of a user name and a password as a URL has them. */
-export function basicCredentials({ username, password }: Pick<URL, "username" | "password">): string {
-  return new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`).toBase64();
-}
-
-/**
- * What a URL holds that must not show: its password, also as a request carries it, its query, and the query's values unless they
- * are too short to find.
- */
-function secretsOf({ username, password, search, searchParams }: URL): string[] {
-  const values = [...searchParams].filter(([name]) => name !== "id" && name !== "match[]").map(([, value]) => value);
-  const login = password === "" ? "" : basicCredentials({ username, password });
-  return [login, password, search.slice(1), ...values].flatMap((text) => [text, decoded(text)]).filter((text) =>
-    text.length > 3
-  );
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** The start of a body on one line, without secrets and control characters. */
-async function excerptOf(response: Response, secrets: readonly string[]): Promise<string> {
-  const bytes = new Uint8Array(EXCERPT_BYTES);
-  let length = 0;
-  let isWhole = false;
-  try {
-    for await (const chunk of response.body ?? []) {
-      const part = chunk.subarray(0, EXCERPT_BYTES - length);
-      bytes.set(part, length);
-      length += part.length;
-      if (length === EXCERPT_BYTES) break;
-    }
-    isWhole = length < EXCERPT_BYTES;
-  } catch {
-    // The status is what counts; a body that breaks off says what it said until then.
-  }
-  let text = new TextDecoder().decode(bytes.subarray(0, length));
-  for (const secret of secrets) text = withoutSecret(text, { secret, isWhole });
-  text = text.replace(/[\s\p{C}]+/gu, " ").trim();
-  return text.length > EXCERPT_LENGTH ? text.slice(0, EXCERPT_LENGTH) + "…" : text;
-}
-
-/** Strikes a secret out, also one that the end of a text cuts short. */
-function withoutSecret(text: string, { secret, isWhole }: { secret: string; isWhole: boolean }): string {
-  if (secret === "") return text;
-  const struck = text.replaceAll(secret, "…");
-  for (let length = isWhole ? 0 : Math.min(secret.length, struck.length); length > 0; length--) {
-    if (struck.endsWith(secret.slice(0, length))) return `${struck.slice(0, -length)}…`;
-  }
-  return struck;
-}

@@ -19,8 +19,6 @@
 import { retryDelayMs } from "../../common/backoff.ts";
 import { formatDuration } from "../../common/duration.ts";
 import { messageOf } from "../../common/explain.ts";
-import { LimitError } from "../../common/exposition/metric_family.ts";
-import { readUpTo } from "../../common/http/read_up_to.ts";
 import type { RepeatLog } from "../../common/repeat_log.ts";
 import { plainText } from "../../common/plain_text.ts";
 import { readWriteAnswer } from "../../common/remote_write/write_answer.ts";
@@ -33,11 +31,19 @@ import type { SinkMetrics, WatchedSink } from "./sink_metrics.ts";
 import { SinkQueue } from "./sink_queue.ts";
 import { adviceFor, isAboutSamples } from "./sink_refusal.ts";
 
+/** What a sink answers to a request. */
+export interface SinkAnswer {
+  /** Its status and headers. */
+  readonly response: Pick<Response, "status" | "headers">;
+  /** The start of what it says for people, as text that is safe to log, without what it repeats of the credentials that it was shown. */
+  readonly said: string;
+}
+
 /** Sends one request, and resolves to the answer. */
 export type SendRequest = (
   body: Uint8Array<ArrayBuffer>,
   options: { readonly version: WriteVersion; readonly tenant?: string; readonly signal: AbortSignal },
-) => Promise<Response>;
+) => Promise<SinkAnswer>;
 
 /** What a sink works with. */
 export interface SinkOptions {
@@ -121,10 +127,6 @@ const TIMEOUT_MS = 15_000;
 const MAX_BACKOFF_MS = 12_000;
 /** After how long a sink is asked again whether it takes version 2.0, in milliseconds. */
 const ASK_AGAIN_MS = 3_600_000;
-/** The most of a refusal's text that is read, in bytes. */
-const REASON_BYTES = 4_096;
-/** The most of it that the log has, in letters. */
-const REASON_LETTERS = 200;
 
 /** Sends until it is disposed of. */
 export class Sink implements AsyncDisposable {
@@ -257,10 +259,9 @@ export class Sink implements AsyncDisposable {
       () => late.abort(new Error(`it does not answer within ${formatDuration(timeoutMs)}`)),
       timeoutMs,
     );
-    let response: Response, text: string;
+    let answer: SinkAnswer;
     try {
-      response = await send(body, { version, tenant, signal: AbortSignal.any([this.#stopping.signal, late.signal]) });
-      text = await reasonOf(response);
+      answer = await send(body, { version, tenant, signal: AbortSignal.any([this.#stopping.signal, late.signal]) });
     } catch (error) {
       this.#putBack(batch);
       if (!this.#stopping.signal.aborted) this.#failed({ samples, why: messageOf(error) });
@@ -268,7 +269,7 @@ export class Sink implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
-    const { status } = response;
+    const { response, said } = answer, { status } = response;
     const verdict = readWriteAnswer(response, { version, nowMs: now() });
     if (verdict.do === "fall back") {
       this.#fellBackAtMs = performance.now();
@@ -277,7 +278,7 @@ export class Sink implements AsyncDisposable {
     }
     if (verdict.do === "try again") {
       this.#putBack(batch);
-      this.#failed({ samples, why: `it answers ${status}: ${text}`, retryAfterMs: verdict.retryAfterMs });
+      this.#failed({ samples, why: `it answers ${status}: ${said}`, retryAfterMs: verdict.retryAfterMs });
       return false;
     }
     this.#failures = 0;
@@ -292,7 +293,7 @@ export class Sink implements AsyncDisposable {
     else if (samples > 0) this.#refusals++;
     if (written < samples) {
       const advice = adviceFor(status);
-      this.#drop(samples - written, { status: String(status), why: text, advice, id: clusters[0].id });
+      this.#drop(samples - written, { status: String(status), why: said, advice, id: clusters[0].id });
     } else this.#lastSuccessMs = now();
     this.#counts.sent += written;
     metrics.sent(name, written);
@@ -340,15 +341,4 @@ export class Sink implements AsyncDisposable {
 
 function isoTime(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** The start of what a sink says to a request, as text that is safe to log. A longer answer is cut off. */
-async function reasonOf(response: Response): Promise<string> {
-  try {
-    const bytes = await readUpTo(response, REASON_BYTES);
-    return plainText(new TextDecoder().decode(bytes).trim()).slice(0, REASON_LETTERS);
-  } catch (error) {
-    if (error instanceof LimitError) return "a text that is too long";
-    throw error;
-  }
 }

@@ -8,7 +8,8 @@ import { messageOf } from "../../common/explain.ts";
 import type { Logger } from "../../common/log.ts";
 import { connectionFault, type Side } from "../../common/outgoing/connection_fault.ts";
 import type { Fetch } from "../../common/outgoing/outgoing_requests.ts";
-import { proxyHeaders, proxyOptions } from "../../common/outgoing/proxied_client.ts";
+import { basicCredentials, excerptOf, secretsOfUrl } from "../../common/outgoing/answer_excerpt.ts";
+import { proxyHeaders, proxyOptions, proxySecrets } from "../../common/outgoing/proxied_client.ts";
 import type { ChosenProxy, ProxyRule } from "../../common/outgoing/proxy_rule.ts";
 import { userAgentOf } from "../../common/outgoing/user_agent.ts";
 import { fileUsageError } from "../../common/named_path.ts";
@@ -162,12 +163,12 @@ export class SinkConnection implements Disposable {
     return async (body, { version, tenant, signal }) => {
       const headers = new Headers(WRITE_HEADERS[version]);
       if (tenant !== undefined) headers.set(this.#options.tenantHeader, tenant);
-      const { token, password: secret = decodeURIComponent(password) } = this.#texts.current;
+      const { token, password: ofFile } = this.#texts.current;
       const bearer = token ?? await this.#oauth?.get();
       if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
       else if (username !== "") {
-        const basic = new TextEncoder().encode(`${decodeURIComponent(username)}:${secret}`).toBase64();
-        headers.set("authorization", `Basic ${basic}`);
+        const login = { username, password: ofFile === undefined ? password : encodeURIComponent(ofFile) };
+        headers.set("authorization", `Basic ${basicCredentials(login)}`);
       }
       // A redirect may lead to where the credentials do not belong.
       const response = await fetch(target, { method: "POST", headers, body, redirect: "manual", signal });
@@ -176,7 +177,12 @@ export class SinkConnection implements Disposable {
         await response.body?.cancel();
         throw new Error("it refuses the token that its issuer gave");
       }
-      return response;
+      const [, credentials = ""] = headers.get("authorization")?.split(" ") ?? [];
+      const ofProxy = proxySecrets(this.#options.proxyFor(target));
+      const secrets = [credentials, ofFile ?? "", ...secretsOfUrl(url), ...ofProxy];
+      const said = response.body === null ? "" : await excerptOf(response, secrets);
+      signal.throwIfAborted();
+      return { response, said };
     };
   }
 

@@ -5,7 +5,7 @@ import { install } from "@sinonjs/fake-timers";
 import { createRegistry } from "../../../common/metrics.ts";
 import { RepeatLog } from "../../../common/repeat_log.ts";
 import { SinkMetrics } from "../../../server/sinks/sink_metrics.ts";
-import type { SendRequest } from "../../../server/sinks/sink.ts";
+import type { SendRequest, SinkAnswer } from "../../../server/sinks/sink.ts";
 import { Sinks } from "../../../server/sinks/sinks.ts";
 import { recordingLog } from "../../support/recording_log.ts";
 import { MetaStore, SinksSite, TTL_MS } from "../../support/sinks_site.ts";
@@ -18,7 +18,7 @@ const CLUSTERS = 50, ROUND_MS = 30_000, DOWN_MS = 600_000;
 for (
   const [how, withinSeconds, fails] of [
     ["refuses connections", 30, () => Promise.reject(new TypeError("connection refused"))],
-    ["answers 503", 30, () => Promise.resolve(new Response("not now", { status: 503 }))],
+    ["answers 503", 30, () => Promise.resolve({ response: new Response(null, { status: 503 }), said: "not now" })],
     [
       "does not answer",
       // The request that it leaves without an answer, and a backoff.
@@ -28,7 +28,7 @@ for (
   ] as const satisfies readonly (readonly [
     string,
     number,
-    (options: Parameters<SendRequest>[1]) => Promise<Response>,
+    (options: Parameters<SendRequest>[1]) => Promise<SinkAnswer>,
   ])[]
 ) {
   Deno.test(`Sinks keep of each cluster the newest while a sink ${how} for ten minutes, and bring it within ${withinSeconds} s`, async () => {
@@ -52,7 +52,7 @@ for (
               if (value !== "stale") newest.set(labels.find(([name]) => name === "_id")![1], value);
             }
             const headers = { "x-prometheus-remote-write-samples-written": String(series.length) };
-            return Promise.resolve(new Response(null, { status: 204, headers }));
+            return Promise.resolve({ response: new Response(null, { status: 204, headers }), said: "" });
           },
         }],
         index: site.index,

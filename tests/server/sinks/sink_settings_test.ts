@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../../common/options.ts";
 import { noProxy } from "../../../common/outgoing/proxy_rule.ts";
+import { readProxyServer } from "../../../common/outgoing/proxy_server.ts";
 import { issueCertificate, makeAuthority } from "../../../scripts/certificates/issue_certificate.ts";
 import { reportCertificates, usedCertificates } from "../../../server/certificates.ts";
 import { openSinks, type SinkFlags } from "../../../server/sinks/sink_settings.ts";
@@ -171,9 +172,49 @@ for (
     const [{ send, name }] = sinks!.places;
     // A block of snappy that holds nothing.
     const body = Uint8Array.of(0);
-    const response = await send(body, { version: "2.0", signal: new AbortController().signal });
-    await response.body?.cancel();
+    await send(body, { version: "2.0", signal: new AbortController().signal });
     assert.equal(receiver.visits[0].headers.get("authorization"), authorization);
     assert.ok(!name.includes("me@"));
+  });
+}
+
+for (
+  const [what, flags, userinfo, proxyLogin] of [
+    ["a token", { forwardTokenFile: "the-secret" }, "", ""],
+    ["a password of a file", { forwardPasswordFile: "the-secret" }, "me@", ""],
+    ["a password of its URL", {}, "me:the-secret@", ""],
+    ["a part of its query", {}, "", ""],
+    ["the login of a proxy", {}, "", "me:the-secret@"],
+  ] as [string, Partial<SinkFlags>, string, string][]
+) {
+  Deno.test(`SinkConnection strikes ${what} out of what a sink repeats of it`, async () => {
+    await using folder = await tempFolder();
+    const files = Object.fromEntries(
+      await Promise.all(
+        Object.entries(flags).map(async ([flag, text]) => {
+          const path = `${folder.path}/${flag}`;
+          await Deno.writeTextFile(path, `${text}`, { mode: 0o600 });
+          return [flag, path];
+        }),
+      ),
+    );
+    const repeat = async (request: Request) => {
+      const { headers, url } = request;
+      await request.body?.cancel();
+      const shown = ["authorization", "proxy-authorization"].map((name) => headers.get(name) ?? "none");
+      return new Response(`You showed ${shown.join()} to ${url}: the-secret`, { status: 400 });
+    };
+    await using sink = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, repeat);
+    const server = readProxyServer(`http://${proxyLogin}127.0.0.1:${sink.addr.port}`);
+    const proxyFor = () => proxyLogin === "" ? undefined : { ...server, namedBy: "HTTP_PROXY" };
+    const query = what === "a part of its query" ? "?key=the-secret" : "";
+    const place = `http://${userinfo}127.0.0.1:${sink.addr.port}/write${query}`;
+    using sinks = await openSinks({ ...NONE, ...files, forwardUrl: [new URL(place)] }, { proxyFor, log });
+    const { signal } = new AbortController();
+    const { response, said } = await sinks!.places[0].send(new Uint8Array([1]), { version: "2.0", signal });
+    assert.deepEqual([response.status, said.startsWith("You showed")], [400, true]);
+    for (const secret of ["the-secret", new TextEncoder().encode("me:the-secret").toBase64()]) {
+      assert.ok(!said.includes(secret), said);
+    }
   });
 }
