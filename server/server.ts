@@ -40,6 +40,7 @@ import { federate } from "./exposition/federate.ts";
 import { Renderer } from "./ingest/renderer.ts";
 import type { RunningRing } from "./ring/open_ring.ts";
 import { Forward } from "./ring/forward.ts";
+import { Standstill } from "./ring/standstill.ts";
 import { Capacity } from "./limits/capacity.ts";
 import { EventLoopShare } from "./limits/event_loop_share.ts";
 import { watchLimits } from "./limits/limit_metrics.ts";
@@ -288,7 +289,8 @@ export async function startServer(
     certificateRule: clientAuthorities && values.clientCertificateId,
     registry,
   });
-  const forward = ring && new Forward({ ring, limitBytes: values.limitBytes, registry });
+  const forward = ring &&
+    new Forward({ ring, limitBytes: values.limitBytes, standstill: opening.use(new Standstill()), registry });
   const slots = new UploadSlots({ most: values.limitInFlight, now: () => performance.now() });
   const held = new HeldRefusals({ registry });
   const push = upload({

@@ -13,21 +13,34 @@ import type { Push, PushReceipt, PushStage } from "../pushes/push.ts";
 import { fromRing, PushRefusal } from "../pushes/refusal.ts";
 import { versionOf } from "../remote_write/delta_renderer.ts";
 import { LocalPush } from "./push_encoding.ts";
+import type { Standstill } from "./standstill.ts";
 import { WriteGroups } from "./write_groups.ts";
 
 const RESULTS = ["stored", "dup", "stale", "rejected"] as const satisfies Outcome["result"][];
+
+/** What a {@linkcode Forward} works with. */
+export interface ForwardOptions {
+  /** Where the owners are. */
+  readonly ring: Pick<Ring, "push">;
+  /** How many bytes a body may have that members take. */
+  readonly limitBytes: number;
+  /** Knows whether this process has just stood still. */
+  readonly standstill: Pick<Standstill, "isJustOver">;
+  /** Where the counter is registered. */
+  readonly registry: Registry;
+}
 
 /** Forwards pushes; those that this member owns stay here. */
 export class Forward implements PushStage {
   readonly #ring: Pick<Ring, "push">;
   readonly #forwards: Counter<"result">;
   readonly #writes: WriteGroups;
+  readonly #standstill: ForwardOptions["standstill"];
 
-  /** Forwards through a ring, whose members take bodies of so many bytes. */
-  constructor(
-    { ring, limitBytes, registry }: { ring: Pick<Ring, "push">; limitBytes: number; registry: Registry },
-  ) {
+  /** Forwards through a ring. */
+  constructor({ ring, limitBytes, standstill, registry }: ForwardOptions) {
     this.#ring = ring;
+    this.#standstill = standstill;
     this.#writes = new WriteGroups({ send: (id, content) => ring.push(id, new LocalPush(content)), limitBytes });
     this.#forwards = new Counter({
       name: "telemeter_server_cluster_forward",
@@ -42,6 +55,8 @@ export class Forward implements PushStage {
   async accept(push: Push): Promise<PushReceipt> {
     const { id, contentType, contentEncoding, labels } = push;
     const content = { contentType, contentEncoding, labels, body: await push.body() };
+    // Its client may have given up, and pushed something newer through another member: the ring has taken this one for dead.
+    if (this.#standstill.isJustOver) throw new PushRefusal("ring_views_differ");
     if (versionOf(contentType) !== undefined) return await this.#write(id, content);
     const { result, remark } = this.#settled(await this.#ring.push(id, new LocalPush(content)));
     return remark === undefined ? { result } : { result, remark };

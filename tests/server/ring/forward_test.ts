@@ -25,7 +25,7 @@ const PUSH: Push = {
 };
 
 /** Forwards through a ring that ends every push in the same way. */
-function forwardTo(outcome: Outcome) {
+function forwardTo(outcome: Outcome, { isJustOver = false }: { isJustOver?: boolean } = {}) {
   const registry = new Registry();
   const pushed: { id: string; bytes: PushBytes }[] = [];
   const ring = {
@@ -34,7 +34,7 @@ function forwardTo(outcome: Outcome) {
       return Promise.resolve(outcome);
     },
   };
-  const forward = new Forward({ ring, limitBytes: 1_000, registry });
+  const forward = new Forward({ ring, limitBytes: 1_000, standstill: { isJustOver }, registry });
   const counted = async () => {
     const { values } = await registry.getSingleMetric("telemeter_server_cluster_forward")!.get();
     return Object.fromEntries(
@@ -43,6 +43,15 @@ function forwardTo(outcome: Outcome) {
   };
   return { forward, pushed, counted };
 }
+
+Deno.test("Forward takes no push that lay in a socket while the process stood still", async () => {
+  const { forward, pushed } = forwardTo({ result: "stored" }, { isJustOver: true });
+  await assert.rejects(
+    forward.accept(PUSH),
+    (error) => error instanceof PushRefusal && error.kind === "ring_views_differ",
+  );
+  assert.deepEqual(pushed, []);
+});
 
 for (const result of ["stored", "dup", "stale"] as const) {
   Deno.test(`Forward takes ${result} for success, and counts it`, async () => {

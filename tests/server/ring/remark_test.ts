@@ -58,7 +58,7 @@ async function startMember(name: string, { network, seeds }: { network: MemoryNe
   return {
     ring,
     index,
-    forward: new Forward({ ring, limitBytes: 1_000, registry }),
+    forward: new Forward({ ring, limitBytes: 1_000, standstill: { isJustOver: false }, registry }),
     dropped: async (reason: string) =>
       (await registry.getSingleMetric("telemeter_samples_dropped_total")!.get()).values
         .find(({ labels }) => labels.reason === reason)?.value,
