@@ -74,17 +74,22 @@ export async function federate(scrape: Scrape): Promise<MetricFamily[]> {
 function readPage(url: URL, scrape: Scrape): Promise<MetricFamily[] | URL> {
   const { token, clients, timeoutMs, signal, onStatus, onClock } = scrape;
   const how = { token, clients, timeoutMs, signal, onStatus, onClock };
-  const headers = { accept: ACCEPT, ...(isLoopback(url) ? UNCOMPRESSED : {}) };
+  const isNear = isLoopback(url);
+  const headers = { accept: ACCEPT, ...(isNear ? UNCOMPRESSED : {}) };
   return call(
     { ...how, attempt: "Cannot scrape", url, method: "GET", headers },
     async (response, proxyLogin) => {
+      // What it has asked for itself fetch() uncompresses, and leaves the header.
+      const encoding = isNear ? encodingOf(response) : "identity";
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && location !== null) return redirected(url, location);
       if (response.status !== 200) {
         const secrets = [...token ? [token] : [], ...proxyLogin];
-        throw await refusal(response, { url: scrape.url, hints: HINTS, secrets });
+        // Why it refuses its status tells; words that it has compressed unasked are left out.
+        const told = encoding === "identity" ? response : new Response(null, response);
+        throw await refusal(told, { url: scrape.url, hints: HINTS, secrets });
       }
-      return decode(response, scrape);
+      return decode(response, { ...scrape, encoding });
     },
   );
 }
@@ -101,7 +106,16 @@ function redirected(url: URL, location: string): URL {
   return target;
 }
 
-async function decode(response: Response, { limitBytes, onPage, onFault, labels }: Scrape): Promise<MetricFamily[]> {
+/** How a body is compressed, by the names of RFC 9110, section 8.4.1. */
+function encodingOf({ headers }: Response): string {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() || "identity";
+  return encoding === "x-gzip" ? "gzip" : encoding;
+}
+
+async function decode(
+  response: Response,
+  { encoding, limitBytes, onPage, onFault, labels }: Scrape & { readonly encoding: string },
+): Promise<MetricFamily[]> {
   const contentType = response.headers.get("content-type") ?? "";
   const format = expositionFormat(contentType);
   if (format === undefined) {
@@ -109,7 +123,6 @@ async function decode(response: Response, { limitBytes, onPage, onFault, labels 
       `it answered with '${contentType.slice(0, 100)}', which is not a page of metrics: check --from`,
     );
   }
-  const encoding = response.headers.get("content-encoding") ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     throw new TypeError(
       `it answered with '${

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { federate, type Scrape } from "../../client/federate.ts";
 import type { MetricFamily } from "../../common/exposition/metric_family.ts";
 import { families, series } from "../support/series.ts";
@@ -59,6 +60,34 @@ Deno.test("federate() has a source on the same machine leave its page uncompress
   const proxied = { open: async (url: URL) => ({ ...await clients.open(url), client, [Symbol.dispose]: () => {} }) };
   await scrape("http://prometheus.example/federate", { clients: proxied });
   assert.deepEqual(asked, ["identity", "gzip,br"]);
+});
+
+for (const encoding of ["gzip", "GZIP", "br", "identity"]) {
+  for (const isNear of [true, false]) {
+    if (isNear && encoding === "br") continue;
+    Deno.test(`federate() reads a page in ${encoding} of a source on ${isNear ? "the same" : "another"} machine`, async () => {
+      await using source = new SourcePrometheus();
+      const page = new TextEncoder().encode("up 1\n");
+      const body = encoding === "br" ? brotliCompressSync(page) : encoding === "identity" ? page : gzipSync(page);
+      const headers = { "content-type": "text/plain", "content-encoding": encoding };
+      source.fault = () => new Response(new Uint8Array(body), { headers });
+      using client = Deno.createHttpClient({ proxy: { url: source.url }, poolMaxIdlePerHost: 0 });
+      const proxied = {
+        open: async (url: URL) => ({ ...await clients.open(url), client, [Symbol.dispose]: () => {} }),
+      };
+      const families = isNear
+        ? await scrape(`${source.url}/federate`)
+        : await scrape("http://prometheus.example/federate", { clients: proxied });
+      assert.deepEqual(families.map(({ name }) => name), ["up"]);
+    });
+  }
+}
+
+Deno.test("federate() tells of a refusal that is compressed unasked by its status", async () => {
+  await using source = new SourcePrometheus();
+  const headers = { "content-encoding": "gzip" };
+  source.fault = () => new Response(new Uint8Array(gzipSync("no, not you")), { status: 401, headers });
+  await assert.rejects(scrape(`${source.url}/federate`), /it answered 401, [^;]*$/);
 });
 
 Deno.test("federate() shows its token", async () => {
