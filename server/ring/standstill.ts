@@ -1,6 +1,6 @@
 /**
- * Whether this process has just stood still: it was stopped, or its machine was. What lies in its sockets then is of clients that may
- * have given up long ago, and pushed elsewhere since.
+ * Whether this process has just stood still while time went on: it was stopped, or had no processor. What lies in its sockets then is
+ * of clients that may have given up long ago, and pushed elsewhere since.
  *
  * @module
  */
