@@ -15,6 +15,7 @@ import { addProcessMetrics, clientMetrics } from "./metrics.ts";
 import { CLIENT_OPTIONS, type ClientValues } from "./options.ts";
 import type { ProxyEnvironment } from "../common/outgoing/proxy_rule.ts";
 import { loadSettings } from "./settings.ts";
+import { SmallHeap } from "./small_heap.ts";
 import { listenForStatus } from "./status_listener.ts";
 
 /** What a client starts with beside its options. */
@@ -38,7 +39,14 @@ export async function startClient(
   addProcessMetrics(registry);
   const metrics = clientMetrics(registry);
   addCertificateMetrics(registry, () => [settings.fromClients, settings.toClients]);
-  const forwarder = new Forwarder(settings, { log, metrics, random: Math.random, now: Date.now, delay: pause });
+  const forwarder = new Forwarder(settings, {
+    log,
+    metrics,
+    heap: new SmallHeap(),
+    random: Math.random,
+    now: Date.now,
+    delay: pause,
+  });
   const stop = new AbortController();
 
   // One reload at a time: the settings of the last one to be asked for are those that stand.

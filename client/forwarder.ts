@@ -16,7 +16,8 @@
 import { messageOf } from "../common/explain.ts";
 import type { Logger } from "../common/log.ts";
 import { LabelMemory } from "../common/exposition/label_memory.ts";
-import type { MetricFamily } from "../common/exposition/metric_family.ts";
+import { type MetricFamily, UNLIMITED } from "../common/exposition/metric_family.ts";
+import { decodeFamilies } from "../common/exposition/protobuf.ts";
 import type { SampleFault as PageFault } from "../common/exposition/sample_fault.ts";
 import { Losses } from "../common/ingest/losses.ts";
 import { countLeftOut, describeLoss, type LeftOut, SAMPLE_RULES } from "../common/ingest/sample_rules.ts";
@@ -33,6 +34,7 @@ import type { RemoteWriteOptions, RemoteWriter } from "./remote_writer.ts";
 import { placeOf, RefusedError } from "./request.ts";
 import { scrapePages } from "./scrape_pages.ts";
 import type { Settings } from "./settings.ts";
+import type { SmallHeap } from "./small_heap.ts";
 
 /** How soon a source is read again that has had nothing yet, and how many times: one that starts with us needs a scrape or two. */
 const FIRST_SAMPLES_MS = 10_000, FIRST_SCRAPES = 6;
@@ -43,6 +45,8 @@ export interface ForwarderOptions {
   readonly log: Logger;
   /** Gets the counts. */
   readonly metrics: ClientMetrics;
+  /** Tidied when a forward is done. */
+  readonly heap: Pick<SmallHeap, "tidy">;
   /** A number from 0 up to, not including, 1. */
   readonly random: () => number;
   /** Milliseconds since the epoch. */
@@ -66,7 +70,8 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   #settings: Settings;
   #retryNow = new AbortController();
-  #lastPush: readonly MetricFamily[] = [];
+  /** As delimited protobuf: objects would be garbage of the old generation a forward later. */
+  #lastPush: Uint8Array = new Uint8Array();
   #lastPushMs: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
@@ -91,7 +96,7 @@ export class Forwarder {
 
   /** What the server took last, as it left. */
   get lastPush(): readonly MetricFamily[] {
-    return this.#lastPush;
+    return decodeFamilies(this.#lastPush, UNLIMITED);
   }
 
   /** What it works by now. */
@@ -120,7 +125,7 @@ export class Forwarder {
 
   /** Forwards until the signal is aborted. Failures are logged, counted and tried again, each with a fresh scrape. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, metrics, random, now, delay } = this.#options;
+    const { log, metrics, heap, random, now, delay } = this.#options;
     while (!signal.aborted) {
       const { intervalMs } = this.#settings;
       this.#retryNow = new AbortController();
@@ -153,6 +158,7 @@ export class Forwarder {
         }
       }
       this.history.nextMs = now() + waitMs;
+      heap.tidy();
       await delay(waitMs, AbortSignal.any([signal, this.#retryNow.signal]));
     }
   }
@@ -209,7 +215,7 @@ export class Forwarder {
     const other = settings.isRemoteWrite ? ANYWHERE : NOWHERE;
     const destination = { ...(grant ?? other), nowMs: now() + this.#clocks.differenceMs("server") };
     const outgoing = this.#outgoing.prepare(cleaned, destination, account);
-    this.history.prepared = { account, families: outgoing.families };
+    this.history.prepared = { account, families: outgoing.encoded };
     observe(outgoing.families);
     this.#notices.tellLeftOut([pageFaults.leftOut, outgoing.leftOut], {
       stale: outgoing.stale,
@@ -237,7 +243,7 @@ export class Forwarder {
       },
       onClock: onClock("server"),
     });
-    this.#lastPush = outgoing.families;
+    this.#lastPush = outgoing.encoded;
     this.#lastPushMs = now();
     Object.assign(forward, { outcome: "pushed", sent: countSamples(outgoing.families), bytes });
     metrics.onDone("push", this.#lastPushMs);

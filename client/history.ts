@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { MetricFamily } from "../common/exposition/metric_family.ts";
+import { type MetricFamily, UNLIMITED } from "../common/exposition/metric_family.ts";
+import { decodeFamilies } from "../common/exposition/protobuf.ts";
 import type { Forward } from "./pages/client_view.ts";
 import type { Account } from "./transforms/pipeline.ts";
 
@@ -18,8 +19,13 @@ export type RunningForward = { -readonly [Key in keyof Forward]: Forward[Key] };
 export interface Prepared {
   /** What the rules did to what was scraped. */
   readonly account: Account;
-  /** What they left. */
-  readonly families: readonly MetricFamily[];
+  /** What they left; as delimited protobuf where that is there, as objects would be garbage of the old generation a forward later. */
+  readonly families: readonly MetricFamily[] | Uint8Array;
+}
+
+/** What is prepared, as families. */
+export function familiesOf({ families }: Prepared): readonly MetricFamily[] {
+  return families instanceof Uint8Array ? decodeFamilies(families, UNLIMITED) : families;
 }
 
 /** The latest forwards. */

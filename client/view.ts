@@ -6,6 +6,7 @@
 
 import { reportOptions, type UsedOptions } from "../common/option_report.ts";
 import type { Forwarder } from "./forwarder.ts";
+import { familiesOf } from "./history.ts";
 import { sizesOf } from "./metric_sizes.ts";
 import { CLIENT_OPTIONS } from "./options.ts";
 import type { ClientView } from "./pages/client_view.ts";
@@ -18,7 +19,8 @@ export function clientView(
   options: UsedOptions,
 ): ClientView {
   const { lastPushMs, failures } = state;
-  const { families = [], account } = history.prepared ?? {};
+  const { prepared } = history;
+  const families = prepared === undefined ? [] : familiesOf(prepared), account = prepared?.account;
   return {
     from: placeOf(settings.from),
     to: settings.upload && placeOf(settings.upload),

@@ -3,6 +3,7 @@ import { Forwarder } from "../../client/forwarder.ts";
 import { clientMetrics } from "../../client/metrics.ts";
 import { CLIENT_PROGRAM } from "../../client/options.ts";
 import { loadSettings } from "../../client/settings.ts";
+import { SmallHeap } from "../../client/small_heap.ts";
 import { FamilyRegistry } from "../../common/exposition/family_registry.ts";
 import type { Label, Metric, MetricFamily } from "../../common/exposition/metric_family.ts";
 import { formatText } from "../../common/exposition/text_format.ts";
@@ -56,7 +57,7 @@ async function network(args: string[] = []) {
       else waits.put({ ms, end: resolve });
     });
   const metrics = clientMetrics(registry);
-  const forwarder = new Forwarder(await load(), { log, metrics, random: () => 0, now, delay });
+  const forwarder = new Forwarder(await load(), { log, metrics, heap: new SmallHeap(), random: () => 0, now, delay });
   const stop = new AbortController();
   let running: Promise<void> | undefined;
   return {
