@@ -5,7 +5,7 @@
  */
 
 /** How much the heap grows before garbage is collected, in bytes and as a share of what was left then; the larger of the two. */
-const GROWTH = { bytes: 2_250_000, share: 0.25 } as const;
+const GROWTH = { bytes: 3_000_000, share: 0.25 } as const;
 
 /** What a {@linkcode SmallHeap} works with. */
 export interface SmallHeapOptions {

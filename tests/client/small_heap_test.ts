@@ -16,7 +16,7 @@ function heap(live: number) {
   return { small, add: (bytes: number) => used += bytes, collections: () => collections };
 }
 
-Deno.test("A heap is collected when a start is over, and then when it has grown by more than 2 MB", () => {
+Deno.test("A heap is collected when a start is over, and then when it has grown by 3 MB", () => {
   const { small, add, collections } = heap(8 * MB);
   small.tidy();
   assert.equal(collections(), 1);
@@ -25,7 +25,7 @@ Deno.test("A heap is collected when a start is over, and then when it has grown 
     small.tidy();
   }
   assert.equal(collections(), 1);
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 6; i++) {
     add(0.2 * MB);
     small.tidy();
   }
