@@ -30,8 +30,12 @@ export class SmallHeap {
   /** Collects garbage if the heap has grown, and what a start leaves the first time. To be called when there is nothing else to do. */
   tidy(): void {
     if (this.#collect === undefined) return;
-    const left = this.#leftBytes;
-    if (left > 0 && this.#used() - left < Math.max(GROWTH.bytes, GROWTH.share * left)) return;
+    if (this.#leftBytes > 0) {
+      const used = this.#used();
+      // V8 may have collected more since, as when a large page gave way to a small one.
+      const left = this.#leftBytes = Math.min(this.#leftBytes, used);
+      if (used - left < Math.max(GROWTH.bytes, GROWTH.share * left)) return;
+    }
     this.#collect();
     this.#leftBytes = this.#used();
   }

@@ -43,6 +43,18 @@ Deno.test("A heap of which much lives is collected when it has grown by a quarte
   assert.equal(collections(), 2);
 });
 
+Deno.test("A heap of which much lived once is collected by what lives now", () => {
+  let used = 100 * MB, collections = 0;
+  const small = new SmallHeap({ used: () => used, collect: () => collections++ });
+  small.tidy();
+  // V8 has collected by itself.
+  used = 8 * MB;
+  small.tidy();
+  used += 3 * MB;
+  small.tidy();
+  assert.equal(collections, 2);
+});
+
 Deno.test("A heap is left to V8 where that does not let itself be asked", () => {
   assert.equal((globalThis as { gc?: unknown }).gc, undefined);
   new SmallHeap({ used: () => 8 * MB }).tidy();
