@@ -366,6 +366,7 @@ export async function readRules(values: ServerOptions): Promise<RenderRules> {
     maxAheadMs: values.limitFuture,
     ttlMs: values.ttl,
     honorTimestamps: values.honorTimestamps,
+    notesSamples: values.forwardUrl.length > 0,
   };
 }
 

@@ -27,6 +27,8 @@ export interface IngestRules extends LabelRules {
   readonly ttlMs?: number;
   /** Whether samples age from their timestamps on; else they do from their arrival, and need none. @default {true} */
   readonly honorTimestamps?: boolean;
+  /** Whether samples are noted as numbers beside the text, for who sends them on. @default {false} */
+  readonly notesSamples?: boolean;
 }
 
 /** A native histogram of a block, which text cannot say whole. */
@@ -40,6 +42,9 @@ export interface NativeSample {
   /** Where that ends. */
   readonly nativeEnd: number;
 }
+
+/** How many numbers a sample is noted as. */
+export const SAMPLE_NUMBERS = 5;
 
 /** The lines of one family of a push, by ascending timestamp. */
 export interface Block {
@@ -62,6 +67,8 @@ export interface Block {
    * where nobody has worked it out. What the hash is depends on the kernel that did.
    */
   readonly seriesHash?: number;
+  /** The sample of its first line among those that are noted as numbers; undefined if those of the block are not. */
+  readonly firstSample?: number;
   /** Its native histograms, in the order of their lines. */
   readonly natives: readonly NativeSample[];
   /** Whether the lines of its native histograms are those of other families of the push, which say them in full. */
@@ -78,6 +85,12 @@ export interface IngestedPush {
   readonly runs: Uint32Array;
   /** Native histograms, each a field `metric` of `MetricFamily` without its timestamp. */
   readonly natives: Uint8Array;
+  /**
+   * Samples as numbers, for each that is one line, in the order of their lines: first of all of them the key of the series, which is a
+   * hash that depends on the kernel, and the value as a double, each as two numbers with the lower one first; then of all of them where the
+   * line ends. None unless they are noted.
+   */
+  readonly samples: Uint32Array;
   /** The oldest that a sample of the push could be, in milliseconds since the epoch. */
   readonly baseMs: number;
   /** Lines, which is what Prometheus counts as series. */

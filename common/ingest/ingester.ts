@@ -231,6 +231,7 @@ export class Ingester {
       baseMs: this.#oldestMs,
       freshFrom: options.nowMs - (this.#rules.ttlMs ?? Infinity) - this.#oldestMs,
       unread: this.#unreadSamples,
+      notesSamples: this.#rules.notesSamples ?? false,
     });
     return { ...arranged, leftOut: this.#losses.leftOut };
   }

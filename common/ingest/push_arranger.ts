@@ -7,7 +7,7 @@
 
 import { isDistribution, type MetricType } from "../exposition/metric_family.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Block, IngestedPush, NativeSample } from "./ingested_push.ts";
+import { type Block, type IngestedPush, type NativeSample, SAMPLE_NUMBERS } from "./ingested_push.ts";
 
 /** A family whose samples are in the kernel's table. */
 export interface ReadFamily {
@@ -35,19 +35,24 @@ export interface ArrangeOptions {
   readonly freshFrom: number;
   /** Samples of families that were left out as a whole. */
   readonly unread: number;
+  /** Whether samples are noted as numbers. */
+  readonly notesSamples: boolean;
 }
 
 const NO_NATIVES: readonly NativeSample[] = [];
+const NO_SAMPLES = new Uint32Array(0);
 
 /** Arranges pushes one after the other, in memory that it uses again. */
 export class PushArranger {
   #runs = new Uint32Array(4_096);
+  #samples = NO_SAMPLES;
+  #sampleEnds = NO_SAMPLES;
 
   /** Arranges the push that the kernel has read. */
   arrange(
     families: readonly ReadFamily[],
     { exports, bytes }: Kernel,
-    { natives, hidesNatives, baseMs, freshFrom, unread }: ArrangeOptions,
+    { natives, hidesNatives, baseMs, freshFrom, unread, notesSamples }: ArrangeOptions,
   ): Omit<IngestedPush, "leftOut"> {
     const size = exports.size.value;
     const ends = new Int32Array(bytes.buffer, exports.ends.value, size);
@@ -56,14 +61,21 @@ export class PushArranger {
     const text = bytes.subarray(exports.textAt.value, exports.out.value);
     if (this.#runs.length < 2 * size) this.#runs = new Uint32Array(4 * size);
     const runs = this.#runs;
+    const numbers = new Uint32Array(bytes.buffer, exports.numbers.value, notesSamples ? 4 * size : 0);
+    if (notesSamples && this.#sampleEnds.length < size) {
+      this.#samples = new Uint32Array(2 * SAMPLE_NUMBERS * size);
+      this.#sampleEnds = new Uint32Array(2 * size);
+    }
+    const samples = this.#samples, sampleEnds = this.#sampleEnds;
     const encoded = new Uint8Array(natives.values().reduce((sum, { length }) => sum + length, 0));
     const blocks: Block[] = [];
     const startOf = (row: number) => row === 0 ? 0 : ends[row - 1] - text.byteOffset;
-    let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0;
+    let runCount = 0, length = 0, series = 0, stale = 0, first = 0, nativesEnd = 0, noted = 0;
     for (const family of families) {
       const { name, type, endSample, quoted } = family;
       const seriesHash = isDistribution(type) ? undefined : family.seriesHash;
       const start = length, firstRun = runCount;
+      const firstSample = notesSamples && !isDistribution(type) ? noted : undefined;
       let ofBlock: NativeSample[] | undefined;
       const order = isAscending(ages, { first, end: endSample }) ? undefined : orderOf(ages, { first, end: endSample });
       const familyStart = startOf(first);
@@ -85,18 +97,36 @@ export class PushArranger {
         if (ages[row] < freshFrom) stale += lines[row];
         if (runCount === firstRun || runs[2 * runCount - 2] !== ages[row]) runs[2 * runCount++] = ages[row];
         runs[2 * runCount - 1] = length;
+        if (firstSample !== undefined) sampleEnds[noted++] = length;
+      }
+      if (firstSample !== undefined) {
+        const to = samples.subarray(4 * firstSample, 4 * noted);
+        if (order === undefined && noted - firstSample === endSample - first) {
+          to.set(numbers.subarray(4 * first, 4 * endSample));
+        } else copyRows(numbers, { rows: (order ?? rowsFrom(first, endSample)).filter((row) => lines[row] > 0), to });
       }
       first = endSample;
       if (length === start) continue;
       const place = { start, end: length, firstRun, endRun: runCount };
       const hides = ofBlock !== undefined && hidesNatives(family);
-      blocks.push({ name, type, ...place, quoted, seriesHash, natives: ofBlock ?? NO_NATIVES, hidesNatives: hides });
+      blocks.push({
+        name,
+        type,
+        ...place,
+        quoted,
+        seriesHash,
+        firstSample,
+        natives: ofBlock ?? NO_NATIVES,
+        hidesNatives: hides,
+      });
     }
+    samples.set(sampleEnds.subarray(0, noted), 4 * noted);
     return {
       text: text.subarray(0, length),
       blocks,
       runs: runs.subarray(0, 2 * runCount),
       natives: encoded.subarray(0, nativesEnd),
+      samples: samples.subarray(0, SAMPLE_NUMBERS * noted),
       baseMs,
       series,
       received: exports.received.value + unread,
@@ -107,6 +137,15 @@ export class PushArranger {
   }
 }
 
+/** Copies the numbers of rows, four of each. */
+function copyRows(numbers: Uint32Array, { rows, to }: { rows: Uint32Array; to: Uint32Array }) {
+  rows.forEach((row, i) => to.set(numbers.subarray(4 * row, 4 * row + 4), 4 * i));
+}
+
+function rowsFrom(first: number, end: number): Uint32Array {
+  return Uint32Array.from({ length: end - first }, (_, i) => first + i);
+}
+
 function isAscending(ages: Uint32Array, { first, end }: { first: number; end: number }): boolean {
   for (let row = first + 1; row < end; row++) if (ages[row] < ages[row - 1]) return false;
   return true;
@@ -114,5 +153,5 @@ function isAscending(ages: Uint32Array, { first, end }: { first: number; end: nu
 
 /** The rows from `first` to `end` by ascending age. */
 function orderOf(ages: Uint32Array, { first, end }: { first: number; end: number }): Uint32Array {
-  return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => ages[a] - ages[b] || a - b);
+  return rowsFrom(first, end).sort((a, b) => ages[a] - ages[b] || a - b);
 }

@@ -6,8 +6,10 @@
 
 import type { Block, IngestedPush } from "./ingested_push.ts";
 
-/** Lines of families, with the times of their runs and their native histograms, wherever they are kept. */
-export type TimedFamilies = Pick<IngestedPush, "text" | "blocks" | "runs" | "natives" | "baseMs">;
+/** Lines of families, with the times of their runs, perhaps their samples, and their native histograms, wherever they are kept. */
+export type TimedFamilies =
+  & Pick<IngestedPush, "text" | "blocks" | "runs" | "natives" | "baseMs">
+  & Partial<Pick<IngestedPush, "samples">>;
 
 /** The first run of a block that ends behind a place in the text. */
 export function runAt({ runs }: Pick<TimedFamilies, "runs">, { block, at }: { block: Block; at: number }): number {

@@ -132,9 +132,38 @@ export interface KernelExports {
   layOutRequests(at: number, keyed: number): number;
   /** Starts on a request of the first version (0), or of the second (1). */
   openRequest(second: number): void;
-  /** Writes it as a block of snappy, behind all else in memory, and returns where that ends. */
+  /** Ends it as a block of snappy, whose start is written behind all else in memory; returns where that ends. */
   finishRequest(to: number): number;
-  /** The number of a string in a request of the second version. */
+  /** Where the rest starts. */
+  readonly elementsFrom: KernelVariable;
+  /** Where it ends. */
+  readonly elementsTo: KernelVariable;
+  /**
+   * Starts on the lines of a cluster, with room for as many bytes as they have at `scratch`, and for sixteen for each label of a line at
+   * `labels`. At `samples` there are so many, sixteen bytes each, then where their lines end, four bytes each.
+   */
+  openCluster(scratch: number, labels: number, samples: number, count: number, mayKeep: number): void;
+  /** Takes what is known of its series: so many bytes of strings, shapes and rows, which are where each of them starts, and so many rows. */
+  knowSeries(strings: number, shapes: number, rows: number, count: number, pass: number): void;
+  /** How what is known of them has changed then: a status. */
+  changeOfSeries(): number;
+  /** Where their strings are. */
+  readonly stringsFrom: KernelVariable;
+  /** Where these end. */
+  readonly stringsTo: KernelVariable;
+  /** Where the names of their labels are. */
+  readonly shapesFrom: KernelVariable;
+  /** Where these end. */
+  readonly shapesTo: KernelVariable;
+  /** Where the series are. */
+  readonly rowsFrom: KernelVariable;
+  /** Where these end. */
+  readonly rowsTo: KernelVariable;
+  /** How many there are. */
+  readonly rowCount: KernelVariable;
+  /** Counts the turns of the cluster. */
+  readonly pass: KernelVariable;
+  /** The number of a string in a request of the second version; 0 if there is no room for it, or if it is empty. */
   numberOf(at: number, length: number): number;
   /** Adds a series whose message is at hand; 0 if the request has no room for it. */
   appendSeries(at: number, length: number): number;
@@ -148,7 +177,8 @@ export interface KernelExports {
     type: number,
     ends: number,
     most: number,
-    workAt: number,
+    sample: number,
+    hasText: number,
   ): number;
   /** Says what the number is that the kernel cannot read. */
   setWriteNumber(value: number): void;
@@ -156,6 +186,8 @@ export interface KernelExports {
   readonly seriesCount: KernelVariable;
   /** Where the next line starts that has become none. */
   readonly writeAt: KernelVariable;
+  /** Which of the samples is of that line, -1 if there are none. */
+  readonly writeSample: KernelVariable;
   /** Where the number starts that the kernel cannot read. */
   readonly writeNumberAt: KernelVariable;
   /** Where that number ends. */
@@ -206,6 +238,8 @@ export interface KernelExports {
   readonly ends: KernelVariable;
   /** How many milliseconds each is younger than the oldest may be. */
   readonly ages: KernelVariable;
+  /** The key of the series of each that is one line, a hash, and its value, eight bytes each. */
+  readonly numbers: KernelVariable;
   /** How many lines each has, 0 if another one replaces it. */
   readonly lines: KernelVariable;
 }

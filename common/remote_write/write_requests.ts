@@ -7,7 +7,13 @@
 import type { Block } from "../ingest/ingested_push.ts";
 import { runAt, type TimedFamilies } from "../ingest/sample_runs.ts";
 import type { EndedSeries } from "./ended_series.ts";
-import type { TimedLines, WriteEncoder } from "./write_encoder.ts";
+import {
+  type KnownSeries,
+  type LineRange,
+  NOTHING_KNOWN,
+  type TimedLines,
+  type WriteEncoder,
+} from "./write_encoder.ts";
 import { WRITE_CONTENT_TYPE, WRITE_MESSAGES, type WriteVersion } from "./write_fields.ts";
 
 /** A request. */
@@ -22,6 +28,8 @@ export interface WriteRequest {
 export interface AddFamiliesOptions {
   /** Where the lines of a block start that are to be sent. @default all of them */
   readonly startOf?: (block: Block) => number;
+  /** What the encoder knows of their series. @default nothing, and nobody wants to know */
+  readonly known?: KnownSeries;
 }
 
 /** What the headers of a request of each version say, however it is authorized. */
@@ -58,13 +66,23 @@ export class WriteRequests {
     else for (const native of natives) this.#add(() => this.#encoder.addNative(native));
   }
 
-  /** Adds families. Native histograms are their lines to a receiver that takes no others. */
-  addFamilies(families: TimedFamilies, { startOf = ({ start }) => start }: AddFamiliesOptions = {}): void {
+  /**
+   * Adds families, and returns what is known of their series then. Native histograms are their lines to a receiver that takes no others.
+   */
+  addFamilies(
+    families: TimedFamilies,
+    { startOf = ({ start }) => start, known }: AddFamiliesOptions = {},
+  ): KnownSeries {
     const encoder = this.#encoder;
-    encoder.load(families);
+    encoder.load(families, known);
+    const hasSamples = known !== undefined && (families.samples?.length ?? 0) > 0;
     for (const block of families.blocks) {
       const { end, type, natives } = block;
       let start = startOf(block);
+      if (hasSamples && block.firstSample !== undefined && start === block.start) {
+        this.#addLines({ start, end, firstRun: block.firstRun, type, firstSample: block.firstSample });
+        continue;
+      }
       const firstRun = start < end ? runAt(families, { block, at: start }) : block.firstRun;
       const hasNatives = this.#version === "2.0";
       for (const native of natives) {
@@ -74,17 +92,8 @@ export class WriteRequests {
       }
       this.#addLines({ start, end, firstRun, type });
     }
-    if (this.#version === "1.0") return;
-    for (const block of families.blocks) {
-      const start = startOf(block);
-      for (const native of block.natives) {
-        if (native.start < start) continue;
-        const field = families.natives.subarray(native.nativeStart, native.nativeEnd);
-        const timestampMs = families.baseMs + families.runs[2 * runAt(families, { block, at: native.start })];
-        const { name, type } = block;
-        this.#add(() => encoder.addNative({ name, type, field, timestampMs }));
-      }
-    }
+    if (this.#version === "2.0") this.#addNatives(families, startOf);
+    return known === undefined ? NOTHING_KNOWN : encoder.knownSeries(known);
   }
 
   /** All requests, in the order in which they are to be sent. */
@@ -93,15 +102,32 @@ export class WriteRequests {
     return this.#finished;
   }
 
+  #addNatives(families: TimedFamilies, startOf: (block: Block) => number) {
+    for (const block of families.blocks) {
+      const { name, type, natives } = block;
+      if (natives.length === 0) continue;
+      const start = startOf(block);
+      for (const native of natives) {
+        if (native.start < start) continue;
+        const field = families.natives.subarray(native.nativeStart, native.nativeEnd);
+        const timestampMs = families.baseMs + families.runs[2 * runAt(families, { block, at: native.start })];
+        this.#add(() => this.#encoder.addNative({ name, type, field, timestampMs }));
+      }
+    }
+  }
+
   #addEnds(lines: TimedLines) {
     this.#encoder.load(lines);
     this.#addLines({ start: 0, end: lines.text.length, firstRun: 0, type: "untyped", ends: true });
   }
 
-  #addLines(range: Parameters<WriteEncoder["addLines"]>[0]) {
-    for (let { start } = range; start < range.end;) {
-      start = this.#encoder.addLines({ ...range, start });
-      if (start < range.end) this.#close();
+  #addLines(range: LineRange) {
+    const encoder = this.#encoder;
+    for (let { start, firstSample } = range; start < range.end;) {
+      start = encoder.addLines({ ...range, start, firstSample });
+      if (start === range.end) break;
+      if (firstSample !== undefined) firstSample = encoder.nextSample;
+      this.#close();
     }
   }
 

@@ -9,7 +9,7 @@
 
 import { BufferPool } from "./buffer_pool.ts";
 import type { RenderedPush } from "../ingest/renderer.ts";
-import type { Block } from "../../common/ingest/ingested_push.ts";
+import { type Block, SAMPLE_NUMBERS } from "../../common/ingest/ingested_push.ts";
 
 /** What one cluster shows; immutable until the index takes its buffer back, which it never does while somebody reads. */
 export interface ClusterEntry {
@@ -23,6 +23,8 @@ export interface ClusterEntry {
   readonly text: Uint8Array;
   /** Pairs `[milliseconds after baseMs, end in the text]`, ascending within a block. */
   readonly runs: Uint32Array;
+  /** Samples as numbers, of a push that was rendered to be sent on. */
+  readonly samples: Uint32Array;
   /** Native histograms, each a field `metric` of `MetricFamily`. */
   readonly natives: Uint8Array;
   /** What the runs count from, in milliseconds since the epoch. */
@@ -223,13 +225,14 @@ export class ExpositionIndex {
   freshStart(entry: ClusterEntry, { block, nowMs }: { block: Block; nowMs: number }): number {
     const { runs } = entry;
     const oldest = nowMs - this.#ttlMs - entry.baseMs;
-    let low = block.firstRun, high = block.endRun;
+    if (runs[2 * block.firstRun] >= oldest) return block.start;
+    let low = block.firstRun + 1, high = block.endRun;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (runs[2 * middle] < oldest) low = middle + 1;
       else high = middle;
     }
-    return low === block.firstRun ? block.start : runs[2 * low - 1];
+    return runs[2 * low - 1];
   }
 
   #hide(id: string, options: { readonly isExpired: boolean }): boolean {
@@ -265,7 +268,7 @@ export class ExpositionIndex {
 /** What an entry is made of. */
 export type EntryContent = Pick<
   RenderedPush,
-  "buffer" | "textBytes" | "runCount" | "nativeBytes" | "blocks" | "baseMs" | "series"
+  "buffer" | "textBytes" | "runCount" | "sampleCount" | "nativeBytes" | "blocks" | "baseMs" | "series"
 >;
 
 /** What a push became, as an entry; nothing is shown yet. The buffer is the entry's from then on. */
@@ -273,15 +276,29 @@ export function toEntry(
   rendered: EntryContent,
   { id, sequence, receivedAtMs }: { id: string; sequence: number; receivedAtMs: number },
 ): ClusterEntry {
-  const { buffer, textBytes, runCount, nativeBytes, blocks, baseMs, series } = rendered;
+  const { buffer, textBytes, runCount, sampleCount, nativeBytes, blocks, baseMs, series } = rendered;
   const text = new Uint8Array(buffer, 0, textBytes);
   const runs = new Uint32Array(buffer, textBytes + 3 & ~3, 2 * runCount);
-  const natives = new Uint8Array(buffer, runs.byteOffset + runs.byteLength, nativeBytes);
+  const samples = new Uint32Array(buffer, runs.byteOffset + runs.byteLength, SAMPLE_NUMBERS * sampleCount);
+  const natives = new Uint8Array(buffer, samples.byteOffset + samples.byteLength, nativeBytes);
   let newest = -Infinity;
   let bytes = ENTRY_BYTES + buffer.byteLength;
   for (const { name, endRun, natives: { length } } of blocks) {
     newest = Math.max(newest, runs[2 * endRun - 2]);
     bytes += BLOCK_BYTES + name.length + NATIVE_BYTES * length;
   }
-  return { id, sequence, receivedAtMs, text, runs, natives, baseMs, blocks, newestMs: baseMs + newest, series, bytes };
+  return {
+    id,
+    sequence,
+    receivedAtMs,
+    text,
+    runs,
+    samples,
+    natives,
+    baseMs,
+    blocks,
+    newestMs: baseMs + newest,
+    series,
+    bytes,
+  };
 }

@@ -19,7 +19,7 @@ import { parseOpenMetricsSteps } from "../../common/exposition/open_metrics.ts";
 import { parseTextSteps } from "../../common/exposition/text_format.ts";
 import { bufferSize } from "./buffer_size.ts";
 import { Ingester, type IngestOptions } from "../../common/ingest/ingester.ts";
-import type { Block, IngestRules } from "../../common/ingest/ingested_push.ts";
+import { type Block, type IngestRules, SAMPLE_NUMBERS } from "../../common/ingest/ingested_push.ts";
 import { countLines, countSeries } from "../../common/ingest/series_count.ts";
 import { Losses } from "../../common/ingest/losses.ts";
 import { countLeftOut, type LeftOut } from "../../common/ingest/sample_rules.ts";
@@ -42,12 +42,14 @@ export interface RenderRules extends IngestRules {
 
 /** What a push becomes: {@linkcode IngestedPush} with text and runs in a buffer of their own. */
 export interface RenderedPush {
-  /** The text, then from the next multiple of four the runs, then the native histograms, then room to spare. */
+  /** The text, then from the next multiple of four the runs, then the samples, then the native histograms, then room to spare. */
   readonly buffer: ArrayBuffer;
   /** Bytes of text. */
   readonly textBytes: number;
   /** Runs, eight bytes each. */
   readonly runCount: number;
+  /** Samples that are noted as numbers, twenty bytes each. */
+  readonly sampleCount: number;
   /** Bytes of native histograms. */
   readonly nativeBytes: number;
   /** The families that have lines. */
@@ -197,17 +199,25 @@ class Workshop {
     try {
       const unread = countLeftOut(losses.leftOut);
       const ingested = yield* this.#ingester.ingestSteps(families, { ...options, losses });
-      const { text, runs, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
+      const { text, runs, samples, natives, blocks, baseMs, series, dropped, duplicates, stale, leftOut } = ingested;
       const received = unread + ingested.received;
-      const textEnd = text.length + 3 & ~3, runsEnd = textEnd + 4 * runs.length;
-      const size = bufferSize(runsEnd + natives.length);
+      const textEnd = text.length + 3 & ~3,
+        samplesAt = textEnd + 4 * runs.length,
+        nativesAt = samplesAt + 4 * samples.length;
+      const size = bufferSize(nativesAt + natives.length);
       const found = spare(size);
       const buffer = found?.byteLength === size ? found : new ArrayBuffer(size);
       const bytes = new Uint8Array(buffer);
       bytes.set(text);
       new Uint32Array(buffer, textEnd, runs.length).set(runs);
-      if (natives.length > 0) bytes.set(natives, runsEnd);
-      const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
+      if (samples.length > 0) new Uint32Array(buffer, samplesAt, samples.length).set(samples);
+      if (natives.length > 0) bytes.set(natives, nativesAt);
+      const lengths = {
+        textBytes: text.length,
+        runCount: runs.length / 2,
+        sampleCount: samples.length / SAMPLE_NUMBERS,
+        nativeBytes: natives.length,
+      };
       return { buffer, ...lengths, blocks, baseMs, series, received, dropped, duplicates, stale, leftOut };
     } catch (cause) {
       if (!(cause instanceof SeriesLimitError)) throw refusalOf(cause);

@@ -10,7 +10,7 @@ import type { ClusterEntry, EntryContent } from "../exposition/exposition_index.
 import { bufferSize } from "../ingest/buffer_size.ts";
 
 /** Lines with their times, as an entry of the index has them. */
-export type Lines = Pick<ClusterEntry, "text" | "runs" | "natives" | "baseMs" | "blocks" | "series">;
+export type Lines = Pick<ClusterEntry, "text" | "runs" | "samples" | "natives" | "baseMs" | "blocks" | "series">;
 
 /** Units, column by column. Each is replaced, ends or is shown as a whole: a line, or the lines of one sample. */
 export type Units = {
@@ -130,6 +130,7 @@ export function layOut(
     buffer,
     textBytes: length,
     runCount,
+    sampleCount: 0,
     nativeBytes: nativeLength,
     blocks,
     baseMs: Number.isFinite(baseMs) ? baseMs : oldestMs,

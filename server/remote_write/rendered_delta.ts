@@ -17,6 +17,7 @@ const NOTHING: RenderedPush = {
   buffer: new ArrayBuffer(0),
   textBytes: 0,
   runCount: 0,
+  sampleCount: 0,
   nativeBytes: 0,
   blocks: [],
   baseMs: 0,

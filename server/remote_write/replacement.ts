@@ -6,7 +6,7 @@
  */
 
 import { isDistribution } from "../../common/exposition/metric_family.ts";
-import type { Block } from "../../common/ingest/ingested_push.ts";
+import { type Block, SAMPLE_NUMBERS } from "../../common/ingest/ingested_push.ts";
 import type { EntryContent } from "../exposition/exposition_index.ts";
 import type { Delta } from "./delta.ts";
 import type { LayoutOptions, Lines } from "./merged_content.ts";
@@ -33,14 +33,19 @@ export function replacementOf(
     if (!isReplaced) return undefined;
     before.set(block.name, block);
   }
-  const { text, runs, natives, baseMs, series } = values;
+  const { text, runs, samples, natives, baseMs, series } = values;
   const buffer = text.buffer as ArrayBuffer;
   const blocks = values.blocks.map((block) => {
     const { type } = before.get(block.name) ?? block;
     // A request need not say what was said before.
     return block.type === "untyped" && type !== "untyped" ? { ...block, type } : block;
   });
-  const lengths = { textBytes: text.length, runCount: runs.length / 2, nativeBytes: natives.length };
+  const lengths = {
+    textBytes: text.length,
+    runCount: runs.length / 2,
+    sampleCount: samples.length / SAMPLE_NUMBERS,
+    nativeBytes: natives.length,
+  };
   return { buffer, ...lengths, blocks, baseMs, series };
 }
 

@@ -8,6 +8,7 @@ import { MAX_REQUEST_SAMPLES, type WriteEncoder } from "../../common/remote_writ
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import { type WriteRequest, WriteRequests } from "../../common/remote_write/write_requests.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
+import type { SeriesCache } from "./series_cache.ts";
 import type { SinkQueue, Waiting } from "./sink_queue.ts";
 
 /** What is sent together. */
@@ -28,6 +29,8 @@ export interface BatchOptions {
   readonly queue: SinkQueue;
   /** What clusters show. */
   readonly index: ExpositionIndex;
+  /** What the encoder knows of their series. */
+  readonly series: SeriesCache;
   /** Whether each cluster goes in requests of its own. */
   readonly isApart: boolean;
   /** The version that the sink takes. */
@@ -38,7 +41,7 @@ export interface BatchOptions {
 
 /** Takes as many clusters as fit into one request, or one that needs several; undefined if nobody waits. */
 export function takeBatch(encoder: WriteEncoder, options: BatchOptions): Batch | undefined {
-  const { queue, index, isApart, version, nowMs } = options;
+  const { queue, index, series, isApart, version, nowMs } = options;
   const clusters: Waiting[] = [];
   const requests = new WriteRequests(encoder, version);
   let samples = 0, oldestMs = nowMs;
@@ -56,7 +59,11 @@ export function takeBatch(encoder: WriteEncoder, options: BatchOptions): Batch |
     for (const ended of waiting.ended) requests.addEnded(ended);
     const entry = waiting.hasNews ? index.get(waiting.id) : undefined;
     if (entry === undefined) continue;
-    requests.addFamilies(entry, { startOf: (block) => index.freshStart(entry, { block, nowMs }) });
+    const known = requests.addFamilies(entry, {
+      startOf: (block) => index.freshStart(entry, { block, nowMs }),
+      known: series.get(waiting.id),
+    });
+    series.set(waiting.id, known);
     oldestMs = Math.min(oldestMs, entry.receivedAtMs);
   }
   return clusters.length === 0 ? undefined : { version, clusters, requests: requests.finish(), oldestMs };

@@ -22,11 +22,12 @@ import { messageOf } from "../../common/explain.ts";
 import type { RepeatLog } from "../../common/repeat_log.ts";
 import { plainText } from "../../common/plain_text.ts";
 import { readWriteAnswer } from "../../common/remote_write/write_answer.ts";
-import { MAX_REQUEST_SAMPLES, WriteEncoder } from "../../common/remote_write/write_encoder.ts";
+import { MAX_REQUEST_SAMPLES, type WriteEncoder } from "../../common/remote_write/write_encoder.ts";
 import type { WriteVersion } from "../../common/remote_write/write_fields.ts";
 import type { WriteRequest } from "../../common/remote_write/write_requests.ts";
 import type { ExpositionIndex } from "../exposition/exposition_index.ts";
 import { type Batch, takeBatch } from "./batch.ts";
+import type { SeriesCache } from "./series_cache.ts";
 import type { SinkMetrics, WatchedSink } from "./sink_metrics.ts";
 import { SinkQueue } from "./sink_queue.ts";
 import { adviceFor, isAboutSamples } from "./sink_refusal.ts";
@@ -55,6 +56,10 @@ export interface SinkOptions {
   readonly tenantOf?: (id: string) => string | undefined;
   /** What clusters show. */
   readonly index: ExpositionIndex;
+  /** Writes requests; other sinks may have the same one. */
+  readonly encoder: WriteEncoder;
+  /** What that knows of the series of clusters. */
+  readonly series: SeriesCache;
   /** Counts. */
   readonly metrics: SinkMetrics;
   /** Told of what is dropped and of trouble. */
@@ -133,7 +138,6 @@ export class Sink implements AsyncDisposable {
   /** What is to be sent. */
   readonly queue: SinkQueue = new SinkQueue();
   readonly #options: SinkOptions;
-  readonly #encoder = new WriteEncoder();
   readonly #stopping = new AbortController();
   readonly #lanes = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -217,9 +221,9 @@ export class Sink implements AsyncDisposable {
     // While it is in trouble, one request finds out whether it still is.
     const most = this.#failures > 0 ? 1 : LANES;
     if (this.#lanes.size >= most) return;
-    const { index, tenantOf, now = Date.now } = this.#options;
-    const options = { queue: this.queue, index, isApart: tenantOf !== undefined, version: this.#version };
-    const batch = takeBatch(this.#encoder, { ...options, nowMs: now() });
+    const { index, encoder, series, tenantOf, now = Date.now } = this.#options;
+    const options = { queue: this.queue, index, series, isApart: tenantOf !== undefined, version: this.#version };
+    const batch = takeBatch(encoder, { ...options, nowMs: now() });
     if (batch === undefined) return;
     const lane = this.#send(batch).finally(() => {
       this.#lanes.delete(lane);

@@ -30,10 +30,11 @@ export class SinkMetrics {
   readonly #lostEnds: Counter<"sink">;
   readonly #delivery: Gauge<"sink">;
   readonly #sinks = new Map<string, () => WatchedSink>();
+  readonly #registers: Registry[];
 
   /** Registers them. */
   constructor(registry: Registry) {
-    const registers = [registry];
+    const registers = this.#registers = [registry];
     const labelNames = ["sink"] as const;
     this.#sent = new Counter({
       name: "telemeter_sink_samples_sent_total",
@@ -98,6 +99,18 @@ export class SinkMetrics {
         },
       });
     }
+  }
+
+  /** Looks at the memory that is taken for all of them whenever metrics are asked for, in bytes. */
+  watchCache(look: () => number): void {
+    new Gauge({
+      name: "telemeter_sink_series_cache_bytes",
+      help: "Memory of what is known of the series of clusters, so that their lines are not read again for each push",
+      registers: this.#registers,
+      collect() {
+        this.set(look());
+      },
+    });
   }
 
   /** Looks at a sink whenever metrics are asked for; its counters stand at 0 from now on. */

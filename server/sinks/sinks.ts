@@ -8,9 +8,11 @@
  */
 
 import { type EndedSeries, SeriesEnds } from "../../common/remote_write/ended_series.ts";
+import { WriteEncoder } from "../../common/remote_write/write_encoder.ts";
 import type { RepeatLog } from "../../common/repeat_log.ts";
 import type { ClusterEntry, ExpositionIndex, IndexListener } from "../exposition/exposition_index.ts";
 import { StoreUnavailableError } from "../store/unavailable.ts";
+import { SeriesCache } from "./series_cache.ts";
 import { type SendRequest, Sink, type SinkOptions, type SinkReport } from "./sink.ts";
 import type { SinkMetrics } from "./sink_metrics.ts";
 
@@ -49,6 +51,10 @@ export interface SinksOptions extends Pick<SinkOptions, "gatherMs" | "maxBackoff
 
 /** How often what is confirmed is kept, and who is revoked is looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 5_000;
+/** How much of the memory that clusters take may be had for what is known of their series: one part in so many. */
+const CACHE_SHARE = 2;
+/** How much of it there may be at least, in bytes. */
+const LEAST_CACHE_BYTES = 4_194_304;
 /** By how much what is kept stays behind, in milliseconds: the clock by which a push came may be another member's. */
 const LEEWAY_MS = 10_000;
 
@@ -57,6 +63,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
   readonly #options: SinksOptions;
   readonly #sinks: readonly Sink[];
   readonly #ends = new SeriesEnds();
+  readonly #series: SeriesCache;
   /** Up to which time of arrival each sink has confirmed what was shown before the last restart; undefined once all is read back. */
   #confirmed: ReadonlyMap<Sink, number> | undefined;
   #revoked: ReadonlySet<string> = new Set();
@@ -67,7 +74,10 @@ export class Sinks implements IndexListener, AsyncDisposable {
 
   private constructor(options: SinksOptions) {
     this.#options = options;
-    this.#sinks = options.places.map((place) => new Sink({ ...options, ...place }));
+    const encoder = new WriteEncoder();
+    this.#series = new SeriesCache(() => Math.max(LEAST_CACHE_BYTES, options.index.bytes / CACHE_SHARE));
+    options.metrics.watchCache(() => this.#series.bytes);
+    this.#sinks = options.places.map((place) => new Sink({ ...options, ...place, encoder, series: this.#series }));
   }
 
   /**
@@ -128,6 +138,7 @@ export class Sinks implements IndexListener, AsyncDisposable {
   /** A cluster shows nothing more: it has passed its time, or is another member's now, who goes on. */
   hidden(entry: ClusterEntry, { isExpired }: { readonly isExpired: boolean }): void {
     const { ttlMs, now = Date.now } = this.#options;
+    this.#series.delete(entry.id);
     // A ring hides by itself what has passed its time.
     const isOver = isExpired || now() - entry.newestMs > ttlMs;
     if (isOver && !this.#revoked.has(entry.id)) this.#endAll(entry);

@@ -47,6 +47,7 @@ export class SinksSite implements AsyncDisposable {
   sinks!: Sinks;
   readonly #renderer = new Renderer({
     ...RENDER_RULES,
+    notesSamples: true,
     limitBytes: 2e7,
     maxTextBytes: 4e7,
     limits: { maxFamilies: 1e4, maxSeries: 1e5, maxLabels: 64 },

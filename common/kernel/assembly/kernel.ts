@@ -9,7 +9,7 @@ import { crc32c, fillCrcTable } from "./crc32c.ts";
 import { setValuesHash, valuesHash, writeValue } from "./label_value.ts";
 import { faultAt, faultDetail } from "./protobuf.ts";
 import { labelCount, spans, timestampMs, value } from "./sample.ts";
-import { addSample, ages, clearSlots, ends, layOutTable, lines, replaced, size } from "./sample_table.ts";
+import { addSample, ages, clearSlots, ends, layOutTable, lines, numbers, replaced, size } from "./sample_table.ts";
 import {
   choose,
   configure,
@@ -39,16 +39,31 @@ import { compressBlock, fillCopyTable, uncompress } from "./snappy.ts";
 import { setPowers } from "./double.ts";
 import { addSeriesKeys, clearSeriesKeys, missingSeries, sameSeries } from "./series_keys.ts";
 import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode } from "./transcode.ts";
+import { elementsFrom, seriesCount } from "./request_series.ts";
+import {
+  changeOfSeries,
+  knowSeries,
+  pass,
+  rowCount,
+  rowsFrom,
+  rowsTo,
+  shapesFrom,
+  shapesTo,
+  stringsFrom,
+  stringsTo,
+} from "./series_cache.ts";
+import { elementsTo } from "./snappy_stream.ts";
 import {
   appendSeries,
   finishRequest,
   layOutRequests,
+  openCluster,
   openRequest,
-  seriesCount,
   setWriteNumber,
   writeAt,
   writeNumberAt,
   writeNumberEnd,
+  writeSample,
   writeSeries,
 } from "./write_series.ts";
 
@@ -58,6 +73,7 @@ export {
   addSeriesKeys,
   ages,
   appendSeries,
+  changeOfSeries,
   choose,
   clearSeriesKeys,
   clearSlots,
@@ -66,12 +82,15 @@ export {
   crc32c,
   drop,
   dropped,
+  elementsFrom,
+  elementsTo,
   ends,
   faultAt,
   faultDetail,
   finishRequest,
   keep,
   keyStart,
+  knowSeries,
   labelCount,
   layOutRequests,
   layOutTable,
@@ -82,16 +101,22 @@ export {
   numberAt,
   numberEnd,
   numberOf,
+  numbers,
+  openCluster,
   openFamily,
   openLines,
   openPush,
   openRequest,
   out,
+  pass,
   quoted,
   readSamples,
   received,
   replaced,
   reserve,
+  rowCount,
+  rowsFrom,
+  rowsTo,
   sameSeries,
   sampleAt,
   sampleEnd,
@@ -107,9 +132,13 @@ export {
   setWriteNumber,
   shape,
   shapesEnd,
+  shapesFrom,
+  shapesTo,
   size,
   skipSample,
   spans,
+  stringsFrom,
+  stringsTo,
   takeSeriesHash,
   textAt,
   timestampMs,
@@ -120,6 +149,7 @@ export {
   writeAt,
   writeNumberAt,
   writeNumberEnd,
+  writeSample,
   writeSeries,
   writeValue,
 };

@@ -1,5 +1,6 @@
 /**
- * The strings of a request of remote write of the second version, each of which has a number.
+ * The strings of a request of remote write, each of which has a number: the second version sends them, by the first it is known by
+ * their numbers where they were.
  *
  * @module
  */
@@ -7,16 +8,15 @@
 import { copy, equal, hashBytes, scatter } from "./bytes.ts";
 import { writeVarint } from "./varint.ts";
 
+/** The most strings of a request of 2.0: the next ones go in another request. */
+export const MAX_SYMBOLS: u32 = 32_768;
 /** Slots of a table of strings, at most half of which are taken: so few at first, as what is small stays near, and so many at most. */
 const FIRST_SLOTS: u32 = 1 << 12;
-const MOST_SLOTS: u32 = 1 << 16;
+const MOST_SLOTS: u32 = 2 * MAX_SYMBOLS;
 const SLOT_BYTES: usize = 16;
 const SYMBOL_BYTES: usize = 3 << 20;
-/** Of how many labels of a line the strings are remembered for the next one; the last place is for all further ones. */
-const MOST_RECALLED: usize = 32;
-/** Of each string: where it is among those of the request, how long, its number. */
-const RECALL_BYTES: usize = 12;
-const RECALLS: usize = memory.data(768, 16);
+/** Slots tried for one string: more are taken in a row only by intent, and the string gets a number of its own then. */
+const MAX_PROBES: u32 = 64;
 
 /** Where the strings of the request end. */
 export let symbolsTo: usize = 0;
@@ -25,8 +25,6 @@ let tableAt: usize = 0;
 let slots: u32 = 0;
 let symbolsFrom: usize = 0;
 let symbolCount: u32 = 0;
-/** Where the string is that was looked up last. */
-let foundAt: usize = 0;
 /** Tells the slots of this request from those of the ones before. */
 let request: u32 = 0;
 let seed: u64 = 0;
@@ -40,14 +38,12 @@ export function layOutSymbols(at: usize, keyed: u32): usize {
   return symbolsFrom + SYMBOL_BYTES;
 }
 
-/** Starts on a request, which has strings if it is of the second version. */
-export function openSymbols(hasAny: bool): void {
+/** Starts on a request. */
+export function openSymbols(): void {
   symbolsTo = symbolsFrom;
   symbolCount = 0;
   slots = FIRST_SLOTS;
   request++;
-  if (!hasAny) return;
-  memory.fill(RECALLS, 0, MOST_RECALLED * 2 * RECALL_BYTES);
   // The first number stands for nothing.
   numberOf(0, 0);
 }
@@ -57,49 +53,32 @@ export function symbolsStart(): usize {
   return symbolsFrom;
 }
 
-/** Whether there is room for so many more strings of so many bytes in all. */
-export function hasSymbolRoom(count: u32, bytes: usize): bool {
-  return symbolCount + count <= MOST_SLOTS / 2 && symbolsTo + bytes <= symbolsFrom + SYMBOL_BYTES;
-}
-
-/**
- * The number of the name of the label with that index in its line, or with `isValue` of its value. Neighbouring lines have nearly all
- * of their strings in common, so that of a line before is looked at first.
- */
-export function recalled(label: usize, isValue: bool, at: usize, length: usize): u32 {
-  const recall = RECALLS + (2 * min(label, MOST_RECALLED - 1) + <usize> isValue) * RECALL_BYTES;
-  const known: usize = load<u32>(recall);
-  if (known !== 0 && load<u32>(recall + 4) === <u32> length && equal(known, at, length)) return load<u32>(recall + 8);
-  const number = numberOf(at, length);
-  store<u32>(recall, <u32> foundAt);
-  store<u32>(recall + 4, <u32> length);
-  store<u32>(recall + 8, number);
-  return number;
-}
-
-/** The number of a string in the request at hand. */
+/** The number of a string in the request at hand; 0 if there is no room for it. */
 export function numberOf(at: usize, length: usize): u32 {
-  const hash = scatter(hashBytes(seed, at, length));
-  let slot = hash & slots - 1;
-  while (true) {
-    const entry = tableAt + slot * SLOT_BYTES;
-    if (load<u32>(entry) !== request) {
-      store<u8>(symbolsTo, 0x22);
-      foundAt = writeVarint(symbolsTo + 1, length);
-      fill(entry, hash, foundAt, symbolCount);
-      symbolsTo = copy(at, length, foundAt);
-      if (++symbolCount === slots / 2 && slots < MOST_SLOTS) grow();
-      return symbolCount - 1;
-    }
-    if (load<u32>(entry + 4) === hash) {
-      const known = load<u32>(entry + 8);
-      if (lengthBefore(known) === length && equal(known, at, length)) {
-        foundAt = known;
-        return load<u32>(entry + 12);
-      }
-    }
-    slot = slot + 1 & slots - 1;
+  return numberOfHashed(scatter(hashBytes(seed, at, length)), at, length);
+}
+
+/** The same of a string whose hash and length, four bytes each, stand before it. */
+export function numberOfKnown(at: usize): u32 {
+  return numberOfHashed(load<u32>(at), at + 8, load<u32>(at + 4));
+}
+
+function numberOfHashed(hash: u32, at: usize, length: usize): u32 {
+  let slot = hash & slots - 1, entry: usize = 0;
+  for (let probes: u32 = 0; probes < MAX_PROBES; probes++, slot = slot + 1 & slots - 1) {
+    entry = tableAt + slot * SLOT_BYTES;
+    if (load<u32>(entry) !== request) break;
+    if (load<u32>(entry + 4) !== hash) continue;
+    const known = load<u32>(entry + 8);
+    if (lengthBefore(known) === length && equal(known, at, length)) return load<u32>(entry + 12);
   }
+  if (symbolCount === MAX_SYMBOLS || symbolsTo + length + 32 > symbolsFrom + SYMBOL_BYTES) return 0;
+  store<u8>(symbolsTo, 0x22);
+  const start = writeVarint(symbolsTo + 1, length);
+  if (load<u32>(entry) !== request) fill(entry, hash, start, symbolCount);
+  symbolsTo = copy(at, length, start);
+  if (++symbolCount === slots / 2 && slots < MOST_SLOTS) grow();
+  return symbolCount - 1;
 }
 
 function fill(entry: usize, hash: u32, at: usize, number: u32): void {
@@ -124,8 +103,11 @@ function grow(): void {
     at++;
     const hash = scatter(hashBytes(seed, at, length));
     let slot = hash & slots - 1;
-    while (load<u32>(tableAt + slot * SLOT_BYTES) === request) slot = slot + 1 & slots - 1;
-    fill(tableAt + slot * SLOT_BYTES, hash, at, number);
+    for (let probes: u32 = 0; probes < MAX_PROBES; probes++, slot = slot + 1 & slots - 1) {
+      if (load<u32>(tableAt + slot * SLOT_BYTES) === request) continue;
+      fill(tableAt + slot * SLOT_BYTES, hash, at, number);
+      break;
+    }
     at += length;
   }
 }

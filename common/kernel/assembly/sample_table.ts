@@ -23,6 +23,9 @@ export let ages: usize = 0;
 /** How many lines each has; 0 marks one that is replaced. */
 export let lines: usize = 0;
 
+/** What each has as a number, of a sample of one line: the key of its series, which is a hash, then its value, eight bytes each. */
+export let numbers: usize = 0;
+
 let keyStarts: usize = 0;
 let keyEnds: usize = 0;
 let hashes: usize = 0;
@@ -36,7 +39,8 @@ export function layOutTable(at: usize, most: u32): usize {
   ends = aligned(at);
   ages = ends + column;
   lines = ages + column;
-  keyStarts = lines + column;
+  numbers = lines + column;
+  keyStarts = numbers + 4 * column;
   keyEnds = keyStarts + column;
   hashes = keyEnds + column;
   slots = hashes + column;
@@ -88,6 +92,13 @@ export function addSample(keyStart: usize, keyEnd: usize, hash: u32, end: usize,
     }
   }
   return false;
+}
+
+/** Notes the numbers of the sample that was added last. */
+export function noteNumbers(key: u64, value: f64): void {
+  const at = numbers + <usize> (size - 1) * 16;
+  store<u64>(at, key);
+  store<f64>(at + 8, value);
 }
 
 function grow(): void {

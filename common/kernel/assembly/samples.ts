@@ -27,7 +27,7 @@ import {
 } from "./layout.ts";
 import { writeSmallInteger } from "./number.ts";
 import { cursor, fail, fault, forgive, readLength, readTag, seek, skipField } from "./protobuf.ts";
-import { addSample, clearSlots, layOutTable } from "./sample_table.ts";
+import { addSample, clearSlots, layOutTable, noteNumbers } from "./sample_table.ts";
 import {
   hasUnknown,
   hasValue,
@@ -298,7 +298,9 @@ export function keep(lineCount: u32): i32 {
   // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
   const age = <u32> ((honorsTimes ? min<f64>(timestampMs, nowMs) : nowMs) - oldestMs);
   if (!addSample(keyStart, keyEnd, scatter(valuesHash), out, lineCount, age)) return COLLISIONS;
-  seriesHash += mix(seriesSeed, i64x2.replace_lane(i64x2.splat(valuesHash), 1, <u64> load<u32>(shape + SHAPE_HASH)));
+  const key = mix(seriesSeed, i64x2.replace_lane(i64x2.splat(valuesHash), 1, <u64> load<u32>(shape + SHAPE_HASH)));
+  seriesHash += key;
+  if (!compound) noteNumbers(key, value);
   step = READ;
   return 0;
 }

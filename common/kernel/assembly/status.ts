@@ -19,6 +19,15 @@ export const POINTS = 4;
 export const LINES = 5;
 /** A request of remote write has no room for another series: begin a new one and go on. */
 export const FULL = 6;
+/** A series is not known: put the lines where they belong and go on. */
+export const TEXT = 7;
+
+/** What is known of the series of a cluster is what was known. */
+export const SAME = 8;
+/** More is known than before. */
+export const MORE = 9;
+/** It is not worth being known, or there was no room for it. */
+export const FORGOTTEN = 10;
 
 /** A varint ends with the message. */
 export const CUT_VARINT = 16;

@@ -19,6 +19,7 @@ function page(families: readonly [cluster: string, type: MetricType, name: strin
       text,
       runs: new Uint32Array(),
       baseMs: 0,
+      samples: new Uint32Array(),
       natives: new Uint8Array(),
       blocks: [],
       newestMs: 0,
