@@ -5,9 +5,33 @@
  * @module
  */
 
-import { MAX_SYMBOLS, numberOfKnown } from "./request_symbols.ts";
-import { MAX_LABELS, placeOf, shapeOf, stringAt, valuesOf } from "./series_cache.ts";
-import { add, addByte, addGap, addVarint, addWord, elementsTo, FARTHEST, markStream, openStream, repeat, repeatThenAdd, resetStream, streamed } from "./snappy_stream.ts";
+import { addSample, addSampleLike, COMPARED_TIME, openSamples, timeBytesOf } from "./request_samples.ts";
+import { lengthOfString, MAX_LABELS, numberInRequest, shapeOf, stringAt, valuesOf } from "./series_cache.ts";
+import {
+  add,
+  addByte,
+  addGap,
+  addVarint,
+  addWord,
+  elementsTo,
+  markStream,
+  openStream,
+  repeat,
+  repeatThenAdd,
+  resetStream,
+  streamed,
+} from "./snappy_stream.ts";
+import {
+  addLabel,
+  addValueLike,
+  fieldBytes,
+  forgetLikeLabels,
+  labelBytes,
+  layOutLabels,
+  notePosition,
+  openLabelsOfRequest,
+  positionOf,
+} from "./spelled_labels.ts";
 import { varintBytes } from "./varint.ts";
 
 /** The most bytes of series, and room for their elements, which are more of them in the worst case. */
@@ -20,30 +44,11 @@ const LABEL_ROOM: usize = 32;
 const PLACE_BYTES: usize = 8;
 const CHANGE_BYTES: usize = 8;
 /** A series that is longer is not repeated by the next one. */
-const MOST_REPEATED: usize = 16_384;
+const MAX_REPEATED: usize = 16_384;
 
-/** By a hash of the value: the value of a series, and where it is. */
-const VALUES: usize = memory.data(16_384, 16);
-const VALUE_BYTES: usize = 16;
-const VALUE_SLOTS: u32 = 1_024;
-/** What stands before a value: tag of the sample, its length, tag of the value. */
-const SAMPLE_HEAD: usize = 3;
-/** The most bytes that a time has which is compared with the one before: it reaches into the year 19,800. */
-const COMPARED_TIME: usize = 7;
-/** A value that starts with so many bytes of the one before is taken from there, and not looked for elsewhere. */
-const NEARLY: usize = 5;
-const POSITION_BYTES: usize = 8;
-/**
- * By name and length of the value: where a label like that was last, its name and its value, and which cluster's these are. Lengths
- * before it are the same, so that all of it is repeated but what differs in the value.
- */
-const LIKES: usize = memory.data(16_384, 16);
-const LIKE_BYTES: usize = 16;
 /** Labels of the series before that are looked at for each one. */
 const MOST_LOOKED_AT: usize = 8;
 
-/** Tells clusters and requests apart. */
-let turn: u32 = 0;
 /** How many series the request has. */
 export let seriesCount: u32 = 0;
 
@@ -54,8 +59,6 @@ let isSecond: bool = false;
 /** Labels of the series that differ from those before: the index of each, and the number of its value, four bytes each. */
 let changed: usize = 0, changedTo: usize = 0;
 let places: usize = 0, placesBefore: usize = 0;
-/** By the number of a string: where the label was last whose value it is, and the number of its name; 0 if it was nowhere. */
-let positions: usize = 0;
 
 /** The row of the series before; 0 if it cannot be repeated. */
 let rowBefore: usize = 0;
@@ -63,16 +66,13 @@ let rowBefore: usize = 0;
 let startBefore: usize = 0, labelsBefore: usize = 0, sampleBefore: usize = 0;
 let contentBefore: usize = 0, lengthBefore: usize = 0, timeBytesBefore: usize = 0;
 let typeBefore: u32 = 0;
-/** The value of the series before, its time, and that as it is written with the tag before it. */
-let bitsBefore: u64 = 0, timeBefore: u64 = 0, timeWordBefore: u64 = 0;
 
 /** Lays out memory for series, and returns where it ends. */
 export function layOutSeriesOfRequest(at: usize): usize {
   changed = at + 15 & ~15;
   places = changed + CHANGE_BYTES * MAX_LABELS;
   placesBefore = places + PLACE_BYTES * MAX_LABELS;
-  positions = placesBefore + PLACE_BYTES * MAX_LABELS;
-  elementsFrom = positions + POSITION_BYTES * MAX_SYMBOLS;
+  elementsFrom = layOutLabels(placesBefore + PLACE_BYTES * MAX_LABELS);
   return elementsFrom + ELEMENTS_BYTES;
 }
 
@@ -82,14 +82,14 @@ export function openSeriesOfRequest(second: bool): void {
   seriesCount = 0;
   forgetRowBefore();
   openStream(elementsFrom);
-  memory.fill(VALUES, 0, VALUE_SLOTS * VALUE_BYTES);
-  if (!second) memory.fill(positions, 0, POSITION_BYTES * MAX_SYMBOLS);
+  openSamples();
+  if (!second) openLabelsOfRequest();
 }
 
 /** The rows of series before are others now. */
 export function forgetRowBefore(): void {
-  turn++;
   rowBefore = 0;
+  forgetLikeLabels();
 }
 
 /** Adds a series whose message is at hand, where there is room for it. */
@@ -118,8 +118,10 @@ export function addRow(row: usize, bits: u64, timeMs: u64, type: u32): bool {
   const typeBytes: usize = isSecond && type !== 0 ? 4 : 0;
   const content = (isSecond ? fieldBytes(length) : length) + 12 + timeBytes + typeBytes;
   if (!hasRoom(content, count)) return false;
-  const start = streamed;
-  if (isLike && content === contentBefore && length === lengthBefore) repeat(startBefore, labelsBefore - startBefore);
+  // Of a long one some would be too far from what they repeat.
+  if (content > MAX_REPEATED) rowBefore = 0;
+  const start = streamed, repeats = isLike && rowBefore !== 0;
+  if (repeats && content === contentBefore && length === lengthBefore) repeat(startBefore, labelsBefore - startBefore);
   else {
     addByte(tag());
     addVarint(content);
@@ -129,7 +131,7 @@ export function addRow(row: usize, bits: u64, timeMs: u64, type: u32): bool {
     }
   }
   const labels = streamed;
-  if (isLike) addLabelsLike(row, shape, count);
+  if (repeats) addLabelsLike(row, shape, count);
   else addLabels(row, shape, count);
   addEnd(bits, timeMs, timeBytes, type, typeBytes);
   note(row, start, labels, content, length, timeBytes, type);
@@ -150,7 +152,7 @@ function addQuickly(row: usize, shape: usize, count: usize, bits: u64, timeMs: u
     const same = i16x8.eq(v128.load(values + 2 * label), v128.load(before + 2 * label));
     for (let differs = i16x8.bitmask(same) ^ 0xff; differs !== 0; differs &= differs - 1) {
       const at = label + ctz(differs), place = places + PLACE_BYTES * at;
-      const number = numberOf(load<u16>(values + 2 * at)), own = numberBytes(number);
+      const number = numberInRequest(load<u16>(values + 2 * at)), own = numberBytes(number);
       const valueFrom = labelsBefore + load<u32>(place), valueTo = labelsBefore + load<u32>(place + 4);
       if (number === 0 || own !== valueTo - valueFrom) {
         resetStream();
@@ -159,7 +161,7 @@ function addQuickly(row: usize, shape: usize, count: usize, bits: u64, timeMs: u
       // The number of the name stands between two values.
       const between = valueFrom - to;
       if (at === next && bytes !== 0 && bytes + between + own <= 8) {
-        word |= <u64> numberWord(numberOf(load<u16>(shape + 2 + 2 * at))) << (<u64> bytes << 3);
+        word |= <u64> numberWord(numberInRequest(load<u16>(shape + 2 + 2 * at))) << (<u64> bytes << 3);
         bytes += between;
       } else {
         if (bytes !== 0) repeatThenAdd(from, to - bytes - from, word, 0, bytes);
@@ -177,7 +179,7 @@ function addQuickly(row: usize, shape: usize, count: usize, bits: u64, timeMs: u
     repeatThenAdd(from, to - bytes - from, word, 0, bytes);
     from = to;
   }
-  addSampleLike(from, bits, timeMs, typeBefore === 0 ? 0 : 4);
+  addSampleLike(from, sampleBefore, bits, timeMs, timeBytesBefore, typeBefore === 0 ? 0 : 4);
   sampleBefore += start - startBefore;
   labelsBefore = start + head;
   startBefore = start;
@@ -222,7 +224,7 @@ function addEnd(bits: u64, timeMs: u64, timeBytes: usize, type: u32, typeBytes: 
   const sample = streamed;
   if (rowBefore !== 0 && timeBytes === timeBytesBefore && timeBytes <= COMPARED_TIME) {
     const isSame = typeBytes === 0 || typeBefore === type;
-    addSampleLike(sampleBefore, bits, timeMs, isSame ? typeBytes : 0);
+    addSampleLike(sampleBefore, sampleBefore, bits, timeMs, timeBytes, isSame ? typeBytes : 0);
     if (!isSame) addWord(typeWord(type), 4);
   } else {
     addSample(bits, timeMs, timeBytes);
@@ -233,7 +235,7 @@ function addEnd(bits: u64, timeMs: u64, timeBytes: usize, type: u32, typeBytes: 
 
 /** Notes the series that was added. */
 function note(row: usize, start: usize, labels: usize, content: usize, length: usize, timeBytes: usize, type: u32): void {
-  rowBefore = content > MOST_REPEATED ? 0 : row;
+  rowBefore = content > MAX_REPEATED ? 0 : row;
   startBefore = start;
   labelsBefore = labels;
   contentBefore = content;
@@ -241,12 +243,6 @@ function note(row: usize, start: usize, labels: usize, content: usize, length: u
   timeBytesBefore = timeBytes;
   typeBefore = isSecond ? type : 0;
   seriesCount++;
-}
-
-/** How many bytes a time takes: six from 2004 to 2109. */
-function timeBytesOf(timeMs: u64): usize {
-  const high = timeMs >>> 35;
-  return high !== 0 && high < 128 ? 6 : varintBytes(timeMs);
 }
 
 /** What a series starts with. */
@@ -272,15 +268,6 @@ function compareRows(row: usize, count: usize): void {
   }
 }
 
-/** The number of a string in the request; 0 if there is no room for it. */
-function numberOf(string: u32): u32 {
-  const place = placeOf(string), known = load<u32>(place + 4);
-  if (known !== 0) return known;
-  const number = numberOfKnown(load<u32>(place));
-  store<u32>(place + 4, number);
-  return number;
-}
-
 /** How many bytes the labels take; 0 if there is no room for their strings. */
 function lengthOf(row: usize, shape: usize, count: usize): usize {
   const values = valuesOf(row);
@@ -288,7 +275,7 @@ function lengthOf(row: usize, shape: usize, count: usize): usize {
   for (let label: usize = 0; label < count; label++) {
     const name = load<u16>(shape + 2 + 2 * label), value = load<u16>(values + 2 * label);
     if (isSecond) {
-      const nameNumber = numberOf(name), valueNumber = numberOf(value);
+      const nameNumber = numberInRequest(name), valueNumber = numberInRequest(value);
       if (nameNumber === 0 || valueNumber === 0) return 0;
       length += numberBytes(nameNumber) + numberBytes(valueNumber);
     } else length += fieldBytes(labelBytes(lengthOfString(name), lengthOfString(value)));
@@ -315,7 +302,7 @@ function lengthLike(row: usize, shape: usize): usize {
     const label: usize = load<u32>(at), place = places + PLACE_BYTES * label, value = load<u16>(values + 2 * label);
     const before: usize = load<u32>(place + 4) - load<u32>(place);
     if (isSecond) {
-      const number = numberOf(value);
+      const number = numberInRequest(value);
       if (number === 0) return 0;
       store<u32>(at + 4, number);
       length += numberBytes(number) - before;
@@ -325,19 +312,6 @@ function lengthLike(row: usize, shape: usize): usize {
     }
   }
   return length;
-}
-
-function lengthOfString(string: u32): usize {
-  return load<u32>(stringAt(string) - 4);
-}
-
-function labelBytes(nameLength: usize, valueLength: usize): usize {
-  return fieldBytes(nameLength) + fieldBytes(valueLength);
-}
-
-/** How long a field is, of a tag of one byte, its length, and so many bytes. */
-function fieldBytes(length: usize): usize {
-  return 1 + varintBytes(length) + length;
 }
 
 /** Adds the labels of a series that is like the one before, and notes where they are. */
@@ -357,7 +331,7 @@ function addLabelsLike(row: usize, shape: usize, count: usize): void {
       const string = stringAt(value), length: usize = load<u32>(string - 4), before = valueTo - valueFrom;
       const labelFrom: usize = label === 0 ? 0 : load<u32>(place - 4), known = positionOf(name, value);
       if (length !== before) haveMoved = true;
-      if (isNear(known)) {
+      if (known !== 0) {
         repeat(labelsBefore + from, labelFrom - from);
         notePosition(name, value, streamed);
         repeat(known, fieldBytes(labelBytes(nameLength, length)));
@@ -376,58 +350,6 @@ function addLabelsLike(row: usize, shape: usize, count: usize): void {
   }
   repeat(labelsBefore + from, lengthBefore - from);
   if (haveMoved) moveLabels(values, shape, count);
-}
-
-/** Where a label was last; 0 if it was nowhere. */
-function positionOf(name: u32, value: u32): usize {
-  const number = numberOf(value), position = positions + POSITION_BYTES * number;
-  return number !== 0 && load<u32>(position + 4) === numberOf(name) ? load<u32>(position) : 0;
-}
-
-/** Notes where a label is, if there is room for its strings. */
-function notePosition(name: u32, value: u32, at: usize): void {
-  const number = numberOf(value), nameNumber = numberOf(name);
-  if (number === 0 || nameNumber === 0) return;
-  store<u32>(positions + POSITION_BYTES * number, <u32> at);
-  store<u32>(positions + POSITION_BYTES * number + 4, nameNumber);
-}
-
-/** Adds a label, less what it has in common with one of the same name whose value is as long. */
-function addLabel(name: u32, value: u32): void {
-  const nameAt = stringAt(name), nameLength: usize = load<u32>(nameAt - 4), at = streamed;
-  const valueAt = stringAt(value), valueLength: usize = load<u32>(valueAt - 4);
-  const like = LIKES + ((name * 0x9e3779b1 + <u32> valueLength * 0x85ebca6b) >>> 22) * LIKE_BYTES, other = load<u16>(like + 6);
-  const known: usize = load<u32>(like), isLike = load<u32>(like + 8) === turn && load<u16>(like + 4) === name &&
-    isNear(known) && lengthOfString(other) === valueLength;
-  store<u32>(like, <u32> at);
-  store<u16>(like + 4, <u16> name);
-  store<u16>(like + 6, <u16> value);
-  store<u32>(like + 8, turn);
-  const length = labelBytes(nameLength, valueLength);
-  if (isLike) {
-    const head = fieldBytes(length) - valueLength;
-    repeat(known, head);
-    addValueLike(valueAt, valueLength, stringAt(other), known + head);
-    return;
-  }
-  addByte(0x0a);
-  addVarint(length);
-  addByte(0x0a);
-  addVarint(nameLength);
-  add(nameAt, nameLength);
-  addByte(0x12);
-  addVarint(valueLength);
-  add(valueAt, valueLength);
-}
-
-/** Adds a value by another one that is as long: what they have in common at their starts and ends is repeated. */
-function addValueLike(value: usize, length: usize, other: usize, otherAt: usize): void {
-  let before: usize = 0, behind: usize = 0;
-  while (before < length && load<u8>(value + before) === load<u8>(other + before)) before++;
-  while (behind < length - before && load<u8>(value + length - behind - 1) === load<u8>(other + length - behind - 1)) behind++;
-  repeat(otherAt, before);
-  add(value + before, length - before - behind);
-  repeat(otherAt + length - behind, behind);
 }
 
 /** Notes where labels are, of which some are longer or shorter than before. */
@@ -478,7 +400,7 @@ function addLabels(row: usize, shape: usize, count: usize): bool {
       repeat(labelsBefore + likeFrom, likeTo - likeFrom);
       store<u32>(place, <u32> (streamed - start - (likeTo - load<u32>(likePlace))));
     } else if (isSecond) {
-      const nameNumber = numberOf(name), number = numberOf(value);
+      const nameNumber = numberInRequest(name), number = numberInRequest(value);
       if (nameNumber === 0 || number === 0) return false;
       const nameBytes = numberBytes(nameNumber), bytes = numberBytes(number);
       addWord(<u64> numberWord(nameNumber) | <u64> numberWord(number) << (<u64> nameBytes << 3), nameBytes + bytes);
@@ -486,7 +408,7 @@ function addLabels(row: usize, shape: usize, count: usize): bool {
     } else {
       const nameLength = lengthOfString(name), valueLength = lengthOfString(value), known = positionOf(name, value);
       const length = labelBytes(nameLength, valueLength), labelAt = streamed;
-      if (isNear(known)) repeat(known, fieldBytes(length));
+      if (known !== 0) repeat(known, fieldBytes(length));
       else addLabel(name, value);
       notePosition(name, value, labelAt);
       store<u32>(place, <u32> (streamed - start - valueLength));
@@ -496,77 +418,7 @@ function addLabels(row: usize, shape: usize, count: usize): bool {
   return true;
 }
 
-/** Adds a sample. */
-function addSample(bits: u64, timeMs: u64, timeBytes: usize): void {
-  addByte(0x12);
-  addByte(10 + <u32> timeBytes);
-  addByte(0x09);
-  noteValue(slotOf(bits), bits, streamed);
-  addWord(bits, 8);
-  addByte(0x10);
-  addVarint(timeMs);
-  timeBefore = timeMs;
-  timeWordBefore = timeWordOf(timeMs);
-}
-
-/**
- * Adds a sample whose time has as many bytes as that of the one before. What they have in common is repeated, as is all that stands
- * before that one from `from` on, and so many bytes behind it; or the value is that of another one.
- */
-function addSampleLike(from: usize, bits: u64, timeMs: u64, behind: usize): void {
-  const timeWord = timeMs === timeBefore ? timeWordBefore : timeWordOf(timeMs);
-  const valueDiffers = bits ^ bitsBefore, timeDiffers = timeWord ^ timeWordBefore;
-  timeBefore = timeMs;
-  timeWordBefore = timeWord;
-  const valueBefore = sampleBefore + SAMPLE_HEAD, valueAt = streamed + (valueBefore - from), length = 9 + timeBytesBefore;
-  const slot = slotOf(bits), isKnown = load<u64>(slot) === bits;
-  if ((valueDiffers | timeDiffers) === 0) repeat(from, valueBefore + length + behind - from);
-  else {
-    const same: usize = valueDiffers !== 0 ? <usize> (ctz(valueDiffers) >>> 3) : 8 + <usize> (ctz(timeDiffers) >>> 3);
-    const end: usize = timeDiffers !== 0 ? 16 - <usize> (clz(timeDiffers) >>> 3) : 8 - <usize> (clz(valueDiffers) >>> 3);
-    if (isKnown && same < NEARLY && isNear(load<u32>(slot + 8))) {
-      repeat(from, valueBefore - from);
-      if (timeDiffers === 0) repeat(load<u32>(slot + 8), 8);
-      else repeatThenAdd(load<u32>(slot + 8), 8, timeWord, 0, end - 8);
-      from = valueBefore + max<usize>(end, 8);
-    } else {
-      const shift = <u64> (same & 7) << 3, isOfTime = same >= 8;
-      const low = isOfTime ? timeWord >>> shift : bits >>> shift | timeWord << 1 << 63 - shift;
-      repeatThenAdd(from, valueBefore + same - from, low, isOfTime ? 0 : timeWord >>> shift, end - same);
-      from = valueBefore + end;
-    }
-    repeat(from, valueBefore + length + behind - from);
-  }
-  noteValue(slot, bits, valueAt);
-}
-
-function slotOf(bits: u64): usize {
-  return VALUES + (<usize> (bits * 0x9e3779b97f4a7c15 >>> 54) * VALUE_BYTES);
-}
-
-function noteValue(slot: usize, bits: u64, at: usize): void {
-  bitsBefore = bits;
-  store<u64>(slot, bits);
-  store<u32>(slot + 8, <u32> at);
-}
-
 /** What the second version says of a series' metric. */
 function typeWord(type: u32): u32 {
   return 0x0008022a | type << 24;
-}
-
-/** Whether it can be repeated what starts there; nothing does at the start. */
-function isNear(at: usize): bool {
-  return at !== 0 && streamed - at <= FARTHEST;
-}
-
-/** A time of {@linkcode COMPARED_TIME} as it is written, behind its tag. */
-function timeWordOf(time: u64): u64 {
-  if (timeBytesOf(time) === 6) {
-    return 0x0000808080808010 | (time & 0x7f) << 8 | (time & 0x3f80) << 9 | (time & 0x1fc000) << 10 |
-      (time & 0xfe00000) << 11 | (time & 0x7f0000000) << 12 | (time & 0x3f800000000) << 13;
-  }
-  let word: u64 = 0x10, shift: u64 = 8;
-  for (; time >= 0x80 && shift < 64; time >>>= 7, shift += 8) word |= (time & 0x7f | 0x80) << shift;
-  return shift < 64 ? word | time << shift : word;
 }

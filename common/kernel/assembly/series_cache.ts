@@ -8,6 +8,7 @@
  */
 
 import { copy, equal, hashBytes, scatter } from "./bytes.ts";
+import { numberOfKnown } from "./request_symbols.ts";
 import { FORGOTTEN, MORE, SAME } from "./status.ts";
 import { CHANGES, changesTo, LABEL_BYTES, labelsAt, labelsTo } from "./line_labels.ts";
 
@@ -121,13 +122,27 @@ export function forgetNumbers(): void {
 }
 
 /** Where a string is noted: where its hash is, and its number in the request. */
-export function placeOf(string: u32): usize {
+function placeOf(string: u32): usize {
   return placesFrom + string * PLACE_BYTES;
 }
 
 /** Where the bytes of a string are, whose length stands in the four before. */
 export function stringAt(string: u32): usize {
   return load<u32>(placeOf(string)) + STRING_HEAD;
+}
+
+/** How long a string is. */
+export function lengthOfString(string: u32): usize {
+  return load<u32>(stringAt(string) - 4);
+}
+
+/** The number of a string in the request; 0 if there is no room for it. */
+export function numberInRequest(string: u32): u32 {
+  const place = placeOf(string), known = load<u32>(place + 4);
+  if (known !== 0) return known;
+  const number = numberOfKnown(load<u32>(place));
+  store<u32>(place + 4, number);
+  return number;
 }
 
 /** The shape of a row: how many labels it has, and the numbers of their names, of two bytes each. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import snappy from "snappyjs";
 import { METRIC_TYPES, type MetricFamily, type MetricType } from "../../../common/exposition/metric_family.ts";
 import { encodeMetric } from "../../../common/exposition/protobuf.ts";
 import { formatText } from "../../../common/exposition/text_format.ts";
 import { WriteEncoder } from "../../../common/remote_write/write_encoder.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../../common/remote_write/write_fields.ts";
 import { manyLabels } from "../../support/arbitrary_families.ts";
+import { Random } from "../../support/random.ts";
 import { decodeWriteRequest, type ReadSeries, STALE } from "../../support/write_request_oracle.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -23,15 +25,23 @@ function requestsOf(
     ends?: boolean;
   },
 ): ReadSeries[][] {
+  return bodiesOf(lines, { version, type, times, ends }).map((body) => decodeWriteRequest(body, version));
+}
+
+/** The same as they are sent. */
+function bodiesOf(
+  lines: readonly string[],
+  { version, type = "gauge", times = lines.map((_, i) => 1_000 * i), ends }: Parameters<typeof requestsOf>[1],
+): Uint8Array[] {
   let end = 0;
   const runs = Uint32Array.from(lines.flatMap((line, i) => [times[i], end += bytesOf(line).length + 1]));
   const encoder = new WriteEncoder();
-  const requests: ReadSeries[][] = [];
+  const requests: Uint8Array[] = [];
   encoder.open(version);
   encoder.load({ text: bytesOf(lines.map((line) => `${line}\n`).join("")), runs, baseMs: BASE_MS });
   for (let at = 0; at < end;) {
     at = encoder.addLines({ start: at, end, firstRun: 0, type, ends });
-    requests.push(decodeWriteRequest(encoder.finish(), version));
+    requests.push(encoder.finish());
     encoder.open(version);
   }
   return requests;
@@ -101,6 +111,33 @@ for (const version of WRITE_VERSIONS) {
     assert.ok(requests.flat().every(({ labels }) => labels.length === 61));
   });
 
+  Deno.test(`WriteEncoder repeats nothing that is farther back than a copy reaches, by ${version}`, () => {
+    for (const labels of [0, 7, 14, 21, 28]) {
+      const others = Array.from({ length: labels }, (_, i) => `,l${10 + i}="some value"`).join("");
+      const linesOf = (count: number, period: number) =>
+        Array.from({ length: count }, (_, i) => `x{a="${1_000_000 + i}"${others}} ${Math.PI * (i % period)}`);
+      const bytesOfSeries = (count: number) => {
+        const body = bodiesOf(linesOf(count, count), { version })[0];
+        return (snappy.uncompress(body) as Uint8Array).length;
+      };
+      // So many series on, a value comes again that is a little too far back for a copy.
+      const series = (bytesOfSeries(400) - bytesOfSeries(300)) / 100 - (version === "2.0" ? 9 : 0);
+      const lines = linesOf(3_000, Math.floor(65_535 / series) + 1);
+      assert.deepEqual(requestsOf(lines, { version }).flat().map(lineOf), lines);
+    }
+  });
+
+  Deno.test(`WriteEncoder writes series that are longer than a copy reaches, by ${version}`, () => {
+    const random = new Random(2);
+    for (let run = 0; run < 20; run++) {
+      const lines = Array.from({ length: 12 }, (_, i) => {
+        const of = () => `${random.uint32() % 3}`.repeat(1 + random.uint32() % 40_000 * (random.uint32() % 3));
+        return `x{a="${of()}",b="${of()}",c="${of()}",d="z"} ${i}`;
+      });
+      assert.deepEqual(requestsOf(lines, { version }).flat().map(lineOf), lines);
+    }
+  });
+
   Deno.test(`WriteEncoder agrees with an independent decoder on any lines, by ${version}`, () => {
     const family = fc.record({
       name: fc.oneof(
@@ -159,6 +196,11 @@ for (const version of WRITE_VERSIONS) {
       assert.deepEqual(read, wanted);
     }));
   });
+}
+
+/** The line of a series, none of whose labels has an escape. */
+function lineOf({ labels: [[, name], ...labels], samples: [{ value }] }: ReadSeries): string {
+  return `${name}{${labels.map(([name, value]) => `${name}="${value}"`).join()}} ${value}`;
 }
 
 function byBytes([one]: string[], [other]: string[]): number {
