@@ -109,8 +109,8 @@ export function knowSeries(strings: usize, shapes: usize, rows: usize, count: u3
 
 /** How what is known of the series of the cluster has changed in its turn: a status. */
 export function changeOfSeries(): i32 {
-  // Most are of series that have gone, or it cannot be told apart any more what was met.
-  if (isSpoilt || pass === 0xffff || met < rowCount / 2) return FORGOTTEN;
+  // It cannot be told apart any more what was met, or too many series have gone: also if all have other keys by now.
+  if (isSpoilt || pass === 0xffff || rowCount - met > rowCount / (hasNew ? 3 : 2)) return FORGOTTEN;
   return hasNew ? MORE : SAME;
 }
 

@@ -177,7 +177,10 @@ function rowOf(key: u64, isLike: bool): usize {
   forgetRowBefore();
   openLabels(scratchFrom, labelsFrom);
   readLabels(writeAt);
-  return addSeries(key, false);
+  const again = addSeries(key, false);
+  // No line is like one that has no row.
+  if (again === 0) openLabels(scratchFrom, labelsFrom);
+  return again;
 }
 
 function bitsOf(value: f64): u64 {

@@ -17,10 +17,10 @@ Deno.test.sanitizer({ ops: true, resources: true });
 
 const LIMITS = { maxFamilies: 100, maxSeries: 100_000, maxLabels: 64 };
 
-/** Takes pushes of clusters in, with samples noted as numbers or not. */
-function ingester({ notesSamples = true }: { notesSamples?: boolean } = {}) {
+/** Takes pushes of clusters in, with samples noted as numbers or not, and keys of series by a seed. */
+function ingester({ notesSamples = true, seed = 7 }: { notesSamples?: boolean; seed?: number } = {}) {
   const kernel = new Kernel();
-  kernel.exports.seedSeriesHash(7);
+  kernel.exports.seedSeriesHash(seed);
   const made = new Ingester({ ...RULES, maxTextBytes: 1e9, limits: LIMITS, notesSamples }, kernel);
   return (id: string, families: readonly MetricFamily[]): TimedFamilies => {
     const metricsOf = ({ metrics }: MetricFamily) =>
@@ -192,6 +192,16 @@ Deno.test("WriteEncoder takes up series that are new, and forgets all once most 
     100,
     100,
   ]);
+});
+
+Deno.test("WriteEncoder keeps no series by the keys of rules that hold no more", () => {
+  const clusters = new Clusters();
+  const counts = [1, 1, 2, 2, 2].map((seed) => {
+    const turn = new Map([["a", ingester({ seed })("a", gauges(100))]]);
+    assert.deepEqual(clusters.send(turn, "2.0"), sentAnew(turn, "2.0"));
+    return clusters.known("a").count;
+  });
+  assert.deepEqual(counts, [100, 100, 0, 100, 100]);
 });
 
 Deno.test("WriteEncoder reads the lines of two series that have one key, and keeps nothing of their cluster", () => {

@@ -127,6 +127,14 @@ for (const version of WRITE_VERSIONS) {
     }
   });
 
+  Deno.test(`WriteEncoder leaves out a line that fits no request, and nothing else for its sake, by ${version}`, () => {
+    const lines = [`x{a="${"v".repeat(3_200_000)}"} 1`, 'x{a="b"} 2', `x{a="c"} 3`, "y{} 4"];
+    for (const before of [[], ['x{a="a"} 0']]) {
+      const [series] = requestsOf([...before, ...lines], { version }).filter(({ length }) => length > 1);
+      assert.deepEqual(series.map(lineOf), ['x{a="b"} 2', `x{a="c"} 3`, "y{} 4"]);
+    }
+  });
+
   Deno.test(`WriteEncoder writes series that are longer than a copy reaches, by ${version}`, () => {
     const random = new Random(2);
     for (let run = 0; run < 20; run++) {
