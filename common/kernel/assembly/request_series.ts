@@ -329,15 +329,14 @@ function addLabelsLike(row: usize, shape: usize, count: usize): void {
       const value = load<u16>(values + 2 * label);
       const name = load<u16>(shape + 2 + 2 * label), nameLength = lengthOfString(name), other = load<u16>(valuesBefore + 2 * label);
       const string = stringAt(value), length: usize = load<u32>(string - 4), before = valueTo - valueFrom;
-      const labelFrom: usize = label === 0 ? 0 : load<u32>(place - 4), known = positionOf(name, value);
+      const labelFrom: usize = label === 0 ? 0 : load<u32>(place - 4);
       if (length !== before) haveMoved = true;
-      if (known !== 0) {
-        repeat(labelsBefore + from, labelFrom - from);
-        notePosition(name, value, streamed);
-        repeat(known, fieldBytes(labelBytes(nameLength, length)));
-      } else {
-        repeat(labelsBefore + from, labelFrom - from);
-        notePosition(name, value, streamed);
+      repeat(labelsBefore + from, labelFrom - from);
+      // How far back it is counts from here.
+      const known = positionOf(name, value);
+      notePosition(name, value, streamed);
+      if (known !== 0) repeat(known, fieldBytes(labelBytes(nameLength, length)));
+      else {
         if (length === before) {
           repeat(labelsBefore + labelFrom, valueFrom - labelFrom);
           addValueLike(string, length, stringAt(other), labelsBefore + valueFrom);

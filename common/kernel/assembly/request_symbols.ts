@@ -8,7 +8,7 @@
 import { copy, equal, hashBytes, scatter } from "./bytes.ts";
 import { writeVarint } from "./varint.ts";
 
-/** The most strings of a request of 2.0: the next ones go in another request. */
+/** The most strings that are numbered: in 2.0 the next ones go in another request, in 1.0 they are not known again. */
 export const MAX_SYMBOLS: u32 = 32_768;
 /** Slots of a table of strings, at most half of which are taken: so few at first, as what is small stays near, and so many at most. */
 const FIRST_SLOTS: u32 = 1 << 12;
@@ -53,12 +53,17 @@ export function symbolsStart(): usize {
   return symbolsFrom;
 }
 
-/** The number of a string in the request at hand; 0 if there is no room for it. */
-export function numberOf(at: usize, length: usize): u32 {
-  return numberOfHashed(scatter(hashBytes(seed, at, length)), at, length);
+/** The hash of a string. */
+export function hashOfString(at: usize, length: usize): u32 {
+  return scatter(hashBytes(seed, at, length));
 }
 
-/** The same of a string whose hash and length, four bytes each, stand before it. */
+/** The number of a string in the request at hand; 0 if there is no room for it. */
+export function numberOf(at: usize, length: usize): u32 {
+  return numberOfHashed(hashOfString(at, length), at, length);
+}
+
+/** The same of a string before which its {@linkcode hashOfString} and its length stand, four bytes each. */
 export function numberOfKnown(at: usize): u32 {
   return numberOfHashed(load<u32>(at), at + 8, load<u32>(at + 4));
 }
@@ -101,7 +106,7 @@ function grow(): void {
       shift += 7;
     } while (byte >= 0x80);
     at++;
-    const hash = scatter(hashBytes(seed, at, length));
+    const hash = hashOfString(at, length);
     let slot = hash & slots - 1;
     for (let probes: u32 = 0; probes < MAX_PROBES; probes++, slot = slot + 1 & slots - 1) {
       if (load<u32>(tableAt + slot * SLOT_BYTES) === request) continue;

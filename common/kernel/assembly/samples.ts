@@ -105,6 +105,8 @@ let quotedName: bool = false;
 export let quoted: bool = false;
 
 // The sample.
+/** A hash of which labels are empty: in that of the values, names that start alike stand for no more. */
+let gaps: u32 = 0;
 let step: u32 = READ;
 /** Where it ends. */
 export let sampleEnd: usize = 0;
@@ -298,7 +300,8 @@ export function keep(lineCount: u32): i32 {
   // What claims to be of the future ages from its arrival on: otherwise it would be shown for longer than the rest.
   const age = <u32> ((honorsTimes ? min<f64>(timestampMs, nowMs) : nowMs) - oldestMs);
   if (!addSample(keyStart, keyEnd, scatter(valuesHash), out, lineCount, age)) return COLLISIONS;
-  const key = mix(seriesSeed, i64x2.replace_lane(i64x2.splat(valuesHash), 1, <u64> load<u32>(shape + SHAPE_HASH)));
+  const names = <u64> load<u32>(shape + SHAPE_HASH) | <u64> gaps << 32;
+  const key = mix(seriesSeed, i64x2.replace_lane(i64x2.splat(valuesHash), 1, names));
   seriesHash += key;
   if (!compound) noteNumbers(key, value);
   step = READ;
@@ -337,6 +340,7 @@ function hasIdentity(): bool {
 /** Writes name and labels, `a="b"` for each; an empty label is an absent one, and shown only where it must be. */
 function writeKey(): bool {
   setValuesHash(nameHash);
+  gaps = 0;
   let to = out;
   if (!compound) {
     to = copy(nameAt, nameLength, to);
@@ -353,7 +357,10 @@ function writeKey(): bool {
     }
     const span = spans + 16 * source;
     const start = load<u32>(span + 8), length = load<u32>(span + 12) - start;
-    if (length === 0 && load<u32>(segment + SEGMENT_ALWAYS) === 0) continue;
+    if (length === 0) {
+      gaps = (gaps + source + 1) * 0x9e3779b1;
+      if (load<u32>(segment + SEGMENT_ALWAYS) === 0) continue;
+    }
     to = copy(headAt, headLength, to);
     if (length > 0) {
       // Two labels that swap their values are another series.

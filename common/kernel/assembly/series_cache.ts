@@ -7,8 +7,8 @@
  * @module
  */
 
-import { copy, equal, hashBytes, scatter } from "./bytes.ts";
-import { numberOfKnown } from "./request_symbols.ts";
+import { copy, equal, scatter } from "./bytes.ts";
+import { hashOfString, numberOfKnown } from "./request_symbols.ts";
 import { FORGOTTEN, MORE, SAME } from "./status.ts";
 import { CHANGES, changesTo, LABEL_BYTES, labelsAt, labelsTo } from "./line_labels.ts";
 
@@ -50,7 +50,6 @@ let stringCount: u32 = 0;
 let placesFrom: usize = 0;
 let stringSlotsFrom: usize = 0, stringSlots: u32 = 0;
 let rowSlotsFrom: usize = 0, rowSlots: u32 = 0;
-let seed: u64 = 0;
 
 /** How many rows were met, and whether there are new ones. */
 let met: u32 = 0, hasNew: bool = false;
@@ -60,10 +59,11 @@ let isSpoilt: bool = false;
 let nextRow: usize = 0;
 /** The row that was added last, and that of the line that others are like. */
 let lastRow: usize = 0, modelRow: usize = 0;
+/** A shape that came before that of the row that was added last: two often come by turns. */
+let otherShape: usize = 0;
 
 /** Lays out memory, and returns where it ends. */
-export function layOutSeries(at: usize, keyed: u32): usize {
-  seed = (<u64> keyed << 32) ^ 0x9e3779b97f4a7c15;
+export function layOutSeries(at: usize): usize {
   stringsFrom = at + 15 & ~15;
   placesFrom = stringsFrom + STRINGS_BYTES;
   stringSlotsFrom = placesFrom + MAX_STRINGS * PLACE_BYTES;
@@ -87,7 +87,7 @@ export function forgetSeries(): void {
   rowsTo = nextRow = rowsFrom;
   stringCount = rowCount = met = 0;
   stringSlots = rowSlots = 0;
-  lastRow = modelRow = 0;
+  lastRow = modelRow = otherShape = 0;
   hasNew = false;
   isSpoilt = true;
 }
@@ -224,7 +224,7 @@ function nearValue(label: usize): u32 {
   return lastRow !== 0 && label < <usize> load<u16>(shapeOf(lastRow)) ? <u32> load<u16>(valuesOf(lastRow) + 2 * label) : NONE;
 }
 
-/** The shape of the line that was read last: that of the series before if it is the same. 0 if there is no room for it. */
+/** The shape of the line that was read last: one of the last two if it is the same. 0 if there is no room for it. */
 function addShape(): usize {
   const count = labelsTo - labelsAt >>> 4, before: usize = lastRow === 0 ? 0 : shapeOf(lastRow);
   const countBefore: usize = before === 0 ? 0 : load<u16>(before);
@@ -241,6 +241,9 @@ function addShape(): usize {
     store<u16>(shape + 2 + 2 * label, <u16> name);
   }
   if (isSame) return before;
+  const other = otherShape;
+  otherShape = before;
+  if (other !== 0 && memory.compare(other, shape, 2 + 2 * count) === 0) return other;
   shapesTo = end;
   return shape;
 }
@@ -251,8 +254,8 @@ function numbered(near: u32, at: usize, length: usize): u32 {
     const known = load<u32>(placeOf(near));
     if (load<u32>(known + 4) === <u32> length && equal(known + STRING_HEAD, at, length)) return near;
   }
-  if (stringCount >= stringSlots / 2) fillStrings();
-  const hash = scatter(hashBytes(seed, at, length));
+  if (stringCount >= stringSlots / 2 && stringSlots < MOST_STRING_SLOTS) fillStrings();
+  const hash = hashOfString(at, length);
   let slot = hash & stringSlots - 1, entry: usize = 0;
   for (let probes: u32 = 0; probes < MAX_PROBES; probes++, slot = slot + 1 & stringSlots - 1) {
     entry = stringSlotsFrom + slot * 4;

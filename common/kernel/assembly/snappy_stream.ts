@@ -74,7 +74,7 @@ export function repeat(from: usize, length: usize): void {
 
 /**
  * Adds what is in the stream already, of which there is at least a byte, as {@linkcode repeat} does, then the lowest so many bytes of two
- * words, from 1 to 15: most of a series is that, so that it has few branches.
+ * words, from 1 to 16: most of a series is that, so that it has few branches.
  */
 export function repeatThenAdd(from: usize, length: usize, low: u64, high: u64, count: usize): void {
   const distance = streamed - from;

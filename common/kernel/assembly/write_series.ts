@@ -51,7 +51,7 @@ let given: f64 = 0;
 /** Lays out memory for requests, and returns where it ends. */
 export function layOutRequests(at: usize, keyed: u32): usize {
   seed = <u64> keyed << 32 ^ 0xd6e8feb86659fd93;
-  return layOutSeriesOfRequest(layOutSeries(layOutSymbols(at, keyed), keyed));
+  return layOutSeriesOfRequest(layOutSeries(layOutSymbols(at, keyed)));
 }
 
 /** Starts on a request of the first or the second version. */

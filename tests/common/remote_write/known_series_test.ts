@@ -9,8 +9,9 @@ import type { TimedFamilies } from "../../../common/ingest/sample_runs.ts";
 import { Kernel } from "../../../common/kernel/kernel.ts";
 import { type KnownSeries, NOTHING_KNOWN, WriteEncoder } from "../../../common/remote_write/write_encoder.ts";
 import { WRITE_VERSIONS, type WriteVersion } from "../../../common/remote_write/write_fields.ts";
-import { WriteRequests } from "../../../common/remote_write/write_requests.ts";
+import { type WriteRequest, WriteRequests } from "../../../common/remote_write/write_requests.ts";
 import { NOW, RULES } from "../../support/ingest_push.ts";
+import { ownThreadMs } from "../../support/processor_time.ts";
 import { decodeWriteRequest, type ReadSeries } from "../../support/write_request_oracle.ts";
 
 Deno.test.sanitizer({ ops: true, resources: true });
@@ -38,11 +39,15 @@ class Clusters {
   readonly #known = new Map<string, KnownSeries>();
 
   send(turn: ReadonlyMap<string, TimedFamilies>, version: WriteVersion): ReadSeries[][] {
+    return this.write(turn, version).map(({ body }) => decodeWriteRequest(body, version));
+  }
+
+  write(turn: ReadonlyMap<string, TimedFamilies>, version: WriteVersion): readonly WriteRequest[] {
     const requests = new WriteRequests(this.#encoder, version);
     for (const [id, families] of turn) {
       this.#known.set(id, requests.addFamilies(families, { known: this.known(id) }));
     }
-    return requests.finish().map(({ body }) => decodeWriteRequest(body, version));
+    return requests.finish();
   }
 
   known(id: string): KnownSeries {
@@ -192,6 +197,57 @@ Deno.test("WriteEncoder takes up series that are new, and forgets all once most 
     100,
     100,
   ]);
+});
+
+Deno.test("WriteEncoder takes a series for another one whose value moves to a label of nearly the same name", () => {
+  const take = ingester(), clusters = new Clusters();
+  const send = (job: string, pod: string) => {
+    const labels = [{ name: "exported_job", value: job }, { name: "exported_pod", value: pod }];
+    const turn = new Map([[
+      "a",
+      take("a", [{ name: "x", type: "gauge", metrics: [{ labels, value: 1, timestampMs: NOW }] }]),
+    ]]);
+    assert.deepEqual(clusters.send(turn, "2.0"), sentAnew(turn, "2.0"));
+    return turn.get("a")!.blocks[0].seriesHash;
+  };
+  assert.notEqual(send("y", ""), send("", "y"));
+});
+
+Deno.test("WriteEncoder takes no longer for as many strings as it numbers than for a few more or less", () => {
+  const take = ingester(), turn = new Map<string, TimedFamilies>();
+  const timeMs = (strings: number) => {
+    // Each string comes several times, so that all are looked up when the last has its number.
+    const metrics = Array.from({ length: 10_000 }, (_, i) => ({
+      labels: Array.from(
+        { length: 10 },
+        (_, j) => ({ name: `l${j}`, value: `${(i * 10 + j * (1 + (i * 10 / strings | 0))) % strings}` }),
+      ),
+      value: 1,
+      timestampMs: NOW,
+    }));
+    turn.set("a", take("a", [{ name: "x", type: "gauge", metrics }]));
+    const clusters = new Clusters(), before = ownThreadMs();
+    clusters.write(turn, "2.0");
+    return ownThreadMs() - before;
+  };
+  timeMs(20_000);
+  // Beside names of labels, the metric's and its own, and the cluster's.
+  const usualMs = timeMs(30_000);
+  for (let strings = 32_752; strings < 32_758; strings++) assert.ok(timeMs(strings) < 5 * usualMs + 50, `${strings}`);
+});
+
+Deno.test("WriteEncoder knows series of two shapes that come by turns", () => {
+  const take = ingester(), clusters = new Clusters();
+  const metrics = Array.from({ length: 9_000 }, (_, i) => ({
+    labels: Array.from({ length: 8 + i % 2 }, (_, j) => ({ name: `l${j}`, value: `${j === 0 ? i : 0}` })),
+    value: i,
+    timestampMs: NOW,
+  }));
+  for (let i = 0; i < 2; i++) {
+    const turn = new Map([["a", take("a", [{ name: "x", type: "gauge", metrics }])]]);
+    assert.deepEqual(clusters.send(turn, "2.0"), sentAnew(turn, "2.0"));
+    assert.equal(clusters.known("a").count, 9_000);
+  }
 });
 
 Deno.test("WriteEncoder keeps no series by the keys of rules that hold no more", () => {

@@ -127,6 +127,18 @@ for (const version of WRITE_VERSIONS) {
     }
   });
 
+  Deno.test(`WriteEncoder repeats no label that is farther back than a copy reaches where it stands, by ${version}`, () => {
+    for (const size of [12, 17, 22, 29]) {
+      const same = Array.from({ length: 6 }, (_, i) => `b${i}="${"v".repeat(size)}"`).join();
+      const nearly = Math.floor(65_535 / (109 + 6 * size));
+      for (let period = nearly - 3; period < nearly + 4; period++) {
+        const z = (i: number) => `${"q".repeat(i % period % 7)}${i % period + 1_000}`;
+        const lines = Array.from({ length: 700 }, (_, i) => `x{a="${i + 1_000}",${same},z="${z(i)}"} ${i}`);
+        assert.deepEqual(requestsOf(lines, { version }).flat().map(lineOf), lines);
+      }
+    }
+  });
+
   Deno.test(`WriteEncoder leaves out a line that fits no request, and nothing else for its sake, by ${version}`, () => {
     const lines = [`x{a="${"v".repeat(3_200_000)}"} 1`, 'x{a="b"} 2', `x{a="c"} 3`, "y{} 4"];
     for (const before of [[], ['x{a="a"} 0']]) {
