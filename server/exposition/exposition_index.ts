@@ -41,8 +41,11 @@ export interface ClusterEntry {
 
 /** What an entry takes beside its text and runs: objects, its place in the map, the buffer's own head (measured: 1,180). */
 const ENTRY_BYTES = 1_200;
-/** What a block takes beside its lines and the letters of its name (measured: 144). */
-const BLOCK_BYTES = 150;
+/** What the head of its samples takes, if there are any. */
+const SAMPLES_BYTES = 150;
+const NO_SAMPLES = new Uint32Array(0);
+/** What a block takes beside its lines and the letters of its name (measured: 158). */
+const BLOCK_BYTES = 165;
 /** What the place of a native histogram takes beside its bytes. */
 const NATIVE_BYTES = 50;
 
@@ -279,10 +282,11 @@ export function toEntry(
   const { buffer, textBytes, runCount, sampleCount, nativeBytes, blocks, baseMs, series } = rendered;
   const text = new Uint8Array(buffer, 0, textBytes);
   const runs = new Uint32Array(buffer, textBytes + 3 & ~3, 2 * runCount);
-  const samples = new Uint32Array(buffer, runs.byteOffset + runs.byteLength, SAMPLE_NUMBERS * sampleCount);
-  const natives = new Uint8Array(buffer, samples.byteOffset + samples.byteLength, nativeBytes);
+  const samplesAt = runs.byteOffset + runs.byteLength, nativesAt = samplesAt + 4 * SAMPLE_NUMBERS * sampleCount;
+  const samples = sampleCount === 0 ? NO_SAMPLES : new Uint32Array(buffer, samplesAt, SAMPLE_NUMBERS * sampleCount);
+  const natives = new Uint8Array(buffer, nativesAt, nativeBytes);
   let newest = -Infinity;
-  let bytes = ENTRY_BYTES + buffer.byteLength;
+  let bytes = ENTRY_BYTES + (sampleCount > 0 ? SAMPLES_BYTES : 0) + buffer.byteLength;
   for (const { name, endRun, natives: { length } } of blocks) {
     newest = Math.max(newest, runs[2 * endRun - 2]);
     bytes += BLOCK_BYTES + name.length + NATIVE_BYTES * length;
