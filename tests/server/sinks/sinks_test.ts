@@ -103,6 +103,29 @@ Deno.test("Sinks end all series of a cluster that expires, and none of one that 
   assert.ok(!has("x of moved: stale")(receiver.visits));
 });
 
+Deno.test("Sinks know the series of clusters for as long as these show something, together, and tell what that takes", async () => {
+  await using one = new SinkReceiver();
+  await using other = new SinkReceiver();
+  await using site = await SinksSite.open([one.url, other.url]);
+  site.sinks.start();
+  const bytes = async () =>
+    Number(/^telemeter_sink_series_cache_bytes (\d+)$/m.exec(await site.registry.metrics())![1]);
+  assert.equal(await bytes(), 0);
+  for (const value of [1, 2]) {
+    site.push("a", [`x{} ${value}`, `y{} ${value}`]);
+    for (const receiver of [one, other]) await receiver.until(has(`x of a: ${value}`, `y of a: ${value}`));
+  }
+  const ofOne = await bytes();
+  assert.ok(ofOne > 0);
+  site.push("b", ["x{} 3"]);
+  for (const receiver of [one, other]) await receiver.until(has("x of b: 3"));
+  assert.ok(await bytes() > ofOne);
+  site.index.hide("b");
+  assert.equal(await bytes(), ofOne);
+  site.index.hide("a");
+  assert.equal(await bytes(), 0);
+});
+
 Deno.test("Sinks end what a revoked cluster shows, and forward nothing more of it", async () => {
   await using receiver = new SinkReceiver();
   let revoked: ReadonlySet<string> = new Set();
