@@ -143,6 +143,8 @@ export class Sink implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nextLane: ReturnType<typeof setTimeout> | undefined;
   #startsAtMs = 0;
+  /** Until when nothing is sent, as the sink is in trouble. */
+  #waitsUntilMs = 0;
   #failures = 0;
   /** Requests that were refused as a whole since something was taken; one that is about all requests counts as many. */
   #refusals = 0;
@@ -189,7 +191,7 @@ export class Sink implements AsyncDisposable {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#fillLanes();
-    }, Math.max(0, this.#startsAtMs - performance.now()));
+    }, Math.max(0, Math.ceil(this.#startsAtMs - performance.now())));
   }
 
   /** Gives up what is under way; what was not confirmed is sent after a restart. */
@@ -221,6 +223,8 @@ export class Sink implements AsyncDisposable {
     // While it is in trouble, one request finds out whether it still is.
     const most = this.#failures > 0 ? 1 : LANES;
     if (this.#lanes.size >= most) return;
+    // A lane may have failed since it was asked to have another one beside it.
+    if (performance.now() < this.#waitsUntilMs) return this.wake();
     const { index, encoder, series, tenantOf, now = Date.now } = this.#options;
     const options = { queue: this.queue, index, series, isApart: tenantOf !== undefined, version: this.#version };
     const batch = takeBatch(encoder, { ...options, nowMs: now() });
@@ -322,7 +326,8 @@ export class Sink implements AsyncDisposable {
       retryAfterMs,
       random: Math.random,
     });
-    this.#startsAtMs = Math.max(this.#startsAtMs, performance.now() + waitMs);
+    this.#waitsUntilMs = performance.now() + waitMs;
+    this.#startsAtMs = Math.max(this.#startsAtMs, this.#waitsUntilMs);
     this.#lastFailure = { at: isoTime(now()), why };
     metrics.failed(name, samples);
     losses.add(`${name} fails`, "Cannot forward to a sink, and tries again", { sink: name, why });

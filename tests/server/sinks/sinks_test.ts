@@ -192,6 +192,23 @@ Deno.test("Sinks wait for as long as Retry-After says", async () => {
   assert.ok(second.atMs - first.atMs >= 950, `${second.atMs - first.atMs} ms`);
 });
 
+Deno.test("Sinks wait before they try again, however quickly a sink answers that it is in trouble", async () => {
+  const sentAtMs: number[] = [], { promise: taken, resolve } = Promise.withResolvers<void>();
+  const send = () => {
+    if (sentAtMs.push(performance.now()) === 2) resolve();
+    const response = sentAtMs.length === 1
+      ? new Response(null, { status: 503, headers: { "retry-after": "1" } })
+      : new Response(null, { status: 204, headers: { "x-prometheus-remote-write-samples-written": "1" } });
+    return Promise.resolve({ response, said: "" });
+  };
+  await using site = await SinksSite.open([], { places: [{ name: "quick", send }] });
+  site.sinks.start();
+  site.push("a", ["x{} 1"]);
+  await taken;
+  const waitedMs = sentAtMs[1] - sentAtMs[0];
+  assert.ok(waitedMs >= 1_000 && waitedMs < 2_000, `${waitedMs} ms`);
+});
+
 Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing of other clusters by that", async () => {
   await using receiver = new SinkReceiver();
   receiver.answer = (visit) => {
