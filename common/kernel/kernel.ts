@@ -193,6 +193,34 @@ export interface KernelExports {
   /** Where that number ends. */
   readonly writeNumberEnd: KernelVariable;
 
+  /** Sets how much a request of remote write may hold to be usual. `keyed` is a number that nobody can know. */
+  limitWrites(series: number, families: number, labels: number, bytes: number, keyed: number): void;
+  /**
+   * Reads a request of remote write, which is from `from` to `to`, of the first version (0), or of the second (1), into delimited
+   * families. 0 if it is unusual: then nothing of it counts. Labels of the token stand behind it up to `fieldsTo`, as 1.0 has labels.
+   */
+  readWrite(from: number, to: number, fieldsTo: number, second: number): number;
+  /** Where its families of series that go on start. */
+  readonly goingFrom: KernelVariable;
+  /** Where these end. */
+  readonly goingTo: KernelVariable;
+  /** How many these are. */
+  readonly goingFamilies: KernelVariable;
+  /** Where those of series that end start. */
+  readonly endingFrom: KernelVariable;
+  /** Where these end. */
+  readonly endingTo: KernelVariable;
+  /** Where it says of each series of native histograms, which is left to the caller, where it starts and ends, four bytes each. */
+  readonly leftFrom: KernelVariable;
+  /** Where that ends. */
+  readonly leftTo: KernelVariable;
+  /** Samples that came, without those of series that are left. */
+  readonly writtenSamples: KernelVariable;
+  /** How many of them newer ones replace. */
+  readonly writtenReplaced: KernelVariable;
+  /** Exemplars that came, likewise. */
+  readonly writtenExemplars: KernelVariable;
+
   /** Whether two stretches of lines have the same series, in the same order. */
   sameSeries(one: number, oneEnd: number, other: number, otherEnd: number): number;
   /** Lays out an empty table of series with so many slots, a power of two, and returns where it ends. */

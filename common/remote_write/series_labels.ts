@@ -253,12 +253,20 @@ export class SeriesLabels {
   }
 }
 
+/** The labels of a token, as 1.0 has labels. */
+export function identityFields(identity: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
+  return concatenate(Array.from(identity, ([name, value]) => identityLabel(name, value).field));
+}
+
+/** What they are written in. */
+const identityBuilder = limitedBuilder({ maxBytes: Infinity });
+
 function identityLabel(name: string, value: string): IdentityLabel {
   const bytes = { name: encoder.encode(name), value: encoder.encode(value) };
-  const out = limitedBuilder({ maxBytes: Infinity });
   const both = concatenate([bytes.name, bytes.value]), nameEnd = bytes.name.length;
-  appendLabel(out, both, { nameStart: 0, nameEnd, valueStart: nameEnd, valueEnd: both.length });
-  return { ...bytes, field: out.bytes };
+  identityBuilder.clear();
+  appendLabel(identityBuilder, both, { nameStart: 0, nameEnd, valueStart: nameEnd, valueEnd: both.length });
+  return { ...bytes, field: identityBuilder.bytes.slice() };
 }
 
 // In three arguments, as an object for each label would be much of a request's garbage.

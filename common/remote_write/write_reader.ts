@@ -5,12 +5,14 @@
  * @module
  */
 
+import { concatenate } from "../concatenate.ts";
 import { type MetricType, SeriesLimitError } from "../exposition/metric_family.ts";
 import { ProtobufReader } from "../exposition/protobuf_wire.ts";
 import type { Losses } from "../ingest/losses.ts";
 import { FamilyGroups, type GroupedFamilies } from "./family_groups.ts";
 import { NewestSample } from "./newest_sample.ts";
-import { type SeriesFault, SeriesLabels } from "./series_labels.ts";
+import { identityFields, type SeriesFault, SeriesLabels } from "./series_labels.ts";
+import { type UsualRequest, UsualRequests } from "./usual_requests.ts";
 import { Version1Reader } from "./version_1_reader.ts";
 import { Version2Reader } from "./version_2_reader.ts";
 import type { VersionReader } from "./version_reader.ts";
@@ -48,12 +50,16 @@ const CUSTOM_BUCKETS_FAULT: SeriesFault = {
   what: "the native histogram has custom buckets, which no page can say",
 };
 
+const NOTHING_LEFT_OUT = { samples: 0, histograms: 0 };
+const NO_TYPES: WriteFamilies["types"] = new Map();
+
 /** Reads requests one after the other, in memory that it uses again. */
 export class WriteReader {
   readonly #maxSeries: number;
   readonly #labels: SeriesLabels;
   readonly #newest = new NewestSample();
   readonly #groups: FamilyGroups;
+  readonly #usual: UsualRequests;
   readonly #versions: Readonly<Record<WriteVersion, VersionReader>>;
 
   // The request at hand.
@@ -68,6 +74,7 @@ export class WriteReader {
     this.#maxSeries = limits.maxSeries;
     this.#labels = new SeriesLabels(limits);
     this.#groups = new FamilyGroups(limits);
+    this.#usual = new UsualRequests(limits);
     this.#versions = { "1.0": new Version1Reader(this.#labels), "2.0": new Version2Reader(this.#labels, limits) };
     this.#version = this.#versions["1.0"];
   }
@@ -79,10 +86,18 @@ export class WriteReader {
    * @throws {LimitError} if it passes a limit.
    */
   read(bytes: Uint8Array, options: ReadWriteOptions): WriteFamilies {
+    const { version, identity } = options;
+    const usual = this.#usual.read(bytes, { version, identity: identityFields(identity) });
+    if (usual?.left.length === 0) {
+      const { values, ended, families: firstOfHistograms, samples, replaced, exemplars } = usual;
+      const counts = { samples, histograms: 0, exemplars, replaced };
+      return { values, ended, firstOfHistograms, ...counts, leftOut: NOTHING_LEFT_OUT, types: NO_TYPES };
+    }
     this.#open(bytes, options);
-    const places = this.#seriesPlaces(bytes.length);
+    const all = this.#seriesPlaces(bytes.length), places = usual?.left ?? all;
     for (let i = 0; i < places.length; i += 2) this.#readSeries(places[i], places[i + 1]);
-    return { ...this.#groups.finish(), ...this.#counts, leftOut: this.#leftOut, types: this.#version.types };
+    const read = { ...this.#groups.finish(), ...this.#counts, leftOut: this.#leftOut, types: this.#version.types };
+    return usual === undefined ? read : together(usual, read);
   }
 
   #open(bytes: Uint8Array, { version, identity, losses }: ReadWriteOptions) {
@@ -156,4 +171,19 @@ export class WriteReader {
       losses.note({ ...fault, family: -1, sample: i, series });
     }
   }
+}
+
+/** What is usual in a request, and then the rest, of which it was left. */
+function together(usual: UsualRequest, rest: WriteFamilies): WriteFamilies {
+  return {
+    values: concatenate([usual.values, rest.values]),
+    ended: concatenate([usual.ended, rest.ended]),
+    firstOfHistograms: usual.families + rest.firstOfHistograms,
+    samples: usual.samples + rest.samples,
+    histograms: rest.histograms,
+    exemplars: usual.exemplars + rest.exemplars,
+    replaced: usual.replaced + rest.replaced,
+    leftOut: rest.leftOut,
+    types: rest.types,
+  };
 }

@@ -61,6 +61,9 @@ const WAITING_SHARE = 1 / 8, WAITING_BYTES = 4_096;
 /** How long the log of a cluster may become, in bytes, and in terms of the push that it follows. */
 const LOG_BYTES = 16_384, LOG_SHARE = 2;
 
+/** Logs that give way at a time: most of what that takes is waiting for a commit, which those share that wait together. */
+const MAX_COMPACTIONS = 4;
+
 /** Bytes of families that are written before others get their turn, which takes some 2 ms. */
 const WRITTEN_BYTES_A_TURN = 262_144;
 
@@ -88,9 +91,11 @@ export class ClusterLogs {
   readonly #states = new Map<string, State>();
   readonly #merger = new Merger();
   readonly #ends = new EndTimes();
+  /** Of all compactions: it keeps nothing from one part to the next. */
   readonly #transcoder = new LineTranscoder();
-  /** Compactions come one after the other. */
-  #compaction: Promise<void> = Promise.resolve();
+  /** Clusters whose logs are too long, those for longest first. */
+  readonly #long = new Map<string, State>();
+  #compactions = 0;
 
   /** Starts without any. */
   constructor(options: ClusterLogsOptions) {
@@ -178,11 +183,6 @@ export class ClusterLogs {
       const isInUse = arriving.size > 0 || state.waiting.length > 0 || index.get(id) !== undefined || store.has(id);
       if (!isInUse) this.#states.delete(id);
     }
-  }
-
-  /** Resolves once no compaction is under way or waits. */
-  get compacted(): Promise<void> {
-    return this.#compaction;
   }
 
   #newState({ id, receivedAtMs, labels }: StoredPush): State {
@@ -286,7 +286,19 @@ export class ClusterLogs {
     const log = this.#options.store.logOf(id);
     if (log === undefined || state.isCompacting || log.bytes <= Math.max(LOG_BYTES, LOG_SHARE * log.pushBytes)) return;
     state.isCompacting = true;
-    this.#compaction = this.#compaction.then(() => this.#compact(id, state)).finally(() => state.isCompacting = false);
+    this.#long.set(id, state);
+    if (this.#compactions < MAX_COMPACTIONS) void this.#compactAll();
+  }
+
+  /** Compacts one log after the other until none is too long. */
+  async #compactAll(): Promise<void> {
+    this.#compactions++;
+    for (const [id, state] of this.#long) {
+      this.#long.delete(id);
+      await this.#compact(id, state);
+      state.isCompacting = false;
+    }
+    this.#compactions--;
   }
 
   /** Puts what a cluster shows in place of its push and of all deltas that are shown. */
@@ -298,10 +310,12 @@ export class ClusterLogs {
       const [through = state.next] = state.arriving.keys();
       const { receivedAtMs, labels } = state;
       const push = { id, receivedAtMs, labels, version: versionApart?.(receivedAtMs) };
-      using _held = index.hold();
       const parts: Uint8Array[] = [];
-      const families = entryFamilies(entry, this.#transcoder);
-      for (let isDone = false; !isDone;) isDone = await share.take(() => take(families, parts));
+      {
+        using _held = index.hold();
+        const families = entryFamilies(entry, this.#transcoder);
+        for (let isDone = false; !isDone;) isDone = await share.take(() => take(families, parts));
+      }
       const raw = parts.length === 0 ? NOTHING_SHOWN : concatenate(parts);
       const body = await share.take(() => frameSnappy(raw));
       await store.compact({ ...push, contentType: "protobuf", contentEncoding: "snappy", through, body });

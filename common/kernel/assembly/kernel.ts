@@ -54,6 +54,20 @@ import {
 } from "./series_cache.ts";
 import { elementsTo } from "./snappy_stream.ts";
 import {
+  endingFrom,
+  endingTo,
+  goingFamilies,
+  goingFrom,
+  goingTo,
+  leftFrom,
+  leftTo,
+  limitWrites,
+  readWrite,
+  writtenExemplars,
+  writtenReplaced,
+  writtenSamples,
+} from "./usual_write.ts";
+import {
   appendSeries,
   finishRequest,
   layOutRequests,
@@ -84,10 +98,15 @@ export {
   dropped,
   elementsFrom,
   elementsTo,
+  endingFrom,
+  endingTo,
   ends,
   faultAt,
   faultDetail,
   finishRequest,
+  goingFamilies,
+  goingFrom,
+  goingTo,
   keep,
   keyStart,
   knowSeries,
@@ -95,6 +114,9 @@ export {
   layOutRequests,
   layOutTable,
   learnShape,
+  leftFrom,
+  leftTo,
+  limitWrites,
   lineAt,
   lines,
   missingSeries,
@@ -111,6 +133,7 @@ export {
   pass,
   quoted,
   readSamples,
+  readWrite,
   received,
   replaced,
   reserve,
@@ -152,6 +175,9 @@ export {
   writeSample,
   writeSeries,
   writeValue,
+  writtenExemplars,
+  writtenReplaced,
+  writtenSamples,
 };
 
 fillCrcTable();
