@@ -128,6 +128,12 @@ export interface KernelExports {
   /** Where that number ends. */
   readonly numberEnd: KernelVariable;
 
+  /**
+   * Copies lines from `at` to `end`, each with its time at its end, to `to`, and returns where the copy ends. At `runsAt` there are
+   * pairs of integers: milliseconds after `baseMs`, and where the lines of that time end, from `textAt` on.
+   */
+  timeLines(at: number, end: number, textAt: number, runsAt: number, baseMs: number, to: number): number;
+
   /** Lays out memory for requests of remote write, and returns where it ends. `keyed` is a number that nobody can know. */
   layOutRequests(at: number, keyed: number): number;
   /** Starts on a request of the first version (0), or of the second (1). */

@@ -15,8 +15,8 @@ import {
 import { escapeLabelValue, parseText } from "../../common/exposition/text_format.ts";
 import type { NativeSample } from "../../common/ingest/ingested_push.ts";
 import type { Group, Piece } from "./exposition_groups.ts";
-import { runsOf, withTimestamp } from "./sample_times.ts";
 import type { Range } from "./sample_picker.ts";
+import { timedLines } from "./sample_times.ts";
 
 /** What the reader of a page takes. */
 export interface LineOptions {
@@ -50,7 +50,7 @@ function* slicesOf(piece: Piece, options: Omit<LineOptions, "allowsUtf8" | "onCo
   const { entry, block } = piece;
   for (const range of rangesOf(piece, options)) {
     if (!options.timestamps) yield entry.text.subarray(...range);
-    else for (const run of runsOf(entry, { block, range })) yield withTimestamp(entry.text.subarray(...run.range), run);
+    else yield* timedLines(entry, { block, range });
   }
 }
 

@@ -6,47 +6,43 @@
 
 import type { Block } from "../../common/ingest/ingested_push.ts";
 import { runAt } from "../../common/ingest/sample_runs.ts";
+import { Kernel, SPARE_BYTES } from "../../common/kernel/kernel.ts";
 import type { ClusterEntry } from "./exposition_index.ts";
 import type { Range } from "./sample_picker.ts";
 
 const LINE_FEED = 0x0a;
 
-const encoder = new TextEncoder();
+/** About how many bytes of lines get their times at once. */
+const SLICE_BYTES = 131_072;
+/** What a line gets at most, a blank and seventeen places, and the least bytes that one has. */
+const TIME_BYTES = 18, LEAST_LINE_BYTES = 4;
 
-/** Lines of one time. */
-export interface Run {
-  /** Where they are in the text. */
-  readonly range: Range;
-  /** Their time, in milliseconds since the epoch. */
-  readonly timestampMs: number;
-}
+/** Of all pages: it keeps nothing from one slice to the next. */
+const kernel = new Kernel();
 
-/** A range of a block's lines, cut where the time is another one. */
-export function* runsOf(
+/** The lines of a range of a block, each with its time at its end, in slices. */
+export function* timedLines(
   entry: ClusterEntry,
   { block, range: [start, end] }: { block: Block; range: Range },
-): Generator<Run> {
-  const { runs, baseMs } = entry;
-  for (let at = start, run = runAt(entry, { block, at: start }); at < end; run++) {
-    const runEnd = Math.min(runs[2 * run + 1], end);
-    yield { range: [at, runEnd], timestampMs: baseMs + runs[2 * run] };
-    at = runEnd;
+): Generator<Uint8Array> {
+  for (let from = start; from < end;) {
+    const to = end - from <= SLICE_BYTES ? end : Math.min(end, entry.text.indexOf(LINE_FEED, from + SLICE_BYTES) + 1);
+    yield timed(entry, { block, range: [from, to] });
+    from = to;
   }
 }
 
-/** Lines, each with its time at its end. */
-export function withTimestamp(lines: Uint8Array, { timestampMs }: { readonly timestampMs: number }): Uint8Array {
-  const time = encoder.encode(` ${timestampMs}\n`);
-  let count = 0;
-  for (let at = lines.indexOf(LINE_FEED); at >= 0; at = lines.indexOf(LINE_FEED, at + 1)) count++;
-  const timed = new Uint8Array(lines.length + count * (time.length - 1));
-  for (let from = 0, to = 0; from < lines.length;) {
-    const end = lines.indexOf(LINE_FEED, from);
-    timed.set(lines.subarray(from, end), to);
-    to += end - from;
-    timed.set(time, to);
-    to += time.length;
-    from = end + 1;
-  }
-  return timed;
+function timed(entry: ClusterEntry, { block, range: [start, end] }: { block: Block; range: Range }): Uint8Array {
+  const { text, baseMs } = entry, length = end - start;
+  const runs = entry.runs.subarray(
+    2 * runAt(entry, { block, at: start }),
+    2 * runAt(entry, { block, at: end - 1 }) + 2,
+  );
+  const linesAt = kernel.freeFrom + runs.byteLength, to = linesAt + length + SPARE_BYTES;
+  const most = Math.ceil(Math.min(length, SLICE_BYTES) / LEAST_LINE_BYTES) + 1;
+  kernel.reserve(to + length + TIME_BYTES * most + SPARE_BYTES);
+  new Uint32Array(kernel.bytes.buffer, kernel.freeFrom, runs.length).set(runs);
+  kernel.bytes.set(text.subarray(start, end), linesAt);
+  const stop = kernel.exports.timeLines(linesAt, linesAt + length, linesAt - start, kernel.freeFrom, baseMs, to);
+  return kernel.bytes.slice(to, stop);
 }

@@ -38,6 +38,7 @@ import { learnShape, setToken, shapesEnd } from "./shapes.ts";
 import { compressBlock, fillCopyTable, uncompress } from "./snappy.ts";
 import { setPowers } from "./double.ts";
 import { addSeriesKeys, clearSeriesKeys, missingSeries, sameSeries } from "./series_keys.ts";
+import { timeLines } from "./timed_lines.ts";
 import { lineAt, numberAt, numberEnd, openLines, sampleTo, setNumber, transcode } from "./transcode.ts";
 import { elementsFrom, seriesCount } from "./request_series.ts";
 import {
@@ -164,6 +165,7 @@ export {
   stringsTo,
   takeSeriesHash,
   textAt,
+  timeLines,
   timestampMs,
   transcode,
   uncompress,
