@@ -54,12 +54,8 @@ import {
   stringsTo,
 } from "./series_cache.ts";
 import { elementsTo } from "./snappy_stream.ts";
+import { endingFrom, endingTo, goingFamilies, goingFrom, goingTo } from "./written_families.ts";
 import {
-  endingFrom,
-  endingTo,
-  goingFamilies,
-  goingFrom,
-  goingTo,
   leftFrom,
   leftTo,
   limitWrites,
