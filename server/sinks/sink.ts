@@ -203,7 +203,8 @@ export class Sink implements AsyncDisposable {
   }
 
   get #state(): SinkReport["state"] {
-    if (this.#failures > 0) return "failing";
+    // Others that were under way may have been taken since it said for how long to wait.
+    if (this.#failures > 0 || performance.now() < this.#waitsUntilMs) return "failing";
     if (this.#refusals >= (this.#counts.sent === 0 ? 1 : LEAST_REFUSALS)) return "refuses";
     return this.#lanes.size > 0 ? "sending" : "idle";
   }
@@ -326,7 +327,7 @@ export class Sink implements AsyncDisposable {
       retryAfterMs,
       random: Math.random,
     });
-    this.#waitsUntilMs = performance.now() + waitMs;
+    this.#waitsUntilMs = Math.max(this.#waitsUntilMs, performance.now() + waitMs);
     this.#startsAtMs = Math.max(this.#startsAtMs, this.#waitsUntilMs);
     this.#lastFailure = { at: isoTime(now()), why };
     metrics.failed(name, samples);

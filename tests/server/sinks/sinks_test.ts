@@ -209,6 +209,32 @@ Deno.test("Sinks wait before they try again, however quickly a sink answers that
   assert.ok(waitedMs >= 1_000 && waitedMs < 2_000, `${waitedMs} ms`);
 });
 
+Deno.test("Sinks wait for the longest time that a sink asks for, and say so though it takes what was under way", async () => {
+  const asked: ((init: ResponseInit) => void)[] = [], waited = new Map<number, () => void>();
+  const untilAsked = (count: number) => new Promise<void>((go) => waited.set(count, go));
+  const send = () => {
+    const answer = new Promise<ResponseInit>((answer) => asked.push(answer));
+    waited.get(asked.length)?.();
+    return answer.then((init) => ({ response: new Response(null, init), said: "" }));
+  };
+  await using site = await SinksSite.open([], { places: [{ name: "torn", send, tenantOf: (id) => id }] });
+  site.sinks.start();
+  for (let i = 0; i < 8; i++) site.push(`c${i}`, ["x{} 1"]);
+  await untilAsked(4);
+  const askedAtMs = performance.now(), goesOn = untilAsked(5);
+  const takes = { status: 204, headers: { "x-prometheus-remote-write-samples-written": "1" } };
+  const answers = [{ status: 503, headers: { "retry-after": "1" } }, { status: 503 }, takes, takes];
+  for (const [i, init] of answers.entries()) {
+    asked[i](init);
+    await new Promise((turn) => setTimeout(turn));
+  }
+  assert.equal(site.sinks.report()[0].state, "failing");
+  await goesOn;
+  const waitedMs = performance.now() - askedAtMs;
+  assert.ok(waitedMs > 950 && waitedMs < 2_000, `${waitedMs} ms`);
+  for (const answer of asked.slice(4)) answer(takes);
+});
+
 Deno.test("Sinks drop what a sink refuses, count it by status, and lose nothing of other clusters by that", async () => {
   await using receiver = new SinkReceiver();
   receiver.answer = (visit) => {
