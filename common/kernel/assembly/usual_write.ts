@@ -10,6 +10,9 @@ import { contentAt, endOf, endOfNumber, number } from "./varint.ts";
 import { addWritten, isKnown, limitFamilies, openFamilies, writeFamilies } from "./written_families.ts";
 import {
   addSymbol,
+  identityBytes,
+  labelsFrom,
+  labelsTo,
   lackedBytes,
   layOutPairs,
   limitLabels,
@@ -26,6 +29,10 @@ import {
 const MAX_TYPE: u32 = 0x7f;
 /** Of a series that is left: where it starts and ends. */
 const LEFT_BYTES: usize = 8;
+/** What it becomes at most beside its bytes and its labels: heads of a family and of a sample, a schema, a time. */
+const LEFT_ROOM: usize = 96;
+/** Times of more bytes are unusual: the numbers of those who read them otherwise are not exact beyond 2^53. */
+const MAX_TIME_BYTES: usize = 7;
 /** What reads and copies by sixteen bytes may touch behind an end. */
 const SPARE: usize = 16;
 
@@ -40,6 +47,8 @@ export let leftFrom: usize = 0;
 /** Where that ends. */
 export let leftTo: usize = 0;
 
+/** How many bytes series that are left may become. */
+let leftMost: usize = 0;
 let maxSeries: u32 = 0;
 let isSecond: bool = false;
 
@@ -58,6 +67,7 @@ export function readWrite(from: usize, to: usize, fieldsTo: usize, second: bool)
   isSecond = second;
   if (!readIdentity(to, fieldsTo)) return false;
   writtenSamples = writtenReplaced = writtenExemplars = 0;
+  leftMost = 0;
   openWrittenSymbols(aligned(fieldsTo + SPARE));
   const series = countSeries(from, to);
   if (series < 0 || <u32> series > maxSeries) return false;
@@ -70,7 +80,8 @@ export function readWrite(from: usize, to: usize, fieldsTo: usize, second: bool)
     if ((!isSecond || tag === 0x2a) && !readSeries(contentAt, end)) return false;
     at = end;
   }
-  return writeFamilies(scratchTo);
+  // What is left counts towards the same limits.
+  return writeFamilies(scratchTo, <u32> ((leftTo - leftFrom) / LEFT_BYTES), leftMost);
 }
 
 /** How many series there are, and where symbols are; -1 if there is something else, or the request is cut off. */
@@ -107,7 +118,7 @@ function readSeries(from: usize, end: usize): bool {
       if (part < stop && load<u8>(part) === 0x10) {
         ownAt = part + 1;
         part = endOfNumber(ownAt, stop);
-        if (part === 0) return false;
+        if (part === 0 || part - ownAt > MAX_TIME_BYTES) return false;
         own = number;
       }
       if (part !== stop) return false;
@@ -130,7 +141,8 @@ function readSeries(from: usize, end: usize): bool {
     if (samples > 0 || isKnown(type)) return false;
     store<u32>(leftTo, <u32> from);
     store<u32>(leftTo + 4, <u32> end);
-    leftTo += 8;
+    leftTo += LEFT_BYTES;
+    leftMost += end - from + 2 * (labelsTo - labelsFrom) + identityBytes + LEFT_ROOM;
     return true;
   }
   writtenExemplars += exemplars;

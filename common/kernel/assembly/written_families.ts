@@ -146,18 +146,23 @@ function hasName(group: usize): bool {
   return load<u32>(group + GROUP_LENGTH) === <u32> nameLength && equal(load<u32>(group + GROUP_NAME), nameFrom, nameLength);
 }
 
-/** Writes all families, from `at` on; false if they have too many bytes. */
-export function writeFamilies(at: usize): bool {
+/**
+ * Writes all families, from `at` on; false if they have too many bytes, or there are too many, with so many more of at most so many bytes
+ * together.
+ */
+export function writeFamilies(at: usize, moreFamilies: u32, moreBytes: usize): bool {
   goingFrom = aligned(at + SPARE);
   goingTo = writeLists(GROUP_GOES_ON, goingFrom);
   if (goingTo === 0) return false;
   endingFrom = aligned(goingTo + SPARE);
   endingTo = writeLists(GROUP_ENDS, endingFrom);
+  if (endingTo === 0) return false;
   goingFamilies = 0;
   for (let i: u32 = 0; i < groupCount; i++) {
     if (load<u32>(groups + GROUP_BYTES * i + GROUP_GOES_ON) !== 0) goingFamilies++;
   }
-  return endingTo !== 0;
+  if (moreFamilies === 0) return true;
+  return groupCount + moreFamilies <= maxFamilies && max(goingTo - goingFrom, endingTo - endingFrom) + moreBytes <= maxBytes;
 }
 
 function writeLists(kind: usize, to: usize): usize {
