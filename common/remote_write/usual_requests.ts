@@ -10,7 +10,7 @@ import type { WriteLimits } from "./write_limits.ts";
 
 /** What the kernel has made of a request; views hold until the next one is read. */
 export interface UsualRequest {
-  /** Series that go on, as delimited families, and how many of these there are. */
+  /** Series that go on, as delimited families. */
   readonly values: Uint8Array<ArrayBuffer>;
   /** How many of these there are. */
   readonly families: number;
