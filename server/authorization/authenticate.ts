@@ -79,7 +79,8 @@ type Way = typeof WAYS[number];
 
 /**
  * Makes the check that all requests that bring series pass first. It rejects with the same 401 for every token that will not do; for an
- * initial token with what its exchange says. A certificate only counts where there is no `Authorization`.
+ * initial token with what its exchange says, and for a certificate with what is wrong with that. A certificate only counts where there
+ * is no `Authorization`.
  */
 export function authentication(options: AuthenticateOptions): Authenticate {
   const { verifier, partitionLabel, revoked, exchange, certificateRule, registry, now = Date.now } = options;
@@ -97,8 +98,15 @@ export function authentication(options: AuthenticateOptions): Authenticate {
     // A connection shows one certificate, as often as it is used.
     let identity = identities.get(der);
     if (identity === undefined) identities.set(der, identity = identityIn(der, rule) ?? "none");
-    if (identity === "none" || now() < identity.fromMs || now() >= identity.endsMs) throw notAuthorized();
-    const { id, endsMs: tokenEndsMs } = identity;
+    if (identity === "none") {
+      throw certificateRefused(
+        "it names no one cluster as the server's --client-certificate-id says, or is not one for clients",
+      );
+    }
+    const { id, fromMs, endsMs: tokenEndsMs } = identity;
+    if (now() < fromMs || now() >= tokenEndsMs) {
+      throw certificateRefused(`it holds from ${isoTime(fromMs)} to ${isoTime(tokenEndsMs)}`);
+    }
     return { id, labels: labelsOf(id), keyId: "", tokenEndsMs };
   };
 
@@ -128,6 +136,18 @@ export function authentication(options: AuthenticateOptions): Authenticate {
       throw error;
     }
   };
+}
+
+/** The answer to a certificate by which nobody is let in. An authority of clients has signed it, so that whose it is may know why. */
+function certificateRefused(why: string): HttpError {
+  return new HttpError(401, `Cannot let this request in by its client certificate: ${why}: show another one`, {
+    reason: "token",
+    headers: { "www-authenticate": "Bearer" },
+  });
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /** Checks signatures in turns. */

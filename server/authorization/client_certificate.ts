@@ -26,7 +26,9 @@ export function identityIn(der: Uint8Array, rule: CertificateRule): CertificateI
   try {
     const id = rule.idIn(subjectNames(der)), certificate = new X509Certificate(der);
     if (id === undefined || certificate.ca || !isForClients(der)) return undefined;
-    return { id, fromMs: Date.parse(certificate.validFrom), endsMs: Date.parse(certificate.validTo) };
+    const fromMs = Date.parse(certificate.validFrom), endsMs = Date.parse(certificate.validTo);
+    // What nobody can read would never end.
+    return Number.isNaN(fromMs) || Number.isNaN(endsMs) ? undefined : { id, fromMs, endsMs };
   } catch {
     // It was good enough for the handshake, and is not for us.
     return undefined;

@@ -160,6 +160,18 @@ Deno.test("authentication() goes by a certificate where there is no Authorizatio
   });
 });
 
+Deno.test("authentication() says what is wrong with a certificate, and not that a token lacks", async () => {
+  const { clock, authenticate } = await setUp();
+  const refused = (certificate: Uint8Array | undefined, message: RegExp) =>
+    assert.rejects(authenticate(new Request("http://h/"), { ...PEER, certificate }), { status: 401, message });
+  const certificate = await der("a", { endsInMs: 60_000 });
+  clock.now += 120_000;
+  await refused(certificate, /by its client certificate: it holds from \d{4}-.*Z to \d{4}-.*Z: show/);
+  const forServers = await der("a", { uses: ["1.3.6.1.5.5.7.3.1"] });
+  await refused(forServers, /--client-certificate-id says, or is not one for clients/);
+  await refused(undefined, /no valid bearer token/);
+});
+
 Deno.test("authentication() takes no certificate that is past its end, for servers alone, or an authority's", async () => {
   const { ask, clock } = await setUp();
   const certificate = await der("a", { endsInMs: 60_000 });
