@@ -100,12 +100,12 @@ export function authentication(options: AuthenticateOptions): Authenticate {
     if (identity === undefined) identities.set(der, identity = identityIn(der, rule) ?? "none");
     if (identity === "none") {
       throw certificateRefused(
-        "it names no one cluster as the server's --client-certificate-id says, or is not one for clients",
+        "it names no one cluster as the server's --client-certificate-id says, or is not one for clients: have another one issued",
       );
     }
     const { id, fromMs, endsMs: tokenEndsMs } = identity;
     if (now() < fromMs || now() >= tokenEndsMs) {
-      throw certificateRefused(`it holds from ${isoTime(fromMs)} to ${isoTime(tokenEndsMs)}`);
+      throw certificateRefused(`it holds from ${isoTime(fromMs)} to ${isoTime(tokenEndsMs)}: show a newer one`);
     }
     return { id, labels: labelsOf(id), keyId: "", tokenEndsMs };
   };
@@ -128,7 +128,9 @@ export function authentication(options: AuthenticateOptions): Authenticate {
           credentials = { id: claim.id, labels: exchange.labelsOf(claim.id), keyId: "", tokenEndsMs: 0 };
         }
       }
-      if (credentials.id === "" || await revoked?.has(credentials.id)) throw notAuthorized();
+      if (credentials.id === "" || await revoked?.has(credentials.id)) {
+        throw way === "certificate" ? certificateRefused("the cluster that it names is revoked") : notAuthorized();
+      }
       count(way, "known");
       return credentials;
     } catch (error) {
@@ -140,7 +142,7 @@ export function authentication(options: AuthenticateOptions): Authenticate {
 
 /** The answer to a certificate by which nobody is let in. An authority of clients has signed it, so that whose it is may know why. */
 function certificateRefused(why: string): HttpError {
-  return new HttpError(401, `Cannot let this request in by its client certificate: ${why}: show another one`, {
+  return new HttpError(401, `Cannot let this request in by its client certificate: ${why}`, {
     reason: "token",
     headers: { "www-authenticate": "Bearer" },
   });

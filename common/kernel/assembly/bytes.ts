@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What may be touched behind an end. */
+export const SPARE: usize = 16;
+
 /** From sixteen bytes of ones to sixteen of zeros. */
 const MASKS: usize = memory.data<u64>([~0, ~0, 0, 0], 16);
 

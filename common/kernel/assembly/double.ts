@@ -13,6 +13,9 @@ const EXACT: usize = memory.data<f64>([
   1e21, 1e22,
 ]);
 
+/** The bits of the value by which a series ends, which is one of those that are no number. */
+export const STALE_BITS: u64 = 0x7ff0000000000002;
+
 /** The number that was read last. */
 export let double: f64 = 0;
 

@@ -6,6 +6,7 @@
  */
 
 import { aligned, reserve } from "./arena.ts";
+import { SPARE } from "./bytes.ts";
 import { contentAt, endOf, endOfNumber, number } from "./varint.ts";
 import { addWritten, isKnown, limitFamilies, openFamilies, writeFamilies } from "./written_families.ts";
 import {
@@ -33,8 +34,6 @@ const LEFT_BYTES: usize = 8;
 const LEFT_ROOM: usize = 96;
 /** Times of more bytes are unusual: the numbers of those who read them otherwise are not exact beyond 2^53. */
 const MAX_TIME_BYTES: usize = 7;
-/** What reads and copies by sixteen bytes may touch behind an end. */
-const SPARE: usize = 16;
 
 /** Samples that came, without those of series that are left. */
 export let writtenSamples: u32 = 0;

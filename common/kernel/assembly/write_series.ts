@@ -6,7 +6,7 @@
 
 import { reserve } from "./arena.ts";
 import { find, hashBytes } from "./bytes.ts";
-import { double, readDouble } from "./double.ts";
+import { double, readDouble, STALE_BITS } from "./double.ts";
 import { openLabels, readLabels, readLike } from "./line_labels.ts";
 import {
   addMessage,
@@ -23,8 +23,7 @@ import { endStream, streamed } from "./snappy_stream.ts";
 import { DONE, FULL, NUMBER, TEXT } from "./status.ts";
 import { writeVarint } from "./varint.ts";
 
-/** The bits of the value by which a series ends, and of the usual one that is no number. */
-const STALE_BITS: u64 = 0x7ff0000000000002;
+/** The bits of the usual value that is no number. */
 const NAN_BITS: u64 = 0x7ff8000000000001;
 
 /** Of the sample of a line, as a push is rendered: the key of its series and its value. Where the lines end stands behind all samples. */

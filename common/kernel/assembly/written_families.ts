@@ -6,13 +6,11 @@
  */
 
 import { aligned, reserve } from "./arena.ts";
-import { copy, equal, hashBytes, scatter } from "./bytes.ts";
+import { copy, equal, hashBytes, scatter, SPARE } from "./bytes.ts";
+import { STALE_BITS } from "./double.ts";
 import { fieldBytes } from "./spelled_labels.ts";
 import { varintBytes, writeTagged, writeVarint } from "./varint.ts";
 import { cutFrom, cutTo, identityFields, labelsFrom, labelsTo, nameFrom, nameLength, writeText } from "./written_labels.ts";
-
-/** The bits of the value by which a series ends. */
-const STALE_BITS: u64 = 0x7ff0000000000002;
 
 /** Of each series: the next one of its family, its labels less the one that is cut out, its value, its time. */
 const ROW_BYTES: usize = 48;
@@ -32,8 +30,6 @@ const MAX_PROBES: u32 = 64;
 const COUNTER: u32 = 1, GAUGE: u32 = 2;
 /** What a number takes: tag and length of the message around it, its own tag, the double. */
 const NUMBER_BYTES: usize = 11;
-/** What reads and copies by sixteen bytes may touch behind an end. */
-const SPARE: usize = 16;
 
 /** Where families of series that go on start and end. */
 export let goingFrom: usize = 0, goingTo: usize = 0;

@@ -6,7 +6,7 @@
  */
 
 import { reserve } from "./arena.ts";
-import { copy, equal } from "./bytes.ts";
+import { copy, equal, SPARE } from "./bytes.ts";
 import { fieldBytes } from "./spelled_labels.ts";
 import { contentAt, endOf, endOfNumber, number, writeTagged } from "./varint.ts";
 
@@ -25,9 +25,6 @@ const SYMBOL_BYTES: usize = 12, SYMBOL_LENGTH: usize = 4, SYMBOL_KIND: usize = 8
 const PLAIN: u32 = 0, METRIC: u32 = 1, IDENTITY: u32 = 2;
 /** Of each label of the series before: the symbols of its name and value, where it was written, and how long it is. */
 const PAIR_BYTES: usize = 16, PAIR_AT: usize = 8, PAIR_LENGTH: usize = 12;
-
-/** What reads and copies by sixteen bytes may touch behind an end. */
-const SPARE: usize = 16;
 
 /** Where the labels of the series at hand start and end. */
 export let labelsFrom: usize = 0, labelsTo: usize = 0;

@@ -161,14 +161,16 @@ Deno.test("authentication() goes by a certificate where there is no Authorizatio
 });
 
 Deno.test("authentication() says what is wrong with a certificate, and not that a token lacks", async () => {
-  const { clock, authenticate } = await setUp();
+  const { clock, revoked, authenticate } = await setUp();
   const refused = (certificate: Uint8Array | undefined, message: RegExp) =>
     assert.rejects(authenticate(new Request("http://h/"), { ...PEER, certificate }), { status: 401, message });
   const certificate = await der("a", { endsInMs: 60_000 });
   clock.now += 120_000;
-  await refused(certificate, /by its client certificate: it holds from \d{4}-.*Z to \d{4}-.*Z: show/);
+  await refused(certificate, /by its client certificate: it holds from \d{4}-.*Z to \d{4}-.*Z: show a newer one$/);
   const forServers = await der("a", { uses: ["1.3.6.1.5.5.7.3.1"] });
-  await refused(forServers, /--client-certificate-id says, or is not one for clients/);
+  await refused(forServers, /--client-certificate-id says, or is not one for clients: have another one issued$/);
+  revoked.push("b");
+  await refused(await der("b", { endsInMs: 600_000 }), /the cluster that it names is revoked$/);
   await refused(undefined, /no valid bearer token/);
 });
 
